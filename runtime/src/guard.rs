@@ -1,0 +1,538 @@
+//! The one place where grants and bounds are checked, for every backend.
+//!
+//! A backend holds one [`Guard`] per instance. It asks the guard before it
+//! calls into the plugin ([`Guard::may_be_called`]) and passes everything the
+//! plugin asks for through it; the guard checks the grant, then the bounds, and
+//! only then calls [`Host`]. A refusal is counted, written to the instance's
+//! log with the grant that is missing, and answered to the plugin.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    Grants, Host, Limits, Log,
+    contract::{
+        Capability,
+        types::{
+            Content, Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict,
+            WebhookRequest, WebhookResponse,
+        },
+    },
+    grants::{Applications, Scheme},
+    limits,
+    log::{Source, cut, now_ms},
+    plugin::CallError,
+};
+
+/// Stands between one instance and its [`Host`].
+pub struct Guard {
+    host: Arc<dyn Host>,
+    grants: Grants,
+    limits: Limits,
+    log: Arc<Log>,
+    sending: Mutex<Bucket>,
+    denials: Mutex<BTreeMap<(&'static str, String), Count>>,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Guard")
+            .field("grants", &self.grants)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often one thing was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// The permission that is missing, as the contract names it.
+    pub permission: &'static str,
+    /// What was asked for, such as a host.
+    pub what: String,
+    /// How many times.
+    pub count: u64,
+    /// When last, in milliseconds since the epoch.
+    pub last_ms: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    count: u64,
+    last_ms: u64,
+}
+
+/// Different things refused that are told apart; further ones are counted
+/// under one heading.
+const DENIALS: usize = 64;
+
+impl Guard {
+    /// A guard in front of `host`.
+    pub fn new(host: Arc<dyn Host>, grants: Grants, limits: Limits, log: Arc<Log>) -> Self {
+        let sending = Mutex::new(Bucket::full(limits.messages_per_minute));
+        Self {
+            host,
+            grants,
+            limits,
+            log,
+            sending,
+            denials: Mutex::default(),
+        }
+    }
+
+    /// What was granted.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The bounds in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The instance's log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// What was refused so far.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.denials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|((permission, what), count)| Denial {
+                permission,
+                what: what.clone(),
+                count: count.count,
+                last_ms: count.last_ms,
+            })
+            .collect()
+    }
+
+    /// Counts and logs a refusal and says what the plugin is told.
+    pub fn deny(&self, permission: &'static str, what: &str) -> String {
+        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut key = (permission, cut(what, 256).to_owned());
+        if denials.len() >= DENIALS && !denials.contains_key(&key) {
+            key.1 = "(others)".to_owned();
+        }
+        let count = denials.entry(key).or_default();
+        count.count += 1;
+        count.last_ms = now_ms();
+        let first = count.count == 1;
+        drop(denials);
+        let text = format!(
+            "{what} needs the permission `{permission}`, which this plugin was not granted; \
+             the manifest has to ask for it and a person to grant it"
+        );
+        if first {
+            self.log
+                .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+        }
+        text
+    }
+
+    fn require(&self, granted: bool, permission: &Permission, what: &str) -> Result<(), Error> {
+        if granted {
+            Ok(())
+        } else {
+            Err(Error::Denied(self.deny(permission.name(), what)))
+        }
+    }
+
+    // ---- calls into the plugin ----
+
+    /// Whether the plugin may be called for this.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Denied`], which is counted too.
+    pub fn may_be_called(&self, capability: Capability) -> Result<(), CallError> {
+        let (granted, permission) = match capability {
+            Capability::Webhook => (self.grants.webhook, Permission::Webhook),
+            Capability::Filter => (self.grants.filter_messages, Permission::FilterMessages),
+            Capability::Listener => (
+                self.grants.read_messages != Applications::Own,
+                Permission::ReadMessages(Vec::new()),
+            ),
+            Capability::Timer => (self.grants.timers, Permission::Timers),
+            Capability::Lifecycle | Capability::Configurer | Capability::Displayer => return Ok(()),
+        };
+        if granted {
+            return Ok(());
+        }
+        self.deny(
+            permission.name(),
+            &format!("being called as a {capability}"),
+        );
+        Err(CallError::Denied {
+            permission: permission.name(),
+        })
+    }
+
+    /// Removes from a request what the plugin may not see: cookies it was not
+    /// granted.
+    pub fn webhook_request(&self, mut request: WebhookRequest) -> WebhookRequest {
+        request.headers.retain_mut(|header| {
+            if !header.name.eq_ignore_ascii_case("cookie") {
+                return true;
+            }
+            let kept: Vec<&str> = header
+                .value
+                .split(';')
+                .map(str::trim)
+                .filter(|cookie| {
+                    let name = cookie.split_once('=').map_or(*cookie, |(name, _)| name);
+                    self.grants.cookies.contains(name)
+                })
+                .collect();
+            header.value = kept.join("; ");
+            !header.value.is_empty()
+        });
+        request
+    }
+
+    /// Checks a plugin's answer to a webhook request.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn webhook_response(&self, answer: WebhookResponse) -> Result<WebhookResponse, CallError> {
+        let bad = |what| {
+            Err(CallError::BadAnswer {
+                call: "webhook.handle",
+                what,
+            })
+        };
+        if !(200..=599).contains(&answer.status) {
+            return bad(format!("status {}, which is not 200 to 599", answer.status));
+        }
+        if answer.body.len() > limits::WEBHOOK_RESPONSE_BYTES {
+            return bad(over(
+                "a body",
+                answer.body.len(),
+                limits::WEBHOOK_RESPONSE_BYTES,
+            ));
+        }
+        for Header { name, value } in &answer.headers {
+            if http::HeaderName::try_from(name.as_str()).is_err()
+                || http::HeaderValue::try_from(value.as_str()).is_err()
+            {
+                return bad(format!(
+                    "the malformed header `{}`",
+                    cut(&name.escape_debug().to_string(), 80)
+                ));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Checks a filter's answer.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn verdict(&self, verdict: Verdict) -> Result<Verdict, CallError> {
+        match verdict {
+            Verdict::Replace(content) => match check_content(&content) {
+                Ok(()) => Ok(Verdict::Replace(content)),
+                Err(what) => Err(CallError::BadAnswer {
+                    call: "filter.filter",
+                    what,
+                }),
+            },
+            Verdict::Drop(reason) => {
+                Ok(Verdict::Drop(cut(&reason, limits::REASON_BYTES).to_owned()))
+            }
+            Verdict::Keep => Ok(Verdict::Keep),
+        }
+    }
+
+    // ---- what the plugin asks for ----
+
+    /// `messages.send`; `in_filter` while the plugin's own `filter` runs.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
+        self.require(
+            self.grants.send_messages,
+            &Permission::SendMessages,
+            "sending a message",
+        )?;
+        check_content(&message.content).map_err(Error::Invalid)?;
+        if let Some(name) = &message.application {
+            within(
+                "an application's name",
+                name.len(),
+                1,
+                limits::APPLICATION_NAME_BYTES,
+            )?;
+        }
+        if let Err(wait) = self
+            .sending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now())
+        {
+            return Err(Error::Exhausted(format!(
+                "{} messages a minute are allowed; the next one in {} s",
+                self.limits.messages_per_minute,
+                wait.as_secs() + 1
+            )));
+        }
+        self.host.send(message, !in_filter).await
+    }
+
+    /// `messages.get`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn message(&self, id: u64) -> Result<Option<Message>, Error> {
+        self.host.message(id, &self.grants.read_messages).await
+    }
+
+    /// `messages.sent`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        within("limit", limit as usize, 1, limits::PAGE as usize)?;
+        self.host.sent(before, limit).await
+    }
+
+    /// `messages.received`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        let readable = &self.grants.read_messages;
+        self.require(
+            *readable != Applications::Own,
+            &Permission::ReadMessages(Vec::new()),
+            "reading other applications' messages",
+        )?;
+        within("limit", limit as usize, 1, limits::PAGE as usize)?;
+        self.host.received(before, limit, readable).await
+    }
+
+    /// `messages.remove`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn remove_message(&self, id: u64) -> Result<(), Error> {
+        self.host.remove_message(id).await
+    }
+
+    /// `storage.get`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.host.load(key).await
+    }
+
+    /// `storage.set`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn store(&self, key: &str, value: Vec<u8>) -> Result<(), Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        let quota = self.limits.storage_bytes;
+        if (key.len() + value.len()) as u64 > quota {
+            return Err(Error::Exhausted(format!(
+                "storage is limited to {quota} bytes"
+            )));
+        }
+        self.host.store(key, value, quota).await
+    }
+
+    /// `storage.remove`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn unset(&self, key: &str) -> Result<(), Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.host.unset(key).await
+    }
+
+    /// `storage.keys`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        within("a prefix", prefix.len(), 0, limits::KEY_BYTES)?;
+        self.host.keys(prefix).await
+    }
+
+    /// `timers.set`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
+        self.require(self.grants.timers, &Permission::Timers, "setting a timer")?;
+        within(
+            "a timer's name",
+            name.chars().count(),
+            1,
+            limits::TIMER_NAME_CHARS,
+        )?;
+        match &when {
+            Schedule::EveryMs(period) if *period < limits::TIMER_PERIOD_MS => {
+                return Err(Error::Invalid(format!(
+                    "a period of {period} ms is shorter than {} ms",
+                    limits::TIMER_PERIOD_MS
+                )));
+            }
+            Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
+            Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
+        }
+        self.host.set_timer(name, when, self.limits.timers).await
+    }
+
+    /// `timers.cancel`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn cancel_timer(&self, name: &str) -> Result<(), Error> {
+        within(
+            "a timer's name",
+            name.chars().count(),
+            1,
+            limits::TIMER_NAME_CHARS,
+        )?;
+        self.host.cancel_timer(name).await
+    }
+
+    /// Whether the plugin may call out to this host.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the plugin.
+    pub fn outbound_http(
+        &self,
+        scheme: Scheme,
+        host: &str,
+        port: Option<u16>,
+    ) -> Result<(), String> {
+        if self
+            .grants
+            .http
+            .iter()
+            .any(|pattern| pattern.matches(scheme, host, port))
+        {
+            return Ok(());
+        }
+        let target = match port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        };
+        Err(self.deny("http", &format!("a request to {target}")))
+    }
+}
+
+/// Checks what a message says against the contract's bounds.
+///
+/// # Errors
+///
+/// What is wrong, as a phrase.
+pub fn check_content(content: &Content) -> Result<(), String> {
+    let Content {
+        title,
+        body,
+        priority: _,
+        extras,
+    } = content;
+    if body.is_empty() {
+        return Err("an empty body".to_owned());
+    }
+    for (what, size, most) in [
+        ("a title", title.len(), limits::TITLE_BYTES),
+        ("a body", body.len(), limits::BODY_BYTES),
+        (
+            "extras",
+            extras.as_ref().map_or(0, String::len),
+            limits::EXTRAS_BYTES,
+        ),
+    ] {
+        if size > most {
+            return Err(over(what, size, most));
+        }
+    }
+    if let Some(extras) = extras
+        && let Err(error) =
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extras)
+    {
+        return Err(format!("extras that are not a JSON object: {error}"));
+    }
+    Ok(())
+}
+
+fn over(what: &str, size: usize, most: usize) -> String {
+    format!("{what} of {size} bytes, more than {most}")
+}
+
+fn within(what: &str, size: usize, least: usize, most: usize) -> Result<(), Error> {
+    if (least..=most).contains(&size) {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!(
+            "{what} of {size} is not within {least} to {most}"
+        )))
+    }
+}
+
+/// A token bucket: bursts up to its size, refilled evenly over a minute.
+struct Bucket {
+    size: f64,
+    tokens: f64,
+    since: Instant,
+}
+
+impl Bucket {
+    fn full(per_minute: u32) -> Self {
+        let size = f64::from(per_minute);
+        Self {
+            size,
+            tokens: size,
+            since: Instant::now(),
+        }
+    }
+
+    /// Takes a token, or says how long until there is one.
+    fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let per_second = self.size / 60.0;
+        let passed = now.saturating_duration_since(self.since).as_secs_f64();
+        self.tokens = (self.tokens + passed * per_second).min(self.size);
+        self.since = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(())
+        } else if per_second > 0.0 {
+            Err(Duration::from_secs_f64((1.0 - self.tokens) / per_second))
+        } else {
+            Err(Duration::from_secs(60))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

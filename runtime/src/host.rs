@@ -1,0 +1,59 @@
+//! What an embedder provides to plugins: the contract's imports as methods.
+//!
+//! One [`Host`] serves one instance and so knows its user and plugin. It is
+//! only reached through a [`crate::Guard`], which has checked the grant and the
+//! bounds of every argument.
+
+use async_trait::async_trait;
+
+use crate::{
+    contract::types::{Error, Message, Outgoing, Schedule},
+    grants::Applications,
+};
+
+/// The imports of one instance.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Stores a message for the user and returns its id. With `filtered` it
+    /// passes the user's filters but the sender's own; without, none.
+    async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error>;
+
+    /// One message, if this plugin sent it or it comes from one of `readable`.
+    async fn message(&self, id: u64, readable: &Applications) -> Result<Option<Message>, Error>;
+
+    /// Messages this plugin sent, newest first, with an id below `before`;
+    /// `limit` is 1 to 200.
+    async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error>;
+
+    /// Messages of `readable` applications, in the same order.
+    async fn received(
+        &self,
+        before: Option<u64>,
+        limit: u32,
+        readable: &Applications,
+    ) -> Result<Vec<Message>, Error>;
+
+    /// Deletes a message this plugin sent; nothing if there is none.
+    /// [`Error::Denied`] if another sent it.
+    async fn remove_message(&self, id: u64) -> Result<(), Error>;
+
+    /// The value stored under a key.
+    async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Stores a value durably. [`Error::Exhausted`] if all keys and values
+    /// would then take more than `quota` bytes.
+    async fn store(&self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), Error>;
+
+    /// Removes a key; nothing if there is none.
+    async fn unset(&self, key: &str) -> Result<(), Error>;
+
+    /// Keys that start with `prefix`, sorted.
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error>;
+
+    /// Sets or replaces a timer. [`Error::Invalid`] if a cron expression does
+    /// not parse, [`Error::Exhausted`] if there would be more than `most`.
+    async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error>;
+
+    /// Cancels a timer; nothing if there is none.
+    async fn cancel_timer(&self, name: &str) -> Result<(), Error>;
+}

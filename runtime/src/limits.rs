@@ -1,0 +1,75 @@
+//! How much of everything a plugin may use. Settings, each with a default.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Linear memory, in bytes, of all the component's memories together.
+    pub memory_bytes: u64,
+    /// Deadline of one call in milliseconds, CPU and I/O together.
+    pub call_ms: u64,
+    /// Keys and values in storage, in bytes.
+    pub storage_bytes: u64,
+    /// Messages it may send in any minute.
+    pub messages_per_minute: u32,
+    /// Its log, in bytes; the oldest lines go first.
+    pub log_bytes: u64,
+    /// A webhook request's body, in bytes.
+    pub webhook_body_bytes: u64,
+    /// Timers at a time.
+    pub timers: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 128 << 20,
+            call_ms: 10_000,
+            storage_bytes: 16 << 20,
+            messages_per_minute: 120,
+            log_bytes: 256 << 10,
+            webhook_body_bytes: 1 << 20,
+            timers: 32,
+        }
+    }
+}
+
+impl Limits {
+    /// [`Limits::call_ms`] as a duration.
+    pub const fn call_deadline(&self) -> Duration {
+        Duration::from_millis(self.call_ms)
+    }
+}
+
+/// The longest title, in bytes.
+pub const TITLE_BYTES: usize = 1 << 10;
+/// The longest body, in bytes.
+pub const BODY_BYTES: usize = 64 << 10;
+/// The longest extras, in bytes.
+pub const EXTRAS_BYTES: usize = 64 << 10;
+/// The longest application name, in bytes.
+pub const APPLICATION_NAME_BYTES: usize = 128;
+/// The longest storage key, in bytes.
+pub const KEY_BYTES: usize = 256;
+/// The longest timer name, in characters.
+pub const TIMER_NAME_CHARS: usize = 64;
+/// The shortest period of a timer, in milliseconds.
+pub const TIMER_PERIOD_MS: u64 = 1000;
+/// The longest configuration, in bytes.
+pub const CONFIG_BYTES: usize = 1 << 20;
+/// The longest answer of `display`, in bytes.
+pub const DISPLAY_BYTES: usize = 1 << 20;
+/// The longest body of a webhook response, in bytes.
+pub const WEBHOOK_RESPONSE_BYTES: usize = 16 << 20;
+/// The most messages in one call of `on-messages`.
+pub const BATCH: usize = 64;
+/// The most messages in one listing.
+pub const PAGE: u32 = 200;
+/// The longest log entry, in bytes.
+pub const LOG_ENTRY_BYTES: usize = 8 << 10;
+/// The longest text of an error or a drop's reason that is kept, in bytes.
+pub const REASON_BYTES: usize = 4 << 10;

@@ -1,0 +1,280 @@
+//! What every backend implements: a loaded [`Plugin`], and its [`Instance`]s.
+//!
+//! An instance is a lasting handle. The code behind it, a Wasm store or a
+//! process, comes up at the first call and may be dropped after any: when it is
+//! idle, after a trap or a crash, at a reload. The handle brings it up again at
+//! the next call, applies the last accepted configuration and, if it was
+//! started, starts it.
+
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Grants, Limits, Log,
+    contract::{
+        Capabilities, Capability,
+        types::{
+            Draft, Manifest, Message, Problem, StopReason, User, Verdict, WebhookRequest,
+            WebhookResponse,
+        },
+    },
+    digest::Digest,
+    host::Host,
+    report::LoadError,
+};
+
+/// How a plugin runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// A WebAssembly component in this process.
+    Wasm,
+    /// An executable in a process of its own.
+    Native,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Wasm => "wasm",
+            Self::Native => "native",
+        })
+    }
+}
+
+/// A loaded plugin: one file, described and checked. Cheap to hold.
+#[async_trait]
+pub trait Plugin: Send + Sync + fmt::Debug {
+    /// Who it is and what it asks for.
+    fn manifest(&self) -> &Manifest;
+
+    /// How it runs.
+    fn backend(&self) -> Backend;
+
+    /// The digest of the file it was loaded from.
+    fn digest(&self) -> Digest;
+
+    /// What it can do, where the package itself tells. A native plugin's
+    /// instances may differ: none.
+    fn capabilities(&self) -> Option<Capabilities>;
+
+    /// Makes an instance for one user. A component's code does not run before
+    /// the first call; a native plugin's constructor runs here.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], when the plugin cannot make an instance for this user.
+    async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError>;
+}
+
+/// What an instance is made of.
+#[derive(Clone)]
+pub struct InstanceSetup {
+    /// Whose it is.
+    pub user: User,
+    /// What its imports reach. One per instance: it knows whom it serves.
+    pub host: Arc<dyn Host>,
+    /// What it may do.
+    pub grants: Grants,
+    /// How much of it.
+    pub limits: Limits,
+    /// Where its output goes.
+    pub log: Arc<Log>,
+    /// The configuration to apply when it comes up; none for its defaults.
+    pub config: Option<String>,
+}
+
+impl fmt::Debug for InstanceSetup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("InstanceSetup")
+            .field("user", &self.user)
+            .field("grants", &self.grants)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One user's plugin: the contract's exports as methods.
+///
+/// Calls on one instance run one after another; a caller that gives up by
+/// dropping the future discards the code behind the instance, not the handle.
+/// Every call ends by its deadline ([`Limits`]), waiting included.
+#[async_trait]
+pub trait Instance: Send + Sync + fmt::Debug {
+    /// What this instance can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Brings it up and calls `lifecycle.start`, if it is not started already.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Refused`] with the plugin's words; it stays stopped.
+    async fn start(&self) -> Result<(), CallError>;
+
+    /// Calls `lifecycle.stop` if the instance is up and started, then drops
+    /// the code behind it. After [`StopReason::Idle`] the next call brings it
+    /// back started; after any other it is stopped until [`Instance::start`].
+    ///
+    /// # Errors
+    ///
+    /// What `lifecycle.stop` answered; it is stopped all the same.
+    async fn stop(&self, reason: StopReason) -> Result<(), CallError>;
+
+    /// The configuration a new user starts with.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn default_config(&self) -> Result<String, CallError>;
+
+    /// A JSON Schema of the configuration, if the plugin has one.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn config_schema(&self) -> Result<Option<String>, CallError>;
+
+    /// Takes a configuration into use and remembers it for the next time the
+    /// instance comes up.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Config`] with what is wrong; the one before stays in use.
+    async fn apply_config(&self, config: &str) -> Result<(), CallError>;
+
+    /// What the plugin's page shows, as Markdown.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn display(&self, base_url: Option<&str>) -> Result<String, CallError>;
+
+    /// Answers an HTTP request.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError>;
+
+    /// Decides about a message before it is stored, by `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError>;
+
+    /// Takes 1 to 64 stored messages, all or none.
+    ///
+    /// # Errors
+    ///
+    /// As any call; the messages must then be given again.
+    async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError>;
+
+    /// A timer came due.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    async fn on_timer(&self, name: &str) -> Result<(), CallError>;
+}
+
+/// Why a call into a plugin failed. The plugin's name is not part of the
+/// message: who reports it knows.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The plugin has no such export.
+    #[error("the plugin does not export `{0}`")]
+    NotExported(Capability),
+    /// The plugin lacks the grant for being called so.
+    #[error(
+        "denied: the plugin was not granted `{permission}`; the administrator can grant it with `mortise plugin grant`"
+    )]
+    Denied {
+        /// The permission's name in the contract.
+        permission: &'static str,
+    },
+    /// The plugin answered with an error of its own.
+    #[error("the plugin answered: {0}")]
+    Refused(String),
+    /// The plugin refused the configuration.
+    #[error("the configuration was refused: {}", problems(.0))]
+    Config(Vec<Problem>),
+    /// It did not answer in time; the code behind the instance was discarded.
+    #[error(
+        "`{call}` did not answer within {deadline:?}: it was stopped and starts anew at the next call"
+    )]
+    DeadlineExceeded {
+        /// The function of the contract.
+        call: &'static str,
+        /// How long it was given.
+        deadline: Duration,
+    },
+    /// The instance was busy with other calls until the deadline.
+    #[error("`{call}` waited {deadline:?} for earlier calls of the same instance to end")]
+    Busy {
+        /// The function of the contract.
+        call: &'static str,
+        /// How long it waited.
+        deadline: Duration,
+    },
+    /// The code trapped or crashed; it was discarded.
+    #[error("`{call}` crashed: {cause}")]
+    Crashed {
+        /// The function of the contract.
+        call: &'static str,
+        /// What happened, in one line.
+        cause: String,
+        /// The guest's stack or last output, several lines; may be empty.
+        details: String,
+    },
+    /// What it answered breaks a bound or a rule of the contract.
+    #[error("`{call}` answered with {what}")]
+    BadAnswer {
+        /// The function of the contract.
+        call: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It crashed again and again and is given a pause.
+    #[error("the plugin keeps failing and is paused for {retry_in:?}; last: {last}")]
+    BackingOff {
+        /// When the next call will try again.
+        retry_in: Duration,
+        /// Why it failed last.
+        last: String,
+    },
+    /// The host could not bring it up, through no fault of the plugin.
+    #[error("the plugin could not be brought up: {0}")]
+    Unavailable(String),
+}
+
+/// Problems as one line.
+fn problems(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| match problem.path.as_str() {
+            "" => problem.text.clone(),
+            path => format!("{path}: {}", problem.text),
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Loads plugins of one backend from files.
+#[async_trait]
+pub trait Loader: Send + Sync {
+    /// Whether a file that begins with `head` (up to 16 bytes) is for this
+    /// backend. Says nothing about whether it will load.
+    fn recognizes(&self, file: &Path, head: &[u8]) -> bool;
+
+    /// Loads a file: reads, decodes, compiles, links, describes and checks it.
+    ///
+    /// # Errors
+    ///
+    /// A report of the first step that failed.
+    async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError>;
+}

@@ -1,0 +1,160 @@
+//! The plugins folder: which plugins there are, and what is wrong with those
+//! that did not load.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    plugin::{Loader, Plugin},
+    report::{LoadError, Step},
+};
+
+/// A plugin and the file it came from.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// Where it was loaded from.
+    pub file: PathBuf,
+    /// The plugin.
+    pub plugin: Arc<dyn Plugin>,
+}
+
+/// All plugins of one folder, by id, and the reports of those that failed.
+#[derive(Debug, Default)]
+pub struct Registry {
+    plugins: BTreeMap<String, Installed>,
+    failures: Vec<LoadError>,
+}
+
+impl Registry {
+    /// Loads everything in a folder, in the order of the file names. Hidden
+    /// files (`.name`) and directories are passed over; everything else that
+    /// is not a plugin is among the failures. A folder that is not there is
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be listed. A plugin that does not load is no
+    /// error: see [`Registry::failures`].
+    pub async fn open(folder: &Path, loaders: &[Arc<dyn Loader>]) -> std::io::Result<Self> {
+        let mut registry = Self::default();
+        for file in files(folder).await? {
+            match load(&file, loaders).await {
+                Ok(plugin) => registry.add(file, plugin),
+                Err(error) => registry.failures.push(error),
+            }
+        }
+        Ok(registry)
+    }
+
+    fn add(&mut self, file: PathBuf, plugin: Arc<dyn Plugin>) {
+        let id = plugin.manifest().id.clone();
+        if let Some(first) = self.plugins.get(&id) {
+            let first = first.file.display();
+            self.failures.push(LoadError {
+                fix: format!("remove this file or {first}"),
+                found: format!("the id `{id}`, which {first} has too"),
+                expected: "an id that no other plugin in the folder has".to_owned(),
+                step: Step::Check,
+                file,
+            });
+        } else {
+            self.plugins.insert(id, Installed { file, plugin });
+        }
+    }
+
+    /// The plugins that loaded, by id.
+    pub fn plugins(&self) -> impl Iterator<Item = &Installed> {
+        self.plugins.values()
+    }
+
+    /// One plugin by its id.
+    pub fn get(&self, id: &str) -> Option<&Installed> {
+        self.plugins.get(id)
+    }
+
+    /// What did not load, and why.
+    pub fn failures(&self) -> &[LoadError] {
+        &self.failures
+    }
+}
+
+/// The visible files of a folder, sorted.
+async fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        Err(error) => return Err(error),
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        // A link counts as what it points to; a broken one fails to load.
+        let directory = tokio::fs::metadata(entry.path())
+            .await
+            .is_ok_and(|data| data.is_dir());
+        if !hidden && !directory {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Loads one file with the first of the loaders that recognizes it.
+///
+/// # Errors
+///
+/// The loader's report, or that no loader recognizes the file.
+pub async fn load(file: &Path, loaders: &[Arc<dyn Loader>]) -> Result<Arc<dyn Plugin>, LoadError> {
+    let head = head(file).await.map_err(|error| unreadable(file, &error))?;
+    match loaders.iter().find(|loader| loader.recognizes(file, &head)) {
+        Some(loader) => loader.load(file).await,
+        None => Err(LoadError {
+            file: file.to_owned(),
+            step: Step::Decode,
+            expected: "a WebAssembly component or an executable".to_owned(),
+            found: describe(&head),
+            fix: "move it out of the plugins folder, or build it again if it should be a plugin"
+                .to_owned(),
+        }),
+    }
+}
+
+/// The report of a file that cannot be read.
+pub fn unreadable(file: &Path, error: &std::io::Error) -> LoadError {
+    LoadError {
+        file: file.to_owned(),
+        step: Step::Read,
+        expected: "a file that can be read".to_owned(),
+        found: error.to_string(),
+        fix: "check that it exists and that the server's user may read it".to_owned(),
+    }
+}
+
+async fn head(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(16);
+    tokio::fs::File::open(file)
+        .await?
+        .take(16)
+        .read_to_end(&mut head)
+        .await?;
+    Ok(head)
+}
+
+/// The first bytes of a file, for a person.
+fn describe(head: &[u8]) -> String {
+    if head.is_empty() {
+        "an empty file".to_owned()
+    } else if let Ok(text) = str::from_utf8(head)
+        && text.chars().all(|c| !c.is_control() || c.is_whitespace())
+    {
+        format!("a text file that begins with `{}`", text.escape_debug())
+    } else {
+        format!("a file that begins with the bytes {}", hex::encode(head))
+    }
+}
