@@ -1,1 +1,27 @@
-//! tmp
+//! A push-notification server that speaks Gotify's API and hosts plugins.
+//!
+//! - [`config`]: the settings, from flags and environment.
+//! - [`server`]: starts and stops the whole; what tests and embedders use.
+//! - [`state`]: what every request handler shares.
+//! - [`api`]: the REST and WebSocket surface, one module per resource.
+//! - [`auth`]: who is asking, and whether they may. The only place that decides.
+//! - [`store`]: the database. The only place with SQL.
+//! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
+//! - [`stream`]: who is connected, and handing them new messages.
+//! - [`plugins`]: the runtime's plugins as this server's users have them.
+//! - [`cli`]: the command line of the binary `mortise`.
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod pipeline;
+pub mod plugins;
+pub mod server;
+pub mod state;
+pub mod store;
+pub mod stream;
+mod time;
+
+pub use config::Config;
+pub use server::{Server, StartError};

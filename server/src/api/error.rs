@@ -1,0 +1,129 @@
+//! What a client is told when a request fails, always in Gotify's form. What
+//! only concerns the server goes to the log instead.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{auth::PasswordError, pipeline::PostError, store::StoreError};
+
+/// A refusal: a status and a sentence for the client.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    description: Cow<'static, str>,
+}
+
+/// The form of an error.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
+    /// The status in words.
+    error: &'a str,
+    /// The status.
+    error_code: u16,
+    /// What is wrong, and what to do.
+    error_description: &'a str,
+}
+
+impl ApiError {
+    /// With any status.
+    pub fn new(status: StatusCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            description: description.into(),
+        }
+    }
+
+    /// 400: the request is malformed or breaks a bound.
+    pub fn bad_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, description)
+    }
+
+    /// 401: no valid credentials.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "you need to provide a valid access token or user credentials to access this api",
+        )
+    }
+
+    /// 403: credentials that do not suffice.
+    pub fn forbidden(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, description)
+    }
+
+    /// 404: it is not there, or is somebody else's.
+    pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, description)
+    }
+
+    /// 500: the server's own fault. The cause goes to the log, not to the
+    /// client.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the server failed; its log says why",
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: self.status.canonical_reason().unwrap_or("Error"),
+            error_code: self.status.as_u16(),
+            error_description: &self.description,
+        };
+        (self.status, Json(body)).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(what) => Self::bad_request(format!("{what} is there already")),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            PasswordError::Hash(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<PostError> for ApiError {
+    fn from(error: PostError) -> Self {
+        let description = error.to_string();
+        match error {
+            PostError::Invalid(_) | PostError::NoApplication => Self::bad_request(description),
+            PostError::TooLong { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, description),
+            PostError::Refused { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, description),
+            PostError::Store(error) => Self::from(error),
+        }
+    }
+}
+
+pub(super) async fn not_found() -> ApiError {
+    ApiError::not_found("page not found")
+}
+
+pub(super) async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this address does not take this method",
+    )
+}

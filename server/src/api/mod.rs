@@ -1,0 +1,27 @@
+//! The REST and WebSocket surface, as Gotify's clients know it: one module per
+//! resource, each with a function `routes`. A handler reads a request into
+//! types, asks the store or the pipeline, and shows the result; it decides
+//! nothing about who may call it (see [`Routes`] and [`crate::auth`]).
+
+mod error;
+mod info;
+pub mod model;
+mod plugins;
+mod routes;
+mod webhooks;
+
+use axum::Router;
+
+pub use error::ApiError;
+pub use routes::Routes;
+
+use crate::state::AppState;
+
+/// All routes, behind the layers that bound every request.
+pub fn router(state: &AppState) -> Router {
+    let routes = Routes::new(state)
+        .merge(info::routes)
+        .merge(plugins::routes)
+        .merge(webhooks::routes);
+    routes.finish()
+}

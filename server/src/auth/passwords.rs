@@ -1,0 +1,227 @@
+//! Passwords: hashing, and verification that neither tells which users exist,
+//! nor lets a flood of guesses take all processors, nor costs its 20 ms for
+//! each request of someone who was verified a moment ago.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+/// Hashes that are computed at a time; each takes 19 MiB and a processor.
+const PARALLEL: usize = 2;
+/// Requests that wait for one; more are turned away.
+const WAITING: usize = 64;
+/// How long verified credentials are remembered.
+const REMEMBER: Duration = Duration::from_secs(300);
+/// How many are remembered.
+const REMEMBERED: usize = 1024;
+
+/// Why a password could not be hashed or checked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordError {
+    /// Too many others wait.
+    #[error("too many logins at a time; try again in a moment")]
+    Busy,
+    /// It cannot be hashed, or what is stored is no hash.
+    #[error("cannot hash a password: {0}")]
+    Hash(String),
+}
+
+/// Hashes and verifies passwords with Argon2id.
+pub struct Passwords {
+    computing: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+    /// Keyed hashes of credentials that were verified, with the stored hash
+    /// they were verified against: a changed password is not found again.
+    verified: Mutex<HashMap<[u8; 32], Verified>>,
+    /// Never leaves the process, so that what is remembered is of no use
+    /// outside it.
+    key: [u8; 64],
+    /// A hash of nobody's password: who does not exist takes as long to refuse
+    /// as who does.
+    decoy: String,
+}
+
+struct Verified {
+    password_hash: String,
+    at: Instant,
+}
+
+impl fmt::Debug for Passwords {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Passwords").finish_non_exhaustive()
+    }
+}
+
+impl Passwords {
+    /// With nothing remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError::Hash`] if the system has no randomness.
+    pub fn new() -> Result<Self, PasswordError> {
+        let mut key = [0; 64];
+        getrandom::fill(&mut key).map_err(|error| PasswordError::Hash(error.to_string()))?;
+        Ok(Self {
+            computing: Arc::new(Semaphore::new(PARALLEL)),
+            admitted: Arc::new(Semaphore::new(PARALLEL + WAITING)),
+            verified: Mutex::default(),
+            key,
+            decoy: hash(&hex::encode(key))?,
+        })
+    }
+
+    /// The hash to store of a password.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError`].
+    pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+        let password = password.to_owned();
+        self.compute(move || hash(&password)).await
+    }
+
+    /// Whether a password is that of the stored hash; `None` for a user who
+    /// does not exist is refused after the same work.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError`].
+    pub async fn verify(
+        &self,
+        name: &str,
+        password: &str,
+        stored: Option<&str>,
+    ) -> Result<bool, PasswordError> {
+        let credentials = self.keyed(name, password);
+        if let Some(stored) = stored
+            && self.remembers(&credentials, stored)
+        {
+            return Ok(true);
+        }
+        let against = stored.unwrap_or(&self.decoy).to_owned();
+        let password = password.to_owned();
+        let matches = self
+            .compute(move || {
+                let parsed = PasswordHash::new(&against)
+                    .map_err(|error| PasswordError::Hash(error.to_string()))?;
+                Ok(Argon2::default()
+                    .verify_password(password.as_bytes(), &parsed)
+                    .is_ok())
+            })
+            .await?;
+        match stored {
+            Some(stored) if matches => {
+                self.remember(credentials, stored);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let _admitted = self
+            .admitted
+            .try_acquire()
+            .map_err(|_| PasswordError::Busy)?;
+        let permit = Arc::clone(&self.computing)
+            .acquire_owned()
+            .await
+            .map_err(|_| PasswordError::Busy)?;
+        tokio::task::spawn_blocking(move || {
+            // Held to the end even if the caller has gone.
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(|error| PasswordError::Hash(error.to_string()))?
+    }
+
+    fn keyed(&self, name: &str, password: &str) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(self.key)
+            .chain_update(name.len().to_le_bytes())
+            .chain_update(name)
+            .chain_update(password)
+            .finalize()
+            .into()
+    }
+
+    fn remembers(&self, credentials: &[u8; 32], stored: &str) -> bool {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified
+            .get(credentials)
+            .is_some_and(|entry| entry.password_hash == stored && entry.at.elapsed() < REMEMBER)
+    }
+
+    fn remember(&self, credentials: [u8; 32], stored: &str) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= REMEMBERED {
+            verified.retain(|_, entry| entry.at.elapsed() < REMEMBER);
+        }
+        if verified.len() < REMEMBERED {
+            verified.insert(
+                credentials,
+                Verified {
+                    password_hash: stored.to_owned(),
+                    at: Instant::now(),
+                },
+            );
+        }
+    }
+}
+
+fn hash(password: &str) -> Result<String, PasswordError> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|error| PasswordError::Hash(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Passwords;
+
+    #[tokio::test]
+    async fn only_the_right_password_of_an_existing_user_is_accepted() {
+        let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash("correct").await.unwrap();
+        assert!(stored.starts_with("$argon2id$"));
+        let verify =
+            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        assert!(verify("correct", Some(stored.as_str())).await);
+        assert!(!verify("wrong", Some(stored.as_str())).await);
+        assert!(!verify("correct", None).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_ends_with_the_password() {
+        let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash("one").await.unwrap();
+        assert!(passwords.verify("ann", "one", Some(&stored)).await.unwrap());
+        let credentials = passwords.keyed("ann", "one");
+        assert!(passwords.remembers(&credentials, &stored));
+        assert!(!passwords.remembers(&passwords.keyed("an", "none"), &stored));
+        let changed = passwords.hash("two").await.unwrap();
+        assert!(!passwords.remembers(&credentials, &changed));
+        assert!(
+            !passwords
+                .verify("ann", "one", Some(&changed))
+                .await
+                .unwrap()
+        );
+    }
+}

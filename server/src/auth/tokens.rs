@@ -1,0 +1,128 @@
+//! Tokens of applications, clients and plugins. A token is shown once, when it
+//! is made; what is kept is its hash.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// Characters of a token, its prefix included. Client libraries insist on it.
+const LENGTH: usize = 15;
+/// 64 characters, so that a random byte's low six bits pick one evenly.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Sends messages: `A...`.
+    Application,
+    /// Acts for a user: `C...`.
+    Client,
+    /// A plugin instance's webhook address: `P...`.
+    Plugin,
+}
+
+impl TokenKind {
+    const fn prefix(self) -> char {
+        match self {
+            Self::Application => 'A',
+            Self::Client => 'C',
+            Self::Plugin => 'P',
+        }
+    }
+}
+
+/// A token as its holder knows it: 84 random bits behind a prefix.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// A new one.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no randomness.
+    pub fn generate(kind: TokenKind) -> Result<Self, getrandom::Error> {
+        let mut token = String::with_capacity(LENGTH);
+        token.push(kind.prefix());
+        push_random(&mut token, LENGTH - 1)?;
+        Ok(Self(token))
+    }
+
+    /// A token that someone brought; it may be any text.
+    pub fn from_request(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The secret itself, to be shown to its owner once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The SHA-256 of a token. A token has enough random bits that a plain hash
+/// cannot be searched, and looking one up by its hash tells nothing by how long
+/// it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// As it is stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A password for a person to type once, with 120 random bits.
+///
+/// # Errors
+///
+/// The operating system has no randomness.
+pub fn generate_password() -> Result<String, getrandom::Error> {
+    let mut password = String::with_capacity(20);
+    push_random(&mut password, 20)?;
+    Ok(password)
+}
+
+fn push_random(text: &mut String, characters: usize) -> Result<(), getrandom::Error> {
+    let mut random = vec![0_u8; characters];
+    getrandom::fill(&mut random)?;
+    text.extend(random.iter().map(|byte| {
+        let index = usize::from(byte & 63);
+        #[expect(clippy::indexing_slicing, reason = "six bits index 64 characters")]
+        char::from(ALPHABET[index])
+    }));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALPHABET, Token, TokenKind};
+
+    #[test]
+    fn tokens_have_the_form_that_clients_insist_on() {
+        for (kind, prefix) in [
+            (TokenKind::Application, 'A'),
+            (TokenKind::Client, 'C'),
+            (TokenKind::Plugin, 'P'),
+        ] {
+            let token = Token::generate(kind).unwrap();
+            assert_eq!(token.reveal().len(), 15);
+            assert!(token.reveal().starts_with(prefix));
+            assert!(token.reveal().bytes().all(|byte| ALPHABET.contains(&byte)));
+            assert_ne!(token, Token::generate(kind).unwrap());
+            assert_eq!(token.hash(), Token::from_request(token.reveal()).hash());
+            assert!(!format!("{token:?}").contains(token.reveal()));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `mortise completions`: a script that completes this command line.
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{Args, CommandFactory as _};
+use miette::IntoDiagnostic as _;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mortise completions bash > ~/.local/share/bash-completion/completions/mortise"
+)]
+pub(super) struct Completions {
+    /// The shell to complete in.
+    shell: clap_complete::Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> miette::Result<ExitCode> {
+        // Through a buffer: the generator panics where writing fails.
+        let mut script = Vec::new();
+        clap_complete::generate(
+            self.shell,
+            &mut super::Cli::command(),
+            "mortise",
+            &mut script,
+        );
+        std::io::stdout().write_all(&script).into_diagnostic()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

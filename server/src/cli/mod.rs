@@ -1,0 +1,60 @@
+//! The command line of the binary `mortise`, one module per command. Errors
+//! become text here and nowhere else.
+
+mod completions;
+mod plugin;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A push-notification server that speaks Gotify's API and hosts sandboxed
+/// plugins.
+#[derive(Debug, Parser)]
+#[command(name = "mortise", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Look at plugins, and decide what they may do.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// Reads the arguments, runs the command, and says what went wrong.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(report) => {
+            #[expect(clippy::print_stderr, reason = "this is where errors are told")]
+            {
+                eprintln!("{report:?}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> miette::Result<ExitCode> {
+    match command {
+        Command::Serve(command) => command.run(),
+        Command::Plugin(command) => command.run(),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+/// A runtime for a command that needs one.
+fn runtime() -> miette::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
+}

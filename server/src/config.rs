@@ -1,0 +1,220 @@
+//! The settings of `mortise serve`, from flags and environment, as types:
+//! what is in a [`Config`] is within its bounds.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// Settings of a server.
+#[derive(Clone, clap::Args)]
+pub struct Config {
+    /// Address and port to listen on; port 0 picks a free one.
+    #[arg(
+        long,
+        env = "MORTISE_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+
+    /// Folder of the database, images, plugins and their cache; made if it is
+    /// not there.
+    #[arg(
+        long,
+        env = "MORTISE_DATA_DIR",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    pub data_dir: PathBuf,
+
+    /// Folder that plugins are loaded from [default: `plugins` in the data
+    /// directory].
+    #[arg(long, env = "MORTISE_PLUGINS_DIR", value_name = "DIR")]
+    pub plugins_dir: Option<PathBuf>,
+
+    /// Name of the administrator that the first run creates.
+    #[arg(
+        long,
+        env = "MORTISE_ADMIN_NAME",
+        value_name = "NAME",
+        default_value = "admin",
+        value_parser = user_name
+    )]
+    pub admin_name: String,
+
+    /// Password of that administrator; without it one is generated and
+    /// printed once. Other users of this machine can read flags: prefer the
+    /// environment variable.
+    #[arg(
+        long,
+        env = "MORTISE_ADMIN_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD",
+        value_parser = password
+    )]
+    pub admin_password: Option<String>,
+
+    /// Proxies whose `X-Forwarded-*` headers are believed, such as
+    /// `10.0.0.0/8`; may be repeated or separated by commas.
+    #[arg(
+        long = "trusted-proxy",
+        env = "MORTISE_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<Cidr>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("data_dir", &self.data_dir)
+            .field("plugins_dir", &self.plugins_dir)
+            .field("admin_name", &self.admin_name)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Defaults on a data directory, listening on a free port of loopback: for
+    /// tests, benchmarks and embedders.
+    pub fn on(data_dir: &Path) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: data_dir.to_owned(),
+            plugins_dir: None,
+            admin_name: "admin".to_owned(),
+            admin_password: None,
+            trusted_proxies: Vec::new(),
+        }
+    }
+
+    /// Where plugins are loaded from.
+    pub fn plugins_dir(&self) -> PathBuf {
+        self.plugins_dir
+            .clone()
+            .unwrap_or_else(|| self.data_dir.join("plugins"))
+    }
+
+    /// Where uploaded images are.
+    pub fn images_dir(&self) -> PathBuf {
+        self.data_dir.join("images")
+    }
+
+    /// Whether forwarding headers from this peer are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(peer))
+    }
+}
+
+/// The longest user name, in bytes.
+pub const USER_NAME_BYTES: usize = 128;
+/// The longest password, in bytes.
+pub const PASSWORD_BYTES: usize = 1024;
+
+fn user_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.len() > USER_NAME_BYTES || text.contains(':') {
+        return Err(format!(
+            "a user name has 1 to {USER_NAME_BYTES} bytes and no colon"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn password(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > PASSWORD_BYTES {
+        return Err(format!("a password has 1 to {PASSWORD_BYTES} bytes"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A network: an address and how many of its leading bits count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Cidr {
+    /// Whether an address belongs to it. An IPv4 address mapped into IPv6
+    /// counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX
+                    .checked_shl(128 - u32::from(self.bits))
+                    .unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("`{text}` is no network: write one as 10.0.0.0/8, fd00::/8 or 192.0.2.1");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            Some(bits) => bits.trim().parse().map_err(|_| wrong())?,
+        };
+        if bits > most {
+            return Err(wrong());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cidr;
+
+    fn contains(network: &str, address: &str) -> bool {
+        network
+            .parse::<Cidr>()
+            .unwrap()
+            .contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        assert!(contains("10.0.0.0/8", "10.255.1.2"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.0"));
+        assert!(contains("0.0.0.0/0", "192.0.2.1"));
+        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("192.0.2.1", "192.0.2.1"));
+        assert!(!contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("192.0.2.0/24", "::ffff:192.0.2.9"));
+        assert!(contains("fd00::/8", "fdff::1"));
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "a/8"] {
+            let error = text.parse::<Cidr>().unwrap_err();
+            assert!(error.contains("no network"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The one way a message enters, for senders by REST and for plugins alike:
+//! bounds, the user's filters, one transaction, then those who are connected,
+//! then listeners. Who may send as which application was decided before.
+
+use std::sync::Arc;
+
+use mortise_runtime::{
+    limits::{BODY_BYTES, EXTRAS_BYTES, TITLE_BYTES},
+    types::{Content, Draft},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    plugins::{Outcome, Plugins},
+    store::{MessageRow, NewMessage, Store, StoreError},
+    stream::Hub,
+    time::now_ms,
+};
+
+/// Who sends a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// Someone outside, as the draft's application.
+    Application,
+    /// A plugin's instance: its messages never pass its own filter.
+    Plugin {
+        /// The instance.
+        instance: i64,
+    },
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It is in the database.
+    Stored(MessageRow),
+    /// A filter dropped it; nothing was stored.
+    Dropped {
+        /// The plugin's name.
+        by: String,
+        /// In its words.
+        reason: String,
+    },
+}
+
+/// Why a message was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostError {
+    /// A part of it breaks a bound or is malformed.
+    #[error("{0}")]
+    Invalid(String),
+    /// A part of it is too long.
+    #[error("the {part} has {bytes} bytes; at most {most} are taken")]
+    TooLong {
+        /// `title`, `message` or `extras`.
+        part: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// A filter failed and the user wants messages refused then.
+    #[error(
+        "the filter of plugin `{by}` failed and messages are refused until it works again: {reason}"
+    )]
+    Refused {
+        /// The plugin's name.
+        by: String,
+        /// How it failed.
+        reason: String,
+    },
+    /// The application was deleted meanwhile.
+    #[error("the application does not exist")]
+    NoApplication,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What one filter did to one message, as it is stored with the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TraceEntry {
+    /// The plugin's name.
+    pub plugin: String,
+    /// What it did.
+    pub action: TraceAction,
+    /// Why it dropped or was skipped, in a sentence; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+/// What a filter did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceAction {
+    /// Left it as it was.
+    Keep,
+    /// Changed what it says.
+    Replace,
+    /// Dropped it.
+    Drop,
+    /// Failed or had no time, and was passed over.
+    Skipped,
+}
+
+/// Takes messages in. One per server.
+#[derive(Debug)]
+pub struct Pipeline {
+    store: Store,
+    hub: Arc<Hub>,
+    plugins: Arc<Plugins>,
+}
+
+impl Pipeline {
+    /// A pipeline between these.
+    pub fn new(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
+        Self {
+            store,
+            hub,
+            plugins,
+        }
+    }
+
+    /// Takes in a message of one of the user's applications. It returns once
+    /// the message is durable and handed to those who are connected; `filtered`
+    /// false passes no filter at all.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; nothing was stored.
+    pub async fn post(
+        &self,
+        user_id: i64,
+        draft: Draft,
+        sender: Sender,
+        filtered: bool,
+    ) -> Result<Posted, PostError> {
+        check(&draft.content)?;
+        let (draft, trace) = if filtered {
+            let skip = match sender {
+                Sender::Application => None,
+                Sender::Plugin { instance } => Some(instance),
+            };
+            let filtered = self.plugins.filter(user_id, draft, skip).await;
+            match filtered.outcome {
+                Outcome::Pass(draft) => (draft, filtered.trace),
+                Outcome::Dropped { by, reason } => {
+                    return Ok(Posted::Dropped { by, reason });
+                }
+                Outcome::Refused { by, reason } => {
+                    return Err(PostError::Refused { by, reason });
+                }
+            }
+        } else {
+            (draft, Vec::new())
+        };
+        // What filters put in place is bounded like what came from outside.
+        check(&draft.content)?;
+        let trace = trace_json(&trace);
+        let Draft {
+            application,
+            content,
+            ..
+        } = &draft;
+        let title = match content.title.trim() {
+            "" => &application.name,
+            _ => &content.title,
+        };
+        let message = self
+            .store
+            .create_message(NewMessage {
+                application_id: i64::try_from(application.id)
+                    .map_err(|_| PostError::NoApplication)?,
+                user_id,
+                title,
+                body: &content.body,
+                priority: content.priority,
+                extras: content.extras.as_deref(),
+                created_ms: now_ms(),
+                trace: trace.as_deref(),
+            })
+            .await?
+            .ok_or(PostError::NoApplication)?;
+        self.hub.publish(&message);
+        self.plugins.message_stored(user_id);
+        Ok(Posted::Stored(message))
+    }
+}
+
+/// The trace as it is stored; none when no filter was asked.
+fn trace_json(trace: &[TraceEntry]) -> Option<String> {
+    if trace.is_empty() {
+        return None;
+    }
+    // Strings and numbers always serialize.
+    serde_json::to_string(trace).ok()
+}
+
+/// Checks the bounds of a message.
+fn check(content: &Content) -> Result<(), PostError> {
+    let bounds = [
+        ("title", content.title.len(), TITLE_BYTES),
+        ("message", content.body.len(), BODY_BYTES),
+        (
+            "extras",
+            content.extras.as_ref().map_or(0, String::len),
+            EXTRAS_BYTES,
+        ),
+    ];
+    for (part, bytes, most) in bounds {
+        if bytes > most {
+            return Err(PostError::TooLong { part, bytes, most });
+        }
+    }
+    if content.body.is_empty() {
+        return Err(PostError::Invalid("Field 'message' is required".to_owned()));
+    }
+    if let Some(extras) = &content.extras
+        && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extras).is_err()
+    {
+        return Err(PostError::Invalid(
+            "the extras must be a JSON object".to_owned(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! A running server: what comes up in which order, and goes down in the other.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config, api,
+    auth::{PasswordError, Passwords, generate_password},
+    pipeline::Pipeline,
+    plugins::Plugins,
+    state::{AppState, Parts},
+    store::{Store, StoreError},
+    stream::Hub,
+};
+
+/// A server that runs until [`Server::shutdown`]. Dropping it without leaves
+/// its task running until the process ends.
+#[derive(Debug)]
+pub struct Server {
+    state: AppState,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    serving: tokio::task::JoinHandle<io::Result<()>>,
+    first_run: Option<FirstRun>,
+    /// Held while the server uses the data directory.
+    lock: File,
+}
+
+/// What the first run on a data directory created.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FirstRun {
+    /// Name of the administrator.
+    pub name: String,
+    /// The generated password, which is stored nowhere; none if the settings
+    /// brought one.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for FirstRun {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FirstRun")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another server runs on the data directory.
+    #[error("another server is running on the data directory {}", .0.display())]
+    InUse(PathBuf),
+    /// The lock file cannot be made.
+    #[error("cannot lock the data directory {}: {source}", path.display())]
+    Lock {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address is taken or not this machine's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first administrator's password.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+impl StartError {
+    /// What to do about it, in a sentence.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::InUse(_) => "stop that server, or choose another directory with --data-dir",
+            Self::Lock { .. } => {
+                "check that the server's user may write there, or choose another directory with --data-dir"
+            }
+            Self::Listen { .. } => {
+                "stop what uses the address, or choose another with --listen; port 0 picks a free one"
+            }
+            Self::Store(_) | Self::Password(_) => "the message above says what to check",
+        }
+    }
+}
+
+impl Server {
+    /// Starts a server and returns once it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Store::make_directory(&config.data_dir)?;
+        let lock = lock(&config.data_dir)?;
+        let store = Store::open(&config.data_dir).await?;
+        let passwords = Passwords::new()?;
+        let first_run = create_admin(&config, &store, &passwords).await?;
+        let listen = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let hub = Arc::new(Hub::default());
+        let plugins = Plugins::new(store.clone(), config.plugins_dir());
+        let pipeline = Arc::new(Pipeline::new(
+            store.clone(),
+            Arc::clone(&hub),
+            Arc::clone(&plugins),
+        ));
+        plugins.start(&pipeline).await?;
+        let state = AppState::from(Parts {
+            config,
+            store,
+            passwords,
+            hub,
+            plugins,
+            pipeline,
+        });
+        let stopping = CancellationToken::new();
+        let router = api::router(&state);
+        let serving = tokio::spawn(
+            axum::serve(
+                listener,
+                router.into_make_service_with_connect_info::<SocketAddr>(),
+            )
+            .with_graceful_shutdown(stopping.clone().cancelled_owned())
+            .into_future(),
+        );
+        Ok(Self {
+            state,
+            address,
+            stopping,
+            serving,
+            first_run,
+            lock,
+        })
+    }
+
+    /// Where it listens; the real port if 0 was asked for.
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its base address, such as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its parts, for embedders and tests.
+    pub const fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// The administrator, if this is the first run on the data directory.
+    pub const fn first_run(&self) -> Option<&FirstRun> {
+        self.first_run.as_ref()
+    }
+
+    /// Stops: no new connections, requests in flight are answered, plugins are
+    /// stopped, the database is closed, the data directory is free.
+    pub async fn shutdown(self) {
+        self.stopping.cancel();
+        self.state.hub.close_all();
+        if let Ok(Err(error)) = self.serving.await {
+            tracing::warn!(%error, "serving ended with an error");
+        }
+        self.state.plugins.stop().await;
+        self.state.store.close().await;
+        drop(self.lock);
+    }
+}
+
+/// Locks a data directory against other servers. The operating system lets go
+/// of the lock when the process ends, however it ends.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Lock {
+        path: data_dir.to_owned(),
+        source,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("mortise.lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Creates the administrator if there is no user at all.
+async fn create_admin(
+    config: &Config,
+    store: &Store,
+    passwords: &Passwords,
+) -> Result<Option<FirstRun>, StartError> {
+    if store.user_count().await? > 0 {
+        return Ok(None);
+    }
+    let (password, generated) = match &config.admin_password {
+        Some(password) => (password.clone(), None),
+        None => {
+            let password =
+                generate_password().map_err(|error| PasswordError::Hash(error.to_string()))?;
+            (password.clone(), Some(password))
+        }
+    };
+    let hash = passwords.hash(&password).await?;
+    store.create_user(&config.admin_name, &hash, true).await?;
+    Ok(Some(FirstRun {
+        name: config.admin_name.clone(),
+        password: generated,
+    }))
+}

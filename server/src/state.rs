@@ -1,0 +1,42 @@
+//! What every request handler shares.
+
+use std::{ops::Deref, sync::Arc};
+
+use crate::{
+    Config, auth::Passwords, pipeline::Pipeline, plugins::Plugins, store::Store, stream::Hub,
+};
+
+/// The parts of a running server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Parts>);
+
+/// What an [`AppState`] dereferences to.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings it was started with.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// Password hashing and verification.
+    pub passwords: Passwords,
+    /// Connected WebSocket clients.
+    pub hub: Arc<Hub>,
+    /// The plugins and their users' instances.
+    pub plugins: Arc<Plugins>,
+    /// The way messages enter.
+    pub pipeline: Arc<Pipeline>,
+}
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,307 @@
+//! The table `applications`: senders, and those that belong to plugins.
+
+use super::{Store, StoreError, sort_key};
+use crate::{auth::TokenHash, time::now_ms};
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ApplicationRow {
+    /// Unique on the server.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// As the user named it.
+    pub name: String,
+    /// What it is for; may be empty.
+    pub description: String,
+    /// Priority of messages that bring none.
+    pub default_priority: i32,
+    /// Applications are shown in this order.
+    pub sort_key: String,
+    /// File name in the images folder; none for the default image.
+    pub image: Option<String>,
+    /// When it was created, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// When its token was last used, to within some minutes.
+    pub last_used_ms: Option<i64>,
+    /// The plugin instance it belongs to, if it is internal.
+    pub plugin_instance_id: Option<i64>,
+    /// Which of the plugin's applications it is; empty for the main one.
+    pub plugin_key: Option<String>,
+}
+
+impl ApplicationRow {
+    /// Whether it belongs to a plugin.
+    pub const fn is_internal(&self) -> bool {
+        self.plugin_instance_id.is_some()
+    }
+}
+
+/// What a new application is made of.
+#[derive(Clone, Debug)]
+pub struct NewApplication<'a> {
+    /// See [`ApplicationRow::name`].
+    pub name: &'a str,
+    /// See [`ApplicationRow::description`].
+    pub description: &'a str,
+    /// See [`ApplicationRow::default_priority`].
+    pub default_priority: i32,
+    /// Behind all others if none.
+    pub sort_key: Option<&'a str>,
+}
+
+/// What a user changes about an application.
+#[derive(Clone, Debug)]
+pub struct ApplicationChange<'a> {
+    /// See [`ApplicationRow::name`].
+    pub name: &'a str,
+    /// See [`ApplicationRow::description`].
+    pub description: &'a str,
+    /// See [`ApplicationRow::default_priority`].
+    pub default_priority: i32,
+    /// The one it has if none.
+    pub sort_key: Option<&'a str>,
+}
+
+impl Store {
+    /// The applications of a user, in the user's order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn applications(&self, user_id: i64) -> Result<Vec<ApplicationRow>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM applications WHERE user_id = ? ORDER BY sort_key, id")
+                .bind(user_id)
+                .fetch_all(&self.readers)
+                .await?,
+        )
+    }
+
+    /// One application of a user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn application(
+        &self,
+        user_id: i64,
+        id: i64,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM applications WHERE id = ? AND user_id = ?")
+                .bind(id)
+                .bind(user_id)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// The application of a token.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn application_by_token(
+        &self,
+        token: &TokenHash,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM applications WHERE token_hash = ?")
+                .bind(token.as_bytes())
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// Creates an application that a token sends as.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if the sort key is taken.
+    pub async fn create_application(
+        &self,
+        user_id: i64,
+        token: &TokenHash,
+        new: NewApplication<'_>,
+    ) -> Result<ApplicationRow, StoreError> {
+        self.insert_application(user_id, new, Some(token), None)
+            .await
+    }
+
+    /// The application of a plugin instance; made if it is not there. `key`
+    /// tells the instance's applications apart, empty for the main one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_application(
+        &self,
+        user_id: i64,
+        instance: i64,
+        key: &str,
+        new: NewApplication<'_>,
+    ) -> Result<ApplicationRow, StoreError> {
+        // Whoever comes second finds what the first has made.
+        for _ in 0..2 {
+            let found = sqlx::query_as(
+                "SELECT * FROM applications WHERE plugin_instance_id = ? AND plugin_key = ?",
+            )
+            .bind(instance)
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            match self
+                .insert_application(user_id, new.clone(), None, Some((instance, key)))
+                .await
+            {
+                Err(StoreError::Conflict(_)) => {}
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict("the plugin's application"))
+    }
+
+    async fn insert_application(
+        &self,
+        user_id: i64,
+        new: NewApplication<'_>,
+        token: Option<&TokenHash>,
+        plugin: Option<(i64, &str)>,
+    ) -> Result<ApplicationRow, StoreError> {
+        let mut writer = self.write().await?;
+        // There is one writer: between these two statements nobody writes.
+        let key = match new.sort_key {
+            Some(key) => key.to_owned(),
+            None => {
+                let last: Option<String> =
+                    sqlx::query_scalar("SELECT max(sort_key) FROM applications WHERE user_id = ?")
+                        .bind(user_id)
+                        .fetch_one(&mut *writer)
+                        .await?;
+                sort_key::after(last.as_deref())
+            }
+        };
+        sqlx::query_as(
+            "INSERT INTO applications (user_id, token_hash, name, description, default_priority,
+             sort_key, created_ms, plugin_instance_id, plugin_key)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(user_id)
+        .bind(token.map(TokenHash::as_bytes))
+        .bind(new.name)
+        .bind(new.description)
+        .bind(new.default_priority)
+        .bind(key)
+        .bind(now_ms())
+        .bind(plugin.map(|(instance, _)| instance))
+        .bind(plugin.map(|(_, key)| key))
+        .fetch_one(&mut *writer)
+        .await
+        .map_err(StoreError::conflict("an application of this sort key"))
+    }
+
+    /// Changes a user's application. None if the user has no such application.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if the sort key is taken.
+    pub async fn update_application(
+        &self,
+        user_id: i64,
+        id: i64,
+        change: ApplicationChange<'_>,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        sqlx::query_as(
+            "UPDATE applications SET name = ?, description = ?, default_priority = ?,
+             sort_key = coalesce(?, sort_key) WHERE id = ? AND user_id = ? RETURNING *",
+        )
+        .bind(change.name)
+        .bind(change.description)
+        .bind(change.default_priority)
+        .bind(change.sort_key)
+        .bind(id)
+        .bind(user_id)
+        .fetch_optional(&self.writer)
+        .await
+        .map_err(StoreError::conflict("an application of this sort key"))
+    }
+
+    /// Sets or removes the image of a user's application. None if the user has
+    /// no such application.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_image(
+        &self,
+        user_id: i64,
+        id: i64,
+        image: Option<&str>,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "UPDATE applications SET image = ? WHERE id = ? AND user_id = ? RETURNING *",
+        )
+        .bind(image)
+        .bind(id)
+        .bind(user_id)
+        .fetch_optional(&self.writer)
+        .await?)
+    }
+
+    /// Gives a user's application another token. False if the user has no such
+    /// application, or if it is a plugin's.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_application_token(
+        &self,
+        user_id: i64,
+        id: i64,
+        token: &TokenHash,
+    ) -> Result<bool, StoreError> {
+        let updated = sqlx::query(
+            "UPDATE applications SET token_hash = ?
+             WHERE id = ? AND user_id = ? AND plugin_instance_id IS NULL",
+        )
+        .bind(token.as_bytes())
+        .bind(id)
+        .bind(user_id)
+        .execute(&self.writer)
+        .await?;
+        Ok(updated.rows_affected() > 0)
+    }
+
+    /// Notes that an application's token was used now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn touch_application(&self, id: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE applications SET last_used_ms = ? WHERE id = ?")
+            .bind(now_ms())
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes a user's application with its messages. False if the user has
+    /// no such application.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn delete_application(&self, user_id: i64, id: i64) -> Result<bool, StoreError> {
+        let deleted = sqlx::query("DELETE FROM applications WHERE id = ? AND user_id = ?")
+            .bind(id)
+            .bind(user_id)
+            .execute(&self.writer)
+            .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+}

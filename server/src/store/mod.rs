@@ -1,0 +1,179 @@
+//! The database: one SQLite file, `mortise.db` in the data directory. All SQL
+//! of the server is in this folder, one module per table; nothing here decides
+//! who may do what.
+//!
+//! One connection writes and several read, so a reader never waits for a
+//! writer. The journal is a write-ahead log with `synchronous = FULL`: a commit
+//! returns once the log is on the disk, so what was acknowledged outlives a
+//! crash of the process, of the kernel, and a loss of power.
+
+mod applications;
+mod clients;
+mod messages;
+mod plugins;
+mod sort_key;
+mod users;
+
+use std::{fs, io, path::Path, path::PathBuf, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
+pub use clients::ClientRow;
+pub use messages::{MessageRow, NewMessage, Page};
+pub use users::UserRow;
+
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long one call waits for a connection.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// The open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}: {source}; choose another with --data-dir", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file does not open as a database.
+    #[error("cannot open the database {}: {source}; check that the server's user may read and write it and its folder", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The file was written by a newer version, or is damaged.
+    #[error("cannot bring the database {} up to date: {source}; a database of a newer version needs that version or newer", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A value that must be unique is there already.
+    #[error("{0} is there already")]
+    Conflict(&'static str),
+    /// A query failed.
+    #[error("the database failed: {0}")]
+    Query(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// [`StoreError::Conflict`] over `what` if a query failed because a value
+    /// must be unique.
+    fn conflict(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |error| match &error {
+            sqlx::Error::Database(database) if database.is_unique_violation() => {
+                Self::Conflict(what)
+            }
+            _ => Self::Query(error),
+        }
+    }
+}
+
+impl Store {
+    /// Makes a data directory that only its owner may enter, and its parents,
+    /// if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Directory`].
+    pub fn make_directory(data_dir: &Path) -> Result<(), StoreError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(data_dir)
+            .map_err(|source| StoreError::Directory {
+                path: data_dir.to_owned(),
+                source,
+            })
+    }
+
+    /// Opens the database in a data directory, makes it if there is none, and
+    /// brings its tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Directory`], [`StoreError::Open`], [`StoreError::Migrate`].
+    pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        Self::make_directory(data_dir)?;
+        let path = data_dir.join("mortise.db");
+        let open = |source| StoreError::Open {
+            path: path.clone(),
+            source,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(WAIT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .acquire_timeout(WAIT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(open)?;
+        sqlx::migrate!()
+            .run(&writer)
+            .await
+            .map_err(|source| StoreError::Migrate {
+                path: path.clone(),
+                source,
+            })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(WAIT)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(open)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Ends all connections; what was committed is in the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// The connection that writes, for a transaction of several statements.
+    async fn write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.writer.acquire().await?)
+    }
+}

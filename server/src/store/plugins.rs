@@ -1,0 +1,1 @@
+//! Plugin instances, their storage, timers and cursors.

@@ -1,0 +1,148 @@
+//! The table `users`.
+
+use super::{Store, StoreError};
+use crate::time::now_ms;
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct UserRow {
+    /// Unique on the server.
+    pub id: i64,
+    /// Login name, unique.
+    pub name: String,
+    /// Whether the user administers the server.
+    pub admin: bool,
+    /// In the format of `auth::Passwords`.
+    pub password_hash: String,
+    /// When the user was created, in milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+impl Store {
+    /// How many users there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn user_count(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM users")
+            .fetch_one(&self.readers)
+            .await?)
+    }
+
+    /// All users, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn users(&self) -> Result<Vec<UserRow>, StoreError> {
+        Ok(sqlx::query_as("SELECT * FROM users ORDER BY id")
+            .fetch_all(&self.readers)
+            .await?)
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn user(&self, id: i64) -> Result<Option<UserRow>, StoreError> {
+        Ok(sqlx::query_as("SELECT * FROM users WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?)
+    }
+
+    /// The user of a login name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRow>, StoreError> {
+        Ok(sqlx::query_as("SELECT * FROM users WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await?)
+    }
+
+    /// Creates a user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if the name is taken.
+    pub async fn create_user(
+        &self,
+        name: &str,
+        password_hash: &str,
+        admin: bool,
+    ) -> Result<UserRow, StoreError> {
+        sqlx::query_as(
+            "INSERT INTO users (name, password_hash, admin, created_ms) VALUES (?, ?, ?, ?) RETURNING *",
+        )
+        .bind(name)
+        .bind(password_hash)
+        .bind(admin)
+        .bind(now_ms())
+        .fetch_one(&self.writer)
+        .await
+        .map_err(StoreError::conflict("a user of this name"))
+    }
+
+    /// Changes a user; `password_hash` none keeps the password. None if there
+    /// is no such user, or if nobody would be left to administer the server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if the name is taken.
+    pub async fn update_user(
+        &self,
+        id: i64,
+        name: &str,
+        password_hash: Option<&str>,
+        admin: bool,
+    ) -> Result<Option<UserRow>, StoreError> {
+        sqlx::query_as(
+            "UPDATE users SET name = ?2, password_hash = coalesce(?3, password_hash), admin = ?4
+             WHERE id = ?1 AND (?4 OR EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1))
+             RETURNING *",
+        )
+        .bind(id)
+        .bind(name)
+        .bind(password_hash)
+        .bind(admin)
+        .fetch_optional(&self.writer)
+        .await
+        .map_err(StoreError::conflict("a user of this name"))
+    }
+
+    /// Sets a user's password.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_password(&self, id: i64, password_hash: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE users SET password_hash = ? WHERE id = ?")
+            .bind(password_hash)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes a user and all that is theirs. False if there is no such user,
+    /// or if nobody would be left to administer the server.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn delete_user(&self, id: i64) -> Result<bool, StoreError> {
+        let deleted = sqlx::query(
+            "DELETE FROM users WHERE id = ?1
+             AND (NOT admin OR EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1))",
+        )
+        .bind(id)
+        .execute(&self.writer)
+        .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+}

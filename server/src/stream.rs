@@ -1,0 +1,251 @@
+//! Who is connected to `/stream`, and handing them new messages. Knows nothing
+//! of sockets: a connection holds a [`Subscription`] and does the rest (see
+//! `api::stream`).
+//!
+//! Nobody waits for anybody: a queue that is full closes its connection, and
+//! the client reads what it missed when it comes back.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{api::model, store::MessageRow};
+
+/// Messages that wait for one connection.
+const QUEUE: usize = 256;
+/// Connections of one user at a time.
+const PER_USER: usize = 128;
+
+/// All connections.
+#[derive(Debug, Default)]
+pub struct Hub {
+    users: Mutex<HashMap<i64, Vec<Subscriber>>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    key: u64,
+    client_id: Option<i64>,
+    queue: mpsc::Sender<Utf8Bytes>,
+    closed: CancellationToken,
+}
+
+/// A connection's end of its queue; ends when it is dropped.
+#[derive(Debug)]
+pub struct Subscription {
+    hub: Arc<Hub>,
+    user_id: i64,
+    key: u64,
+    queue: mpsc::Receiver<Utf8Bytes>,
+    closed: CancellationToken,
+}
+
+impl Hub {
+    /// Connects a user, by a client's token or a password. None if the user
+    /// has too many connections.
+    pub fn subscribe(
+        self: &Arc<Self>,
+        user_id: i64,
+        client_id: Option<i64>,
+    ) -> Option<Subscription> {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let closed = CancellationToken::new();
+        let mut users = self.lock();
+        let subscribers = users.entry(user_id).or_default();
+        if subscribers.len() >= PER_USER {
+            return None;
+        }
+        subscribers.push(Subscriber {
+            key,
+            client_id,
+            queue: sender,
+            closed: closed.clone(),
+        });
+        drop(users);
+        Some(Subscription {
+            hub: Arc::clone(self),
+            user_id,
+            key,
+            queue,
+            closed,
+        })
+    }
+
+    /// Hands a stored message to its user's connections.
+    pub fn publish(&self, message: &MessageRow) {
+        let mut users = self.lock();
+        let Some(subscribers) = users.get_mut(&message.user_id) else {
+            return;
+        };
+        // Written once for all of them.
+        let Ok(text) = serde_json::to_string(&model::Message::from(message)) else {
+            return;
+        };
+        let text = Utf8Bytes::from(text);
+        subscribers.retain(|subscriber| {
+            let taken = subscriber.queue.try_send(text.clone()).is_ok();
+            if !taken {
+                tracing::info!(
+                    user = message.user_id,
+                    client = subscriber.client_id,
+                    "closing a stream that does not keep up"
+                );
+                subscriber.closed.cancel();
+            }
+            taken
+        });
+    }
+
+    /// Closes the connections of a client that was deleted.
+    pub fn close_client(&self, client_id: i64) {
+        for subscribers in self.lock().values_mut() {
+            close(subscribers, |subscriber| {
+                subscriber.client_id == Some(client_id)
+            });
+        }
+    }
+
+    /// Closes the connections of a user who was deleted.
+    pub fn close_user(&self, user_id: i64) {
+        if let Some(subscribers) = self.lock().get_mut(&user_id) {
+            close(subscribers, |_| true);
+        }
+    }
+
+    /// Closes all connections.
+    pub fn close_all(&self) {
+        for subscribers in self.lock().values_mut() {
+            close(subscribers, |_| true);
+        }
+    }
+
+    /// The clients that are connected; they count as used.
+    pub fn connected_clients(&self) -> Vec<i64> {
+        let users = self.lock();
+        let mut clients: Vec<i64> = users
+            .values()
+            .flatten()
+            .filter_map(|subscriber| subscriber.client_id)
+            .collect();
+        clients.sort_unstable();
+        clients.dedup();
+        clients
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Vec<Subscriber>>> {
+        // Whoever panicked left a list of subscribers, which is all it holds.
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn close(subscribers: &mut Vec<Subscriber>, which: impl Fn(&Subscriber) -> bool) {
+    subscribers.retain(|subscriber| {
+        let close = which(subscriber);
+        if close {
+            subscriber.closed.cancel();
+        }
+        !close
+    });
+}
+
+impl Subscription {
+    /// The next message as JSON; none once the connection is to be closed.
+    pub async fn next(&mut self) -> Option<Utf8Bytes> {
+        tokio::select! {
+            biased;
+            () = self.closed.cancelled() => None,
+            text = self.queue.recv() => text,
+        }
+    }
+
+    /// Resolves when the connection is to be closed, whatever it is doing.
+    pub fn closed(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut users = self.hub.lock();
+        if let Some(subscribers) = users.get_mut(&self.user_id) {
+            subscribers.retain(|subscriber| subscriber.key != self.key);
+            if subscribers.is_empty() {
+                users.remove(&self.user_id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Hub, QUEUE};
+    use crate::store::MessageRow;
+
+    fn message(id: i64, user_id: i64) -> MessageRow {
+        MessageRow {
+            id,
+            application_id: 1,
+            user_id,
+            title: String::new(),
+            body: "text".to_owned(),
+            priority: 0,
+            extras: None,
+            created_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_gets_their_own_messages_in_order() {
+        let hub = Arc::new(Hub::default());
+        let mut ann = hub.subscribe(1, None).unwrap();
+        let mut bob = hub.subscribe(2, None).unwrap();
+        for (id, user) in [(1, 1), (2, 2), (3, 1)] {
+            hub.publish(&message(id, user));
+        }
+        for id in [1, 3] {
+            let text = ann.next().await.unwrap();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(value["id"], id);
+        }
+        assert!(bob.next().await.unwrap().contains("\"id\":2"));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_keep_up_is_closed_and_others_are_not() {
+        let hub = Arc::new(Hub::default());
+        let mut slow = hub.subscribe(1, Some(7)).unwrap();
+        let mut quick = hub.subscribe(1, Some(8)).unwrap();
+        for id in 0..=i64::try_from(QUEUE).unwrap() {
+            hub.publish(&message(id, 1));
+            assert!(quick.next().await.is_some());
+        }
+        assert!(slow.next().await.is_none());
+        assert_eq!(hub.connected_clients(), [8]);
+    }
+
+    #[tokio::test]
+    async fn closing_reaches_whom_it_concerns() {
+        let hub = Arc::new(Hub::default());
+        let mut seven = hub.subscribe(1, Some(7)).unwrap();
+        let eight = hub.subscribe(1, Some(8)).unwrap();
+        hub.close_client(7);
+        assert!(seven.next().await.is_none());
+        assert_eq!(hub.connected_clients(), [8]);
+        hub.close_user(1);
+        assert!(eight.closed().is_cancelled());
+        drop((seven, eight));
+        assert!(hub.lock().is_empty());
+    }
+}
