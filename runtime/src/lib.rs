@@ -13,6 +13,7 @@
 //! - [`guard`]: the one place where grants and bounds are checked, in front of
 //!   [`Host`], for every backend.
 //! - [`wasm`]: the WebAssembly backend.
+//! - [`manifest`]: the rules of a manifest.
 //! - [`report`]: what is told about a plugin that does not load.
 //! - [`registry`]: the plugins folder.
 //! - [`log`], [`digest`]: an instance's log; a file's identity.
@@ -26,6 +27,7 @@ pub mod guard;
 pub mod host;
 pub mod limits;
 pub mod log;
+pub mod manifest;
 pub mod plugin;
 pub mod registry;
 pub mod report;

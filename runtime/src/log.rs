@@ -100,6 +100,21 @@ impl Log {
             .collect()
     }
 
+    /// The last `most` entries from one source, oldest first.
+    pub fn last(&self, source: Source, most: usize) -> Vec<Entry> {
+        let kept = self.kept();
+        let mut entries: Vec<Entry> = kept
+            .entries
+            .iter()
+            .rev()
+            .filter(|e| e.source == source)
+            .take(most)
+            .cloned()
+            .collect();
+        entries.reverse();
+        entries
+    }
+
     /// How many entries were ever written.
     pub fn written(&self) -> u64 {
         self.kept().next

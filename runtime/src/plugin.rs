@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Grants, Limits, Log,
+    Grants, Guard, Limits, Log,
     contract::{
         Capabilities, Capability,
         types::{
@@ -106,6 +106,10 @@ impl fmt::Debug for InstanceSetup {
 pub trait Instance: Send + Sync + fmt::Debug {
     /// What this instance can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// What stands between it and its host: its grants, its log, what it was
+    /// refused.
+    fn guard(&self) -> &Arc<Guard>;
 
     /// Brings it up and calls `lifecycle.start`, if it is not started already.
     ///
@@ -203,6 +207,9 @@ pub enum CallError {
     /// The plugin refused the configuration.
     #[error("the configuration was refused: {}", problems(.0))]
     Config(Vec<Problem>),
+    /// It was not started, or was stopped.
+    #[error("the plugin is stopped; start it first")]
+    Stopped,
     /// It did not answer in time; the code behind the instance was discarded.
     #[error(
         "`{call}` did not answer within {deadline:?}: it was stopped and starts anew at the next call"
@@ -250,6 +257,16 @@ pub enum CallError {
     /// The host could not bring it up, through no fault of the plugin.
     #[error("the plugin could not be brought up: {0}")]
     Unavailable(String),
+}
+
+impl CallError {
+    /// The message, and below it the details where there are any.
+    pub fn full(&self) -> String {
+        match self {
+            Self::Crashed { details, .. } if !details.is_empty() => format!("{self}\n{details}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// Problems as one line.

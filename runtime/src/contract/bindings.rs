@@ -1,11 +1,7 @@
 //! Generated from `wit/`: typed calls into components, and the traits behind
 //! their imports. The types are [`super::types`], not generated.
 
-#![expect(
-    missing_docs,
-    unreachable_pub,
-    reason = "generated; the WIT files hold the documentation"
-)]
+#![expect(unreachable_pub, reason = "generated")]
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -17,6 +13,7 @@ wasmtime::component::bindgen!({
 
 /// What the generator would have made for the interface `types`, which has no
 /// functions, around our own types.
+#[allow(dead_code, reason = "the generated code names the traits as bounds, without using them")]
 pub mod data {
     use wasmtime::component::{HasData, Linker};
 

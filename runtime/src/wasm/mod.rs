@@ -1,21 +1,63 @@
 //! The WebAssembly backend: components, run by wasmtime in this process.
+//!
+//! A file becomes a plugin in `loader` (read, decode, compile or take from the
+//! `cache`, link, describe, check). A plugin gives each user an `instance`: a
+//! handle whose store comes up at the first call and is dropped after a trap, a
+//! time-out or when it is idle.
+//!
+//! - `engine`: wasmtime's settings, and the ticker that makes time pass for
+//!   running guests.
+//! - `cache`: compiled code between runs, trusted only when authenticated.
+//! - `loader`: from file to plugin, with a report of what is wrong.
+//! - `store`: what one store holds: WASI with exactly what was granted, the
+//!   memory bound, the way to the guard.
+//! - `imports`: the contract's imports, answered by the guard.
+//! - `outbound`: the allow-list in front of `wasi:http`.
+//! - `output`: standard output and error, into the instance's log.
+//! - `incoming`: webhooks for components that export `wasi:http/incoming-handler`.
+//! - `exports`: which of the contract's functions a component has.
+//! - `instance`: bringing up, calling by a deadline, discarding.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod cache;
+mod engine;
+mod exports;
+mod imports;
+mod incoming;
+mod instance;
+mod loader;
+mod outbound;
+mod output;
+mod store;
 
-use crate::contract::{Capabilities, types::Manifest};
-use crate::{Digest, LoadError, Plugin, plugin::Loader};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use async_trait::async_trait;
+use serde::Serialize;
+
+pub use self::engine::EngineError;
+use self::engine::Shared;
+use crate::{
+    Capabilities, Digest, Limits, LoadError, Plugin, contract::types::Manifest, plugin::Loader,
+};
 
 /// How the backend is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where compiled code is kept between runs; none to compile at each start.
+    /// Where compiled code is kept between runs; made if it is not there. None
+    /// to compile at each start.
     pub cache: Option<PathBuf>,
-    /// The most bytes of compiled code to keep.
+    /// The most bytes of compiled code to keep; the least recently used goes
+    /// first.
     pub cache_bytes: u64,
-    /// How many instances can be up at the same time.
+    /// How many instances can be up at the same time, of all plugins together.
     pub instances: u32,
+    /// The largest component, in bytes.
+    pub component_bytes: u64,
+    /// Bounds of the throw-away instance that is asked for the manifest.
+    pub describe: Limits,
 }
 
 impl Default for Settings {
@@ -24,21 +66,23 @@ impl Default for Settings {
             cache: None,
             cache_bytes: 2 << 30,
             instances: 512,
+            component_bytes: 128 << 20,
+            describe: Limits {
+                call_ms: 5_000,
+                ..Limits::default()
+            },
         }
     }
 }
 
 /// Loads components. One per process is enough; clones share everything.
 #[derive(Clone, Debug)]
-pub struct WasmBackend {}
-
-/// The engine could not be made; the message says what the machine lacks.
-#[derive(Debug, thiserror::Error)]
-#[error("the WebAssembly engine could not be set up: {0}")]
-pub struct EngineError(String);
+pub struct WasmBackend {
+    shared: Arc<Shared>,
+}
 
 /// What is in a component's file, for a person or a program.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     /// The file.
     pub file: PathBuf,
@@ -57,15 +101,16 @@ pub struct Inspection {
 }
 
 impl WasmBackend {
-    /// Sets up the engine.
+    /// Sets up the engine and the cache.
     ///
     /// # Errors
     ///
     /// A machine that lacks what wasmtime needs, or a cache folder that cannot
     /// be used.
     pub fn new(settings: &Settings) -> Result<Self, EngineError> {
-        let _ = settings;
-        Ok(Self {})
+        Ok(Self {
+            shared: Arc::new(Shared::new(settings)?),
+        })
     }
 
     /// Loads a component and tells what is in it.
@@ -74,11 +119,7 @@ impl WasmBackend {
     ///
     /// As [`Loader::load`].
     pub async fn inspect(&self, file: &Path) -> Result<Inspection, LoadError> {
-        let _ = file;
-        Err(crate::registry::unreadable(
-            file,
-            &std::io::ErrorKind::NotFound.into(),
-        ))
+        loader::inspect(&self.shared, file).await
     }
 }
 
@@ -89,9 +130,6 @@ impl Loader for WasmBackend {
     }
 
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
-        Err(crate::registry::unreadable(
-            file,
-            &std::io::ErrorKind::NotFound.into(),
-        ))
+        Ok(loader::load(&self.shared, file).await?)
     }
 }
