@@ -1,2 +1,69 @@
-//! tmp
-fn main() {}
+//! What a person repeats, as one command each: `cargo xtask demo`, `test`,
+//! `bench` and `audit`.
+//!
+//! Everything that is made here goes under `target/`; nothing is written into
+//! the tree, and nothing that is missing is passed over in silence.
+//!
+//! - [`workspace`]: where things are, and how `cargo` is called.
+//! - [`run`]: running other programs, and telling about it.
+//! - [`wasm`]: what turns a guest's source into a component.
+//! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
+//! - [`demo`], [`test`], [`bench`], [`audit`]: the commands.
+
+mod audit;
+mod bench;
+mod clients;
+mod demo;
+mod run;
+mod test;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// What a person repeats in this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds and runs a server with the example plugins, and sends a message
+    /// through them. Runs until interrupted.
+    Demo(demo::Arguments),
+    /// Sets up what is missing, then runs every check and every test.
+    Test,
+    /// Runs the benchmarks and compares each with its reference.
+    Bench(bench::Arguments),
+    /// Checks licences and sources of all dependencies against
+    /// deny.toml.
+    Audit,
+    /// Runs a program that is ended when this process's parent ends.
+    #[command(name = run::TIED, hide = true)]
+    Tied(run::Tied),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let outcome = match command {
+        Command::Tied(tied) => tied.exec(),
+        Command::Demo(arguments) => Workspace::find().and_then(|w| demo::run(&w, &arguments)),
+        Command::Test => Workspace::find().and_then(|w| test::run(&w)),
+        Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
+        Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

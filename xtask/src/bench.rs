@@ -1,0 +1,222 @@
+//! `cargo xtask bench`: runs the benchmarks and compares each path of ours
+//! with a reference that was measured in the same run. On a busy machine only
+//! the ratio means something.
+
+use std::{fmt, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    run::{print, run as run_command, say},
+    workspace::Workspace,
+};
+
+/// One path and what it is held against. Ids are criterion's: group, then
+/// function.
+struct Pair {
+    name: &'static str,
+    package: &'static str,
+    bench: &'static str,
+    ours: &'static str,
+    reference: &'static str,
+    /// What ours may take at most, in times of the reference.
+    bar: f64,
+}
+
+/// Everything that has a bar. A new benchmark is one more line.
+#[rustfmt::skip]
+const PAIRS: [Pair; 3] = [
+    Pair { name: "warm_call", package: "mortise-runtime", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: 1.25 },
+    Pair { name: "fresh_call", package: "mortise-runtime", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: 1.25 },
+    Pair { name: "cached_load", package: "mortise-runtime", bench: "call", ours: "load/plugin", reference: "load/raw", bar: 1.5 },
+];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the benchmark of this name.
+    name: Option<String>,
+    /// Print one line of JSON for each instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A pair as it was measured.
+#[derive(Debug, Serialize)]
+struct Measured {
+    name: &'static str,
+    ours_ns: f64,
+    reference_ns: f64,
+    ratio: f64,
+    bar: f64,
+    holds: bool,
+}
+
+/// Runs the benchmarks; an error if a bar does not hold.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let chosen: Vec<&Pair> = PAIRS
+        .iter()
+        .filter(|pair| {
+            arguments
+                .name
+                .as_deref()
+                .is_none_or(|name| name == pair.name)
+        })
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = PAIRS.iter().map(|pair| pair.name).collect();
+        bail!(
+            "there is no such benchmark; there are: {}",
+            names.join(", ")
+        );
+    }
+    let mut all = Vec::new();
+    for pair in chosen {
+        all.push(measure(workspace, pair)?);
+    }
+    if arguments.json {
+        for measured in &all {
+            print(&serde_json::to_string(measured).context("a result is no JSON")?)?;
+        }
+    } else {
+        print(&table(&all))?;
+    }
+    let missed: Vec<_> = all
+        .iter()
+        .filter(|measured| !measured.holds)
+        .map(|measured| measured.name)
+        .collect();
+    if !missed.is_empty() {
+        bail!("above their bar: {}", missed.join(", "));
+    }
+    Ok(())
+}
+
+fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
+    say(format_args!("measuring {}", pair.name));
+    let criterion = workspace.target.join("criterion");
+    for id in [pair.ours, pair.reference] {
+        // What an earlier run left must not pass for a result of this one.
+        let old = criterion.join(id).join("new");
+        if old.exists() {
+            std::fs::remove_dir_all(&old)
+                .with_context(|| format!("{} cannot be removed", old.display()))?;
+        }
+    }
+    run_command(
+        workspace
+            .cargo()
+            .args(["bench", "--locked", "--package", pair.package])
+            .args(["--bench", pair.bench, "--"])
+            .arg(format!("^({}|{})$", pair.ours, pair.reference))
+            // Where criterion writes does not depend on where it is run.
+            .env("CRITERION_HOME", &criterion),
+    )?;
+    let ours_ns = estimate(&criterion.join(pair.ours))?;
+    let reference_ns = estimate(&criterion.join(pair.reference))?;
+    let ratio = ours_ns / reference_ns;
+    Ok(Measured {
+        name: pair.name,
+        ours_ns,
+        reference_ns,
+        ratio,
+        bar: pair.bar,
+        holds: ratio <= pair.bar,
+    })
+}
+
+/// The part of criterion's `estimates.json` that is of interest here.
+#[derive(Deserialize)]
+struct Estimates {
+    median: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    /// In nanoseconds.
+    point_estimate: f64,
+}
+
+/// The median of what was measured just now: a mean would follow whatever
+/// else the machine was doing.
+fn estimate(folder: &Path) -> Result<f64> {
+    let file = folder.join("new").join("estimates.json");
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        format!(
+            "the benchmark ran but left no {}: its id in xtask/src/bench.rs is wrong",
+            file.display()
+        )
+    })?;
+    let estimates: Estimates = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not what criterion writes", file.display()))?;
+    Ok(estimates.median.point_estimate)
+}
+
+fn table(all: &[Measured]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header([
+        "benchmark",
+        "ours",
+        "reference",
+        "ratio",
+        "bar",
+        "",
+    ]);
+    for measured in all {
+        table.add_row([
+            measured.name.to_owned(),
+            Nanoseconds(measured.ours_ns).to_string(),
+            Nanoseconds(measured.reference_ns).to_string(),
+            format!("{:.2}", measured.ratio),
+            format!("{:.2}", measured.bar),
+            if measured.holds { "holds" } else { "MISSED" }.to_owned(),
+        ]);
+    }
+    for index in 1..=4 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// A time in the unit that suits it.
+struct Nanoseconds(f64);
+
+impl fmt::Display for Nanoseconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ns if ns < 1e3 => write!(formatter, "{ns:.0} ns"),
+            ns if ns < 1e6 => write!(formatter, "{:.2} us", ns / 1e3),
+            ns => write!(formatter, "{:.2} ms", ns / 1e6),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Measured, table};
+
+    #[test]
+    fn the_table_says_which_bar_was_missed() {
+        let one = |name, ours_ns, holds| Measured {
+            name,
+            ours_ns,
+            reference_ns: 1000.0,
+            ratio: ours_ns / 1000.0,
+            bar: 1.25,
+            holds,
+        };
+        let text = table(&[one("a", 1100.0, true), one("b", 2_000_000.0, false)]);
+        let lines: Vec<Vec<_>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            lines[1],
+            ["a", "1.10", "us", "1.00", "us", "1.10", "1.25", "holds"]
+        );
+        assert_eq!(lines[2].last(), Some(&"MISSED"));
+    }
+}

@@ -1,0 +1,147 @@
+//! The server's REST API, as far as the demo needs it: Gotify's, spoken like
+//! any client would.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use reqwest::{Client, Method, RequestBuilder};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum As<'a> {
+    User(&'a str, &'a str),
+    Token(&'a str),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Token {
+    pub(super) token: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Application {
+    pub(super) id: u64,
+    pub(super) token: String,
+}
+
+/// What is only looked up by its id.
+#[derive(Debug, Deserialize)]
+pub(super) struct Identified {
+    pub(super) id: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Plugin {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) module_path: String,
+    pub(super) enabled: bool,
+}
+
+/// A server's API.
+#[derive(Debug)]
+pub(super) struct Api {
+    client: Client,
+    url: String,
+}
+
+impl Api {
+    pub(super) fn new(url: &str) -> Result<Self> {
+        let client = Client::builder()
+            .timeout(Duration::from_secs(30))
+            // The server is on this machine.
+            .no_proxy()
+            .build()
+            .context("no HTTP client")?;
+        Ok(Self {
+            client,
+            url: url.to_owned(),
+        })
+    }
+
+    fn request(&self, method: Method, path: &str, by: As<'_>) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        match by {
+            As::User(name, password) => request.basic_auth(name, Some(password)),
+            As::Token(token) => request.header("X-Gotify-Key", token),
+        }
+    }
+
+    /// Whether the server lets this one in.
+    pub(super) async fn accepts(&self, by: As<'_>) -> Result<bool> {
+        let response = self
+            .request(Method::GET, "/current/user", by)
+            .send()
+            .await
+            .context("the server does not answer")?;
+        Ok(response.status().is_success())
+    }
+
+    /// Makes an `application` or a `client`.
+    pub(super) async fn create<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+        by: As<'_>,
+    ) -> Result<T> {
+        let request = self
+            .request(Method::POST, &format!("/{kind}"), by)
+            .json(&json!({ "name": name }));
+        answer(request).await
+    }
+
+    /// Everything of a kind.
+    pub(super) async fn list<T: DeserializeOwned>(&self, kind: &str, by: As<'_>) -> Result<Vec<T>> {
+        answer(self.request(Method::GET, &format!("/{kind}"), by)).await
+    }
+
+    pub(super) async fn configure(&self, plugin: &Plugin, text: &str, by: As<'_>) -> Result<()> {
+        let path = format!("/plugin/{}/config", plugin.id);
+        let request = self
+            .request(Method::POST, &path, by)
+            .header("Content-Type", "application/x-yaml")
+            .body(text.to_owned());
+        succeed(request).await
+    }
+
+    pub(super) async fn enable(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
+        let path = format!("/plugin/{}/enable", plugin.id);
+        succeed(self.request(Method::POST, &path, by)).await
+    }
+
+    pub(super) async fn send(&self, message: &Value, by: As<'_>) -> Result<Identified> {
+        answer(self.request(Method::POST, "/message", by).json(message)).await
+    }
+
+    /// The newest messages, as the server tells them.
+    pub(super) async fn messages(&self, by: As<'_>) -> Result<Vec<Value>> {
+        #[derive(Deserialize)]
+        struct Page {
+            messages: Vec<Value>,
+        }
+        let page: Page = answer(self.request(Method::GET, "/message?limit=100", by)).await?;
+        Ok(page.messages)
+    }
+}
+
+async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
+    let text = text(request).await?;
+    serde_json::from_str(&text).with_context(|| format!("an unexpected answer: {text}"))
+}
+
+async fn succeed(request: RequestBuilder) -> Result<()> {
+    text(request).await.map(drop)
+}
+
+async fn text(request: RequestBuilder) -> Result<String> {
+    let response = request.send().await.context("the server does not answer")?;
+    let (status, url) = (response.status(), response.url().clone());
+    let text = response.text().await.context("the answer broke off")?;
+    if !status.is_success() {
+        bail!("{} answered {status}: {text}", url.path());
+    }
+    Ok(text)
+}

@@ -1,0 +1,378 @@
+//! `cargo xtask demo`: the real server with the example plugins installed,
+//! granted, enabled and configured, and a message that went through them.
+//!
+//! All of it goes through what any user has: the `mortise` program and the
+//! REST API.
+
+mod api;
+mod server;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::{
+    api::{Api, Application, As, Identified, Plugin, Token},
+    server::Server,
+};
+use crate::{
+    run::{output, print, run as run_command, say},
+    wasm::Toolchain,
+    workspace::Workspace,
+};
+
+/// The administrator that the demo creates.
+const USER: &str = "admin";
+
+/// An example and the configuration that it gets here; none for its defaults.
+struct Example {
+    folder: &'static str,
+    config: Option<&'static str>,
+}
+
+const EXAMPLES: [Example; 4] = [
+    Example {
+        folder: "rules",
+        config: Some(RULES),
+    },
+    Example {
+        folder: "forward",
+        config: None,
+    },
+    Example {
+        folder: "alertmanager",
+        config: None,
+    },
+    Example {
+        folder: "clock",
+        config: None,
+    },
+];
+
+const RULES: &str = "rules: []\n";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print one line of JSON on standard output when it is ready.
+    #[arg(long)]
+    json: bool,
+    /// Port to listen on; 0 picks a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Data directory of the server; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "target/demo")]
+    data_dir: PathBuf,
+}
+
+/// What lets the demo in again when it is run on the same data directory:
+/// the server keeps only hashes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Login {
+    password: String,
+    application: Option<Application>,
+    client_token: Option<String>,
+}
+
+/// What the demo has to show.
+#[derive(Debug, Serialize)]
+struct Shown {
+    url: String,
+    user: &'static str,
+    password: String,
+    app_token: String,
+    client_token: String,
+    /// The message as it was sent.
+    before: Value,
+    /// The message as it was stored.
+    after: Value,
+}
+
+/// Builds everything, then runs the server until interrupted.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let toolchain = Toolchain::find(workspace)?;
+    say(format_args!("components: {}", toolchain.describe()));
+    let mut components = Vec::new();
+    for example in &EXAMPLES {
+        let folder = workspace.root.join("examples").join(example.folder);
+        say(format_args!("building {}", workspace.short(&folder)));
+        components.push(toolchain.build(workspace, &folder)?);
+    }
+    say(format_args!("building the server (minutes the first time)"));
+    let mortise = build_server(workspace)?;
+
+    let data = workspace.root.join(&arguments.data_dir);
+    let plugins = data.join("plugins");
+    fs::create_dir_all(&plugins)
+        .with_context(|| format!("{} cannot be made", plugins.display()))?;
+    let mut ids = Vec::new();
+    for component in &components {
+        ids.push(install(&mortise, component, &data, &plugins)?);
+    }
+
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot be set up")?
+        .block_on(serve(&mortise, &data, &ids, arguments))
+}
+
+fn build_server(workspace: &Workspace) -> Result<PathBuf> {
+    run_command(workspace.cargo().args([
+        "build",
+        "--locked",
+        "--package",
+        "mortise-server",
+        "--bin",
+        "mortise",
+    ]))?;
+    Ok(workspace
+        .target
+        .join("debug")
+        .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Puts a component into the plugins folder, grants it what it asks for, and
+/// returns its id.
+fn install(mortise: &Path, component: &Path, data: &Path, plugins: &Path) -> Result<String> {
+    let name = component.file_name().context("a component has no name")?;
+    // Beside its place first: a server that looks must not find half a file.
+    let partial = plugins.join(format!(".{}", name.display()));
+    fs::copy(component, &partial)
+        .and_then(|_| fs::rename(&partial, plugins.join(name)))
+        .with_context(|| format!("{} cannot be installed", component.display()))?;
+    let inspection = output(
+        std::process::Command::new(mortise)
+            .args(["plugin", "inspect", "--json"])
+            .arg(component),
+    )?;
+    let inspection: Value =
+        serde_json::from_str(&inspection).context("`mortise plugin inspect` wrote no JSON")?;
+    let id = inspection
+        .pointer("/manifest/id")
+        .and_then(Value::as_str)
+        .context("`mortise plugin inspect` told no id")?;
+    run_command(
+        std::process::Command::new(mortise)
+            .args(["plugin", "grant", id, "--as-asked", "--data-dir"])
+            .arg(data),
+    )?;
+    Ok(id.to_owned())
+}
+
+async fn serve(mortise: &Path, data: &Path, ids: &[String], arguments: &Arguments) -> Result<()> {
+    let mut stop = std::pin::pin!(interrupted()?);
+    let login_file = data.join("demo-login.json");
+    let mut login = Login::read(&login_file)?;
+    // Before the server takes the password over, for it is not told twice.
+    login.write(&login_file)?;
+    let mut server = Server::start(mortise, data, arguments.port, &login.password).await?;
+    let url = server.url.clone();
+    let shown = tokio::select! {
+        shown = show(&url, ids, &mut login) => shown,
+        ended = server.ended() => return ended,
+        () = &mut stop => return server.stop().await,
+    };
+    let shown = match shown {
+        Ok(shown) => shown,
+        Err(error) => {
+            // The first error is the one to tell about.
+            let _ = server.stop().await;
+            return Err(error);
+        }
+    };
+    login.write(&login_file)?;
+    if arguments.json {
+        print(&serde_json::to_string(&shown).context("the result is no JSON")?)?;
+    } else {
+        print(&shown.for_a_person())?;
+    }
+    tokio::select! {
+        ended = server.ended() => ended,
+        () = &mut stop => {
+            say(format_args!("stopping"));
+            server.stop().await
+        }
+    }
+}
+
+/// Ends when somebody interrupts the demo or asks it to end.
+#[cfg(unix)]
+fn interrupted() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("no interrupts")?;
+    let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends when somebody interrupts the demo.
+#[cfg(not(unix))]
+fn interrupted() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without interrupts it runs until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}
+
+/// Enables and configures the plugins, and sends a message through them.
+async fn show(url: &str, ids: &[String], login: &mut Login) -> Result<Shown> {
+    let api = Api::new(url)?;
+    let admin = As::User(USER, &login.password);
+    if !api.accepts(admin).await? {
+        bail!(
+            "the data directory belongs to a server whose password the demo does not know: choose another with --data-dir"
+        );
+    }
+    let client_token = match login.client_token.take() {
+        Some(token) if api.accepts(As::Token(&token)).await? => token,
+        _ => api.create::<Token>("client", "demo", admin).await?.token,
+    };
+    let client = As::Token(&client_token);
+    let there: Vec<Identified> = api.list("application", client).await?;
+    let application = match login.application.take() {
+        Some(known) if there.iter().any(|one| one.id == known.id) => known,
+        _ => api.create("application", "Backup", admin).await?,
+    };
+
+    let plugins: Vec<Plugin> = api.list("plugin", client).await?;
+    for (example, id) in EXAMPLES.iter().zip(ids) {
+        let plugin = plugins
+            .iter()
+            .find(|plugin| plugin.module_path == *id)
+            .with_context(|| {
+                format!("the server does not have the plugin {id}: see its own words above")
+            })?;
+        set_up(&api, plugin, example, client).await?;
+    }
+
+    let before = sample();
+    let sent = api.send(&before, As::Token(&application.token)).await?;
+    let after = api
+        .messages(client)
+        .await?
+        .into_iter()
+        .find(|message| message.get("id").and_then(Value::as_u64) == Some(sent.id))
+        .context("the message that was sent is not among the stored ones")?;
+
+    let app_token = application.token.clone();
+    login.application = Some(application);
+    login.client_token = Some(client_token.clone());
+    Ok(Shown {
+        url: url.to_owned(),
+        user: USER,
+        password: login.password.clone(),
+        app_token,
+        client_token,
+        before,
+        after,
+    })
+}
+
+async fn set_up(api: &Api, plugin: &Plugin, example: &Example, by: As<'_>) -> Result<()> {
+    if let Some(config) = example.config {
+        api.configure(plugin, config, by)
+            .await
+            .with_context(|| format!("{} did not take its configuration", plugin.name))?;
+    }
+    if !plugin.enabled {
+        api.enable(plugin, by)
+            .await
+            .with_context(|| format!("{} did not start", plugin.name))?;
+    }
+    say(format_args!("enabled {}", plugin.name));
+    Ok(())
+}
+
+/// The message that goes through the filter.
+fn sample() -> Value {
+    json!({
+        "title": "nightly backup",
+        "message": "ERROR: /srv is 98 % full",
+        "priority": 3,
+    })
+}
+
+impl Login {
+    fn read(file: &Path) -> Result<Self> {
+        match fs::read_to_string(file) {
+            Ok(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{} is malformed: remove the folder", file.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut bytes = [0; 12];
+                getrandom::fill(&mut bytes).context("the system has no random numbers")?;
+                Ok(Self {
+                    password: hex::encode(bytes),
+                    application: None,
+                    client_token: None,
+                })
+            }
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
+        }
+    }
+
+    /// Only this user may read it.
+    fn write(&self, file: &Path) -> Result<()> {
+        use std::io::Write as _;
+
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let text = serde_json::to_string(self).context("the login is no JSON")?;
+        options
+            .open(file)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("{} cannot be written", file.display()))
+    }
+}
+
+impl Shown {
+    fn for_a_person(&self) -> String {
+        let part = |message: &Value, field: &str| match message.get(field) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let line = |message: &Value| {
+            format!(
+                "{}: {} (priority {})",
+                part(message, "title"),
+                part(message, "message"),
+                part(message, "priority"),
+            )
+        };
+        format!(
+            "
+Mortise runs at {url}
+
+  user      {user}
+  password  {password}
+
+  sent      {before}
+  stored    {after}
+
+Send another one:
+
+  curl '{url}/message?token={app}' -F 'title=nightly backup' -F 'message=ERROR: again' -F priority=3
+
+Interrupt to stop.",
+            url = self.url,
+            user = self.user,
+            password = self.password,
+            before = line(&self.before),
+            after = line(&self.after),
+            app = self.app_token,
+        )
+    }
+}

@@ -1,0 +1,112 @@
+//! The server that the demo runs: started, waited for, and ended with the
+//! demo, however the demo ends.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::run::{Tied, say};
+
+/// How long it may take to come up: it may compile components for a while.
+const UP: Duration = Duration::from_secs(120);
+/// How long it may take to end by itself.
+const DOWN: Duration = Duration::from_secs(15);
+
+/// A running server.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    /// Kept open: a server that cannot write its output might stop.
+    _lines: Lines<BufReader<ChildStdout>>,
+    /// Such as `http://127.0.0.1:8080`.
+    pub(super) url: String,
+}
+
+/// What the server says on one line when it is ready.
+#[derive(Deserialize)]
+struct Ready {
+    url: String,
+}
+
+impl Server {
+    /// Starts it and waits until it is ready. `password` becomes the
+    /// administrator's if the data directory is new.
+    pub(super) async fn start(
+        mortise: &Path,
+        data: &Path,
+        port: u16,
+        password: &str,
+    ) -> Result<Self> {
+        let mut command = Command::from(Tied::command(mortise)?);
+        command
+            .args(["serve", "--json", "--listen"])
+            .arg(format!("127.0.0.1:{port}"))
+            .arg("--data-dir")
+            .arg(data)
+            .env("MORTISE_ADMIN_PASSWORD", password)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        // It gets its own process group, so that an interrupt from the
+        // terminal reaches only the demo, which then ends it in good order.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().context("the server cannot be started")?;
+        let out = child.stdout.take().context("its output is not captured")?;
+        let mut lines = BufReader::new(out).lines();
+        let line = timeout(UP, lines.next_line())
+            .await
+            .context("the server was not ready in time")?
+            .context("the server's output broke off")?;
+        let Some(line) = line else {
+            let status = child.wait().await?;
+            bail!("the server ended before it was ready ({status}): see its own words above");
+        };
+        let ready: Ready = serde_json::from_str(&line)
+            .with_context(|| format!("the server's first line is not the expected JSON: {line}"))?;
+        Ok(Self {
+            child,
+            _lines: lines,
+            url: ready.url,
+        })
+    }
+
+    /// Waits until it ends by itself, which it should not.
+    pub(super) async fn ended(&mut self) -> Result<()> {
+        let status = self.child.wait().await?;
+        bail!("the server ended by itself ({status})");
+    }
+
+    /// Asks it to end, and ends it if it does not.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        #[cfg(unix)]
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        {
+            // Not waited for yet, so the id cannot be another process's.
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .context("the server cannot be asked to end")?;
+            if let Ok(status) = timeout(DOWN, self.child.wait()).await {
+                let status = status?;
+                if !status.success() {
+                    bail!("the server ended with {status}");
+                }
+                return Ok(());
+            }
+            say(format_args!(
+                "the server did not end within {} s: killing it",
+                DOWN.as_secs()
+            ));
+        }
+        self.child.kill().await?;
+        Ok(())
+    }
+}

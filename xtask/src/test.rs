@@ -1,0 +1,232 @@
+//! `cargo xtask test`: sets up what is missing, then runs every check and
+//! every test. A step that fails does not keep the others from running, and
+//! none is passed over: what cannot be had fails with what to do.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    audit,
+    clients::Clients,
+    run::{run as run_command, say, shown},
+    wasm::Toolchain,
+    workspace::Workspace,
+};
+
+/// How many tests there were, as the test runner counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+/// What has been run so far.
+#[derive(Debug, Default)]
+struct Steps {
+    done: Vec<(String, Duration, Result<Count>)>,
+}
+
+impl Steps {
+    /// Runs one step and keeps its outcome.
+    fn step(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<Count>) {
+        let name = name.into();
+        say(format_args!("\n== {name}"));
+        let begin = Instant::now();
+        let outcome = work();
+        if let Err(error) = &outcome {
+            say(format_args!("error: {error:#}"));
+        }
+        self.done.push((name, begin.elapsed(), outcome));
+    }
+
+    /// A step that counts no tests.
+    fn check(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<()>) {
+        self.step(name, || work().map(|()| Count::default()));
+    }
+
+    /// Tells how it went, step by step and in all.
+    fn finish(self) -> Result<()> {
+        say(format_args!("\n== summary"));
+        let mut total = Count::default();
+        let mut failed_steps = 0_u32;
+        for (name, time, outcome) in &self.done {
+            let seconds = time.as_secs_f32();
+            match outcome {
+                Ok(count) => {
+                    total.passed += count.passed;
+                    total.failed += count.failed;
+                    let bad = count.failed > 0;
+                    failed_steps += u32::from(bad);
+                    let word = if bad { "FAIL" } else { "ok" };
+                    say(format_args!("{word:>4} {seconds:>7.1} s  {name}"));
+                }
+                Err(error) => {
+                    failed_steps += 1;
+                    say(format_args!("FAIL {seconds:>7.1} s  {name}: {error:#}"));
+                }
+            }
+        }
+        // Written last and on standard output: what reads logs looks for it.
+        crate::run::print(&format!("{} passed, {} failed", total.passed, total.failed))?;
+        if failed_steps > 0 {
+            bail!("{failed_steps} steps failed");
+        }
+        if total.passed == 0 {
+            bail!("no test was run");
+        }
+        Ok(())
+    }
+}
+
+/// Runs everything.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::default();
+
+    let mut clients = None;
+    steps.check("set up: compiler for components", || {
+        let toolchain = Toolchain::find(workspace)?;
+        say(format_args!("{}", toolchain.describe()));
+        Ok(())
+    });
+    steps.check("set up: other people's clients", || {
+        clients = Some(Clients::install(workspace)?);
+        Ok(())
+    });
+
+    let mut guests = workspace.crates_under("guest-sdk")?;
+    guests.extend(workspace.crates_under("examples")?);
+    guests.extend(workspace.crates_under("tests/guests")?);
+
+    steps.check("format", || {
+        run_command(workspace.cargo().args(["fmt", "--all", "--check"]))?;
+        for guest in &guests {
+            run_command(
+                workspace
+                    .cargo()
+                    .args(["fmt", "--check", "--manifest-path"])
+                    .arg(guest.join("Cargo.toml")),
+            )?;
+        }
+        Ok(())
+    });
+    steps.check("dependency audit", || audit::run(workspace));
+    steps.check("clippy", || {
+        run_command(workspace.cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny=warnings",
+        ]))
+    });
+    steps.step("tests of the workspace", || {
+        let mut command = workspace.cargo();
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+        if let Some(clients) = &clients {
+            clients.set(&mut command);
+        }
+        count(&mut command)
+    });
+    for guest in &guests {
+        let name = workspace.short(guest).to_string();
+        steps.check(format!("clippy of {name}"), || {
+            run_command(
+                workspace
+                    .cargo()
+                    .args(["clippy", "--all-targets", "--locked"])
+                    .args([
+                        "--manifest-path".as_ref(),
+                        guest.join("Cargo.toml").as_os_str(),
+                    ])
+                    .args(["--", "--deny=warnings"])
+                    .env("CARGO_TARGET_DIR", workspace.guests_target()),
+            )
+        });
+        steps.step(format!("tests of {name}"), || {
+            count(
+                workspace
+                    .cargo()
+                    .args(["test", "--locked", "--no-fail-fast", "--manifest-path"])
+                    .arg(guest.join("Cargo.toml"))
+                    .env("CARGO_TARGET_DIR", workspace.guests_target()),
+            )
+        });
+    }
+    steps.check("documentation", || {
+        run_command(
+            workspace
+                .cargo()
+                .args(["doc", "--workspace", "--no-deps", "--locked"])
+                .env("RUSTDOCFLAGS", "--deny=warnings"),
+        )
+    });
+    steps.finish()
+}
+
+/// Runs `cargo test`, passing on what it prints, and counts its tests. Failed
+/// tests are in the count; an error is what kept tests from running.
+fn count(command: &mut Command) -> Result<Count> {
+    let text = shown(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("`{text}` cannot be started"))?;
+    let out = child.stdout.take().context("its output is not captured")?;
+    let mut count = Count::default();
+    for line in BufReader::new(out).split(b'\n') {
+        let line = line.with_context(|| format!("the output of `{text}` broke off"))?;
+        let line = String::from_utf8_lossy(&line);
+        let mut stdout = std::io::stdout().lock();
+        // Nobody listening is no reason to stop.
+        let _ = writeln!(stdout, "{line}");
+        if let Some(one) = result(&line) {
+            count.passed += one.passed;
+            count.failed += one.failed;
+        }
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("`{text}` cannot be waited for"))?;
+    if !status.success() && count.failed == 0 {
+        bail!("`{text}` failed ({status})");
+    }
+    Ok(count)
+}
+
+/// Reads a line such as `test result: ok. 5 passed; 0 failed; 1 ignored; ...`.
+fn result(line: &str) -> Option<Count> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut count = Count::default();
+    for part in counts.split("; ") {
+        match part.split_once(' ') {
+            Some((number, "passed")) => count.passed = number.parse().ok()?,
+            Some((number, "failed")) => count.failed = number.parse().ok()?,
+            _ => {}
+        }
+    }
+    Some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, result};
+
+    #[test]
+    fn only_result_lines_are_counted() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        let count = Count {
+            passed: 5,
+            failed: 2,
+        };
+        assert_eq!(result(line), Some(count));
+        assert_eq!(result("test a::b ... ok"), None);
+        assert_eq!(result("running 5 tests"), None);
+    }
+}

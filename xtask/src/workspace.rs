@@ -1,0 +1,81 @@
+//! Where things are, and how `cargo` is called.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The repository and its build folder.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// The repository's root.
+    pub(crate) root: PathBuf,
+    /// Where everything that is built goes.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the repository that this program was built from.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask is not inside a repository")?
+            .to_owned();
+        if !root.join("Cargo.toml").is_file() {
+            bail!(
+                "{} is not there any more: run `cargo xtask` inside the repository, so that it is built anew",
+                root.display()
+            );
+        }
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(target) => root.join(target),
+            None => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// `cargo`, the one that runs this program, in the repository's root.
+    pub(crate) fn cargo(&self) -> Command {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        let mut command = Command::new(cargo);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// What [`crate::clients`] and [`crate::wasm`] install.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target.join("tools")
+    }
+
+    /// One build folder for all guests: what they have in common is built once.
+    pub(crate) fn guests_target(&self) -> PathBuf {
+        self.target.join("guests")
+    }
+
+    /// The folders directly under `parent` that are crates, sorted.
+    pub(crate) fn crates_under(&self, parent: &str) -> Result<Vec<PathBuf>> {
+        let parent = self.root.join(parent);
+        let mut crates = Vec::new();
+        if !parent.is_dir() {
+            return Ok(crates);
+        }
+        let entries = std::fs::read_dir(&parent)
+            .with_context(|| format!("{} cannot be listed", parent.display()))?;
+        for entry in entries {
+            let folder = entry?.path();
+            if folder.join("Cargo.toml").is_file() {
+                crates.push(folder);
+            }
+        }
+        crates.sort();
+        Ok(crates)
+    }
+
+    /// A path as it is written in the repository.
+    pub(crate) fn short<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+}
