@@ -18,6 +18,17 @@ use crate::{
     workspace::Workspace,
 };
 
+const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
+const CLIPPY: [&str; 6] = [
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--locked",
+    "--",
+    "--deny=warnings",
+];
+const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
+
 /// How many tests there were, as the test runner counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
@@ -98,70 +109,37 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(())
     });
 
-    let mut guests = workspace.crates_under("guest-sdk")?;
-    guests.extend(workspace.crates_under("examples")?);
-    guests.extend(workspace.crates_under("tests/guests")?);
+    // The workspace, and that of the guests with a build folder of its own.
+    let host = || workspace.cargo();
+    let guests = || {
+        let mut command = workspace.cargo();
+        command
+            .current_dir(workspace.guests_folder())
+            .env("CARGO_TARGET_DIR", workspace.guests_target());
+        command
+    };
 
     steps.check("format", || {
-        run_command(workspace.cargo().args(["fmt", "--all", "--check"]))?;
-        for guest in &guests {
-            run_command(
-                workspace
-                    .cargo()
-                    .args(["fmt", "--check", "--manifest-path"])
-                    .arg(guest.join("Cargo.toml")),
-            )?;
-        }
-        Ok(())
+        run_command(host().args(FORMAT))?;
+        run_command(guests().args(FORMAT))
     });
     steps.check("dependency audit", || audit::run(workspace));
-    steps.check("clippy", || {
-        run_command(workspace.cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "--deny=warnings",
-        ]))
+    steps.check("clippy", || run_command(host().args(CLIPPY)));
+    steps.check("clippy of SDK and examples", || {
+        run_command(guests().args(CLIPPY))
     });
-    steps.step("tests of the workspace", || {
-        let mut command = workspace.cargo();
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    steps.step("tests", || {
+        let mut command = host();
+        command.args(TEST);
         if let Some(clients) = &clients {
             clients.set(&mut command);
         }
         count(&mut command)
     });
-    for guest in &guests {
-        let name = workspace.short(guest).to_string();
-        steps.check(format!("clippy of {name}"), || {
-            run_command(
-                workspace
-                    .cargo()
-                    .args(["clippy", "--all-targets", "--locked"])
-                    .args([
-                        "--manifest-path".as_ref(),
-                        guest.join("Cargo.toml").as_os_str(),
-                    ])
-                    .args(["--", "--deny=warnings"])
-                    .env("CARGO_TARGET_DIR", workspace.guests_target()),
-            )
-        });
-        steps.step(format!("tests of {name}"), || {
-            count(
-                workspace
-                    .cargo()
-                    .args(["test", "--locked", "--no-fail-fast", "--manifest-path"])
-                    .arg(guest.join("Cargo.toml"))
-                    .env("CARGO_TARGET_DIR", workspace.guests_target()),
-            )
-        });
-    }
+    steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     steps.check("documentation", || {
         run_command(
-            workspace
-                .cargo()
+            host()
                 .args(["doc", "--workspace", "--no-deps", "--locked"])
                 .env("RUSTDOCFLAGS", "--deny=warnings"),
         )

@@ -55,23 +55,10 @@ impl Workspace {
         self.target.join("guests")
     }
 
-    /// The folders directly under `parent` that are crates, sorted.
-    pub(crate) fn crates_under(&self, parent: &str) -> Result<Vec<PathBuf>> {
-        let parent = self.root.join(parent);
-        let mut crates = Vec::new();
-        if !parent.is_dir() {
-            return Ok(crates);
-        }
-        let entries = std::fs::read_dir(&parent)
-            .with_context(|| format!("{} cannot be listed", parent.display()))?;
-        for entry in entries {
-            let folder = entry?.path();
-            if folder.join("Cargo.toml").is_file() {
-                crates.push(folder);
-            }
-        }
-        crates.sort();
-        Ok(crates)
+    /// The root of the guests' cargo workspace: the examples, the SDK and the
+    /// tests' fixtures, which are built for another target.
+    pub(crate) fn guests_folder(&self) -> PathBuf {
+        self.root.join("examples")
     }
 
     /// A path as it is written in the repository.

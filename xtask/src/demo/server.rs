@@ -50,6 +50,11 @@ impl Server {
             .arg("--data-dir")
             .arg(data)
             .env("MORTISE_ADMIN_PASSWORD", password)
+            // Its log is for programs here; a person wants to see what is wrong.
+            .env(
+                "RUST_LOG",
+                std::env::var_os("RUST_LOG").unwrap_or("warn".into()),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
