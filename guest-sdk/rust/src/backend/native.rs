@@ -1,0 +1,72 @@
+//! As a program of the machine itself: imports go to a [`Host`], which is
+//! whatever runs the plugin. In unit tests that is [`crate::testing`].
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    http::{Hop, HttpResponse},
+    types::{Error, Level, Message, Outgoing, Schedule},
+};
+
+/// The contract's imports, and one HTTP request. Calls block.
+pub(crate) trait Host: Send + Sync {
+    fn send(&self, message: &Outgoing) -> Result<u64, Error>;
+    fn message(&self, id: u64) -> Result<Option<Message>, Error>;
+    fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error>;
+    fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error>;
+    fn remove(&self, id: u64) -> Result<(), Error>;
+    fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
+    fn store(&self, key: &str, value: &[u8]) -> Result<(), Error>;
+    fn unset(&self, key: &str) -> Result<(), Error>;
+    fn keys(&self, prefix: &str) -> Result<Vec<String>, Error>;
+    fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error>;
+    fn cancel_timer(&self, name: &str) -> Result<(), Error>;
+    fn log(&self, level: Level, text: &str);
+    fn http(&self, hop: &Hop) -> Result<HttpResponse, Error>;
+}
+
+/// The way to the host.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<dyn Host>);
+
+impl Handle {
+    pub(crate) fn new(host: Arc<dyn Host>) -> Self {
+        Self(host)
+    }
+}
+
+impl std::ops::Deref for Handle {
+    type Target = dyn Host;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Handle")
+    }
+}
+
+/// What `export!` needs in the plugin's crate.
+pub mod exports {
+    /// Fails to compile unless `T` is a plugin.
+    pub const fn is_plugin<T: crate::Plugin>() {}
+}
+
+/// See [`crate::export`]. Checks what it is given: a type without the
+/// capability it lists does not compile.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($plugin:ident: $($capability:ident)*) => {
+        const _: () = {
+            $crate::__exports::is_plugin::<$plugin>();
+            $({
+                const fn has_capability<T: $crate::$capability>() {}
+                has_capability::<$plugin>();
+            })*
+        };
+    };
+}

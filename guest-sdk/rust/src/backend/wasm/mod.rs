@@ -1,0 +1,86 @@
+//! As a WebAssembly component: imports are calls into the host. There is one
+//! instance in a store, so the handle holds nothing; an import that a plugin
+//! does not use is not in its component.
+
+pub mod exports;
+mod http;
+
+use crate::{
+    http::{Hop, HttpResponse},
+    types::{Error, Level, Message, Outgoing, Schedule},
+};
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        unreachable_pub,
+        reason = "generated from the WIT files, which hold the documentation"
+    )]
+
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "mortise:plugin/imports",
+        with: { "mortise:plugin/types@0.1.0": crate::types },
+    });
+}
+
+use bindings::mortise::plugin::{log, messages, storage, timers};
+
+/// The way to the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle;
+
+impl Handle {
+    pub(crate) fn send(&self, message: &Outgoing) -> Result<u64, Error> {
+        messages::send(message)
+    }
+
+    pub(crate) fn message(&self, id: u64) -> Result<Option<Message>, Error> {
+        messages::get(id)
+    }
+
+    pub(crate) fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        messages::sent(before, limit)
+    }
+
+    pub(crate) fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        messages::received(before, limit)
+    }
+
+    pub(crate) fn remove(&self, id: u64) -> Result<(), Error> {
+        messages::remove(id)
+    }
+
+    pub(crate) fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        storage::get(key)
+    }
+
+    pub(crate) fn store(&self, key: &str, value: &[u8]) -> Result<(), Error> {
+        storage::set(key, value)
+    }
+
+    pub(crate) fn unset(&self, key: &str) -> Result<(), Error> {
+        storage::remove(key)
+    }
+
+    pub(crate) fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        storage::keys(prefix)
+    }
+
+    pub(crate) fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error> {
+        timers::set(name, when)
+    }
+
+    pub(crate) fn cancel_timer(&self, name: &str) -> Result<(), Error> {
+        timers::cancel(name)
+    }
+
+    pub(crate) fn log(&self, level: Level, text: &str) {
+        log::write(level, text);
+    }
+
+    pub(crate) fn http(&self, hop: &Hop) -> Result<HttpResponse, Error> {
+        http::send(hop)
+    }
+}
