@@ -1,0 +1,150 @@
+package mortise
+
+import plugin "github.com/gotify/plugin-api"
+
+// What v1 could not do. A plugin does more by implementing more interfaces, as
+// in v1; each needs the permission that its comment names, see [Want].
+
+// Hoster is given the host: everything a plugin may ask of the server. It is
+// called after the constructor, before SetMessageHandler.
+type Hoster interface {
+	plugin.Plugin
+	SetHost(host *Host)
+}
+
+// Filterer has a say in every message to the user before it is stored
+// ([FilterMessages]). An error skips it.
+type Filterer interface {
+	plugin.Plugin
+	Filter(draft Draft) (Verdict, error)
+}
+
+// Listener is given every stored message ([ReadMessages]), in order, 1 to 64 at
+// a time. After an error it is given them again.
+type Listener interface {
+	plugin.Plugin
+	OnMessages(messages []Message) error
+}
+
+// Timer is called when a timer comes due that was set with [Host.SetTimer]
+// ([Timers]).
+type Timer interface {
+	plugin.Plugin
+	OnTimer(name string) error
+}
+
+// Schemer has a JSON Schema of its configuration, for editors and forms.
+type Schemer interface {
+	plugin.Configurer
+	ConfigSchema() string
+}
+
+// Host is the server as one instance may use it, from any goroutine. Every
+// error is an [*Error]. It answers from the instance's creation on.
+type Host struct {
+	connection *connection
+	instance   uint64
+}
+
+type (
+	keyed struct {
+		Key string `json:"key"`
+	}
+	identified struct {
+		ID uint64 `json:"id"`
+	}
+	page struct {
+		Before *uint64 `json:"before"`
+		Limit  uint32  `json:"limit"`
+	}
+)
+
+func (h *Host) ask(method string, params, result any) error {
+	return h.connection.ask(method, h.instance, params, result)
+}
+
+// Send sends a message to the user and returns its id once it is stored. Needs
+// [SendMessages].
+func (h *Host) Send(message Outgoing) (id uint64, err error) {
+	err = h.ask("messages.send", struct {
+		Message Outgoing `json:"message"`
+	}{message}, &id)
+	return id, err
+}
+
+// Message returns one message; nil if there is none that the plugin may see.
+func (h *Host) Message(id uint64) (message *Message, err error) {
+	err = h.ask("messages.get", identified{id}, &message)
+	return message, err
+}
+
+// Sent lists what the plugin sent, newest first, below the id before unless it
+// is nil; limit is 1 to 200.
+func (h *Host) Sent(before *uint64, limit uint32) (messages []Message, err error) {
+	err = h.ask("messages.sent", page{before, limit}, &messages)
+	return messages, err
+}
+
+// Received lists, in the same way, messages of the applications that the plugin
+// may read. Needs [ReadMessages].
+func (h *Host) Received(before *uint64, limit uint32) (messages []Message, err error) {
+	err = h.ask("messages.received", page{before, limit}, &messages)
+	return messages, err
+}
+
+// Remove deletes a message that the plugin sent.
+func (h *Host) Remove(id uint64) error {
+	return h.ask("messages.remove", identified{id}, nil)
+}
+
+// Get returns the value last set under a key; nil if there is none.
+func (h *Host) Get(key string) (value []byte, err error) {
+	err = h.ask("storage.get", keyed{key}, &value)
+	return value, err
+}
+
+// Set stores a value durably before it returns. Keys are 1 to 256 bytes.
+func (h *Host) Set(key string, value []byte) error {
+	if value == nil {
+		value = []byte{}
+	}
+	return h.ask("storage.set", struct {
+		Key   string `json:"key"`
+		Value []byte `json:"value"`
+	}{key, value}, nil)
+}
+
+// Unset removes a key.
+func (h *Host) Unset(key string) error { return h.ask("storage.remove", keyed{key}, nil) }
+
+// Keys lists the keys that start with a prefix, sorted.
+func (h *Host) Keys(prefix string) (keys []string, err error) {
+	err = h.ask("storage.keys", struct {
+		Prefix string `json:"prefix"`
+	}{prefix}, &keys)
+	return keys, err
+}
+
+// SetTimer sets or replaces the timer of this name. Needs [Timers].
+func (h *Host) SetTimer(name string, when Schedule) error {
+	return h.ask("timers.set", struct {
+		Name string   `json:"name"`
+		When Schedule `json:"when"`
+	}{name, when}, nil)
+}
+
+// CancelTimer cancels a timer.
+func (h *Host) CancelTimer(name string) error {
+	return h.ask("timers.cancel", struct {
+		Name string `json:"name"`
+	}{name}, nil)
+}
+
+// Log writes a line into the instance's log.
+func (h *Host) Log(level Level, text string) {
+	// If this fails the server is gone, and so is the log.
+	_ = h.connection.notify("log.write", &h.instance, struct {
+		Level Level  `json:"level"`
+		Text  string `json:"text"`
+	}{level, text})
+}

@@ -1,0 +1,399 @@
+package mortise
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// How long the plugin waits for the server to do what it asked.
+const askTimeout = 30 * time.Second
+
+// The greatest id a call may have.
+const greatestID = 1<<53 - 1
+
+// errEnded is why calls fail once the server is gone.
+var errEnded = errors.New("the server ended the connection")
+
+// connection is the one connection to the server: calls in both directions,
+// told apart by their ids.
+type connection struct {
+	raw       net.Conn
+	maxFrame  int
+	streaming bool
+
+	writing sync.Mutex
+
+	// The slots bound the calls this side has open at a time.
+	slots chan struct{}
+	ended chan struct{}
+
+	mutex   sync.Mutex
+	next    uint64
+	asked   map[uint64]chan outcome
+	working map[uint64]*call
+	down    bool
+}
+
+// outcome is how a call of this side ended.
+type outcome struct {
+	result json.RawMessage
+	err    error
+}
+
+// call is a call of the server that is being worked on.
+type call struct {
+	id         uint64
+	method     string
+	instance   *uint64
+	params     json.RawMessage
+	context    context.Context
+	cancel     context.CancelFunc
+	connection *connection
+
+	// What may still be sent of a streamed answer's body, in bytes.
+	credit  int64
+	credits *sync.Cond
+}
+
+// message is any frame after the greeting.
+type message struct {
+	Type     string          `json:"type"`
+	ID       *uint64         `json:"id,omitempty"`
+	Method   *string         `json:"method,omitempty"`
+	Instance *uint64         `json:"instance,omitempty"`
+	Deadline int64           `json:"deadline_ms,omitempty"`
+	Params   json.RawMessage `json:"params,omitempty"`
+	Result   json.RawMessage `json:"result,omitempty"`
+	Error    *failure        `json:"error,omitempty"`
+}
+
+func newConnection(raw net.Conn, greeting welcome) *connection {
+	c := &connection{
+		raw:      raw,
+		maxFrame: greeting.MaxFrame,
+		slots:    make(chan struct{}, greeting.MaxCalls),
+		ended:    make(chan struct{}),
+		next:     1,
+		asked:    map[uint64]chan outcome{},
+		working:  map[uint64]*call{},
+	}
+	for _, feature := range greeting.Features {
+		c.streaming = c.streaming || feature == featureStreaming
+	}
+	return c
+}
+
+// read takes messages until the connection ends and hands each call to called
+// in a goroutine of its own. It never runs the plugin's code itself, so that
+// pings and cancellations are answered whatever the plugin does. The error is
+// nil if the server asked for the end.
+func (c *connection) read(called func(*call)) error {
+	defer c.end()
+	reader := bufio.NewReaderSize(c.raw, 64<<10)
+	for {
+		content, err := readFrame(reader, maxFrame)
+		if c.isDown() {
+			return nil
+		}
+		var broken violation
+		if err != nil && !errors.As(err, &broken) {
+			return errEnded
+		}
+		if err != nil {
+			return fmt.Errorf("the server broke the protocol: %w", err)
+		}
+		if err := c.accept(content, called); err != nil {
+			return fmt.Errorf("the server broke the protocol: %w", err)
+		}
+	}
+}
+
+// accept takes one message into account. An error ends the connection.
+func (c *connection) accept(content []byte, called func(*call)) error {
+	var m message
+	if err := json.Unmarshal(content, &m); err != nil {
+		return fmt.Errorf("a frame that is not a message: %w", err)
+	}
+	lacks := func(field string) error {
+		return fmt.Errorf("a message of the type %q without a valid %s", m.Type, field)
+	}
+	switch m.Type {
+	case "call", "reply", "error", "cancel":
+		if m.ID == nil || *m.ID > greatestID {
+			return lacks("id")
+		}
+	case "notify":
+	default:
+		return nil
+	}
+	switch m.Type {
+	case "call":
+		if m.Method == nil {
+			return lacks("method")
+		}
+		return c.take(&m, called)
+	case "reply":
+		c.answered(*m.ID, outcome{result: m.Result})
+	case "error":
+		if m.Error == nil {
+			return lacks("error")
+		}
+		c.answered(*m.ID, outcome{err: m.Error.toError()})
+	case "cancel":
+		c.mutex.Lock()
+		open := c.working[*m.ID]
+		c.mutex.Unlock()
+		if open != nil {
+			open.fail(failure{Kind: kindCancelled, Text: "cancelled; what the plugin still answers is thrown away"})
+		}
+	case "notify":
+		if m.Method == nil {
+			return lacks("method")
+		}
+		if *m.Method == "webhook.credit" {
+			c.credited(m.Params)
+		}
+	}
+	return nil
+}
+
+// take opens a call of the server.
+func (c *connection) take(m *message, called func(*call)) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	open := &call{
+		id:         *m.ID,
+		method:     *m.Method,
+		instance:   m.Instance,
+		params:     m.Params,
+		context:    ctx,
+		cancel:     cancel,
+		connection: c,
+		credit:     streamWindow,
+		credits:    sync.NewCond(&c.mutex),
+	}
+	c.mutex.Lock()
+	_, twice := c.working[open.id]
+	if !twice {
+		c.working[open.id] = open
+	}
+	c.mutex.Unlock()
+	if twice {
+		cancel()
+		return fmt.Errorf("a call with the id %d, which is still open", open.id)
+	}
+	if open.method == "health.ping" {
+		open.reply(nil)
+		return nil
+	}
+	go called(open)
+	return nil
+}
+
+func (c *connection) answered(id uint64, result outcome) {
+	c.mutex.Lock()
+	waiting := c.asked[id]
+	delete(c.asked, id)
+	c.mutex.Unlock()
+	if waiting != nil {
+		waiting <- result
+	}
+}
+
+func (c *connection) credited(params json.RawMessage) {
+	var credit struct {
+		Call  uint64 `json:"call"`
+		Bytes uint32 `json:"bytes"`
+	}
+	if json.Unmarshal(params, &credit) != nil {
+		return
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if open := c.working[credit.Call]; open != nil {
+		open.credit += int64(credit.Bytes)
+		open.credits.Broadcast()
+	}
+}
+
+// send writes one message.
+func (c *connection) send(m any) error {
+	frame, err := appendFrame(nil, c.maxFrame, m)
+	if err != nil {
+		return err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if _, err := c.raw.Write(frame); err != nil {
+		return errEnded
+	}
+	return nil
+}
+
+// ask calls a function of the server and decodes its result into result, unless
+// that is nil. It may be used from any goroutine.
+func (c *connection) ask(method string, instance uint64, params, result any) error {
+	encoded, err := json.Marshal(params)
+	if err != nil {
+		return &Error{Invalid, fmt.Sprintf("the parameters of %s are not JSON: %s", method, err)}
+	}
+	timeout := time.NewTimer(askTimeout)
+	defer timeout.Stop()
+	late := &Error{Unavailable, fmt.Sprintf("%s was not answered within %s", method, askTimeout)}
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-c.ended:
+		return &Error{Unavailable, errEnded.Error()}
+	case <-timeout.C:
+		return late
+	}
+	waiting := make(chan outcome, 1)
+	c.mutex.Lock()
+	if c.down {
+		c.mutex.Unlock()
+		return &Error{Unavailable, errEnded.Error()}
+	}
+	id := c.next
+	c.next++
+	c.asked[id] = waiting
+	c.mutex.Unlock()
+	err = c.send(message{
+		Type: "call", ID: &id, Method: &method, Instance: &instance,
+		Deadline: askTimeout.Milliseconds(), Params: encoded,
+	})
+	if err != nil {
+		c.mutex.Lock()
+		delete(c.asked, id)
+		c.mutex.Unlock()
+		var long tooLong
+		if errors.As(err, &long) {
+			return &Error{Invalid, fmt.Sprintf("%s: %s", method, err)}
+		}
+		return &Error{Unavailable, err.Error()}
+	}
+	select {
+	case answer := <-waiting:
+		if answer.err != nil || result == nil {
+			return answer.err
+		}
+		if err := json.Unmarshal(answer.result, result); err != nil {
+			return &Error{Unavailable, fmt.Sprintf("the server answered %s with something else than was expected: %s", method, err)}
+		}
+		return nil
+	case <-timeout.C:
+		c.mutex.Lock()
+		delete(c.asked, id)
+		c.mutex.Unlock()
+		// If this fails the connection has ended, and with it the call.
+		_ = c.send(message{Type: "cancel", ID: &id})
+		return late
+	}
+}
+
+// notify says something that has no answer.
+func (c *connection) notify(method string, instance *uint64, params any) error {
+	encoded, err := json.Marshal(params)
+	if err != nil {
+		return err
+	}
+	return c.send(message{Type: "notify", Method: &method, Instance: instance, Params: encoded})
+}
+
+// end fails what is open in both directions.
+func (c *connection) end() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.down {
+		return
+	}
+	c.down = true
+	close(c.ended)
+	for id, waiting := range c.asked {
+		waiting <- outcome{err: &Error{Unavailable, errEnded.Error()}}
+		delete(c.asked, id)
+	}
+	for id, open := range c.working {
+		open.cancel()
+		open.credits.Broadcast()
+		delete(c.working, id)
+	}
+	c.raw.Close()
+}
+
+func (c *connection) isDown() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.down
+}
+
+// close takes the call off the list; false if it was answered already, so that
+// no call is answered twice.
+func (open *call) close() bool {
+	c := open.connection
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.working[open.id] != open {
+		return false
+	}
+	delete(c.working, open.id)
+	open.cancel()
+	open.credits.Broadcast()
+	return true
+}
+
+// reply answers the call.
+func (open *call) reply(result any) {
+	encoded, err := json.Marshal(result)
+	if err != nil {
+		open.fail(failure{Kind: kindCrashed, Text: fmt.Sprintf("the answer of %s is not JSON: %s", open.method, err)})
+		return
+	}
+	if !open.close() {
+		return
+	}
+	err = open.connection.send(message{Type: "reply", ID: &open.id, Result: encoded})
+	var long tooLong
+	if errors.As(err, &long) {
+		// If this fails the connection has ended, and with it the call.
+		_ = open.connection.send(message{Type: "error", ID: &open.id, Error: &failure{
+			Kind: kindCrashed, Text: fmt.Sprintf("the answer of %s is %s", open.method, err),
+		}})
+	}
+}
+
+// fail answers the call with an error.
+func (open *call) fail(why failure) {
+	if open.close() {
+		// If this fails the connection has ended, and with it the call.
+		_ = open.connection.send(message{Type: "error", ID: &open.id, Error: &why})
+	}
+}
+
+// notify says something about the call, if it is still open.
+func (open *call) notify(method string, params any) error {
+	if err := open.context.Err(); err != nil {
+		return err
+	}
+	return open.connection.notify(method, nil, params)
+}
+
+// spend waits until n more bytes of a streamed body may be sent.
+func (open *call) spend(n int) error {
+	c := open.connection
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for open.credit < int64(n) {
+		if err := open.context.Err(); err != nil {
+			return err
+		}
+		open.credits.Wait()
+	}
+	open.credit -= int64(n)
+	return nil
+}

@@ -1,0 +1,291 @@
+package mortise
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The types of the contract, wit/types.wit, which explains every field. Their
+// JSON is pinned by tests/golden.
+
+// User is whom an instance belongs to.
+type User struct {
+	ID    uint64 `json:"id"`
+	Name  string `json:"name"`
+	Admin bool   `json:"admin"`
+}
+
+// Content is what a person reads. Extras is a JSON object as text.
+type Content struct {
+	Title    string  `json:"title"`
+	Body     string  `json:"body"`
+	Priority int32   `json:"priority"`
+	Extras   *string `json:"extras"`
+}
+
+// Application is where messages come from.
+type Application struct {
+	ID   uint64 `json:"id"`
+	Name string `json:"name"`
+}
+
+// Draft is a message that has not been stored yet.
+type Draft struct {
+	Application Application `json:"application"`
+	Content     Content     `json:"content"`
+	ReceivedMS  uint64      `json:"received_ms"`
+}
+
+// Message is a stored message.
+type Message struct {
+	ID          uint64      `json:"id"`
+	Application Application `json:"application"`
+	Content     Content     `json:"content"`
+	CreatedMS   uint64      `json:"created_ms"`
+}
+
+// Outgoing is a message to be sent; from the application named after the plugin
+// where Application is nil.
+type Outgoing struct {
+	Application *string `json:"application"`
+	Content     Content `json:"content"`
+}
+
+// Level is the weight of a log line.
+type Level string
+
+// The levels.
+const (
+	Trace  Level = "trace"
+	Debug  Level = "debug"
+	Info   Level = "info"
+	Warn   Level = "warn"
+	Severe Level = "error"
+)
+
+// Manifest is who a plugin is and what it asks for.
+type Manifest struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Version     string    `json:"version"`
+	Description string    `json:"description"`
+	Author      string    `json:"author"`
+	License     string    `json:"license"`
+	Website     string    `json:"website"`
+	Wants       []Request `json:"wants"`
+}
+
+// StopReason is why an instance is stopped.
+type StopReason string
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// Header is one HTTP header.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// WebhookRequest is an HTTP request to a plugin's secret address.
+type WebhookRequest struct {
+	Method   string   `json:"method"`
+	Path     string   `json:"path"`
+	Query    *string  `json:"query"`
+	Headers  []Header `json:"headers"`
+	Body     []byte   `json:"body"`
+	Client   string   `json:"client"`
+	Scheme   string   `json:"scheme"`
+	Host     string   `json:"host"`
+	BasePath string   `json:"base_path"`
+}
+
+// WebhookResponse is the answer to it. Headers and Body must not be nil.
+type WebhookResponse struct {
+	Status  int      `json:"status"`
+	Headers []Header `json:"headers"`
+	Body    []byte   `json:"body"`
+}
+
+// ErrorKind says what kind of refusal an [Error] is.
+type ErrorKind string
+
+// The kinds of errors.
+const (
+	// Denied: a grant is missing; the text names the permission.
+	Denied ErrorKind = "denied"
+	// Invalid: an argument is malformed or exceeds a bound.
+	Invalid ErrorKind = "invalid"
+	// Exhausted: a quota or rate is used up; the text says when to retry.
+	Exhausted ErrorKind = "exhausted"
+	// Unavailable: the server could not do it now.
+	Unavailable ErrorKind = "unavailable"
+)
+
+// Error is why the server refused what a plugin asked. Every error of the
+// handlers that this package gives to plugins is one.
+type Error struct {
+	Kind ErrorKind
+	Text string
+}
+
+func (e *Error) Error() string { return string(e.Kind) + ": " + e.Text }
+
+// MarshalJSON writes the variant of the contract.
+func (e Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[ErrorKind]string{e.Kind: e.Text})
+}
+
+// UnmarshalJSON reads the variant of the contract.
+func (e *Error) UnmarshalJSON(data []byte) error {
+	name, payload, err := variant(data)
+	if err != nil {
+		return err
+	}
+	switch kind := ErrorKind(name); kind {
+	case Denied, Invalid, Exhausted, Unavailable:
+		e.Kind = kind
+		return json.Unmarshal(payload, &e.Text)
+	}
+	return fmt.Errorf("an error of the unknown kind %q", name)
+}
+
+// Verdict is what a filter decides about a draft: [Keep], [Replace] or [Drop].
+type Verdict struct {
+	replace *Content
+	drop    *string
+}
+
+// Keep leaves the draft as it is.
+var Keep = Verdict{}
+
+// Replace puts this content in place of what the draft had.
+func Replace(content Content) Verdict { return Verdict{replace: &content} }
+
+// Drop does not store it; the reason is for the trace.
+func Drop(reason string) Verdict { return Verdict{drop: &reason} }
+
+// MarshalJSON writes the variant of the contract.
+func (v Verdict) MarshalJSON() ([]byte, error) {
+	switch {
+	case v.replace != nil:
+		return json.Marshal(map[string]*Content{"replace": v.replace})
+	case v.drop != nil:
+		return json.Marshal(map[string]*string{"drop": v.drop})
+	}
+	return []byte(`"keep"`), nil
+}
+
+// UnmarshalJSON reads the variant of the contract.
+func (v *Verdict) UnmarshalJSON(data []byte) error {
+	name, payload, err := variant(data)
+	if err != nil {
+		return err
+	}
+	*v = Verdict{}
+	switch name {
+	case "keep":
+		return nil
+	case "replace":
+		v.replace = new(Content)
+		return json.Unmarshal(payload, v.replace)
+	case "drop":
+		v.drop = new(string)
+		return json.Unmarshal(payload, v.drop)
+	}
+	return fmt.Errorf("the unknown verdict %q", name)
+}
+
+// Schedule is when a timer fires: [Every], [Cron] or [Once].
+type Schedule struct {
+	kind string
+	ms   uint64
+	cron string
+}
+
+// Every fires again and again, first after one period, of at least a second.
+func Every(period time.Duration) Schedule {
+	return Schedule{kind: "every_ms", ms: uint64(max(period, 0).Milliseconds())}
+}
+
+// Cron fires by an expression of five fields, or six with seconds first.
+func Cron(expression string) Schedule { return Schedule{kind: "cron", cron: expression} }
+
+// Once fires at this time, at once if it has passed.
+func Once(at time.Time) Schedule {
+	return Schedule{kind: "once_at_ms", ms: uint64(max(at.UnixMilli(), 0))}
+}
+
+// MarshalJSON writes the variant of the contract.
+func (s Schedule) MarshalJSON() ([]byte, error) {
+	if s.kind == "cron" {
+		return json.Marshal(map[string]string{s.kind: s.cron})
+	}
+	return json.Marshal(map[string]uint64{s.kind: s.ms})
+}
+
+// UnmarshalJSON reads the variant of the contract.
+func (s *Schedule) UnmarshalJSON(data []byte) error {
+	name, payload, err := variant(data)
+	if err != nil {
+		return err
+	}
+	*s = Schedule{kind: name}
+	switch name {
+	case "every_ms", "once_at_ms":
+		return json.Unmarshal(payload, &s.ms)
+	case "cron":
+		return json.Unmarshal(payload, &s.cron)
+	}
+	return fmt.Errorf("the unknown schedule %q", name)
+}
+
+// variant takes a variant's case and payload apart: the case's name alone, or
+// an object with one field of that name.
+func variant(data []byte) (string, json.RawMessage, error) {
+	var name string
+	if json.Unmarshal(data, &name) == nil {
+		return name, nil, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil || len(object) != 1 {
+		return "", nil, fmt.Errorf("%.80s is neither a case's name nor an object with one field", data)
+	}
+	for name, payload := range object {
+		return name, payload, nil
+	}
+	return "", nil, nil
+}
+
+// The kinds of failures that are not an [ErrorKind].
+const (
+	kindRefused         = "refused"
+	kindProblems        = "problems"
+	kindCrashed         = "crashed"
+	kindCancelled       = "cancelled"
+	kindInvalid         = "invalid"
+	kindUnknownMethod   = "unknown_method"
+	kindUnknownInstance = "unknown_instance"
+)
+
+// failure is why a call failed, as it travels.
+type failure struct {
+	Kind     string    `json:"kind"`
+	Text     string    `json:"text"`
+	Problems []Problem `json:"problems,omitempty"`
+	Details  string    `json:"details,omitempty"`
+}
+
+// toError is what a failure of the server means: kinds that this version does
+// not know count as unavailable.
+func (f *failure) toError() *Error {
+	switch kind := ErrorKind(f.Kind); kind {
+	case Denied, Invalid, Exhausted, Unavailable:
+		return &Error{kind, f.Text}
+	}
+	return &Error{Unavailable, fmt.Sprintf("%s (%s)", f.Text, f.Kind)}
+}
