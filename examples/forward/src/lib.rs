@@ -1,0 +1,212 @@
+//! A listener that forwards messages to an HTTP address.
+//!
+//! `config` holds the configuration's form, `payload` what is sent; this file
+//! decides what happens when sending fails.
+
+mod config;
+mod payload;
+
+use std::time::{Duration, Instant};
+
+use mortise_plugin::prelude::*;
+
+use crate::config::Config;
+
+/// The id of the last message forwarded from a batch that failed further on:
+/// the host gives such a batch again as a whole.
+const FORWARDED: &str = "forwarded";
+
+/// How long one call may go on sending; the host's own deadline is later.
+const BUDGET: Duration = Duration::from_secs(5);
+
+struct Forward {
+    context: Context,
+    config: Config,
+}
+
+impl Plugin for Forward {
+    fn manifest() -> Manifest {
+        Manifest::new("io.mortise.forward", "Forward")
+            .version(env!("CARGO_PKG_VERSION"))
+            .description("Forwards messages to an HTTP address: Slack, ntfy, or your own.")
+            .license(env!("CARGO_PKG_LICENSE"))
+            .wants(
+                Permission::ReadMessages(vec!["*".to_owned()]),
+                "to forward the messages",
+            )
+            .wants(
+                Permission::Http(vec!["*:*".to_owned()]),
+                "to call the address in its configuration; granting only that host is enough",
+            )
+    }
+
+    fn new(context: Context) -> Self {
+        Self {
+            context,
+            config: Config::default(),
+        }
+    }
+}
+
+impl Configurer for Forward {
+    type Config = Config;
+
+    fn apply(&mut self, config: Config) -> Result<(), Vec<Problem>> {
+        config.check()?;
+        self.config = config;
+        Ok(())
+    }
+
+    fn default_text() -> String {
+        include_str!("default.yaml").to_owned()
+    }
+}
+
+impl Listener for Forward {
+    fn on_messages(&mut self, messages: Vec<Message>) -> Result<(), String> {
+        if self.config.url.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let storage = self.context.storage();
+        let before = storage.get::<u64>(FORWARDED)?.unwrap_or_default();
+        let mut forwarded = before;
+        let mut result = Ok(());
+        for message in messages.iter().filter(|message| message.id > before) {
+            result = if began.elapsed() > BUDGET {
+                Err("the receiver is slow; the other messages follow".to_owned())
+            } else if message.content.priority < self.config.min_priority {
+                Ok(())
+            } else {
+                self.forward(message)
+            };
+            if result.is_err() {
+                break;
+            }
+            forwarded = message.id;
+        }
+        if result.is_err() && forwarded != before {
+            storage.set(FORWARDED, &forwarded)?;
+        }
+        result
+    }
+}
+
+impl Forward {
+    /// Sends one message.
+    ///
+    /// # Errors
+    ///
+    /// What may be better later. A message that the receiver refuses for what
+    /// it is would hold up all others: it is logged and passed over.
+    fn forward(&self, message: &Message) -> Result<(), String> {
+        let mut request = HttpRequest::post(&self.config.url).timeout(BUDGET);
+        for (name, value) in &self.config.headers {
+            request = request.header(name, value);
+        }
+        let request = request.json(&payload::of(message, &self.config))?;
+        let response = self.context.http(request)?;
+        if response.ok() {
+            return Ok(());
+        }
+        let answer: String = response.text().chars().take(200).collect();
+        if matches!(response.status, 400 | 413 | 415 | 422) {
+            self.context.warn(format!(
+                "message {} was refused with status {}: {answer}",
+                message.id, response.status
+            ));
+            return Ok(());
+        }
+        Err(format!(
+            "message {}: {} answered with status {}: {answer}",
+            message.id, self.config.url, response.status
+        ))
+    }
+}
+
+mortise_plugin::export!(Forward: Configurer, Listener);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use mortise_plugin::{
+        prelude::*,
+        testing::{Recorder, message},
+    };
+
+    use super::Forward;
+    use crate::config::Config;
+
+    /// A plugin whose receiver answers with these statuses in turn, and the
+    /// bodies it was sent.
+    fn forward(statuses: &[u16]) -> (Forward, Recorder, Arc<Mutex<Vec<String>>>) {
+        let host = Recorder::new();
+        let mut plugin = Forward::new(host.context());
+        let config = Config {
+            url: "https://hooks.example.org/x".to_owned(),
+            min_priority: 2,
+            headers: [("Authorization".to_owned(), "Bearer t".to_owned())].into(),
+            ..Config::default()
+        };
+        plugin.apply(config).unwrap();
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let (seen, statuses) = (bodies.clone(), statuses.to_vec());
+        host.answer_http(move |request| {
+            assert_eq!(request.headers[0], Header::new("authorization", "Bearer t"));
+            let mut seen = seen.lock().unwrap();
+            seen.push(String::from_utf8(request.body.clone()).unwrap());
+            Ok(HttpResponse {
+                status: statuses[seen.len() - 1],
+                headers: Vec::new(),
+                body: b"because".to_vec(),
+            })
+        });
+        (plugin, host, bodies)
+    }
+
+    fn batch() -> Vec<Message> {
+        (1..=3)
+            .map(|id| message(id, "backup", Content::new(format!("t{id}"), "b")))
+            .collect()
+    }
+
+    #[test]
+    fn a_batch_that_failed_goes_on_where_it_stopped() {
+        let (mut plugin, _, bodies) = forward(&[200, 503, 200, 200]);
+        let error = plugin.on_messages(batch()).unwrap_err();
+        assert!(
+            error.contains("message 2") && error.contains("503"),
+            "{error}"
+        );
+        plugin.on_messages(batch()).unwrap();
+        let titles: Vec<_> = bodies
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|body| {
+                let body: serde_json::Value = serde_json::from_str(body).unwrap();
+                body["title"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert_eq!(titles, ["t1", "t2", "t2", "t3"]);
+    }
+
+    #[test]
+    fn a_message_that_is_refused_does_not_hold_up_the_others() {
+        let (mut plugin, host, bodies) = forward(&[200, 413, 200]);
+        plugin.on_messages(batch()).unwrap();
+        assert_eq!(bodies.lock().unwrap().len(), 3);
+        assert!(host.log()[0].1.contains("message 2 was refused"));
+    }
+
+    #[test]
+    fn what_matters_less_is_not_forwarded() {
+        let (mut plugin, _, bodies) = forward(&[]);
+        let quiet = Content::new("t", "b").priority(1);
+        plugin
+            .on_messages(vec![message(1, "backup", quiet)])
+            .unwrap();
+        assert!(bodies.lock().unwrap().is_empty());
+    }
+}
