@@ -13,7 +13,10 @@ wasmtime::component::bindgen!({
 
 /// What the generator would have made for the interface `types`, which has no
 /// functions, around our own types.
-#[allow(dead_code, reason = "the generated code names the traits as bounds, without using them")]
+#[allow(
+    dead_code,
+    reason = "the generated code names the traits as bounds, without using them"
+)]
 pub mod data {
     use wasmtime::component::{HasData, Linker};
 

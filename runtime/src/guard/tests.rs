@@ -1,1 +1,377 @@
-//! Checks of the guard.
+//! Checks of the guard: what is denied, what is bounded, what reaches the host.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Bucket, Guard, check_content};
+use crate::{
+    CallError, Capability, Grants, Host, Limits, Log,
+    contract::types::{
+        Content, Error, Header, Message, Outgoing, Schedule, Verdict, WebhookRequest,
+        WebhookResponse,
+    },
+    grants::{Applications, Scheme},
+    limits,
+};
+
+/// A host that agrees to everything: what is refused, the guard refused.
+struct Willing;
+
+#[async_trait]
+impl Host for Willing {
+    async fn send(&self, _: Outgoing, filtered: bool) -> Result<u64, Error> {
+        Ok(u64::from(filtered))
+    }
+    async fn message(&self, _: u64, _: &Applications) -> Result<Option<Message>, Error> {
+        Ok(None)
+    }
+    async fn sent(&self, _: Option<u64>, _: u32) -> Result<Vec<Message>, Error> {
+        Ok(Vec::new())
+    }
+    async fn received(
+        &self,
+        _: Option<u64>,
+        _: u32,
+        _: &Applications,
+    ) -> Result<Vec<Message>, Error> {
+        Ok(Vec::new())
+    }
+    async fn remove_message(&self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn load(&self, _: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(None)
+    }
+    async fn store(&self, _: &str, _: Vec<u8>, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn unset(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn keys(&self, _: &str) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+        Ok(())
+    }
+    async fn cancel_timer(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn guard(grants: Grants, limits: Limits) -> Guard {
+    let log = Arc::new(Log::new(limits.log_bytes));
+    Guard::new(Arc::new(Willing), grants, limits, log)
+}
+
+fn everything() -> Grants {
+    Grants {
+        send_messages: true,
+        read_messages: Applications::All,
+        filter_messages: true,
+        webhook: true,
+        cookies: ["session".to_owned()].into(),
+        http: ["example.org".parse().unwrap()].into(),
+        timers: true,
+        ..Grants::default()
+    }
+}
+
+fn outgoing() -> Outgoing {
+    Outgoing {
+        application: None,
+        content: content(),
+    }
+}
+
+fn content() -> Content {
+    Content {
+        title: String::new(),
+        body: "body".into(),
+        priority: 0,
+        extras: None,
+    }
+}
+
+#[tokio::test]
+async fn without_a_grant_it_is_denied_counted_and_logged() {
+    let guard = guard(Grants::default(), Limits::default());
+    assert!(matches!(
+        guard.send(outgoing(), false).await,
+        Err(Error::Denied(_))
+    ));
+    assert!(matches!(
+        guard.send(outgoing(), false).await,
+        Err(Error::Denied(_))
+    ));
+    assert!(matches!(
+        guard.received(None, 10).await,
+        Err(Error::Denied(_))
+    ));
+    let timer = guard.set_timer("t", Schedule::EveryMs(5000)).await;
+    assert!(matches!(timer, Err(Error::Denied(_))));
+    let told = guard
+        .outbound_http(Scheme::Https, "example.org", None)
+        .unwrap_err();
+    assert!(
+        told.contains("https://example.org") && told.contains("`http`"),
+        "{told}"
+    );
+    for capability in [
+        Capability::Webhook,
+        Capability::Filter,
+        Capability::Listener,
+        Capability::Timer,
+    ] {
+        assert!(matches!(
+            guard.may_be_called(capability),
+            Err(CallError::Denied { .. })
+        ));
+    }
+    let denials = guard.denials();
+    let sending = denials
+        .iter()
+        .find(|denial| denial.permission == "send-messages")
+        .unwrap();
+    assert_eq!(
+        (sending.count, sending.what.as_str()),
+        (2, "sending a message")
+    );
+    assert_eq!(denials.len(), 8);
+    // Each is told once in the log, however often it is tried.
+    assert_eq!(guard.log().written(), 8);
+}
+
+#[tokio::test]
+async fn with_the_grants_it_reaches_the_host() {
+    let guard = guard(everything(), Limits::default());
+    assert_eq!(guard.send(outgoing(), false).await, Ok(1), "filtered");
+    assert_eq!(
+        guard.send(outgoing(), true).await,
+        Ok(0),
+        "not filtered from within a filter"
+    );
+    assert_eq!(guard.received(None, 200).await, Ok(Vec::new()));
+    assert_eq!(guard.set_timer("t", Schedule::EveryMs(1000)).await, Ok(()));
+    assert_eq!(
+        guard.outbound_http(Scheme::Https, "example.org", Some(443)),
+        Ok(())
+    );
+    for capability in Capability::ALL {
+        guard.may_be_called(capability).unwrap();
+    }
+    assert_eq!(guard.denials(), []);
+}
+
+#[tokio::test]
+async fn storage_needs_no_grant_but_has_bounds() {
+    let guard = guard(
+        Grants::default(),
+        Limits {
+            storage_bytes: 100,
+            ..Limits::default()
+        },
+    );
+    assert_eq!(guard.store("key", vec![0; 97]).await, Ok(()));
+    assert!(matches!(
+        guard.store("key", vec![0; 98]).await,
+        Err(Error::Exhausted(_))
+    ));
+    for key in [String::new(), "k".repeat(limits::KEY_BYTES + 1)] {
+        assert!(matches!(
+            guard.store(&key, Vec::new()).await,
+            Err(Error::Invalid(_))
+        ));
+        assert!(matches!(guard.load(&key).await, Err(Error::Invalid(_))));
+        assert!(matches!(guard.unset(&key).await, Err(Error::Invalid(_))));
+    }
+    assert_eq!(guard.keys("").await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn arguments_out_of_bounds_are_invalid() {
+    let guard = guard(everything(), Limits::default());
+    for limit in [0, 201, u32::MAX] {
+        assert!(matches!(
+            guard.sent(None, limit).await,
+            Err(Error::Invalid(_))
+        ));
+        assert!(matches!(
+            guard.received(None, limit).await,
+            Err(Error::Invalid(_))
+        ));
+    }
+    for (name, when) in [
+        ("", Schedule::EveryMs(1000)),
+        ("fast", Schedule::EveryMs(999)),
+        ("cron", Schedule::Cron(String::new())),
+        ("cron", Schedule::Cron("*".repeat(257))),
+        (&"n".repeat(65), Schedule::OnceAtMs(0)),
+    ] {
+        assert!(
+            matches!(guard.set_timer(name, when).await, Err(Error::Invalid(_))),
+            "{name}"
+        );
+    }
+    let application = Some("a".repeat(limits::APPLICATION_NAME_BYTES + 1));
+    let sent = guard
+        .send(
+            Outgoing {
+                application,
+                content: content(),
+            },
+            false,
+        )
+        .await;
+    assert!(matches!(sent, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn content_is_checked_field_by_field() {
+    check_content(&content()).unwrap();
+    let with = |change: fn(&mut Content)| {
+        let mut content = content();
+        change(&mut content);
+        check_content(&content).unwrap_err()
+    };
+    assert_eq!(with(|c| c.body.clear()), "an empty body");
+    assert!(with(|c| c.title = "t".repeat(1025)).contains("a title of 1025 bytes"));
+    assert!(with(|c| c.body = "b".repeat(65_537)).contains("a body of 65537 bytes"));
+    assert!(with(|c| c.extras = Some("x".repeat(65_537))).contains("extras of 65537 bytes"));
+    assert!(with(|c| c.extras = Some("[1]".into())).contains("not a JSON object"));
+}
+
+#[tokio::test]
+async fn messages_are_rationed_by_the_minute() {
+    let guard = guard(
+        everything(),
+        Limits {
+            messages_per_minute: 3,
+            ..Limits::default()
+        },
+    );
+    for _ in 0..3 {
+        guard.send(outgoing(), false).await.unwrap();
+    }
+    match guard.send(outgoing(), false).await {
+        Err(Error::Exhausted(text)) => assert!(text.contains("3 messages a minute"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_ration_comes_back_evenly_and_never_exceeds_its_size() {
+    use std::time::{Duration, Instant};
+    let begun = Instant::now();
+    let mut bucket = Bucket::full(60);
+    for _ in 0..60 {
+        bucket.take(begun).unwrap();
+    }
+    let wait = bucket.take(begun).unwrap_err();
+    assert!(
+        wait > Duration::from_millis(900) && wait <= Duration::from_secs(1),
+        "{wait:?}"
+    );
+    bucket.take(begun + Duration::from_secs(2)).unwrap();
+    let later = begun + Duration::from_secs(3600);
+    let taken = (0..100).filter(|_| bucket.take(later).is_ok()).count();
+    assert_eq!(taken, 60);
+    assert!(Bucket::full(0).take(begun).is_err());
+}
+
+#[test]
+fn a_webhook_sees_only_the_cookies_it_was_granted() {
+    let request = |cookie: &str| WebhookRequest {
+        method: "GET".into(),
+        path: String::new(),
+        query: None,
+        headers: vec![
+            Header {
+                name: "accept".into(),
+                value: "*/*".into(),
+            },
+            Header {
+                name: "cookie".into(),
+                value: cookie.into(),
+            },
+        ],
+        body: Vec::new(),
+        client: "127.0.0.1".into(),
+        scheme: "http".into(),
+        host: "localhost".into(),
+        base_path: "/".into(),
+    };
+    let guard = guard(everything(), Limits::default());
+    let seen = guard.webhook_request(request("a=1; session=xyz; gotify-client-token=C"));
+    assert_eq!(seen.headers[1].value, "session=xyz");
+    let seen = guard.webhook_request(request("gotify-client-token=C; sessions=1"));
+    assert_eq!(seen.headers.len(), 1, "no cookie header at all");
+}
+
+#[test]
+fn answers_are_checked() {
+    let guard = guard(everything(), Limits::default());
+    let answer = WebhookResponse {
+        status: 200,
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    guard.webhook_response(answer.clone()).unwrap();
+    let header = |name: &str, value: &str| Header {
+        name: name.into(),
+        value: value.into(),
+    };
+    for bad in [
+        WebhookResponse {
+            status: 100,
+            ..answer.clone()
+        },
+        WebhookResponse {
+            status: 600,
+            ..answer.clone()
+        },
+        WebhookResponse {
+            headers: vec![header("a b", "")],
+            ..answer.clone()
+        },
+        WebhookResponse {
+            headers: vec![header("a", "x\r\nset-cookie: y")],
+            ..answer.clone()
+        },
+        WebhookResponse {
+            body: vec![0; limits::WEBHOOK_RESPONSE_BYTES + 1],
+            ..answer
+        },
+    ] {
+        assert!(matches!(
+            guard.webhook_response(bad),
+            Err(CallError::BadAnswer { .. })
+        ));
+    }
+    let long = "r".repeat(limits::REASON_BYTES * 2);
+    match guard.verdict(Verdict::Drop(long)).unwrap() {
+        Verdict::Drop(reason) => assert_eq!(reason.len(), limits::REASON_BYTES),
+        other => panic!("{other:?}"),
+    }
+    let empty = Content {
+        body: String::new(),
+        ..content()
+    };
+    assert!(matches!(
+        guard.verdict(Verdict::Replace(empty)),
+        Err(CallError::BadAnswer { .. })
+    ));
+}
+
+#[test]
+fn refusals_are_told_apart_only_up_to_a_bound() {
+    let guard = guard(Grants::default(), Limits::default());
+    for number in 0..1000 {
+        let host = format!("host-{number}.example.org");
+        guard.outbound_http(Scheme::Https, &host, None).unwrap_err();
+    }
+    let denials = guard.denials();
+    assert!(denials.len() <= 65, "{}", denials.len());
+    assert_eq!(denials.iter().map(|denial| denial.count).sum::<u64>(), 1000);
+}

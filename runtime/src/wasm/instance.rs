@@ -143,7 +143,10 @@ macro_rules! guests {
             fn check_types(&mut self, indices: &Indices) -> wasmtime::Result<()> {
                 $(
                     if indices.$interface.is_some() {
-                        self.$interface(indices)?;
+                        self.$interface(indices).map_err(|error| {
+                            let name = stringify!($interface);
+                            wasmtime::format_err!("in the export `{name}`: {error:#}")
+                        })?;
                     }
                 )*
                 Ok(())

@@ -1,0 +1,324 @@
+//! Calls into guests that misbehave: each ends by its deadline with an error
+//! that says what happened, and the next call finds a fresh guest.
+
+use std::time::{Duration, Instant};
+
+use mortise_runtime::{CallError, Grants, Instance, Limits, types::StopReason, types::Verdict};
+use mortise_tests::components::ZEROS;
+use std::sync::Arc;
+
+use crate::{Bench, FILTER, draft};
+
+const SOON: Duration = Duration::from_millis(300);
+
+async fn filter(instance: &dyn Instance) -> Result<Verdict, CallError> {
+    instance.filter(&draft(), SOON).await
+}
+
+/// A filter whose first call after coming up does `first`, and whose others
+/// keep the message. What lasts across stores is nothing, so after a failure
+/// the first call misbehaves again.
+fn misbehaving(first: &str) -> String {
+    format!("{FILTER} {first} (i32.const {ZEROS}))")
+}
+
+#[tokio::test]
+async fn keeps() {
+    let bench = Bench::new();
+    let instance = bench.filter(Limits::default(), &misbehaving("")).await;
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}
+
+#[tokio::test]
+async fn loops_forever_and_its_neighbour_goes_on() {
+    let bench = Bench::new();
+    let good = bench.filter(Limits::default(), &misbehaving("")).await;
+    let bad = bench
+        .filter(Limits::default(), &misbehaving("(loop (br 0))"))
+        .await;
+    let begun = Instant::now();
+    let (failed, kept) = tokio::join!(filter(&*bad), async {
+        // Single-threaded: the good one only runs because the bad one yields.
+        let kept = filter(&*good).await;
+        (kept, begun.elapsed())
+    });
+    assert!(
+        matches!(failed, Err(CallError::DeadlineExceeded { call: "filter.filter", deadline }) if deadline == SOON),
+        "{failed:?}"
+    );
+    assert!(begun.elapsed() < SOON * 4, "{:?}", begun.elapsed());
+    assert_eq!(kept.0.unwrap(), Verdict::Keep);
+    assert!(kept.1 < SOON, "{:?}", kept.1);
+}
+
+#[tokio::test]
+async fn recurses_without_end() {
+    let bench = Bench::new();
+    let functions = format!("(func $f (call $f)) {}", misbehaving("(call $f)"));
+    let instance = bench.filter(Limits::default(), &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(&failed, Err(CallError::Crashed { cause, .. }) if cause.contains("call stack exhausted")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn allocates_without_end() {
+    let bench = Bench::new();
+    let grow = "(loop $more
+        (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))
+        unreachable)";
+    let limits = Limits {
+        memory_bytes: 4 << 20,
+        ..Limits::default()
+    };
+    let instance = bench.filter(limits, &misbehaving(grow)).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(&failed, Err(CallError::Crashed { cause, .. }) if cause.contains("more than its 4194304 bytes")),
+        "{failed:?}"
+    );
+}
+
+/// A filter that replaces the message by one whose body is `length` bytes at
+/// `at`.
+fn replacing(at: u32, length: u32, before: &str) -> String {
+    format!(
+        "{FILTER} {before}
+            (i32.store8 (i32.const {ZEROS}) (i32.const 0))
+            (i32.store8 (i32.const {}) (i32.const 1))
+            (i32.store (i32.const {}) (i32.const {at}))
+            (i32.store (i32.const {}) (i32.const {length}))
+            (i32.const {ZEROS}))",
+        ZEROS + 4,
+        ZEROS + 8 + 8,
+        ZEROS + 8 + 12,
+    )
+}
+
+#[tokio::test]
+async fn returns_invalid_utf8() {
+    let bench = Bench::new();
+    let functions = format!(
+        r#"(data (i32.const 40000) "\ff\fe") {}"#,
+        replacing(40000, 2, "")
+    );
+    let instance = bench.filter(Limits::default(), &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(&failed, Err(CallError::Crashed { cause, .. }) if cause.contains("utf-8")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn returns_a_string_of_50_megabytes() {
+    let bench = Bench::new();
+    let functions = replacing(65536, 50 << 20, "(drop (memory.grow (i32.const 900)))");
+    let instance = bench.filter(Limits::default(), &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(&failed, Err(CallError::Crashed { .. })),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn returns_a_body_over_the_limit() {
+    let bench = Bench::new();
+    // Memory is zero, and so is this body: 70,000 NUL characters.
+    let functions = replacing(65536, 70_000, "(drop (memory.grow (i32.const 4)))");
+    let instance = bench.filter(Limits::default(), &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(&failed, Err(CallError::BadAnswer { what, .. }) if what == "a body of 70000 bytes, more than 65536"),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn floods_the_log() {
+    let bench = Bench::new();
+    let functions = format!(
+        r#"(import "mortise:plugin/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+        {FILTER}
+        (loop (call $write (i32.const 2) (i32.const 2048) (i32.const 1000)) (br 0))
+        unreachable)"#
+    );
+    let limits = Limits {
+        log_bytes: 100_000,
+        ..Limits::default()
+    };
+    let instance = bench.filter(limits, &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(failed, Err(CallError::DeadlineExceeded { .. })),
+        "{failed:?}"
+    );
+    let log = instance.guard().log();
+    let kept: usize = log.since(0).iter().map(|entry| entry.text.len()).sum();
+    assert!(kept <= 100_000, "{kept}");
+    assert!(log.written() > 1000, "{}", log.written());
+}
+
+#[tokio::test]
+async fn a_trap_shows_the_functions_it_went_through() {
+    let bench = Bench::new();
+    let functions = format!(
+        "(func $divide_by_zero (drop (i32.div_u (i32.const 1) (i32.const 0)))) {}",
+        misbehaving("(call $divide_by_zero)")
+    );
+    let instance = bench.filter(Limits::default(), &functions).await;
+    match filter(&*instance).await {
+        Err(CallError::Crashed {
+            call,
+            cause,
+            details,
+        }) => {
+            assert_eq!(call, "filter.filter");
+            assert!(cause.contains("integer divide by zero"), "{cause}");
+            assert!(details.contains("divide_by_zero"), "{details}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_guest_takes_the_place_of_one_that_trapped() {
+    let bench = Bench::new();
+    // Counts its calls in its memory and traps at each second one.
+    let functions = misbehaving(
+        "(i32.store (i32.const 50000) (i32.add (i32.load (i32.const 50000)) (i32.const 1)))
+        (if (i32.eq (i32.load (i32.const 50000)) (i32.const 2)) (then unreachable))",
+    );
+    let instance = bench.filter(Limits::default(), &functions).await;
+    for _ in 0..3 {
+        assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+        assert!(matches!(
+            filter(&*instance).await,
+            Err(CallError::Crashed { .. })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn one_that_always_fails_is_given_a_pause_that_grows() {
+    let bench = Bench::new();
+    let instance = bench
+        .filter(Limits::default(), &misbehaving("unreachable"))
+        .await;
+    for _ in 0..2 {
+        assert!(matches!(
+            filter(&*instance).await,
+            Err(CallError::Crashed { .. })
+        ));
+    }
+    match filter(&*instance).await {
+        Err(CallError::BackingOff { retry_in, last }) => {
+            assert!(retry_in <= Duration::from_millis(100));
+            assert!(last.contains("unreachable"), "{last}");
+            tokio::time::sleep(retry_in).await;
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        filter(&*instance).await,
+        Err(CallError::Crashed { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_leaves_a_usable_instance() {
+    let bench = Bench::new();
+    let instance = bench
+        .filter(
+            Limits::default(),
+            &misbehaving("(if (i32.eqz (i32.load (i32.const 50000))) (then (loop (br 0))))"),
+        )
+        .await;
+    let given_up = tokio::time::timeout(Duration::from_millis(50), filter(&*instance)).await;
+    assert!(given_up.is_err());
+    // Fresh again, it loops again; what matters is that it is called at all.
+    assert!(matches!(
+        filter(&*instance).await,
+        Err(CallError::DeadlineExceeded { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_call_waits_for_the_one_before_it_only_until_its_deadline() {
+    let bench = Bench::new();
+    let instance = bench
+        .filter(Limits::default(), &misbehaving("(loop (br 0))"))
+        .await;
+    let short = Duration::from_millis(50);
+    let draft = draft();
+    let (first, second) = tokio::join!(
+        instance.filter(&draft, SOON),
+        instance.filter(&draft, short)
+    );
+    assert!(
+        matches!(first, Err(CallError::DeadlineExceeded { .. })),
+        "{first:?}"
+    );
+    assert!(
+        matches!(second, Err(CallError::Busy { deadline, .. }) if deadline == short),
+        "{second:?}"
+    );
+}
+
+#[tokio::test]
+async fn is_not_called_without_its_grant_or_before_it_was_started() {
+    let bench = Bench::new();
+    let plugin = bench
+        .plugin(
+            "export mortise:plugin/filter@0.1.0;",
+            &misbehaving("unreachable"),
+        )
+        .await;
+    let host = Arc::default();
+    let limits = Limits::default();
+    let denied = plugin
+        .instance(mortise_tests::host::setup(
+            &host,
+            Grants::default(),
+            limits.clone(),
+        ))
+        .await
+        .unwrap();
+    assert!(matches!(
+        filter(&*denied).await,
+        Err(CallError::Denied {
+            permission: "filter-messages"
+        })
+    ));
+    assert_eq!(denied.guard().denials()[0].count, 1);
+    let grants = Grants {
+        filter_messages: true,
+        ..Grants::default()
+    };
+    let stopped = plugin
+        .instance(mortise_tests::host::setup(&host, grants, limits))
+        .await
+        .unwrap();
+    assert!(matches!(filter(&*stopped).await, Err(CallError::Stopped)));
+    stopped.start().await.unwrap();
+    stopped.stop(StopReason::Disabled).await.unwrap();
+    assert!(matches!(filter(&*stopped).await, Err(CallError::Stopped)));
+    assert!(matches!(
+        stopped.display(None).await,
+        Err(CallError::NotExported(
+            mortise_runtime::Capability::Displayer
+        ))
+    ));
+}
+
+#[tokio::test]
+async fn an_idle_instance_comes_back_by_itself() {
+    let bench = Bench::new();
+    let instance = bench.filter(Limits::default(), &misbehaving("")).await;
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+    instance.stop(StopReason::Idle).await.unwrap();
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}

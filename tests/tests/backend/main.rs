@@ -1,0 +1,89 @@
+//! The Wasm backend against components that do what they should not.
+
+mod cache;
+mod calls;
+mod loading;
+
+use std::{path::PathBuf, sync::Arc};
+
+use mortise_runtime::{
+    Grants, Instance, Limits, Loader as _, Plugin,
+    types::{Application, Content, Draft},
+    wasm::{Settings, WasmBackend},
+};
+use mortise_tests::{
+    components,
+    host::{MemoryHost, setup},
+};
+
+/// A folder with a backend that keeps no code.
+struct Bench {
+    folder: tempfile::TempDir,
+    backend: WasmBackend,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let describe = Limits {
+            call_ms: 300,
+            ..Limits::default()
+        };
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            backend: WasmBackend::new(&Settings {
+                describe,
+                ..Settings::default()
+            })
+            .unwrap(),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        file
+    }
+
+    /// A loaded fixture.
+    async fn plugin(&self, world: &str, functions: &str) -> Arc<dyn Plugin> {
+        let bytes = components::plugin("fixture", world, functions).unwrap();
+        self.backend
+            .load(&self.write("fixture.wasm", &bytes))
+            .await
+            .unwrap()
+    }
+
+    /// A started instance of a fixture that is a filter.
+    async fn filter(&self, limits: Limits, functions: &str) -> Arc<dyn Instance> {
+        let world = "import mortise:plugin/log@0.1.0; export mortise:plugin/filter@0.1.0;";
+        let plugin = self.plugin(world, functions).await;
+        let grants = Grants {
+            filter_messages: true,
+            ..Grants::default()
+        };
+        let host = Arc::new(MemoryHost::default());
+        let instance = plugin.instance(setup(&host, grants, limits)).await.unwrap();
+        instance.start().await.unwrap();
+        instance
+    }
+}
+
+/// Signature of the core function behind `filter.filter`, to put a body after.
+const FILTER: &str = r#"(func (export "mortise:plugin/filter@0.1.0#filter")
+    (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32)"#;
+
+fn draft() -> Draft {
+    Draft {
+        application: Application {
+            id: 3,
+            name: "backup".to_owned(),
+        },
+        content: Content {
+            title: "Backup".to_owned(),
+            body: "done".to_owned(),
+            priority: 5,
+            extras: None,
+        },
+        received_ms: 1_700_000_000_000,
+    }
+}
