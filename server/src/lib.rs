@@ -2,6 +2,7 @@
 //!
 //! - [`config`]: the settings, from flags and environment.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
+//! - `listen`: connections, and HTTP on them.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
@@ -15,6 +16,7 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+mod listen;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;

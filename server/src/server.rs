@@ -6,20 +6,25 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, api,
     auth::{PasswordError, Passwords, generate_password},
+    listen,
     pipeline::Pipeline,
     plugins::Plugins,
     state::{AppState, Parts},
     store::{Store, StoreError},
     stream::Hub,
 };
+
+/// How often unused clients are looked for.
+const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
 
 /// A server that runs until [`Server::shutdown`]. Dropping it without leaves
 /// its task running until the process ends.
@@ -28,7 +33,8 @@ pub struct Server {
     state: AppState,
     address: SocketAddr,
     stopping: CancellationToken,
-    serving: tokio::task::JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
+    housekeeping: JoinHandle<Option<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
     lock: File,
@@ -135,20 +141,22 @@ impl Server {
             pipeline,
         });
         let stopping = CancellationToken::new();
-        let router = api::router(&state);
-        let serving = tokio::spawn(
-            axum::serve(
-                listener,
-                router.into_make_service_with_connect_info::<SocketAddr>(),
-            )
-            .with_graceful_shutdown(stopping.clone().cancelled_owned())
-            .into_future(),
+        let serving = tokio::spawn(listen::serve(
+            listener,
+            api::router(&state),
+            stopping.clone(),
+        ));
+        let housekeeping = tokio::spawn(
+            stopping
+                .clone()
+                .run_until_cancelled_owned(keep_house(state.clone())),
         );
         Ok(Self {
             state,
             address,
             stopping,
             serving,
+            housekeeping,
             first_run,
             lock,
         })
@@ -179,12 +187,40 @@ impl Server {
     pub async fn shutdown(self) {
         self.stopping.cancel();
         self.state.hub.close_all();
-        if let Ok(Err(error)) = self.serving.await {
-            tracing::warn!(%error, "serving ended with an error");
+        for ended in [
+            self.serving.await,
+            self.housekeeping.await.map(Option::unwrap_or_default),
+        ] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the server had failed");
+            }
         }
         self.state.plugins.stop().await;
         self.state.store.close().await;
         drop(self.lock);
+    }
+}
+
+/// Removes clients that were not used for longer than they may be. One whose
+/// stream is open is in use.
+async fn keep_house(state: AppState) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        ticks.tick().await;
+        for client in state.hub.connected_clients() {
+            if let Err(error) = state.store.touch_client(client).await {
+                tracing::warn!(%error, client, "the time of last use was not written");
+            }
+        }
+        match state.store.delete_expired_clients().await {
+            Ok(expired) => {
+                for client in expired {
+                    tracing::info!(client, "removed a client that was not used");
+                    state.hub.close_client(client);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "unused clients were not removed"),
+        }
     }
 }
 

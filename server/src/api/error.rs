@@ -117,6 +117,27 @@ impl From<PostError> for ApiError {
     }
 }
 
+/// Refuses a field that is missing or empty, in Gotify's words.
+pub(super) fn required(field: &str, value: &str) -> Result<(), ApiError> {
+    if value.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "Field '{field}' is required"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a field that is too long.
+pub(super) fn bounded(field: &str, value: &str, most: usize) -> Result<(), ApiError> {
+    if value.len() > most {
+        return Err(ApiError::bad_request(format!(
+            "Field '{field}' has {} bytes; at most {most} are taken",
+            value.len()
+        )));
+    }
+    Ok(())
+}
+
 pub(super) async fn not_found() -> ApiError {
     ApiError::not_found("page not found")
 }

@@ -3,16 +3,26 @@
 //! types, asks the store or the pipeline, and shows the result; it decides
 //! nothing about who may call it (see [`Routes`] and [`crate::auth`]).
 
+mod applications;
+mod clients;
 mod error;
+mod extract;
+mod images;
 mod info;
+mod layers;
+mod messages;
 pub mod model;
 mod plugins;
 mod routes;
+mod session;
+mod stream;
+mod users;
 mod webhooks;
 
 use axum::Router;
 
 pub use error::ApiError;
+pub use extract::Origin;
 pub use routes::Routes;
 
 use crate::state::AppState;
@@ -21,7 +31,14 @@ use crate::state::AppState;
 pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
+        .merge(messages::routes)
+        .merge(stream::routes)
+        .merge(applications::routes)
+        .merge(images::routes)
+        .merge(clients::routes)
+        .merge(users::routes)
+        .merge(session::routes)
         .merge(plugins::routes)
         .merge(webhooks::routes);
-    routes.finish()
+    layers::bound(routes.finish())
 }

@@ -1,9 +1,13 @@
 //! The JSON of the API, field by field as Gotify's clients know it.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::{store::MessageRow, time::rfc3339};
+use crate::{
+    store::{ApplicationRow, ClientRow, MessageRow, UserRow},
+    time::rfc3339,
+};
 
 /// A message.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -20,7 +24,8 @@ pub struct Message {
     pub priority: i32,
     /// Additional data, kept as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub extras: Option<serde_json::Map<String, serde_json::Value>>,
+    #[schema(value_type = Option<Object>)]
+    pub extras: Option<Box<RawValue>>,
     /// When the server received it, RFC 3339.
     pub date: String,
 }
@@ -36,9 +41,188 @@ impl From<&MessageRow> for Message {
             // Only objects were stored.
             extras: row
                 .extras
-                .as_deref()
-                .and_then(|extras| serde_json::from_str(extras).ok()),
+                .clone()
+                .and_then(|extras| RawValue::from_string(extras).ok()),
             date: rfc3339(row.created_ms),
+        }
+    }
+}
+
+/// Messages, newest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PagedMessages {
+    /// Which part of the list this is.
+    pub paging: Paging,
+    /// The messages.
+    pub messages: Vec<Message>,
+}
+
+/// Which part of a list this is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Paging {
+    /// Address of the next page; none on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Messages on this page.
+    pub size: usize,
+    /// Id of the last message here if there is another page; else 0.
+    pub since: i64,
+    /// Messages that were asked for.
+    pub limit: u32,
+}
+
+/// An application.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    /// Unique on the server.
+    pub id: i64,
+    /// Only in the answer that created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// As the user named it.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Whether it belongs to a plugin, and so cannot be deleted.
+    pub internal: bool,
+    /// Address of its image, relative to the server's.
+    pub image: String,
+    /// Priority of messages that bring none.
+    pub default_priority: i32,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339, to within some minutes.
+    pub last_used: Option<String>,
+    /// Fractional index that orders applications.
+    pub sort_key: String,
+}
+
+impl From<&ApplicationRow> for Application {
+    fn from(row: &ApplicationRow) -> Self {
+        Self {
+            id: row.id,
+            token: None,
+            name: row.name.clone(),
+            description: row.description.clone(),
+            internal: row.is_internal(),
+            image: match &row.image {
+                Some(name) => format!("image/{name}"),
+                None => "static/defaultapp.png".to_owned(),
+            },
+            default_priority: row.default_priority,
+            created_at: rfc3339(row.created_ms),
+            last_used: row.last_used_ms.map(rfc3339),
+            sort_key: row.sort_key.clone(),
+        }
+    }
+}
+
+/// What was done for an application's security.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityUpdate {
+    /// The new token, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regenerate_token: Option<RegeneratedToken>,
+}
+
+/// A token that replaces another.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RegeneratedToken {
+    /// Shown only now.
+    pub token: String,
+}
+
+/// A client.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Client {
+    /// Unique on the server.
+    pub id: i64,
+    /// Only in the answer that created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// As the user named it.
+    pub name: String,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339, to within some minutes.
+    pub last_used: Option<String>,
+    /// Until when it may do what needs an elevated session, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elevated_until: Option<String>,
+    /// It is removed when it was not used for this long; 0 for never.
+    pub expires_after_inactivity_seconds: i64,
+    /// When it is removed if it is not used until then, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl From<&ClientRow> for Client {
+    fn from(row: &ClientRow) -> Self {
+        Self {
+            id: row.id,
+            token: None,
+            name: row.name.clone(),
+            created_at: rfc3339(row.created_ms),
+            last_used: row.last_used_ms.map(rfc3339),
+            elevated_until: row.elevated_until_ms.map(rfc3339),
+            expires_after_inactivity_seconds: row.expires_after_seconds,
+            expires_at: row.expires_ms().map(rfc3339),
+        }
+    }
+}
+
+/// A user.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Unique on the server.
+    pub id: i64,
+    /// For login.
+    pub name: String,
+    /// Whether the user administers the server.
+    pub admin: bool,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+impl From<&UserRow> for User {
+    fn from(row: &UserRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name.clone(),
+            admin: row.admin,
+            created_at: rfc3339(row.created_ms),
+        }
+    }
+}
+
+/// The user who is asking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentUser {
+    /// The user.
+    #[serde(flatten)]
+    pub user: User,
+    /// The client it was asked with; none for a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<i64>,
+    /// Until when that client is elevated, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elevated_until: Option<String>,
+}
+
+impl CurrentUser {
+    /// A user and the client they use, if they do.
+    pub fn new(user: &UserRow, client: Option<&ClientRow>) -> Self {
+        Self {
+            user: User::from(user),
+            client_id: client.map(|client| client.id),
+            elevated_until: client
+                .and_then(|client| client.elevated_until_ms)
+                .map(rfc3339),
         }
     }
 }

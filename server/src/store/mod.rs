@@ -25,6 +25,7 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use clients::ClientRow;
 pub use messages::{MessageRow, NewMessage, Page};
+pub use sort_key::SORT_KEY_BYTES;
 pub use users::UserRow;
 
 /// Connections that read.

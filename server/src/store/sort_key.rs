@@ -9,7 +9,7 @@
 /// The key of the first application.
 const FIRST: &str = "a0";
 /// The longest key a client may set, in bytes.
-pub const BYTES: usize = 256;
+pub const SORT_KEY_BYTES: usize = 255;
 
 /// A key behind `last`, or the first one.
 pub(super) fn after(last: Option<&str>) -> String {

@@ -1,0 +1,185 @@
+//! Clients: devices and programs that act for a user.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::{
+    ApiError, Routes,
+    error::{bounded, required},
+    extract::{Fields, Id},
+    model,
+};
+use crate::{
+    auth::{self, Caller, Token, TokenKind},
+    state::AppState,
+    time::now_ms,
+};
+
+/// The longest name, in bytes.
+const NAME_BYTES: usize = 256;
+/// The longest time of inactivity that can be set, in seconds: ten years.
+const EXPIRES_SECONDS: i64 = 10 * 366 * 24 * 60 * 60;
+/// The longest elevation, in seconds: a day.
+const ELEVATION_SECONDS: i64 = 24 * 60 * 60;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .client(routes!(list, create))
+        .client(routes!(update, delete))
+        .elevated(routes!(elevate))
+}
+
+/// What a user says of a client.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ClientParams {
+    /// At most 256 bytes.
+    #[serde(default)]
+    #[schema(required)]
+    name: String,
+    /// It is removed when it was not used for this long; 0 for never.
+    #[serde(default)]
+    expires_after_inactivity_seconds: i64,
+}
+
+impl ClientParams {
+    fn check(&self) -> Result<(), ApiError> {
+        check_name(&self.name)?;
+        if !(0..=EXPIRES_SECONDS).contains(&self.expires_after_inactivity_seconds) {
+            return Err(ApiError::bad_request(format!(
+                "Field 'expiresAfterInactivitySeconds' must be 0 to {EXPIRES_SECONDS}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a name that is empty or too long.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    required("name", name)?;
+    bounded("name", name, NAME_BYTES)
+}
+
+/// Lists clients.
+#[utoipa::path(get, path = "/client", tag = "client", responses(
+    (status = 200, body = Vec<model::Client>),
+))]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Json<Vec<model::Client>>, ApiError> {
+    let rows = state.store.clients(caller.user.id).await?;
+    Ok(Json(rows.iter().map(model::Client::from).collect()))
+}
+
+/// Creates a client. Its token is in the answer and is never shown again.
+#[utoipa::path(post, path = "/client", tag = "client", request_body = ClientParams,
+    responses((status = 200, body = model::Client), (status = 400)))]
+async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Fields(params): Fields<ClientParams>,
+) -> Result<Json<model::Client>, ApiError> {
+    params.check()?;
+    let token = Token::generate(TokenKind::Client).map_err(ApiError::internal)?;
+    let row = state
+        .store
+        .create_client(
+            caller.user.id,
+            &token.hash(),
+            &params.name,
+            params.expires_after_inactivity_seconds,
+            None,
+        )
+        .await?;
+    Ok(Json(model::Client {
+        token: Some(token.reveal().to_owned()),
+        ..model::Client::from(&row)
+    }))
+}
+
+/// Changes a client.
+#[utoipa::path(put, path = "/client/{id}", tag = "client",
+    params(("id" = i64, Path)), request_body = ClientParams,
+    responses((status = 200, body = model::Client), (status = 400), (status = 404)))]
+async fn update(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(params): Fields<ClientParams>,
+) -> Result<Json<model::Client>, ApiError> {
+    params.check()?;
+    let row = state
+        .store
+        .update_client(
+            caller.user.id,
+            id,
+            &params.name,
+            params.expires_after_inactivity_seconds,
+        )
+        .await?
+        .ok_or_else(|| no_client(id))?;
+    Ok(Json(model::Client::from(&row)))
+}
+
+/// Deletes a client and closes its streams. A client may delete itself; another
+/// one takes an elevated session.
+#[utoipa::path(delete, path = "/client/{id}", tag = "client",
+    params(("id" = i64, Path)), responses((status = 200), (status = 403), (status = 404)))]
+async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    let itself = caller.client.as_ref().is_some_and(|client| client.id == id);
+    if !itself && !caller.is_elevated() {
+        return Err(auth::not_elevated());
+    }
+    if !state.store.delete_client(caller.user.id, id).await? {
+        return Err(no_client(id));
+    }
+    state.hub.close_client(id);
+    Ok(StatusCode::OK)
+}
+
+/// How long a client is to be elevated.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ElevateRequest {
+    /// 1 to 86400.
+    #[serde(default)]
+    #[schema(required)]
+    duration_seconds: i64,
+}
+
+/// Lets a client do what needs an elevated session, for a while.
+#[utoipa::path(post, path = "/client/{id}/elevate", tag = "client",
+    params(("id" = i64, Path)), request_body = ElevateRequest,
+    responses((status = 204), (status = 400), (status = 404)))]
+async fn elevate(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(request): Fields<ElevateRequest>,
+) -> Result<StatusCode, ApiError> {
+    if !(1..=ELEVATION_SECONDS).contains(&request.duration_seconds) {
+        return Err(ApiError::bad_request(format!(
+            "Field 'durationSeconds' must be 1 to {ELEVATION_SECONDS}"
+        )));
+    }
+    let until_ms = now_ms().saturating_add(request.duration_seconds * 1000);
+    if !state
+        .store
+        .elevate_client(caller.user.id, id, until_ms)
+        .await?
+    {
+        return Err(ApiError::not_found("client not found"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn no_client(id: i64) -> ApiError {
+    ApiError::not_found(format!("client with id {id} doesn't exists"))
+}

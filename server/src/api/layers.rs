@@ -1,0 +1,67 @@
+//! What every request passes, whatever its route: bounds on its size and time,
+//! and answers in the API's form even to a panic.
+
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Response},
+};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+
+use super::ApiError;
+
+/// The longest body that is read whole, in bytes: room for the longest image
+/// or configuration, and for the longest message with every character escaped.
+const BODY_BYTES: usize = 2 << 20;
+/// How long a body may stand still.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+/// How long a request may take; plugins have deadlines of their own below it.
+const REQUEST: Duration = Duration::from_secs(60);
+
+pub(super) fn bound(router: Router) -> Router {
+    router
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE))
+        .layer(from_fn(time))
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// Ends what takes too long, and logs each request by its route: an address
+/// may hold a token.
+async fn time(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = match tokio::time::timeout(REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the request took longer than {REQUEST:?}; try again"),
+        )
+        .into_response(),
+    };
+    tracing::debug!(
+        %method,
+        route = route.as_ref().map_or("", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        micros = started.elapsed().as_micros(),
+        "answered"
+    );
+    response
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    ApiError::internal(format_args!("a panic: {text}")).into_response()
+}

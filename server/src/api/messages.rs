@@ -1,0 +1,294 @@
+//! Messages: sending, listing, deleting, and what filters did to them.
+
+use axum::{
+    Json,
+    extract::{OriginalUri, State},
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use mortise_runtime::{
+    limits::PAGE,
+    types::{Application, Content, Draft},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use super::{
+    ApiError, Routes,
+    error::required,
+    extract::{Fields, Id, Parameters},
+    model,
+};
+use crate::{
+    auth::{Caller, Sending},
+    pipeline::{Posted, Sender, TraceEntry},
+    state::AppState,
+    store::{ApplicationRow, MessageRow, Page},
+    time::now_ms,
+};
+
+/// Names the plugin whose filter dropped a message.
+const DROPPED_BY: HeaderName = HeaderName::from_static("mortise-dropped-by");
+/// Messages on a page if the request does not say.
+const DEFAULT_PAGE: u32 = 100;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .sender(routes!(create))
+        .client(routes!(list, delete_all))
+        .client(routes!(delete))
+        .client(routes!(trace))
+        .client(routes!(list_of_application, delete_of_application))
+}
+
+/// A message to send.
+#[derive(Deserialize, ToSchema)]
+struct CreateMessage {
+    /// The application it comes from, where no application's token says so.
+    #[serde(default)]
+    appid: i64,
+    /// What it says; Markdown without HTML. At most 64 KiB.
+    #[serde(default)]
+    #[schema(required)]
+    message: String,
+    /// Its title, at most 1 KiB; if it is empty, the application's name.
+    #[serde(default)]
+    title: String,
+    /// 0 (silent) to 10 (urgent) by convention; else the application's.
+    priority: Option<i32>,
+    /// Additional data, an object of at most 64 KiB; only in JSON.
+    #[schema(value_type = Option<Object>)]
+    extras: Option<Box<RawValue>>,
+}
+
+/// Sends a message. One that a filter drops answers 200 with id 0 and the
+/// header `mortise-dropped-by`, and is not stored.
+#[utoipa::path(post, path = "/message", tag = "message", request_body = CreateMessage, responses(
+    (status = 200, body = model::Message),
+    (status = 400, description = "A field is missing, malformed or not yours."),
+    (status = 413, description = "A field is too long."),
+    (status = 503, description = "A filter failed, and the user wants messages refused then."),
+))]
+async fn create(
+    State(state): State<AppState>,
+    sending: Sending,
+    Fields(new): Fields<CreateMessage>,
+) -> Result<Response, ApiError> {
+    let application = match sending {
+        Sending::As(application) => application,
+        Sending::By(_) if new.appid == 0 => {
+            return Err(ApiError::bad_request(
+                "appid is required when not authenticating with an application token",
+            ));
+        }
+        Sending::By(caller) => state
+            .store
+            .application(caller.user.id, new.appid)
+            .await?
+            .ok_or_else(|| ApiError::bad_request("appid not found"))?,
+    };
+    required("message", &new.message)?;
+    let draft = draft(&application, new);
+    let sent = draft.content.clone();
+    let posted = state
+        .pipeline
+        .post(application.user_id, draft, Sender::Application, true)
+        .await?;
+    Ok(match posted {
+        Posted::Stored(message) => Json(model::Message::from(&message)).into_response(),
+        Posted::Dropped { by, .. } => {
+            let unstored = MessageRow {
+                id: 0,
+                application_id: application.id,
+                user_id: application.user_id,
+                title: sent.title,
+                body: sent.body,
+                priority: sent.priority,
+                extras: sent.extras,
+                created_ms: now_ms(),
+            };
+            // Plugins' names may have characters that headers may not.
+            let by = HeaderValue::from_str(&by.escape_default().to_string())
+                .unwrap_or(HeaderValue::from_static("a plugin"));
+            ([(DROPPED_BY, by)], Json(model::Message::from(&unstored))).into_response()
+        }
+    })
+}
+
+fn draft(application: &ApplicationRow, new: CreateMessage) -> Draft {
+    let title = match new.title.trim() {
+        "" => application.name.clone(),
+        _ => new.title,
+    };
+    Draft {
+        application: Application {
+            id: application.id.cast_unsigned(),
+            name: application.name.clone(),
+        },
+        content: Content {
+            title,
+            body: new.message,
+            priority: new.priority.unwrap_or(application.default_priority),
+            extras: new.extras.map(|extras| extras.get().to_owned()),
+        },
+        received_ms: now_ms().cast_unsigned(),
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Deserialize, IntoParams)]
+struct Paging {
+    /// How many, 1 to 200; 100 if it is left out.
+    limit: Option<u32>,
+    /// Only messages with a smaller id than this.
+    since: Option<u64>,
+}
+
+impl Paging {
+    fn limit(&self) -> Result<u32, ApiError> {
+        match self.limit.unwrap_or(DEFAULT_PAGE) {
+            0 => Err(ApiError::bad_request(
+                "Field 'limit' must be more or equal to 1",
+            )),
+            limit if limit > PAGE => Err(ApiError::bad_request(format!(
+                "Field 'limit' must be less or equal to {PAGE}"
+            ))),
+            limit => Ok(limit),
+        }
+    }
+
+    /// One message more than is shown tells whether there is another page.
+    fn page(&self) -> Result<Page, ApiError> {
+        Ok(Page {
+            before: match self.since {
+                None | Some(0) => None,
+                Some(since) => Some(i64::try_from(since).unwrap_or(i64::MAX)),
+            },
+            limit: i64::from(self.limit()?) + 1,
+        })
+    }
+}
+
+fn paged(path: &str, limit: u32, mut rows: Vec<MessageRow>) -> Json<model::PagedMessages> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let since = match rows.last() {
+        Some(last) if more => last.id,
+        _ => 0,
+    };
+    Json(model::PagedMessages {
+        paging: model::Paging {
+            next: more.then(|| format!("{path}?limit={limit}&since={since}")),
+            size: rows.len(),
+            since,
+            limit,
+        },
+        messages: rows.iter().map(model::Message::from).collect(),
+    })
+}
+
+/// Lists messages, newest first.
+#[utoipa::path(get, path = "/message", tag = "message", params(Paging), responses(
+    (status = 200, body = model::PagedMessages),
+))]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    Parameters(paging): Parameters<Paging>,
+) -> Result<Json<model::PagedMessages>, ApiError> {
+    let rows = state.store.messages(caller.user.id, paging.page()?).await?;
+    Ok(paged(uri.path(), paging.limit()?, rows))
+}
+
+/// Deletes all messages.
+#[utoipa::path(delete, path = "/message", tag = "message", responses((status = 200)))]
+async fn delete_all(State(state): State<AppState>, caller: Caller) -> Result<StatusCode, ApiError> {
+    state.store.delete_messages(caller.user.id).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Deletes a message.
+#[utoipa::path(delete, path = "/message/{id}", tag = "message",
+    params(("id" = i64, Path)), responses((status = 200), (status = 404)))]
+async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    if state.store.delete_message(caller.user.id, id).await? {
+        Ok(StatusCode::OK)
+    } else {
+        Err(no_message())
+    }
+}
+
+/// Shows what each filter did to a message before it was stored.
+#[utoipa::path(get, path = "/message/{id}/trace", tag = "message",
+    params(("id" = i64, Path)), responses((status = 200, body = Vec<TraceEntry>), (status = 404)))]
+async fn trace(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<TraceEntry>>, ApiError> {
+    let trace = state
+        .store
+        .message_trace(caller.user.id, id)
+        .await?
+        .ok_or_else(no_message)?;
+    let entries = match trace {
+        None => Vec::new(),
+        Some(json) => serde_json::from_str(&json).map_err(ApiError::internal)?,
+    };
+    Ok(Json(entries))
+}
+
+/// Lists messages of an application, newest first.
+#[utoipa::path(get, path = "/application/{id}/message", tag = "message",
+    params(("id" = i64, Path), Paging),
+    responses((status = 200, body = model::PagedMessages), (status = 404)))]
+async fn list_of_application(
+    State(state): State<AppState>,
+    caller: Caller,
+    OriginalUri(uri): OriginalUri,
+    Id(id): Id,
+    Parameters(paging): Parameters<Paging>,
+) -> Result<Json<model::PagedMessages>, ApiError> {
+    let page = paging.page()?;
+    require_application(&state, &caller, id).await?;
+    let rows = state
+        .store
+        .application_messages(caller.user.id, id, page)
+        .await?;
+    Ok(paged(uri.path(), paging.limit()?, rows))
+}
+
+/// Deletes all messages of an application.
+#[utoipa::path(delete, path = "/application/{id}/message", tag = "message",
+    params(("id" = i64, Path)), responses((status = 200), (status = 404)))]
+async fn delete_of_application(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    require_application(&state, &caller, id).await?;
+    state
+        .store
+        .delete_application_messages(caller.user.id, id)
+        .await?;
+    Ok(StatusCode::OK)
+}
+
+async fn require_application(state: &AppState, caller: &Caller, id: i64) -> Result<(), ApiError> {
+    match state.store.application(caller.user.id, id).await? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::not_found("application does not exist")),
+    }
+}
+
+fn no_message() -> ApiError {
+    ApiError::not_found("message does not exist")
+}

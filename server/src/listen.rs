@@ -1,0 +1,113 @@
+//! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
+//! how long a request's head may take, and how long the end may.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+/// Connections at a time; others wait to be accepted.
+const CONNECTIONS: usize = 8192;
+/// How long the head of a request may take to arrive, an idle connection's
+/// next one included.
+const HEAD: Duration = Duration::from_secs(30);
+/// The longest head, in bytes.
+const HEAD_BYTES: usize = 64 << 10;
+/// How long requests in flight are given at the end.
+const GRACE: Duration = Duration::from_secs(10);
+/// The pause after a connection could not be accepted: there may be no more
+/// file descriptors for the moment.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until it is told to stop, then answers what is in flight.
+pub(crate) async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+    let connections = TaskTracker::new();
+    let kill = CancellationToken::new();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
+        let Some(Ok(slot)) = stopping
+            .run_until_cancelled(Arc::clone(&slots).acquire_owned())
+            .await
+        else {
+            break;
+        };
+        let connection = connection(stream, peer, router.clone(), stopping.clone());
+        let kill = kill.clone();
+        connections.spawn(async move {
+            let _slot = slot;
+            kill.run_until_cancelled(connection).await;
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = connections.len(),
+            "ending connections that did not end by themselves"
+        );
+        kill.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stopping: CancellationToken,
+) {
+    // Answers are small and written whole: waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let router = router.clone();
+        async move {
+            Ok::<_, Infallible>(
+                router
+                    .oneshot(request)
+                    .await
+                    .unwrap_or_else(|never| match never {}),
+            )
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
