@@ -51,7 +51,7 @@ pub enum PostError {
     #[error("{0}")]
     Invalid(String),
     /// A part of it is too long.
-    #[error("the {part} has {bytes} bytes; at most {most} are taken")]
+    #[error("Field '{part}' has {bytes} bytes; at most {most} are taken")]
     TooLong {
         /// `title`, `message` or `extras`.
         part: &'static str,

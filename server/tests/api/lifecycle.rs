@@ -1,0 +1,298 @@
+//! First run, restart, and two servers on one directory; in this process, and
+//! as the binary that people start.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use mortise_server::{Config, Server, StartError};
+use serde_json::json;
+
+use crate::support::{ADMIN, As, Running, config, ok, start};
+
+#[tokio::test]
+async fn a_restart_keeps_everything() {
+    let running = start().await;
+    let (_, sender) = running.application("A").await;
+    let (_, client) = running.client(&ADMIN).await;
+    let message = json!({"message": "kept", "extras": {"a": 1}});
+    ok(running.post("/message", &sender, message).await);
+    let paths = ["/message", "/application", "/client", "/user/1"];
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(ok(running.get(path, &ADMIN).await));
+    }
+    let Running {
+        server,
+        http,
+        directory,
+    } = running;
+    server.shutdown().await;
+    let server = Server::start(config(&directory)).await.unwrap();
+    assert!(server.first_run().is_none());
+    let running = Running {
+        server,
+        http,
+        directory,
+    };
+    for (path, before) in paths.into_iter().zip(before) {
+        let mut after = ok(running.get(path, &ADMIN).await);
+        let mut before = before;
+        for list in [&mut before, &mut after] {
+            for entry in list.as_array_mut().into_iter().flatten() {
+                // Written a moment after the use it tells of.
+                entry["lastUsed"].take();
+            }
+        }
+        assert_eq!(after, before, "{path}");
+    }
+    ok(running.get("/message", &client).await);
+    ok(running
+        .post("/message", &sender, json!({"message": "more"}))
+        .await);
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_first_run_makes_up_a_password_and_shows_it_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    let first = server.first_run().unwrap().clone();
+    let password = first.password.unwrap();
+    assert_eq!(first.name, "admin");
+    assert_eq!(password.len(), 20);
+    let http = reqwest::Client::new();
+    let url = format!("{}/current/user", server.url());
+    let login = http.get(&url).basic_auth("admin", Some(&password));
+    assert_eq!(login.send().await.unwrap().status(), 200);
+    let login = http.get(&url).basic_auth("admin", Some("admin"));
+    assert_eq!(login.send().await.unwrap().status(), 401);
+    server.shutdown().await;
+    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    assert!(server.first_run().is_none());
+    server.shutdown().await;
+    // It is nowhere in what was written.
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let found = bytes
+                .windows(password.len())
+                .any(|window| window == password.as_bytes());
+            assert!(!found, "{}", entry.path().display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_server_on_a_directory_is_refused() {
+    let running = start().await;
+    let error = Server::start(config(&running.directory)).await.unwrap_err();
+    assert!(matches!(error, StartError::InUse(_)), "{error:?}");
+    let text = error.to_string();
+    let directory = running.directory.path().display().to_string();
+    assert!(text.contains(&directory), "{text}");
+    assert!(error.help().contains("--data-dir"));
+    ok(running.get("/health", &As::Nobody).await);
+    let Running {
+        server, directory, ..
+    } = running;
+    server.shutdown().await;
+    let next = Server::start(config(&directory)).await.unwrap();
+    next.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let running = start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config {
+        listen: running.server.addr(),
+        ..config(&directory)
+    };
+    let error = Server::start(config).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&running.server.addr().to_string()), "{text}");
+    assert!(error.help().contains("--listen"));
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_reported_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mortise.db");
+    let content = "this is no database".repeat(100);
+    std::fs::write(&file, &content).unwrap();
+    let error = Server::start(config(&directory)).await.unwrap_err();
+    assert!(error.to_string().contains("mortise.db"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+}
+
+/// The binary, ended at the latest when the test is.
+struct Binary(Child);
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(directory: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mortise"));
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(directory)
+        .env("RUST_LOG", "off")
+        .env_remove("MORTISE_ADMIN_PASSWORD")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn the_binary_says_where_it_listens_and_ends_when_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = Binary(serve(directory.path()).spawn().unwrap());
+    let mut lines = BufReader::new(first.0.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    assert_eq!(line(), "created the administrator `admin`");
+    let password = line();
+    assert!(password.starts_with("password, shown only now: "));
+    assert!(line().starts_with("listening on http://127.0.0.1:"));
+
+    let second = serve(directory.path()).output().unwrap();
+    assert!(!second.status.success());
+    let text = String::from_utf8(second.stderr).unwrap();
+    assert!(text.contains("another server is running"), "{text}");
+    assert!(text.contains("--data-dir"), "{text}");
+
+    let pid = first.0.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(told.success());
+    assert!(first.0.wait().unwrap().success());
+
+    let mut again = Binary(serve(directory.path()).arg("--json").spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(again.0.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(
+        ready["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    assert_eq!(ready["password"], json!(null));
+}
+
+#[test]
+fn a_killed_server_leaves_what_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ready = |binary: &mut Binary| -> serde_json::Value {
+        let mut line = String::new();
+        BufReader::new(binary.0.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let mut first = Binary(serve(directory.path()).arg("--json").spawn().unwrap());
+    let announced = ready(&mut first);
+    let password = announced["password"].as_str().unwrap().to_owned();
+    let http = reqwest::Client::new();
+    let request = |method: reqwest::Method, url: &serde_json::Value, path: &str| {
+        http.request(method, format!("{}{path}", url.as_str().unwrap()))
+            .basic_auth("admin", Some(&password))
+    };
+    let sent: Vec<i64> = runtime.block_on(async {
+        let url = &announced["url"];
+        let json = async |request: reqwest::RequestBuilder| -> serde_json::Value {
+            request.send().await.unwrap().json().await.unwrap()
+        };
+        let create = request(reqwest::Method::POST, url, "/application");
+        let application = json(create.json(&json!({"name": "A"}))).await;
+        let mut sent = Vec::new();
+        for n in 0..20 {
+            let body = json!({"message": n.to_string(), "appid": application["id"]});
+            let post = request(reqwest::Method::POST, url, "/message").json(&body);
+            sent.push(json(post).await["id"].as_i64().unwrap());
+        }
+        sent
+    });
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    let mut second = Binary(serve(directory.path()).arg("--json").spawn().unwrap());
+    let announced = ready(&mut second);
+    let kept: Vec<i64> = runtime.block_on(async {
+        let list = request(reqwest::Method::GET, &announced["url"], "/message");
+        let list: serde_json::Value = list.send().await.unwrap().json().await.unwrap();
+        let messages = list["messages"].as_array().unwrap();
+        messages
+            .iter()
+            .map(|message| message["id"].as_i64().unwrap())
+            .rev()
+            .collect()
+    });
+    assert_eq!(kept, sent);
+}
+
+#[test]
+fn the_command_line_explains_itself() {
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_mortise"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let help = run(&["serve", "--help"]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    assert!(text.contains("Examples:"), "{text}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell]);
+        assert!(script.status.success());
+        assert!(!script.stdout.is_empty());
+    }
+    for (arguments, says) in [
+        (["--listen", "nowhere"], "--listen"),
+        (["--trusted-proxy", "10.0.0.0/64"], "no network"),
+        (["--admin-name", "a:b"], "no colon"),
+        (["--admin-password", ""], "1 to 1024"),
+    ] {
+        let wrong = run(&[&["serve"], arguments.as_slice()].concat());
+        assert!(!wrong.status.success());
+        let text = String::from_utf8(wrong.stderr).unwrap();
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_at_the_end() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let running = start().await;
+    let (_, As::Token(token)) = running.application("A").await else {
+        panic!("no token");
+    };
+    let mut connection = tokio::net::TcpStream::connect(running.server.addr())
+        .await
+        .unwrap();
+    let head = format!(
+        "POST /message HTTP/1.1\r\nhost: x\r\nx-gotify-key: {token}\r\n\
+         content-type: application/json\r\ncontent-length: 15\r\n\r\n{{\"message\":"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let url = running.server.url();
+    let stopped = tokio::spawn(running.server.shutdown());
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    connection.write_all(b"\"x\"}").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    stopped.await.unwrap();
+    let later = reqwest::Client::new().get(url).send().await;
+    assert!(later.unwrap_err().is_connect());
+}

@@ -1,0 +1,250 @@
+//! Sending and listing messages.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, As, id, ok, refused, start};
+
+#[tokio::test]
+async fn a_message_comes_back_as_it_was_sent() {
+    let running = start().await;
+    let (application, sender) = running.application("Backup").await;
+    let extras = json!({"client::display": {"contentType": "text/markdown"}, "b": [1, 2.5, null]});
+    let sent = ok(running
+        .post(
+            "/message",
+            &sender,
+            json!({"title": "Done", "message": "**fine**", "priority": 7, "extras": extras}),
+        )
+        .await);
+    assert_eq!(sent["appid"], application);
+    assert_eq!(sent["title"], "Done");
+    assert_eq!(sent["message"], "**fine**");
+    assert_eq!(sent["priority"], 7);
+    assert_eq!(sent["extras"], extras);
+    assert!(sent["date"].as_str().unwrap().ends_with('Z'));
+    let list = ok(running.get("/message", &ADMIN).await);
+    assert_eq!(list["messages"], json!([sent]));
+    assert_eq!(list["paging"], json!({"size": 1, "since": 0, "limit": 100}));
+    let trace = ok(running
+        .get(&format!("/message/{}/trace", id(&sent)), &ADMIN)
+        .await);
+    assert_eq!(trace, json!([]));
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_comes_from_the_application() {
+    let running = start().await;
+    let created = ok(running
+        .post(
+            "/application",
+            &ADMIN,
+            json!({"name": "Door", "defaultPriority": 4}),
+        )
+        .await);
+    let sender = crate::support::token(&created);
+    for title in [json!(null), json!(""), json!("  ")] {
+        let body = match title {
+            Value::Null => json!({"message": "rang"}),
+            title => json!({"message": "rang", "title": title}),
+        };
+        let sent = ok(running.post("/message", &sender, body).await);
+        assert_eq!(sent["title"], "Door");
+        assert_eq!(sent["priority"], 4);
+        assert!(sent.get("extras").is_none(), "{sent}");
+    }
+    let silent = json!({"message": "rang", "priority": 0});
+    let sent = ok(running.post("/message", &sender, silent).await);
+    assert_eq!(sent["priority"], 0);
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn forms_are_taken_as_well() {
+    let running = start().await;
+    let (_, sender) = running.application("form").await;
+    let fields = [
+        ("title", "a & b"),
+        ("message", "ünïcode\nlines"),
+        ("priority", "3"),
+    ];
+    let form = running
+        .request(Method::POST, "/message", &sender)
+        .form(&fields);
+    let mut parts = reqwest::multipart::Form::new();
+    for (name, value) in fields {
+        parts = parts.text(name, value);
+    }
+    let multipart = running
+        .request(Method::POST, "/message", &sender)
+        .multipart(parts);
+    for request in [form, multipart] {
+        let sent = ok(running.send(request).await);
+        assert_eq!(sent["title"], "a & b");
+        assert_eq!(sent["message"], "ünïcode\nlines");
+        assert_eq!(sent["priority"], 3);
+    }
+    let wrong = running
+        .request(Method::POST, "/message", &sender)
+        .form(&[("message", "x"), ("priority", "high")]);
+    refused(running.send(wrong).await, 400, "priority");
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_user_sends_as_one_of_their_applications() {
+    let running = start().await;
+    let (application, _) = running.application("mine").await;
+    let (_, client) = running.client(&ADMIN).await;
+    for who in [&client, &ADMIN] {
+        let message = json!({"message": "hello", "appid": application});
+        let sent = ok(running.post("/message", who, message).await);
+        assert_eq!(sent["appid"], application);
+        refused(
+            running
+                .post("/message", who, json!({"message": "hello"}))
+                .await,
+            400,
+            "appid is required",
+        );
+    }
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_over_a_bound_is_refused_and_leaves_the_server_well() {
+    let running = start().await;
+    let (_, sender) = running.application("big").await;
+    let kib = |n: usize| "x".repeat(n << 10);
+    let post = async |body: Value| running.post("/message", &sender, body).await;
+    ok(post(json!({"message": kib(64), "title": kib(1)})).await);
+    let message = kib(64) + "x";
+    refused(
+        post(json!({ "message": message })).await,
+        413,
+        "'message' has 65537 bytes",
+    );
+    let title = kib(1) + "x";
+    refused(
+        post(json!({"message": "x", "title": title})).await,
+        413,
+        "'title' has 1025 bytes",
+    );
+    refused(
+        post(json!({"message": "x", "extras": {"x": kib(64)}})).await,
+        413,
+        "'extras' has",
+    );
+    refused(post(json!({"message": kib(50 << 10)})).await, 413, "body");
+    refused(
+        post(json!({"message": ""})).await,
+        400,
+        "'message' is required",
+    );
+    refused(post(json!({})).await, 400, "'message' is required");
+    refused(post(json!({"message": 5})).await, 400, "invalid JSON");
+    refused(
+        post(json!({"message": "x", "extras": [1]})).await,
+        400,
+        "extras must be a JSON object",
+    );
+    let broken = running
+        .request(Method::POST, "/message", &sender)
+        .header("content-type", "application/json")
+        .body("{\"message\":");
+    refused(running.send(broken).await, 400, "invalid JSON");
+    let invalid = running
+        .request(Method::POST, "/message", &sender)
+        .header("content-type", "application/json; charset=utf-8")
+        .body(b"{\"message\":\"\xff\"}".to_vec());
+    refused(running.send(invalid).await, 400, "invalid JSON");
+    let nothing = running.request(Method::POST, "/message", &sender);
+    refused(running.send(nothing).await, 400, "'message' is required");
+    ok(running.get("/health", &As::Nobody).await);
+    let list = ok(running.get("/message", &ADMIN).await);
+    assert_eq!(list["paging"]["size"], 1);
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn pages_are_walked_without_gap_or_repetition() {
+    let running = start().await;
+    let (first, sender) = running.application("first").await;
+    let (_, other) = running.application("other").await;
+    for n in 0..7 {
+        let body = json!({"message": n.to_string()});
+        ok(running.post("/message", &sender, body.clone()).await);
+        ok(running.post("/message", &other, body).await);
+    }
+    for (start, total) in [
+        ("/message".to_owned(), 14),
+        (format!("/application/{first}/message"), 7),
+    ] {
+        let mut next = Some(format!("{start}?limit=3"));
+        let mut seen = Vec::new();
+        while let Some(path) = next {
+            let page = ok(running.get(&path, &ADMIN).await);
+            let paging = &page["paging"];
+            let messages = page["messages"].as_array().unwrap();
+            assert_eq!(paging["limit"], 3);
+            assert_eq!(paging["size"], messages.len());
+            seen.extend(messages.iter().map(id));
+            next = paging["next"].as_str().map(str::to_owned);
+            match &next {
+                Some(next) => {
+                    let since = seen.last().unwrap();
+                    assert_eq!(paging["since"], *since);
+                    assert_eq!(*next, format!("{start}?limit=3&since={since}"));
+                }
+                None => assert_eq!(paging["since"], 0),
+            }
+        }
+        assert_eq!(seen.len(), total);
+        assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+    }
+    for (query, says) in [
+        ("limit=0", "more or equal to 1"),
+        ("limit=201", "less or equal to 200"),
+        ("limit=x", "limit"),
+        ("since=-1", "since"),
+    ] {
+        let answer = running.get(&format!("/message?{query}"), &ADMIN).await;
+        refused(answer, 400, says);
+    }
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn deleted_messages_are_gone_and_their_ids_stay_unused() {
+    let running = start().await;
+    let (application, sender) = running.application("a").await;
+    let (_, other) = running.application("b").await;
+    let send = async |who: &As| {
+        let sent = running.post("/message", who, json!({"message": "x"})).await;
+        id(&ok(sent))
+    };
+    let size = async || ok(running.get("/message", &ADMIN).await)["paging"]["size"].clone();
+    let one = send(&sender).await;
+    send(&sender).await;
+    send(&other).await;
+    ok(running.delete(&format!("/message/{one}"), &ADMIN).await);
+    refused(
+        running.delete(&format!("/message/{one}"), &ADMIN).await,
+        404,
+        "message does not exist",
+    );
+    for wrong in ["x", "-1", "+1", "99999999999999999999"] {
+        let answer = running.delete(&format!("/message/{wrong}"), &ADMIN).await;
+        refused(answer, 400, "invalid id");
+    }
+    assert_eq!(size().await, 2);
+    let path = format!("/application/{application}/message");
+    ok(running.delete(&path, &ADMIN).await);
+    assert_eq!(size().await, 1);
+    let last = send(&other).await;
+    ok(running.delete("/message", &ADMIN).await);
+    assert_eq!(size().await, 0);
+    assert!(send(&other).await > last);
+    running.server.shutdown().await;
+}
