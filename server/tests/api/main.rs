@@ -1,6 +1,14 @@
 //! The server as its clients see it: each test starts one in this process, on
 //! a free port and a directory of its own.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod access;
 mod lifecycle;
 mod messages;
