@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import socket
 import struct
 import subprocess
@@ -17,12 +18,14 @@ import tempfile
 import threading
 import time
 import unittest
+import zipapp
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import mortise_plugin as m
 
+EXAMPLE = HERE.parents[2] / "examples" / "native-python-hook"
 GOLDEN = HERE.parents[2] / "tests" / "golden"
 PATIENCE = 20
 SECRET = "6f1c" * 16
@@ -508,6 +511,39 @@ class Concurrency(unittest.TestCase):
         answers = [host.begin("webhook.handle", 1, request=host.request(1, ""))[1] for _ in range(3)]
         for answer in answers:
             self.assertEqual(base64.b64decode(host.wait(answer)["body"]), b"met")
+
+
+@unittest.skipUnless(EXAMPLE.is_dir(), "the examples are not beside this folder")
+class Example(unittest.TestCase):
+    """examples/native-python-hook, built as its README says."""
+
+    def test_hook(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        build = pathlib.Path(folder.name, "build")
+        build.mkdir()
+        shutil.copy(EXAMPLE / "hook.py", build / "__main__.py")
+        shutil.copy(HERE.parent / "mortise_plugin.py", build)
+        plugin = pathlib.Path(folder.name, "hook.py")
+        zipapp.create_archive(build, plugin, "/usr/bin/env python3")
+        self.assertTrue(os.access(plugin, os.X_OK))
+        self.assertEqual(plugin.read_bytes()[:2], b"#!")
+
+        host = Host(self, "hook", folder=pathlib.Path(folder.name))
+        self.assertEqual(host.call("manifest.describe")["name"], "JSON hook")
+        self.assertEqual(host.create(1)["capabilities"], ["displayer", "webhook"])
+        self.assertIn("https://h/plugin/1/custom/P/?title", host.call("displayer.display", 1, base_url="https://h"))
+        body = b'{"disk": {"used": 91, "names": ["a|b", null]}}'
+        self.assertEqual(host.webhook(1, "", body, query="title=Backup&priority=7"), (200, '{"id": 1}'))
+        content = host.sent[0][1]["content"]
+        self.assertEqual((content["title"], content["priority"]), ("Backup", 7))
+        self.assertEqual(
+            content["body"],
+            "| | |\n| --- | --- |\n| `disk.used` | 91 |\n| `disk.names[0]` | a\\|b |\n| `disk.names[1]` | None |",
+        )
+        self.assertEqual(json.loads(content["extras"]), {"client::display": {"contentType": "text/markdown"}})
+        self.assertEqual(host.webhook(1, "", b"{")[0], 400)
+        self.assertEqual(host.webhook(1, "", b"1", query="priority=high")[0], 400)
 
 
 class Values(unittest.TestCase):
