@@ -111,7 +111,9 @@ impl From<PostError> for ApiError {
         match error {
             PostError::Invalid(_) | PostError::NoApplication => Self::bad_request(description),
             PostError::TooLong { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, description),
-            PostError::Refused { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, description),
+            PostError::Refused { .. } | PostError::Stopping => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, description)
+            }
             PostError::Store(error) => Self::from(error),
         }
     }

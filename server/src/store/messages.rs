@@ -25,23 +25,23 @@ pub struct MessageRow {
 
 /// What a new message is made of.
 #[derive(Clone, Debug)]
-pub struct NewMessage<'a> {
+pub struct NewMessage {
     /// See [`MessageRow::application_id`]; of the same user.
     pub application_id: i64,
     /// See [`MessageRow::user_id`].
     pub user_id: i64,
     /// See [`MessageRow::title`].
-    pub title: &'a str,
+    pub title: String,
     /// See [`MessageRow::body`].
-    pub body: &'a str,
+    pub body: String,
     /// See [`MessageRow::priority`].
     pub priority: i32,
     /// See [`MessageRow::extras`].
-    pub extras: Option<&'a str>,
+    pub extras: Option<String>,
     /// See [`MessageRow::created_ms`].
     pub created_ms: i64,
     /// What each filter did, as JSON.
-    pub trace: Option<&'a str>,
+    pub trace: Option<String>,
 }
 
 /// Which part of a list is wanted, newest first.
@@ -61,33 +61,41 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Stores a message. None if the application is not there or another
-    /// user's: it may have been deleted a moment ago.
+    /// Stores messages in one transaction, in their order. None for a message
+    /// whose application is not there or another user's: it may have been
+    /// deleted a moment ago.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn create_message(
+    /// [`StoreError::Query`]; nothing was stored.
+    pub async fn create_messages(
         &self,
-        new: NewMessage<'_>,
-    ) -> Result<Option<MessageRow>, StoreError> {
-        Ok(sqlx::query_as(concat!(
-            "INSERT INTO messages
-             (application_id, user_id, title, body, priority, extras, created_ms, trace)
-             SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8 FROM applications
-             WHERE id = ?1 AND user_id = ?2 RETURNING ",
-            columns!()
-        ))
-        .bind(new.application_id)
-        .bind(new.user_id)
-        .bind(new.title)
-        .bind(new.body)
-        .bind(new.priority)
-        .bind(new.extras)
-        .bind(new.created_ms)
-        .bind(new.trace)
-        .fetch_optional(&self.writer)
-        .await?)
+        new: &[NewMessage],
+    ) -> Result<Vec<Option<MessageRow>>, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let mut rows = Vec::with_capacity(new.len());
+        for new in new {
+            let row = sqlx::query_as(concat!(
+                "INSERT INTO messages
+                 (application_id, user_id, title, body, priority, extras, created_ms, trace)
+                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8 FROM applications
+                 WHERE id = ?1 AND user_id = ?2 RETURNING ",
+                columns!()
+            ))
+            .bind(new.application_id)
+            .bind(new.user_id)
+            .bind(&new.title)
+            .bind(&new.body)
+            .bind(new.priority)
+            .bind(&new.extras)
+            .bind(new.created_ms)
+            .bind(&new.trace)
+            .fetch_optional(&mut *transaction)
+            .await?;
+            rows.push(row);
+        }
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// One message of a user.

@@ -5,7 +5,8 @@
 //! One connection writes and several read, so a reader never waits for a
 //! writer. The journal is a write-ahead log with `synchronous = FULL`: a commit
 //! returns once the log is on the disk, so what was acknowledged outlives a
-//! crash of the process, of the kernel, and a loss of power.
+//! crash of the process, of the kernel, and a loss of power. What that costs is
+//! shared among messages that come together (see `pipeline::commit`).
 
 mod applications;
 mod clients;

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
-use crate::support::{ADMIN, As, Running, ok, refused, start};
+use crate::support::{ADMIN, As, Running, id, ok, refused, start};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -53,6 +53,28 @@ async fn a_stream_brings_what_rest_shows() {
     for stream in &mut streams {
         assert!(next(stream).await.is_none());
     }
+}
+
+#[tokio::test]
+async fn messages_sent_at_once_come_in_the_order_of_their_ids() {
+    const MESSAGES: usize = 100;
+    let running = start().await;
+    let (_, sender) = running.application("sender").await;
+    let (_, client) = running.client(&ADMIN).await;
+    let mut stream = connect(&running, &client).await.unwrap();
+    let sending = (0..MESSAGES).map(|n| {
+        let body = json!({"message": n.to_string()});
+        running.post("/message", &sender, body)
+    });
+    let sent = futures_util::future::join_all(sending).await;
+    let mut ids: Vec<i64> = sent.into_iter().map(|sent| id(&ok(sent))).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), MESSAGES);
+    for expected in ids {
+        assert_eq!(id(&next(&mut stream).await.unwrap()), expected);
+    }
+    running.server.shutdown().await;
 }
 
 #[tokio::test]

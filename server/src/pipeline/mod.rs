@@ -1,6 +1,9 @@
 //! The one way a message enters, for senders by REST and for plugins alike:
 //! bounds, the user's filters, one transaction, then those who are connected,
 //! then listeners. Who may send as which application was decided before.
+//! Writing and handing out is in `commit`.
+
+mod commit;
 
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use mortise_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::commit::Commit;
 use crate::{
     plugins::{Outcome, Plugins},
     store::{MessageRow, NewMessage, Store, StoreError},
@@ -73,6 +77,9 @@ pub enum PostError {
     /// The application was deleted meanwhile.
     #[error("the application does not exist")]
     NoApplication,
+    /// The server ends.
+    #[error("the server is stopping; send the message again in a moment")]
+    Stopping,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,17 +116,16 @@ pub enum TraceAction {
 /// Takes messages in. One per server.
 #[derive(Debug)]
 pub struct Pipeline {
-    store: Store,
-    hub: Arc<Hub>,
     plugins: Arc<Plugins>,
+    commit: Commit,
 }
 
 impl Pipeline {
-    /// A pipeline between these.
+    /// A pipeline between these. Needs the runtime: it starts a task, which
+    /// ends with the pipeline.
     pub fn new(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
         Self {
-            store,
-            hub,
+            commit: Commit::start(store, hub, Arc::clone(&plugins)),
             plugins,
         }
     }
@@ -159,34 +165,26 @@ impl Pipeline {
         };
         // What filters put in place is bounded like what came from outside.
         check(&draft.content)?;
-        let trace = trace_json(&trace);
         let Draft {
             application,
             content,
             ..
-        } = &draft;
+        } = draft;
         let title = match content.title.trim() {
-            "" => &application.name,
-            _ => &content.title,
+            "" => application.name,
+            _ => content.title,
         };
-        let message = self
-            .store
-            .create_message(NewMessage {
-                application_id: i64::try_from(application.id)
-                    .map_err(|_| PostError::NoApplication)?,
-                user_id,
-                title,
-                body: &content.body,
-                priority: content.priority,
-                extras: content.extras.as_deref(),
-                created_ms: now_ms(),
-                trace: trace.as_deref(),
-            })
-            .await?
-            .ok_or(PostError::NoApplication)?;
-        self.hub.publish(&message);
-        self.plugins.message_stored(user_id);
-        Ok(Posted::Stored(message))
+        let new = NewMessage {
+            application_id: i64::try_from(application.id).map_err(|_| PostError::NoApplication)?,
+            user_id,
+            title,
+            body: content.body,
+            priority: content.priority,
+            extras: content.extras,
+            created_ms: now_ms(),
+            trace: trace_json(&trace),
+        };
+        self.commit.message(new).await.map(Posted::Stored)
     }
 }
 

@@ -1,0 +1,103 @@
+//! Commits messages in groups: whatever has gathered while the last group was
+//! written goes into one transaction, so that a burst waits for the disk once
+//! and not once per message. One task does it, so that connected clients are
+//! handed messages in the order of their ids.
+
+use std::{slice, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::PostError;
+use crate::{
+    plugins::Plugins,
+    store::{MessageRow, NewMessage, Store},
+    stream::Hub,
+};
+
+/// Messages in one transaction.
+const GROUP: usize = 128;
+/// Messages that wait to be taken into one; who sends more waits as well.
+const WAITING: usize = 1024;
+
+/// The way to the task that commits. The task ends when this is dropped and
+/// what is waiting was written.
+#[derive(Debug)]
+pub(super) struct Commit {
+    queue: mpsc::Sender<Waiting>,
+}
+
+struct Waiting {
+    new: NewMessage,
+    done: oneshot::Sender<Result<MessageRow, PostError>>,
+}
+
+impl Commit {
+    /// Starts the task.
+    pub(super) fn start(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(run(waiting, store, hub, plugins));
+        Self { queue }
+    }
+
+    /// Stores a message, and returns once it is durable and handed to those
+    /// who are connected. It is stored even if the caller stops waiting.
+    pub(super) async fn message(&self, new: NewMessage) -> Result<MessageRow, PostError> {
+        let (done, stored) = oneshot::channel();
+        let waiting = Waiting { new, done };
+        self.queue
+            .send(waiting)
+            .await
+            .map_err(|_| PostError::Stopping)?;
+        stored.await.map_err(|_| PostError::Stopping)?
+    }
+}
+
+async fn run(
+    mut waiting: mpsc::Receiver<Waiting>,
+    store: Store,
+    hub: Arc<Hub>,
+    plugins: Arc<Plugins>,
+) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.recv_many(&mut group, GROUP).await > 0 {
+        let (new, done): (Vec<_>, Vec<_>) = group
+            .drain(..)
+            .map(|waiting| (waiting.new, waiting.done))
+            .unzip();
+        for (stored, done) in store_all(&store, &new).await.into_iter().zip(done) {
+            if let Ok(message) = &stored {
+                hub.publish(message);
+                plugins.message_stored(message.user_id);
+            }
+            // Whoever sent it may have gone.
+            let _ = done.send(stored);
+        }
+    }
+}
+
+/// Stores a group; where that fails, each on its own, so that one message
+/// cannot take the others with it.
+async fn store_all(store: &Store, new: &[NewMessage]) -> Vec<Result<MessageRow, PostError>> {
+    match store.create_messages(new).await {
+        Ok(rows) => rows
+            .into_iter()
+            .map(|row| row.ok_or(PostError::NoApplication))
+            .collect(),
+        Err(error) if new.len() == 1 => vec![Err(error.into())],
+        Err(_) => {
+            let mut stored = Vec::with_capacity(new.len());
+            for one in new {
+                stored.push(store_one(store, one).await);
+            }
+            stored
+        }
+    }
+}
+
+async fn store_one(store: &Store, new: &NewMessage) -> Result<MessageRow, PostError> {
+    let rows = store.create_messages(slice::from_ref(new)).await?;
+    rows.into_iter()
+        .flatten()
+        .next()
+        .ok_or(PostError::NoApplication)
+}
