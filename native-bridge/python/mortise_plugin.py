@@ -465,7 +465,8 @@ class Plugin:
     does, any of:
 
     ``start(user)``, ``stop(reason)``
-        It comes up (after its configuration was applied) and goes down.
+        It comes up (after its configuration was applied) and goes down. After a
+        crash of a started instance ``stop`` is called, too.
     ``defaults() -> str``, ``apply(config)``, and if you like ``schema() -> str``
         A configuration that the user edits as text; ``apply`` raises ``ConfigError``.
     ``display(base_url) -> str``
@@ -1030,6 +1031,7 @@ class _Instance:
 
     def __init__(self) -> None:
         self.plugin: Optional[Plugin] = None
+        self.started = False
         self._work: queue.SimpleQueue[Optional[Callable[[], None]]] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -1096,8 +1098,20 @@ class _Process:
         instance = self._instances.pop(number, None)
         if instance is None:
             raise _Failure("unknown_instance", f"this plugin has no instance {number}")
+
+        def task() -> None:
+            # It failed and was not stopped: its threads would go on beside
+            # those of its successor.
+            stop = getattr(instance.plugin, "stop", None)
+            if instance.started and stop is not None:
+                try:
+                    stop(StopReason.RELOADING)
+                except BaseException:
+                    sys.stderr.write(f"mortise: stop() crashed\n{traceback.format_exc()}")
+            call.reply(None)
+
+        instance.submit(task)
         instance.submit(None)
-        call.reply(None)
 
     def _dispatch(self, call: _Call) -> None:
         method = _METHODS.get(call.method)
@@ -1127,6 +1141,8 @@ class _Process:
     def _invoke(self, call: _Call, method: _Method, instance: _Instance, arguments: list[Any]) -> None:
         if instance.plugin is None:
             raise _Failure("unknown_instance", f"the instance {call.instance} could not be made")
+        if call.method == "lifecycle.stop":
+            instance.started = False
         try:
             result = getattr(instance.plugin, method.name)(*arguments)
         except HostError as error:
@@ -1136,6 +1152,8 @@ class _Process:
                 "log.write", call.instance or 0, {"level": "warn", "text": f"answered 503: {error}"}
             )
             result = WebhookResponse.text(f"{error}\n", 503)
+        if call.method == "lifecycle.start":
+            instance.started = True
         if method.result is None:
             result = None
         elif method.result is Optional[str]:

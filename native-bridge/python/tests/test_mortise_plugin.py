@@ -416,6 +416,15 @@ class Calls(unittest.TestCase):
             self.assertIn(text, failed.text)
         self.assertEqual(host.webhook(1, "echo")[0], 201)
 
+    def test_a_started_instance_is_stopped_when_it_is_dropped(self):
+        host = self.host
+        host.create(1)
+        host.call("lifecycle.start", 1, user={"id": 1, "name": "ann", "admin": False})
+        self.fails("crashed", "webhook.handle", 1, request=host.request(1, "crash"))
+        self.assertEqual(list(host.timers), ["tidy"])
+        self.assertIsNone(host.drop(1))
+        self.assertEqual((host.timers, host.log), ({}, [(1, "warn", "stopped: reloading")]))
+
     def test_filter_and_listener(self):
         host = self.host
         host.create(1)
@@ -614,8 +623,11 @@ class Values(unittest.TestCase):
         files = sorted(GOLDEN.glob("*.json"))
         self.assertTrue(files)
         for file in files:
-            with self.subTest(file=file.name):
-                self.round_trip(file.stem, json.loads(file.read_text()))
+            values = json.loads(file.read_text("utf-8"))
+            self.assertTrue(values)
+            for value in values:
+                with self.subTest(file=file.name, value=value):
+                    self.round_trip(file.stem, value)
 
 
 if __name__ == "__main__":
