@@ -91,17 +91,17 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What to do about it, in a sentence.
-    pub fn help(&self) -> &'static str {
+    /// What to do about it, where the message does not say so itself.
+    pub const fn help(&self) -> Option<&'static str> {
         match self {
-            Self::InUse(_) => "stop that server, or choose another directory with --data-dir",
-            Self::Lock { .. } => {
-                "check that the server's user may write there, or choose another directory with --data-dir"
-            }
-            Self::Listen { .. } => {
-                "stop what uses the address, or choose another with --listen; port 0 picks a free one"
-            }
-            Self::Store(_) | Self::Password(_) => "the message above says what to check",
+            Self::InUse(_) => Some("stop that server, or choose another directory with --data-dir"),
+            Self::Lock { .. } => Some(
+                "check that the server's user may write there, or choose another directory with --data-dir",
+            ),
+            Self::Listen { .. } => Some(
+                "stop what uses the address, or choose another with --listen; port 0 picks a free one",
+            ),
+            Self::Store(_) | Self::Password(_) => None,
         }
     }
 }

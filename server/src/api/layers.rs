@@ -65,3 +65,28 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
         .unwrap_or("no text");
     ApiError::internal(format_args!("a panic: {text}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        extract::Request,
+        routing::get,
+    };
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_text() {
+        async fn panics() {
+            panic!("a secret");
+        }
+        let router = super::bound(Router::new().route("/", get(panics)));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = to_bytes(response.into_body(), 1 << 10).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["errorCode"], 500);
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+}

@@ -42,15 +42,25 @@ async fn stream(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let user = caller.user.id;
     let client = caller.client.map(|client| client.id);
     // Before the answer: a message sent once the client is connected is not
     // missed.
-    let subscription = state.hub.subscribe(caller.user.id, client).ok_or_else(|| {
+    let subscription = state.hub.subscribe(user, client).ok_or_else(|| {
         ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too many streams of this user are open; close one first",
         )
     })?;
+    // Who is deleted from now on closes it; who was deleted since the caller
+    // was let in has no stream.
+    let there = match client {
+        Some(client) => state.store.client(user, client).await?.is_some(),
+        None => state.store.user(user).await?.is_some(),
+    };
+    if !there {
+        return Err(ApiError::unauthorized());
+    }
     Ok(upgrade
         .max_message_size(INCOMING_BYTES)
         .max_frame_size(INCOMING_BYTES)

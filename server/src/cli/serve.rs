@@ -9,7 +9,7 @@ use clap::Args;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tracing_subscriber::EnvFilter;
 
-use crate::{Config, Server};
+use crate::{Config, Server, StartError};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -38,9 +38,7 @@ impl Serve {
         super::runtime()?.block_on(async {
             // Listened for first: a signal during start-up is not lost.
             let stop = stop_signal()?;
-            let server = Server::start(self.config)
-                .await
-                .map_err(|error| miette!(help = error.help(), "{error}"))?;
+            let server = Server::start(self.config).await.map_err(report)?;
             announce(&server, self.json)
                 .into_diagnostic()
                 .wrap_err("cannot write to standard output")?;
@@ -49,6 +47,13 @@ impl Serve {
             server.shutdown().await;
             Ok(ExitCode::SUCCESS)
         })
+    }
+}
+
+fn report(error: StartError) -> miette::Report {
+    match error.help() {
+        Some(help) => miette!(help = help, "{error}"),
+        None => miette!("{error}"),
     }
 }
 

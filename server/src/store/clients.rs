@@ -53,6 +53,21 @@ impl Store {
         )
     }
 
+    /// One client of a user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn client(&self, user_id: i64, id: i64) -> Result<Option<ClientRow>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM clients WHERE id = ? AND user_id = ?")
+                .bind(id)
+                .bind(user_id)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
     /// The client of a token, unless it has expired.
     ///
     /// # Errors

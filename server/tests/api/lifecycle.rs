@@ -93,7 +93,7 @@ async fn a_second_server_on_a_directory_is_refused() {
     let text = error.to_string();
     let directory = running.directory.path().display().to_string();
     assert!(text.contains(&directory), "{text}");
-    assert!(error.help().contains("--data-dir"));
+    assert!(error.help().unwrap().contains("--data-dir"));
     ok(running.get("/health", &As::Nobody).await);
     let Running {
         server, directory, ..
@@ -114,7 +114,7 @@ async fn an_address_that_is_taken_is_named() {
     let error = Server::start(config).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains(&running.server.addr().to_string()), "{text}");
-    assert!(error.help().contains("--listen"));
+    assert!(error.help().unwrap().contains("--listen"));
     running.server.shutdown().await;
 }
 
