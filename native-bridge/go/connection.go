@@ -61,7 +61,31 @@ type call struct {
 	credits *sync.Cond
 }
 
-// message is any frame after the greeting.
+// asking is a call or notification as it is sent.
+type asking struct {
+	Type     string  `json:"type"`
+	ID       *uint64 `json:"id,omitempty"`
+	Method   string  `json:"method,omitempty"`
+	Instance *uint64 `json:"instance,omitempty"`
+	Deadline int64   `json:"deadline_ms,omitempty"`
+	Params   any     `json:"params,omitempty"`
+}
+
+// answering is a reply as it is sent.
+type answering struct {
+	Type   string `json:"type"`
+	ID     uint64 `json:"id"`
+	Result any    `json:"result"`
+}
+
+// failing is an error as it is sent.
+type failing struct {
+	Type  string  `json:"type"`
+	ID    uint64  `json:"id"`
+	Error failure `json:"error"`
+}
+
+// message is any frame after the greeting as it is read.
 type message struct {
 	Type     string          `json:"type"`
 	ID       *uint64         `json:"id,omitempty"`
@@ -238,10 +262,6 @@ func (c *connection) send(m any) error {
 // ask calls a function of the server and decodes its result into result, unless
 // that is nil. It may be used from any goroutine.
 func (c *connection) ask(method string, instance uint64, params, result any) error {
-	encoded, err := json.Marshal(params)
-	if err != nil {
-		return &Error{Invalid, fmt.Sprintf("the parameters of %s are not JSON: %s", method, err)}
-	}
 	timeout := time.NewTimer(askTimeout)
 	defer timeout.Stop()
 	late := &Error{Unavailable, fmt.Sprintf("%s was not answered within %s", method, askTimeout)}
@@ -263,19 +283,18 @@ func (c *connection) ask(method string, instance uint64, params, result any) err
 	c.next++
 	c.asked[id] = waiting
 	c.mutex.Unlock()
-	err = c.send(message{
-		Type: "call", ID: &id, Method: &method, Instance: &instance,
-		Deadline: askTimeout.Milliseconds(), Params: encoded,
+	err := c.send(asking{
+		Type: "call", ID: &id, Method: method, Instance: &instance,
+		Deadline: askTimeout.Milliseconds(), Params: params,
 	})
 	if err != nil {
 		c.mutex.Lock()
 		delete(c.asked, id)
 		c.mutex.Unlock()
-		var long tooLong
-		if errors.As(err, &long) {
-			return &Error{Invalid, fmt.Sprintf("%s: %s", method, err)}
+		if errors.Is(err, errEnded) {
+			return &Error{Unavailable, err.Error()}
 		}
-		return &Error{Unavailable, err.Error()}
+		return &Error{Invalid, fmt.Sprintf("%s: %s", method, err)}
 	}
 	select {
 	case answer := <-waiting:
@@ -291,18 +310,14 @@ func (c *connection) ask(method string, instance uint64, params, result any) err
 		delete(c.asked, id)
 		c.mutex.Unlock()
 		// If this fails the connection has ended, and with it the call.
-		_ = c.send(message{Type: "cancel", ID: &id})
+		_ = c.send(asking{Type: "cancel", ID: &id})
 		return late
 	}
 }
 
 // notify says something that has no answer.
 func (c *connection) notify(method string, instance *uint64, params any) error {
-	encoded, err := json.Marshal(params)
-	if err != nil {
-		return err
-	}
-	return c.send(message{Type: "notify", Method: &method, Instance: instance, Params: encoded})
+	return c.send(asking{Type: "notify", Method: method, Instance: instance, Params: params})
 }
 
 // end fails what is open in both directions.
@@ -349,29 +364,30 @@ func (open *call) close() bool {
 
 // reply answers the call.
 func (open *call) reply(result any) {
-	encoded, err := json.Marshal(result)
-	if err != nil {
-		open.fail(failure{Kind: kindCrashed, Text: fmt.Sprintf("the answer of %s is not JSON: %s", open.method, err)})
-		return
-	}
 	if !open.close() {
 		return
 	}
-	err = open.connection.send(message{Type: "reply", ID: &open.id, Result: encoded})
-	var long tooLong
-	if errors.As(err, &long) {
-		// If this fails the connection has ended, and with it the call.
-		_ = open.connection.send(message{Type: "error", ID: &open.id, Error: &failure{
-			Kind: kindCrashed, Text: fmt.Sprintf("the answer of %s is %s", open.method, err),
-		}})
+	err := open.connection.send(answering{"reply", open.id, result})
+	if err != nil && !errors.Is(err, errEnded) {
+		open.sendFailure(failure{Kind: kindCrashed, Text: fmt.Sprintf("the answer of %s cannot be sent: %s", open.method, err)})
 	}
 }
 
 // fail answers the call with an error.
 func (open *call) fail(why failure) {
 	if open.close() {
+		open.sendFailure(why)
+	}
+}
+
+func (open *call) sendFailure(why failure) {
+	err := open.connection.send(failing{"error", open.id, why})
+	var long tooLong
+	if errors.As(err, &long) {
+		why.Details, why.Problems = "", nil
+		why.Text = firstBytes(why.Text, longestText)
 		// If this fails the connection has ended, and with it the call.
-		_ = open.connection.send(message{Type: "error", ID: &open.id, Error: &why})
+		_ = open.connection.send(failing{"error", open.id, why})
 	}
 }
 

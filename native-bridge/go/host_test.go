@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 // testHost is a server for one plugin process: a real socket, a real process,
 // everything that it is told kept in memory.
 type testHost struct {
-	t        *testing.T
+	t        testing.TB
 	raw      net.Conn
 	command  *exec.Cmd
 	exited   chan error
@@ -88,7 +88,7 @@ func (b *lockedBuffer) String() string {
 const secret = "6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c6f1c"
 
 // spawn starts a test plugin, up to its hello.
-func spawn(t *testing.T, name string) *testHost {
+func spawn(t testing.TB, name string) *testHost {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
@@ -127,7 +127,7 @@ func spawn(t *testing.T, name string) *testHost {
 }
 
 // start starts a test plugin and welcomes it.
-func start(t *testing.T, name string, features ...string) *testHost {
+func start(t testing.TB, name string, features ...string) *testHost {
 	t.Helper()
 	h := spawn(t, name)
 	h.write(map[string]any{
