@@ -190,16 +190,17 @@ fn origin(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) ->
     }
     // Each proxy appends whom it heard from: the last that is no proxy of ours
     // is the client, and what stands before it is hearsay.
-    let hops = headers
+    let hops: Vec<&str> = headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map_while(|hop| hop.trim().parse::<IpAddr>().ok())
-        .collect::<Vec<_>>();
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .collect();
     for hop in hops.into_iter().rev() {
-        origin.client = hop.to_canonical();
-        if !trusts(hop) {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
+        origin.client = address.to_canonical();
+        if !trusts(address) {
             break;
         }
     }
@@ -261,6 +262,11 @@ mod tests {
             ("x-forwarded-for", "198.51.100.7"),
         ];
         assert_eq!(of("10.0.0.1", &split).client.to_string(), "198.51.100.7");
+        let nonsense = ("x-forwarded-for", "nobody, 198.51.100.7");
+        assert_eq!(
+            of("10.0.0.1", &[nonsense]).client.to_string(),
+            "198.51.100.7"
+        );
         assert_eq!(of("10.0.0.1", &[]).client.to_string(), "10.0.0.1");
         assert_eq!(of("10.0.0.1", &[]).base_url(), None);
     }

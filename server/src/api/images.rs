@@ -120,11 +120,14 @@ async fn upload(
     tokio::fs::write(path(&state, &name), &bytes)
         .await
         .map_err(ApiError::internal)?;
-    let row = state
-        .store
-        .set_image(caller.user.id, id, Some(&name))
-        .await?
-        .ok_or_else(|| applications::no_application(id))?;
+    let row = match state.store.set_image(caller.user.id, id, Some(&name)).await {
+        Ok(Some(row)) => row,
+        failed => {
+            remove(&state, &name).await;
+            failed?;
+            return Err(applications::no_application(id));
+        }
+    };
     if let Some(before) = before.image {
         remove(&state, &before).await;
     }

@@ -193,7 +193,7 @@ fn hash(password: &str) -> Result<String, PasswordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Passwords;
+    use super::{PARALLEL, PasswordError, Passwords, WAITING};
 
     #[tokio::test]
     async fn only_the_right_password_of_an_existing_user_is_accepted() {
@@ -223,5 +223,24 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_guesses_is_turned_away() {
+        const GUESSES: usize = PARALLEL + WAITING + 10;
+        let passwords = Passwords::new().unwrap();
+        let guesses = (0..GUESSES).map(|n| {
+            let (passwords, guess) = (&passwords, n.to_string());
+            async move { passwords.verify("nobody", &guess, None).await }
+        });
+        let answers = futures_util::future::join_all(guesses).await;
+        let busy = answers
+            .iter()
+            .filter(|answer| matches!(answer, Err(PasswordError::Busy)))
+            .count();
+        assert_eq!(busy, 10);
+        assert!(answers.into_iter().flatten().all(|accepted| !accepted));
+        // And it is over when they are done.
+        assert!(!passwords.verify("nobody", "x", None).await.unwrap());
     }
 }
