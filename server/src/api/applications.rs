@@ -95,7 +95,7 @@ async fn create(
         .await
         .map_err(sort_key)?;
     Ok(Json(model::Application {
-        token: Some(token.reveal().to_owned()),
+        token: token.reveal().to_owned(),
         ..model::Application::from(&row)
     }))
 }

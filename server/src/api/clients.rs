@@ -95,7 +95,7 @@ async fn create(
         )
         .await?;
     Ok(Json(model::Client {
-        token: Some(token.reveal().to_owned()),
+        token: token.reveal().to_owned(),
         ..model::Client::from(&row)
     }))
 }

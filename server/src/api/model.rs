@@ -77,9 +77,9 @@ pub struct Paging {
 pub struct Application {
     /// Unique on the server.
     pub id: i64,
-    /// Only in the answer that created it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    /// The secret in the answer that created it; empty in any other. Never
+    /// left out: client libraries insist on a text.
+    pub token: String,
     /// As the user named it.
     pub name: String,
     /// What it is for.
@@ -102,7 +102,7 @@ impl From<&ApplicationRow> for Application {
     fn from(row: &ApplicationRow) -> Self {
         Self {
             id: row.id,
-            token: None,
+            token: String::new(),
             name: row.name.clone(),
             description: row.description.clone(),
             internal: row.is_internal(),
@@ -140,9 +140,9 @@ pub struct RegeneratedToken {
 pub struct Client {
     /// Unique on the server.
     pub id: i64,
-    /// Only in the answer that created it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    /// The secret in the answer that created it; empty in any other. Never
+    /// left out: client libraries insist on a text.
+    pub token: String,
     /// As the user named it.
     pub name: String,
     /// RFC 3339.
@@ -163,7 +163,7 @@ impl From<&ClientRow> for Client {
     fn from(row: &ClientRow) -> Self {
         Self {
             id: row.id,
-            token: None,
+            token: String::new(),
             name: row.name.clone(),
             created_at: rfc3339(row.created_ms),
             last_used: row.last_used_ms.map(rfc3339),
