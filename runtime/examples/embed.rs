@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         limits,
         log,
         config: None,
+        base_path: None,
     };
     let instance = plugin.instance(setup).await?;
     instance.start().await?;

@@ -84,6 +84,10 @@ pub struct InstanceSetup {
     pub log: Arc<Log>,
     /// The configuration to apply when it comes up; none for its defaults.
     pub config: Option<String>,
+    /// Where its webhook can be reached, `/plugin/<id>/custom/<token>/`; none
+    /// if the embedder serves no webhooks. Gotify v1 plugins are told when they
+    /// are set up, others with each request.
+    pub base_path: Option<String>,
 }
 
 impl fmt::Debug for InstanceSetup {

@@ -79,6 +79,7 @@ pub fn setup(host: &Arc<MemoryHost>, grants: Grants, limits: Limits) -> Instance
         grants,
         limits,
         config: None,
+        base_path: None,
     }
 }
 

@@ -219,6 +219,8 @@ impl WasmInstance {
             limits,
             log,
             config,
+            // Guests are told with each request.
+            base_path: _,
         } = setup;
         Self {
             linked,

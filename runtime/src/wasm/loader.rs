@@ -369,6 +369,7 @@ async fn describe(report: &Report<'_>, linked: &Arc<Linked>) -> Result<Manifest,
         log: Arc::new(Log::new(limits.log_bytes)),
         limits,
         config: None,
+        base_path: None,
     };
     match WasmInstance::new(linked.clone(), setup).describe().await {
         Ok(Ok(manifest)) => Ok(manifest),
