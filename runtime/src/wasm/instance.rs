@@ -11,12 +11,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{
     sync::{Mutex, MutexGuard},
-    time::{Instant, error::Elapsed, timeout_at},
+    time::{Instant, error::Elapsed},
 };
 use wasmtime::{Store, Trap, WasmBacktrace, component};
 use wasmtime_wasi::I32Exit;
 
-use super::{engine::Running, exports::Indices, incoming, loader::Linked, store::State};
+use super::{
+    deadline::Deadline, engine::Running, exports::Indices, incoming, loader::Linked, store::State,
+};
 use crate::{
     Guard,
     contract::{
@@ -103,7 +105,19 @@ struct Up {
     store: Store<State>,
     instance: component::Instance,
     guests: Guests,
+    /// Whether the instance's configuration was applied, if it has one.
+    configured: bool,
     started: bool,
+}
+
+impl Up {
+    fn meets(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Bare => true,
+            Needs::Configured => self.configured,
+            Needs::Started => self.started,
+        }
+    }
 }
 
 impl std::fmt::Debug for Up {
@@ -173,8 +187,7 @@ struct Call<'a> {
     slot: MutexGuard<'a, Slot>,
     up: Box<Up>,
     name: &'static str,
-    given: Duration,
-    deadline: Instant,
+    deadline: Deadline,
     _running: Running<'a>,
 }
 
@@ -185,7 +198,7 @@ impl Call<'_> {
             mut slot,
             up,
             name,
-            given,
+            deadline,
             ..
         } = self;
         let error = match outcome {
@@ -197,7 +210,7 @@ impl Call<'_> {
             Ok(Err(error)) => crashed(name, &error, up.store.data()),
             Err(Elapsed { .. }) => CallError::DeadlineExceeded {
                 call: name,
-                deadline: given,
+                deadline: deadline.given,
             },
         };
         up.store
@@ -246,7 +259,11 @@ impl WasmInstance {
             return Ok(Err(error));
         }
         let outcome = match call.up.manifest(&self.linked.indices) {
-            Ok(guest) => timeout_at(call.deadline, guest.call_describe(&mut call.up.store)).await,
+            Ok(guest) => {
+                call.deadline
+                    .run(guest.call_describe(&mut call.up.store))
+                    .await
+            }
             Err(error) => Ok(Err(error)),
         };
         call.settle(outcome).map(Ok)
@@ -271,28 +288,24 @@ impl WasmInstance {
         given: Duration,
         needs: Needs,
     ) -> Result<Call<'_>, CallError> {
-        let deadline = Instant::now() + given;
-        let mut slot = match self.slot.try_lock() {
-            Ok(slot) => slot,
-            Err(_) => {
-                timeout_at(deadline, self.slot.lock())
-                    .await
-                    .map_err(|Elapsed { .. }| CallError::Busy {
-                        call: name,
-                        deadline: given,
-                    })?
-            }
-        };
+        let mut deadline = Deadline::after(given);
+        let mut slot = deadline
+            .run(self.slot.lock())
+            .await
+            .map_err(|Elapsed { .. }| CallError::Busy {
+                call: name,
+                deadline: given,
+            })?;
         if needs == Needs::Started && !slot.started {
             return Err(CallError::Stopped);
         }
         slot.paused()?;
         let running = self.linked.shared.ticker.run();
         let up = match slot.up.take() {
-            Some(up) if up.started || needs != Needs::Started => up,
+            Some(up) if up.meets(needs) => up,
             up => {
                 let brought = self.bring_up(up, needs, slot.config.as_deref());
-                match timeout_at(deadline, brought).await {
+                match deadline.run(brought).await {
                     Ok(Ok(up)) => up,
                     failed => {
                         let error = match failed {
@@ -315,7 +328,6 @@ impl WasmInstance {
             slot,
             up,
             name,
-            given,
             deadline,
             _running: running,
         };
@@ -332,23 +344,22 @@ impl WasmInstance {
         let indices = &self.linked.indices;
         let mut up = match up {
             Some(up) => up,
-            None => {
-                let mut up = self.instantiate().await?;
-                if needs != Needs::Bare
-                    && let Some(config) = config
-                    && self.linked.capabilities.contains(Capability::Configurer)
-                {
-                    let answer = match up.configurer(indices) {
-                        Ok(guest) => guest.call_apply(&mut up.store, config).await,
-                        Err(error) => Err(error),
-                    };
-                    answer
-                        .map_err(|error| crashed("configurer.apply", &error, up.store.data()))?
-                        .map_err(CallError::Config)?;
-                }
-                up
-            }
+            None => self.instantiate().await?,
         };
+        if needs != Needs::Bare && !up.configured {
+            if let Some(config) = config
+                && self.linked.capabilities.contains(Capability::Configurer)
+            {
+                let answer = match up.configurer(indices) {
+                    Ok(guest) => guest.call_apply(&mut up.store, config).await,
+                    Err(error) => Err(error),
+                };
+                answer
+                    .map_err(|error| crashed("configurer.apply", &error, up.store.data()))?
+                    .map_err(CallError::Config)?;
+            }
+            up.configured = true;
+        }
         if needs == Needs::Started {
             if self.linked.capabilities.contains(Capability::Lifecycle) {
                 let answer = match up.lifecycle(indices) {
@@ -378,6 +389,7 @@ impl WasmInstance {
                     store,
                     instance,
                     guests,
+                    configured: false,
                     started: false,
                 }))
             }
@@ -429,7 +441,7 @@ macro_rules! call {
     ($self:ident, $call:ident, $interface:ident . $function:ident ( $($argument:expr),* )) => {{
         let outcome = match $call.up.$interface(&$self.linked.indices) {
             Ok(guest) => {
-                timeout_at($call.deadline, guest.$function(&mut $call.up.store $(, $argument)*)).await
+                $call.deadline.run(guest.$function(&mut $call.up.store $(, $argument)*)).await
             }
             Err(error) => Ok(Err(error)),
         };
@@ -515,19 +527,12 @@ impl Instance for WasmInstance {
             .await?;
         let answer = call!(self, call, configurer.call_apply(config))?;
         let mut slot = self.slot.lock().await;
-        match answer {
-            Ok(()) => {
-                slot.config = Some(config.to_owned());
-                Ok(())
-            }
-            Err(problems) => {
-                // If it came up for this call, the one before was never applied.
-                if slot.up.as_ref().is_some_and(|up| !up.started) {
-                    slot.up = None;
-                }
-                Err(CallError::Config(problems))
-            }
+        answer.map_err(CallError::Config)?;
+        slot.config = Some(config.to_owned());
+        if let Some(up) = &mut slot.up {
+            up.configured = true;
         }
+        Ok(())
     }
 
     async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
@@ -550,7 +555,7 @@ impl Instance for WasmInstance {
             Some(indices) if self.linked.indices.webhook.is_none() => {
                 let up = &mut *call.up;
                 let handled = incoming::handle(&mut up.store, &up.instance, indices, request);
-                let outcome = timeout_at(call.deadline, handled).await;
+                let outcome = call.deadline.run(handled).await;
                 call.settle(outcome)?
             }
             _ => call!(self, call, webhook.call_handle(&request))?,
@@ -566,7 +571,9 @@ impl Instance for WasmInstance {
         call.up.store.data_mut().in_filter = true;
         let outcome = match call.up.filter(&self.linked.indices) {
             Ok(guest) => {
-                timeout_at(call.deadline, guest.call_filter(&mut call.up.store, draft)).await
+                call.deadline
+                    .run(guest.call_filter(&mut call.up.store, draft))
+                    .await
             }
             Err(error) => Ok(Err(error)),
         };

@@ -16,9 +16,11 @@
 //! - `output`: standard output and error, into the instance's log.
 //! - `incoming`: webhooks for components that export `wasi:http/incoming-handler`.
 //! - `exports`: which of the contract's functions a component has.
+//! - `deadline`: one bound on the time of a call.
 //! - `instance`: bringing up, calling by a deadline, discarding.
 
 mod cache;
+mod deadline;
 mod engine;
 mod exports;
 mod imports;

@@ -322,3 +322,33 @@ async fn an_idle_instance_comes_back_by_itself() {
     instance.stop(StopReason::Idle).await.unwrap();
     assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
 }
+
+#[tokio::test]
+async fn a_stored_configuration_is_applied_also_when_the_defaults_were_asked_for_before() {
+    let bench = Bench::new();
+    // Remembers that it was configured, and traps in the filter if it was not.
+    let functions = format!(
+        r#"(func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32)
+            (i32.const {ZEROS}))
+        (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32) (i32.const {ZEROS}))
+        (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
+            (i32.store (i32.const 50000) (i32.const 1)) (i32.const {ZEROS}))
+        {}"#,
+        misbehaving("(if (i32.eqz (i32.load (i32.const 50000))) (then unreachable))")
+    );
+    let world = "export mortise:plugin/configurer@0.1.0; export mortise:plugin/filter@0.1.0;";
+    let plugin = bench.plugin(world, &functions).await;
+    let grants = Grants {
+        filter_messages: true,
+        ..Grants::default()
+    };
+    let setup = mortise_tests::host::setup(&Arc::default(), grants, Limits::default());
+    let setup = mortise_runtime::InstanceSetup {
+        config: Some("stored".to_owned()),
+        ..setup
+    };
+    let instance = plugin.instance(setup).await.unwrap();
+    assert_eq!(instance.default_config().await.unwrap(), "");
+    instance.start().await.unwrap();
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}
