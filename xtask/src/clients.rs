@@ -11,8 +11,12 @@ use crate::{
     workspace::Workspace,
 };
 
-/// From PyPI.
-const PYTHON: [&str; 2] = ["apprise==2.2.0", "gotify==0.6.0"];
+/// From PyPI. The client `gotify` uses a module that later `websockets` lack.
+const PYTHON: [&str; 3] = [
+    "apprise==2.2.0",
+    "gotify[stream]==0.6.0",
+    "websockets==13.1",
+];
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
 
@@ -55,7 +59,8 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
     let stamp = folder.join("mortise-installed");
     let wanted = PYTHON.join("\n");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
-    if current && answers(Command::new(&python).args(["-c", "import apprise, gotify"])) {
+    if current && answers(Command::new(&python).args(["-c", "import apprise, gotify, websockets"]))
+    {
         return Ok(python);
     }
     say(format_args!("installing {}", PYTHON.join(" ")));

@@ -42,6 +42,18 @@ impl Workspace {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
         command.current_dir(&self.root);
+        // `cargo run` says which package runs. Build scripts that look at such
+        // variables would be run anew each time, and all that depends on them.
+        for (name, _) in std::env::vars_os() {
+            let about_us = name.to_str().is_some_and(|name| {
+                ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            });
+            if about_us {
+                command.env_remove(name);
+            }
+        }
         command
     }
 

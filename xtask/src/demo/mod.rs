@@ -54,7 +54,17 @@ const EXAMPLES: [Example; 4] = [
     },
 ];
 
-const RULES: &str = "rules: []\n";
+const RULES: &str = r#"rules:
+  - name: errors are urgent
+    when:
+      body: "^ERROR: "
+    then:
+      prefix_title: "[error] "
+      priority: 8
+      replace:
+        - pattern: "^ERROR: "
+          with: ""
+"#;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -122,14 +132,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 }
 
 fn build_server(workspace: &Workspace) -> Result<PathBuf> {
-    run_command(workspace.cargo().args([
-        "build",
-        "--locked",
-        "--package",
-        "mortise-server",
-        "--bin",
-        "mortise",
-    ]))?;
+    // Of the whole workspace, so that the tests have built the same.
+    run_command(
+        workspace
+            .cargo()
+            .args(["build", "--locked", "--workspace", "--bin", "mortise"]),
+    )?;
     Ok(workspace
         .target
         .join("debug")
