@@ -6,7 +6,10 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
+
+use crate::plugins::Retry;
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -66,6 +69,22 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub trusted_proxies: Vec<Cidr>,
+
+    /// How long all filters of a message have together, such as `500ms`; those
+    /// that have not answered by then are passed over.
+    #[arg(
+        long,
+        env = "MORTISE_FILTER_DEADLINE",
+        value_name = "TIME",
+        default_value = "2s",
+        value_parser = humantime::parse_duration
+    )]
+    pub filter_deadline: Duration,
+
+    /// How patiently plugins that listen to messages are given what they
+    /// failed on: for tests and embedders.
+    #[arg(skip)]
+    pub listener_retry: Retry,
 }
 
 impl fmt::Debug for Config {
@@ -77,6 +96,8 @@ impl fmt::Debug for Config {
             .field("plugins_dir", &self.plugins_dir)
             .field("admin_name", &self.admin_name)
             .field("trusted_proxies", &self.trusted_proxies)
+            .field("filter_deadline", &self.filter_deadline)
+            .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
 }
@@ -92,6 +113,8 @@ impl Config {
             admin_name: "admin".to_owned(),
             admin_password: None,
             trusted_proxies: Vec::new(),
+            filter_deadline: Duration::from_secs(2),
+            listener_retry: Retry::default(),
         }
     }
 

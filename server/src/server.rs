@@ -17,7 +17,7 @@ use crate::{
     auth::{PasswordError, Passwords, generate_password},
     listen,
     pipeline::Pipeline,
-    plugins::Plugins,
+    plugins::{self, Plugins},
     state::{AppState, Parts},
     store::{Store, StoreError},
     stream::Hub,
@@ -85,6 +85,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Plugins cannot be run at all; a single plugin is never the reason.
+    #[error(transparent)]
+    Plugins(#[from] plugins::StartError),
     /// The first administrator's password.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -101,7 +104,7 @@ impl StartError {
             Self::Listen { .. } => Some(
                 "stop what uses the address, or choose another with --listen; port 0 picks a free one",
             ),
-            Self::Store(_) | Self::Password(_) => None,
+            Self::Store(_) | Self::Plugins(_) | Self::Password(_) => None,
         }
     }
 }
@@ -125,7 +128,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let hub = Arc::new(Hub::default());
-        let plugins = Plugins::new(store.clone(), config.plugins_dir());
+        let plugins = Plugins::new(store.clone(), plugins::Settings::of(&config));
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
             Arc::clone(&hub),

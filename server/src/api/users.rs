@@ -134,7 +134,7 @@ async fn update(
     Fields(change): Fields<UpdateUser>,
 ) -> Result<Json<model::User>, ApiError> {
     check_name(&change.name)?;
-    find(&state, id).await?;
+    let before = find(&state, id).await?;
     let hash = match change.pass.as_str() {
         "" => None,
         pass => {
@@ -148,6 +148,9 @@ async fn update(
         .await
         .map_err(taken)?
         .ok_or_else(last_admin)?;
+    if (&row.name, row.admin) != (&before.name, before.admin) {
+        state.plugins.user_changed(id).await;
+    }
     Ok(Json(model::User::from(&row)))
 }
 
@@ -157,7 +160,9 @@ async fn update(
 async fn delete(State(state): State<AppState>, Id(id): Id) -> Result<StatusCode, ApiError> {
     find(&state, id).await?;
     let applications = state.store.applications(id).await?;
+    state.plugins.user_leaving(id).await;
     if !state.store.delete_user(id).await? {
+        state.plugins.user_changed(id).await;
         return Err(last_admin());
     }
     state.hub.close_user(id);

@@ -1,90 +1,484 @@
 //! The runtime's plugins as this server's users have them: which are
 //! installed, who has enabled what, and what goes to them and comes from them.
+//! Nothing that one plugin does keeps the server, or another plugin, from its
+//! work.
+//!
+//! - this file: what is loaded, and each user's [`Slot`]s in memory.
+//! - `slot`: one user's plugin in memory.
+//! - `control`: enabling, disabling, configuring.
+//! - `host`: what an instance may ask of the server.
+//! - `filters`, `listeners`, `timers`: the ways in which plugins are called.
+//!   Webhooks are in `api::webhooks`.
+//! - [`grants`]: what the administrator allows.
+//! - `schedule`: when a timer is due.
+//! - `working`: who is called for a user's messages.
+//! - `idle`: giving back the memory of what is not called.
+//! - `setup`: settings, backends, and what keeps all of it from starting.
+//!
+//! What is disabled takes no memory: an instance is loaded from its row when
+//! it is enabled or looked at.
 
-use std::{path::PathBuf, sync::Arc};
+mod control;
+mod filters;
+pub mod grants;
+mod host;
+mod idle;
+mod listeners;
+mod schedule;
+mod setup;
+mod slot;
+mod timers;
+mod working;
 
-use mortise_runtime::types::Draft;
-
-use crate::{
-    pipeline::{Pipeline, TraceEntry},
-    store::{Store, StoreError, UserRow},
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    time::Duration,
 };
+
+use futures_util::StreamExt as _;
+use mortise_runtime::{
+    CallError, Instance, LoadError, Plugin, Registry,
+    plugin::InstanceSetup,
+    types::{StopReason, User},
+};
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    control::{ControlError, gotify_name},
+    filters::{Filtered, Outcome},
+    listeners::Retry,
+    setup::{Settings, StartError, default_folder, grant_command, grants_file, loaders, wasm},
+    slot::{Slot, State},
+};
+use self::{
+    grants::{GrantsError, GrantsFile},
+    slot::Made,
+    working::Working,
+};
+use crate::{
+    auth::{Token, TokenKind},
+    pipeline::Pipeline,
+    store::{InstanceRow, NewInstance, Store, StoreError, UserRow},
+};
+
+/// Instances that start at the same time when the server does.
+const STARTING: usize = 8;
+/// How long calls in flight, and then instances, have to stop when the server
+/// does.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// All plugins and their users' instances.
 #[derive(Debug)]
 pub struct Plugins {
     store: Store,
-    folder: PathBuf,
+    settings: Settings,
+    registry: OnceLock<Registry>,
+    pipeline: Arc<OnceLock<Weak<Pipeline>>>,
+    grants: RwLock<Grants>,
+    slots: RwLock<Slots>,
+    working: Working,
+    /// Told when a timer was set or an instance with timers came to work.
+    timers: Arc<Notify>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
 }
 
-/// What a user's filters made of a message.
-#[derive(Debug)]
-pub struct Filtered {
-    /// What is to happen with it.
-    pub outcome: Outcome,
-    /// What each filter did, in their order.
-    pub trace: Vec<TraceEntry>,
+/// The administrator's answers as last read.
+#[derive(Debug, Default)]
+struct Grants {
+    file: Arc<GrantsFile>,
+    problem: Option<Arc<GrantsError>>,
 }
 
-/// How a message leaves the filters.
-#[derive(Debug)]
-pub enum Outcome {
-    /// To be stored, as it is now.
-    Pass(Draft),
-    /// A filter dropped it.
-    Dropped {
-        /// The plugin's name.
-        by: String,
-        /// In its words.
-        reason: String,
-    },
-    /// A filter failed, and the user wants messages refused then.
-    Refused {
-        /// The plugin's name.
-        by: String,
-        /// How it failed.
-        reason: String,
-    },
+#[derive(Debug, Default)]
+struct Slots {
+    by_id: HashMap<i64, Arc<Slot>>,
+    by_token: HashMap<String, Arc<Slot>>,
 }
 
 impl Plugins {
     /// Plugins of a folder, none of them loaded yet.
-    pub fn new(store: Store, folder: PathBuf) -> Arc<Self> {
-        Arc::new(Self { store, folder })
+    pub fn new(store: Store, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            settings,
+            registry: OnceLock::new(),
+            pipeline: Arc::default(),
+            grants: RwLock::default(),
+            slots: RwLock::default(),
+            working: Working::default(),
+            timers: Arc::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
     }
 
     /// Loads the folder and brings up what users have enabled. Called once,
-    /// before the server listens. The pipeline holds these plugins: keep it
-    /// weakly, or let go of it in [`Plugins::stop`].
+    /// before the server listens.
     ///
     /// # Errors
     ///
-    /// A folder that cannot be read, or the database. A plugin that does not
-    /// load is no error.
-    pub async fn start(self: &Arc<Self>, _pipeline: &Arc<Pipeline>) -> Result<(), StoreError> {
-        tracing::debug!(folder = %self.folder.display(), "no plugins");
-        self.store.ping().await
+    /// [`StartError`]. A plugin that does not load or start is none.
+    pub async fn start(self: &Arc<Self>, pipeline: &Arc<Pipeline>) -> Result<(), StartError> {
+        // Weakly: the pipeline holds the plugins.
+        let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
+        self.read_grants().await;
+        let loaders = loaders(Some(self.settings.cache.clone()))?;
+        let registry = Registry::open(&self.settings.folder, &loaders)
+            .await
+            .map_err(|source| StartError::Folder {
+                path: self.settings.folder.clone(),
+                source,
+            })?;
+        for failure in registry.failures() {
+            tracing::error!(report = %failure, "a plugin was not loaded");
+        }
+        for installed in registry.plugins() {
+            let manifest = installed.plugin.manifest();
+            tracing::info!(plugin = manifest.id, version = manifest.version, "loaded");
+        }
+        let _: Result<(), _> = self.registry.set(registry);
+        let users: Vec<i64> = self
+            .store
+            .users()
+            .await?
+            .iter()
+            .map(|user| user.id)
+            .collect();
+        self.add_instances(&users).await?;
+        let enabled = self.store.enabled_plugin_instances().await?;
+        self.resume_all(enabled).await?;
+        self.tasks
+            .spawn(timers::run(Arc::clone(self), self.stopping.clone()));
+        self.tasks
+            .spawn(idle::run(Arc::clone(self), self.stopping.clone()));
+        Ok(())
+    }
+
+    /// Brings up what was enabled. A row whose plugin is gone or broken waits
+    /// for it.
+    async fn resume_all(self: &Arc<Self>, rows: Vec<InstanceRow>) -> Result<(), StoreError> {
+        let mut enabled = Vec::new();
+        for row in rows.into_iter().filter(|row| row.enabled) {
+            let cursor = row.cursor;
+            if let Some(slot) = self.load(row).await? {
+                enabled.push((slot, cursor));
+            }
+        }
+        futures_util::stream::iter(enabled)
+            .for_each_concurrent(STARTING, async |(slot, cursor)| {
+                self.resume(&slot, cursor).await;
+            })
+            .await;
+        Ok(())
     }
 
     /// Stops all instances. Called once, after the last request was answered.
-    pub async fn stop(&self) {}
-
-    /// Asks a user's filters, in their order, but never those of the instance
-    /// `skip`. All share one deadline.
-    pub async fn filter(&self, _user_id: i64, draft: Draft, _skip: Option<i64>) -> Filtered {
-        Filtered {
-            outcome: Outcome::Pass(draft),
-            trace: Vec::new(),
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        let slots: Vec<_> = read(&self.slots).by_id.values().cloned().collect();
+        // A call in flight goes on if it can end in time; what it was given is
+        // given again otherwise.
+        if tokio::time::timeout(STOPPING, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("calls into plugins did not end within {STOPPING:?}");
+        }
+        let stopped = futures_util::future::join_all(slots.iter().map(async |slot| {
+            let stopped = self.stop_instance(slot, StopReason::ShuttingDown).await;
+            if let Err(error) = stopped {
+                slot.note(&error);
+            }
+        }));
+        if tokio::time::timeout(STOPPING, stopped).await.is_err() {
+            tracing::warn!("plugins did not stop within {STOPPING:?} and are left behind");
         }
     }
 
     /// A message of this user was committed: wakes the user's listeners, which
-    /// read on from their cursors. Must not wait.
-    pub fn message_stored(&self, _user_id: i64) {}
+    /// read on from their cursors.
+    pub fn message_stored(&self, user_id: i64) {
+        self.working.wake_listeners(user_id);
+    }
 
     /// A user was created and gets instances of all plugins.
-    pub async fn user_created(&self, _user: &UserRow) {}
+    pub async fn user_created(&self, user: &UserRow) {
+        if let Err(error) = self.add_instances(&[user.id]).await {
+            // They are made when the user lists them.
+            tracing::error!(%error, "a new user's plugins were not made");
+        }
+    }
+
+    /// A user is about to be deleted: the user's instances are stopped while
+    /// what they stored is still there. If the user stays after all,
+    /// [`Plugins::user_changed`] brings them back.
+    pub async fn user_leaving(&self, user_id: i64) {
+        self.let_go(user_id, StopReason::Disabled).await;
+    }
+
+    /// A user's name or role changed: instances are told the new one.
+    pub async fn user_changed(self: &Arc<Self>, user_id: i64) {
+        self.let_go(user_id, StopReason::Reloading).await;
+        let resumed = async {
+            let rows = self.store.plugin_instances_of(user_id).await?;
+            self.resume_all(rows).await
+        };
+        if let Err(error) = resumed.await {
+            tracing::error!(%error, "a user's plugins were not brought up again");
+        }
+    }
 
     /// A user was deleted; the user's rows are gone.
-    pub async fn user_deleted(&self, _user_id: i64) {}
+    pub async fn user_deleted(&self, user_id: i64) {
+        self.let_go(user_id, StopReason::Disabled).await;
+    }
+
+    /// Stops and forgets a user's instances; their rows stay as they are.
+    async fn let_go(&self, user_id: i64, reason: StopReason) {
+        let slots: Vec<_> = {
+            let mut slots = write(&self.slots);
+            let gone: Vec<_> = slots
+                .by_id
+                .values()
+                .filter(|slot| slot.user_id() == user_id)
+                .cloned()
+                .collect();
+            for slot in &gone {
+                slots.by_id.remove(&slot.id);
+                slots.by_token.remove(&slot.token);
+            }
+            gone
+        };
+        for slot in slots {
+            let _turn = slot.control.lock().await;
+            self.deactivate(&slot);
+            if let Err(error) = self.stop_instance(&slot, reason).await {
+                slot.note(&error);
+            }
+            slot.set_consent(false);
+        }
+    }
+
+    /// A user's plugins, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn of_user(&self, user_id: i64) -> Result<Vec<Arc<Slot>>, StoreError> {
+        self.add_instances(&[user_id]).await?;
+        let mut slots = Vec::new();
+        for row in self.store.plugin_instances_of(user_id).await? {
+            slots.extend(self.load(row).await?);
+        }
+        Ok(slots)
+    }
+
+    /// One of a user's plugins; none if it is another's, or is not installed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn slot(&self, user_id: i64, id: i64) -> Result<Option<Arc<Slot>>, StoreError> {
+        let slot = match self.slot_in_memory(id) {
+            Some(slot) => Some(slot),
+            None => match self.store.plugin_instance(id).await? {
+                Some(row) => self.load(row).await?,
+                None => None,
+            },
+        };
+        Ok(slot.filter(|slot| slot.user_id() == user_id))
+    }
+
+    /// The plugin of a webhook token; none if there is none, or if it is not
+    /// installed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn slot_by_token(&self, token: &str) -> Result<Option<Arc<Slot>>, StoreError> {
+        let known = read(&self.slots).by_token.get(token).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        match self.store.plugin_instance_by_token(token).await? {
+            Some(row) => self.load(row).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What did not load, and why.
+    pub fn failures(&self) -> &[LoadError] {
+        self.registry.get().map_or(&[], Registry::failures)
+    }
+
+    /// Why nothing is granted by the administrator's file, if it cannot be
+    /// used.
+    pub fn grants_problem(&self) -> Option<String> {
+        let grants = read(&self.grants);
+        grants.problem.as_ref().map(ToString::to_string)
+    }
+
+    /// Where the administrator's answers are.
+    pub fn grants_path(&self) -> &Path {
+        &self.settings.grants
+    }
+
+    /// The administrator's answers as last read.
+    pub fn grants(&self) -> Arc<GrantsFile> {
+        Arc::clone(&read(&self.grants).file)
+    }
+
+    /// The runtime's handle of an instance; made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What kept the plugin from making it.
+    pub async fn instance(&self, slot: &Slot) -> Result<Arc<dyn Instance>, CallError> {
+        slot.used();
+        let mut made = slot.made.lock().await;
+        if let Some(made) = &*made {
+            return Ok(Arc::clone(&made.instance));
+        }
+        let manifest = slot.plugin.manifest();
+        let answer = self.grants().answer(&manifest.id);
+        let (grants, limits) = (answer.with_users_part(manifest), answer.limits);
+        let host = host::InstanceHost {
+            store: self.store.clone(),
+            pipeline: Arc::clone(&self.pipeline),
+            timers: Arc::clone(&self.timers),
+            consent: slot.consent(),
+            instance: slot.id,
+            user_id: slot.user_id(),
+            manifest: manifest.clone(),
+        };
+        let instance = slot
+            .plugin
+            .instance(InstanceSetup {
+                user: slot.user.clone(),
+                host: Arc::new(host),
+                grants: grants.clone(),
+                limits: limits.clone(),
+                log: Arc::clone(&slot.log),
+                config: slot.state().config,
+                base_path: Some(slot.base_path()),
+            })
+            .await?;
+        *made = Some(Made {
+            instance: Arc::clone(&instance),
+            grants,
+            limits,
+        });
+        Ok(instance)
+    }
+
+    /// Lets go of a stopped instance whose grants or limits changed, so that
+    /// the next one has the new ones.
+    async fn forget_if_regranted(&self, slot: &Slot) {
+        let manifest = slot.plugin.manifest();
+        let answer = self.grants().answer(&manifest.id);
+        slot.made.lock().await.take_if(|made| {
+            made.grants != answer.with_users_part(manifest) || made.limits != answer.limits
+        });
+    }
+
+    /// Reads the administrator's answers. A file that cannot be used changes
+    /// nothing: what was granted stays, what was not is denied.
+    async fn read_grants(&self) {
+        let path = self.settings.grants.clone();
+        let read = tokio::task::spawn_blocking(move || GrantsFile::read(&path)).await;
+        let mut grants = write(&self.grants);
+        match read {
+            Ok(Ok(file)) => {
+                *grants = Grants {
+                    file: Arc::new(file),
+                    problem: None,
+                };
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the grants file cannot be used");
+                grants.problem = Some(Arc::new(error));
+            }
+            Err(error) => tracing::error!(%error, "the grants file was not read"),
+        }
+    }
+
+    /// Makes the rows that these users lack.
+    async fn add_instances(&self, users: &[i64]) -> Result<(), StoreError> {
+        let plugins: Vec<&str> = self
+            .registry
+            .get()
+            .into_iter()
+            .flat_map(Registry::plugins)
+            .map(|installed| installed.plugin.manifest().id.as_str())
+            .collect();
+        let missing = self.store.missing_plugin_instances(users, &plugins).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut new = Vec::with_capacity(missing.len());
+        for (user_id, plugin) in missing {
+            match Token::generate(TokenKind::Plugin) {
+                Ok(token) => new.push(NewInstance {
+                    user_id,
+                    plugin,
+                    token,
+                }),
+                Err(error) => tracing::error!(%error, "no randomness for a plugin's token"),
+            }
+        }
+        self.store.add_plugin_instances(&new).await
+    }
+
+    /// The slot of a row; none if its plugin is not installed or its user gone.
+    async fn load(&self, row: InstanceRow) -> Result<Option<Arc<Slot>>, StoreError> {
+        if let Some(slot) = self.slot_in_memory(row.id) {
+            return Ok(Some(slot));
+        }
+        let Some(plugin) = self.plugin(&row.plugin) else {
+            return Ok(None);
+        };
+        let Some(user) = self.store.user(row.user_id).await? else {
+            return Ok(None);
+        };
+        let user = User {
+            id: user.id.unsigned_abs(),
+            name: user.name,
+            admin: user.admin,
+        };
+        let limits = self.grants().answer(&row.plugin).limits;
+        let mut slots = write(&self.slots);
+        let slot = Arc::clone(
+            slots
+                .by_id
+                .entry(row.id)
+                .or_insert_with(|| Arc::new(Slot::new(row, user, plugin, &limits))),
+        );
+        slots.by_token.insert(slot.token.clone(), Arc::clone(&slot));
+        Ok(Some(slot))
+    }
+
+    fn plugin(&self, id: &str) -> Option<Arc<dyn Plugin>> {
+        let installed = self.registry.get()?.get(id)?;
+        Some(Arc::clone(&installed.plugin))
+    }
+
+    fn slot_in_memory(&self, id: i64) -> Option<Arc<Slot>> {
+        read(&self.slots).by_id.get(&id).cloned()
+    }
+}
+
+// What these locks guard is whole at every point where a panic could poison
+// them.
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,6 +26,7 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use clients::ClientRow;
 pub use messages::{MessageRow, NewMessage, Page};
+pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
 pub use users::UserRow;
 

@@ -1,0 +1,362 @@
+//! Plugins as their users see them: list, enable, disable, configure, display.
+//! Paths, statuses and texts are Gotify's where Gotify has them.
+
+mod model;
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use mortise_runtime::{CallError, Capabilities, Capability, limits::CONFIG_BYTES};
+use utoipa_axum::routes;
+
+use self::model::{Asked, Denied, FilterPlace, LogEntry, PluginConf, Problem, SetAside};
+use super::{
+    ApiError, Origin, Routes,
+    extract::{Fields, Id},
+};
+use crate::{
+    auth::Caller,
+    plugins::{ControlError, Slot, gotify_name, grant_command},
+    state::AppState,
+    time::rfc3339,
+};
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .client(routes!(list))
+        .client(routes!(enable))
+        .client(routes!(disable))
+        .client(routes!(config, set_config))
+        .client(routes!(schema))
+        .client(routes!(display))
+        .client(routes!(place_filter))
+        .client(routes!(show_log))
+        .client(routes!(set_aside))
+        .client(routes!(denials))
+        .admin(routes!(problems))
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        let text = error.to_string();
+        match error {
+            ControlError::AlreadySo
+            | ControlError::NotSupported(_)
+            | ControlError::Call(CallError::Config(_)) => Self::bad_request(text),
+            ControlError::ConfigTooLong(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, text),
+            // In full: it is the user's own plugin.
+            ControlError::Call(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            ControlError::Store(error) => Self::from(error),
+        }
+    }
+}
+
+/// One of the caller's plugins.
+async fn own(state: &AppState, caller: &Caller, id: i64) -> Result<Arc<Slot>, ApiError> {
+    let slot = state.plugins.slot(caller.user.id, id).await?;
+    slot.ok_or_else(|| ApiError::not_found("unknown plugin"))
+}
+
+/// All plugins of the caller.
+#[utoipa::path(get, path = "/plugin", tag = "plugin", responses(
+    (status = 200, body = [PluginConf]),
+))]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Json<Vec<PluginConf>>, ApiError> {
+    let mut plugins = Vec::new();
+    for slot in state.plugins.of_user(caller.user.id).await? {
+        plugins.push(shown(&state, &slot).await);
+    }
+    Ok(Json(plugins))
+}
+
+async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
+    let capabilities = capabilities(state, slot).await;
+    let row = slot.state();
+    let manifest = slot.plugin.manifest();
+    let file = state.plugins.grants();
+    let grants = file.answer(&manifest.id).with_users_part(manifest);
+    PluginConf {
+        id: slot.id,
+        name: manifest.name.clone(),
+        token: slot.token.clone(),
+        module_path: manifest.id.clone(),
+        author: manifest.author.clone(),
+        license: manifest.license.clone(),
+        website: manifest.website.clone(),
+        enabled: row.enabled,
+        capabilities: names(capabilities, grants.send_messages),
+        created_at: rfc3339(slot.created_ms),
+        version: manifest.version.clone(),
+        description: manifest.description.clone(),
+        backend: slot.plugin.backend().to_string(),
+        digest: slot.plugin.digest().to_string(),
+        last_error: row.last_error,
+        permissions: manifest
+            .wants
+            .iter()
+            .map(|request| Asked::new(request, grants.allows(&request.permission)))
+            .collect(),
+        grant_command: grant_command(manifest, &file),
+        filter: capabilities
+            .contains(Capability::Filter)
+            .then_some(FilterPlace {
+                order: row.filter_order,
+                fail_closed: row.fail_closed,
+            }),
+    }
+}
+
+/// What a plugin can do. Where only an instance can tell, one is made.
+async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
+    if let Some(capabilities) = slot.plugin.capabilities() {
+        return capabilities;
+    }
+    match state.plugins.instance(slot).await {
+        Ok(instance) => instance.capabilities(),
+        Err(error) => {
+            slot.note(&error);
+            Capabilities::default()
+        }
+    }
+}
+
+/// Capabilities as Gotify's clients know them. Every plugin may store.
+fn names(capabilities: Capabilities, sends: bool) -> Vec<&'static str> {
+    let mut names: Vec<_> = capabilities.iter().map(gotify_name).collect();
+    if sends {
+        names.push("messenger");
+    }
+    names.push("storager");
+    names
+}
+
+/// Enables a plugin; the caller agrees to what it asks of them.
+#[utoipa::path(post, path = "/plugin/{id}/enable", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200),
+        (status = 400, description = "It is enabled."),
+        (status = 404, description = "The caller has no such plugin."),
+        (status = 500, description = "The plugin did not start; it stays disabled."),
+    ))]
+async fn enable(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    match state.plugins.enable(&slot).await {
+        // Gotify's, and no fault of this request.
+        Err(error @ ControlError::Call(CallError::Config(_))) => Err(ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            error.to_string(),
+        )),
+        other => Ok(other?),
+    }
+}
+
+/// Disables a plugin.
+#[utoipa::path(post, path = "/plugin/{id}/disable", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200),
+        (status = 400, description = "It is disabled."),
+        (status = 404, description = "The caller has no such plugin."),
+        (status = 500, description = "The plugin refused; it stays enabled."),
+    ))]
+async fn disable(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    Ok(state.plugins.disable(&slot).await?)
+}
+
+/// A plugin's configuration, as the caller saved it.
+#[utoipa::path(get, path = "/plugin/{id}/config", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = String, content_type = "application/x-yaml"),
+        (status = 400, description = "The plugin has no configuration."),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn config(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let text = state.plugins.config(&slot).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-yaml")], text).into_response())
+}
+
+/// Saves a plugin's configuration; it is kept byte for byte.
+#[utoipa::path(post, path = "/plugin/{id}/config", tag = "plugin",
+    params(("id" = i64, Path)),
+    request_body(content = String, content_type = "application/x-yaml"),
+    responses(
+        (status = 200),
+        (status = 400, description = "The plugin refused it; nothing was stored."),
+        (status = 404, description = "The caller has no such plugin."),
+        (status = 413, description = "It is too long."),
+    ))]
+async fn set_config(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    body: Body,
+) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let bytes = axum::body::to_bytes(body, CONFIG_BYTES)
+        .await
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("a configuration has at most {CONFIG_BYTES} bytes"),
+            )
+        })?;
+    let text = String::from_utf8(bytes.into())
+        .map_err(|_| ApiError::bad_request("a configuration is UTF-8 text"))?;
+    Ok(state.plugins.configure(&slot, text).await?)
+}
+
+/// The JSON Schema of a plugin's configuration.
+#[utoipa::path(get, path = "/plugin/{id}/schema", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = String, content_type = "application/schema+json"),
+        (status = 400, description = "The plugin has no configuration."),
+        (status = 404, description = "The caller has no such plugin, or it has no schema."),
+    ))]
+async fn schema(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    match state.plugins.config_schema(&slot).await? {
+        Some(schema) => {
+            Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema).into_response())
+        }
+        None => Err(ApiError::not_found("the plugin has no schema")),
+    }
+}
+
+/// What a plugin has to show, as Markdown.
+#[utoipa::path(get, path = "/plugin/{id}/display", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = String),
+        (status = 400, description = "The plugin shows nothing."),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn display(
+    State(state): State<AppState>,
+    caller: Caller,
+    origin: Origin,
+    Id(id): Id,
+) -> Result<Json<String>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let text = state
+        .plugins
+        .display(&slot, origin.base_url().as_deref())
+        .await?;
+    Ok(Json(text))
+}
+
+/// Places a plugin among the caller's filters.
+#[utoipa::path(put, path = "/plugin/{id}/filter", tag = "plugin",
+    params(("id" = i64, Path)),
+    request_body = FilterPlace,
+    responses(
+        (status = 200),
+        (status = 400, description = "The plugin is no filter."),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn place_filter(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(place): Fields<FilterPlace>,
+) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let placed = state
+        .plugins
+        .place_filter(&slot, place.order, place.fail_closed);
+    Ok(placed.await?)
+}
+
+/// A plugin's log, oldest first. It is bounded and does not outlive the server.
+#[utoipa::path(get, path = "/plugin/{id}/log", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = [LogEntry]),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn show_log(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<LogEntry>>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let entries = slot.log.since(0).into_iter().map(LogEntry::from);
+    Ok(Json(entries.collect()))
+}
+
+/// The messages that a plugin failed on again and again, newest first.
+#[utoipa::path(get, path = "/plugin/{id}/set-aside", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = [SetAside]),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn set_aside(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<SetAside>>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let rows = state.store.messages_set_aside(slot.id).await?;
+    Ok(Json(rows.into_iter().map(SetAside::from).collect()))
+}
+
+/// What a plugin was refused since it was last made, for want of a grant.
+#[utoipa::path(get, path = "/plugin/{id}/denials", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = [Denied]),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn denials(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<Denied>>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let denials = slot.denials().await.into_iter().map(Denied::from);
+    Ok(Json(denials.collect()))
+}
+
+/// What is in the plugins folder and does not load, and what is wrong with the
+/// grants file.
+#[utoipa::path(get, path = "/plugin/problems", tag = "plugin", responses(
+    (status = 200, body = [Problem]),
+    (status = 403, description = "The caller is no administrator."),
+))]
+async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
+    let grants = state.plugins.grants_problem().map(|text| Problem {
+        file: state.plugins.grants_path().display().to_string(),
+        step: "read".to_owned(),
+        expected: "a table of grants for each plugin".to_owned(),
+        found: text,
+        fix: "correct the file; until then only what was granted before holds".to_owned(),
+    });
+    let failures = state.plugins.failures().iter().map(Problem::from);
+    Json(grants.into_iter().chain(failures).collect())
+}

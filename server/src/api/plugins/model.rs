@@ -1,0 +1,195 @@
+//! The JSON of plugins: Gotify's fields, and what Mortise shows beside them.
+
+use mortise_runtime::{
+    LoadError, guard, log,
+    types::{Level, Permission, Request},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{store::SetAsideRow, time::rfc3339};
+
+/// A plugin as one user has it. The first eleven fields are Gotify's.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PluginConf)]
+pub(super) struct PluginConf {
+    pub(super) id: i64,
+    pub(super) name: String,
+    /// The secret part of its webhook address.
+    pub(super) token: String,
+    /// The manifest's id.
+    pub(super) module_path: String,
+    pub(super) author: String,
+    pub(super) license: String,
+    pub(super) website: String,
+    pub(super) enabled: bool,
+    /// What it can do.
+    pub(super) capabilities: Vec<&'static str>,
+    pub(super) created_at: String,
+    pub(super) version: String,
+    pub(super) description: String,
+    /// `wasm` or `native`.
+    pub(super) backend: String,
+    /// Digest of the file it was loaded from.
+    pub(super) digest: String,
+    /// How it failed last; absent when all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_error: Option<String>,
+    /// What it asks for.
+    pub(super) permissions: Vec<Asked>,
+    /// The command with which the administrator grants what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) grant_command: Option<String>,
+    /// Its place among the user's filters; absent if it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<FilterPlace>,
+}
+
+/// A permission that a plugin asks for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    /// As the contract names it.
+    pub(super) name: &'static str,
+    /// What exactly, as the contract's data.
+    #[schema(value_type = Object)]
+    pub(super) permission: Permission,
+    /// In the author's words.
+    pub(super) reason: String,
+    /// `user` (by enabling it) or `administrator`.
+    pub(super) answered_by: &'static str,
+    /// Whether the plugin has it, or will once it is enabled.
+    pub(super) granted: bool,
+}
+
+/// A filter's place.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilterPlace {
+    /// Filters are asked in this order, smallest first.
+    pub(super) order: i64,
+    /// Whether a message is refused when this filter fails.
+    pub(super) fail_closed: bool,
+}
+
+/// A file in the plugins folder that is no plugin of this server, or the grants
+/// file.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The file.
+    pub(super) file: String,
+    /// Which step failed.
+    pub(super) step: String,
+    /// What the step needs.
+    pub(super) expected: String,
+    /// What was there instead.
+    pub(super) found: String,
+    /// What to do.
+    pub(super) fix: String,
+}
+
+/// One entry of a plugin's log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogEntry {
+    /// Grows by one with each entry.
+    pub(super) number: u64,
+    pub(super) date: String,
+    /// `trace` to `error`.
+    #[schema(value_type = String)]
+    pub(super) level: Level,
+    /// `plugin`, `stdout`, `stderr`, or `host` for what the server says.
+    #[schema(value_type = String)]
+    pub(super) source: log::Source,
+    pub(super) text: String,
+}
+
+/// A message that the plugin failed on again and again.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SetAside {
+    pub(super) message_id: i64,
+    pub(super) attempts: i64,
+    pub(super) error: String,
+    pub(super) date: String,
+}
+
+/// Something that a plugin was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Denied {
+    /// The permission it lacks, as the contract names it.
+    pub(super) permission: &'static str,
+    /// What it asked for, such as a host.
+    pub(super) what: String,
+    pub(super) count: u64,
+    /// When last.
+    pub(super) date: String,
+}
+
+impl Asked {
+    pub(super) fn new(request: &Request, granted: bool) -> Self {
+        Self {
+            name: request.permission.name(),
+            granted,
+            permission: request.permission.clone(),
+            reason: request.reason.clone(),
+            answered_by: if request.permission.is_for_user() {
+                "user"
+            } else {
+                "administrator"
+            },
+        }
+    }
+}
+
+impl From<&LoadError> for Problem {
+    fn from(failure: &LoadError) -> Self {
+        Self {
+            file: failure.file.display().to_string(),
+            step: failure.step.to_string(),
+            expected: failure.expected.clone(),
+            found: failure.found.clone(),
+            fix: failure.fix.clone(),
+        }
+    }
+}
+
+impl From<log::Entry> for LogEntry {
+    fn from(entry: log::Entry) -> Self {
+        Self {
+            number: entry.number,
+            date: date(entry.time_ms),
+            level: entry.level,
+            source: entry.source,
+            text: entry.text,
+        }
+    }
+}
+
+impl From<SetAsideRow> for SetAside {
+    fn from(row: SetAsideRow) -> Self {
+        Self {
+            message_id: row.message_id,
+            attempts: row.attempts,
+            error: row.error,
+            date: rfc3339(row.created_ms),
+        }
+    }
+}
+
+impl From<guard::Denial> for Denied {
+    fn from(denial: guard::Denial) -> Self {
+        Self {
+            permission: denial.permission,
+            what: denial.what,
+            count: denial.count,
+            date: date(denial.last_ms),
+        }
+    }
+}
+
+fn date(ms: u64) -> String {
+    rfc3339(i64::try_from(ms).unwrap_or(i64::MAX))
+}

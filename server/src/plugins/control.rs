@@ -1,0 +1,369 @@
+//! What a user does with a plugin: enable, disable, configure, look at. One
+//! action at a time per instance; what fails leaves the state as it was.
+
+use std::sync::Arc;
+
+use mortise_runtime::{
+    CallError, Capability, Grants, Instance, grants::Applications, limits::CONFIG_BYTES,
+    types::StopReason,
+};
+
+use super::{Plugins, Slot, host, listeners, working::Active};
+use crate::store::StoreError;
+
+/// Why an action was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// It is enabled, or disabled, already. The text is Gotify's.
+    #[error("config is already enabled/disabled")]
+    AlreadySo,
+    /// The plugin cannot do what the action is about.
+    #[error("plugin does not support {0}")]
+    NotSupported(&'static str),
+    /// A configuration over the bound.
+    #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are taken")]
+    ConfigTooLong(usize),
+    /// The plugin failed or refused.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Plugins {
+    /// Enables a plugin: the user agrees to what its manifest asks of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`]; it is then as disabled as before.
+    pub async fn enable(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+        let _turn = slot.control.lock().await;
+        if slot.is_enabled() {
+            return Err(ControlError::AlreadySo);
+        }
+        self.read_grants().await;
+        self.forget_if_regranted(slot).await;
+        if let Err(error) = self.start_instance(slot).await {
+            slot.note(&error);
+            if let CallError::Config(_) = error {
+                self.fall_back(slot, &error).await?;
+            }
+            let text = error.to_string();
+            self.store
+                .disable_plugin_instance(slot.id, Some(&text))
+                .await?;
+            return Err(error.into());
+        }
+        let cursor = match self.store.enable_plugin_instance(slot.id).await {
+            Ok(cursor) => cursor,
+            Err(error) => {
+                self.stop_instance(slot, StopReason::Disabled).await.ok();
+                return Err(error.into());
+            }
+        };
+        slot.change(|state| {
+            state.enabled = true;
+            state.last_error = None;
+        });
+        self.activate(slot, cursor).await?;
+        Ok(())
+    }
+
+    /// Disables a plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`]. What the plugin answers with an error leaves it
+    /// enabled, as in Gotify; one that crashes or hangs is disabled all the
+    /// same.
+    pub async fn disable(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+        let _turn = slot.control.lock().await;
+        if !slot.is_enabled() {
+            return Err(ControlError::AlreadySo);
+        }
+        self.deactivate(slot);
+        if let Err(error) = self.stop_instance(slot, StopReason::Disabled).await {
+            slot.note(&error);
+            if let CallError::Refused(_) = error
+                && self.start_instance(slot).await.is_ok()
+            {
+                let row = self.store.plugin_instance(slot.id).await?;
+                self.activate(slot, row.map_or(0, |row| row.cursor)).await?;
+                return Err(error.into());
+            }
+        }
+        slot.change(|state| state.enabled = false);
+        slot.set_consent(false);
+        self.store.disable_plugin_instance(slot.id, None).await?;
+        Ok(())
+    }
+
+    /// The configuration as the user saved it, or the plugin's defaults.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`].
+    pub async fn config(&self, slot: &Slot) -> Result<String, ControlError> {
+        let instance = self.supporting(slot, Capability::Configurer).await?;
+        match slot.state().config {
+            Some(config) => Ok(config),
+            None => Ok(instance.default_config().await?),
+        }
+    }
+
+    /// The JSON Schema of the configuration, if the plugin has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`].
+    pub async fn config_schema(&self, slot: &Slot) -> Result<Option<String>, ControlError> {
+        let instance = self.supporting(slot, Capability::Configurer).await?;
+        Ok(instance.config_schema().await?)
+    }
+
+    /// Takes a configuration into use and stores it byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`]; the one before stays in use and stored.
+    pub async fn configure(&self, slot: &Slot, config: String) -> Result<(), ControlError> {
+        if config.len() > CONFIG_BYTES {
+            return Err(ControlError::ConfigTooLong(config.len()));
+        }
+        let _turn = slot.control.lock().await;
+        let instance = self.supporting(slot, Capability::Configurer).await?;
+        instance.apply_config(&config).await?;
+        self.store.set_plugin_config(slot.id, &config).await?;
+        slot.change(|state| state.config = Some(config));
+        Ok(())
+    }
+
+    /// What the plugin's page shows; also while it is disabled.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`].
+    pub async fn display(
+        &self,
+        slot: &Slot,
+        base_url: Option<&str>,
+    ) -> Result<String, ControlError> {
+        let instance = self.supporting(slot, Capability::Displayer).await?;
+        instance.display(base_url).await.map_err(|error| {
+            slot.note(&error);
+            error.into()
+        })
+    }
+
+    /// Places a filter in its user's chain.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`].
+    pub async fn place_filter(
+        &self,
+        slot: &Slot,
+        order: i64,
+        fail_closed: bool,
+    ) -> Result<(), ControlError> {
+        let _turn = slot.control.lock().await;
+        self.supporting(slot, Capability::Filter).await?;
+        self.store
+            .set_plugin_filter(slot.id, order, fail_closed)
+            .await?;
+        slot.change(|state| {
+            state.filter_order = order;
+            state.fail_closed = fail_closed;
+        });
+        self.working.sort_filters(slot.user_id());
+        Ok(())
+    }
+
+    /// Brings up what was enabled when the server stopped. What does not start
+    /// is disabled, and its user is told why.
+    pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>, cursor: i64) {
+        let _turn = slot.control.lock().await;
+        let result = match self.start_instance(slot).await {
+            Ok(()) => self.activate(slot, cursor).await,
+            Err(error) => self.give_up(slot, &error).await,
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, plugin = slot.plugin.manifest().id, "a plugin was not resumed");
+        }
+    }
+
+    async fn give_up(&self, slot: &Slot, error: &CallError) -> Result<(), StoreError> {
+        slot.note(error);
+        slot.change(|state| state.enabled = false);
+        self.store
+            .disable_plugin_instance(slot.id, Some(&error.to_string()))
+            .await?;
+        if let CallError::Config(_) = error {
+            self.fall_back(slot, error).await?;
+        }
+        Ok(())
+    }
+
+    /// A stored configuration was refused: from here on the instance runs on
+    /// its defaults, and the old text is kept where its user finds it.
+    async fn fall_back(&self, slot: &Slot, refusal: &CallError) -> Result<(), StoreError> {
+        let Some(old) = slot.change(|state| state.config.take()) else {
+            return Ok(());
+        };
+        slot.made.lock().await.take();
+        let defaults = match self.instance(slot).await {
+            Ok(instance) => instance.default_config().await,
+            Err(error) => Err(error),
+        };
+        let defaults = defaults.unwrap_or_else(|error| {
+            slot.note(&error);
+            String::new()
+        });
+        let config = refused_config(&old, &refusal.to_string(), &defaults);
+        self.store.set_plugin_config(slot.id, &config).await?;
+        slot.change(|state| state.config = Some(config));
+        Ok(())
+    }
+
+    async fn start_instance(&self, slot: &Slot) -> Result<(), CallError> {
+        let already = slot.is_enabled();
+        slot.set_consent(true);
+        let result = match self.instance(slot).await {
+            Ok(instance) => instance.start().await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() && !already {
+            slot.set_consent(false);
+        }
+        result
+    }
+
+    /// Stops the instance, if one was made.
+    pub(super) async fn stop_instance(
+        &self,
+        slot: &Slot,
+        reason: StopReason,
+    ) -> Result<(), CallError> {
+        let made = slot.made.lock().await.clone();
+        match made {
+            Some(made) => made.instance.stop(reason).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts an instance that started to its work.
+    async fn activate(self: &Arc<Self>, slot: &Arc<Slot>, cursor: i64) -> Result<(), StoreError> {
+        let Some(made) = slot.made.lock().await.clone() else {
+            return Ok(());
+        };
+        if made.grants.send_messages {
+            let manifest = slot.plugin.manifest();
+            host::main_application(&self.store, slot.user_id(), slot.id, manifest).await?;
+        }
+        let active = work(&made.grants, &*made.instance);
+        if active.listener {
+            let stop = self.stopping.child_token();
+            slot.change(|state| state.feeding = Some(stop.clone()));
+            self.tasks.spawn(listeners::feed(
+                Arc::clone(self),
+                Arc::clone(slot),
+                made.grants.read_messages,
+                cursor,
+                stop,
+            ));
+        }
+        self.working.put(slot, active);
+        if active.timer {
+            self.timers.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes an instance from its work; calls in flight end by themselves.
+    pub(super) fn deactivate(&self, slot: &Slot) {
+        if let Some(feeding) = slot.change(|state| state.feeding.take()) {
+            feeding.cancel();
+        }
+        self.working.take(slot);
+    }
+
+    /// The instance, if it can do this.
+    async fn supporting(
+        &self,
+        slot: &Slot,
+        capability: Capability,
+    ) -> Result<Arc<dyn Instance>, ControlError> {
+        let instance = self.instance(slot).await?;
+        if instance.capabilities().contains(capability) {
+            Ok(instance)
+        } else {
+            Err(ControlError::NotSupported(gotify_name(capability)))
+        }
+    }
+}
+
+/// What an instance is called for: what it exports and is granted. What it
+/// lacks the grant for costs nothing per message.
+fn work(grants: &Grants, instance: &dyn Instance) -> Active {
+    let can = instance.capabilities();
+    Active {
+        filter: can.contains(Capability::Filter) && grants.filter_messages,
+        listener: can.contains(Capability::Listener) && grants.read_messages != Applications::Own,
+        timer: can.contains(Capability::Timer) && grants.timers,
+    }
+}
+
+/// A capability by the name that Gotify's clients know it by, where there is
+/// one.
+pub fn gotify_name(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Configurer => "configurer",
+        Capability::Displayer => "displayer",
+        Capability::Webhook => "webhooker",
+        other => other.name(),
+    }
+}
+
+/// A configuration that was refused, kept as comments over the defaults that
+/// are in use instead.
+fn refused_config(old: &str, refusal: &str, defaults: &str) -> String {
+    let mut text = String::from(
+        "# The stored configuration was refused when the plugin was started, so the plugin\n\
+         # was disabled and has its defaults, which follow. Correct the old configuration\n\
+         # below, put it in place of the defaults, save it, and enable the plugin.\n#\n",
+    );
+    for (title, lines) in [("Refusal", refusal), ("Old configuration", old)] {
+        text.push_str("# ");
+        text.push_str(title);
+        text.push_str(":\n");
+        for line in lines.lines() {
+            text.push_str("#   ");
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str("#\n");
+    }
+    text.push('\n');
+    text.push_str(defaults);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused_config;
+
+    #[test]
+    fn a_refused_configuration_is_kept_as_comments() {
+        let text = refused_config("a: 1 # mine\n\nb: 2", "a: too small", "a: 5\n");
+        let active: Vec<_> = text
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .collect();
+        assert_eq!(active, ["a: 5"]);
+        for kept in ["#   a: 1 # mine", "#   b: 2", "#   a: too small"] {
+            assert!(text.lines().any(|line| line == kept), "{text}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A message on its way in, past its user's filters.
+//!
+//! All filters of a message share one deadline. One that fails, traps or takes
+//! too long is passed over, unless its user wants the message refused then. A
+//! user without filters pays one look into a map.
+
+use std::time::{Duration, Instant};
+
+use mortise_runtime::{
+    log::Source,
+    types::{Draft, Level, Verdict},
+};
+
+use super::{Plugins, Slot};
+use crate::pipeline::{TraceAction, TraceEntry};
+
+/// What a user's filters made of a message.
+#[derive(Debug)]
+pub struct Filtered {
+    /// What is to happen with it.
+    pub outcome: Outcome,
+    /// What each filter did, in their order.
+    pub trace: Vec<TraceEntry>,
+}
+
+/// How a message leaves the filters.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To be stored, as it is now.
+    Pass(Draft),
+    /// A filter dropped it.
+    Dropped {
+        /// The plugin's name.
+        by: String,
+        /// In its words.
+        reason: String,
+    },
+    /// A filter failed, and the user wants messages refused then.
+    Refused {
+        /// The plugin's name.
+        by: String,
+        /// How it failed.
+        reason: String,
+    },
+}
+
+impl Plugins {
+    /// Asks a user's filters, in their order, but never those of the instance
+    /// `skip`. All share one deadline.
+    pub async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
+        let mut trace = Vec::new();
+        let Some(chain) = self.working.filters(user_id) else {
+            return Filtered {
+                outcome: Outcome::Pass(draft),
+                trace,
+            };
+        };
+        let end = Instant::now() + self.settings.filter_deadline;
+        for slot in chain.iter().filter(|slot| Some(slot.id) != skip) {
+            let began = Instant::now();
+            let verdict = self
+                .ask(slot, &draft, end.saturating_duration_since(began))
+                .await;
+            let by = &slot.plugin.manifest().name;
+            let mut note = |action, detail: &str| {
+                trace.push(TraceEntry {
+                    plugin: by.clone(),
+                    action,
+                    detail: detail.to_owned(),
+                    micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                });
+            };
+            match verdict {
+                Ok(Verdict::Keep) => note(TraceAction::Keep, ""),
+                Ok(Verdict::Replace(content)) => {
+                    draft.content = content;
+                    note(TraceAction::Replace, "");
+                }
+                Ok(Verdict::Drop(reason)) => {
+                    note(TraceAction::Drop, &reason);
+                    let text = format!("dropped a message of {}: {reason}", draft.application.name);
+                    slot.log.write(Level::Info, Source::Host, &text);
+                    return Filtered {
+                        outcome: Outcome::Dropped {
+                            by: by.clone(),
+                            reason,
+                        },
+                        trace,
+                    };
+                }
+                Err(reason) => {
+                    note(TraceAction::Skipped, &reason);
+                    if slot.state().fail_closed {
+                        return Filtered {
+                            outcome: Outcome::Refused {
+                                by: by.clone(),
+                                reason,
+                            },
+                            trace,
+                        };
+                    }
+                }
+            }
+        }
+        Filtered {
+            outcome: Outcome::Pass(draft),
+            trace,
+        }
+    }
+
+    /// One filter's verdict, or in a sentence why there is none.
+    async fn ask(&self, slot: &Slot, draft: &Draft, left: Duration) -> Result<Verdict, String> {
+        if left.is_zero() {
+            return Err("earlier filters used up the time".to_owned());
+        }
+        // Making an instance may spawn a process; the deadline holds for that
+        // too.
+        let made = tokio::time::timeout(left, self.instance(slot)).await;
+        let result = match made {
+            Ok(Ok(instance)) => instance.filter(draft, left).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => return Err(format!("it did not come up within {left:?}")),
+        };
+        result.map_err(|error| {
+            slot.note(&error);
+            error.to_string()
+        })
+    }
+}

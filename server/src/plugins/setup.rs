@@ -1,0 +1,110 @@
+//! How plugins are run: where things are, which backends there are, and what
+//! keeps all of it from starting.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use mortise_runtime::{
+    plugin::Loader,
+    types::Manifest,
+    wasm::{EngineError, Settings as WasmSettings, WasmBackend},
+};
+
+use super::{Retry, grants::GrantsFile};
+use crate::{Config, store::StoreError};
+
+/// How plugins are run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that plugins are loaded from.
+    pub folder: PathBuf,
+    /// The administrator's answers.
+    pub grants: PathBuf,
+    /// Where compiled code is kept.
+    pub cache: PathBuf,
+    /// How long all filters of a message have together.
+    pub filter_deadline: Duration,
+    /// How patient listeners are fed.
+    pub retry: Retry,
+    /// How long a component may be unused before its memory is given back.
+    pub idle: Duration,
+}
+
+impl Settings {
+    /// The settings of a server.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            folder: config.plugins_dir(),
+            grants: grants_file(&config.data_dir),
+            cache: config.data_dir.join("cache"),
+            filter_deadline: config.filter_deadline,
+            retry: config.listener_retry,
+            idle: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Where plugins are loaded from if nothing else is said.
+pub fn default_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("plugins")
+}
+
+/// Where the administrator's answers are.
+pub fn grants_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("grants.toml")
+}
+
+/// The backend for components.
+///
+/// # Errors
+///
+/// A machine that lacks what the engine needs.
+pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
+    WasmBackend::new(&WasmSettings {
+        cache,
+        ..WasmSettings::default()
+    })
+}
+
+/// The backends, in the order in which they are asked for a file.
+///
+/// # Errors
+///
+/// A machine that lacks what an engine needs.
+pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, EngineError> {
+    Ok(vec![Arc::new(wasm(cache)?)])
+}
+
+/// The command that grants what a plugin asks of the administrator and was not
+/// granted; none if nothing is missing.
+pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
+    grants
+        .answer(&manifest.id)
+        .with_users_part(manifest)
+        .missing(manifest)
+        .next()
+        .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
+}
+
+/// Why plugins cannot be run at all. A single plugin is never the reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The plugins folder cannot be listed.
+    #[error("the plugins folder {path} cannot be listed: {source}; check that the server's user may read it, or choose another with --plugins-dir", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

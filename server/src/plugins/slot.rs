@@ -1,0 +1,174 @@
+//! One user's plugin in memory: the row, the handle of the runtime, and what
+//! runs for it. Decides nothing; see `control`.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use mortise_runtime::{
+    CallError, Grants, Instance, Limits, Log, Plugin,
+    guard::Denial,
+    log::Source,
+    types::{Level, User},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{store::InstanceRow, time::now_ms};
+
+/// One user's plugin.
+#[derive(Debug)]
+pub struct Slot {
+    /// The instance's id, which the API calls the plugin's.
+    pub id: i64,
+    /// Whose it is.
+    pub user: User,
+    /// What was loaded.
+    pub plugin: Arc<dyn Plugin>,
+    /// The secret part of its webhook address.
+    pub token: String,
+    /// When the user got it, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// What it wrote, was refused, and how it failed.
+    pub log: Arc<Log>,
+    /// Held while it is enabled, disabled or configured, so that these do not
+    /// cross.
+    pub(super) control: tokio::sync::Mutex<()>,
+    /// The runtime's handle; none before it is first needed.
+    pub(super) made: tokio::sync::Mutex<Option<Made>>,
+    /// Told when its user has a new message.
+    pub(super) wake: Notify,
+    consent: Arc<AtomicBool>,
+    used_ms: AtomicI64,
+    state: Mutex<State>,
+}
+
+/// The runtime's handle, and what it was made with.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) instance: Arc<dyn Instance>,
+    pub(super) grants: Grants,
+    pub(super) limits: Limits,
+}
+
+/// What may change.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Whether the user enabled it.
+    pub enabled: bool,
+    /// As stored; none for the plugin's defaults.
+    pub config: Option<String>,
+    /// Its filter's place in the user's chain.
+    pub filter_order: i64,
+    /// Whether a message is refused when its filter fails.
+    pub fail_closed: bool,
+    /// How it failed last, since it was enabled.
+    pub last_error: Option<String>,
+    /// Ends its listener.
+    pub(super) feeding: Option<CancellationToken>,
+}
+
+impl Slot {
+    pub(super) fn new(
+        row: InstanceRow,
+        user: User,
+        plugin: Arc<dyn Plugin>,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            id: row.id,
+            user,
+            plugin,
+            token: row.token,
+            created_ms: row.created_ms,
+            log: Arc::new(Log::new(limits.log_bytes)),
+            control: tokio::sync::Mutex::default(),
+            made: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+            consent: Arc::default(),
+            used_ms: AtomicI64::new(now_ms()),
+            state: Mutex::new(State {
+                enabled: row.enabled,
+                config: row.config,
+                filter_order: row.filter_order,
+                fail_closed: row.fail_closed,
+                last_error: row.last_error,
+                feeding: None,
+            }),
+        }
+    }
+
+    /// The user's id as the database has it.
+    pub fn user_id(&self) -> i64 {
+        i64::try_from(self.user.id).unwrap_or(i64::MAX)
+    }
+
+    /// Where its webhook can be reached.
+    pub fn base_path(&self) -> String {
+        format!("/plugin/{}/custom/{}/", self.id, self.token)
+    }
+
+    /// A copy of what may change.
+    pub fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Whether the user enabled it.
+    pub fn is_enabled(&self) -> bool {
+        self.lock().enabled
+    }
+
+    /// What it was refused since it was made.
+    pub async fn denials(&self) -> Vec<Denial> {
+        let made = self.made.lock().await;
+        made.as_ref()
+            .map_or_else(Vec::new, |made| made.instance.guard().denials())
+    }
+
+    /// Notes that it is called now.
+    pub(super) fn used(&self) {
+        self.used_ms.store(now_ms(), Ordering::Relaxed);
+    }
+
+    /// When it was called last, in milliseconds since the epoch.
+    pub(super) fn used_ms(&self) -> i64 {
+        self.used_ms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.lock())
+    }
+
+    /// Whether it may touch the user's messages now: from before it starts
+    /// until after it stopped.
+    pub(super) fn consent(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.consent)
+    }
+
+    pub(super) fn set_consent(&self, given: bool) {
+        self.consent.store(given, Ordering::SeqCst);
+    }
+
+    /// Notes a failed call where its user and the administrator look.
+    pub fn note(&self, error: &CallError) {
+        let text = error.full();
+        self.lock().last_error = Some(error.to_string());
+        // A backend writes down some failures itself.
+        let last = self.log.last(Source::Host, 1);
+        if last.first().is_none_or(|entry| entry.text != text) {
+            self.log.write(Level::Error, Source::Host, &text);
+        }
+        tracing::warn!(
+            plugin = self.plugin.manifest().id,
+            user = self.user.name,
+            %error,
+            "a plugin failed"
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment: what a panic left is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,1 +1,0 @@
-//! Plugin instances, their storage, timers and cursors.

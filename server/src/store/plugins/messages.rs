@@ -1,0 +1,294 @@
+//! Messages as plugins read them, with the name of where they come from, and
+//! how far listeners were fed.
+
+use mortise_runtime::{
+    grants::Applications,
+    types::{Application, Content, Message},
+};
+
+use crate::{
+    store::{Store, StoreError},
+    time::now_ms,
+};
+
+/// A message and its application.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct SourcedMessage {
+    id: i64,
+    application_id: i64,
+    application_name: String,
+    /// The instance that sent it, if a plugin did.
+    pub plugin_instance_id: Option<i64>,
+    title: String,
+    body: String,
+    priority: i32,
+    extras: Option<String>,
+    created_ms: i64,
+}
+
+impl SourcedMessage {
+    /// The name of the application it comes from.
+    pub fn application_name(&self) -> &str {
+        &self.application_name
+    }
+}
+
+impl From<SourcedMessage> for Message {
+    fn from(row: SourcedMessage) -> Self {
+        Self {
+            id: row.id.unsigned_abs(),
+            application: Application {
+                id: row.application_id.unsigned_abs(),
+                name: row.application_name,
+            },
+            content: Content {
+                title: row.title,
+                body: row.body,
+                priority: row.priority,
+                extras: row.extras,
+            },
+            created_ms: u64::try_from(row.created_ms).unwrap_or(0),
+        }
+    }
+}
+
+/// Which messages an instance may be given: those of other senders, of the
+/// applications its grant names.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable<'a> {
+    /// The instance; what it sent itself is not among them.
+    pub instance: i64,
+    /// Its user.
+    pub user_id: i64,
+    /// The applications.
+    pub applications: &'a Applications,
+}
+
+impl Readable<'_> {
+    /// The names as JSON; none for all applications.
+    fn names(&self) -> Option<String> {
+        match self.applications {
+            Applications::All => None,
+            Applications::Own => Some(super::json::<&str>(&[])),
+            Applications::Named(names) => Some(super::json(&names.iter().collect::<Vec<_>>())),
+        }
+    }
+}
+
+/// A message that a listener failed on again and again.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct SetAsideRow {
+    /// The message.
+    pub message_id: i64,
+    /// How often it was given alone.
+    pub attempts: i64,
+    /// How the last attempt failed.
+    pub error: String,
+    /// When it was set aside, in milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// Messages set aside that are kept per instance; the oldest go first.
+const SET_ASIDE: i64 = 1000;
+
+macro_rules! sourced {
+    () => {
+        "SELECT m.id, m.application_id, a.name AS application_name, a.plugin_instance_id,
+         m.title, m.body, m.priority, m.extras, m.created_ms
+         FROM messages m JOIN applications a ON a.id = m.application_id "
+    };
+}
+
+macro_rules! readable {
+    () => {
+        " m.user_id = ?1 AND a.plugin_instance_id IS NOT ?2
+          AND (?3 IS NULL OR a.name IN (SELECT value FROM json_each(?3))) "
+    };
+}
+
+impl Store {
+    /// One message of a user, with where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn sourced_message(
+        &self,
+        user_id: i64,
+        id: i64,
+    ) -> Result<Option<SourcedMessage>, StoreError> {
+        Ok(
+            sqlx::query_as(concat!(sourced!(), "WHERE m.id = ? AND m.user_id = ?"))
+                .bind(id)
+                .bind(user_id)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// What an instance sent, newest first, with an id below `before`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn messages_sent(
+        &self,
+        user_id: i64,
+        instance: i64,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<SourcedMessage>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            sourced!(),
+            "WHERE m.user_id = ? AND a.plugin_instance_id = ? AND m.id < ?
+             ORDER BY m.id DESC LIMIT ?"
+        ))
+        .bind(user_id)
+        .bind(instance)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// What an instance may read, newest first, with an id below `before`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn messages_received(
+        &self,
+        readable: Readable<'_>,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<SourcedMessage>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            sourced!(),
+            "WHERE",
+            readable!(),
+            "AND m.id < ?4 ORDER BY m.id DESC LIMIT ?5"
+        ))
+        .bind(readable.user_id)
+        .bind(readable.instance)
+        .bind(readable.names())
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// What an instance may read and was stored after the message `after`,
+    /// oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn messages_after(
+        &self,
+        readable: Readable<'_>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<SourcedMessage>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            sourced!(),
+            "WHERE",
+            readable!(),
+            "AND m.id > ?4 ORDER BY m.id LIMIT ?5"
+        ))
+        .bind(readable.user_id)
+        .bind(readable.instance)
+        .bind(readable.names())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// The id of the user's newest message; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn newest_message(&self, user_id: i64) -> Result<i64, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM messages WHERE user_id = ?")
+                .bind(user_id)
+                .fetch_one(&self.readers)
+                .await?,
+        )
+    }
+
+    /// Notes how far an instance's listener was fed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_plugin_cursor(&self, instance: i64, cursor: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET cursor = ? WHERE id = ?")
+            .bind(cursor)
+            .bind(instance)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets a message aside for an instance and moves its cursor past it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_message_aside(
+        &self,
+        instance: i64,
+        message: i64,
+        attempts: u32,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        // The message may have been deleted meanwhile.
+        sqlx::query(
+            "INSERT INTO plugin_set_aside (instance_id, message_id, attempts, error, created_ms)
+             SELECT ?1, id, ?3, ?4, ?5 FROM messages WHERE id = ?2
+             ON CONFLICT (instance_id, message_id)
+             DO UPDATE SET attempts = excluded.attempts, error = excluded.error",
+        )
+        .bind(instance)
+        .bind(message)
+        .bind(attempts)
+        .bind(error)
+        .bind(now_ms())
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "DELETE FROM plugin_set_aside WHERE instance_id = ?1 AND message_id <=
+             (SELECT message_id FROM plugin_set_aside WHERE instance_id = ?1
+              ORDER BY message_id DESC LIMIT 1 OFFSET ?2)",
+        )
+        .bind(instance)
+        .bind(SET_ASIDE)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("UPDATE plugin_instances SET cursor = ? WHERE id = ?")
+            .bind(message)
+            .bind(instance)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The messages that were set aside for an instance, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn messages_set_aside(&self, instance: i64) -> Result<Vec<SetAsideRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT message_id, attempts, error, created_ms FROM plugin_set_aside
+             WHERE instance_id = ? ORDER BY message_id DESC",
+        )
+        .bind(instance)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+}

@@ -1,0 +1,278 @@
+//! What the server keeps for users' plugins: the instances themselves here,
+//! what they store in [`storage`], when they are woken in [`timers`], what
+//! they read and were fed in [`messages`].
+
+mod messages;
+mod storage;
+mod timers;
+
+pub use messages::{Readable, SetAsideRow, SourcedMessage};
+pub use storage::StorageFull;
+pub use timers::{TimerRow, TooManyTimers};
+
+use super::{Store, StoreError};
+use crate::{auth::Token, time::now_ms};
+
+/// One user's plugin.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct InstanceRow {
+    /// Unique on the server; what the API calls the plugin's id.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The manifest's id.
+    pub plugin: String,
+    /// The secret part of its webhook address.
+    pub token: String,
+    /// As the user saved it; none for the plugin's defaults.
+    pub config: Option<String>,
+    /// Whether the user enabled it.
+    pub enabled: bool,
+    /// Its filter's place in the user's chain; ties go by id.
+    pub filter_order: i64,
+    /// Whether a message is refused when its filter fails.
+    pub fail_closed: bool,
+    /// Its listener was given every message up to this one.
+    pub cursor: i64,
+    /// Why it was disabled by the server, or did not start last.
+    pub last_error: Option<String>,
+    /// When the row was made, in milliseconds since the epoch.
+    pub created_ms: i64,
+}
+
+/// An instance to be made.
+#[derive(Clone, Debug)]
+pub struct NewInstance {
+    /// See [`InstanceRow::user_id`].
+    pub user_id: i64,
+    /// See [`InstanceRow::plugin`].
+    pub plugin: String,
+    /// See [`InstanceRow::token`].
+    pub token: Token,
+}
+
+/// An application that belongs to an instance.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct PluginApplication {
+    /// As the plugin names it; empty for its main one.
+    pub key: String,
+    /// Unique on the server.
+    pub id: i64,
+    /// As the user sees it.
+    pub name: String,
+}
+
+macro_rules! columns {
+    () => {
+        "id, user_id, plugin, token, config, enabled, filter_order, fail_closed, cursor, \
+         last_error, created_ms"
+    };
+}
+
+impl Store {
+    /// All enabled instances, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn enabled_plugin_instances(&self) -> Result<Vec<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE enabled ORDER BY id"
+        ))
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// A user's instances, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_instances_of(&self, user_id: i64) -> Result<Vec<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE user_id = ? ORDER BY id"
+        ))
+        .bind(user_id)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// One instance.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_instance(&self, id: i64) -> Result<Option<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE id = ?"
+        ))
+        .bind(id)
+        .fetch_optional(&self.readers)
+        .await?)
+    }
+
+    /// The instance of a webhook token.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_instance_by_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE token = ?"
+        ))
+        .bind(token)
+        .fetch_optional(&self.readers)
+        .await?)
+    }
+
+    /// Which of these users lack an instance of which of these plugins.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn missing_plugin_instances(
+        &self,
+        users: &[i64],
+        plugins: &[&str],
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT u.value, p.value FROM json_each(?) u, json_each(?) p
+             WHERE NOT EXISTS (SELECT 1 FROM plugin_instances
+                               WHERE user_id = u.value AND plugin = p.value)",
+        )
+        .bind(json(users))
+        .bind(json(plugins))
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// Makes instances, disabled and without a configuration. One that is
+    /// there meanwhile stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn add_plugin_instances(&self, new: &[NewInstance]) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        for new in new {
+            sqlx::query(
+                "INSERT INTO plugin_instances (user_id, plugin, token, created_ms)
+                 SELECT id, ?2, ?3, ?4 FROM users WHERE id = ?1
+                 ON CONFLICT (user_id, plugin) DO NOTHING",
+            )
+            .bind(new.user_id)
+            .bind(&new.plugin)
+            .bind(new.token.reveal())
+            .bind(now_ms())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// How an instance's applications are told apart, and their ids and names.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_applications(
+        &self,
+        instance: i64,
+    ) -> Result<Vec<PluginApplication>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT plugin_key AS key, id, name FROM applications WHERE plugin_instance_id = ?",
+        )
+        .bind(instance)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// Notes that an instance was enabled now: its listener begins with what
+    /// is stored from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn enable_plugin_instance(&self, id: i64) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(
+            "UPDATE plugin_instances SET enabled = 1, last_error = NULL,
+             cursor = (SELECT coalesce(max(id), 0) FROM messages
+                       WHERE user_id = plugin_instances.user_id)
+             WHERE id = ? RETURNING cursor",
+        )
+        .bind(id)
+        .fetch_one(&self.writer)
+        .await?)
+    }
+
+    /// Notes that an instance was disabled, and why if the user did not ask
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn disable_plugin_instance(
+        &self,
+        id: i64,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET enabled = 0, last_error = ? WHERE id = ?")
+            .bind(error)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores a configuration as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_plugin_config(&self, id: i64, config: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET config = ? WHERE id = ?")
+            .bind(config)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Places an instance's filter in the user's chain.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_plugin_filter(
+        &self,
+        id: i64,
+        order: i64,
+        fail_closed: bool,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET filter_order = ?, fail_closed = ? WHERE id = ?")
+            .bind(order)
+            .bind(fail_closed)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A list as SQLite's `json_each` reads it.
+fn json<T: serde::Serialize>(values: &[T]) -> String {
+    // Numbers and strings always serialize.
+    serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
+}
