@@ -1,0 +1,218 @@
+//! Messages past filters that work, fail, and never answer.
+
+use std::time::{Duration, Instant};
+
+use mortise_server::pipeline::{PostError, Posted, TraceAction};
+use reqwest::Method;
+
+use crate::{
+    ADA, Rig, data,
+    fixture::{FILTER, SEND, WEBHOOK, dropping, looping, plugin, sending, titling, trapping},
+    grant,
+};
+
+#[tokio::test]
+async fn filters_are_asked_in_the_users_order() {
+    let data = data(&[
+        ("a", plugin("a", &[FILTER], &[titling("from a")])),
+        ("b", plugin("b", &[FILTER], &[titling("from b")])),
+    ]);
+    let rig = Rig::start(data.path()).await;
+    let untouched = rig.stored("backup", "done").await;
+    assert_eq!(untouched.title, "plain");
+    assert!(rig.trace(&untouched).await.is_empty());
+
+    let a = rig.enable("a").await;
+    rig.enable("b").await;
+    let message = rig.stored("backup", "done").await;
+    assert_eq!(
+        (message.title.as_str(), message.body.as_str()),
+        ("from b", "done")
+    );
+    let trace = rig.trace(&message).await;
+    let steps: Vec<_> = trace
+        .iter()
+        .map(|e| (e.plugin.as_str(), e.action))
+        .collect();
+    assert_eq!(
+        steps,
+        [("a", TraceAction::Replace), ("b", TraceAction::Replace)]
+    );
+
+    let path = format!("/plugin/{}/filter", a.id);
+    let place = r#"{"order":5,"failClosed":false}"#;
+    let (status, text) = rig.request(Method::PUT, &path, place).await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(rig.stored("backup", "done").await.title, "from a");
+    rig.stop().await;
+    // And so after a restart.
+    let rig = Rig::start(data.path()).await;
+    assert_eq!(rig.stored("backup", "done").await.title, "from a");
+    assert_eq!(rig.shown("a").await["filter"]["order"], 5);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_fails_is_passed_over_and_others_work() {
+    let data = data(&[
+        ("loops", plugin("loops", &[FILTER], &[looping()])),
+        ("traps", plugin("traps", &[FILTER], &[trapping()])),
+        ("works", plugin("works", &[FILTER], &[titling("filtered")])),
+    ]);
+    let rig = Rig::start_with(data.path(), |config| {
+        config.filter_deadline = Duration::from_millis(400);
+    })
+    .await;
+    for id in ["works", "traps", "loops"] {
+        rig.enable(id).await;
+    }
+    // The loop last, so that the others have their time.
+    let last = rig.slot("loops").await;
+    let path = format!("/plugin/{}/filter", last.id);
+    rig.request(Method::PUT, &path, r#"{"order":9,"failClosed":false}"#)
+        .await;
+    let begun = Instant::now();
+    let message = rig.stored("backup", "done").await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(message.title, "filtered");
+    let trace = rig.trace(&message).await;
+    let steps: Vec<_> = trace
+        .iter()
+        .map(|e| (e.plugin.as_str(), e.action))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("traps", TraceAction::Skipped),
+            ("works", TraceAction::Replace),
+            ("loops", TraceAction::Skipped),
+        ]
+    );
+    assert!(trace[0].detail.contains("crashed"), "{}", trace[0].detail);
+    assert!(
+        trace[2].detail.contains("did not answer within"),
+        "{}",
+        trace[2].detail
+    );
+    assert!(rig.is_healthy().await);
+    let error = rig.shown("traps").await["lastError"].to_string();
+    assert!(error.contains("crashed"), "{error}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_uses_up_the_time_leaves_none_for_others() {
+    let data = data(&[
+        ("loops", plugin("loops", &[FILTER], &[looping()])),
+        ("works", plugin("works", &[FILTER], &[titling("filtered")])),
+    ]);
+    let rig = Rig::start_with(data.path(), |config| {
+        config.filter_deadline = Duration::from_millis(200);
+    })
+    .await;
+    rig.enable("loops").await;
+    rig.enable("works").await;
+    let begun = Instant::now();
+    let message = rig.stored("backup", "done").await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(message.title, "plain");
+    let trace = rig.trace(&message).await;
+    assert!(
+        trace[1].detail.contains("used up the time"),
+        "{}",
+        trace[1].detail
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_user_may_have_messages_refused_when_a_filter_fails() {
+    let data = data(&[("traps", plugin("traps", &[FILTER], &[trapping()]))]);
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("traps").await;
+    let path = format!("/plugin/{}/filter", slot.id);
+    rig.request(Method::PUT, &path, r#"{"order":0,"failClosed":true}"#)
+        .await;
+    let refused = rig.send("backup", "done").await;
+    assert!(
+        matches!(&refused, Err(PostError::Refused { by, .. }) if by == "traps"),
+        "{refused:?}"
+    );
+    let newest = rig.server.state().store.newest_message(ADA).await.unwrap();
+    assert_eq!(newest, 0, "nothing was stored");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_dropped_message_is_not_stored() {
+    let data = data(&[("drops", plugin("drops", &[FILTER], &[dropping()]))]);
+    let rig = Rig::start(data.path()).await;
+    rig.enable("drops").await;
+    let dropped = rig.send("backup", "done").await.unwrap();
+    assert_eq!(
+        dropped,
+        Posted::Dropped {
+            by: "drops".to_owned(),
+            reason: "unwanted".to_owned()
+        }
+    );
+    assert_eq!(
+        rig.server.state().store.newest_message(ADA).await.unwrap(),
+        0
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_plugin_sends_passes_the_others_filters_but_not_its_own() {
+    let own = [sending(), titling("own")];
+    let data = data(&[
+        ("own", plugin("own", &[FILTER, SEND, WEBHOOK], &own)),
+        ("other", plugin("other", &[FILTER], &[titling("other")])),
+    ]);
+    grant(data.path(), &["own"], "webhook = true");
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("own").await;
+    let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
+    let (status, text) = rig.request(Method::POST, &hook, "one").await;
+    assert_eq!(status, 200, "{text}");
+    rig.enable("other").await;
+    rig.request(Method::POST, &hook, "two").await;
+    let newest = mortise_server::store::Page {
+        before: None,
+        limit: 9,
+    };
+    let rows = rig
+        .server
+        .state()
+        .store
+        .messages(ADA, newest)
+        .await
+        .unwrap();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|m| (m.body.as_str(), m.title.as_str()))
+        .collect();
+    // Without a title of its own, a message has its application's name.
+    assert_eq!(seen, [("two", "other"), ("one", "own")]);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_does_not_ask_for_the_permission_is_never_asked() {
+    let data = data(&[("sly", plugin("sly", &[], &[titling("sly")]))]);
+    let rig = Rig::start(data.path()).await;
+    rig.enable("sly").await;
+    let message = rig.stored("backup", "done").await;
+    assert_eq!(message.title, "plain");
+    assert!(rig.trace(&message).await.is_empty());
+    rig.stop().await;
+}

@@ -1,0 +1,154 @@
+//! Listeners: in order, at least once, only what they may read, across
+//! failures and restarts.
+
+use std::time::Duration;
+
+use mortise_server::plugins::Retry;
+use reqwest::Method;
+
+use crate::{
+    Rig, data,
+    fixture::{READ_ALL, READ_BACKUP, SEND, WEBHOOK, listening, plugin, sending},
+    grant, install, said, until,
+};
+
+#[tokio::test]
+async fn a_listener_is_given_what_it_may_read_in_order() {
+    let data = data(&[("ears", plugin("ears", &[READ_BACKUP], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    rig.stored("backup", "before it was enabled").await;
+    let ears = rig.enable("ears").await;
+    for number in 0..200 {
+        rig.stored("backup", &format!("b{number}")).await;
+        if number % 10 == 0 {
+            rig.stored("secret", &format!("s{number}")).await;
+        }
+    }
+    let expected: Vec<_> = (0..200).map(|number| format!("b{number}")).collect();
+    until("all were given", async || said(&ears).len() >= 200).await;
+    assert_eq!(said(&ears), expected);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_listener_is_not_given_what_it_sent() {
+    let parts = [listening('!'), sending()];
+    let wants = [READ_ALL, SEND, WEBHOOK];
+    let data = data(&[("both", plugin("both", &wants, &parts))]);
+    grant(data.path(), &["both"], "webhook = true");
+    let rig = Rig::start(data.path()).await;
+    let both = rig.enable("both").await;
+    let hook = format!("/plugin/{}/custom/{}/", both.id, both.token);
+    rig.request(Method::POST, &hook, "mine").await;
+    let other = format!("{hook}second");
+    rig.request(Method::POST, &other, "mine too").await;
+    rig.stored("backup", "theirs").await;
+    until("theirs was given", async || !said(&both).is_empty()).await;
+    assert_eq!(said(&both), ["theirs"]);
+    let names: Vec<_> = rig
+        .server
+        .state()
+        .store
+        .applications(crate::ADA)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.name.clone(), row.is_internal(), row.description))
+        .collect();
+    let made = "auto generated application for both".to_owned();
+    assert_eq!(
+        names,
+        [
+            ("both".to_owned(), true, made.clone()),
+            ("second".to_owned(), true, made),
+            ("backup".to_owned(), false, String::new()),
+        ]
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_keeps_failing_is_set_aside_and_the_rest_goes_on() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.enable("ears").await;
+    for body in ["a", "b", "!bad", "c", "!worse", "d"] {
+        rig.stored("backup", body).await;
+    }
+    until("the last was given", async || {
+        said(&ears).last().is_some_and(|text| text == "d")
+    })
+    .await;
+    // Each at least once; a batch that failed was given again.
+    let mut heard = said(&ears);
+    heard.dedup();
+    for body in ["a", "b", "c", "d"] {
+        assert!(heard.iter().any(|text| text == body), "{heard:?}");
+    }
+    let (_, text) = rig.get(&format!("/plugin/{}/set-aside", ears.id)).await;
+    let aside: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(aside.len(), 2, "{text}");
+    for entry in &aside {
+        assert_eq!(entry["attempts"], 3);
+        assert_eq!(entry["error"], "the plugin answered: poison");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_lost_across_a_restart() {
+    let deaf = plugin("ears", &[READ_ALL], &[listening('m')]);
+    let data = data(&[("ears", deaf)]);
+    let rig = Rig::start_with(data.path(), |config| {
+        config.listener_retry = Retry {
+            first: Duration::from_millis(1),
+            most: Duration::from_millis(2),
+            attempts: u32::MAX,
+        };
+    })
+    .await;
+    let ears = rig.enable("ears").await;
+    rig.stored("backup", "heard").await;
+    until("the first was given", async || said(&ears) == ["heard"]).await;
+    for number in 0..100 {
+        rig.stored("backup", &format!("m{number}")).await;
+    }
+    until("it failed", async || ears.state().last_error.is_some()).await;
+    rig.stop().await;
+
+    // A version that takes them.
+    install(
+        data.path(),
+        &[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))],
+    );
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.slot("ears").await;
+    until("all were given", async || said(&ears).len() >= 100).await;
+    let expected: Vec<_> = (0..100).map(|number| format!("m{number}")).collect();
+    assert_eq!(said(&ears), expected, "from the cursor on");
+    rig.stop().await;
+
+    // And none again.
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.slot("ears").await;
+    rig.stored("backup", "new").await;
+    until("the new one was given", async || !said(&ears).is_empty()).await;
+    assert_eq!(said(&ears), ["new"]);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_came_while_it_was_disabled_is_not_given() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.enable("ears").await;
+    rig.stored("backup", "one").await;
+    until("one was given", async || said(&ears) == ["one"]).await;
+    assert_eq!(rig.post(&ears, "disable", "").await.0, 200);
+    rig.stored("backup", "two").await;
+    rig.enable("ears").await;
+    rig.stored("backup", "three").await;
+    until("three was given", async || said(&ears).len() > 1).await;
+    assert_eq!(said(&ears), ["one", "three"]);
+    rig.stop().await;
+}

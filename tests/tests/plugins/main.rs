@@ -1,0 +1,208 @@
+//! The server's plugins, from outside: real components in a real server.
+
+mod control;
+mod filters;
+mod fixture;
+mod grants;
+mod listeners;
+mod storage;
+mod timers;
+mod webhooks;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use mortise_runtime::{
+    log::Source,
+    types::{Application, Content, Draft},
+};
+use mortise_server::{
+    Config, Server,
+    pipeline::{PostError, Posted, Sender, TraceEntry},
+    plugins::{Retry, Slot},
+    store::{MessageRow, NewApplication},
+};
+use reqwest::{Method, StatusCode};
+
+/// The administrator, who is the first user.
+const ADA: i64 = 1;
+const PASSWORD: &str = "correct horse";
+
+/// A server on a data directory that outlives it.
+struct Rig {
+    server: Server,
+    client: reqwest::Client,
+}
+
+impl Rig {
+    async fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, |_| {}).await
+    }
+
+    async fn start_with(data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::on(data_dir);
+        config.admin_name = "ada".to_owned();
+        config.admin_password = Some(PASSWORD.to_owned());
+        config.listener_retry = Retry {
+            first: Duration::from_millis(2),
+            most: Duration::from_millis(10),
+            attempts: 3,
+        };
+        change(&mut config);
+        Self {
+            server: Server::start(config).await.unwrap(),
+            client: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+        }
+    }
+
+    async fn stop(self) {
+        self.server.shutdown().await;
+    }
+
+    /// One of Ada's plugins.
+    async fn slot(&self, id: &str) -> Arc<Slot> {
+        let slots = self.server.state().plugins.of_user(ADA).await.unwrap();
+        slots
+            .into_iter()
+            .find(|slot| slot.plugin.manifest().id == id)
+            .unwrap_or_else(|| panic!("no plugin {id}"))
+    }
+
+    /// Enables one of Ada's plugins.
+    async fn enable(&self, id: &str) -> Arc<Slot> {
+        let slot = self.slot(id).await;
+        let (status, text) = self.post(&slot, "enable", "").await;
+        assert_eq!(status, 200, "{text}");
+        slot
+    }
+
+    async fn request(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+        let response = self
+            .client
+            .request(method, format!("{}{path}", self.server.url()))
+            .basic_auth("ada", Some(PASSWORD))
+            .header("content-type", "application/json")
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        self.request(Method::GET, path, "").await
+    }
+
+    async fn post(&self, slot: &Slot, action: &str, body: &str) -> (StatusCode, String) {
+        self.request(Method::POST, &format!("/plugin/{}/{action}", slot.id), body)
+            .await
+    }
+
+    /// What `GET /plugin` says of one of Ada's plugins.
+    async fn shown(&self, id: &str) -> serde_json::Value {
+        let (_, text) = self.get("/plugin").await;
+        let plugins: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        plugins
+            .into_iter()
+            .find(|plugin| plugin["modulePath"] == id)
+            .unwrap_or_else(|| panic!("{id} is not in {text}"))
+    }
+
+    /// Sends a message as Ada's application of this name.
+    async fn send(&self, application: &str, body: &str) -> Result<Posted, PostError> {
+        let state = self.server.state();
+        let known = state.store.applications(ADA).await.unwrap();
+        let id = match known.iter().find(|row| row.name == application) {
+            Some(row) => row.id,
+            None => {
+                let token = mortise_server::auth::Token::from_request(application);
+                let new = NewApplication {
+                    name: application,
+                    description: "",
+                    default_priority: 0,
+                    sort_key: None,
+                };
+                let hash = token.hash();
+                let row = state.store.create_application(ADA, &hash, new).await;
+                row.unwrap().id
+            }
+        };
+        let draft = Draft {
+            application: Application {
+                id: id.unsigned_abs(),
+                name: application.to_owned(),
+            },
+            content: Content {
+                title: "plain".to_owned(),
+                body: body.to_owned(),
+                priority: 1,
+                extras: None,
+            },
+            received_ms: 0,
+        };
+        state
+            .pipeline
+            .post(ADA, draft, Sender::Application, true)
+            .await
+    }
+
+    /// As [`Rig::send`], where it has to be stored.
+    async fn stored(&self, application: &str, body: &str) -> MessageRow {
+        match self.send(application, body).await {
+            Ok(Posted::Stored(row)) => row,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn trace(&self, message: &MessageRow) -> Vec<TraceEntry> {
+        let store = &self.server.state().store;
+        let trace = store.message_trace(ADA, message.id).await.unwrap().unwrap();
+        trace.map_or_else(Vec::new, |text| serde_json::from_str(&text).unwrap())
+    }
+
+    async fn is_healthy(&self) -> bool {
+        self.get("/health").await.0 == StatusCode::OK
+    }
+}
+
+/// What a plugin wrote to its log so far.
+fn said(slot: &Slot) -> Vec<String> {
+    let entries = slot.log.since(0);
+    let own = entries.into_iter().filter(|e| e.source == Source::Plugin);
+    own.map(|entry| entry.text).collect()
+}
+
+/// Waits until a condition holds; fails after ten seconds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < Duration::from_secs(10), "never {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A data directory with these plugins in it.
+fn data(plugins: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    install(folder.path(), plugins);
+    folder
+}
+
+fn install(data_dir: &Path, plugins: &[(&str, Vec<u8>)]) {
+    let folder = data_dir.join("plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in plugins {
+        std::fs::write(folder.join(format!("{name}.wasm")), bytes).unwrap();
+    }
+}
+
+/// Lets the administrator grant these lines to these plugins.
+fn grant(data_dir: &Path, plugins: &[&str], lines: &str) {
+    let text: String = plugins
+        .iter()
+        .map(|id| format!("[\"{id}\"]\n{lines}\n"))
+        .collect();
+    std::fs::write(data_dir.join("grants.toml"), text).unwrap();
+}

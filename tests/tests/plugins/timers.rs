@@ -1,0 +1,87 @@
+//! Timers: they fire, outlive the server, and fire once for what was missed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::{
+    Rig, data,
+    fixture::{TIMERS, plugin, ticking},
+    grant, install, said, until,
+};
+
+const EVERY_SECOND: (u32, u64) = (0, 1000);
+const LONG_AGO: (u32, u64) = (2, 1);
+
+#[tokio::test]
+async fn a_timer_fires_again_and_again() {
+    let data = data(&[(
+        "clock",
+        plugin("clock", &[TIMERS], &[ticking(Some(EVERY_SECOND))]),
+    )]);
+    grant(data.path(), &["clock"], "timers = true");
+    let rig = Rig::start(data.path()).await;
+    let clock = rig.enable("clock").await;
+    until("it fired twice", async || said(&clock).len() >= 2).await;
+    assert_eq!(said(&clock)[..2], ["tick", "tick"]);
+    assert_eq!(rig.post(&clock, "disable", "").await.0, 200);
+    let fired = said(&clock).len();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(said(&clock).len(), fired, "not while it is disabled");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_missed_fires_once() {
+    let data = data(&[(
+        "clock",
+        plugin("clock", &[TIMERS], &[ticking(Some(LONG_AGO))]),
+    )]);
+    grant(data.path(), &["clock"], "timers = true");
+    let rig = Rig::start(data.path()).await;
+    let clock = rig.enable("clock").await;
+    until("it fired", async || !said(&clock).is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(said(&clock), ["tick"]);
+    let store = &rig.server.state().store;
+    let left = store.first_plugin_timers(&[clock.id], 9).await.unwrap();
+    assert_eq!(left, []);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_came_due_while_the_server_was_down_fires_once_when_it_is_up() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let soon = u64::try_from(now.as_millis()).unwrap() + 2000;
+    let setting = plugin("clock", &[TIMERS], &[ticking(Some((2, soon)))]);
+    let data = data(&[("clock", setting)]);
+    grant(data.path(), &["clock"], "timers = true");
+    let rig = Rig::start(data.path()).await;
+    let clock = rig.enable("clock").await;
+    rig.stop().await;
+    assert!(said(&clock).is_empty(), "not before it is due");
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    // A version whose start does not set it again.
+    let waiting = plugin("clock", &[TIMERS], &[ticking(None)]);
+    install(data.path(), &[("clock", waiting)]);
+    let rig = Rig::start(data.path()).await;
+    let clock = rig.slot("clock").await;
+    until("it fired", async || !said(&clock).is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(said(&clock), ["tick"]);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_grant_no_timer_is_set() {
+    let data = data(&[(
+        "clock",
+        plugin("clock", &[TIMERS], &[ticking(Some(EVERY_SECOND))]),
+    )]);
+    let rig = Rig::start(data.path()).await;
+    let clock = rig.slot("clock").await;
+    // The fixture traps when it is refused.
+    let (status, text) = rig.post(&clock, "enable", "").await;
+    assert_eq!(status, 500, "{text}");
+    let (_, denials) = rig.get(&format!("/plugin/{}/denials", clock.id)).await;
+    assert!(denials.contains("\"permission\":\"timers\""), "{denials}");
+    rig.stop().await;
+}
