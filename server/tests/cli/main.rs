@@ -1,5 +1,7 @@
 //! `mortise plugin`, as a person and a script run it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     path::Path,
     process::{Command, Output},

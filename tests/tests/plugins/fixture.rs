@@ -83,7 +83,7 @@ struct Data(Vec<u8>);
 
 impl Data {
     fn put(&mut self, bytes: &[u8]) -> u32 {
-        while self.0.len() % 8 != 0 {
+        while !self.0.len().is_multiple_of(8) {
             self.0.push(0);
         }
         let at = DATA + u32::try_from(self.0.len()).unwrap();

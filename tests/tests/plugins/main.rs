@@ -1,5 +1,12 @@
 //! The server's plugins, from outside: real components in a real server.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod control;
 mod filters;
 mod fixture;
