@@ -4,7 +4,11 @@
 //!
 //! - [`protocol`]: what is said, without I/O. `PROTOCOL.md` describes it for
 //!   those who write plugins.
+//! - [`transport`]: what carries it.
+//! - [`connection`]: calls in both directions over it.
 
+pub mod connection;
 pub mod protocol;
 #[cfg(test)]
 mod testing;
+pub mod transport;

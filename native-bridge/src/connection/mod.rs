@@ -1,0 +1,538 @@
+//! One greeted connection to a plugin: calls in both directions at once, each
+//! with its deadline.
+//!
+//! A call is written by whoever makes it, without a task in between, and read
+//! by one task per connection. What the plugin asks is answered by a
+//! [`Handler`] in a task per question. The connection ends, for a reason that
+//! can be shown, when the plugin ends it, breaks the protocol, does not read,
+//! or leaves a cancelled call or a ping unanswered.
+
+mod greet;
+mod outbox;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use mortise_runtime::types;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    sync::{oneshot, watch},
+    task::AbortHandle,
+};
+
+pub use self::greet::{GreetError, Greeted, greet};
+use self::outbox::{Outbox, SendError};
+use crate::{
+    protocol::{
+        Violation,
+        calls::{Calls, Event},
+        codec::{EncodeError, Payload},
+        frame,
+        greeting::Agreement,
+        message::{Call, Failure, FailureKind, Message, Outgoing},
+        methods::{self, Empty, Method},
+    },
+    transport::Link,
+};
+
+/// Answers what a plugin asks.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Answers a call. Dropped when the plugin cancels it or is gone.
+    async fn asked(&self, call: Call) -> Result<Answer, Failure>;
+
+    /// Takes a notification. Called in order, and must not block.
+    fn notified(&self, method: &str, instance: Option<u64>, payload: &Payload);
+}
+
+/// The result of something a plugin asked.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A function without a result.
+    Null(()),
+    /// An id.
+    Id(u64),
+    /// One message, if there is one.
+    Message(Option<types::Message>),
+    /// Messages.
+    Messages(Vec<types::Message>),
+    /// A value, if there is one.
+    Value(Option<methods::Blob>),
+    /// Keys.
+    Keys(Vec<String>),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Closed {
+    /// The plugin ended it, or its process did.
+    #[error("the plugin ended the connection")]
+    ByPlugin,
+    /// The host ended it.
+    #[error("the host ended the connection")]
+    ByHost,
+    /// It broke.
+    #[error("the connection broke: {0}")]
+    Io(String),
+    /// The plugin broke the protocol.
+    #[error("the plugin sent {0}")]
+    Violation(Violation),
+    /// The plugin left something unanswered for too long.
+    #[error("the plugin hangs: `{call}` was not answered within {waited:?}{more}")]
+    Hung {
+        /// The function that was called.
+        call: &'static str,
+        /// How long it was waited.
+        waited: Duration,
+        /// What was waited for.
+        more: &'static str,
+    },
+    /// The plugin does not take what it is sent.
+    #[error("the plugin does not read: {0} bytes wait for it")]
+    NotReading(usize),
+}
+
+/// Why a call to a plugin has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The plugin answered with a failure.
+    #[error("{}", .0.text)]
+    Failed(Failure),
+    /// The plugin answered with something else than was expected.
+    #[error("{0}")]
+    BadAnswer(String),
+    /// It did not answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The connection ended first.
+    #[error("{0}")]
+    Closed(Closed),
+    /// The parameters cannot be sent.
+    #[error("{0}")]
+    Unsendable(EncodeError),
+}
+
+/// How patient a connection is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a cancelled call may go unanswered.
+    pub cancel_grace: Duration,
+    /// After how long a silence the plugin is asked whether it is there.
+    pub ping_after: Duration,
+    /// How long it may take to say so.
+    pub ping_deadline: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            cancel_grace: Duration::from_secs(5),
+            ping_after: Duration::from_secs(15),
+            ping_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A greeted connection. Clones are the same connection.
+#[derive(Clone)]
+pub struct Connection {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("agreement", &self.shared.agreement)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    agreement: Agreement,
+    calls: Mutex<Calls<Waiter>>,
+    answering: Mutex<HashMap<u64, AbortHandle>>,
+    outbox: Outbox,
+    closed: watch::Sender<Option<Closed>>,
+    heard: Mutex<Instant>,
+}
+
+/// Who waits for a call's answer.
+enum Waiter {
+    Waiting(oneshot::Sender<Result<Payload, Failure>>),
+    /// Nobody any more; the plugin was told.
+    Abandoned {
+        call: &'static str,
+        since: Instant,
+    },
+}
+
+/// A message without parameters or a result.
+type Bare<'a> = Outgoing<'a, ()>;
+
+/// How often it is looked whether the plugin hangs.
+const WATCH: Duration = Duration::from_millis(500);
+/// What is reserved before each read, in bytes.
+const READ: usize = 16 << 10;
+/// The most a plugin's call may take, whatever deadline it gives.
+const LONGEST_ANSWER: Duration = Duration::from_secs(120);
+
+impl Connection {
+    /// Serves a connection that was greeted, until it ends.
+    pub fn open(greeted: Greeted, handler: Arc<dyn Handler>, patience: Patience) -> Self {
+        let Greeted {
+            link: Link { reader, writer },
+            buffer,
+            agreement,
+            ..
+        } = greeted;
+        let most_bytes = agreement.receive_limit.saturating_mul(2);
+        let shared = Arc::new(Shared {
+            calls: Mutex::new(Calls::new(agreement.max_calls, most_bytes)),
+            answering: Mutex::default(),
+            outbox: Outbox::new(writer, agreement.send_limit),
+            closed: watch::Sender::new(None),
+            heard: Mutex::new(Instant::now()),
+            agreement,
+        });
+        let connection = Self { shared };
+        tokio::spawn({
+            let connection = connection.clone();
+            async move {
+                let reason = connection.read(reader, buffer, handler).await;
+                connection.close(reason);
+            }
+        });
+        tokio::spawn({
+            let connection = connection.clone();
+            async move {
+                let reason = connection.write().await;
+                connection.close(reason);
+            }
+        });
+        tokio::spawn({
+            let connection = connection.clone();
+            async move {
+                let reason = connection.watch(patience).await;
+                connection.close(reason);
+            }
+        });
+        connection
+    }
+
+    /// What was agreed in the greeting.
+    pub fn agreement(&self) -> &Agreement {
+        &self.shared.agreement
+    }
+
+    /// Asks the plugin something and waits for the answer, at most `deadline`.
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError`].
+    pub async fn ask<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        instance: Option<u64>,
+        params: &P,
+        deadline: Duration,
+    ) -> Result<R, AskError> {
+        let (answered, answer) = oneshot::channel();
+        let id = self.shared.calls().ask(Waiter::Waiting(answered));
+        let open = Open {
+            shared: &self.shared,
+            id,
+            call: method.contract,
+        };
+        let message = Outgoing::Call {
+            id,
+            method: method.wire,
+            instance,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            params,
+        };
+        if let Err(error) = self.shared.send(&message) {
+            self.shared.calls().forget(id);
+            return Err(match error {
+                SendError::Closed => AskError::Closed(self.reason()),
+                SendError::NotReading(waiting) => {
+                    let reason = Closed::NotReading(waiting);
+                    self.close(reason.clone());
+                    AskError::Closed(reason)
+                }
+                SendError::Encode(error) => AskError::Unsendable(error),
+            });
+        }
+        let outcome = tokio::time::timeout(deadline, answer).await;
+        drop(open);
+        match outcome {
+            Ok(Ok(Ok(payload))) => payload
+                .result()
+                .map_err(|error| AskError::BadAnswer(error.to_string())),
+            Ok(Ok(Err(failure))) => Err(AskError::Failed(failure)),
+            Ok(Err(_)) => Err(AskError::Closed(self.reason())),
+            Err(_) => Err(AskError::TimedOut),
+        }
+    }
+
+    /// Ends the connection; the first reason counts.
+    pub fn close(&self, reason: Closed) {
+        let first = self.shared.closed.send_if_modified(|closed| {
+            let first = closed.is_none();
+            if first {
+                *closed = Some(reason);
+            }
+            first
+        });
+        if !first {
+            return;
+        }
+        self.shared.outbox.close();
+        // Their senders go, which ends the waiting.
+        drop(self.shared.calls().end().collect::<Vec<_>>());
+        for (_, task) in self.shared.answering().drain() {
+            task.abort();
+        }
+    }
+
+    /// Waits until the connection has ended, and says why.
+    pub async fn closed(&self) -> Closed {
+        let mut closed = self.shared.closed.subscribe();
+        match closed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(Closed::ByHost),
+            Err(_) => Closed::ByHost,
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared.closed.borrow().is_some()
+    }
+
+    fn reason(&self) -> Closed {
+        self.shared
+            .closed
+            .borrow()
+            .clone()
+            .unwrap_or(Closed::ByHost)
+    }
+
+    async fn read(
+        &self,
+        mut reader: Box<dyn AsyncRead + Send + Unpin>,
+        mut buffer: BytesMut,
+        handler: Arc<dyn Handler>,
+    ) -> Closed {
+        let codec = self.shared.agreement.codec;
+        let limit = self.shared.agreement.receive_limit;
+        let mut closed = self.shared.closed.subscribe();
+        loop {
+            loop {
+                let message = match frame::take(&mut buffer, limit) {
+                    Ok(None) => break,
+                    Ok(Some(content)) => Message::read(codec, content),
+                    Err(violation) => Err(violation),
+                };
+                let event = message.and_then(|message| self.shared.calls().accept(message));
+                match event {
+                    Ok(event) => self.take(event, &handler),
+                    Err(violation) => return Closed::Violation(violation),
+                }
+            }
+            buffer.reserve(READ);
+            let read = tokio::select! {
+                biased;
+                read = reader.read_buf(&mut buffer) => read,
+                _ = closed.wait_for(Option::is_some) => return Closed::ByHost,
+            };
+            match read {
+                Ok(0) => return Closed::ByPlugin,
+                Ok(_) => {
+                    *lock(&self.shared.heard) = Instant::now();
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                    return Closed::ByPlugin;
+                }
+                Err(error) => return Closed::Io(error.to_string()),
+            }
+        }
+    }
+
+    fn take(&self, event: Event<Waiter>, handler: &Arc<dyn Handler>) {
+        match event {
+            Event::Answered { kept, outcome } => {
+                if let Waiter::Waiting(waiter) = kept {
+                    // It may have given up this very moment.
+                    let _ = waiter.send(outcome);
+                }
+            }
+            Event::Asked(call) => self.answer(call, Arc::clone(handler)),
+            Event::Refused { id, text } => {
+                let error = Failure::new(FailureKind::Exhausted, text);
+                self.respond(&Bare::Error { id, error: &error });
+            }
+            Event::Cancelled { id } => {
+                if let Some(task) = self.shared.answering().remove(&id) {
+                    task.abort();
+                }
+                if self.shared.calls().finish(id) {
+                    let error = Failure::new(FailureKind::Cancelled, "cancelled");
+                    self.respond(&Bare::Error { id, error: &error });
+                }
+            }
+            Event::Notified {
+                method,
+                instance,
+                payload,
+            } => handler.notified(&method, instance, &payload),
+            Event::Nothing => {}
+        }
+    }
+
+    fn answer(&self, call: Call, handler: Arc<dyn Handler>) {
+        let id = call.id;
+        let deadline = call
+            .deadline_ms
+            .map_or(LONGEST_ANSWER, Duration::from_millis)
+            .min(LONGEST_ANSWER);
+        let connection = self.clone();
+        // The table is held so that a task that is done at once does not leave
+        // its handle behind.
+        let mut answering = self.shared.answering();
+        let task = tokio::spawn(async move {
+            let outcome = tokio::time::timeout(deadline, handler.asked(call))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Failure::new(
+                        FailureKind::Unavailable,
+                        "the host was not done within the call's deadline",
+                    ))
+                });
+            connection.shared.answering().remove(&id);
+            if !connection.shared.calls().finish(id) {
+                return;
+            }
+            match &outcome {
+                Ok(result) => connection.respond(&Outgoing::Reply { id, result }),
+                Err(error) => connection.respond(&Bare::Error { id, error }),
+            }
+        });
+        answering.insert(id, task.abort_handle());
+    }
+
+    /// Sends an answer. One that does not fit is replaced by a failure.
+    fn respond<T: Serialize>(&self, message: &Outgoing<'_, T>) {
+        let id = match message {
+            Outgoing::Reply { id, .. } => Some(*id),
+            _ => None,
+        };
+        match (self.shared.send(message), id) {
+            (Err(SendError::NotReading(waiting)), _) => self.close(Closed::NotReading(waiting)),
+            (Err(SendError::Encode(error)), Some(id)) => {
+                let error = Failure::new(
+                    FailureKind::Unavailable,
+                    format!("the answer cannot be sent: {error}"),
+                );
+                self.respond(&Bare::Error { id, error: &error });
+            }
+            _ => {}
+        }
+    }
+
+    async fn write(&self) -> Closed {
+        match self.shared.outbox.flush().await {
+            Ok(()) => Closed::ByHost,
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Closed::ByPlugin,
+            Err(error) => Closed::Io(error.to_string()),
+        }
+    }
+
+    /// Ends when the plugin hangs, or the connection has ended.
+    async fn watch(&self, patience: Patience) -> Closed {
+        let mut ticks = tokio::time::interval(WATCH);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                reason = self.closed() => return reason,
+            }
+            let overdue = self.shared.calls().open().find_map(|waiter| match waiter {
+                Waiter::Abandoned { call, since } if since.elapsed() > patience.cancel_grace => {
+                    Some(*call)
+                }
+                _ => None,
+            });
+            if let Some(call) = overdue {
+                return Closed::Hung {
+                    call,
+                    waited: patience.cancel_grace,
+                    more: " after it was cancelled",
+                };
+            }
+            if lock(&self.shared.heard).elapsed() < patience.ping_after {
+                continue;
+            }
+            let ping = self.ask::<_, ()>(methods::PING, None, &Empty {}, patience.ping_deadline);
+            if let Err(AskError::TimedOut) = ping.await {
+                return Closed::Hung {
+                    call: methods::PING.contract,
+                    waited: patience.ping_deadline,
+                    more: "",
+                };
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, Calls<Waiter>> {
+        lock(&self.calls)
+    }
+
+    fn answering(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+        lock(&self.answering)
+    }
+
+    fn send<T: Serialize>(&self, message: &Outgoing<'_, T>) -> Result<(), SendError> {
+        self.outbox.send(self.agreement.codec, message)
+    }
+}
+
+/// A call whose answer is waited for; cancelled when it is dropped before.
+struct Open<'a> {
+    shared: &'a Shared,
+    id: u64,
+    call: &'static str,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let abandoned = Waiter::Abandoned {
+            call: self.call,
+            since: Instant::now(),
+        };
+        let open = self.shared.calls().replace(self.id, abandoned).is_some();
+        if open {
+            // If it cannot be sent, the connection is ending anyway.
+            let _ = self.shared.send(&Bare::Cancel { id: self.id });
+        }
+    }
+}
+
+/// What is behind these locks is whole at every point where a panic could
+/// poison them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What carries the bytes: a local socket, or memory in tests. Knows nothing of
+//! what the bytes mean.
+
+mod socket;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::socket::{Listener, SocketError};
+
+/// Both directions of one connection.
+pub struct Link {
+    /// What the other side sends.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What it is sent. Dropping both ends the connection.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+/// Two ends of a connection in memory that holds up to `buffer` bytes in each
+/// direction.
+pub fn in_memory(buffer: usize) -> (Link, Link) {
+    let (one, other) = tokio::io::duplex(buffer);
+    let link = |stream| {
+        let (reader, writer) = tokio::io::split(stream);
+        Link {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+        }
+    };
+    (link(one), link(other))
+}
