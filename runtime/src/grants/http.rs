@@ -91,6 +91,18 @@ impl HostPattern {
             }
     }
 
+    /// The ports it allows; none where it allows every port.
+    pub fn ports(&self) -> Option<Vec<u16>> {
+        match self.port {
+            Port::Any => None,
+            Port::Exactly(port) => Some(vec![port]),
+            Port::Default => Some(match self.scheme {
+                Some(scheme) => vec![scheme.default_port()],
+                None => vec![Scheme::Http.default_port(), Scheme::Https.default_port()],
+            }),
+        }
+    }
+
     /// Whether everything `other` allows is allowed by this one.
     pub fn covers(&self, other: &Self) -> bool {
         let name = match (&self.name, &other.name) {

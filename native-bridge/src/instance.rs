@@ -1,0 +1,759 @@
+//! One user's instance in a plugin's process.
+//!
+//! The handle lasts; what it stands for in the process has a number there, and
+//! is made anew in each process. Calls go one after another, but those that a
+//! concurrent instance takes at the same time.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{
+    CallError, Capabilities, Capability, Guard, Instance, InstanceSetup, Log, limits,
+    log::Source,
+    types::{Draft, Level, Message, StopReason, User, Verdict, WebhookRequest, WebhookResponse},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    connection::AskError,
+    imports::Route,
+    protocol::{
+        message::{Failure, FailureKind},
+        methods::{self, Created, Empty, Method},
+    },
+    sandbox::Reach,
+    supervisor::{Member, Supervisor, lock, running::Running},
+};
+
+/// A handle on one user's instance. Dropping it drops what it stands for.
+#[derive(Debug)]
+pub(crate) struct NativeInstance {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    supervisor: Arc<Supervisor>,
+    user: User,
+    guard: Arc<Guard>,
+    reach: Reach,
+    /// Exclusive for calls that go one after another.
+    gate: RwLock<Live>,
+    /// The last configuration that was accepted, or the one to try first.
+    config: Mutex<Option<String>>,
+    /// What it said it can do when it was made last; none before it was made.
+    made: Mutex<Option<Made>>,
+    /// Whether it has code in the process, or should have after a crash.
+    present: AtomicBool,
+    /// Whether it is to be started each time it comes up.
+    started: AtomicBool,
+    filtering: Arc<AtomicU32>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Inner")
+            .field("user", &self.user)
+            .field("started", &self.started)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Made {
+    capabilities: Capabilities,
+    concurrent: bool,
+}
+
+/// What it is in a process.
+#[derive(Debug, Default)]
+struct Live {
+    /// Of which process, and its number there.
+    place: Option<Place>,
+    /// The plugin answered that it made it.
+    created: bool,
+    configured: bool,
+    started: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    generation: u64,
+    number: u64,
+}
+
+/// What a call needs of the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// To be made.
+    Bare,
+    /// To have its configuration.
+    Configured,
+    /// To be started too.
+    Started,
+}
+
+impl Live {
+    /// Its number, if it is in this process and has what is needed.
+    fn number(&self, generation: u64, needs: Needs) -> Option<u64> {
+        let place = self.place.filter(|place| place.generation == generation)?;
+        let ready = self.created
+            && match needs {
+                Needs::Bare => true,
+                Needs::Configured => self.configured,
+                Needs::Started => self.started,
+            };
+        ready.then_some(place.number)
+    }
+}
+
+/// A call's way to its deadline.
+#[derive(Clone, Copy)]
+struct Limit {
+    method: Method,
+    given: Duration,
+    until: Instant,
+}
+
+impl Limit {
+    fn new(method: Method, given: Duration) -> Self {
+        Self {
+            method,
+            given,
+            until: Instant::now() + given,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    const fn exceeded(&self) -> CallError {
+        CallError::DeadlineExceeded {
+            call: self.method.contract,
+            deadline: self.given,
+        }
+    }
+
+    const fn busy(&self) -> CallError {
+        CallError::Busy {
+            call: self.method.contract,
+            deadline: self.given,
+        }
+    }
+}
+
+/// An instance that was reached, and is kept while it is called.
+enum Held<'a> {
+    Alone(RwLockWriteGuard<'a, Live>),
+    Shared { _live: RwLockReadGuard<'a, Live> },
+}
+
+struct Reached<'a> {
+    running: Arc<Running>,
+    number: u64,
+    held: Held<'a>,
+}
+
+impl NativeInstance {
+    pub(crate) fn new(supervisor: Arc<Supervisor>, setup: InstanceSetup) -> Self {
+        let InstanceSetup {
+            user,
+            host,
+            grants,
+            limits,
+            log,
+            config,
+        } = setup;
+        let reach = Reach::from(&grants);
+        Self {
+            inner: Arc::new(Inner {
+                supervisor,
+                user,
+                guard: Arc::new(Guard::new(host, grants, limits, log)),
+                reach,
+                gate: RwLock::default(),
+                config: Mutex::new(config),
+                made: Mutex::default(),
+                present: AtomicBool::new(true),
+                started: AtomicBool::new(false),
+                filtering: Arc::default(),
+            }),
+        }
+    }
+
+    /// What the supervisor brings up again after a crash.
+    pub(crate) fn member(&self) -> Arc<dyn Member> {
+        Arc::clone(&self.inner) as Arc<dyn Member>
+    }
+
+    /// Has the plugin make it.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    pub(crate) async fn create(&self) -> Result<(), CallError> {
+        let limit = Limit::new(methods::CREATE, self.inner.deadline());
+        self.inner.reach(limit, Needs::Bare, false).await.map(drop)
+    }
+}
+
+impl Drop for NativeInstance {
+    fn drop(&mut self) {
+        let inner = Arc::clone(&self.inner);
+        inner.started.store(false, Ordering::Relaxed);
+        // Without a runtime there is no process either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { inner.remove().await });
+        }
+    }
+}
+
+impl Inner {
+    fn deadline(&self) -> Duration {
+        self.guard.limits().call_deadline()
+    }
+
+    fn made(&self) -> Made {
+        lock(&self.made).unwrap_or_default()
+    }
+
+    fn can(&self, capability: Capability) -> Result<(), CallError> {
+        if self.made().capabilities.contains(capability) {
+            Ok(())
+        } else {
+            Err(CallError::NotExported(capability))
+        }
+    }
+
+    /// Brings the process and the instance to what a call needs. With `shared`
+    /// a concurrent instance is left open to others.
+    async fn reach(
+        &self,
+        limit: Limit,
+        needs: Needs,
+        shared: bool,
+    ) -> Result<Reached<'_>, CallError> {
+        if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
+            return Err(CallError::Stopped);
+        }
+        // Before the gate: what restores instances after a crash takes gates.
+        let running = timeout_at(limit.until, self.supervisor.running())
+            .await
+            .map_err(|_| limit.exceeded())??;
+        let shared = shared && self.made().concurrent;
+        if shared {
+            let live = timeout_at(limit.until, self.gate.read())
+                .await
+                .map_err(|_| limit.busy())?;
+            if let Some(number) = live.number(running.generation, needs) {
+                return Ok(Reached {
+                    running,
+                    number,
+                    held: Held::Shared { _live: live },
+                });
+            }
+        }
+        let mut live = timeout_at(limit.until, self.gate.write())
+            .await
+            .map_err(|_| limit.busy())?;
+        let number = timeout_at(
+            limit.until,
+            self.bring_up(&running, &mut live, needs, limit),
+        )
+        .await
+        .map_err(|_| limit.exceeded())??;
+        let held = if shared {
+            Held::Shared {
+                _live: live.downgrade(),
+            }
+        } else {
+            Held::Alone(live)
+        };
+        Ok(Reached {
+            running,
+            number,
+            held,
+        })
+    }
+
+    async fn bring_up(
+        &self,
+        running: &Arc<Running>,
+        live: &mut Live,
+        needs: Needs,
+        limit: Limit,
+    ) -> Result<u64, CallError> {
+        if let Some(number) = live.number(running.generation, needs) {
+            return Ok(number);
+        }
+        let number = match live.number(running.generation, Needs::Bare) {
+            Some(number) => number,
+            None => self.make(running, live, limit).await?,
+        };
+        let capabilities = self.made().capabilities;
+        if needs != Needs::Bare && !live.configured {
+            let config = lock(&self.config).clone();
+            if let Some(config) = config
+                && capabilities.contains(Capability::Configurer)
+            {
+                let params = methods::Apply { config };
+                let applied: Result<(), _> = self
+                    .ask(running, methods::APPLY, number, &params, limit)
+                    .await;
+                if let Err(error) = applied {
+                    self.discard(running, live);
+                    return Err(error);
+                }
+            }
+            live.configured = true;
+        }
+        if needs == Needs::Started && !live.started {
+            if capabilities.contains(Capability::Lifecycle) {
+                let params = methods::Start {
+                    user: self.user.clone(),
+                };
+                self.ask::<_, ()>(running, methods::START, number, &params, limit)
+                    .await?;
+            }
+            live.started = true;
+        }
+        Ok(number)
+    }
+
+    /// Has the plugin make it in this process.
+    async fn make(
+        &self,
+        running: &Arc<Running>,
+        live: &mut Live,
+        limit: Limit,
+    ) -> Result<u64, CallError> {
+        // One of another process, or whose making was given up half way.
+        self.discard(running, live);
+        let number = self.supervisor.imports().register(Route {
+            guard: Arc::clone(&self.guard),
+            filtering: Arc::clone(&self.filtering),
+        });
+        live.place = Some(Place {
+            generation: running.generation,
+            number,
+        });
+        let params = methods::Create {
+            instance: number,
+            user: self.user.clone(),
+            base_path: None,
+        };
+        let answer = running
+            .ask::<_, Created>(methods::CREATE, None, &params, limit.left())
+            .await;
+        match answer {
+            Ok(created) => {
+                *lock(&self.made) = Some(Made {
+                    capabilities: created.known(),
+                    concurrent: created.concurrent,
+                });
+                live.created = true;
+                self.present.store(true, Ordering::Relaxed);
+                Ok(number)
+            }
+            Err(error) => {
+                let failed = self.failed(running, methods::CREATE, limit, error).await;
+                self.discard(running, live);
+                Err(failed)
+            }
+        }
+    }
+
+    /// Drops what it is in a process, without waiting for the plugin.
+    fn discard(&self, running: &Arc<Running>, live: &mut Live) {
+        let Some(place) = std::mem::take(live).place else {
+            return;
+        };
+        self.supervisor.imports().unregister(place.number);
+        if place.generation == running.generation {
+            let running = Arc::clone(running);
+            let deadline = self.deadline();
+            tokio::spawn(async move { drop_in(&running, place.number, deadline).await });
+        }
+    }
+
+    async fn ask<P: Serialize, R: DeserializeOwned>(
+        &self,
+        running: &Running,
+        method: Method,
+        number: u64,
+        params: &P,
+        limit: Limit,
+    ) -> Result<R, CallError> {
+        match running
+            .ask(method, Some(number), params, limit.left())
+            .await
+        {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.failed(running, method, limit, error).await),
+        }
+    }
+
+    /// What a failed question means for its caller.
+    async fn failed(
+        &self,
+        running: &Running,
+        method: Method,
+        limit: Limit,
+        error: AskError,
+    ) -> CallError {
+        let call = method.contract;
+        match error {
+            AskError::TimedOut => limit.exceeded(),
+            AskError::Closed(_) => running.crashed(call).await,
+            AskError::BadAnswer(what) => CallError::BadAnswer {
+                call,
+                what: format!("something else than was asked for: {what}"),
+            },
+            AskError::Unsendable(error) => CallError::Unavailable(error.to_string()),
+            AskError::Failed(failure) => answered(call, failure, limit),
+        }
+    }
+
+    /// Calls an export.
+    async fn call<P: Serialize, R: DeserializeOwned>(
+        &self,
+        limit: Limit,
+        needs: Needs,
+        shared: bool,
+        params: &P,
+    ) -> Result<R, CallError> {
+        let mut reached = self.reach(limit, needs, shared).await?;
+        let outcome = self
+            .ask(
+                &reached.running,
+                limit.method,
+                reached.number,
+                params,
+                limit,
+            )
+            .await;
+        if let Err(CallError::Crashed { .. }) = &outcome
+            && let Held::Alone(live) = &mut reached.held
+        {
+            self.discard(&reached.running, live);
+        }
+        outcome.inspect_err(|error| self.note(error))
+    }
+
+    /// Failures that are nobody's answer go to the log.
+    fn note(&self, error: &CallError) {
+        if matches!(
+            error,
+            CallError::Crashed { .. }
+                | CallError::DeadlineExceeded { .. }
+                | CallError::BadAnswer { .. }
+        ) {
+            self.guard
+                .log()
+                .write(Level::Error, Source::Host, &error.full());
+        }
+    }
+
+    /// Drops it, and ends the process if it was the last one.
+    async fn remove(&self) {
+        if let Ok(mut live) = tokio::time::timeout(self.deadline(), self.gate.write()).await {
+            self.leave(&mut live).await;
+        }
+        self.present.store(false, Ordering::Relaxed);
+        self.supervisor.stop_if_empty().await;
+    }
+
+    /// Drops what it is in the process, and waits for the plugin.
+    async fn leave(&self, live: &mut Live) {
+        let Some(place) = std::mem::take(live).place else {
+            return;
+        };
+        self.supervisor.imports().unregister(place.number);
+        if let Some(running) = self.supervisor.current(place.generation) {
+            drop_in(&running, place.number, self.deadline()).await;
+        }
+    }
+}
+
+/// Has the plugin drop an instance. What it answers changes nothing.
+async fn drop_in(running: &Running, number: u64, deadline: Duration) {
+    let params = methods::Drop { instance: number };
+    let _: Result<(), _> = running.ask(methods::DROP, None, &params, deadline).await;
+}
+
+/// What a plugin's failure means for the caller.
+fn answered(call: &'static str, failure: Failure, limit: Limit) -> CallError {
+    let Failure {
+        kind,
+        text,
+        problems,
+        details,
+    } = failure;
+    let cut = |text: &str, most: usize| {
+        text.get(..text.floor_char_boundary(most))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    match kind {
+        FailureKind::Problems if !problems.is_empty() => CallError::Config(problems),
+        FailureKind::Crashed => CallError::Crashed {
+            call,
+            cause: cut(&text, limits::REASON_BYTES),
+            details: cut(&details, limits::LOG_ENTRY_BYTES),
+        },
+        FailureKind::Cancelled => limit.exceeded(),
+        FailureKind::UnknownMethod | FailureKind::UnknownInstance | FailureKind::Invalid => {
+            CallError::BadAnswer {
+                call,
+                what: format!(
+                    "`{}`, though it said that it can do this",
+                    cut(&text, limits::REASON_BYTES)
+                ),
+            }
+        }
+        _ => CallError::Refused(cut(&text, limits::REASON_BYTES)),
+    }
+}
+
+#[async_trait]
+impl Member for Inner {
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn is_present(&self) -> bool {
+        self.present.load(Ordering::Relaxed)
+    }
+
+    fn is_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    async fn restore(&self, running: &Arc<Running>) {
+        if lock(&self.made).is_none() {
+            // The first time, for which somebody waits.
+            return;
+        }
+        let needs = if self.is_started() {
+            Needs::Started
+        } else {
+            Needs::Configured
+        };
+        let limit = Limit::new(methods::START, self.deadline());
+        let restored = timeout_at(limit.until, async {
+            let mut live = self.gate.write().await;
+            self.bring_up(running, &mut live, needs, limit).await
+        });
+        if let Err(error) = restored.await.unwrap_or_else(|_| Err(limit.exceeded())) {
+            self.guard.log().write(
+                Level::Error,
+                Source::Host,
+                &format!("it could not be brought up again: {}", error.full()),
+            );
+        }
+    }
+
+    fn log(&self) -> &Arc<Log> {
+        self.guard.log()
+    }
+}
+
+#[async_trait]
+impl Instance for NativeInstance {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.made().capabilities
+    }
+
+    fn guard(&self) -> &Arc<Guard> {
+        &self.inner.guard
+    }
+
+    async fn start(&self) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.supervisor.forgive();
+        let before = inner.started.swap(true, Ordering::Relaxed);
+        let limit = Limit::new(methods::START, inner.deadline());
+        let reached = inner.reach(limit, Needs::Started, false).await.map(drop);
+        if let Err(error) = &reached {
+            inner.started.store(before, Ordering::Relaxed);
+            inner.note(error);
+        }
+        reached
+    }
+
+    async fn stop(&self, reason: StopReason) -> Result<(), CallError> {
+        let inner = &self.inner;
+        if reason != StopReason::Idle {
+            inner.started.store(false, Ordering::Relaxed);
+        }
+        let limit = Limit::new(methods::STOP, inner.deadline());
+        let mut live = timeout_at(limit.until, inner.gate.write())
+            .await
+            .map_err(|_| limit.busy())?;
+        let mut outcome = Ok(());
+        if let Some(place) = live.place
+            && let Some(running) = inner.supervisor.current(place.generation)
+            && std::mem::take(&mut live.started)
+            && inner.made().capabilities.contains(Capability::Lifecycle)
+        {
+            let params = methods::Stop { reason };
+            outcome = inner
+                .ask(&running, methods::STOP, place.number, &params, limit)
+                .await;
+        }
+        // A disabled plugin can still be configured and shown, and one made
+        // for Gotify expects to be enabled again without being made anew; its
+        // process goes when nobody has called it for a while.
+        if reason != StopReason::Disabled {
+            inner.leave(&mut live).await;
+            inner.present.store(false, Ordering::Relaxed);
+            drop(live);
+            inner.supervisor.stop_if_empty().await;
+        }
+        outcome
+    }
+
+    async fn default_config(&self) -> Result<String, CallError> {
+        self.inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::DEFAULTS, self.inner.deadline());
+        let text = self
+            .inner
+            .call(limit, Needs::Bare, false, &Empty {})
+            .await?;
+        bounded(limit, text, limits::CONFIG_BYTES)
+    }
+
+    async fn config_schema(&self) -> Result<Option<String>, CallError> {
+        self.inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::SCHEMA, self.inner.deadline());
+        let schema: Option<String> = self
+            .inner
+            .call(limit, Needs::Bare, false, &Empty {})
+            .await?;
+        schema
+            .map(|text| bounded(limit, text, limits::CONFIG_BYTES))
+            .transpose()
+    }
+
+    async fn apply_config(&self, config: &str) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::APPLY, inner.deadline());
+        let Reached {
+            running,
+            number,
+            held,
+        } = inner.reach(limit, Needs::Bare, false).await?;
+        let params = methods::Apply {
+            config: config.to_owned(),
+        };
+        inner
+            .ask::<_, ()>(&running, methods::APPLY, number, &params, limit)
+            .await
+            .inspect_err(|error| inner.note(error))?;
+        *lock(&inner.config) = Some(params.config);
+        if let Held::Alone(mut live) = held {
+            live.configured = true;
+        }
+        Ok(())
+    }
+
+    async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
+        self.inner.can(Capability::Displayer)?;
+        let limit = Limit::new(methods::DISPLAY, self.inner.deadline());
+        let params = methods::Display {
+            base_url: base_url.map(str::to_owned),
+        };
+        let text = self
+            .inner
+            .call(limit, Needs::Configured, true, &params)
+            .await?;
+        bounded(limit, text, limits::DISPLAY_BYTES)
+    }
+
+    async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Webhook)?;
+        inner.guard.may_be_called(Capability::Webhook)?;
+        let params = methods::Webhook {
+            request: inner.guard.webhook_request(request),
+        };
+        let limit = Limit::new(methods::WEBHOOK, inner.deadline());
+        let response = inner.call(limit, Needs::Started, true, &params).await?;
+        inner.guard.webhook_response(response)
+    }
+
+    async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Filter)?;
+        inner.guard.may_be_called(Capability::Filter)?;
+        let limit = Limit::new(methods::FILTER, deadline.min(inner.deadline()));
+        let params = methods::Filter {
+            draft: draft.clone(),
+        };
+        let filtering = Filtering::new(&inner.filtering);
+        let verdict = inner.call(limit, Needs::Started, false, &params).await?;
+        drop(filtering);
+        inner.guard.verdict(verdict)
+    }
+
+    async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Listener)?;
+        inner.guard.may_be_called(Capability::Listener)?;
+        let limit = Limit::new(methods::ON_MESSAGES, inner.deadline());
+        let params = methods::OnMessages {
+            messages: messages.to_vec(),
+        };
+        inner.call(limit, Needs::Started, false, &params).await
+    }
+
+    async fn on_timer(&self, name: &str) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Timer)?;
+        inner.guard.may_be_called(Capability::Timer)?;
+        let limit = Limit::new(methods::ON_TIMER, inner.deadline());
+        let params = methods::OnTimer {
+            name: name.to_owned(),
+        };
+        inner.call(limit, Needs::Started, false, &params).await
+    }
+}
+
+/// Counts an open `filter` call.
+struct Filtering<'a>(&'a AtomicU32);
+
+impl<'a> Filtering<'a> {
+    fn new(open: &'a AtomicU32) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Filtering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn bounded(limit: Limit, text: String, most: usize) -> Result<String, CallError> {
+    if text.len() <= most {
+        Ok(text)
+    } else {
+        Err(CallError::BadAnswer {
+            call: limit.method.contract,
+            what: format!("{} bytes, more than {most}", text.len()),
+        })
+    }
+}

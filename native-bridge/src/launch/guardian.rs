@@ -1,0 +1,237 @@
+//! The guardian: starts the stage, passes on orders and reports, and leaves
+//! nothing behind.
+//!
+//! Three threads: one reads orders, one reaps children, the main one decides.
+//! The main thread starts the stage, because a parent-death signal is tied to
+//! the thread that did.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::{net::UnixStream, process::ExitStatusExt as _},
+    },
+    process::{Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use super::{
+    STAGE,
+    plan::{Order, Plan, Report},
+};
+
+enum Event {
+    Order(Order),
+    /// The process of this id has ended.
+    Ended(Pid, ExitStatus),
+    /// There is no child left.
+    Alone,
+}
+
+/// How often the remaining processes are killed again while they end.
+const AGAIN: Duration = Duration::from_millis(20);
+/// After how long the guardian leaves, though a process does not die.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// Returns the exit status.
+pub(super) fn run() -> i32 {
+    match guard() {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
+}
+
+fn guard() -> std::io::Result<()> {
+    let host = UnixStream::from(OwnedFd::from(
+        std::io::stdin().as_fd().try_clone_to_owned()?,
+    ));
+    let mut orders = BufReader::new(host.try_clone()?);
+    let mut line = String::new();
+    orders.read_line(&mut line)?;
+    let mut plan: Plan = serde_json::from_str(&line)?;
+    plan.guardian = std::process::id();
+    // A service manager signals every process of the service; the host decides
+    // when its plugins end. Kept until the process ends.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let entered = runtime.enter();
+    let ignored = [
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?,
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+    ];
+    adopt();
+    let folder = plan.folder.clone();
+    let parent = rustix::process::getppid();
+    let outcome = match start(&plan, &host) {
+        Ok(plugin) => attend(plugin, &host, orders),
+        Err(error) => report(&host, &Report::Failed(error)),
+    };
+    // The host may have been too early, or be gone.
+    let _ = std::fs::remove_dir_all(&folder);
+    if rustix::process::getppid() != parent
+        && let Some(above) = folder.parent()
+    {
+        // The host's own; it goes with the last of its guardians.
+        let _ = std::fs::remove_dir(above);
+    }
+    drop((entered, ignored));
+    outcome
+}
+
+/// Orphans below become children of this process, so that they can be found.
+fn adopt() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Starts the stage and passes on what it reports until it is the plugin.
+fn start(plan: &Plan, host: &UnixStream) -> Result<Pid, String> {
+    let fail = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    let (mut own, other) =
+        UnixStream::pair().map_err(|error| fail("a socket could not be made", &error))?;
+    let mut program = std::env::current_exe()
+        .map_err(|error| fail("the launcher does not find itself", &error))?;
+    if cfg!(target_os = "linux") {
+        // Also there when the file was replaced meanwhile.
+        program = "/proc/self/exe".into();
+    }
+    #[expect(
+        clippy::zombie_processes,
+        reason = "the reaping thread waits for every child"
+    )]
+    let child = Command::new(program)
+        .arg(STAGE)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(other)))
+        .spawn()
+        .map_err(|error| fail("the launcher could not be started again", &error))?;
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| "the process has no id".to_owned())?;
+    let said = serde_json::to_string(plan)
+        .map_err(|error| error.to_string())
+        .and_then(|plan| {
+            own.write_all(format!("{plan}\n").as_bytes())
+                .map_err(|error| error.to_string())
+        });
+    if let Err(error) = said {
+        return Err(fail("the launcher could not be told what to start", &error));
+    }
+    // Ends when the stage executes the plugin, or with the stage.
+    for line in BufReader::new(own).lines().map_while(Result::ok) {
+        if let Ok(line) = serde_json::from_str(&line) {
+            let _ = report(host, &line);
+        }
+    }
+    Ok(pid)
+}
+
+fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> std::io::Result<()> {
+    let (events, inbox) = mpsc::channel();
+    let reaped = events.clone();
+    std::thread::spawn(move || {
+        for line in orders.lines().map_while(Result::ok) {
+            if let Ok(order) = serde_json::from_str(&line)
+                && events.send(Event::Order(order)).is_err()
+            {
+                return;
+            }
+        }
+        let _ = events.send(Event::Order(Order::Kill));
+    });
+    std::thread::spawn(move || {
+        loop {
+            match rustix::process::wait(WaitOptions::empty()) {
+                Ok(Some((pid, status))) => {
+                    let status = ExitStatus::from_raw(status.as_raw());
+                    if reaped.send(Event::Ended(pid, status)).is_err() {
+                        return;
+                    }
+                }
+                Err(rustix::io::Errno::INTR) | Ok(None) => {}
+                Err(_) => {
+                    let _ = reaped.send(Event::Alone);
+                    return;
+                }
+            }
+        }
+    });
+    let mut until: Option<Instant> = None;
+    let mut outcome = Ok(());
+    loop {
+        let event = match until {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(until) if Instant::now() > until => return outcome,
+            Some(_) => inbox.recv_timeout(AGAIN),
+        };
+        match event {
+            Ok(Event::Order(Order::Term)) => {
+                let _ = rustix::process::kill_process_group(plugin, Signal::TERM);
+            }
+            Ok(Event::Order(Order::Kill)) => {
+                until.get_or_insert(Instant::now() + GIVE_UP);
+                let _ = rustix::process::kill_process_group(plugin, Signal::KILL);
+                kill_children();
+            }
+            Ok(Event::Ended(pid, status)) if pid == plugin => {
+                outcome = report(
+                    host,
+                    &Report::Exited {
+                        code: status.code(),
+                        signal: status.signal(),
+                    },
+                );
+                until.get_or_insert(Instant::now() + GIVE_UP);
+                kill_children();
+            }
+            Ok(Event::Ended(..)) => {}
+            Ok(Event::Alone) | Err(RecvTimeoutError::Disconnected) => return outcome,
+            Err(RecvTimeoutError::Timeout) => kill_children(),
+        }
+    }
+}
+
+/// Kills every direct child: the plugin, and what it started and left to us.
+/// What they have started becomes ours as they end.
+#[cfg(target_os = "linux")]
+fn kill_children() {
+    let own = std::process::id();
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
+    for process in processes.flatten() {
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+            .and_then(Pid::from_raw)
+        else {
+            continue;
+        };
+        let parent = std::fs::read_to_string(process.path().join("stat"))
+            .ok()
+            // The name before it may have any character but ends with `)`.
+            .and_then(|stat| {
+                let (_, fields) = stat.rsplit_once(')')?;
+                fields.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
+            });
+        if parent == Some(own) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Without a list of processes, the group is all that is reached.
+#[cfg(not(target_os = "linux"))]
+fn kill_children() {}
+
+fn report(mut host: &UnixStream, report: &Report) -> std::io::Result<()> {
+    let line = serde_json::to_string(report)?;
+    host.write_all(format!("{line}\n").as_bytes())
+}

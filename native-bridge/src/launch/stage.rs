@@ -1,0 +1,139 @@
+//! The stage: turns its own process into the plugin.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::{net::UnixStream, process::CommandExt as _},
+    },
+    process::{Command, Stdio},
+};
+
+use super::plan::{Plan, Report};
+use crate::sandbox;
+
+/// Only returns, with an exit status, when the plugin could not be executed.
+pub(super) fn run() -> i32 {
+    let Ok(guardian) = std::io::stdin().as_fd().try_clone_to_owned() else {
+        return 1;
+    };
+    let mut guardian = UnixStream::from(OwnedFd::from(guardian));
+    let failure = become_plugin(&guardian);
+    if let Ok(line) = serde_json::to_string(&Report::Failed(failure)) {
+        // The guardian sees the end in any case.
+        let _ = guardian.write_all(format!("{line}\n").as_bytes());
+    }
+    1
+}
+
+/// Returns what went wrong.
+fn become_plugin(guardian: &UnixStream) -> String {
+    let mut line = String::new();
+    let read = BufReader::new(guardian).read_line(&mut line);
+    let plan: Plan = match read
+        .map_err(|error| error.to_string())
+        .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()))
+    {
+        Ok(plan) => plan,
+        Err(error) => return format!("the launcher was not told what to start: {error}"),
+    };
+    if let Err(error) = rustix::process::setsid() {
+        return format!("a session of its own was refused: {error}");
+    }
+    if let Err(error) = die_with(plan.guardian) {
+        return error;
+    }
+    if let Err(error) = close_on_execute() {
+        return format!("inherited descriptors could not be closed: {error}");
+    }
+    let nothing = match std::fs::File::open("/dev/null") {
+        Ok(nothing) => nothing,
+        Err(error) => return format!("/dev/null could not be opened: {error}"),
+    };
+    let mut command = Command::new(&plan.program);
+    command
+        .current_dir(&plan.directory)
+        .env_clear()
+        .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(nothing));
+    let protection = match sandbox::apply(&plan.policy) {
+        Ok(protection) => protection,
+        Err(error) => return error.to_string(),
+    };
+    match serde_json::to_string(&Report::Protected(protection)) {
+        Ok(line) => {
+            let mut guardian = guardian;
+            if let Err(error) = guardian.write_all(format!("{line}\n").as_bytes()) {
+                return format!("the guardian is gone: {error}");
+            }
+        }
+        Err(error) => return error.to_string(),
+    }
+    let error = command.exec();
+    explain(&plan, &error)
+}
+
+/// What is behind an error of `exec`, which is terse.
+fn explain(plan: &Plan, error: &std::io::Error) -> String {
+    let program = plan.program.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "`{program}` could not be executed: {error}; the interpreter in its first line, or \
+             the dynamic loader it was linked for, is not on this machine"
+        ),
+        std::io::ErrorKind::PermissionDenied => format!(
+            "`{program}` could not be executed: {error}; it needs the permission to be executed, \
+             on a file system that is not mounted `noexec`, and its interpreter must be in a \
+             folder that plugins may read"
+        ),
+        _ => format!("`{program}` could not be executed: {error}"),
+    }
+}
+
+/// Has the kernel kill this process, and so the plugin, when the guardian ends.
+#[cfg(target_os = "linux")]
+fn die_with(guardian: u32) -> Result<(), String> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| format!("the parent-death signal was refused: {error}"))?;
+    let parent = getppid().and_then(|pid| u32::try_from(pid.as_raw_pid()).ok());
+    if parent == Some(guardian) {
+        Ok(())
+    } else {
+        Err("the guardian is gone".to_owned())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with(_guardian: u32) -> Result<(), String> {
+    Ok(())
+}
+
+/// Marks every descriptor but the standard ones to be closed when the plugin is
+/// executed.
+fn close_on_execute() -> std::io::Result<()> {
+    let folder = if cfg!(target_os = "linux") {
+        "/proc/self/fd"
+    } else {
+        "/dev/fd"
+    };
+    let open: Vec<i32> = std::fs::read_dir(folder)?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > 2)
+        .collect();
+    for descriptor in open {
+        #[expect(
+            unsafe_code,
+            reason = "an inherited descriptor is known by its number only"
+        )]
+        // SAFETY: it is only borrowed for the next call, which says EBADF if it
+        // was closed since it was listed, as the one of the listing was.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        match rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC) {
+            Ok(()) | Err(rustix::io::Errno::BADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

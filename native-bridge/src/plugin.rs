@@ -1,0 +1,81 @@
+//! A loaded native plugin: one file, one supervisor, many instances.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Weak},
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{
+    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, Log, Plugin, types::Manifest,
+};
+
+use crate::{
+    backend::Shared,
+    instance::NativeInstance,
+    supervisor::{Member, State, Supervisor},
+};
+
+/// A loaded native plugin. Its process runs while instances need it.
+#[derive(Debug)]
+pub struct NativePlugin {
+    supervisor: Arc<Supervisor>,
+    manifest: Manifest,
+    digest: Digest,
+}
+
+impl NativePlugin {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        file: PathBuf,
+        manifest: Manifest,
+        digest: Digest,
+    ) -> Self {
+        Self {
+            supervisor: Supervisor::new(shared, file, manifest.id.clone()),
+            manifest,
+            digest,
+        }
+    }
+
+    /// How its process is.
+    pub fn state(&self) -> State {
+        self.supervisor.state()
+    }
+
+    /// What its process prints, and what the host noticed about it. It may be
+    /// about any of its users, so it is for the administrator.
+    pub fn log(&self) -> &Arc<Log> {
+        self.supervisor.log()
+    }
+}
+
+#[async_trait]
+impl Plugin for NativePlugin {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn backend(&self) -> Backend {
+        Backend::Native
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        None
+    }
+
+    async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
+        let instance = NativeInstance::new(Arc::clone(&self.supervisor), setup);
+        let member: Arc<dyn Member> = instance.member();
+        let weak: Weak<dyn Member> = Arc::downgrade(&member);
+        drop(member);
+        self.supervisor.join(weak);
+        self.supervisor.refit().await;
+        instance.create().await?;
+        Ok(Arc::new(instance))
+    }
+}

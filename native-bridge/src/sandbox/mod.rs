@@ -1,0 +1,250 @@
+//! What a plugin's process may touch, enforced by the kernel.
+//!
+//! The same grants that bound a component become a [`Policy`] here, which the
+//! launcher applies to itself before it becomes the plugin:
+//!
+//! | grant | for a process |
+//! | --- | --- |
+//! | `files` | Landlock: these directories, and beside them what running anything takes (system libraries, `/dev/null`, its own folder) |
+//! | `http` | Landlock: TCP connections to the ports of the granted patterns; without a grant no internet socket can be made at all (seccomp) |
+//! | `environment` | these variables, in an environment that is otherwise made new |
+//! | none | no listening, no tracing, no signals to or abstract sockets of other processes, no mounts, no kernel keys, no namespaces, no `io_uring`, no raw sockets |
+//! | limits | resource limits: memory, open files, size of a file, no core dump |
+//!
+//! What the kernel at hand cannot do is reported ([`Protection::missing`]), and
+//! refused in [`Mode::Strict`]. What no kernel can do is reported too
+//! ([`Protection::open`]): the *hosts* of `http`, of which only ports are
+//! enforced, and UDP once `http` is granted.
+//!
+//! Nothing here may be called by the host about itself: [`apply`] cannot be
+//! taken back.
+
+#[cfg(target_os = "linux")]
+mod landlock;
+#[cfg(target_os = "linux")]
+mod paths;
+#[cfg(unix)]
+mod rlimits;
+#[cfg(target_os = "linux")]
+mod seccomp;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use mortise_runtime::{Grants, types::Directory};
+use serde::{Deserialize, Serialize};
+
+/// How much is insisted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Apply what the kernel can, and report what it cannot.
+    #[default]
+    BestEffort,
+    /// Refuse to start where something cannot be applied.
+    Strict,
+    /// Apply nothing: the plugin may do what the server's user may.
+    Off,
+}
+
+/// Bounds of a plugin's process, all its instances together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ProcessLimits {
+    /// Memory it may write to, in bytes.
+    pub memory_bytes: u64,
+    /// Descriptors open at a time.
+    pub open_files: u64,
+    /// The longest file it may write, in bytes.
+    pub file_bytes: u64,
+}
+
+impl Default for ProcessLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 1 << 30,
+            open_files: 1024,
+            file_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Where a process may connect by TCP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Nowhere.
+    #[default]
+    None,
+    /// To these ports.
+    Ports(BTreeSet<u16>),
+    /// To any port.
+    Any,
+}
+
+/// What a plugin's process may touch of its host: the part of the grants that
+/// the kernel enforces, and so the same for all instances in the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Directories.
+    pub files: BTreeSet<Directory>,
+    /// Connections.
+    pub network: Network,
+    /// Environment variables of the host.
+    pub environment: BTreeSet<String>,
+}
+
+impl From<&Grants> for Reach {
+    fn from(grants: &Grants) -> Self {
+        let mut network = Network::None;
+        for pattern in &grants.http {
+            network = network.or(match pattern.ports() {
+                Some(ports) => Network::Ports(ports.into_iter().collect()),
+                None => Network::Any,
+            });
+        }
+        Self {
+            files: grants.files.clone(),
+            network,
+            environment: grants.environment.clone(),
+        }
+    }
+}
+
+impl Reach {
+    /// What either may touch.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.files.extend(other.files);
+        self.environment.extend(other.environment);
+        Self {
+            network: self.network.or(other.network),
+            ..self
+        }
+    }
+}
+
+impl Network {
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => Self::Any,
+            (Self::None, one) | (one, Self::None) => one,
+            (Self::Ports(mut one), Self::Ports(other)) => {
+                one.extend(other);
+                Self::Ports(one)
+            }
+        }
+    }
+}
+
+/// All that is applied to one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How much is insisted on.
+    pub mode: Mode,
+    /// Its file.
+    pub program: PathBuf,
+    /// Its own folder: its socket and its working directory.
+    pub folder: PathBuf,
+    /// Its working directory.
+    pub directory: PathBuf,
+    /// Further files and directories that it may read and execute, such as an
+    /// interpreter's.
+    pub readable: Vec<PathBuf>,
+    /// What it was granted.
+    pub reach: Reach,
+    /// How much it may use.
+    pub limits: ProcessLimits,
+}
+
+/// What was applied to a process, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// In place.
+    pub applied: Vec<String>,
+    /// Not in place, because this kernel or machine lacks it; refused in
+    /// [`Mode::Strict`].
+    pub missing: Vec<String>,
+    /// Not in place, because it cannot be.
+    pub open: Vec<String>,
+}
+
+/// A sandbox that was not applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// Strict, and something is missing.
+    #[error(
+        "the sandbox is strict and this machine lacks: {}; update the kernel, or set the sandbox to `best-effort`", .0.join("; ")
+    )]
+    Missing(Vec<String>),
+    /// The kernel refused what it should know.
+    #[error("{part} could not be applied: {cause}")]
+    Failed {
+        /// Which part.
+        part: &'static str,
+        /// What it says.
+        cause: String,
+    },
+}
+
+/// Applies a policy to this process, for good.
+///
+/// # Errors
+///
+/// [`SandboxError`]; the process is to end then.
+pub fn apply(policy: &Policy) -> Result<Protection, SandboxError> {
+    let mut protection = Protection::default();
+    if policy.mode == Mode::Off {
+        protection
+            .missing
+            .push("everything: the sandbox is switched off".to_owned());
+        return Ok(protection);
+    }
+    #[cfg(unix)]
+    rlimits::apply(&policy.limits, &mut protection);
+    #[cfg(target_os = "linux")]
+    {
+        landlock::apply(policy, &mut protection)?;
+        seccomp::apply(policy, &mut protection)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    protection
+        .missing
+        .push("files, network and system calls: only Linux can confine a process".to_owned());
+    if policy.mode == Mode::Strict && !protection.missing.is_empty() {
+        return Err(SandboxError::Missing(protection.missing));
+    }
+    Ok(protection)
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::Grants;
+
+    use super::{Network, Reach};
+
+    fn reach(http: &[&str]) -> Reach {
+        let mut grants = Grants::default();
+        for pattern in http {
+            grants.http.insert(pattern.parse().unwrap());
+        }
+        Reach::from(&grants)
+    }
+
+    #[test]
+    fn ports_follow_from_host_patterns() {
+        assert_eq!(reach(&[]).network, Network::None);
+        assert_eq!(
+            reach(&["example.org", "https://a.org:8443"]).network,
+            Network::Ports([80, 443, 8443].into())
+        );
+        assert_eq!(
+            reach(&["https://example.org"]).network,
+            Network::Ports([443].into())
+        );
+        assert_eq!(reach(&["a.org", "b.org:*"]).network, Network::Any);
+        let both = reach(&["a.org:1"]).or(reach(&["b.org:2"]));
+        assert_eq!(both.network, Network::Ports([1, 2].into()));
+        assert_eq!(both.clone().or(Reach::default()), both);
+    }
+}

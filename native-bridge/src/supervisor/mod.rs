@@ -1,0 +1,508 @@
+//! Keeps one plugin's process running, and says how it is.
+//!
+//! - [`process`]: one process below its guardian: start, orders, exit.
+//! - [`output`]: what it prints.
+//! - [`running`]: a process that greeted: its connection and its end.
+//! - [`restart`]: pauses between crashes.
+//! - this module: which state the plugin is in, and what follows from a crash.
+//!
+//! A process is started when somebody needs it. When it crashes with started
+//! instances in it, it is started again after a pause, and its instances are
+//! brought up in the order in which they were first made, before any other call
+//! is let through. A crash loop ends in [`State::Failed`], which a person
+//! leaves by starting an instance or loading the file anew.
+
+pub mod output;
+pub(crate) mod process;
+mod restart;
+pub(crate) mod running;
+
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{CallError, Log, log::Source, types::Level};
+use serde::Serialize;
+
+use self::{
+    restart::Crashes,
+    running::{Postmortem, Running, StartError},
+};
+use crate::{
+    backend::Shared,
+    imports::Imports,
+    sandbox::{Protection, Reach},
+};
+
+/// An instance, as the supervisor needs it.
+#[async_trait]
+pub(crate) trait Member: Send + Sync {
+    /// What it may touch of the host.
+    fn reach(&self) -> &Reach;
+    /// Whether it has code in the process, or should have.
+    fn is_present(&self) -> bool;
+    /// Whether it is to be started whenever the process is.
+    fn is_started(&self) -> bool;
+    /// Brings it up in a new process. What fails is its own affair.
+    async fn restore(&self, running: &Arc<Running>);
+    /// Its log.
+    fn log(&self) -> &Arc<Log>;
+}
+
+/// How a plugin's process is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum State {
+    /// Not needed now.
+    Down,
+    /// Being started, or its instances being brought up.
+    Starting,
+    /// Serving.
+    Up {
+        /// Which start this was, from 1.
+        generation: u64,
+        /// What was applied to it.
+        protection: Protection,
+    },
+    /// It crashed and is started again after a pause.
+    Pausing {
+        /// How many times in a row it crashed.
+        crashes: u32,
+        /// What happened last.
+        last: String,
+    },
+    /// It crashed too often in a row, and waits for a person.
+    Failed {
+        /// How many times in a row it crashed.
+        crashes: u32,
+        /// What happened last.
+        last: String,
+    },
+}
+
+enum Phase {
+    Down,
+    Starting,
+    Up(Arc<Running>),
+    Pausing { until: Instant },
+    Failed,
+}
+
+/// One plugin's supervisor.
+pub(crate) struct Supervisor {
+    shared: Arc<Shared>,
+    file: PathBuf,
+    id: String,
+    imports: Arc<Imports>,
+    phase: Mutex<Phase>,
+    crashes: Mutex<Crashes>,
+    members: Mutex<Vec<Weak<dyn Member>>>,
+    generations: AtomicU64,
+    /// Held while the process is started or stopped.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Supervisor")
+            .field("file", &self.file)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often it is looked whether a process is still needed.
+const IDLE_CHECK: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    pub(crate) fn new(shared: Arc<Shared>, file: PathBuf, id: String) -> Arc<Self> {
+        let crashes = Mutex::new(Crashes::new(shared.settings.restart));
+        let imports = Arc::new(Imports::new(shared.settings.log_bytes));
+        Arc::new(Self {
+            shared,
+            file,
+            id,
+            imports,
+            phase: Mutex::new(Phase::Down),
+            crashes,
+            members: Mutex::default(),
+            generations: AtomicU64::new(0),
+            turn: Arc::default(),
+        })
+    }
+
+    /// The plugin's own log: what its process prints, and what the host
+    /// noticed about it. For the administrator: it is of all users together.
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        self.imports.log()
+    }
+
+    pub(crate) fn imports(&self) -> &Arc<Imports> {
+        &self.imports
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let (crashes, last) = {
+            let crashes = lock(&self.crashes);
+            (crashes.in_a_row(), crashes.last().to_owned())
+        };
+        match &*self.phase() {
+            Phase::Down => State::Down,
+            Phase::Starting => State::Starting,
+            Phase::Up(running) => State::Up {
+                generation: running.generation,
+                protection: running.protection(),
+            },
+            Phase::Pausing { .. } => State::Pausing { crashes, last },
+            Phase::Failed => State::Failed { crashes, last },
+        }
+    }
+
+    /// Takes an instance in, after all that are there.
+    pub(crate) fn join(&self, member: Weak<dyn Member>) {
+        let mut members = lock(&self.members);
+        members.retain(|member| member.strong_count() > 0);
+        members.push(member);
+    }
+
+    fn members(&self) -> Vec<Arc<dyn Member>> {
+        lock(&self.members)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+
+    /// A person wants it to run: forgets crashes.
+    pub(crate) fn forgive(&self) {
+        let mut phase = self.phase();
+        if matches!(*phase, Phase::Failed | Phase::Pausing { .. }) {
+            lock(&self.crashes).clear();
+            *phase = Phase::Down;
+        }
+    }
+
+    /// The running process; starts it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started, or crashed and is given a pause.
+    pub(crate) async fn running(self: &Arc<Self>) -> Result<Arc<Running>, CallError> {
+        if let Some(running) = self.up()? {
+            return Ok(running);
+        }
+        // Goes on though its caller may give up.
+        let supervisor = Arc::clone(self);
+        tokio::spawn(async move {
+            let _turn = supervisor.turn.clone().lock_owned().await;
+            if let Some(running) = supervisor.up()? {
+                return Ok(running);
+            }
+            if let Some(crashed) = supervisor.over() {
+                // It is counted, and given a pause, before that is told.
+                crashed.postmortem().await;
+                if let Some(running) = supervisor.up()? {
+                    return Ok(running);
+                }
+            }
+            supervisor.start().await
+        })
+        .await
+        .unwrap_or_else(|error| {
+            Err(CallError::Unavailable(format!(
+                "an internal error: {error}"
+            )))
+        })
+    }
+
+    /// The process, if it is up or must not be started now.
+    fn up(&self) -> Result<Option<Arc<Running>>, CallError> {
+        match &*self.phase() {
+            Phase::Up(running) if !running.is_over() => Ok(Some(Arc::clone(running))),
+            Phase::Pausing { until } if *until > Instant::now() => Err(CallError::BackingOff {
+                retry_in: until.saturating_duration_since(Instant::now()),
+                last: lock(&self.crashes).last().to_owned(),
+            }),
+            Phase::Failed => {
+                let crashes = lock(&self.crashes);
+                Err(CallError::Unavailable(format!(
+                    "it crashed {} times in a row and was given up; enable it again, or replace \
+                     its file, to try once more. Last: {}",
+                    crashes.in_a_row(),
+                    crashes.last()
+                )))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Starts the process and brings its instances up. Holds the turn.
+    async fn start(self: &Arc<Self>) -> Result<Arc<Running>, CallError> {
+        *self.phase() = Phase::Starting;
+        let reach = self.wanted_reach();
+        let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
+        let started = Running::start(
+            &self.shared,
+            &self.file,
+            reach,
+            Arc::clone(&self.imports),
+            generation,
+        )
+        .await;
+        let described = match started {
+            Ok(running) => match running.describe(self.shared.settings.describe).await {
+                Ok(manifest) if manifest.id == self.id => Ok(running),
+                Ok(manifest) => {
+                    let error = StartError::Describe(format!(
+                        "it now says that its id is `{}` instead of `{}`; load the file anew",
+                        manifest.id, self.id
+                    ));
+                    running.kill().await;
+                    Err(error)
+                }
+                Err(error) => {
+                    let error = running.explain(error).await;
+                    running.kill().await;
+                    Err(StartError::Describe(error))
+                }
+            },
+            Err(error) => Err(error),
+        };
+        let running = match described {
+            Ok(running) => running,
+            Err(error) => {
+                let last = error.to_string();
+                self.log().write(Level::Error, Source::Host, &last);
+                self.crashed(&last, Duration::ZERO);
+                return Err(CallError::Unavailable(last));
+            }
+        };
+        for note in running.protection().missing {
+            self.log().write(
+                Level::Warn,
+                Source::Host,
+                &format!("not protected on this machine: {note}"),
+            );
+        }
+        tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&running)));
+        for member in self.members() {
+            if member.is_present() {
+                member.restore(&running).await;
+            }
+        }
+        if running.is_over() {
+            return Err(running.crashed("start").await);
+        }
+        let mut phase = self.phase();
+        // Unless it crashed this very moment, which was counted then.
+        if matches!(*phase, Phase::Starting) {
+            *phase = Phase::Up(Arc::clone(&running));
+        }
+        Ok(Arc::clone(&running))
+    }
+
+    /// The process, if it serves no more and that was not dealt with yet.
+    fn over(&self) -> Option<Arc<Running>> {
+        match &*self.phase() {
+            Phase::Up(running) => Some(Arc::clone(running)),
+            _ => None,
+        }
+    }
+
+    /// The process, if it is this one and serves.
+    pub(crate) fn current(&self, generation: u64) -> Option<Arc<Running>> {
+        match &*self.phase() {
+            Phase::Up(running) if running.generation == generation && !running.is_over() => {
+                Some(Arc::clone(running))
+            }
+            _ => None,
+        }
+    }
+
+    /// What all instances together may touch.
+    fn wanted_reach(&self) -> Reach {
+        self.members().iter().fold(Reach::default(), |all, member| {
+            all.or(member.reach().clone())
+        })
+    }
+
+    /// Ends a process that was started for other grants than are there now, so
+    /// that the next call starts one for these.
+    pub(crate) async fn refit(self: &Arc<Self>) {
+        let fits = match &*self.phase() {
+            Phase::Up(running) => running.reach == self.wanted_reach(),
+            _ => true,
+        };
+        if !fits {
+            self.log().write(
+                Level::Info,
+                Source::Host,
+                "the grants changed: its process is started anew",
+            );
+            self.stop().await;
+        }
+    }
+
+    /// Ends the process, if nobody has code in it.
+    pub(crate) async fn stop_if_empty(&self) {
+        if !self.members().iter().any(|member| member.is_present()) {
+            self.stop().await;
+        }
+    }
+
+    /// Ends the process in order.
+    pub(crate) async fn stop(&self) {
+        let _turn = self.turn.lock().await;
+        if let Some(running) = self.replace_phase(Phase::Down) {
+            running.stop(&self.shared.settings.stop).await;
+        }
+    }
+
+    /// Sets the phase and returns the process it had.
+    fn replace_phase(&self, next: Phase) -> Option<Arc<Running>> {
+        match std::mem::replace(&mut *self.phase(), next) {
+            Phase::Up(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    /// Counts a crash and decides what comes next.
+    fn crashed(&self, last: &str, uptime: Duration) {
+        let pause = lock(&self.crashes).add(last, uptime);
+        let mut phase = self.phase();
+        match pause {
+            Some(pause) => {
+                *phase = Phase::Pausing {
+                    until: Instant::now() + pause,
+                };
+                drop(phase);
+                self.note(
+                    Level::Warn,
+                    &format!("{last}; it is started again in {pause:.1?}"),
+                );
+            }
+            None => {
+                *phase = Phase::Failed;
+                drop(phase);
+                self.note(
+                    Level::Error,
+                    &format!(
+                        "{last}; that was too often in a row: it has failed and stays down until \
+                         it is enabled again or its file is replaced"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Writes to the plugin's log and to those of its instances.
+    fn note(&self, level: Level, text: &str) {
+        self.log().write(level, Source::Host, text);
+        for member in self.members() {
+            member.log().write(level, Source::Host, text);
+        }
+    }
+
+    fn is_needed(&self) -> bool {
+        self.members()
+            .iter()
+            .any(|member| member.is_present() && member.is_started())
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        lock(&self.phase)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // The guardian ends with the socket to it, and the plugin with it.
+        if let Some(running) = self.replace_phase(Phase::Down) {
+            running.abandon();
+        }
+    }
+}
+
+/// Waits for a process to end, and sees to what follows. Does not keep the
+/// supervisor alive.
+async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
+    loop {
+        tokio::select! {
+            () = running.over() => break,
+            () = tokio::time::sleep(IDLE_CHECK) => {}
+        }
+        let Some(supervisor) = supervisor.upgrade() else {
+            return;
+        };
+        if !supervisor.is_needed() && running.idle_for() >= supervisor.shared.settings.linger {
+            supervisor.stop().await;
+        }
+    }
+    if running.is_stopping() {
+        running.publish(Postmortem {
+            cause: "the host ended its process".to_owned(),
+            details: String::new(),
+        });
+        return;
+    }
+    let postmortem = running.examine().await;
+    let supervisor = supervisor.upgrade();
+    if let Some(supervisor) = &supervisor {
+        supervisor.crashed(&with_last_line(&postmortem), running.uptime());
+    }
+    running.publish(postmortem);
+    if let Some(supervisor) = supervisor
+        && supervisor.is_needed()
+    {
+        let pause = match &*supervisor.phase() {
+            Phase::Pausing { until } => until.saturating_duration_since(Instant::now()),
+            _ => return,
+        };
+        tokio::spawn(revive(Arc::downgrade(&supervisor), pause));
+    }
+}
+
+/// Starts a crashed process again after its pause, if it is needed then.
+fn revive(
+    supervisor: Weak<Supervisor>,
+    pause: Duration,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let mut pause = pause;
+        loop {
+            tokio::time::sleep(pause).await;
+            let Some(supervisor) = supervisor.upgrade() else {
+                return;
+            };
+            // What fails is counted and logged there.
+            if !supervisor.is_needed() || supervisor.running().await.is_ok() {
+                return;
+            }
+            pause = match &*supervisor.phase() {
+                Phase::Pausing { until } => until.saturating_duration_since(Instant::now()),
+                _ => return,
+            };
+        }
+    })
+}
+
+/// The cause, and the last thing it printed.
+fn with_last_line(postmortem: &Postmortem) -> String {
+    match postmortem.details.lines().last() {
+        Some(line) if !line.is_empty() => format!("{}: {line}", postmortem.cause),
+        _ => postmortem.cause.clone(),
+    }
+}
+
+/// What is behind these locks is whole at every point where a panic could
+/// poison them.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,227 @@
+//! One process of a plugin, below its guardian.
+//!
+//! The guardian's standard input is the socket over which it is told what to
+//! do and says what became of it. Dropping [`Process`] drops that socket, on
+//! which the guardian kills everything below it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use mortise_runtime::log::Source;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    process::{Child, Command},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use super::output;
+use crate::{
+    imports::Imports,
+    launch::{
+        GUARDIAN,
+        plan::{Order, Plan, Report},
+    },
+    sandbox::Protection,
+    settings::Settings,
+};
+
+/// What became of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It ended by itself.
+    Code(i32),
+    /// A signal killed it.
+    Signal(i32),
+    /// It was never executed.
+    NotStarted(String),
+    /// Its guardian is gone, and so is it.
+    Unknown,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(formatter, "its process exited with status {code}"),
+            Self::Signal(signal) => write!(
+                formatter,
+                "its process was killed by signal {signal}{}",
+                name(*signal)
+            ),
+            Self::NotStarted(why) => write!(formatter, "its process could not be started: {why}"),
+            Self::Unknown => formatter.write_str("its process and what guarded it are gone"),
+        }
+    }
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        4 => " (illegal instruction)",
+        6 => " (it aborted)",
+        7 => " (bus error)",
+        8 => " (arithmetic error)",
+        9 => " (SIGKILL; if nobody sent it, the machine was out of memory)",
+        11 => " (segmentation fault)",
+        15 => " (SIGTERM)",
+        25 => " (a file grew beyond its limit)",
+        31 => " (a forbidden system call)",
+        _ => "",
+    }
+}
+
+/// A process that was asked for.
+#[derive(Debug)]
+pub(crate) struct Process {
+    orders: tokio::sync::Mutex<OwnedWriteHalf>,
+    state: watch::Receiver<Known>,
+    outputs: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// Its socket and its working directory. Removed by the guardian if this
+    /// process is killed.
+    _folder: TempDir,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    protection: Option<Protection>,
+    exit: Option<Exit>,
+    /// Nothing is left of it.
+    gone: bool,
+}
+
+/// The folder of a process that is about to be started.
+pub(crate) fn folder(parent: &Path) -> std::io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("p-").tempdir_in(parent)?;
+    std::fs::create_dir_all(directory(folder.path()).join("tmp"))?;
+    Ok(folder)
+}
+
+/// The working directory in a process's folder.
+pub(crate) fn directory(folder: &Path) -> PathBuf {
+    folder.join("work")
+}
+
+impl Process {
+    /// Starts the guardian and tells it the plan, whose folder is `folder`.
+    pub(crate) async fn start(
+        launcher: &Path,
+        plan: &Plan,
+        folder: TempDir,
+        imports: &Arc<Imports>,
+        settings: &Settings,
+    ) -> std::io::Result<Self> {
+        let (own, guardians) = std::os::unix::net::UnixStream::pair()?;
+        own.set_nonblocking(true)?;
+        let mut child = Command::new(launcher)
+            .arg(GUARDIAN)
+            .env_clear()
+            .current_dir("/")
+            // Not ours: what interrupts the host from its terminal is the
+            // host's to pass on.
+            .process_group(0)
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut outputs = Vec::new();
+        let pace = settings.output_bytes_per_second;
+        if let Some(pipe) = child.stdout.take() {
+            let captured = output::capture(pipe, Arc::clone(imports), Source::Stdout, pace);
+            outputs.push(tokio::spawn(captured));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            let captured = output::capture(pipe, Arc::clone(imports), Source::Stderr, pace);
+            outputs.push(tokio::spawn(captured));
+        }
+        let (reports, mut orders) = UnixStream::from_std(own)?.into_split();
+        let (known, state) = watch::channel(Known::default());
+        tokio::spawn(follow(child, reports, known));
+        let mut line = serde_json::to_vec(plan)?;
+        line.push(b'\n');
+        orders.write_all(&line).await?;
+        Ok(Self {
+            orders: tokio::sync::Mutex::new(orders),
+            state,
+            outputs: std::sync::Mutex::new(outputs),
+            _folder: folder,
+        })
+    }
+
+    /// What was applied to it; empty before it is executed.
+    pub(crate) fn protection(&self) -> Protection {
+        self.state.borrow().protection.clone().unwrap_or_default()
+    }
+
+    /// Waits until the plugin's own process has ended.
+    pub(crate) async fn exited(&self) -> Exit {
+        self.wait(|known| known.exit.is_some()).await;
+        self.state.borrow().exit.clone().unwrap_or(Exit::Unknown)
+    }
+
+    /// Waits until nothing is left of it, and all it printed was read.
+    pub(crate) async fn gone(&self) {
+        self.wait(|known| known.gone).await;
+        let outputs = std::mem::take(&mut *super::lock(&self.outputs));
+        for output in outputs {
+            // Its end was seen, or it panicked and there is nothing to wait for.
+            let _ = output.await;
+        }
+    }
+
+    async fn wait(&self, is: impl FnMut(&Known) -> bool) {
+        // The other end says `gone` before it goes.
+        let _ = self.state.clone().wait_for(is).await;
+    }
+
+    /// Tells the guardian. It may be gone, and the process with it.
+    pub(crate) async fn order(&self, order: Order) {
+        if let Ok(mut line) = serde_json::to_vec(&order) {
+            line.push(b'\n');
+            let _ = self.orders.lock().await.write_all(&line).await;
+        }
+    }
+
+    /// Kills it and everything it started, and waits until it is gone, at most
+    /// this long.
+    pub(crate) async fn kill(&self, deadline: Duration) {
+        self.order(Order::Kill).await;
+        let _ = tokio::time::timeout(deadline, self.gone()).await;
+    }
+}
+
+/// Reads the guardian's reports until it ends.
+async fn follow(mut child: Child, reports: OwnedReadHalf, known: watch::Sender<Known>) {
+    let mut lines = BufReader::new(reports).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        match serde_json::from_str(&line) {
+            Ok(Report::Protected(protection)) => {
+                known.send_modify(|known| known.protection = Some(protection));
+            }
+            Ok(Report::Failed(why)) => {
+                known.send_modify(|known| known.exit = Some(Exit::NotStarted(why)));
+            }
+            Ok(Report::Exited { code, signal }) => known.send_modify(|known| {
+                known.exit.get_or_insert(match (code, signal) {
+                    (Some(code), _) => Exit::Code(code),
+                    (None, Some(signal)) => Exit::Signal(signal),
+                    (None, None) => Exit::Unknown,
+                });
+            }),
+            // Of a launcher of another version; what matters is its end.
+            Err(_) => {}
+        }
+    }
+    let _ = child.wait().await;
+    known.send_modify(|known| {
+        known.exit.get_or_insert(Exit::Unknown);
+        known.gone = true;
+    });
+}

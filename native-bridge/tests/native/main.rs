@@ -1,0 +1,12 @@
+//! Native plugins as real processes: loading, calling, misbehaving, confined.
+//!
+//! Each test starts the stress plugin (`tests/stress_plugin`) through the
+//! launcher, as a host does, and leaves nothing running.
+
+mod calls;
+mod launcher;
+mod loading;
+#[cfg(target_os = "linux")]
+mod sandbox;
+mod stress;
+mod support;
