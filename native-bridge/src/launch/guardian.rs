@@ -45,9 +45,7 @@ pub(super) fn run() -> i32 {
 }
 
 fn guard() -> std::io::Result<()> {
-    let host = UnixStream::from(OwnedFd::from(
-        std::io::stdin().as_fd().try_clone_to_owned()?,
-    ));
+    let host = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let mut orders = BufReader::new(host.try_clone()?);
     let mut line = String::new();
     orders.read_line(&mut line)?;
@@ -100,10 +98,7 @@ fn start(plan: &Plan, host: &UnixStream) -> Result<Pid, String> {
         // Also there when the file was replaced meanwhile.
         program = "/proc/self/exe".into();
     }
-    #[expect(
-        clippy::zombie_processes,
-        reason = "the reaping thread waits for every child"
-    )]
+    // The reaping thread waits for every child.
     let child = Command::new(program)
         .arg(STAGE)
         .env_clear()

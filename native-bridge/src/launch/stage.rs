@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        fd::{AsFd as _, BorrowedFd},
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Command, Stdio},
@@ -17,7 +17,7 @@ pub(super) fn run() -> i32 {
     let Ok(guardian) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return 1;
     };
-    let mut guardian = UnixStream::from(OwnedFd::from(guardian));
+    let mut guardian = UnixStream::from(guardian);
     let failure = become_plugin(&guardian);
     if let Ok(line) = serde_json::to_string(&Report::Failed(failure)) {
         // The guardian sees the end in any case.

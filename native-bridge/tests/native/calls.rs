@@ -174,7 +174,9 @@ async fn one_process_serves_all_users_in_order() {
     drop(bob);
     ann.instance.stop(StopReason::ShuttingDown).await.unwrap();
     eventually("the end", async || {
-        printed(&plugin).iter().any(|call| call == "process.shutdown ")
+        printed(&plugin)
+            .iter()
+            .any(|call| call == "process.shutdown ")
     })
     .await;
     let calls: Vec<String> = printed(&plugin)

@@ -9,7 +9,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
+    clippy::zombie_processes,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
