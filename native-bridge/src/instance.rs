@@ -44,6 +44,7 @@ pub(crate) struct NativeInstance {
 struct Inner {
     supervisor: Arc<Supervisor>,
     user: User,
+    base_path: Option<String>,
     guard: Arc<Guard>,
     reach: Reach,
     /// Exclusive for calls that go one after another.
@@ -174,12 +175,14 @@ impl NativeInstance {
             limits,
             log,
             config,
+            base_path,
         } = setup;
         let reach = Reach::from(&grants);
         Self {
             inner: Arc::new(Inner {
                 supervisor,
                 user,
+                base_path,
                 guard: Arc::new(Guard::new(host, grants, limits, log)),
                 reach,
                 gate: RwLock::default(),
@@ -351,7 +354,7 @@ impl Inner {
         let params = methods::Create {
             instance: number,
             user: self.user.clone(),
-            base_path: None,
+            base_path: self.base_path.clone(),
         };
         let answer = running
             .ask::<_, Created>(methods::CREATE, None, &params, limit.left())

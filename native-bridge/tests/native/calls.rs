@@ -51,7 +51,7 @@ async fn every_export_can_be_called() {
     instance.apply_config("fine").await.unwrap();
     assert_eq!(
         instance.display(Some("https://x")).await.unwrap(),
-        "ann with `fine` at https://x"
+        "ann with `fine` at https://x/plugin/1/custom/t/"
     );
     let error = instance.webhook(request("echo", "")).await.unwrap_err();
     assert!(matches!(error, CallError::Stopped), "{error}");
@@ -169,7 +169,7 @@ async fn one_process_serves_all_users_in_order() {
     ann.instance.stop(StopReason::Disabled).await.unwrap();
     assert_eq!(
         ann.instance.display(None).await.unwrap(),
-        "ann with `hers` at nowhere"
+        "ann with `hers` at nowhere/plugin/1/custom/t/"
     );
     drop(bob);
     ann.instance.stop(StopReason::ShuttingDown).await.unwrap();

@@ -110,6 +110,7 @@ pub(crate) fn setup(name: &str, host: &Arc<Memory>, grants: Grants) -> InstanceS
         log: Arc::new(Log::new(limits.log_bytes)),
         limits,
         config: None,
+        base_path: Some("/plugin/1/custom/t/".into()),
     }
 }
 

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{birth::forever, deeds, wire::Wire};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Instance {
     user: String,
+    base_path: String,
     config: String,
 }
 
@@ -82,10 +83,14 @@ impl Plugin {
     fn answer(&self, method: &str, call: &Value) -> Result<Value, Value> {
         let number = call["instance"].as_u64();
         let params = &call["params"];
-        let (user, config) = {
+        let Instance {
+            user,
+            base_path,
+            config,
+        } = {
             let instances = self.instances.lock().unwrap();
             let known = number.and_then(|number| instances.get(&number));
-            known.map_or_else(Default::default, |it| (it.user.clone(), it.config.clone()))
+            known.cloned().unwrap_or_default()
         };
         if !matches!(method, "health.ping" | "webhook.handle") {
             let who = params["user"]["name"].as_str().unwrap_or(&user);
@@ -97,6 +102,7 @@ impl Plugin {
             "instance.create" => {
                 let instance = Instance {
                     user: params["user"]["name"].as_str().unwrap().to_owned(),
+                    base_path: params["base_path"].as_str().unwrap().to_owned(),
                     config: String::new(),
                 };
                 let number = params["instance"].as_u64().unwrap();
@@ -137,7 +143,7 @@ impl Plugin {
                 Ok(Value::Null)
             }
             "displayer.display" => Ok(json!(format!(
-                "{user} with `{config}` at {}",
+                "{user} with `{config}` at {}{base_path}",
                 params["base_url"].as_str().unwrap_or("nowhere")
             ))),
             "webhook.handle" => deeds::handle(&self.wire, number, &params["request"]),
