@@ -8,28 +8,39 @@
 //! - [`connection`]: calls in both directions over it.
 //! - [`sandbox`]: what a plugin's process may touch.
 //! - [`launch`]: the process between the host and a plugin.
-//! - [`supervisor`]: keeps a plugin's process running.
+//! - `supervisor`: keeps a plugin's process running.
 //! - [`NativeBackend`], [`NativePlugin`]: the runtime's traits, over all this.
 //! - `imports`, `instance`: what a plugin asks of its host, and one user's
 //!   instance.
 //!
+//! Processes are supervised on Unix, and confined on Linux. Elsewhere there are
+//! the protocol, the transport and the connection only.
+//!
 //! A host calls [`launch::intercept`] first thing in `main`, and adds
 //! `Arc::new(NativeBackend::new(Settings::default())?)` to its loaders.
 
+#[cfg(unix)]
 mod backend;
 pub mod connection;
+#[cfg(unix)]
 mod imports;
+#[cfg(unix)]
 mod instance;
+#[cfg(unix)]
 pub mod launch;
+#[cfg(unix)]
 mod plugin;
 pub mod protocol;
 pub mod sandbox;
 pub mod settings;
-pub mod supervisor;
+#[cfg(unix)]
+mod supervisor;
 #[cfg(test)]
 mod testing;
 pub mod transport;
 
+#[cfg(unix)]
 pub use backend::{NativeBackend, SetupError};
+#[cfg(unix)]
 pub use plugin::NativePlugin;
 pub use settings::Settings;

@@ -7,13 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, Log, Plugin, types::Manifest,
+    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, Plugin, process::Process,
+    types::Manifest,
 };
 
 use crate::{
     backend::Shared,
     instance::NativeInstance,
-    supervisor::{Member, State, Supervisor},
+    supervisor::{Member, Supervisor},
 };
 
 /// A loaded native plugin. Its process runs while instances need it.
@@ -36,17 +37,6 @@ impl NativePlugin {
             manifest,
             digest,
         }
-    }
-
-    /// How its process is.
-    pub fn state(&self) -> State {
-        self.supervisor.state()
-    }
-
-    /// What its process prints, and what the host noticed about it. It may be
-    /// about any of its users, so it is for the administrator.
-    pub fn log(&self) -> &Arc<Log> {
-        self.supervisor.log()
     }
 }
 
@@ -77,5 +67,12 @@ impl Plugin for NativePlugin {
         self.supervisor.refit().await;
         instance.create().await?;
         Ok(Arc::new(instance))
+    }
+
+    fn process(&self) -> Option<Process> {
+        Some(Process {
+            state: self.supervisor.state(),
+            log: Arc::clone(self.supervisor.log()),
+        })
     }
 }

@@ -15,6 +15,7 @@
 //! - [`wasm`]: the WebAssembly backend.
 //! - [`manifest`]: the rules of a manifest.
 //! - [`report`]: what is told about a plugin that does not load.
+//! - [`process`]: how a native plugin's process is.
 //! - [`registry`]: the plugins folder.
 //! - [`log`], [`digest`]: an instance's log; a file's identity.
 //!
@@ -29,6 +30,7 @@ pub mod limits;
 pub mod log;
 pub mod manifest;
 pub mod plugin;
+pub mod process;
 pub mod registry;
 pub mod report;
 pub mod wasm;

@@ -22,6 +22,7 @@ use crate::{
     },
     digest::Digest,
     host::Host,
+    process::Process,
     report::LoadError,
 };
 
@@ -67,6 +68,11 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     ///
     /// [`CallError`], when the plugin cannot make an instance for this user.
     async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError>;
+
+    /// How the plugin's process is; none for one that has no process.
+    fn process(&self) -> Option<Process> {
+        None
+    }
 }
 
 /// What an instance is made of.

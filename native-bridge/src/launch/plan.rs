@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
+use mortise_runtime::process::Protection;
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::{Policy, Protection};
+use crate::sandbox::Policy;
 
 /// What is to be started. The host's first line, and the guardian's to the
 /// stage.

@@ -7,9 +7,10 @@ use landlock::{
     NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreated,
     RulesetCreatedAttr as _, RulesetError, Scope,
 };
+use mortise_runtime::process::Protection;
 
 use super::{
-    Network, Policy, Protection, SandboxError,
+    Network, Policy, SandboxError,
     paths::{DEVICES, EXECUTABLE, READABLE},
 };
 

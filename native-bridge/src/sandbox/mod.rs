@@ -30,7 +30,7 @@ mod seccomp;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use mortise_runtime::{Grants, types::Directory};
+use mortise_runtime::{Grants, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
 /// How much is insisted on.
@@ -154,18 +154,6 @@ pub struct Policy {
     pub reach: Reach,
     /// How much it may use.
     pub limits: ProcessLimits,
-}
-
-/// What was applied to a process, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Protection {
-    /// In place.
-    pub applied: Vec<String>,
-    /// Not in place, because this kernel or machine lacks it; refused in
-    /// [`Mode::Strict`].
-    pub missing: Vec<String>,
-    /// Not in place, because it cannot be.
-    pub open: Vec<String>,
 }
 
 /// A sandbox that was not applied.

@@ -1,8 +1,9 @@
 //! Resource limits. Soft and hard alike, so that they cannot be raised again.
 
+use mortise_runtime::process::Protection;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{ProcessLimits, Protection};
+use super::ProcessLimits;
 
 pub(super) fn apply(limits: &ProcessLimits, protection: &mut Protection) {
     for (resource, most, what) in [

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use mortise_runtime::process::Protection;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch,
 };
 
-use super::{Network, Policy, Protection, SandboxError};
+use super::{Network, Policy, SandboxError};
 
 /// Denied whatever their arguments are.
 const DENIED: &[libc::c_long] = &[

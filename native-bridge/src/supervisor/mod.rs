@@ -12,7 +12,7 @@
 //! is let through. A crash loop ends in [`State::Failed`], which a person
 //! leaves by starting an instance or loading the file anew.
 
-pub mod output;
+pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
 pub(crate) mod running;
@@ -28,18 +28,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mortise_runtime::{CallError, Log, log::Source, types::Level};
-use serde::Serialize;
+use mortise_runtime::{CallError, Log, log::Source, process::State, types::Level};
 
 use self::{
     restart::Crashes,
     running::{Postmortem, Running, StartError},
 };
-use crate::{
-    backend::Shared,
-    imports::Imports,
-    sandbox::{Protection, Reach},
-};
+use crate::{backend::Shared, imports::Imports, sandbox::Reach};
 
 /// An instance, as the supervisor needs it.
 #[async_trait]
@@ -54,37 +49,6 @@ pub(crate) trait Member: Send + Sync {
     async fn restore(&self, running: &Arc<Running>);
     /// Its log.
     fn log(&self) -> &Arc<Log>;
-}
-
-/// How a plugin's process is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum State {
-    /// Not needed now.
-    Down,
-    /// Being started, or its instances being brought up.
-    Starting,
-    /// Serving.
-    Up {
-        /// Which start this was, from 1.
-        generation: u64,
-        /// What was applied to it.
-        protection: Protection,
-    },
-    /// It crashed and is started again after a pause.
-    Pausing {
-        /// How many times in a row it crashed.
-        crashes: u32,
-        /// What happened last.
-        last: String,
-    },
-    /// It crashed too often in a row, and waits for a person.
-    Failed {
-        /// How many times in a row it crashed.
-        crashes: u32,
-        /// What happened last.
-        last: String,
-    },
 }
 
 enum Phase {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use mortise_runtime::log::Source;
+use mortise_runtime::{log::Source, process::Protection};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -31,7 +31,6 @@ use crate::{
         GUARDIAN,
         plan::{Order, Plan, Report},
     },
-    sandbox::Protection,
     settings::Settings,
 };
 

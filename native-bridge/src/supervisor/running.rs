@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mortise_runtime::{CallError, LoadError, Step, log::Source, types::Manifest};
+use mortise_runtime::{
+    CallError, LoadError, Step, log::Source, process::Protection, types::Manifest,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
@@ -26,7 +28,7 @@ use crate::{
         SECRET_VARIABLE, SOCKET_VARIABLE,
         methods::{self, Empty, Method},
     },
-    sandbox::{Policy, Protection, Reach},
+    sandbox::{Policy, Reach},
     settings::StopLadder,
     transport::Listener,
 };

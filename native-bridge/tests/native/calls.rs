@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mortise_native_bridge::supervisor::State;
 use mortise_runtime::{
     CallError, Capability, Grants,
     types::{Application, Content, Draft, Message, StopReason, Verdict},
 };
 use serde_json::{Value, json};
 
-use crate::support::{World, eventually, made, made_with, printed, request, talkative};
+use crate::support::{
+    State, World, eventually, made, made_with, printed, request, state, talkative,
+};
 
 fn content(body: &str) -> Content {
     Content {
@@ -97,7 +98,7 @@ async fn every_export_can_be_called() {
     let error = instance.on_timer("noon").await.unwrap_err();
     assert_eq!(error.to_string(), "the plugin answered: noon");
     instance.stop(StopReason::Reloading).await.unwrap();
-    assert_eq!(plugin.state(), State::Down);
+    assert_eq!(state(&plugin), State::Down);
     assert_eq!(world.leftovers(), [] as [&str; 0]);
 }
 
@@ -202,7 +203,7 @@ async fn one_process_serves_all_users_in_order() {
         ]
     );
     eventually("the end of its process", async || {
-        plugin.state() == State::Down && world.leftovers().is_empty()
+        state(&plugin) == State::Down && world.leftovers().is_empty()
     })
     .await;
 }
@@ -254,17 +255,17 @@ async fn a_process_that_nobody_needs_goes() {
     let world = World::with(|settings| settings.linger = Duration::from_millis(100));
     let plugin = world.plugin("good").await;
     let made = made(&plugin, "ann").await;
-    assert!(matches!(plugin.state(), State::Up { .. }));
+    assert!(matches!(state(&plugin), State::Up { .. }));
     eventually("the end of an idle process", async || {
-        plugin.state() == State::Down
+        state(&plugin) == State::Down
     })
     .await;
     made.instance.start().await.unwrap();
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert!(matches!(plugin.state(), State::Up { generation: 2, .. }));
+    assert!(matches!(state(&plugin), State::Up { generation: 2, .. }));
     drop(made);
     eventually("the end of an empty process", async || {
-        plugin.state() == State::Down && world.leftovers().is_empty()
+        state(&plugin) == State::Down && world.leftovers().is_empty()
     })
     .await;
 }

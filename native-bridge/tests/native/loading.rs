@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use mortise_native_bridge::{Settings, supervisor::State};
+use mortise_native_bridge::Settings;
 use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step};
 
-use crate::support::{PLUGIN, World, script};
+use crate::support::{PLUGIN, State, World, script, state};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -32,7 +32,7 @@ async fn a_good_one_loads_and_is_not_left_running() {
     assert_eq!(plugin.manifest().id, "io.mortise.stress");
     assert_eq!(plugin.backend(), mortise_runtime::Backend::Native);
     assert_eq!(plugin.capabilities(), None);
-    assert_eq!(plugin.state(), State::Down);
+    assert_eq!(state(&plugin), State::Down);
     assert_eq!(world.leftovers(), [] as [&str; 0]);
 }
 

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use mortise_native_bridge::{Settings, sandbox::Mode, supervisor::State};
+use mortise_native_bridge::{Settings, sandbox::Mode};
 use mortise_runtime::{Grants, types::Directory};
 
-use crate::support::{Made, PLUGIN, World, made_with, talkative};
+use crate::support::{Made, PLUGIN, State, World, made_with, state, talkative};
 
 struct Confined {
     made: Made,
@@ -274,8 +274,8 @@ async fn descriptors_of_the_host_are_closed() {
 #[tokio::test]
 async fn what_is_protected_is_told() {
     let best = confined(talkative()).await;
-    let State::Up { protection, .. } = best.plugin.state() else {
-        panic!("{:?}", best.plugin.state())
+    let State::Up { protection, .. } = state(&best.plugin) else {
+        panic!("{:?}", state(&best.plugin))
     };
     for applied in [
         "files: only granted ones",
@@ -292,7 +292,7 @@ async fn what_is_protected_is_told() {
     }
     assert_eq!(protection.missing, [""; 0]);
 
-    let State::Up { protection, .. } = free().await.plugin.state() else {
+    let State::Up { protection, .. } = state(&free().await.plugin) else {
         panic!()
     };
     assert_eq!(protection.applied, [""; 0]);
@@ -323,7 +323,7 @@ async fn grants_that_change_start_the_process_anew() {
     // Ann's instance came along; one process cannot tell its users apart.
     assert_eq!(confined.made.deed("read", file).await.0, 200);
     assert!(matches!(
-        confined.plugin.state(),
+        state(&confined.plugin),
         State::Up { generation: 2, .. }
     ));
 }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use mortise_native_bridge::supervisor::State;
 use mortise_runtime::CallError;
 
-use crate::support::{Made, World, eventually, made, made_with, printed, request, talkative};
+use crate::support::{
+    Made, State, World, eventually, log, made, made_with, printed, request, state, talkative,
+};
 
 async fn fails(made: &Made, deed: &str, argument: &str) -> CallError {
     made.instance
@@ -93,7 +94,7 @@ async fn instances_come_up_again_in_their_order() {
     let error = fails(&all[1], "exit", "1").await;
     assert!(matches!(error, CallError::Crashed { .. }), "{error}");
     eventually("the restart", async || {
-        matches!(plugin.state(), State::Up { generation: 2, .. })
+        matches!(state(&plugin), State::Up { generation: 2, .. })
     })
     .await;
     let expected: Vec<String> = std::iter::once("manifest.describe ".to_owned())
@@ -119,20 +120,20 @@ async fn a_crash_loop_ends_in_a_failed_state_that_a_person_leaves() {
     let error = fails(&ann, "exit", "1").await;
     assert!(matches!(error, CallError::Crashed { .. }), "{error}");
     eventually("the failed state", async || {
-        matches!(plugin.state(), State::Failed { crashes: 4, .. })
+        matches!(state(&plugin), State::Failed { crashes: 4, .. })
     })
     .await;
     let error = fails(&ann, "echo", "").await.to_string();
     assert!(error.contains("crashed 4 times in a row"), "{error}");
     assert!(error.contains("status 5"), "{error}");
     // It stays so, without a hot loop.
-    let lines = plugin.log().written();
+    let lines = log(&plugin).written();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(plugin.log().written(), lines);
+    assert_eq!(log(&plugin).written(), lines);
     assert_eq!(world.leftovers(), [] as [&str; 0]);
     ann.instance.start().await.unwrap_err();
     assert!(matches!(
-        plugin.state(),
+        state(&plugin),
         State::Pausing { crashes: 1, .. } | State::Starting | State::Pausing { .. }
     ));
 }
@@ -160,7 +161,7 @@ async fn a_call_past_its_deadline_is_cancelled_and_harms_nobody() {
     assert!(begun.elapsed() < Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(1500)).await;
     instance.webhook(request("echo", "")).await.unwrap();
-    assert!(matches!(plugin.state(), State::Up { generation: 1, .. }));
+    assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
 }
 
 #[tokio::test]
@@ -180,7 +181,7 @@ async fn a_plugin_that_ignores_cancel_is_ended_and_comes_back() {
         .await
         .unwrap_err();
     eventually("the restart", async || {
-        matches!(plugin.state(), State::Up { generation: 2, .. })
+        matches!(state(&plugin), State::Up { generation: 2, .. })
     })
     .await;
     assert!(
@@ -260,7 +261,7 @@ async fn a_panic_discards_one_instance_alone() {
     assert_eq!(count("instance.create ann"), 2);
     assert_eq!(count("lifecycle.start ann"), 2);
     assert_eq!(count("instance.create bob"), 1);
-    assert!(matches!(plugin.state(), State::Up { generation: 1, .. }));
+    assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
 }
 
 #[tokio::test]
@@ -284,7 +285,7 @@ async fn floods_are_bounded() {
     }
     let bytes: usize = ann.log.since(0).iter().map(|entry| entry.text.len()).sum();
     assert!(bytes <= 256 << 10, "{bytes}");
-    assert!(matches!(plugin.state(), State::Up { generation: 1, .. }));
+    assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use mortise_runtime::{
     types::{Error, Message, Outgoing, Schedule, User, WebhookRequest, WebhookResponse},
 };
 
+pub(crate) use mortise_runtime::process::State;
+
 pub(crate) const LAUNCHER: &str = env!("CARGO_BIN_EXE_mortise-launch");
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_mortise-stress-plugin");
 
@@ -182,10 +184,17 @@ pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// The calls that the plugin printed, without `skip` of them.
+pub(crate) fn state(plugin: &NativePlugin) -> State {
+    plugin.process().unwrap().state
+}
+
+pub(crate) fn log(plugin: &NativePlugin) -> Arc<Log> {
+    plugin.process().unwrap().log
+}
+
+/// The calls that the plugin printed.
 pub(crate) fn printed(plugin: &NativePlugin) -> Vec<String> {
-    plugin
-        .log()
+    log(plugin)
         .since(0)
         .into_iter()
         .filter_map(|entry| entry.text.strip_prefix("call ").map(str::to_owned))
