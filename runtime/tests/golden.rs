@@ -2,6 +2,13 @@
 //! JSON and from MessagePack as it was, and together they show everything that
 //! `wit/types.wit` declares.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::{collections::BTreeMap, fmt::Debug, fs, path::Path};
 
 use mortise_runtime::types;

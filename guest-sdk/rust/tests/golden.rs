@@ -1,6 +1,12 @@
 //! The SDK's types as data are the contract's: each value of the repository's
 //! `tests/golden` comes back as it was. A published crate has no such folder.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::{fs, path::Path};
 
 use mortise_plugin::types;
