@@ -1,7 +1,16 @@
 //! What the tests that cross crates share.
 //!
 //! - [`components`]: components made in memory, for what must fail.
+//! - [`guests`]: components built from the guests' sources.
 //! - [`host`]: a host that keeps everything in memory and tells what happened.
+//! - [`server`]: the real `mortise` program, driven from outside.
 
 pub mod components;
+pub mod guests;
 pub mod host;
+pub mod server;
+
+/// The code on the page about embedding compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+mod embedding {}

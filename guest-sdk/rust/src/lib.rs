@@ -89,3 +89,8 @@ macro_rules! export {
         $crate::__export!($plugin: $($($capability)*)?);
     };
 }
+
+/// The code on the page about writing plugins runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/writing-a-plugin.md")]
+mod writing_a_plugin {}
