@@ -170,6 +170,12 @@ async fn answer(grant: &Grant) -> anyhow::Result<String> {
     answer.files.extend(grant.dir.iter().cloned());
     answer.environment.extend(grant.env.iter().cloned());
     if answer == Answer::default() {
+        if grant.as_asked {
+            return Ok(format!(
+                "{} asks nothing of the administrator; each user answers by enabling it\n",
+                grant.id
+            ));
+        }
         anyhow::bail!(
             "nothing to grant: say `--as-asked` for all that the plugin asks of the \
              administrator, or name what to allow; `mortise plugin grant --help` lists it"
