@@ -21,10 +21,10 @@ pub fn component(world: &str, module: &str) -> Result<Vec<u8>> {
     let world = resolve.select_world(&[package], Some("fixture"))?;
     let mut module = wat::parse_str(module).context("the module's text")?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
-    Ok(ComponentEncoder::default()
+    ComponentEncoder::default()
         .module(&module)?
         .validate(true)
-        .encode()?)
+        .encode()
 }
 
 /// A plugin that describes itself in order, and does what `functions` say for

@@ -1,5 +1,11 @@
 //! The Wasm backend against components that do what they should not.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect has failed"
+)]
+
 mod cache;
 mod calls;
 mod loading;

@@ -5,6 +5,14 @@
 //!   and so does another plugin.
 //! - `process`: starting, stopping, and two servers on one data directory.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect has failed"
+)]
+
 mod bad_input;
 mod clients;
 mod process;
