@@ -50,7 +50,10 @@ pub use self::{
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
     listeners::Retry,
-    setup::{Settings, StartError, default_folder, grant_command, grants_file, loaders, wasm},
+    setup::{
+        BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
+        wasm,
+    },
     slot::{Slot, State},
 };
 use self::{

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use mortise_native_bridge::{NativeBackend, Settings as NativeSettings, SetupError};
 use mortise_runtime::{
     plugin::Loader,
     types::Manifest,
@@ -69,13 +70,35 @@ pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
     })
 }
 
-/// The backends, in the order in which they are asked for a file.
+/// The backends, in the order in which they are asked for a file. Native
+/// plugins are for programs that can launch them, as `mortise` can: in another,
+/// which embeds the server without
+/// [`launch::intercept`](mortise_native_bridge::launch::intercept), an
+/// executable in the plugins folder is reported as what no backend takes.
 ///
 /// # Errors
 ///
-/// A machine that lacks what an engine needs.
-pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, EngineError> {
-    Ok(vec![Arc::new(wasm(cache)?)])
+/// A machine that lacks what a backend needs.
+pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
+    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(wasm(cache)?)];
+    match NativeBackend::new(NativeSettings::default()) {
+        Ok(native) => loaders.push(Arc::new(native)),
+        Err(SetupError::NoLauncher) => tracing::info!("native plugins are not offered"),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(loaders)
+}
+
+/// A backend that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// That for components.
+    #[error(transparent)]
+    Wasm(#[from] EngineError),
+    /// That for executables.
+    #[error(transparent)]
+    Native(#[from] SetupError),
 }
 
 /// The command that grants what a plugin asks of the administrator and was not
@@ -101,9 +124,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
-    /// No engine.
+    /// No backend.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Backend(#[from] BackendError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
