@@ -1,0 +1,123 @@
+//! The example plugins, and the fixture `everything`, as components under the
+//! Wasm backend, end to end but for the server: what they export, and what they
+//! do with a host in memory.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod everything;
+mod forward;
+mod plugins;
+mod receiver;
+
+use std::sync::{Arc, OnceLock};
+
+use mortise_runtime::{
+    Grants, Instance, Limits, Loader as _,
+    types::{Application, Content, Draft, Message},
+    wasm::{Settings, WasmBackend},
+};
+use mortise_tests::{
+    guests,
+    host::{MemoryHost, setup},
+};
+
+/// One for all tests, with compiled code kept among them: the first to load a
+/// guest compiles it.
+fn backend() -> &'static WasmBackend {
+    static BACKEND: OnceLock<(tempfile::TempDir, WasmBackend)> = OnceLock::new();
+    let (_, backend) = BACKEND.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = WasmBackend::new(&Settings {
+            cache: Some(folder.path().join("cache")),
+            ..Settings::default()
+        })
+        .unwrap();
+        (folder, backend)
+    });
+    backend
+}
+
+/// One instance of a guest, with its host.
+struct Running {
+    host: Arc<MemoryHost>,
+    instance: Arc<dyn Instance>,
+    log: Arc<mortise_runtime::Log>,
+}
+
+impl Running {
+    /// With all that its manifest asks for, and a configuration.
+    async fn new(package: &str, config: &str) -> Self {
+        Self::with(package, config, |_| {}).await
+    }
+
+    /// With what is left of that after `change`.
+    async fn with(package: &str, config: &str, change: impl FnOnce(&mut Grants)) -> Self {
+        let file = guests::example(package);
+        let plugin = backend().load(&file).await.unwrap();
+        let mut grants = Grants::as_asked(plugin.manifest()).unwrap();
+        change(&mut grants);
+        let host = Arc::new(MemoryHost::default());
+        let mut setup = setup(&host, grants, Limits::default());
+        setup.config = Some(config.to_owned());
+        let log = setup.log.clone();
+        let instance = plugin.instance(setup).await.unwrap();
+        Self {
+            host,
+            instance,
+            log,
+        }
+    }
+
+    async fn started(package: &str, config: &str) -> Self {
+        let running = Self::new(package, config).await;
+        running.instance.start().await.unwrap();
+        running
+    }
+
+    /// Everything in its log, a line each.
+    fn logged(&self) -> String {
+        let entries = self.log.since(0);
+        entries
+            .iter()
+            .map(|entry| format!("{}\n", entry.text))
+            .collect()
+    }
+}
+
+fn application() -> Application {
+    Application {
+        id: 9,
+        name: "backup".to_owned(),
+    }
+}
+
+fn content(title: &str, body: &str) -> Content {
+    Content {
+        title: title.to_owned(),
+        body: body.to_owned(),
+        priority: 5,
+        extras: None,
+    }
+}
+
+fn draft(title: &str, body: &str) -> Draft {
+    Draft {
+        application: application(),
+        content: content(title, body),
+        received_ms: 1_795_334_400_000,
+    }
+}
+
+fn message(id: u64, title: &str) -> Message {
+    Message {
+        id,
+        application: application(),
+        content: content(title, "b"),
+        created_ms: 1_795_334_400_000,
+    }
+}

@@ -1,0 +1,213 @@
+//! The examples one by one, but for `forward`.
+
+use mortise_runtime::{
+    CallError, Capability,
+    types::{Content, Header, Schedule, Verdict, WebhookRequest},
+};
+use mortise_tests::guests;
+use std::time::Duration;
+
+use crate::{Running, backend, draft};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn each_exports_what_it_lists_and_imports_what_it_uses() {
+    use Capability::{Configurer, Displayer, Filter, Lifecycle, Listener, Timer, Webhook};
+    for (package, capabilities, imports) in [
+        ("rules", vec![Lifecycle, Configurer, Filter], vec!["log"]),
+        (
+            "forward",
+            vec![Lifecycle, Configurer, Listener],
+            vec!["storage", "log"],
+        ),
+        (
+            "alertmanager",
+            vec![Lifecycle, Configurer, Displayer, Webhook],
+            vec!["messages", "storage", "log"],
+        ),
+        (
+            "clock",
+            vec![Lifecycle, Configurer, Timer],
+            vec!["messages", "storage", "timers", "log"],
+        ),
+    ] {
+        let file = guests::example(package);
+        let inspection = backend().inspect(&file).await.unwrap();
+        assert_eq!(
+            inspection.capabilities.iter().collect::<Vec<_>>(),
+            capabilities,
+            "{package}"
+        );
+        let own: Vec<_> = inspection
+            .imports
+            .iter()
+            .filter_map(|name| name.strip_prefix("mortise:plugin/")?.strip_suffix("@0.1.0"))
+            .filter(|name| *name != "types")
+            .collect();
+        assert_eq!(own, imports, "{package}");
+        let calls_out = inspection
+            .imports
+            .iter()
+            .any(|name| name.starts_with("wasi:http/outgoing-handler"));
+        assert_eq!(calls_out, package == "forward", "{package}");
+    }
+}
+
+#[tokio::test]
+async fn default_configurations_are_valid_and_have_a_schema() {
+    for package in ["rules", "forward", "alertmanager", "clock"] {
+        let running = Running::new(package, "").await;
+        let defaults = running.instance.default_config().await.unwrap();
+        running.instance.apply_config(&defaults).await.unwrap();
+        let schema = running.instance.config_schema().await.unwrap().unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        assert_eq!(schema["type"], "object", "{package}");
+        let error = running.instance.apply_config("surplus: 1\n").await;
+        let Err(CallError::Config(problems)) = error else {
+            panic!("{package}: {error:?}")
+        };
+        assert_eq!(problems[0].path, "surplus", "{package}");
+        assert!(
+            problems[0].text.contains("line 1"),
+            "{package}: {problems:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rules_rewrite_and_drop() {
+    let config = "
+rules:
+- { name: chatter, when: { title: ^Finished }, then: { drop: true } }
+- { when: { contains: disk }, then: { prefix_title: '[disk] ', priority: 9 } }
+";
+    let running = Running::started("rules", config).await;
+    let filter = async |title: &str| running.instance.filter(&draft(title, "b"), SOON).await;
+
+    assert_eq!(
+        filter("Finished").await.unwrap(),
+        Verdict::Drop("dropped by the rule `chatter`".to_owned())
+    );
+    let Verdict::Replace(content) = filter("Disk full").await.unwrap() else {
+        panic!("it has a rule")
+    };
+    assert_eq!(
+        (content.title.as_str(), content.priority),
+        ("[disk] Disk full", 9)
+    );
+    assert_eq!(filter("other").await.unwrap(), Verdict::Keep);
+
+    // A configuration that is refused leaves the one before in use.
+    let refused = running
+        .instance
+        .apply_config("rules: [{when: {body: '('}, then: {drop: true}}]")
+        .await;
+    assert!(
+        matches!(&refused, Err(CallError::Config(problems)) if problems[0].path == "rules[0].when.body"),
+        "{refused:?}"
+    );
+    assert!(matches!(
+        filter("Finished").await.unwrap(),
+        Verdict::Drop(_)
+    ));
+}
+
+fn request(body: &str) -> WebhookRequest {
+    WebhookRequest {
+        method: "POST".to_owned(),
+        path: String::new(),
+        query: None,
+        headers: vec![Header {
+            name: "content-type".to_owned(),
+            value: "application/json".to_owned(),
+        }],
+        body: body.into(),
+        client: "192.0.2.1".to_owned(),
+        scheme: "https".to_owned(),
+        host: "push.example.org".to_owned(),
+        base_path: "/plugin/3/custom/secret/".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn alertmanager_makes_messages_of_notifications() {
+    let running = Running::started("alertmanager", "").await;
+    let page = running.instance.display(Some("https://push.example.org"));
+    assert!(page.await.unwrap().contains("<the webhook address>"));
+
+    let sample = include_str!("../../../examples/alertmanager/sample.json");
+    let answer = running.instance.webhook(request(sample)).await.unwrap();
+    assert_eq!(answer.status, 204);
+    let sent = running.host.kept().sent;
+    let Content {
+        title,
+        priority,
+        extras,
+        ..
+    } = &sent[0].0.content;
+    assert_eq!(title, "[FIRING:2] HostOutOfDiskSpace (db)");
+    assert_eq!(*priority, 9);
+    assert!(
+        extras
+            .as_ref()
+            .unwrap()
+            .contains("https://alerts.example.org")
+    );
+
+    let answer = running.instance.webhook(request("no JSON")).await.unwrap();
+    assert_eq!(answer.status, 400);
+    let page = running.instance.display(Some("https://push.example.org"));
+    assert!(
+        page.await
+            .unwrap()
+            .contains("https://push.example.org/plugin/3/custom/secret/")
+    );
+}
+
+#[tokio::test]
+async fn alertmanager_says_when_it_may_not_send() {
+    let running = Running::with("alertmanager", "", |grants| grants.send_messages = false).await;
+    running.instance.start().await.unwrap();
+    let sample = include_str!("../../../examples/alertmanager/sample.json");
+    let answer = running.instance.webhook(request(sample)).await.unwrap();
+    assert_eq!(answer.status, 403);
+    assert!(
+        String::from_utf8(answer.body)
+            .unwrap()
+            .contains("send-messages")
+    );
+}
+
+#[tokio::test]
+async fn clock_sets_timers_and_sends_when_they_are_due() {
+    let config = "messages: [{name: tea, cron: '0 16 * * *', title: Tea, text: is ready}]";
+    let running = Running::started("clock", config).await;
+    let timers: Vec<_> = running.host.kept().timers.into_iter().collect();
+    assert_eq!(
+        timers,
+        [("tea".to_owned(), Schedule::Cron("0 16 * * *".to_owned()))]
+    );
+    running.instance.on_timer("tea").await.unwrap();
+    let sent = running.host.kept().sent;
+    assert_eq!(
+        (
+            sent[0].0.content.title.as_str(),
+            sent[0].0.content.body.as_str()
+        ),
+        ("Tea", "is ready")
+    );
+    running.instance.apply_config("messages: []").await.unwrap();
+    assert!(running.host.kept().timers.is_empty());
+}
+
+#[tokio::test]
+async fn clock_says_when_it_may_not_wake_up() {
+    let config = "messages: [{name: tea, cron: '0 16 * * *', text: is ready}]";
+    let running = Running::with("clock", config, |grants| grants.timers = false).await;
+    let error = running.instance.start().await.unwrap_err().to_string();
+    assert!(
+        error.contains("messages[0].cron") && error.contains("`timers`"),
+        "{error}"
+    );
+}
