@@ -3,7 +3,6 @@
 //! `wit/types.wit` declares.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"

@@ -3,7 +3,6 @@
 //! do with a host in memory.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
