@@ -1,5 +1,6 @@
 //! A host in under 60 lines: loads a component that is a filter, and passes it
 //! one message. `cargo run -p mortise-runtime --example embed FILE`
+#![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,55 +39,20 @@ fn absent<T>() -> Result<T, Error> {
 }
 
 #[tokio::main]
+#[rustfmt::skip] // What belongs together stays together.
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("usage: embed FILE")?;
-    let plugin = WasmBackend::new(&Settings::default())?
-        .load(file.as_ref())
-        .await?;
-    println!(
-        "{} {} asks for:",
-        plugin.manifest().name,
-        plugin.manifest().version
-    );
-    for request in &plugin.manifest().wants {
-        println!("- {}: {}", request.permission.name(), request.reason);
-    }
-    let user = User {
-        id: 1,
-        name: "ada".into(),
-        admin: false,
-    };
+    let plugin = WasmBackend::new(&Settings::default())?.load(file.as_ref()).await?;
+    println!("{} {} asks for:", plugin.manifest().name, plugin.manifest().version);
+    for request in &plugin.manifest().wants { println!("- {}: {}", request.permission.name(), request.reason); }
+    let user = User { id: 1, name: "ada".into(), admin: false };
     let (grants, limits) = (Grants::as_asked(plugin.manifest())?, Limits::default());
-    let log = Arc::new(Log::new(limits.log_bytes));
-    let setup = InstanceSetup {
-        user,
-        host: Arc::new(Printer),
-        grants,
-        limits,
-        log,
-        config: None,
-        base_path: None,
-    };
+    let (host, log) = (Arc::new(Printer), Arc::new(Log::new(limits.log_bytes)));
+    let setup = InstanceSetup { user, host, grants, limits, log, config: None, base_path: None };
     let instance = plugin.instance(setup).await?;
     instance.start().await?;
-    let content = Content {
-        title: "Hi".into(),
-        body: "hello".into(),
-        priority: 5,
-        extras: None,
-    };
-    let application = Application {
-        id: 1,
-        name: "example".into(),
-    };
-    let draft = Draft {
-        application,
-        content,
-        received_ms: 0,
-    };
-    println!(
-        "{:?}",
-        instance.filter(&draft, Duration::from_secs(1)).await?
-    );
+    let content = Content { title: "Hi".into(), body: "hello".into(), priority: 5, extras: None };
+    let draft = Draft { application: Application { id: 1, name: "example".into() }, content, received_ms: 0 };
+    println!("{:?}", instance.filter(&draft, Duration::from_secs(1)).await?);
     Ok(())
 }
