@@ -36,6 +36,10 @@
 //! particular to WebAssembly: the same source builds for the machine itself,
 //! where [`testing`] stands in for the server in unit tests.
 //!
+//! In a program, `src/main.rs`, with [`main!`] in place of `export!`, the same
+//! command makes the component, and `cargo build --release` a native plugin:
+//! an executable that the server runs as a process.
+//!
 //! - [`types`]: the contract's types; constructors for them are in `build`.
 //! - [`Plugin`], [`Configurer`], [`Displayer`], [`Webhook`], [`Filter`],
 //!   [`Listener`], [`Timer`]: what a plugin implements; when each is called.
@@ -87,6 +91,21 @@ pub mod prelude {
 macro_rules! export {
     ($plugin:ident $(: $($capability:ident),* $(,)?)?) => {
         $crate::__export!($plugin: $($($capability)*)?);
+    };
+}
+
+/// As [`export!`], in a program's `main.rs`, of which it is all that is beside
+/// the plugin itself: `main!(Type: Capability, Capability, …);`. Built for
+/// WebAssembly the program is a component like any other; built for the machine
+/// it is a native plugin.
+#[macro_export]
+macro_rules! main {
+    ($plugin:ident $(: $($capability:ident),* $(,)?)?) => {
+        $crate::__export!($plugin: $($($capability)*)?);
+
+        fn main() -> ::std::process::ExitCode {
+            $crate::__exports::main::<$plugin>()
+        }
     };
 }
 

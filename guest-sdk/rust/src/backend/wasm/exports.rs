@@ -141,6 +141,11 @@ impl<T: Hosted + Timer> timer::exports::mortise::plugin::timer::Guest for Export
     }
 }
 
+/// See [`crate::main`]. A component's functions are called, not its program.
+pub fn main<T: Hosted>() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
+
 /// See [`crate::export`].
 #[doc(hidden)]
 #[macro_export]

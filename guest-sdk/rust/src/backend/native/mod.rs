@@ -1,5 +1,20 @@
 //! As a program of the machine itself: imports go to a [`Host`], which is
-//! whatever runs the plugin. In unit tests that is [`crate::testing`].
+//! whatever runs the plugin. In unit tests that is [`crate::testing`]; in a
+//! process that a server started it is the server, over the native plugin
+//! protocol.
+//!
+//! - `exports`: from the protocol's calls to the plugin's traits.
+//! - `serve`: the process: greeting, instances, their calls.
+//! - `wire`: frames over the socket, and calls to the host.
+//! - `web`: calling out by HTTP, which a process does by itself.
+
+pub mod exports;
+#[cfg(unix)]
+mod serve;
+#[cfg(unix)]
+mod web;
+#[cfg(unix)]
+mod wire;
 
 use std::{fmt, sync::Arc};
 
@@ -47,26 +62,4 @@ impl fmt::Debug for Handle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Handle")
     }
-}
-
-/// What `export!` needs in the plugin's crate.
-pub mod exports {
-    /// Fails to compile unless `T` is a plugin.
-    pub const fn is_plugin<T: crate::Plugin>() {}
-}
-
-/// See [`crate::export`]. Checks what it is given: a type without the
-/// capability it lists does not compile.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __export {
-    ($plugin:ident: $($capability:ident)*) => {
-        const _: () = {
-            $crate::__exports::is_plugin::<$plugin>();
-            $({
-                const fn has_capability<T: $crate::$capability>() {}
-                has_capability::<$plugin>();
-            })*
-        };
-    };
 }
