@@ -3,6 +3,13 @@
 //! The handle lasts; what it stands for in the process has a number there, and
 //! is made anew in each process. Calls go one after another, but those that a
 //! concurrent instance takes at the same time.
+//!
+//! - this module: reaching an instance, and bringing it to what a call needs.
+//! - `calls`: the contract's exports.
+//! - `failure`: what a plugin's failure means for the caller.
+
+mod calls;
+mod failure;
 
 use std::{
     sync::{
@@ -14,9 +21,9 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Guard, Instance, InstanceSetup, Log, limits,
+    CallError, Capabilities, Capability, Guard, InstanceSetup, Log,
     log::Source,
-    types::{Draft, Level, Message, StopReason, User, Verdict, WebhookRequest, WebhookResponse},
+    types::{Level, User},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -27,10 +34,7 @@ use tokio::{
 use crate::{
     connection::AskError,
     imports::Route,
-    protocol::{
-        message::{Failure, FailureKind},
-        methods::{self, Created, Empty, Method},
-    },
+    protocol::methods::{self, Created, Method},
     sandbox::Reach,
     supervisor::{Member, Supervisor, lock, running::Running},
 };
@@ -424,7 +428,7 @@ impl Inner {
                 what: format!("something else than was asked for: {what}"),
             },
             AskError::Unsendable(error) => CallError::Unavailable(error.to_string()),
-            AskError::Failed(failure) => answered(call, failure, limit),
+            AskError::Failed(failure) => failure::answered(call, failure, limit),
         }
     }
 
@@ -495,40 +499,6 @@ async fn drop_in(running: &Running, number: u64, deadline: Duration) {
     let _: Result<(), _> = running.ask(methods::DROP, None, &params, deadline).await;
 }
 
-/// What a plugin's failure means for the caller.
-fn answered(call: &'static str, failure: Failure, limit: Limit) -> CallError {
-    let Failure {
-        kind,
-        text,
-        problems,
-        details,
-    } = failure;
-    let cut = |text: &str, most: usize| {
-        text.get(..text.floor_char_boundary(most))
-            .unwrap_or_default()
-            .to_owned()
-    };
-    match kind {
-        FailureKind::Problems if !problems.is_empty() => CallError::Config(problems),
-        FailureKind::Crashed => CallError::Crashed {
-            call,
-            cause: cut(&text, limits::REASON_BYTES),
-            details: cut(&details, limits::LOG_ENTRY_BYTES),
-        },
-        FailureKind::Cancelled => limit.exceeded(),
-        FailureKind::UnknownMethod | FailureKind::UnknownInstance | FailureKind::Invalid => {
-            CallError::BadAnswer {
-                call,
-                what: format!(
-                    "`{}`, though it said that it can do this",
-                    cut(&text, limits::REASON_BYTES)
-                ),
-            }
-        }
-        _ => CallError::Refused(cut(&text, limits::REASON_BYTES)),
-    }
-}
-
 #[async_trait]
 impl Member for Inner {
     fn reach(&self) -> &Reach {
@@ -569,194 +539,5 @@ impl Member for Inner {
 
     fn log(&self) -> &Arc<Log> {
         self.guard.log()
-    }
-}
-
-#[async_trait]
-impl Instance for NativeInstance {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.made().capabilities
-    }
-
-    fn guard(&self) -> &Arc<Guard> {
-        &self.inner.guard
-    }
-
-    async fn start(&self) -> Result<(), CallError> {
-        let inner = &self.inner;
-        inner.supervisor.forgive();
-        let before = inner.started.swap(true, Ordering::Relaxed);
-        let limit = Limit::new(methods::START, inner.deadline());
-        let reached = inner.reach(limit, Needs::Started, false).await.map(drop);
-        if let Err(error) = &reached {
-            inner.started.store(before, Ordering::Relaxed);
-            inner.note(error);
-        }
-        reached
-    }
-
-    async fn stop(&self, reason: StopReason) -> Result<(), CallError> {
-        let inner = &self.inner;
-        if reason != StopReason::Idle {
-            inner.started.store(false, Ordering::Relaxed);
-        }
-        let limit = Limit::new(methods::STOP, inner.deadline());
-        let mut live = timeout_at(limit.until, inner.gate.write())
-            .await
-            .map_err(|_| limit.busy())?;
-        let mut outcome = Ok(());
-        if let Some(place) = live.place
-            && let Some(running) = inner.supervisor.current(place.generation)
-            && std::mem::take(&mut live.started)
-            && inner.made().capabilities.contains(Capability::Lifecycle)
-        {
-            let params = methods::Stop { reason };
-            outcome = inner
-                .ask(&running, methods::STOP, place.number, &params, limit)
-                .await;
-        }
-        // A disabled plugin can still be configured and shown, and one made
-        // for Gotify expects to be enabled again without being made anew; its
-        // process goes when nobody has called it for a while.
-        if reason != StopReason::Disabled {
-            inner.leave(&mut live).await;
-            inner.present.store(false, Ordering::Relaxed);
-            drop(live);
-            inner.supervisor.stop_if_empty().await;
-        }
-        outcome
-    }
-
-    async fn default_config(&self) -> Result<String, CallError> {
-        self.inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::DEFAULTS, self.inner.deadline());
-        let text = self
-            .inner
-            .call(limit, Needs::Bare, false, &Empty {})
-            .await?;
-        bounded(limit, text, limits::CONFIG_BYTES)
-    }
-
-    async fn config_schema(&self) -> Result<Option<String>, CallError> {
-        self.inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::SCHEMA, self.inner.deadline());
-        let schema: Option<String> = self
-            .inner
-            .call(limit, Needs::Bare, false, &Empty {})
-            .await?;
-        schema
-            .map(|text| bounded(limit, text, limits::CONFIG_BYTES))
-            .transpose()
-    }
-
-    async fn apply_config(&self, config: &str) -> Result<(), CallError> {
-        let inner = &self.inner;
-        inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::APPLY, inner.deadline());
-        let Reached {
-            running,
-            number,
-            held,
-        } = inner.reach(limit, Needs::Bare, false).await?;
-        let params = methods::Apply {
-            config: config.to_owned(),
-        };
-        inner
-            .ask::<_, ()>(&running, methods::APPLY, number, &params, limit)
-            .await
-            .inspect_err(|error| inner.note(error))?;
-        *lock(&inner.config) = Some(params.config);
-        if let Held::Alone(mut live) = held {
-            live.configured = true;
-        }
-        Ok(())
-    }
-
-    async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
-        self.inner.can(Capability::Displayer)?;
-        let limit = Limit::new(methods::DISPLAY, self.inner.deadline());
-        let params = methods::Display {
-            base_url: base_url.map(str::to_owned),
-        };
-        let text = self
-            .inner
-            .call(limit, Needs::Configured, true, &params)
-            .await?;
-        bounded(limit, text, limits::DISPLAY_BYTES)
-    }
-
-    async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
-        let inner = &self.inner;
-        inner.can(Capability::Webhook)?;
-        inner.guard.may_be_called(Capability::Webhook)?;
-        let params = methods::Webhook {
-            request: inner.guard.webhook_request(request),
-        };
-        let limit = Limit::new(methods::WEBHOOK, inner.deadline());
-        let response = inner.call(limit, Needs::Started, true, &params).await?;
-        inner.guard.webhook_response(response)
-    }
-
-    async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
-        let inner = &self.inner;
-        inner.can(Capability::Filter)?;
-        inner.guard.may_be_called(Capability::Filter)?;
-        let limit = Limit::new(methods::FILTER, deadline.min(inner.deadline()));
-        let params = methods::Filter {
-            draft: draft.clone(),
-        };
-        let filtering = Filtering::new(&inner.filtering);
-        let verdict = inner.call(limit, Needs::Started, false, &params).await?;
-        drop(filtering);
-        inner.guard.verdict(verdict)
-    }
-
-    async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
-        let inner = &self.inner;
-        inner.can(Capability::Listener)?;
-        inner.guard.may_be_called(Capability::Listener)?;
-        let limit = Limit::new(methods::ON_MESSAGES, inner.deadline());
-        let params = methods::OnMessages {
-            messages: messages.to_vec(),
-        };
-        inner.call(limit, Needs::Started, false, &params).await
-    }
-
-    async fn on_timer(&self, name: &str) -> Result<(), CallError> {
-        let inner = &self.inner;
-        inner.can(Capability::Timer)?;
-        inner.guard.may_be_called(Capability::Timer)?;
-        let limit = Limit::new(methods::ON_TIMER, inner.deadline());
-        let params = methods::OnTimer {
-            name: name.to_owned(),
-        };
-        inner.call(limit, Needs::Started, false, &params).await
-    }
-}
-
-/// Counts an open `filter` call.
-struct Filtering<'a>(&'a AtomicU32);
-
-impl<'a> Filtering<'a> {
-    fn new(open: &'a AtomicU32) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(open)
-    }
-}
-
-impl Drop for Filtering<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn bounded(limit: Limit, text: String, most: usize) -> Result<String, CallError> {
-    if text.len() <= most {
-        Ok(text)
-    } else {
-        Err(CallError::BadAnswer {
-            call: limit.method.contract,
-            what: format!("{} bytes, more than {most}", text.len()),
-        })
     }
 }

@@ -1,0 +1,212 @@
+//! The contract's exports: which call needs what, and what its answer is held
+//! to. Grants and bounds are the guard's.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{
+    CallError, Capabilities, Capability, Guard, Instance, limits,
+    types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
+};
+use tokio::time::timeout_at;
+
+use super::{Held, Limit, NativeInstance, Needs, Reached};
+use crate::{
+    protocol::methods::{self, Empty},
+    supervisor::lock,
+};
+
+#[async_trait]
+impl Instance for NativeInstance {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.made().capabilities
+    }
+
+    fn guard(&self) -> &Arc<Guard> {
+        &self.inner.guard
+    }
+
+    async fn start(&self) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.supervisor.forgive();
+        let before = inner.started.swap(true, Ordering::Relaxed);
+        let limit = Limit::new(methods::START, inner.deadline());
+        let reached = inner.reach(limit, Needs::Started, false).await.map(drop);
+        if let Err(error) = &reached {
+            inner.started.store(before, Ordering::Relaxed);
+            inner.note(error);
+        }
+        reached
+    }
+
+    async fn stop(&self, reason: StopReason) -> Result<(), CallError> {
+        let inner = &self.inner;
+        if reason != StopReason::Idle {
+            inner.started.store(false, Ordering::Relaxed);
+        }
+        let limit = Limit::new(methods::STOP, inner.deadline());
+        let mut live = timeout_at(limit.until, inner.gate.write())
+            .await
+            .map_err(|_| limit.busy())?;
+        let mut outcome = Ok(());
+        if let Some(place) = live.place
+            && let Some(running) = inner.supervisor.current(place.generation)
+            && std::mem::take(&mut live.started)
+            && inner.made().capabilities.contains(Capability::Lifecycle)
+        {
+            let params = methods::Stop { reason };
+            outcome = inner
+                .ask(&running, methods::STOP, place.number, &params, limit)
+                .await;
+        }
+        // A disabled plugin can still be configured and shown, and one made
+        // for Gotify expects to be enabled again without being made anew; its
+        // process goes when nobody has called it for a while.
+        if reason != StopReason::Disabled {
+            inner.leave(&mut live).await;
+            inner.present.store(false, Ordering::Relaxed);
+            drop(live);
+            inner.supervisor.stop_if_empty().await;
+        }
+        outcome
+    }
+
+    async fn default_config(&self) -> Result<String, CallError> {
+        self.inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::DEFAULTS, self.inner.deadline());
+        let text = self
+            .inner
+            .call(limit, Needs::Bare, false, &Empty {})
+            .await?;
+        bounded(limit, text, limits::CONFIG_BYTES)
+    }
+
+    async fn config_schema(&self) -> Result<Option<String>, CallError> {
+        self.inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::SCHEMA, self.inner.deadline());
+        let schema: Option<String> = self
+            .inner
+            .call(limit, Needs::Bare, false, &Empty {})
+            .await?;
+        schema
+            .map(|text| bounded(limit, text, limits::CONFIG_BYTES))
+            .transpose()
+    }
+
+    async fn apply_config(&self, config: &str) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Configurer)?;
+        let limit = Limit::new(methods::APPLY, inner.deadline());
+        let Reached {
+            running,
+            number,
+            held,
+        } = inner.reach(limit, Needs::Bare, false).await?;
+        let params = methods::Apply {
+            config: config.to_owned(),
+        };
+        inner
+            .ask::<_, ()>(&running, methods::APPLY, number, &params, limit)
+            .await
+            .inspect_err(|error| inner.note(error))?;
+        *lock(&inner.config) = Some(params.config);
+        if let Held::Alone(mut live) = held {
+            live.configured = true;
+        }
+        Ok(())
+    }
+
+    async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
+        self.inner.can(Capability::Displayer)?;
+        let limit = Limit::new(methods::DISPLAY, self.inner.deadline());
+        let params = methods::Display {
+            base_url: base_url.map(str::to_owned),
+        };
+        let text = self
+            .inner
+            .call(limit, Needs::Configured, true, &params)
+            .await?;
+        bounded(limit, text, limits::DISPLAY_BYTES)
+    }
+
+    async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Webhook)?;
+        inner.guard.may_be_called(Capability::Webhook)?;
+        let params = methods::Webhook {
+            request: inner.guard.webhook_request(request),
+        };
+        let limit = Limit::new(methods::WEBHOOK, inner.deadline());
+        let response = inner.call(limit, Needs::Started, true, &params).await?;
+        inner.guard.webhook_response(response)
+    }
+
+    async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Filter)?;
+        inner.guard.may_be_called(Capability::Filter)?;
+        let limit = Limit::new(methods::FILTER, deadline.min(inner.deadline()));
+        let params = methods::Filter {
+            draft: draft.clone(),
+        };
+        let filtering = Filtering::new(&inner.filtering);
+        let verdict = inner.call(limit, Needs::Started, false, &params).await?;
+        drop(filtering);
+        inner.guard.verdict(verdict)
+    }
+
+    async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Listener)?;
+        inner.guard.may_be_called(Capability::Listener)?;
+        let limit = Limit::new(methods::ON_MESSAGES, inner.deadline());
+        let params = methods::OnMessages {
+            messages: messages.to_vec(),
+        };
+        inner.call(limit, Needs::Started, false, &params).await
+    }
+
+    async fn on_timer(&self, name: &str) -> Result<(), CallError> {
+        let inner = &self.inner;
+        inner.can(Capability::Timer)?;
+        inner.guard.may_be_called(Capability::Timer)?;
+        let limit = Limit::new(methods::ON_TIMER, inner.deadline());
+        let params = methods::OnTimer {
+            name: name.to_owned(),
+        };
+        inner.call(limit, Needs::Started, false, &params).await
+    }
+}
+
+/// Counts an open `filter` call.
+struct Filtering<'a>(&'a AtomicU32);
+
+impl<'a> Filtering<'a> {
+    fn new(open: &'a AtomicU32) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Filtering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn bounded(limit: Limit, text: String, most: usize) -> Result<String, CallError> {
+    if text.len() <= most {
+        Ok(text)
+    } else {
+        Err(CallError::BadAnswer {
+            call: limit.method.contract,
+            what: format!("{} bytes, more than {most}", text.len()),
+        })
+    }
+}
