@@ -7,7 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, Plugin, process::Process,
+    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, Plugin,
+    process::{Attachment, Process},
     types::Manifest,
 };
 
@@ -74,5 +75,9 @@ impl Plugin for NativePlugin {
             state: self.supervisor.state(),
             log: Arc::clone(self.supervisor.log()),
         })
+    }
+
+    fn attach(&self) -> Result<Attachment, CallError> {
+        self.supervisor.attach()
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     },
     digest::Digest,
     host::Host,
-    process::Process,
+    process::{Attachment, Process},
     report::LoadError,
 };
 
@@ -72,6 +72,21 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// How the plugin's process is; none for one that has no process.
     fn process(&self) -> Option<Process> {
         None
+    }
+
+    /// Lets a process that somebody starts by hand, under a debugger or in a
+    /// container, take the place of the plugin's own for as long as it is
+    /// there, any number of times, until the plugin is dropped. What was
+    /// returned before is no longer good.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Unavailable`] for a plugin that has no process, or where
+    /// the socket cannot be made.
+    fn attach(&self) -> Result<Attachment, CallError> {
+        Err(CallError::Unavailable(
+            "only a native plugin has a process that another can take the place of".to_owned(),
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the process of a native plugin is: what its page shows beside what any
 //! plugin has.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,4 +57,14 @@ pub struct Protection {
     pub missing: Vec<String>,
     /// Not in place, because it cannot be.
     pub open: Vec<String>,
+}
+
+/// What a process that somebody starts by hand needs to take the place of the
+/// plugin's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attachment {
+    /// For its environment, as `MORTISE_SOCKET`.
+    pub socket: PathBuf,
+    /// For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin.
+    pub secret: String,
 }

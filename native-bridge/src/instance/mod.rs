@@ -254,26 +254,32 @@ impl Inner {
         if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
             return Err(CallError::Stopped);
         }
-        // Before the gate: what restores instances after a crash takes gates.
-        let running = timeout_at(limit.until, self.supervisor.running())
-            .await
-            .map_err(|_| limit.exceeded())??;
-        let shared = shared && self.made().concurrent;
-        if shared {
-            let live = timeout_at(limit.until, self.gate.read())
+        let (running, shared, mut live) = loop {
+            // Before the gate: what restores instances after a crash takes gates.
+            let running = timeout_at(limit.until, self.supervisor.running())
+                .await
+                .map_err(|_| limit.exceeded())??;
+            let shared = shared && self.made().concurrent;
+            if shared {
+                let live = timeout_at(limit.until, self.gate.read())
+                    .await
+                    .map_err(|_| limit.busy())?;
+                if let Some(number) = live.number(running.generation, needs) {
+                    return Ok(Reached {
+                        running,
+                        number,
+                        held: Held::Shared { _live: live },
+                    });
+                }
+            }
+            let live = timeout_at(limit.until, self.gate.write())
                 .await
                 .map_err(|_| limit.busy())?;
-            if let Some(number) = live.number(running.generation, needs) {
-                return Ok(Reached {
-                    running,
-                    number,
-                    held: Held::Shared { _live: live },
-                });
+            // It may have been ended while this call waited for its turn.
+            if !running.is_over() {
+                break (running, shared, live);
             }
-        }
-        let mut live = timeout_at(limit.until, self.gate.write())
-            .await
-            .map_err(|_| limit.busy())?;
+        };
         let number = timeout_at(
             limit.until,
             self.bring_up(&running, &mut live, needs, limit),

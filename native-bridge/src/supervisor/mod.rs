@@ -4,6 +4,7 @@
 //! - [`output`]: what it prints.
 //! - [`running`]: a process that greeted: its connection and its end.
 //! - [`restart`]: pauses between crashes.
+//! - [`attach`]: processes that are started by hand.
 //! - this module: which state the plugin is in, and what follows from a crash.
 //!
 //! A process is started when somebody needs it. When it crashes with started
@@ -12,6 +13,7 @@
 //! is let through. A crash loop ends in [`State::Failed`], which a person
 //! leaves by starting an instance or loading the file anew.
 
+mod attach;
 pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
@@ -31,6 +33,7 @@ use async_trait::async_trait;
 use mortise_runtime::{CallError, Log, log::Source, process::State, types::Level};
 
 use self::{
+    attach::AttachPoint,
     restart::Crashes,
     running::{Postmortem, Running, StartError},
 };
@@ -68,6 +71,7 @@ pub(crate) struct Supervisor {
     phase: Mutex<Phase>,
     crashes: Mutex<Crashes>,
     members: Mutex<Vec<Weak<dyn Member>>>,
+    attaching: Mutex<Option<AttachPoint>>,
     generations: AtomicU64,
     /// Held while the process is started or stopped.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -98,6 +102,7 @@ impl Supervisor {
             phase: Mutex::new(Phase::Down),
             crashes,
             members: Mutex::default(),
+            attaching: Mutex::default(),
             generations: AtomicU64::new(0),
             turn: Arc::default(),
         })
@@ -221,29 +226,13 @@ impl Supervisor {
         )
         .await;
         let described = match started {
-            Ok(running) => match running.describe(self.shared.settings.describe).await {
-                Ok(manifest) if manifest.id == self.id => Ok(running),
-                Ok(manifest) => {
-                    let error = StartError::Describe(format!(
-                        "it now says that its id is `{}` instead of `{}`; load the file anew",
-                        manifest.id, self.id
-                    ));
-                    running.kill().await;
-                    Err(error)
-                }
-                Err(error) => {
-                    let error = running.explain(error).await;
-                    running.kill().await;
-                    Err(StartError::Describe(error))
-                }
-            },
+            Ok(running) => self.identified(running).await,
             Err(error) => Err(error),
         };
         let running = match described {
             Ok(running) => running,
             Err(error) => {
                 let last = error.to_string();
-                self.log().write(Level::Error, Source::Host, &last);
                 self.crashed(&last, Duration::ZERO);
                 return Err(CallError::Unavailable(last));
             }
@@ -255,6 +244,26 @@ impl Supervisor {
                 &format!("not protected on this machine: {note}"),
             );
         }
+        self.admit(running).await
+    }
+
+    /// Sees that a process is the plugin that it should be.
+    async fn identified(&self, running: Arc<Running>) -> Result<Arc<Running>, StartError> {
+        let text = match running.describe(self.shared.settings.describe).await {
+            Ok(manifest) if manifest.id == self.id => return Ok(running),
+            Ok(manifest) => format!(
+                "it says that its id is `{}` instead of `{}`; load the file anew",
+                manifest.id, self.id
+            ),
+            Err(error) => running.explain(error).await,
+        };
+        running.kill().await;
+        Err(StartError::Describe(text))
+    }
+
+    /// Brings all instances up in a process and lets calls through. Holds the
+    /// turn.
+    async fn admit(self: &Arc<Self>, running: Arc<Running>) -> Result<Arc<Running>, CallError> {
         tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&running)));
         for member in self.members() {
             if member.is_present() {
@@ -301,7 +310,7 @@ impl Supervisor {
     /// that the next call starts one for these.
     pub(crate) async fn refit(self: &Arc<Self>) {
         let fits = match &*self.phase() {
-            Phase::Up(running) => running.reach == self.wanted_reach(),
+            Phase::Up(running) => running.is_attached() || running.reach == self.wanted_reach(),
             _ => true,
         };
         if !fits {
@@ -316,15 +325,26 @@ impl Supervisor {
 
     /// Ends the process, if nobody has code in it.
     pub(crate) async fn stop_if_empty(&self) {
-        if !self.members().iter().any(|member| member.is_present()) {
-            self.stop().await;
-        }
+        self.stop_if(|running| {
+            !running.is_attached() && !self.members().iter().any(|member| member.is_present())
+        })
+        .await;
     }
 
     /// Ends the process in order.
     pub(crate) async fn stop(&self) {
+        self.stop_if(|_| true).await;
+    }
+
+    /// Ends the process in order, if that holds when it is its turn.
+    async fn stop_if(&self, holds: impl Fn(&Running) -> bool) {
         let _turn = self.turn.lock().await;
-        if let Some(running) = self.replace_phase(Phase::Down) {
+        let running = match &*self.phase() {
+            Phase::Up(running) => Arc::clone(running),
+            _ => return,
+        };
+        if holds(&running) {
+            *self.phase() = Phase::Down;
             running.stop(&self.shared.settings.stop).await;
         }
     }
@@ -405,9 +425,12 @@ async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
         let Some(supervisor) = supervisor.upgrade() else {
             return;
         };
-        if !supervisor.is_needed() && running.idle_for() >= supervisor.shared.settings.linger {
-            supervisor.stop().await;
-        }
+        let linger = supervisor.shared.settings.linger;
+        supervisor
+            .stop_if(|running| {
+                !running.is_attached() && !supervisor.is_needed() && running.idle_for() >= linger
+            })
+            .await;
     }
     if running.is_stopping() {
         running.publish(Postmortem {
@@ -419,7 +442,11 @@ async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
     let postmortem = running.examine().await;
     let supervisor = supervisor.upgrade();
     if let Some(supervisor) = &supervisor {
-        supervisor.crashed(&with_last_line(&postmortem), running.uptime());
+        if running.is_attached() {
+            supervisor.left(&running);
+        } else {
+            supervisor.crashed(&with_last_line(&postmortem), running.uptime());
+        }
     }
     running.publish(postmortem);
     if let Some(supervisor) = supervisor
@@ -427,6 +454,8 @@ async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
     {
         let pause = match &*supervisor.phase() {
             Phase::Pausing { until } => until.saturating_duration_since(Instant::now()),
+            // An attached one may be back in a moment.
+            Phase::Down => supervisor.shared.settings.restart.first,
             _ => return,
         };
         tokio::spawn(revive(Arc::downgrade(&supervisor), pause));

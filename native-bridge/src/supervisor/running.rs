@@ -118,7 +118,8 @@ pub(crate) struct Running {
     /// What it was allowed to touch.
     pub(crate) reach: Reach,
     connection: Connection,
-    process: Process,
+    /// None if it was started by hand.
+    process: Option<Process>,
     imports: Arc<Imports>,
     /// From where on the log is about this process.
     log_from: u64,
@@ -186,18 +187,9 @@ impl Running {
         drop(listener);
         let error = match greeted {
             Some(Ok(greeted)) => {
-                let handler = Arc::clone(&imports);
                 return Ok(Arc::new(Self {
-                    generation,
-                    reach,
-                    connection: Connection::open(greeted, handler, settings.patience),
-                    process,
-                    imports,
                     log_from,
-                    since: Instant::now(),
-                    used: Mutex::new(Instant::now()),
-                    stopping: AtomicBool::new(false),
-                    postmortem: watch::Sender::new(None),
+                    ..Self::new(shared, greeted, Some(process), reach, imports, generation)
                 }));
             }
             Some(Err(GreetError::Ended | GreetError::Io(_))) => {
@@ -221,9 +213,69 @@ impl Running {
         })
     }
 
+    /// Serves a process that was started by hand.
+    pub(crate) fn attached(
+        shared: &Shared,
+        greeted: Greeted,
+        imports: Arc<Imports>,
+        generation: u64,
+    ) -> Arc<Self> {
+        let reach = Reach::default();
+        Arc::new(Self::new(shared, greeted, None, reach, imports, generation))
+    }
+
+    fn new(
+        shared: &Shared,
+        greeted: Greeted,
+        process: Option<Process>,
+        reach: Reach,
+        imports: Arc<Imports>,
+        generation: u64,
+    ) -> Self {
+        let handler = Arc::clone(&imports);
+        Self {
+            generation,
+            reach,
+            connection: Connection::open(greeted, handler, shared.settings.patience),
+            process,
+            log_from: imports.log().written(),
+            imports,
+            since: Instant::now(),
+            used: Mutex::new(Instant::now()),
+            stopping: AtomicBool::new(false),
+            postmortem: watch::Sender::new(None),
+        }
+    }
+
+    /// Whether it was started by hand.
+    pub(crate) const fn is_attached(&self) -> bool {
+        self.process.is_none()
+    }
+
     /// What was applied to it.
     pub(crate) fn protection(&self) -> Protection {
-        self.process.protection()
+        match &self.process {
+            Some(process) => process.protection(),
+            None => Protection {
+                missing: vec!["everything: it was started by hand".to_owned()],
+                ..Protection::default()
+            },
+        }
+    }
+
+    /// Waits until the process has ended, if that can be seen.
+    async fn exited(&self) -> Exit {
+        match &self.process {
+            Some(process) => process.exited().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Kills it, if it is ours, and waits until nothing is left of it.
+    async fn end(&self, deadline: Duration) {
+        if let Some(process) = &self.process {
+            process.kill(deadline).await;
+        }
     }
 
     /// Asks it who it is.
@@ -306,7 +358,7 @@ impl Running {
     pub(crate) async fn over(&self) {
         tokio::select! {
             _ = self.connection.closed() => {}
-            _ = self.process.exited() => {
+            _ = self.exited() => {
                 // What it said last may still be on its way.
                 let ended = tokio::time::timeout(LINGER, self.connection.closed());
                 if ended.await.is_err() {
@@ -320,12 +372,10 @@ impl Running {
     pub(crate) async fn examine(&self) -> Postmortem {
         let closed = self.connection.closed().await;
         let exit = match closed {
-            Closed::ByPlugin => tokio::time::timeout(LINGER, self.process.exited())
-                .await
-                .ok(),
+            Closed::ByPlugin => tokio::time::timeout(LINGER, self.exited()).await.ok(),
             _ => None,
         };
-        self.process.kill(CERTAIN).await;
+        self.end(CERTAIN).await;
         let cause = match (&closed, exit) {
             (Closed::ByPlugin, Some(exit)) => exit.to_string(),
             (Closed::ByPlugin, None) => {
@@ -370,13 +420,19 @@ impl Running {
                 .await;
             // An answer or none: what counts is that it exits.
             drop(answer);
-            self.process.exited().await
+            if !self.is_attached() {
+                self.exited().await;
+            }
         };
-        let mut exited = tokio::time::timeout(ladder.ask, asked).await.is_ok();
+        let asked = tokio::time::timeout(ladder.ask, asked);
+        let mut exited = asked.await.is_ok();
         self.connection.close(Closed::ByHost);
+        let Some(process) = &self.process else {
+            return;
+        };
         if !exited {
-            self.process.order(Order::Term).await;
-            exited = tokio::time::timeout(ladder.term, self.process.exited())
+            process.order(Order::Term).await;
+            exited = tokio::time::timeout(ladder.term, process.exited())
                 .await
                 .is_ok();
         }
@@ -388,13 +444,13 @@ impl Running {
             );
         }
         // What it started goes in any case.
-        self.process.kill(ladder.kill).await;
+        self.end(ladder.kill).await;
     }
 
     /// Ends it at once.
     pub(crate) async fn kill(&self) {
         self.abandon();
-        self.process.kill(CERTAIN).await;
+        self.end(CERTAIN).await;
     }
 
     /// Has it ended, without waiting.
