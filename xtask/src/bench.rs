@@ -17,7 +17,6 @@ use crate::{
 /// function.
 struct Pair {
     name: &'static str,
-    package: &'static str,
     bench: &'static str,
     ours: &'static str,
     reference: &'static str,
@@ -108,7 +107,9 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
     run_command(
         workspace
             .cargo()
-            .args(["bench", "--locked", "--package", pair.package])
+            // Of the whole workspace, so that all benchmarks are built with
+            // the same features of what they share.
+            .args(["bench", "--locked", "--workspace"])
             .args(["--bench", pair.bench, "--"])
             .arg(format!("^({}|{})$", pair.ours, pair.reference))
             // Where criterion writes does not depend on where it is run.
