@@ -8,7 +8,7 @@
 //! - [`run`]: running other programs, and telling about it.
 //! - [`wasm`]: what turns a guest's source into a component.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`test`], [`bench`], [`audit`]: the commands.
+//! - [`demo`], [`mod@test`], [`mod@bench`], [`audit`]: the commands.
 
 mod audit;
 mod bench;
