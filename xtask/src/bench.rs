@@ -27,10 +27,10 @@ struct Pair {
 /// Everything that has a bar. A new benchmark is one more line.
 #[rustfmt::skip]
 const PAIRS: [Pair; 4] = [
-    Pair { name: "warm_call", package: "mortise-tests", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: 1.25 },
-    Pair { name: "fresh_call", package: "mortise-tests", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: 1.25 },
-    Pair { name: "cached_load", package: "mortise-tests", bench: "call", ours: "load/plugin", reference: "load/raw", bar: 1.5 },
-    Pair { name: "native_call", package: "mortise-native-bridge", bench: "bridge", ours: "bridge/call", reference: "bridge/raw_echo", bar: 1.3 },
+    Pair { name: "warm_call", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: 1.25 },
+    Pair { name: "fresh_call", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: 1.25 },
+    Pair { name: "cached_load", bench: "call", ours: "load/plugin", reference: "load/raw", bar: 1.5 },
+    Pair { name: "native_call", bench: "bridge", ours: "bridge/call", reference: "bridge/raw_echo", bar: 1.3 },
 ];
 
 #[derive(Debug, clap::Args)]
