@@ -10,6 +10,11 @@
 //! The raw engine has the settings of the runtime's, but no interruption and no
 //! memory bound: what it costs to be able to stop a guest counts as ours.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
+
 use std::{
     hint::black_box,
     path::Path,

@@ -10,7 +10,7 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -37,11 +37,7 @@ const ENDING: &str = "cwasm";
 impl Cache {
     /// Opens a folder, for this user alone, and makes it if it is not there.
     pub(super) fn open(folder: &Path, engine: &Engine, most_bytes: u64) -> io::Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        make_private(folder)?;
         // Absolute, so that a later change of directory changes nothing.
         let folder = fs::canonicalize(folder)?;
         let mut hasher = DefaultHasher::new();
@@ -63,24 +59,9 @@ impl Cache {
     /// The code of the component with this digest, if it is there and authentic.
     pub(super) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let file = self.file(digest);
-        let bytes = match fs::read(&file) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                tracing::warn!(
-                    "compiled code in {} cannot be read: {error}",
-                    file.display()
-                );
-                return None;
-            }
-        };
-        let component = self.open_sealed(engine, &file, &bytes);
-        match component {
-            Ok(component) => {
-                // Marks it as used, for `make_room`; a failure only ages it.
-                drop(fs::File::open(&file).and_then(|file| file.set_modified(SystemTime::now())));
-                Some(component)
-            }
+        match self.open_sealed(engine, &file) {
+            Ok(component) => Some(component),
+            Err(Unusable::Absent) => None,
             Err(why) => {
                 tracing::warn!(
                     "compiled code in {} was removed and is made anew: {why}",
@@ -92,32 +73,49 @@ impl Cache {
         }
     }
 
-    fn open_sealed(&self, engine: &Engine, file: &Path, bytes: &[u8]) -> Result<Component, String> {
-        let (code, seal) = bytes
-            .split_last_chunk::<SEAL_BYTES>()
-            .ok_or_else(|| "it is cut short".to_owned())?;
-        // Compares in constant time.
-        if self.seal(file, code) != blake3::Hash::from(*seal) {
-            return Err("it is damaged, or someone else wrote it".to_owned());
+    fn open_sealed(&self, engine: &Engine, path: &Path) -> Result<Component, Unusable> {
+        let mut file = fs::File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unusable::Absent,
+            _ => Unusable::Unreadable(error),
+        })?;
+        let length = file.metadata().map_err(Unusable::Unreadable)?.len();
+        let code = length
+            .checked_sub(SEAL_BYTES as u64)
+            .ok_or(Unusable::Seal)?;
+        // Streamed, not held: the code is mapped below and mostly never touched.
+        let mut hasher = self.sealing(path);
+        let hashed = io::copy(&mut (&mut file).take(code), &mut hasher);
+        let mut seal = [0; SEAL_BYTES];
+        if hashed.map_err(Unusable::Unreadable)? != code || file.read_exact(&mut seal).is_err() {
+            return Err(Unusable::Seal);
         }
+        // Compares in constant time.
+        if hasher.finalize() != blake3::Hash::from(seal) {
+            return Err(Unusable::Seal);
+        }
+        // Marks it as used, for `make_room`; a failure only ages it.
+        drop(file.set_modified(SystemTime::now()));
         #[expect(
             unsafe_code,
             reason = "wasmtime cannot check that code is its own; the seal can"
         )]
-        // SAFETY: the seal shows that these very bytes were serialized by
-        // `store` under a key that only this user can read, by an engine whose
-        // version and settings are the same, for they are part of the name.
-        let component = unsafe { Component::deserialize(engine, code) };
-        component.map_err(|error| format!("wasmtime refuses it: {error:#}"))
+        // SAFETY: the seal shows that `store` serialized these very bytes under
+        // a key that only this user can read, by an engine whose version and
+        // settings are the same, for they are part of the name. Nobody else can
+        // put another file in its place meanwhile: `open` made sure that the
+        // folder is this user's alone. Behind the code only the seal follows,
+        // which no part of the code's own format refers to.
+        let component = unsafe { Component::deserialize_file(engine, path) };
+        component.map_err(Unusable::Refused)
     }
 
-    fn seal(&self, file: &Path, code: &[u8]) -> blake3::Hash {
+    /// What makes a file's seal, once it was given the code.
+    fn sealing(&self, file: &Path) -> blake3::Hasher {
         let name = file.file_name().unwrap_or_default();
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(name.as_encoded_bytes());
         hasher.update(&[0]);
-        hasher.update(code);
-        hasher.finalize()
+        hasher
     }
 
     /// Keeps a component's code. A failure costs time at the next start and is
@@ -140,7 +138,7 @@ impl Cache {
         self.make_room((code.len() + SEAL_BYTES) as u64)?;
         let mut aside = tempfile::NamedTempFile::new_in(&self.folder)?;
         aside.write_all(code)?;
-        aside.write_all(self.seal(file, code).as_bytes())?;
+        aside.write_all(self.sealing(file).update(code).finalize().as_bytes())?;
         aside.as_file().sync_all()?;
         aside.persist(file)?;
         Ok(())
@@ -171,6 +169,48 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// Why code that is there is not used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("it is not there")]
+    Absent,
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error("it is cut short or damaged, or someone else wrote it")]
+    Seal,
+    #[error("wasmtime refuses it: {0:#}")]
+    Refused(wasmtime::Error),
+}
+
+/// Makes a folder that only this user can use, or sees that it is one.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    // What this process makes is owned by its effective user.
+    let own = tempfile::NamedTempFile::new_in(folder)?
+        .as_file()
+        .metadata()?
+        .uid();
+    let data = fs::metadata(folder)?;
+    if data.uid() != own {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    if data.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Makes a folder, whose access follows from the folder it is in.
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
 }
 
 /// Reads the folder's key, or makes one.

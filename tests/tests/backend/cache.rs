@@ -176,3 +176,15 @@ async fn nobody_else_can_read_the_key_or_write_code() {
         assert_eq!(found, mode, "{}", file.display());
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_others_could_write_to_is_closed_to_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let kept = Kept::new();
+    fs::create_dir(kept.cache()).unwrap();
+    fs::set_permissions(kept.cache(), fs::Permissions::from_mode(0o777)).unwrap();
+    kept.load(PLENTY).await;
+    let mode = fs::metadata(kept.cache()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
