@@ -91,6 +91,10 @@ pub mod prelude {
 macro_rules! export {
     ($plugin:ident $(: $($capability:ident),* $(,)?)?) => {
         $crate::__export!($plugin: $($($capability)*)?);
+
+        // A library that is built for the machine exports nothing; this keeps
+        // the compiler from calling the plugin unused.
+        const _: fn() -> ::std::process::ExitCode = $crate::__exports::main::<$plugin>;
     };
 }
 
