@@ -137,6 +137,25 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         count(&mut command)
     });
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
+    steps.check("tests of the Go module", || {
+        let go = |arguments: &[&str]| {
+            let mut command = Command::new("go");
+            command
+                .args(arguments)
+                .current_dir(workspace.root.join("native-bridge/go"));
+            run_command(&mut command).context("the Go module needs Go 1.22 or newer")
+        };
+        go(&["vet", "./..."])?;
+        go(&["test", "./..."])
+    });
+    steps.check("tests of the Python module", || {
+        run_command(
+            Command::new("python3")
+                .args(["-m", "unittest", "discover", "native-bridge/python/tests"])
+                .current_dir(&workspace.root),
+        )
+        .context("the Python module needs Python 3.9 or newer")
+    });
     steps.check("documentation", || {
         run_command(
             host()
