@@ -29,15 +29,28 @@ pub(super) struct Indices {
 
 impl Indices {
     pub(super) fn new(pre: &InstancePre<State>) -> Self {
+        // Looked at first: the failure to find an interface is an error with a
+        // stack trace, and most components leave most interfaces out.
+        let exports = |name: &str| {
+            let component = pre.component();
+            component.get_export_index(None, name).is_some()
+        };
+        macro_rules! indices {
+            ($interface:ident) => {
+                exports(concat!("mortise:plugin/", stringify!($interface), "@0.1.0"))
+                    .then(|| $interface::GuestIndices::new(pre).ok())
+                    .flatten()
+            };
+        }
         Self {
-            manifest: manifest::GuestIndices::new(pre).ok(),
-            lifecycle: lifecycle::GuestIndices::new(pre).ok(),
-            configurer: configurer::GuestIndices::new(pre).ok(),
-            displayer: displayer::GuestIndices::new(pre).ok(),
-            webhook: webhook::GuestIndices::new(pre).ok(),
-            filter: filter::GuestIndices::new(pre).ok(),
-            listener: listener::GuestIndices::new(pre).ok(),
-            timer: timer::GuestIndices::new(pre).ok(),
+            manifest: indices!(manifest),
+            lifecycle: indices!(lifecycle),
+            configurer: indices!(configurer),
+            displayer: indices!(displayer),
+            webhook: indices!(webhook),
+            filter: indices!(filter),
+            listener: indices!(listener),
+            timer: indices!(timer),
             incoming: incoming_handler::GuestIndices::new(pre).ok(),
         }
     }
