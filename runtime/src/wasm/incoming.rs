@@ -2,6 +2,8 @@
 //! the contract's `webhook`: the same request and response, in the standard's
 //! form.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use wasmtime::{Store, component::Instance};
@@ -33,27 +35,36 @@ pub(super) async fn handle(
         Scheme::Http
     };
     let guest = indices.load(&mut *store, instance)?;
-    let (sender, answer) = tokio::sync::oneshot::channel();
+    let (sender, mut answer) = tokio::sync::oneshot::channel();
     let mut http = store.data_mut().http();
     let request = http.new_incoming_request(scheme, hyper_request(request)?)?;
     let answer_to = http.new_response_outparam(sender)?;
-    // The guest writes its answer's body while it runs, so both go on together.
-    let (called, answered) =
-        tokio::join!(guest.call_handle(&mut *store, request, answer_to), async {
-            let Ok(answer) = answer.await else {
-                wasmtime::bail!("the handler returned without setting a response");
-            };
-            let (head, body) = answer
-                .map_err(|code| wasmtime::format_err!("the handler answered with {code:?}"))?
-                .into_parts();
-            let body = Limited::new(body, WEBHOOK_RESPONSE_BYTES)
-                .collect()
-                .await
-                .map_err(|error| wasmtime::format_err!("the response's body: {error}"))?;
-            Ok((head, body.to_bytes()))
-        });
-    called?;
-    let (head, body) = answered?;
+    let mut call = pin!(guest.call_handle(&mut *store, request, answer_to));
+    // A guest that traps leaves its answer unset, not dropped: only the end of
+    // the call tells that none will come.
+    let (answer, returned) = tokio::select! {
+        biased;
+        answer = &mut answer => (answer.ok(), false),
+        called = &mut call => {
+            called?;
+            (answer.try_recv().ok(), true)
+        }
+    };
+    let Some(answer) = answer else {
+        wasmtime::bail!("the handler returned without setting a response");
+    };
+    let (head, body) = answer
+        .map_err(|code| wasmtime::format_err!("the handler answered with {code:?}"))?
+        .into_parts();
+    // It writes the body while it runs, so both go on together.
+    let body = async {
+        Limited::new(body, WEBHOOK_RESPONSE_BYTES)
+            .collect()
+            .await
+            .map_err(|error| wasmtime::format_err!("the response's body: {error}"))
+    };
+    let rest = async { if returned { Ok(()) } else { call.await } };
+    let (body, ()) = tokio::try_join!(body, rest)?;
     Ok(WebhookResponse {
         status: head.status.as_u16(),
         headers: head
@@ -64,7 +75,7 @@ pub(super) async fn handle(
                 value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
             })
             .collect(),
-        body: body.into(),
+        body: body.to_bytes().into(),
     })
 }
 

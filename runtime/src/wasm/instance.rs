@@ -289,13 +289,16 @@ impl WasmInstance {
         needs: Needs,
     ) -> Result<Call<'_>, CallError> {
         let mut deadline = Deadline::after(given);
-        let mut slot = deadline
-            .run(self.slot.lock())
-            .await
-            .map_err(|Elapsed { .. }| CallError::Busy {
-                call: name,
-                deadline: given,
-            })?;
+        let mut slot = match self.slot.try_lock() {
+            Ok(slot) => slot,
+            Err(_) => deadline
+                .run(self.slot.lock())
+                .await
+                .map_err(|Elapsed { .. }| CallError::Busy {
+                    call: name,
+                    deadline: given,
+                })?,
+        };
         if needs == Needs::Started && !slot.started {
             return Err(CallError::Stopped);
         }
@@ -304,7 +307,9 @@ impl WasmInstance {
         let up = match slot.up.take() {
             Some(up) if up.meets(needs) => up,
             up => {
-                let brought = self.bring_up(up, needs, slot.config.as_deref());
+                // In a box of its own, for it is rare and large: each call's
+                // future would have to make room for it.
+                let brought = Box::pin(self.bring_up(up, needs, slot.config.as_deref()));
                 match deadline.run(brought).await {
                     Ok(Ok(up)) => up,
                     failed => {

@@ -10,6 +10,7 @@
 
 mod everything;
 mod forward;
+mod handler;
 mod plugins;
 mod receiver;
 

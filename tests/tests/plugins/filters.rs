@@ -148,6 +148,12 @@ async fn a_user_may_have_messages_refused_when_a_filter_fails() {
     );
     let newest = rig.server.state().store.newest_message(ADA).await.unwrap();
     assert_eq!(newest, 0, "nothing was stored");
+    // The sender is told who refused it, and may try again.
+    let answer = rig.sent_by_http("backup").await;
+    assert_eq!(answer.status(), 503);
+    let error: serde_json::Value = answer.json().await.unwrap();
+    let description = error["errorDescription"].as_str().unwrap();
+    assert!(description.contains("traps"), "{description}");
     rig.stop().await;
 }
 
@@ -163,6 +169,15 @@ async fn a_dropped_message_is_not_stored() {
             by: "drops".to_owned(),
             reason: "unwanted".to_owned()
         }
+    );
+    // A sender by HTTP has succeeded, and can tell that nothing was stored.
+    let answer = rig.sent_by_http("backup").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["mortise-dropped-by"], "drops");
+    let message: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(
+        (&message["id"], &message["message"]),
+        (&0.into(), &"done".into())
     );
     assert_eq!(
         rig.server.state().store.newest_message(ADA).await.unwrap(),

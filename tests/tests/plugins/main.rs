@@ -155,6 +155,18 @@ impl Rig {
             .await
     }
 
+    /// Sends `done` by HTTP as an application that [`Rig::send`] made, whose
+    /// name is its token.
+    async fn sent_by_http(&self, application: &str) -> reqwest::Response {
+        self.client
+            .post(format!("{}/message", self.server.url()))
+            .header("x-gotify-key", application)
+            .json(&serde_json::json!({ "message": "done" }))
+            .send()
+            .await
+            .unwrap()
+    }
+
     /// As [`Rig::send`], where it has to be stored.
     async fn stored(&self, application: &str, body: &str) -> MessageRow {
         match self.send(application, body).await {
