@@ -6,7 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mortise_runtime::{Digest, LoadError, Loader, Plugin, Step, manifest, registry::unreadable};
+use mortise_runtime::{
+    Digest, LoadError, Loader, Plugin, Step, manifest,
+    registry::{Described, unreadable},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -136,6 +139,23 @@ impl Loader for NativeBackend {
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
         let plugin: Arc<dyn Plugin> = self.load_native(file).await?;
         Ok(plugin)
+    }
+
+    /// Starts no process to ask what is known: the one that is started for the
+    /// first instance has to have this id.
+    async fn load_again(
+        &self,
+        file: &Path,
+        described: &Described,
+    ) -> Result<Arc<dyn Plugin>, LoadError> {
+        let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
+        let digest = examine(&file).await?;
+        Ok(Arc::new(NativePlugin::new(
+            Arc::clone(&self.shared),
+            file,
+            described.manifest.clone(),
+            digest,
+        )))
     }
 }
 

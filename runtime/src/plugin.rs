@@ -23,6 +23,7 @@ use crate::{
     digest::Digest,
     host::Host,
     process::{Attachment, Process},
+    registry::Described,
     report::LoadError,
 };
 
@@ -319,4 +320,19 @@ pub trait Loader: Send + Sync {
     ///
     /// A report of the first step that failed.
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError>;
+
+    /// Loads a file that was loaded before, when it was `described` so. A
+    /// backend for which describing costs something may take that as said; the
+    /// caller sees that the digest is the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    async fn load_again(
+        &self,
+        file: &Path,
+        _described: &Described,
+    ) -> Result<Arc<dyn Plugin>, LoadError> {
+        self.load(file).await
+    }
 }

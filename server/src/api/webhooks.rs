@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use mortise_runtime::{
-    CallError,
+    CallError, Plugin as _,
     types::{Header, WebhookRequest, WebhookResponse},
 };
 use utoipa_axum::routes;
@@ -106,7 +106,7 @@ async fn call(
     if !slot.is_enabled() {
         return Err(ApiError::bad_request("plugin is disabled"));
     }
-    let answer = state.plugins.grants().answer(&slot.plugin.manifest().id);
+    let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
     let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
     let result = match state.plugins.instance(&slot).await {
         Ok(instance) => instance.webhook(request).await,

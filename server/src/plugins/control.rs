@@ -4,11 +4,15 @@
 use std::sync::Arc;
 
 use mortise_runtime::{
-    CallError, Capability, Grants, Instance, grants::Applications, limits::CONFIG_BYTES,
-    types::StopReason,
+    CallError, Capability, Grants, Instance, Plugin as _, grants::Applications,
+    limits::CONFIG_BYTES, types::StopReason,
 };
 
-use super::{Plugins, Slot, host, listeners, working::Active};
+use super::{
+    Plugins, Slot, host, listeners, lock,
+    slot::{Feeding, Made},
+    working::Active,
+};
 use crate::store::StoreError;
 
 /// Why an action was not done.
@@ -56,18 +60,15 @@ impl Plugins {
                 .await?;
             return Err(error.into());
         }
-        let cursor = match self.store.enable_plugin_instance(slot.id).await {
-            Ok(cursor) => cursor,
-            Err(error) => {
-                self.stop_instance(slot, StopReason::Disabled).await.ok();
-                return Err(error.into());
-            }
-        };
+        if let Err(error) = self.store.enable_plugin_instance(slot.id).await {
+            self.stop_instance(slot, StopReason::Disabled).await.ok();
+            return Err(error.into());
+        }
         slot.change(|state| {
             state.enabled = true;
             state.last_error = None;
         });
-        self.activate(slot, cursor).await?;
+        self.activate(slot).await?;
         Ok(())
     }
 
@@ -83,14 +84,13 @@ impl Plugins {
         if !slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
-        self.deactivate(slot);
+        self.deactivate(slot).await;
         if let Err(error) = self.stop_instance(slot, StopReason::Disabled).await {
             slot.note(&error);
             if let CallError::Refused(_) = error
                 && self.start_instance(slot).await.is_ok()
             {
-                let row = self.store.plugin_instance(slot.id).await?;
-                self.activate(slot, row.map_or(0, |row| row.cursor)).await?;
+                self.activate(slot).await?;
                 return Err(error.into());
             }
         }
@@ -183,14 +183,14 @@ impl Plugins {
 
     /// Brings up what was enabled when the server stopped. What does not start
     /// is disabled, and its user is told why.
-    pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>, cursor: i64) {
+    pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
         let _turn = slot.control.lock().await;
         let result = match self.start_instance(slot).await {
-            Ok(()) => self.activate(slot, cursor).await,
+            Ok(()) => self.activate(slot).await,
             Err(error) => self.give_up(slot, &error).await,
         };
         if let Err(error) = result {
-            tracing::error!(%error, plugin = slot.plugin.manifest().id, "a plugin was not resumed");
+            tracing::error!(%error, plugin = slot.plugin().manifest().id, "a plugin was not resumed");
         }
     }
 
@@ -254,25 +254,49 @@ impl Plugins {
     }
 
     /// Puts an instance that started to its work.
-    async fn activate(self: &Arc<Self>, slot: &Arc<Slot>, cursor: i64) -> Result<(), StoreError> {
+    async fn activate(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), StoreError> {
         let Some(made) = slot.made.lock().await.clone() else {
             return Ok(());
         };
+        self.put_to_work(slot, &made).await
+    }
+
+    /// Puts an instance to its work, in place of the one before: what feeds a
+    /// listener goes on where it may be given the same as before. Holds the
+    /// slot's turn.
+    pub(super) async fn put_to_work(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        made: &Made,
+    ) -> Result<(), StoreError> {
         if made.grants.send_messages {
-            let manifest = slot.plugin.manifest();
-            host::main_application(&self.store, slot.user_id(), slot.id, manifest).await?;
+            let plugin = slot.plugin();
+            host::main_application(&self.store, slot.user_id(), slot.id, plugin.manifest()).await?;
         }
         let active = work(&made.grants, &*made.instance);
-        if active.listener {
+        let readable = &made.grants.read_messages;
+        let fed = lock(&slot.feeding)
+            .as_ref()
+            .is_some_and(|feeding| feeding.readable == *readable);
+        if !(active.listener && fed) {
+            stop_feeding(slot).await;
+        }
+        if active.listener && !fed {
+            // Read when nobody moves it any more.
+            let row = self.store.plugin_instance(slot.id).await?;
             let stop = self.stopping.child_token();
-            slot.change(|state| state.feeding = Some(stop.clone()));
-            self.tasks.spawn(listeners::feed(
+            let task = self.tasks.spawn(listeners::feed(
                 Arc::clone(self),
                 Arc::clone(slot),
-                made.grants.read_messages,
-                cursor,
-                stop,
+                readable.clone(),
+                row.map_or(0, |row| row.cursor),
+                stop.clone(),
             ));
+            *lock(&slot.feeding) = Some(Feeding {
+                readable: readable.clone(),
+                stop,
+                task,
+            });
         }
         self.working.put(slot, active);
         if active.timer {
@@ -281,12 +305,11 @@ impl Plugins {
         Ok(())
     }
 
-    /// Takes an instance from its work; calls in flight end by themselves.
-    pub(super) fn deactivate(&self, slot: &Slot) {
-        if let Some(feeding) = slot.change(|state| state.feeding.take()) {
-            feeding.cancel();
-        }
+    /// Takes an instance from its work; calls in flight end by themselves, but
+    /// for a listener's, which is waited for.
+    pub(super) async fn deactivate(&self, slot: &Slot) {
         self.working.take(slot);
+        stop_feeding(slot).await;
     }
 
     /// The instance, if it can do this.
@@ -301,6 +324,16 @@ impl Plugins {
         } else {
             Err(ControlError::NotSupported(gotify_name(capability)))
         }
+    }
+}
+
+/// Ends the feeding of a listener, if it is fed. Its cursor is stored then.
+async fn stop_feeding(slot: &Slot) {
+    let feeding = lock(&slot.feeding).take();
+    if let Some(feeding) = feeding {
+        feeding.stop.cancel();
+        // It ends with its call, which has a deadline; a panic was its end.
+        let _ = feeding.task.await;
     }
 }
 

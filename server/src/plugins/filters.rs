@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use mortise_runtime::{
+    Plugin as _,
     log::Source,
     types::{Draft, Level, Verdict},
 };
@@ -61,7 +62,8 @@ impl Plugins {
             let verdict = self
                 .ask(slot, &draft, end.saturating_duration_since(began))
                 .await;
-            let by = &slot.plugin.manifest().name;
+            let plugin = slot.plugin();
+            let by = &plugin.manifest().name;
             let mut note = |action, detail: &str| {
                 trace.push(TraceEntry {
                     plugin: by.clone(),

@@ -1,13 +1,17 @@
-//! Giving back the memory of components that nobody calls. The next call
-//! brings one back within microseconds. A native plugin's process is left to
-//! its own backend: what it does between calls is its business.
+//! Giving back the memory of what nobody calls. The next call brings it back:
+//! a component within microseconds, a plugin that is not loaded within the time
+//! that loading takes.
+//!
+//! An enabled native plugin is not stopped for want of calls: what it does
+//! between calls, in threads of its own, is its business. The process of one
+//! that nobody has enabled is ended by its backend.
 
 use std::{sync::Arc, time::Duration};
 
-use mortise_runtime::{plugin::Backend, types::StopReason};
+use mortise_runtime::{Plugin as _, plugin::Backend, types::StopReason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, read};
+use super::{Plugins, Slot, read};
 use crate::time::now_ms;
 
 /// The longest time between two looks.
@@ -25,13 +29,31 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
         let slots: Vec<_> = read(&plugins.slots)
             .by_id
             .values()
-            .filter(|slot| slot.plugin.backend() == Backend::Wasm && slot.used_ms() < since)
+            .filter(|slot| slot.used_ms() < since)
             .cloned()
             .collect();
         for slot in slots {
-            if let Err(error) = plugins.stop_instance(&slot, StopReason::Idle).await {
+            if !slot.is_enabled() {
+                drop_unused(&slot).await;
+            } else if slot.plugin().backend() == Backend::Wasm
+                && let Err(error) = plugins.stop_instance(&slot, StopReason::Idle).await
+            {
                 slot.note(&error);
             }
         }
+        for entry in plugins.installed.entries() {
+            entry.current.release();
+        }
     }
+}
+
+/// Lets go of the handle of a disabled plugin that its user looked at.
+async fn drop_unused(slot: &Slot) {
+    let Ok(_turn) = slot.control.try_lock() else {
+        return;
+    };
+    slot.made
+        .lock()
+        .await
+        .take_if(|made| Arc::strong_count(&made.instance) == 1);
 }

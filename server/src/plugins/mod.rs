@@ -3,7 +3,13 @@
 //! Nothing that one plugin does keeps the server, or another plugin, from its
 //! work.
 //!
-//! - this file: what is loaded, and each user's [`Slot`]s in memory.
+//! - this file: starting, stopping, and each user's [`Slot`]s in memory.
+//! - `installed`: which plugins there are, and how they are.
+//! - `folder`: from a file in the plugins folder to a plugin that runs.
+//! - `orders`: the administrator's: install, reload, roll back, uninstall.
+//! - `admission`: whether a version may run.
+//! - `swap`: moving users from one version to another while it is called.
+//! - `users`: users who come, change and go.
 //! - `slot`: one user's plugin in memory.
 //! - `control`: enabling, disabling, configuring.
 //! - `host`: what an instance may ask of the server.
@@ -15,41 +21,55 @@
 //! - `idle`: giving back the memory of what is not called.
 //! - `setup`: settings, backends, and what keeps all of it from starting.
 //!
-//! What is disabled takes no memory: an instance is loaded from its row when
-//! it is enabled or looked at.
+//! What nobody uses takes no memory but a description: a slot is loaded from
+//! its row, and a plugin from its file, when it is enabled, called or looked
+//! at.
 
+mod admission;
 mod control;
 mod filters;
+mod folder;
 pub mod grants;
 mod host;
 mod idle;
+mod installed;
 mod listeners;
+mod orders;
 mod schedule;
 mod setup;
 mod slot;
+mod swap;
 mod timers;
+mod users;
 mod working;
 
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Weak,
+    },
     time::Duration,
 };
 
 use futures_util::StreamExt as _;
 use mortise_runtime::{
-    CallError, Instance, LoadError, Plugin, Registry,
+    CallError, Instance, LoadError, Loader, Plugin as _,
     plugin::InstanceSetup,
+    registry::{OnDemand, Versions},
     types::{StopReason, User},
 };
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
+    admission::Difference,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
+    installed::{PluginState, Status, VersionOf, Waiting},
     listeners::Retry,
+    orders::OrderError,
     setup::{
         BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
         wasm,
@@ -58,13 +78,13 @@ pub use self::{
 };
 use self::{
     grants::{GrantsError, GrantsFile},
+    installed::Installed,
     slot::Made,
     working::Working,
 };
 use crate::{
-    auth::{Token, TokenKind},
     pipeline::Pipeline,
-    store::{InstanceRow, NewInstance, Store, StoreError, UserRow},
+    store::{InstanceRow, Store, StoreError},
 };
 
 /// Instances that start at the same time when the server does.
@@ -74,11 +94,17 @@ const STARTING: usize = 8;
 const STOPPING: Duration = Duration::from_secs(5);
 
 /// All plugins and their users' instances.
-#[derive(Debug)]
 pub struct Plugins {
     store: Store,
     settings: Settings,
-    registry: OnceLock<Registry>,
+    /// The backends; none before the start.
+    loaders: OnceLock<Arc<[Arc<dyn Loader>]>>,
+    installed: Installed,
+    versions: Versions,
+    /// Set once what was there at the start is up.
+    opened: OnceLock<()>,
+    /// Held while something is done about which plugins there are.
+    turn: tokio::sync::Mutex<()>,
     pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     grants: RwLock<Grants>,
     slots: RwLock<Slots>,
@@ -96,6 +122,16 @@ struct Grants {
     problem: Option<Arc<GrantsError>>,
 }
 
+impl std::fmt::Debug for Plugins {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Plugins")
+            .field("settings", &self.settings)
+            .field("installed", &self.installed)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Slots {
     by_id: HashMap<i64, Arc<Slot>>,
@@ -107,8 +143,12 @@ impl Plugins {
     pub fn new(store: Store, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             store,
+            loaders: OnceLock::new(),
+            installed: Installed::default(),
+            versions: Versions::new(settings.versions.clone()),
+            opened: OnceLock::new(),
+            turn: tokio::sync::Mutex::default(),
             settings,
-            registry: OnceLock::new(),
             pipeline: Arc::default(),
             grants: RwLock::default(),
             slots: RwLock::default(),
@@ -129,21 +169,10 @@ impl Plugins {
         // Weakly: the pipeline holds the plugins.
         let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
         self.read_grants().await;
-        let loaders = loaders(Some(self.settings.cache.clone()))?;
-        let registry = Registry::open(&self.settings.folder, &loaders)
-            .await
-            .map_err(|source| StartError::Folder {
-                path: self.settings.folder.clone(),
-                source,
-            })?;
-        for failure in registry.failures() {
-            tracing::error!(report = %failure, "a plugin was not loaded");
-        }
-        for installed in registry.plugins() {
-            let manifest = installed.plugin.manifest();
-            tracing::info!(plugin = manifest.id, version = manifest.version, "loaded");
-        }
-        let _: Result<(), _> = self.registry.set(registry);
+        let _: Result<(), _> = self
+            .loaders
+            .set(loaders(Some(self.settings.cache.clone()))?.into());
+        let seen = self.open_folder().await?;
         let users: Vec<i64> = self
             .store
             .users()
@@ -154,10 +183,13 @@ impl Plugins {
         self.add_instances(&users).await?;
         let enabled = self.store.enabled_plugin_instances().await?;
         self.resume_all(enabled).await?;
+        let _: Result<(), _> = self.opened.set(());
         self.tasks
             .spawn(timers::run(Arc::clone(self), self.stopping.clone()));
         self.tasks
             .spawn(idle::run(Arc::clone(self), self.stopping.clone()));
+        self.tasks
+            .spawn(folder::run(Arc::clone(self), seen, self.stopping.clone()));
         Ok(())
     }
 
@@ -166,15 +198,10 @@ impl Plugins {
     async fn resume_all(self: &Arc<Self>, rows: Vec<InstanceRow>) -> Result<(), StoreError> {
         let mut enabled = Vec::new();
         for row in rows.into_iter().filter(|row| row.enabled) {
-            let cursor = row.cursor;
-            if let Some(slot) = self.load(row).await? {
-                enabled.push((slot, cursor));
-            }
+            enabled.extend(self.load(row).await?);
         }
         futures_util::stream::iter(enabled)
-            .for_each_concurrent(STARTING, async |(slot, cursor)| {
-                self.resume(&slot, cursor).await;
-            })
+            .for_each_concurrent(STARTING, async |slot| self.resume(&slot).await)
             .await;
         Ok(())
     }
@@ -207,64 +234,6 @@ impl Plugins {
     /// read on from their cursors.
     pub fn message_stored(&self, user_id: i64) {
         self.working.wake_listeners(user_id);
-    }
-
-    /// A user was created and gets instances of all plugins.
-    pub async fn user_created(&self, user: &UserRow) {
-        if let Err(error) = self.add_instances(&[user.id]).await {
-            // They are made when the user lists them.
-            tracing::error!(%error, "a new user's plugins were not made");
-        }
-    }
-
-    /// A user is about to be deleted: the user's instances are stopped while
-    /// what they stored is still there. If the user stays after all,
-    /// [`Plugins::user_changed`] brings them back.
-    pub async fn user_leaving(&self, user_id: i64) {
-        self.let_go(user_id, StopReason::Disabled).await;
-    }
-
-    /// A user's name or role changed: instances are told the new one.
-    pub async fn user_changed(self: &Arc<Self>, user_id: i64) {
-        self.let_go(user_id, StopReason::Reloading).await;
-        let resumed = async {
-            let rows = self.store.plugin_instances_of(user_id).await?;
-            self.resume_all(rows).await
-        };
-        if let Err(error) = resumed.await {
-            tracing::error!(%error, "a user's plugins were not brought up again");
-        }
-    }
-
-    /// A user was deleted; the user's rows are gone.
-    pub async fn user_deleted(&self, user_id: i64) {
-        self.let_go(user_id, StopReason::Disabled).await;
-    }
-
-    /// Stops and forgets a user's instances; their rows stay as they are.
-    async fn let_go(&self, user_id: i64, reason: StopReason) {
-        let slots: Vec<_> = {
-            let mut slots = write(&self.slots);
-            let gone: Vec<_> = slots
-                .by_id
-                .values()
-                .filter(|slot| slot.user_id() == user_id)
-                .cloned()
-                .collect();
-            for slot in &gone {
-                slots.by_id.remove(&slot.id);
-                slots.by_token.remove(&slot.token);
-            }
-            gone
-        };
-        for slot in slots {
-            let _turn = slot.control.lock().await;
-            self.deactivate(&slot);
-            if let Err(error) = self.stop_instance(&slot, reason).await {
-                slot.note(&error);
-            }
-            slot.set_consent(false);
-        }
     }
 
     /// A user's plugins, oldest first.
@@ -315,8 +284,8 @@ impl Plugins {
     }
 
     /// What did not load, and why.
-    pub fn failures(&self) -> &[LoadError] {
-        self.registry.get().map_or(&[], Registry::failures)
+    pub fn failures(&self) -> Vec<LoadError> {
+        self.installed.reports()
     }
 
     /// Why nothing is granted by the administrator's file, if it cannot be
@@ -347,7 +316,21 @@ impl Plugins {
         if let Some(made) = &*made {
             return Ok(Arc::clone(&made.instance));
         }
-        let manifest = slot.plugin.manifest();
+        if slot.is_gone() {
+            return Err(CallError::Unavailable(
+                "the plugin or its user was removed".to_owned(),
+            ));
+        }
+        let new = self.make(slot, &slot.plugin()).await?;
+        let instance = Arc::clone(&new.instance);
+        *made = Some(new);
+        Ok(instance)
+    }
+
+    /// Makes a handle of a version for a slot, with the grants and limits of
+    /// now. Nothing calls it yet.
+    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
+        let manifest = plugin.manifest();
         let answer = self.grants().answer(&manifest.id);
         let (grants, limits) = (answer.with_users_part(manifest), answer.limits);
         let host = host::InstanceHost {
@@ -359,8 +342,7 @@ impl Plugins {
             user_id: slot.user_id(),
             manifest: manifest.clone(),
         };
-        let instance = slot
-            .plugin
+        let instance = plugin
             .instance(InstanceSetup {
                 user: slot.user.clone(),
                 host: Arc::new(host),
@@ -371,18 +353,18 @@ impl Plugins {
                 base_path: Some(slot.base_path()),
             })
             .await?;
-        *made = Some(Made {
-            instance: Arc::clone(&instance),
+        Ok(Made {
+            instance,
             grants,
             limits,
-        });
-        Ok(instance)
+        })
     }
 
     /// Lets go of a stopped instance whose grants or limits changed, so that
     /// the next one has the new ones.
     async fn forget_if_regranted(&self, slot: &Slot) {
-        let manifest = slot.plugin.manifest();
+        let plugin = slot.plugin();
+        let manifest = plugin.manifest();
         let answer = self.grants().answer(&manifest.id);
         slot.made.lock().await.take_if(|made| {
             made.grants != answer.with_users_part(manifest) || made.limits != answer.limits
@@ -410,41 +392,11 @@ impl Plugins {
         }
     }
 
-    /// Makes the rows that these users lack.
-    async fn add_instances(&self, users: &[i64]) -> Result<(), StoreError> {
-        let plugins: Vec<&str> = self
-            .registry
-            .get()
-            .into_iter()
-            .flat_map(Registry::plugins)
-            .map(|installed| installed.plugin.manifest().id.as_str())
-            .collect();
-        let missing = self.store.missing_plugin_instances(users, &plugins).await?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let mut new = Vec::with_capacity(missing.len());
-        for (user_id, plugin) in missing {
-            match Token::generate(TokenKind::Plugin) {
-                Ok(token) => new.push(NewInstance {
-                    user_id,
-                    plugin,
-                    token,
-                }),
-                Err(error) => tracing::error!(%error, "no randomness for a plugin's token"),
-            }
-        }
-        self.store.add_plugin_instances(&new).await
-    }
-
     /// The slot of a row; none if its plugin is not installed or its user gone.
     async fn load(&self, row: InstanceRow) -> Result<Option<Arc<Slot>>, StoreError> {
         if let Some(slot) = self.slot_in_memory(row.id) {
             return Ok(Some(slot));
         }
-        let Some(plugin) = self.plugin(&row.plugin) else {
-            return Ok(None);
-        };
         let Some(user) = self.store.user(row.user_id).await? else {
             return Ok(None);
         };
@@ -455,6 +407,11 @@ impl Plugins {
         };
         let limits = self.grants().answer(&row.plugin).limits;
         let mut slots = write(&self.slots);
+        // With the slots held: whoever puts another version in this one's
+        // place then finds the slot among them.
+        let Some(plugin) = self.installed.current(&row.plugin) else {
+            return Ok(None);
+        };
         let slot = Arc::clone(
             slots
                 .by_id
@@ -465,9 +422,11 @@ impl Plugins {
         Ok(Some(slot))
     }
 
-    fn plugin(&self, id: &str) -> Option<Arc<dyn Plugin>> {
-        let installed = self.registry.get()?.get(id)?;
-        Some(Arc::clone(&installed.plugin))
+    /// The backends, in the order in which they are asked.
+    fn loaders(&self) -> Arc<[Arc<dyn Loader>]> {
+        self.loaders
+            .get()
+            .map_or_else(|| Vec::new().into(), Arc::clone)
     }
 
     fn slot_in_memory(&self, id: i64) -> Option<Arc<Slot>> {
@@ -480,6 +439,10 @@ impl Plugins {
 
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {

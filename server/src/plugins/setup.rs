@@ -26,6 +26,8 @@ pub struct Settings {
     pub grants: PathBuf,
     /// Where compiled code is kept.
     pub cache: PathBuf,
+    /// Where the copies are that plugins run from.
+    pub versions: PathBuf,
     /// How long all filters of a message have together.
     pub filter_deadline: Duration,
     /// How patient listeners are fed.
@@ -41,6 +43,7 @@ impl Settings {
             folder: config.plugins_dir(),
             grants: grants_file(&config.data_dir),
             cache: config.data_dir.join("cache"),
+            versions: config.data_dir.join("versions"),
             filter_deadline: config.filter_deadline,
             retry: config.listener_retry,
             idle: Duration::from_secs(300),

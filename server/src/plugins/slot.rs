@@ -2,17 +2,19 @@
 //! runs for it. Decides nothing; see `control`.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use mortise_runtime::{
-    CallError, Grants, Instance, Limits, Log, Plugin,
+    CallError, Grants, Instance, Limits, Log, Plugin as _,
+    grants::Applications,
     guard::Denial,
     log::Source,
+    registry::OnDemand,
     types::{Level, User},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{store::InstanceRow, time::now_ms};
@@ -24,8 +26,6 @@ pub struct Slot {
     pub id: i64,
     /// Whose it is.
     pub user: User,
-    /// What was loaded.
-    pub plugin: Arc<dyn Plugin>,
     /// The secret part of its webhook address.
     pub token: String,
     /// When the user got it, in milliseconds since the epoch.
@@ -34,11 +34,18 @@ pub struct Slot {
     pub log: Arc<Log>,
     /// Held while it is enabled, disabled or configured, so that these do not
     /// cross.
-    pub(super) control: tokio::sync::Mutex<()>,
-    /// The runtime's handle; none before it is first needed.
+    pub(super) control: Arc<tokio::sync::Mutex<()>>,
+    /// The runtime's handle; none before it is first needed. Held while it is
+    /// made or replaced, never over a call.
     pub(super) made: tokio::sync::Mutex<Option<Made>>,
+    /// What feeds its listener; none if nothing does.
+    pub(super) feeding: Mutex<Option<Feeding>>,
     /// Told when its user has a new message.
     pub(super) wake: Notify,
+    /// The version of the plugin that the next handle is made of.
+    plugin: RwLock<Arc<OnDemand>>,
+    /// Whether the slot was taken from its user: nothing is made for it again.
+    gone: AtomicBool,
     consent: Arc<AtomicBool>,
     used_ms: AtomicI64,
     state: Mutex<State>,
@@ -50,6 +57,16 @@ pub(super) struct Made {
     pub(super) instance: Arc<dyn Instance>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
+}
+
+/// The task that feeds a listener.
+#[derive(Debug)]
+pub(super) struct Feeding {
+    /// What it is fed.
+    pub(super) readable: Applications,
+    /// Ends it, after the call in flight.
+    pub(super) stop: CancellationToken,
+    pub(super) task: JoinHandle<()>,
 }
 
 /// What may change.
@@ -65,25 +82,25 @@ pub struct State {
     pub fail_closed: bool,
     /// How it failed last, since it was enabled.
     pub last_error: Option<String>,
-    /// Ends its listener.
-    pub(super) feeding: Option<CancellationToken>,
 }
 
 impl Slot {
     pub(super) fn new(
         row: InstanceRow,
         user: User,
-        plugin: Arc<dyn Plugin>,
+        plugin: Arc<OnDemand>,
         limits: &Limits,
     ) -> Self {
         Self {
             id: row.id,
             user,
-            plugin,
+            plugin: RwLock::new(plugin),
+            gone: AtomicBool::new(false),
+            feeding: Mutex::default(),
             token: row.token,
             created_ms: row.created_ms,
             log: Arc::new(Log::new(limits.log_bytes)),
-            control: tokio::sync::Mutex::default(),
+            control: Arc::default(),
             made: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             consent: Arc::default(),
@@ -94,9 +111,27 @@ impl Slot {
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
                 last_error: row.last_error,
-                feeding: None,
             }),
         }
+    }
+
+    /// The version of the plugin that it has.
+    pub fn plugin(&self) -> Arc<OnDemand> {
+        Arc::clone(&self.plugin.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_plugin(&self, plugin: Arc<OnDemand>) {
+        *self.plugin.write().unwrap_or_else(PoisonError::into_inner) = plugin;
+    }
+
+    /// Whether nothing may be made for it any more. Looked at, and set, with
+    /// `made` held.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
     }
 
     /// The user's id as the database has it.
@@ -160,7 +195,7 @@ impl Slot {
             self.log.write(Level::Error, Source::Host, &text);
         }
         tracing::warn!(
-            plugin = self.plugin.manifest().id,
+            plugin = self.plugin().manifest().id,
             user = self.user.name,
             %error,
             "a plugin failed"

@@ -63,12 +63,15 @@ impl Working {
             .collect()
     }
 
+    /// Puts an instance to its work, in place of the work it had.
     pub(super) fn put(&self, slot: &Arc<Slot>, active: Active) {
         let mut users = self.write();
         let user = users.entry(slot.user_id()).or_default();
-        if active.filter {
-            user.set_filters(user.filters.iter().chain([slot]).cloned().collect());
-        }
+        let others = user.filters.iter().filter(|other| other.id != slot.id);
+        let own = active.filter.then_some(slot);
+        user.set_filters(others.chain(own).cloned().collect());
+        user.listeners.retain(|other| other.id != slot.id);
+        user.timers.retain(|id| *id != slot.id);
         if active.listener {
             user.listeners.push(Arc::clone(slot));
         }

@@ -19,6 +19,7 @@ mod webhooks;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use mortise_runtime::{
+    Plugin as _,
     log::Source,
     types::{Application, Content, Draft},
 };
@@ -73,7 +74,7 @@ impl Rig {
         let slots = self.server.state().plugins.of_user(ADA).await.unwrap();
         slots
             .into_iter()
-            .find(|slot| slot.plugin.manifest().id == id)
+            .find(|slot| slot.plugin().manifest().id == id)
             .unwrap_or_else(|| panic!("no plugin {id}"))
     }
 

@@ -12,7 +12,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use mortise_runtime::{CallError, Capabilities, Capability, limits::CONFIG_BYTES};
+use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _, limits::CONFIG_BYTES};
 use utoipa_axum::routes;
 
 use self::model::{Asked, Denied, FilterPlace, LogEntry, PluginConf, Problem, SetAside};
@@ -81,7 +81,8 @@ async fn list(
 async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let capabilities = capabilities(state, slot).await;
     let row = slot.state();
-    let manifest = slot.plugin.manifest();
+    let plugin = slot.plugin();
+    let manifest = plugin.manifest();
     let file = state.plugins.grants();
     let grants = file.answer(&manifest.id).with_users_part(manifest);
     PluginConf {
@@ -97,8 +98,8 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         created_at: rfc3339(slot.created_ms),
         version: manifest.version.clone(),
         description: manifest.description.clone(),
-        backend: slot.plugin.backend().to_string(),
-        digest: slot.plugin.digest().to_string(),
+        backend: plugin.backend().to_string(),
+        digest: plugin.digest().to_string(),
         last_error: row.last_error,
         permissions: manifest
             .wants
@@ -117,7 +118,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
 
 /// What a plugin can do. Where only an instance can tell, one is made.
 async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
-    if let Some(capabilities) = slot.plugin.capabilities() {
+    if let Some(capabilities) = slot.plugin().capabilities() {
         return capabilities;
     }
     match state.plugins.instance(slot).await {
@@ -357,6 +358,7 @@ async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
         found: text,
         fix: "correct the file; until then only what was granted before holds".to_owned(),
     });
-    let failures = state.plugins.failures().iter().map(Problem::from);
+    let failures = state.plugins.failures();
+    let failures = failures.iter().map(Problem::from);
     Json(grants.into_iter().chain(failures).collect())
 }

@@ -1,11 +1,14 @@
 //! What the server keeps for users' plugins: the instances themselves here,
 //! what they store in [`storage`], when they are woken in [`timers`], what
-//! they read and were fed in [`messages`].
+//! they read and were fed in [`messages`]; and of the plugins, what is
+//! [`installed`].
 
+mod installed;
 mod messages;
 mod storage;
 mod timers;
 
+pub use installed::{InstalledRow, VersionRow};
 pub use messages::{Readable, SetAsideRow, SourcedMessage};
 pub use storage::StorageFull;
 pub use timers::{TimerRow, TooManyTimers};
@@ -81,6 +84,25 @@ impl Store {
             columns!(),
             " FROM plugin_instances WHERE enabled ORDER BY id"
         ))
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// All enabled instances of one plugin, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn enabled_plugin_instances_of(
+        &self,
+        plugin: &str,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE enabled AND plugin = ? ORDER BY id"
+        ))
+        .bind(plugin)
         .fetch_all(&self.readers)
         .await?)
     }

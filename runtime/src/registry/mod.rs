@@ -1,5 +1,23 @@
 //! The plugins folder: which plugins there are, and what is wrong with those
-//! that did not load.
+//! that do not load.
+//!
+//! - this module: loading files, and [`Registry`], which loads a whole folder
+//!   once and keeps it: all that a small host needs.
+//! - [`watch`]: what changes in a folder, once it is complete.
+//! - [`identity`]: whether a file is still the one that was looked at.
+//! - [`on_demand`]: a plugin that is known and not in memory.
+//! - [`versions`]: the copies that plugins run from.
+//!
+//! A host that takes plugins up while it runs puts the last four together:
+//! [`Watch`] says that a file changed, [`Versions`] takes a copy, [`load`]
+//! checks it, [`OnDemand`] stands for it, and who has instances moves them. No
+//! file, however broken, is more than a report; a directory or a hidden file is
+//! none of this module's business.
+
+pub mod identity;
+pub mod on_demand;
+pub mod versions;
+pub mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +27,12 @@ use std::{
 
 use tokio::io::AsyncReadExt as _;
 
+pub use self::{
+    identity::Identity,
+    on_demand::{Described, OnDemand, Residence},
+    versions::Versions,
+    watch::Watch,
+};
 use crate::{
     plugin::{Loader, Plugin},
     report::{LoadError, Step},
@@ -42,7 +66,7 @@ impl Registry {
     /// error: see [`Registry::failures`].
     pub async fn open(folder: &Path, loaders: &[Arc<dyn Loader>]) -> std::io::Result<Self> {
         let mut registry = Self::default();
-        for file in files(folder).await? {
+        for (file, _) in files(folder).await? {
             match load(&file, loaders).await {
                 Ok(plugin) => registry.add(file, plugin),
                 Err(error) => registry.failures.push(error),
@@ -83,26 +107,43 @@ impl Registry {
     }
 }
 
-/// The visible files of a folder, sorted.
-async fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut entries = match tokio::fs::read_dir(folder).await {
+/// The visible files of a folder, sorted, each with its identity. A folder that
+/// is not there is empty.
+///
+/// # Errors
+///
+/// A folder that cannot be listed.
+pub async fn files(folder: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || list(&folder))
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
+    let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    while let Some(entry) = entries.next_entry().await? {
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        // A link counts as what it points to; a broken one fails to load.
-        let directory = tokio::fs::metadata(entry.path())
-            .await
-            .is_ok_and(|data| data.is_dir());
-        if !hidden && !directory {
-            files.push(entry.path());
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry?.path();
+        // One that goes while the folder is listed is not there.
+        if !is_hidden(&file)
+            && let Ok(Some(identity)) = Identity::read(&file)
+        {
+            files.push((file, identity));
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file is passed over for its name (`.name`).
+pub fn is_hidden(file: &Path) -> bool {
+    file.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Loads one file with the first of the loaders that recognizes it.
@@ -111,18 +152,31 @@ async fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 ///
 /// The loader's report, or that no loader recognizes the file.
 pub async fn load(file: &Path, loaders: &[Arc<dyn Loader>]) -> Result<Arc<dyn Plugin>, LoadError> {
+    loader_of(file, loaders).await?.load(file).await
+}
+
+/// The first of the loaders that recognizes a file. Reads no more than its
+/// beginning.
+///
+/// # Errors
+///
+/// A report that the file cannot be read, or that no loader recognizes it.
+pub async fn loader_of<'a>(
+    file: &Path,
+    loaders: &'a [Arc<dyn Loader>],
+) -> Result<&'a Arc<dyn Loader>, LoadError> {
     let head = head(file).await.map_err(|error| unreadable(file, &error))?;
-    match loaders.iter().find(|loader| loader.recognizes(file, &head)) {
-        Some(loader) => loader.load(file).await,
-        None => Err(LoadError {
+    loaders
+        .iter()
+        .find(|loader| loader.recognizes(file, &head))
+        .ok_or_else(|| LoadError {
             file: file.to_owned(),
             step: Step::Decode,
             expected: "a WebAssembly component or an executable".to_owned(),
             found: describe(&head),
             fix: "move it out of the plugins folder, or build it again if it should be a plugin"
                 .to_owned(),
-        }),
-    }
+        })
 }
 
 /// The report of a file that cannot be read.

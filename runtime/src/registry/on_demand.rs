@@ -1,0 +1,308 @@
+//! A plugin that is known and not in memory: what was described once is kept,
+//! and the code is loaded when an instance is first needed.
+//!
+//! It never takes a file for what it is not: what is loaded has to have the
+//! digest and the id that were described.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant as Time},
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::loader_of;
+use crate::{
+    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, LoadError, Loader, Plugin,
+    Step,
+    process::{Attachment, Process},
+    types::Manifest,
+};
+
+/// What is known of a plugin once it was loaded, without loading it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// Who it is and what it asks for.
+    pub manifest: Manifest,
+    /// How it runs.
+    pub backend: Backend,
+    /// The digest of its file.
+    pub digest: Digest,
+    /// What it can do, where the package itself tells.
+    pub capabilities: Option<Capabilities>,
+}
+
+impl Described {
+    /// What is to be remembered of a loaded plugin.
+    pub fn of(plugin: &dyn Plugin) -> Self {
+        Self {
+            manifest: plugin.manifest().clone(),
+            backend: plugin.backend(),
+            digest: plugin.digest(),
+            capabilities: plugin.capabilities(),
+        }
+    }
+}
+
+/// How much of a plugin is in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Residence {
+    /// Nothing but its description: the first instance loads it.
+    OnDemand,
+    /// It is being loaded for somebody who waits.
+    Loading,
+    /// Its code is.
+    Loaded {
+        /// Instances that somebody holds.
+        instances: usize,
+    },
+    /// It could not be loaded when it was needed; that is tried again.
+    Failed(LoadError),
+}
+
+/// A plugin that loads itself when it is first needed. Cheap to hold; whoever
+/// holds its instances keeps its code in memory.
+#[derive(Clone)]
+pub struct OnDemand {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    described: Described,
+    file: PathBuf,
+    loaders: Arc<[Arc<dyn Loader>]>,
+    /// Held while it is loaded.
+    loading: tokio::sync::Mutex<()>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    plugin: Option<Arc<dyn Plugin>>,
+    instances: Vec<Weak<dyn Instance>>,
+    failure: Option<Failure>,
+}
+
+/// Loading it failed when it was needed.
+struct Failure {
+    report: LoadError,
+    in_a_row: u32,
+    retry: Time,
+}
+
+/// After a first failure to load; doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl std::fmt::Debug for OnDemand {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("OnDemand")
+            .field("id", &self.inner.described.manifest.id)
+            .field("version", &self.inner.described.manifest.version)
+            .field("residence", &self.residence())
+            .finish_non_exhaustive()
+    }
+}
+
+impl OnDemand {
+    /// A plugin that was described before, in this file. Reads nothing.
+    pub fn new(described: Described, file: PathBuf, loaders: Arc<[Arc<dyn Loader>]>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                described,
+                file,
+                loaders,
+                loading: tokio::sync::Mutex::default(),
+                memory: Mutex::default(),
+            }),
+        }
+    }
+
+    /// What is known of it.
+    pub fn described(&self) -> &Described {
+        &self.inner.described
+    }
+
+    /// What it is loaded from.
+    pub fn file(&self) -> &Path {
+        &self.inner.file
+    }
+
+    /// How much of it is in memory.
+    pub fn residence(&self) -> Residence {
+        let memory = self.inner.memory();
+        if memory.plugin.is_some() {
+            let alive = memory.instances.iter().filter(|i| i.strong_count() > 0);
+            return Residence::Loaded {
+                instances: alive.count(),
+            };
+        }
+        if self.inner.loading.try_lock().is_err() {
+            return Residence::Loading;
+        }
+        match &memory.failure {
+            Some(failure) => Residence::Failed(failure.report.clone()),
+            None => Residence::OnDemand,
+        }
+    }
+
+    /// Gives its memory back, unless an instance is held or being made. Whether
+    /// there is nothing of it in memory now.
+    pub fn release(&self) -> bool {
+        let mut memory = self.inner.memory();
+        memory
+            .instances
+            .retain(|instance| instance.strong_count() > 0);
+        // Who makes an instance holds the plugin until the instance is in the
+        // list.
+        let unused = memory.instances.is_empty()
+            && memory
+                .plugin
+                .as_ref()
+                .is_none_or(|plugin| Arc::strong_count(plugin) == 1);
+        let released = if unused { memory.plugin.take() } else { None };
+        drop(memory);
+        // Unmapping code need not keep others from looking.
+        drop(released);
+        unused
+    }
+
+    /// Loads it, if it is not in memory.
+    ///
+    /// # Errors
+    ///
+    /// The report of what failed, as [`CallError::Unavailable`], or
+    /// [`CallError::BackingOff`] while it is not tried again.
+    pub async fn loaded(&self) -> Result<Arc<dyn Plugin>, CallError> {
+        if let Some(plugin) = &self.inner.memory().plugin {
+            return Ok(Arc::clone(plugin));
+        }
+        // Goes on though its caller may give up: others wait for it too.
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move { inner.load().await })
+            .await
+            .unwrap_or_else(|error| {
+                Err(CallError::Unavailable(format!(
+                    "an internal error: {error}"
+                )))
+            })
+    }
+}
+
+impl Inner {
+    async fn load(&self) -> Result<Arc<dyn Plugin>, CallError> {
+        let _turn = self.loading.lock().await;
+        {
+            let memory = self.memory();
+            if let Some(plugin) = &memory.plugin {
+                return Ok(Arc::clone(plugin));
+            }
+            if let Some(failure) = &memory.failure
+                && failure.retry > Time::now()
+            {
+                return Err(CallError::BackingOff {
+                    retry_in: failure.retry.saturating_duration_since(Time::now()),
+                    last: failure.report.to_string(),
+                });
+            }
+        }
+        match self.load_checked().await {
+            Ok(plugin) => {
+                let mut memory = self.memory();
+                memory.failure = None;
+                memory.plugin = Some(Arc::clone(&plugin));
+                Ok(plugin)
+            }
+            Err(report) => {
+                let mut memory = self.memory();
+                let in_a_row = memory.failure.as_ref().map_or(0, |f| f.in_a_row) + 1;
+                let text = report.to_string();
+                memory.failure = Some(Failure {
+                    report,
+                    in_a_row,
+                    retry: Time::now()
+                        + FIRST_PAUSE
+                            .saturating_mul(1 << (in_a_row - 1).min(16))
+                            .min(LONGEST_PAUSE),
+                });
+                Err(CallError::Unavailable(text))
+            }
+        }
+    }
+
+    async fn load_checked(&self) -> Result<Arc<dyn Plugin>, LoadError> {
+        let loader = loader_of(&self.file, &self.loaders).await?;
+        let plugin = loader.load_again(&self.file, &self.described).await?;
+        let other = |expected: String, found: String| LoadError {
+            file: self.file.clone(),
+            step: Step::Check,
+            expected,
+            found,
+            fix: "copy the plugin into the plugins folder again".to_owned(),
+        };
+        if plugin.digest() != self.described.digest {
+            return Err(other(
+                format!("the file that was installed, {}", self.described.digest),
+                plugin.digest().to_string(),
+            ));
+        }
+        if plugin.manifest().id != self.described.manifest.id {
+            return Err(other(
+                format!("the id `{}`", self.described.manifest.id),
+                format!("`{}`", plugin.manifest().id),
+            ));
+        }
+        Ok(plugin)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change is one assignment: what a panic left is whole.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Plugin for OnDemand {
+    fn manifest(&self) -> &Manifest {
+        &self.inner.described.manifest
+    }
+
+    fn backend(&self) -> Backend {
+        self.inner.described.backend
+    }
+
+    fn digest(&self) -> Digest {
+        self.inner.described.digest
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        self.inner.described.capabilities
+    }
+
+    async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
+        let plugin = self.loaded().await?;
+        let instance = plugin.instance(setup).await?;
+        let mut memory = self.inner.memory();
+        memory
+            .instances
+            .retain(|instance| instance.strong_count() > 0);
+        memory.instances.push(Arc::downgrade(&instance));
+        Ok(instance)
+    }
+
+    fn process(&self) -> Option<Process> {
+        self.inner.memory().plugin.as_ref()?.process()
+    }
+
+    fn attach(&self) -> Result<Attachment, CallError> {
+        match &self.inner.memory().plugin {
+            Some(plugin) => plugin.attach(),
+            None => Err(CallError::Unavailable(
+                "it is not in memory; enable it or open its page first".to_owned(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! From a file in the plugins folder to a plugin that runs. At the start, when
+//! the watch tells of a change, and by an administrator's order, it is this
+//! one way:
+//!
+//! 1. A copy is taken, by which what is checked is what runs (`Versions`).
+//! 2. The copy is loaded, described and checked.
+//! 3. [`admission`](super::admission) decides whether it may run.
+//! 4. It is brought up beside the version that runs, and users' slots move
+//!    over (`swap`).
+//! 5. It is noted in the database, so that the next start loads nothing.
+//!
+//! Where a step fails, what ran goes on and the report says which. A file that
+//! was removed takes its plugin along; what users have of it waits. One file is
+//! dealt with at a time.
+
+use std::{path::Path, sync::Arc};
+
+use mortise_runtime::{
+    LoadError, Plugin as _, Step,
+    registry::{self, Described, Identity, OnDemand, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Plugins, StartError,
+    admission::{self, Admission, Candidate, Difference},
+    installed::{Entry, VersionOf, Waiting},
+};
+use crate::store::InstalledRow;
+
+/// Takes up what changes in the folder until it is told to stop.
+pub(super) async fn run(
+    plugins: Arc<Plugins>,
+    seen: Vec<(std::path::PathBuf, Identity)>,
+    stop: CancellationToken,
+) {
+    let folder = plugins.settings.folder.clone();
+    let mut watch = registry::Watch::new(folder, seen, watch::Settings::default());
+    loop {
+        let changes = tokio::select! {
+            () = stop.cancelled() => return,
+            changes = watch.changes() => changes,
+        };
+        for change in changes {
+            if stop.is_cancelled() {
+                return;
+            }
+            let _turn = plugins.turn.lock().await;
+            match change.now {
+                Some(identity) => plugins.appeared(&change.file, identity).await,
+                None => plugins.removed(&change.file).await,
+            }
+        }
+    }
+}
+
+impl Plugins {
+    /// Takes up the folder as it is at the start. What is known from the last
+    /// time is neither read nor loaded. Returns what is in the folder.
+    pub(super) async fn open_folder(
+        self: &Arc<Self>,
+    ) -> Result<Vec<(std::path::PathBuf, Identity)>, StartError> {
+        let _turn = self.turn.lock().await;
+        let folder = &self.settings.folder;
+        // So that it can be watched. One that cannot be made is told of below,
+        // or is watched for.
+        let _: Result<(), _> = tokio::fs::create_dir_all(folder).await;
+        let files = registry::files(folder)
+            .await
+            .map_err(|source| StartError::Folder {
+                path: folder.clone(),
+                source,
+            })?;
+        self.recall().await?;
+        for (file, identity) in &files {
+            self.appeared(file, *identity).await;
+        }
+        for entry in self.installed.entries() {
+            let there = files.iter().any(|(file, _)| *file == entry.file);
+            if !there && !entry.is_missing() {
+                self.removed(&entry.file).await;
+            }
+        }
+        Ok(files)
+    }
+
+    /// What was installed when the server stopped.
+    async fn recall(&self) -> Result<(), StartError> {
+        let mut kept = Vec::new();
+        for row in self.store.installed_plugins().await? {
+            let digest = row.version.described.digest;
+            let file = self.versions.file(&digest, &row.version.name);
+            kept.push(digest);
+            kept.extend(
+                row.previous
+                    .as_ref()
+                    .map(|version| version.described.digest),
+            );
+            // Without its own copy it is taken in again from its file.
+            let has_copy = matches!(Identity::read(&file), Ok(Some(_)));
+            let identity = row.identity.filter(|_| has_copy);
+            self.installed.set(Entry {
+                file: self.settings.folder.join(row.file),
+                dealt: identity,
+                accepted: identity,
+                current: self.on_demand(row.version.described, file),
+                previous: row.previous,
+                waiting: None,
+            });
+        }
+        self.versions.keep_only(kept).await;
+        Ok(())
+    }
+
+    pub(super) fn on_demand(
+        &self,
+        described: Described,
+        file: std::path::PathBuf,
+    ) -> Arc<OnDemand> {
+        Arc::new(OnDemand::new(described, file, self.loaders()))
+    }
+
+    /// Deals with a file that is there, unless it is as it was. Holds the turn.
+    pub(super) async fn appeared(self: &Arc<Self>, file: &Path, identity: Identity) {
+        if self.installed.knows(file, &identity) {
+            return;
+        }
+        // What is wrong with it is kept and logged there.
+        let _: Result<(), _> = self.take_in(file, identity, false).await;
+    }
+
+    /// Deals with a file. Holds the turn.
+    ///
+    /// # Errors
+    ///
+    /// The report of what keeps it from running, which is kept too.
+    pub(super) async fn take_in(
+        self: &Arc<Self>,
+        file: &Path,
+        identity: Identity,
+        anew: bool,
+    ) -> Result<(), LoadError> {
+        self.installed.set_busy(Some(file));
+        let result = self.examine(file, identity, anew).await;
+        self.installed.set_busy(None);
+        let Err(report) = &result else {
+            return result;
+        };
+        tracing::error!(%report, "a plugin was not loaded");
+        match self.installed.at(file) {
+            // Its plugin goes on, unless the file was gone meanwhile.
+            Some(id) => {
+                self.installed.change(&id, |entry| {
+                    entry.dealt = Some(identity);
+                    entry.waiting = Some(Waiting::Failed {
+                        report: report.clone(),
+                    });
+                });
+            }
+            None => self.installed.fail(file, identity, report.clone()),
+        }
+        result
+    }
+
+    async fn examine(
+        self: &Arc<Self>,
+        file: &Path,
+        identity: Identity,
+        anew: bool,
+    ) -> Result<(), LoadError> {
+        let about_file = |report: LoadError| LoadError {
+            file: file.to_owned(),
+            ..report
+        };
+        let loaders = self.loaders();
+        // Before anything is copied: most of what is no plugin ends here.
+        registry::loader_of(file, &loaders).await?;
+        let kept = self.versions.keep(file).await?;
+        let outcome = async {
+            let described = registry::load(&kept.file, &loaders)
+                .await
+                .map(|plugin| Described::of(&*plugin))
+                .map_err(about_file)?;
+            self.free_of_twins(file, &described).await?;
+            self.take_place(file, identity, anew, described, &kept.file)
+                .await
+                .map_err(about_file)
+        }
+        .await;
+        if !self.installed.uses(&kept.digest) {
+            self.versions.remove(&kept.digest).await;
+        }
+        outcome
+    }
+
+    /// Sees that no other file has the same plugin, and that this one had no
+    /// other.
+    async fn free_of_twins(
+        self: &Arc<Self>,
+        file: &Path,
+        described: &Described,
+    ) -> Result<(), LoadError> {
+        let id = &described.manifest.id;
+        if let Some(other) = self.installed.get(id)
+            && other.file != *file
+            && matches!(Identity::read(&other.file), Ok(Some(_)))
+        {
+            let first = other.file.display();
+            return Err(LoadError {
+                file: file.to_owned(),
+                step: Step::Check,
+                expected: "an id that no other plugin in the folder has".to_owned(),
+                found: format!("the id `{id}`, which {first} has too"),
+                fix: format!("remove this file or {first}"),
+            });
+        }
+        if let Some(before) = self.installed.at(file)
+            && before != *id
+        {
+            self.leave(&before).await;
+        }
+        Ok(())
+    }
+
+    /// Puts a version that is in order in the place of the one that runs.
+    async fn take_place(
+        self: &Arc<Self>,
+        file: &Path,
+        identity: Identity,
+        anew: bool,
+        described: Described,
+        copy: &Path,
+    ) -> Result<(), LoadError> {
+        let id = described.manifest.id.clone();
+        let before = self.installed.get(&id);
+        if let Some(before) = &before
+            && !before.is_missing()
+            && !anew
+            && before.current.digest() == described.digest
+        {
+            // Touched, renamed, or put back as it was.
+            self.note(Entry {
+                file: file.to_owned(),
+                dealt: Some(identity),
+                accepted: Some(identity),
+                waiting: None,
+                ..before.clone()
+            })
+            .await;
+            return Ok(());
+        }
+        let candidate = Candidate {
+            file: copy,
+            new: &described,
+            running: before.as_ref().map(|before| before.current.manifest()),
+        };
+        if let Admission::Pending(difference) = admission::admit(self, candidate).await {
+            return self.hold_back(file, identity, before, &described, difference);
+        }
+        let new = self.on_demand(described, copy.to_owned());
+        let entry = Entry {
+            file: file.to_owned(),
+            dealt: Some(identity),
+            accepted: Some(identity),
+            previous: previous(before.as_ref(), &new),
+            current: Arc::clone(&new),
+            waiting: None,
+        };
+        let runs = before.as_ref().filter(|before| !before.is_missing());
+        match runs {
+            Some(_) => self.swap(entry).await?,
+            None => {
+                self.note(entry).await;
+                self.arrive(&id).await;
+            }
+        }
+        let manifest = new.manifest();
+        tracing::info!(
+            plugin = manifest.id,
+            version = manifest.version,
+            "installed"
+        );
+        if let Some(gone) = before.and_then(|before| before.previous)
+            && !self.installed.uses(&gone.described.digest)
+        {
+            self.versions.remove(&gone.described.digest).await;
+        }
+        Ok(())
+    }
+
+    /// Leaves a version to the administrator. What runs goes on.
+    fn hold_back(
+        &self,
+        file: &Path,
+        identity: Identity,
+        before: Option<Entry>,
+        described: &Described,
+        difference: Difference,
+    ) -> Result<(), LoadError> {
+        let Some(before) = before else {
+            return Err(LoadError {
+                file: file.to_owned(),
+                step: Step::Check,
+                expected: "the administrator's approval".to_owned(),
+                found: difference.lines.join("; "),
+                fix: format!(
+                    "approve it: mortise plugin approve {}",
+                    described.manifest.id
+                ),
+            });
+        };
+        tracing::warn!(
+            plugin = described.manifest.id,
+            version = described.manifest.version,
+            "waits for the administrator's approval"
+        );
+        self.installed.set(Entry {
+            file: file.to_owned(),
+            dealt: Some(identity),
+            waiting: Some(Waiting::Pending {
+                version: VersionOf {
+                    version: described.manifest.version.clone(),
+                    digest: described.digest,
+                },
+                difference,
+            }),
+            ..before
+        });
+        Ok(())
+    }
+
+    /// Notes what is installed, here and in the database.
+    pub(super) async fn note(&self, entry: Entry) {
+        self.installed.set(entry.clone());
+        self.note_stored(&entry).await;
+    }
+
+    pub(super) async fn note_stored(&self, entry: &Entry) {
+        let name = entry.file.file_name().unwrap_or_default();
+        let row = InstalledRow {
+            file: name.to_string_lossy().into_owned(),
+            identity: entry.accepted,
+            version: entry.version(),
+            previous: entry.previous.clone(),
+        };
+        // It runs all the same; the next start looks at its file again.
+        if let Err(error) = self.store.set_installed_plugin(&row).await {
+            tracing::error!(%error, "what is installed was not stored");
+        }
+    }
+
+    /// Deals with a file that is gone. Holds the turn.
+    pub(super) async fn removed(self: &Arc<Self>, file: &Path) {
+        if !self.installed.forget_failure(file)
+            && let Some(id) = self.installed.at(file)
+        {
+            self.leave(&id).await;
+            tracing::info!(plugin = id, "its file was removed");
+        }
+        // It may have kept another of the same id out.
+        for (other, identity, report) in self.installed.failed_files() {
+            if report.step == Step::Check && self.installed.forget_failure(&other) {
+                self.appeared(&other, identity).await;
+            }
+        }
+    }
+
+    /// Unloads a plugin whose file is gone.
+    async fn leave(self: &Arc<Self>, id: &str) {
+        let missing = |entry: &mut Entry| {
+            (entry.dealt, entry.accepted, entry.waiting) = (None, None, None);
+        };
+        let Some(entry) = self.installed.change(id, missing) else {
+            return;
+        };
+        self.note_stored(&entry).await;
+        self.unload(id).await;
+        entry.current.release();
+    }
+}
+
+/// What there is to go back to once `new` runs.
+fn previous(before: Option<&Entry>, new: &OnDemand) -> Option<crate::store::VersionRow> {
+    let before = before?;
+    if before.current.digest() == new.digest() {
+        before.previous.clone()
+    } else {
+        Some(before.version())
+    }
+}

@@ -1,0 +1,348 @@
+//! An administrator's orders about plugins: install, reload, roll back,
+//! uninstall. They go the way that a change in the folder goes (`folder`), and
+//! return when it is done.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use mortise_runtime::{
+    Backend, LoadError, Plugin as _,
+    registry::{self, Described, Identity},
+};
+use tempfile::TempPath;
+
+use super::{
+    Plugins, Status,
+    admission::{self, Admission, Candidate, Difference},
+    installed::Entry,
+};
+
+/// Why an order was not carried out. What ran before goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// No plugin of this id is installed.
+    #[error("no plugin `{0}` is installed; `mortise plugin list` shows those that are")]
+    Unknown(String),
+    /// Nothing ran before what runs.
+    #[error("there is no version of `{0}` before the one that runs")]
+    NothingBefore(String),
+    /// The file of the plugin is not there.
+    #[error("{} is not there; put the plugin into the plugins folder again", .0.display())]
+    Missing(PathBuf),
+    /// It does not load or does not come up.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The version to go back to asks for more than is granted.
+    #[error("the version before has to be approved first: {}", .0.lines.join("; "))]
+    Pending(Difference),
+    /// A file in the plugins folder could not be written or removed.
+    #[error("{} cannot be changed: {source}; check that the server's user may write there", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another file of that name is in the folder.
+    #[error("{} is there already and is not this plugin; remove it first", .0.display())]
+    Taken(PathBuf),
+}
+
+impl Plugins {
+    /// Installs or replaces a plugin from a complete file anywhere. It is
+    /// loaded and checked before the plugins folder is touched; then it is put
+    /// there, under the name its plugin has there or one made of its id, and
+    /// taken up. A version that has to be approved first is in the folder, and
+    /// its status says that it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError`]. One that does not load or come up changes nothing.
+    pub async fn install(self: &Arc<Self>, source: &Path) -> Result<Status, OrderError> {
+        let _turn = self.turn.lock().await;
+        let loaders = self.loaders();
+        let aside = aside(source, &self.settings.folder).await?;
+        let loaded = registry::load(&aside, &loaders).await;
+        let described = loaded
+            .map(|plugin| Described::of(&*plugin))
+            .map_err(|report| LoadError {
+                file: source.to_owned(),
+                ..report
+            })?;
+        let id = described.manifest.id.clone();
+        let known = self.installed.get(&id);
+        let file = match &known {
+            Some(known) => known.file.clone(),
+            None => {
+                let ending = match described.backend {
+                    Backend::Wasm => ".wasm",
+                    Backend::Native => "",
+                };
+                self.settings.folder.join(format!("{id}{ending}"))
+            }
+        };
+        if known.is_none() && matches!(Identity::read(&file), Ok(Some(_))) {
+            return Err(OrderError::Taken(file));
+        }
+        let before = put(aside, &file).await?;
+        match self.take_up(&file, false).await {
+            Ok(()) => {
+                before.forget().await;
+                self.status(&id).ok_or(OrderError::Unknown(id))
+            }
+            Err(error) => {
+                // As if nothing had been ordered.
+                before.put_back(&file).await;
+                match Identity::read(&file) {
+                    Ok(Some(identity)) => self.accept_as_is(&file, identity).await,
+                    _ => self.removed(&file).await,
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Loads a plugin anew from its file, whether it changed or not: new
+    /// instances, and for a native plugin a new process, take the place of
+    /// those that run.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError`].
+    pub async fn reload(self: &Arc<Self>, id: &str) -> Result<Status, OrderError> {
+        let _turn = self.turn.lock().await;
+        let entry = self.entry(id)?;
+        self.take_up(&entry.file, true).await?;
+        self.status(id)
+            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+    }
+
+    /// Returns to the version before, and puts it into the plugins folder. A
+    /// second rollback returns to where the first one began.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError`].
+    pub async fn rollback(self: &Arc<Self>, id: &str) -> Result<Status, OrderError> {
+        let _turn = self.turn.lock().await;
+        let entry = self.entry(id)?;
+        let Some(previous) = entry.previous.clone() else {
+            return Err(OrderError::NothingBefore(id.to_owned()));
+        };
+        let digest = previous.described.digest;
+        let copy = self.versions.file(&digest, &previous.name);
+        let candidate = Candidate {
+            file: &copy,
+            new: &previous.described,
+            running: Some(entry.current.manifest()),
+        };
+        if let Admission::Pending(difference) = admission::admit(self, candidate).await {
+            return Err(OrderError::Pending(difference));
+        }
+        let back = Entry {
+            current: self.on_demand(previous.described.clone(), copy.clone()),
+            previous: Some(entry.version()),
+            waiting: None,
+            ..entry.clone()
+        };
+        // Also where nobody has it enabled: a copy that does not load is found
+        // out now.
+        back.current.loaded().await.map_err(|error| LoadError {
+            file: copy.clone(),
+            step: mortise_runtime::Step::Read,
+            expected: "the copy of the version before".to_owned(),
+            found: error.to_string(),
+            fix: "put that version into the plugins folder again".to_owned(),
+        })?;
+        if entry.is_missing() {
+            return Err(OrderError::Missing(entry.file));
+        }
+        self.swap(back).await?;
+        let put_back = async {
+            let aside = aside(&copy, &self.settings.folder).await?;
+            put(aside, &entry.file).await
+        };
+        match put_back.await {
+            Ok(before) => before.forget().await,
+            // What runs is what was asked for; the next change of the file
+            // counts.
+            Err(error) => {
+                tracing::warn!(%error, "the version before runs, but is not in the folder");
+            }
+        }
+        if let Ok(Some(identity)) = Identity::read(&entry.file) {
+            self.accept_as_is(&entry.file, identity).await;
+        }
+        self.status(id)
+            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+    }
+
+    /// Removes a plugin and its file. What its users stored stays for its
+    /// return. Returns when nothing of it is left in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Unknown`], [`OrderError::File`].
+    pub async fn uninstall(self: &Arc<Self>, id: &str) -> Result<(), OrderError> {
+        let _turn = self.turn.lock().await;
+        let entry = self.entry(id)?;
+        if let Err(source) = tokio::fs::remove_file(&entry.file).await
+            && source.kind() != io::ErrorKind::NotFound
+        {
+            return Err(OrderError::File {
+                path: entry.file,
+                source,
+            });
+        }
+        self.removed(&entry.file).await;
+        self.installed.remove(id);
+        if let Err(error) = self.store.remove_installed_plugin(id).await {
+            tracing::error!(%error, "an uninstalled plugin was not forgotten");
+        }
+        let versions = entry
+            .previous
+            .iter()
+            .map(|version| version.described.digest);
+        for digest in versions.chain([entry.current.digest()]) {
+            if !self.installed.uses(&digest) {
+                self.versions.remove(&digest).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// How a plugin is; none if it is not installed.
+    pub fn status(&self, id: &str) -> Option<Status> {
+        self.installed.status(id)
+    }
+
+    /// How all installed plugins are, by id.
+    pub fn list(&self) -> Vec<Status> {
+        self.installed.list()
+    }
+
+    fn entry(&self, id: &str) -> Result<Entry, OrderError> {
+        self.installed
+            .get(id)
+            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+    }
+
+    /// Takes up a file by order. Holds the turn.
+    async fn take_up(self: &Arc<Self>, file: &Path, anew: bool) -> Result<(), OrderError> {
+        match Identity::read(file) {
+            Ok(Some(identity)) => Ok(self.take_in(file, identity, anew).await?),
+            Ok(None) => Err(OrderError::Missing(file.to_owned())),
+            Err(source) => Err(OrderError::File {
+                path: file.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// Notes that a file holds what runs already.
+    async fn accept_as_is(&self, file: &Path, identity: Identity) {
+        let Some(id) = self.installed.at(file) else {
+            return;
+        };
+        let entry = self.installed.change(&id, |entry| {
+            entry.dealt = Some(identity);
+            entry.accepted = entry.accepted.map(|_| identity);
+            entry.waiting = None;
+        });
+        if let Some(entry) = entry {
+            self.note_stored(&entry).await;
+        }
+    }
+}
+
+/// What was in a file's place before, under a hidden name beside it.
+struct Before(Option<PathBuf>);
+
+impl Before {
+    async fn forget(self) {
+        if let Some(aside) = self.0 {
+            let _: Result<(), _> = tokio::fs::remove_file(aside).await;
+        }
+    }
+
+    async fn put_back(self, file: &Path) {
+        let result = match self.0 {
+            Some(aside) => tokio::fs::rename(aside, file).await,
+            None => tokio::fs::remove_file(file).await,
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, "{} was not put back as it was", file.display());
+        }
+    }
+}
+
+/// A copy of a file under a hidden name in a folder, which the watch passes
+/// over; it goes with the value.
+async fn aside(source: &Path, folder: &Path) -> Result<TempPath, OrderError> {
+    let (from, to) = (source.to_owned(), folder.to_owned());
+    blocking(folder, move || aside_now(&from, &to)).await
+}
+
+fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
+    std::fs::create_dir_all(folder)?;
+    let mut source = std::fs::File::open(source)?;
+    let mut aside = tempfile::Builder::new()
+        .prefix(".install-")
+        .tempfile_in(folder)?;
+    io::copy(&mut source, &mut aside)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+        let mut head = [0; 4];
+        let component = source.read_exact_at(&mut head, 0).is_ok() && head == *b"\0asm";
+        // What came over the network or by standard input has no permissions.
+        let mode = if component { 0o644 } else { 0o755 };
+        aside
+            .as_file()
+            .set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    aside.as_file().sync_all()?;
+    // Closed, for nobody can execute what somebody can write to.
+    Ok(aside.into_temp_path())
+}
+
+/// Gives a file its name, in place of what has it.
+async fn put(aside: TempPath, file: &Path) -> Result<Before, OrderError> {
+    let to = file.to_owned();
+    blocking(file, move || put_now(aside, &to)).await
+}
+
+fn put_now(aside: TempPath, file: &Path) -> io::Result<Before> {
+    let before = match std::fs::symlink_metadata(file) {
+        Ok(_) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let kept = file.with_file_name(format!(".before-{name}"));
+            let _: io::Result<()> = std::fs::remove_file(&kept);
+            if std::fs::hard_link(file, &kept).is_err() {
+                std::fs::copy(file, &kept)?;
+            }
+            Some(kept)
+        }
+        Err(_) => None,
+    };
+    aside.persist(file).map_err(|error| error.error)?;
+    Ok(Before(before))
+}
+
+/// Does what waits for the disk.
+async fn blocking<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, OrderError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|source| OrderError::File {
+            path: path.to_owned(),
+            source,
+        })
+}

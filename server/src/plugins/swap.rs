@@ -1,0 +1,243 @@
+//! Moving users from one version of a plugin to another while it is called.
+//!
+//! First the new version's instances are made, configured and started beside
+//! the old ones, for every user who has the plugin enabled; if one does not
+//! come up, all that was brought up goes again and nothing has changed. Then
+//! each user's slot is moved: calls that began with the old instance end with
+//! it, and the next call goes to the new one, so that none is refused, lost or
+//! made twice. The old instance is stopped when its last call has ended.
+//!
+//! Slots stay: a listener goes on from its cursor, timers and storage are the
+//! same. Meanwhile nobody can enable, disable or configure the plugin.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use mortise_runtime::{
+    CallError, LoadError, Plugin as _, Step,
+    registry::OnDemand,
+    types::{Level, StopReason},
+};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{Plugins, STARTING, Slot, installed::Entry, read, slot::Made, write};
+
+/// How often it is looked whether an instance's last call has ended.
+const LOOK: Duration = Duration::from_millis(2);
+/// How much longer than a call may take an instance is waited for.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// The new version's instances, which nobody calls yet.
+struct Beside {
+    moves: Vec<(Arc<Slot>, Option<Made>)>,
+    /// Keep users' actions out until all have moved.
+    _turns: Vec<OwnedMutexGuard<()>>,
+}
+
+impl Plugins {
+    /// Puts `entry.current` in the place of the version that runs.
+    ///
+    /// # Errors
+    ///
+    /// A report of the step `start`; the version that runs goes on.
+    pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
+        let new = Arc::clone(&entry.current);
+        let id = new.manifest().id.clone();
+        let beside = self
+            .bring_up_beside(&id, &new)
+            .await
+            .map_err(|(slot, error)| refused(&entry, &slot, &error))?;
+        self.note(entry).await;
+        for (slot, made) in beside.moves {
+            self.move_over(&slot, &new, made).await;
+        }
+        // What was loaded from its row meanwhile still has the old version.
+        for slot in self.slots_of(&id) {
+            if !Arc::ptr_eq(&slot.plugin(), &new) {
+                let _turn = slot.control.lock().await;
+                let made = match self.made_anew(&slot, &new).await {
+                    Ok(made) => made,
+                    Err(error) => {
+                        slot.note(&error);
+                        None
+                    }
+                };
+                self.move_over(&slot, &new, made).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn bring_up_beside(
+        self: &Arc<Self>,
+        id: &str,
+        new: &Arc<OnDemand>,
+    ) -> Result<Beside, (Arc<Slot>, CallError)> {
+        let mut turns = Vec::new();
+        let slots = self.slots_of(id);
+        for slot in &slots {
+            turns.push(Arc::clone(&slot.control).lock_owned().await);
+        }
+        let up = std::sync::Mutex::new(Vec::new());
+        let all = futures_util::stream::iter(slots)
+            .map(async |slot| {
+                let made = self.made_anew(&slot, new).await;
+                let made = made.map_err(|error| (Arc::clone(&slot), error))?;
+                super::lock(&up).push((slot, made));
+                Ok(())
+            })
+            .buffer_unordered(STARTING)
+            .try_collect::<()>()
+            .await;
+        let moves = up
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match all {
+            Ok(()) => Ok(Beside {
+                moves,
+                _turns: turns,
+            }),
+            Err(failed) => {
+                for made in moves.into_iter().filter_map(|(_, made)| made) {
+                    // Its user has the old one and need not be told.
+                    let _: Result<(), _> = made.instance.stop(StopReason::Reloading).await;
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    /// A started instance of a version for a slot, where it is enabled.
+    async fn made_anew(&self, slot: &Slot, new: &OnDemand) -> Result<Option<Made>, CallError> {
+        if !slot.is_enabled() {
+            return Ok(None);
+        }
+        let made = self.make(slot, new).await?;
+        made.instance.start().await?;
+        Ok(Some(made))
+    }
+
+    /// Has a slot's next call go to another version. Holds its turn.
+    async fn move_over(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        new: &Arc<OnDemand>,
+        made: Option<Made>,
+    ) {
+        let old = {
+            let mut current = slot.made.lock().await;
+            slot.set_plugin(Arc::clone(new));
+            std::mem::replace(&mut *current, made.clone())
+        };
+        if let Some(made) = made
+            && let Err(error) = self.put_to_work(slot, &made).await
+        {
+            tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
+        }
+        if let Some(old) = old {
+            let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));
+            self.tasks.spawn(async move {
+                plugins.retire(&slot, old, StopReason::Reloading).await;
+            });
+        }
+    }
+
+    /// Stops an instance that no new call can reach, once its last call has
+    /// ended.
+    pub(super) async fn retire(&self, slot: &Slot, old: Made, reason: StopReason) {
+        // Whoever calls it holds it, and nobody else does.
+        let end = Instant::now() + old.limits.call_deadline() + MARGIN;
+        while Arc::strong_count(&old.instance) > 1 && Instant::now() < end {
+            tokio::time::sleep(LOOK).await;
+        }
+        if let Err(error) = old.instance.stop(reason).await {
+            slot.log.write(
+                Level::Warn,
+                mortise_runtime::log::Source::Host,
+                &format!("the instance that was replaced did not stop in order: {error}"),
+            );
+        }
+    }
+
+    /// Takes a plugin from all its users; their rows stay as they are. Returns
+    /// when nothing of it is called any more and its instances are stopped.
+    pub(super) async fn unload(self: &Arc<Self>, id: &str) {
+        self.let_go(
+            |slot| slot.plugin().manifest().id == id,
+            StopReason::Reloading,
+        )
+        .await;
+    }
+
+    /// Stops and forgets instances; their rows stay as they are.
+    pub(super) async fn let_go(&self, which: impl Fn(&Slot) -> bool, reason: StopReason) {
+        let gone: Vec<_> = {
+            let mut slots = write(&self.slots);
+            let gone: Vec<_> = slots.by_id.values().filter(|s| which(s)).cloned().collect();
+            for slot in &gone {
+                slots.by_id.remove(&slot.id);
+                slots.by_token.remove(&slot.token);
+            }
+            gone
+        };
+        let all = gone.iter().map(async |slot| {
+            let _turn = slot.control.lock().await;
+            self.deactivate(slot).await;
+            let made = {
+                let mut made = slot.made.lock().await;
+                slot.set_gone();
+                made.take()
+            };
+            if let Some(made) = made {
+                self.retire(slot, made, reason).await;
+            }
+            slot.set_consent(false);
+        });
+        futures_util::future::join_all(all).await;
+    }
+
+    /// A plugin that came, or came back: every user has it, and those who had
+    /// it enabled have it running.
+    pub(super) async fn arrive(self: &Arc<Self>, id: &str) {
+        if self.opened.get().is_none() {
+            // The start brings up all together.
+            return;
+        }
+        let arrived = async {
+            let users: Vec<i64> = self.store.users().await?.iter().map(|u| u.id).collect();
+            self.add_instances(&users).await?;
+            let rows = self.store.enabled_plugin_instances_of(id).await?;
+            self.resume_all(rows).await
+        };
+        if let Err(error) = arrived.await {
+            tracing::error!(%error, plugin = id, "a plugin was not brought up");
+        }
+    }
+
+    fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
+        let slots = read(&self.slots);
+        let of_plugin = slots
+            .by_id
+            .values()
+            .filter(|s| s.plugin().manifest().id == id);
+        of_plugin.cloned().collect()
+    }
+}
+
+/// The report of a version that does not come up for a user.
+fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
+    LoadError {
+        file: entry.file.clone(),
+        step: Step::Start,
+        expected: "version to come up for every user who has the plugin enabled".to_owned(),
+        found: format!("for the user `{}`: {}", slot.user.name, error.full()),
+        fix: format!(
+            "the version before goes on; correct the new one, or disable the plugin for that user, \
+             and then: mortise plugin reload {}",
+            entry.current.manifest().id
+        ),
+    }
+}

@@ -1,0 +1,70 @@
+//! Users who come, change and go, and the rows by which they have plugins.
+
+use std::sync::Arc;
+
+use mortise_runtime::types::StopReason;
+
+use super::Plugins;
+use crate::{
+    auth::{Token, TokenKind},
+    store::{NewInstance, StoreError, UserRow},
+};
+
+impl Plugins {
+    /// A user was created and gets instances of all plugins.
+    pub async fn user_created(&self, user: &UserRow) {
+        if let Err(error) = self.add_instances(&[user.id]).await {
+            // They are made when the user lists them.
+            tracing::error!(%error, "a new user's plugins were not made");
+        }
+    }
+
+    /// A user is about to be deleted: the user's instances are stopped while
+    /// what they stored is still there. If the user stays after all,
+    /// [`Plugins::user_changed`] brings them back.
+    pub async fn user_leaving(&self, user_id: i64) {
+        self.let_go(|slot| slot.user_id() == user_id, StopReason::Disabled)
+            .await;
+    }
+
+    /// A user's name or role changed: instances are told the new one.
+    pub async fn user_changed(self: &Arc<Self>, user_id: i64) {
+        self.let_go(|slot| slot.user_id() == user_id, StopReason::Reloading)
+            .await;
+        let resumed = async {
+            let rows = self.store.plugin_instances_of(user_id).await?;
+            self.resume_all(rows).await
+        };
+        if let Err(error) = resumed.await {
+            tracing::error!(%error, "a user's plugins were not brought up again");
+        }
+    }
+
+    /// A user was deleted; the user's rows are gone.
+    pub async fn user_deleted(&self, user_id: i64) {
+        self.let_go(|slot| slot.user_id() == user_id, StopReason::Disabled)
+            .await;
+    }
+
+    /// Makes the rows that these users lack.
+    pub(super) async fn add_instances(&self, users: &[i64]) -> Result<(), StoreError> {
+        let installed = self.installed.ids();
+        let plugins: Vec<&str> = installed.iter().map(String::as_str).collect();
+        let missing = self.store.missing_plugin_instances(users, &plugins).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut new = Vec::with_capacity(missing.len());
+        for (user_id, plugin) in missing {
+            match Token::generate(TokenKind::Plugin) {
+                Ok(token) => new.push(NewInstance {
+                    user_id,
+                    plugin,
+                    token,
+                }),
+                Err(error) => tracing::error!(%error, "no randomness for a plugin's token"),
+            }
+        }
+        self.store.add_plugin_instances(&new).await
+    }
+}

@@ -1,0 +1,114 @@
+//! The table `installed_plugins`.
+
+use mortise_runtime::registry::{Described, Identity};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sqlx::Row as _;
+
+use crate::{
+    store::{Store, StoreError},
+    time::now_ms,
+};
+
+/// What is known of an installed plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledRow {
+    /// File name in the plugins folder.
+    pub file: String,
+    /// The file when it was last accepted; none when it was removed.
+    pub identity: Option<Identity>,
+    /// What runs.
+    pub version: VersionRow,
+    /// What ran before; none if there is none.
+    pub previous: Option<VersionRow>,
+}
+
+/// One version of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRow {
+    /// The name of the file it came in, and of its own copy.
+    pub name: String,
+    /// What it is.
+    pub described: Described,
+}
+
+impl Store {
+    /// All that is installed. What an older or newer server wrote and this one
+    /// does not understand is left out: its file is then looked at anew.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn installed_plugins(&self) -> Result<Vec<InstalledRow>, StoreError> {
+        let rows = sqlx::query("SELECT file, identity, version, previous FROM installed_plugins")
+            .fetch_all(&self.readers)
+            .await?;
+        let mut installed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(version) = parsed(&row.try_get::<String, _>("version")?) else {
+                continue;
+            };
+            installed.push(InstalledRow {
+                file: row.try_get("file")?,
+                identity: optional(row.try_get("identity")?),
+                version,
+                previous: optional(row.try_get("previous")?),
+            });
+        }
+        Ok(installed)
+    }
+
+    /// Notes what is installed, in place of what was noted of the same plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_installed_plugin(&self, row: &InstalledRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO installed_plugins
+             (id, file, identity, version, previous, created_ms, updated_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             ON CONFLICT (id) DO UPDATE SET
+             file = excluded.file, identity = excluded.identity, previous = excluded.previous,
+             updated_ms = CASE WHEN version = excluded.version THEN updated_ms
+                               ELSE excluded.updated_ms END,
+             version = excluded.version",
+        )
+        .bind(&row.version.described.manifest.id)
+        .bind(&row.file)
+        .bind(row.identity.as_ref().map(json))
+        .bind(json(&row.version))
+        .bind(row.previous.as_ref().map(json))
+        .bind(now_ms())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets an installed plugin; its users' rows stay.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn remove_installed_plugin(&self, id: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM installed_plugins WHERE id = ?")
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Plain data always serializes.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text)
+        .inspect_err(|error| tracing::warn!(%error, "an installed plugin is looked at anew"))
+        .ok()
+}
+
+fn optional<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
+    parsed(&text?)
+}
