@@ -4,10 +4,16 @@
 //!   process and back, with nothing around it. What the kernel takes.
 //! - `bridge/call`: `Instance::filter` of a plugin in a process of its own:
 //!   guard, deadline, encoding, dispatch and decoding on both sides.
+//! - `bridge/call_go`: the same of a plugin in Go, with our module.
+//! - `bridge/go_plugin`: the same record given to a plugin in Go by a host in
+//!   Go, with hashicorp/go-plugin over gRPC. `cargo xtask bench` builds both
+//!   programs in Go and names them in [`GO_FILTER`] and [`GO_PLUGIN`]; without
+//!   it these two are not measured.
 //!
 //! Both ends run on one core where they can be pinned, for otherwise waking a
-//! core is all that is measured. The other end of both is this program, started
-//! again: an echo, or a plugin that reads what it is sent and answers.
+//! core is all that is measured. The other end of the first two is this
+//! program, started again: an echo, or a plugin that reads what it is sent and
+//! answers.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,11 +23,18 @@
 
 mod peer;
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{
+    hint::black_box,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use criterion::{Criterion, criterion_group};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
 use mortise_native_bridge::{
     NativeBackend, Settings, launch,
     protocol::{
@@ -37,7 +50,15 @@ use mortise_runtime::{
     grants::Applications,
     types::{Application, Content, Draft, Error, Message, Outgoing, Schedule, User},
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    runtime::Runtime,
+};
+
+/// The variable that names `native-bridge/go/testplugins/beyond`, built.
+const GO_FILTER: &str = "MORTISE_BENCH_GO_FILTER";
+/// The variable that names `native-bridge/benches/go-plugin`, built.
+const GO_PLUGIN: &str = "MORTISE_BENCH_GO_PLUGIN";
 
 fn draft() -> Draft {
     Draft {
@@ -80,27 +101,82 @@ fn bridge(criterion: &mut Criterion) {
     echo.kill().unwrap();
     echo.wait().unwrap();
 
-    let instance = runtime.block_on(plugin(folder.path()));
+    let own = runtime.block_on(own(folder.path()));
+    measure(&mut group, "call", &runtime, own);
+    if let Some(file) = std::env::var_os(GO_FILTER) {
+        let go = runtime.block_on(plugin(folder.path(), Path::new(&file), Vec::new()));
+        measure(&mut group, "call_go", &runtime, go);
+    }
+    if let Some(file) = std::env::var_os(GO_PLUGIN) {
+        let mut host = GoPlugin::start(Path::new(&file));
+        group.bench_function("go_plugin", |bencher| {
+            bencher.iter_custom(|calls| host.call(calls));
+        });
+    }
+    group.finish();
+}
+
+/// Has a plugin filter, and ends it.
+fn measure(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    instance: Arc<dyn Instance>,
+) {
     let draft = draft();
-    group.bench_function("call", |bencher| {
+    group.bench_function(name, |bencher| {
         bencher.iter(|| {
             let verdict = instance.filter(black_box(&draft), Duration::from_secs(5));
             runtime.block_on(verdict).unwrap()
         });
     });
-    group.finish();
-    runtime.block_on(async {
-        instance
-            .stop(mortise_runtime::types::StopReason::ShuttingDown)
-            .await
+    let stopped = instance.stop(mortise_runtime::types::StopReason::ShuttingDown);
+    runtime.block_on(stopped).unwrap();
+}
+
+/// A host of hashicorp/go-plugin, which times its own calls.
+struct GoPlugin {
+    process: Child,
+    asked: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl GoPlugin {
+    fn start(file: &Path) -> Self {
+        let mut process = Command::new(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
             .unwrap();
-    });
+        Self {
+            asked: process.stdin.take(),
+            answers: BufReader::new(process.stdout.take().unwrap()),
+            process,
+        }
+    }
+
+    /// How long that many calls take.
+    fn call(&mut self, calls: u64) -> Duration {
+        writeln!(self.asked.as_mut().unwrap(), "{calls}").unwrap();
+        let mut nanoseconds = String::new();
+        self.answers.read_line(&mut nanoseconds).unwrap();
+        Duration::from_nanos(nanoseconds.trim().parse().unwrap())
+    }
+}
+
+impl Drop for GoPlugin {
+    fn drop(&mut self) {
+        // At the end of its input it ends its plugin, and then itself.
+        drop(self.asked.take());
+        self.process.wait().unwrap();
+    }
 }
 
 /// The call that the other benchmark makes, as the same bytes.
 fn frame_of_a_call() -> Vec<u8> {
     let mut frame = BytesMut::new();
-    let params = Filter { draft: draft() };
+    let draft = draft();
+    let params = Filter { draft: &draft };
     let call = Frame::Call {
         id: 1000,
         method: methods::FILTER.wire,
@@ -114,9 +190,9 @@ fn frame_of_a_call() -> Vec<u8> {
 }
 
 /// An echo in another process, over the same kind of socket.
-async fn raw(folder: &std::path::Path) -> (Link, std::process::Child) {
+async fn raw(folder: &Path) -> (Link, Child) {
     let listener = Listener::bind(folder, "raw").unwrap();
-    let echo = std::process::Command::new(std::env::current_exe().unwrap())
+    let echo = Command::new(std::env::current_exe().unwrap())
         .env(peer::ROLE, "echo")
         .env("MORTISE_SOCKET", listener.path())
         .spawn()
@@ -125,7 +201,7 @@ async fn raw(folder: &std::path::Path) -> (Link, std::process::Child) {
 }
 
 /// An instance of this program as a plugin, which filters.
-async fn plugin(folder: &std::path::Path) -> Arc<dyn Instance> {
+async fn own(folder: &Path) -> Arc<dyn Instance> {
     use std::os::unix::fs::PermissionsExt as _;
     let own = std::env::current_exe().unwrap();
     let file = folder.join("plugin");
@@ -139,13 +215,22 @@ async fn plugin(folder: &std::path::Path) -> Arc<dyn Instance> {
     )
     .unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    plugin(folder, &file, vec![own]).await
+}
+
+/// An instance of a plugin, started.
+async fn plugin(
+    folder: &Path,
+    file: &Path,
+    readable: Vec<std::path::PathBuf>,
+) -> Arc<dyn Instance> {
     let settings = Settings {
         runtime_folder: Some(folder.to_owned()),
-        readable: vec![own],
+        readable,
         ..Settings::default()
     };
     let backend = NativeBackend::new(settings).unwrap();
-    let plugin = backend.load(&file).await.unwrap();
+    let plugin = backend.load(file).await.unwrap();
     let limits = Limits::default();
     let instance = plugin
         .instance(InstanceSetup {
@@ -157,6 +242,7 @@ async fn plugin(folder: &std::path::Path) -> Arc<dyn Instance> {
             host: Arc::new(Nothing),
             grants: Grants {
                 filter_messages: true,
+                timers: true,
                 ..Grants::default()
             },
             log: Arc::new(Log::new(limits.log_bytes)),
@@ -170,7 +256,7 @@ async fn plugin(folder: &std::path::Path) -> Arc<dyn Instance> {
     instance
 }
 
-/// A host that is never asked.
+/// A host that is never asked for anything but timers.
 struct Nothing;
 
 fn unasked<T>() -> Result<T, Error> {
@@ -212,10 +298,11 @@ impl Host for Nothing {
         unasked()
     }
     async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
-        unasked()
+        // The plugin in Go does so when it is enabled.
+        Ok(())
     }
     async fn cancel_timer(&self, _: &str) -> Result<(), Error> {
-        unasked()
+        Ok(())
     }
 }
 

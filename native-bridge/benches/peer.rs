@@ -13,9 +13,9 @@ use mortise_native_bridge::protocol::{
     frame,
     greeting::{Greeting, Hello},
     message::{Message, Outgoing},
-    methods::{self, Created, Filter},
+    methods::{self, Created},
 };
-use mortise_runtime::types::{Manifest, Permission, Request, Verdict};
+use mortise_runtime::types::{Draft, Manifest, Permission, Request, Verdict};
 
 /// The variable that says what this process is.
 pub(crate) const ROLE: &str = "MORTISE_BENCH_ROLE";
@@ -48,19 +48,32 @@ fn connect() -> UnixStream {
     UnixStream::connect(std::env::var_os(SOCKET_VARIABLE).unwrap()).unwrap()
 }
 
-/// Sends back every frame.
+/// Sends back every frame, each with one read and one write.
 fn echo() {
     let mut stream = connect();
     let mut buffer = vec![0; LIMIT];
+    let mut filled = 0;
     loop {
-        let (header, content) = buffer.split_at_mut(frame::HEADER);
-        if stream.read_exact(header).is_err() {
-            return;
+        match stream.read(&mut buffer[filled..]) {
+            Ok(read @ 1..) => filled += read,
+            _ => return,
         }
-        let length = u32::from_be_bytes(header.try_into().unwrap()) as usize;
-        stream.read_exact(&mut content[..length]).unwrap();
-        stream.write_all(&buffer[..frame::HEADER + length]).unwrap();
+        let Some(header) = buffer[..filled].first_chunk::<{ frame::HEADER }>() else {
+            continue;
+        };
+        let whole = frame::HEADER + u32::from_be_bytes(*header) as usize;
+        // It is asked again when it has answered: there is never a second one.
+        if filled >= whole {
+            stream.write_all(&buffer[..whole]).unwrap();
+            filled = 0;
+        }
     }
+}
+
+/// The parameters of `filter.filter`.
+#[derive(serde::Deserialize)]
+struct Filter {
+    draft: Draft,
 }
 
 /// Answers what the host asks; every draft is kept.

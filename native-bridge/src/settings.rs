@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     connection::Patience,
-    protocol::{MAX_CALLS, MAX_FRAME, codec::Codec, greeting::Terms},
+    protocol::{
+        MAX_CALLS, MAX_FRAME,
+        codec::Codec,
+        greeting::{Terms, WEBHOOK_STREAM},
+    },
     sandbox::{Mode, ProcessLimits},
 };
 
@@ -127,7 +131,7 @@ impl Settings {
         Terms {
             contracts: vec![mortise_runtime::contract::VERSION.to_owned()],
             codecs: Codec::ALL.to_vec(),
-            features: Vec::new(),
+            features: vec![WEBHOOK_STREAM.to_owned()],
             max_frame: self.max_frame,
             max_calls: self.max_calls,
             cancel_grace_ms: u64::try_from(self.patience.cancel_grace.as_millis())

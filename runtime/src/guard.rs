@@ -210,9 +210,7 @@ impl Guard {
                 what,
             })
         };
-        if !(200..=599).contains(&answer.status) {
-            return bad(format!("status {}, which is not 200 to 599", answer.status));
-        }
+        self.webhook_head(answer.status, &answer.headers)?;
         if answer.body.len() > limits::WEBHOOK_RESPONSE_BYTES {
             return bad(over(
                 "a body",
@@ -220,7 +218,25 @@ impl Guard {
                 limits::WEBHOOK_RESPONSE_BYTES,
             ));
         }
-        for Header { name, value } in &answer.headers {
+        Ok(answer)
+    }
+
+    /// Checks what comes before the body of an answer to a webhook request.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn webhook_head(&self, status: u16, headers: &[Header]) -> Result<(), CallError> {
+        let bad = |what| {
+            Err(CallError::BadAnswer {
+                call: "webhook.handle",
+                what,
+            })
+        };
+        if !(200..=599).contains(&status) {
+            return bad(format!("status {status}, which is not 200 to 599"));
+        }
+        for Header { name, value } in headers {
             if http::HeaderName::try_from(name.as_str()).is_err()
                 || http::HeaderValue::try_from(value.as_str()).is_err()
             {
@@ -230,7 +246,7 @@ impl Guard {
                 ));
             }
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// Checks a filter's answer.

@@ -9,6 +9,7 @@
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     contract::{
         Capabilities, Capability,
         types::{
-            Draft, Manifest, Message, Problem, StopReason, User, Verdict, WebhookRequest,
+            Draft, Header, Manifest, Message, Problem, StopReason, User, Verdict, WebhookRequest,
             WebhookResponse,
         },
     },
@@ -189,6 +190,25 @@ pub trait Instance: Send + Sync + fmt::Debug {
     /// As any call.
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError>;
 
+    /// As [`Instance::webhook`], for who passes the answer on as it is
+    /// written: a backend whose plugins can write it in pieces gives those.
+    ///
+    /// # Errors
+    ///
+    /// As any call, up to the answer's head; the body has its own.
+    async fn webhook_in_pieces(&self, request: WebhookRequest) -> Result<WebhookAnswer, CallError> {
+        let WebhookResponse {
+            status,
+            headers,
+            body,
+        } = self.webhook(request).await?;
+        Ok(WebhookAnswer {
+            status,
+            headers,
+            body: WebhookBody::Whole(body),
+        })
+    }
+
     /// Decides about a message before it is stored, by `deadline` at most.
     ///
     /// # Errors
@@ -209,6 +229,44 @@ pub trait Instance: Send + Sync + fmt::Debug {
     ///
     /// As any call.
     async fn on_timer(&self, name: &str) -> Result<(), CallError>;
+}
+
+/// A webhook's answer, the body of which may still be on its way.
+#[derive(Debug)]
+pub struct WebhookAnswer {
+    /// 200 to 599.
+    pub status: u16,
+    /// Well-formed, and the plugin's own.
+    pub headers: Vec<Header>,
+    /// What follows them.
+    pub body: WebhookBody,
+}
+
+/// The body of a [`WebhookAnswer`].
+pub enum WebhookBody {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// What the plugin writes while it is read.
+    Pieces(Box<dyn Pieces>),
+}
+
+impl fmt::Debug for WebhookBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(body) => formatter.debug_tuple("Whole").field(&body.len()).finish(),
+            Self::Pieces(_) => formatter.write_str("Pieces"),
+        }
+    }
+}
+
+/// A body that is written while it is read. Bounded: the plugin waits while
+/// nobody takes what it wrote, and the call ends when nothing moves for as long
+/// as a call may take. Dropping it before the end cancels the call.
+#[async_trait]
+pub trait Pieces: Send {
+    /// The next bytes, at least one; none at the end. After an error the body
+    /// is cut off.
+    async fn next(&mut self) -> Option<Result<Bytes, CallError>>;
 }
 
 /// Why a call into a plugin failed. The plugin's name is not part of the
@@ -236,10 +294,9 @@ pub enum CallError {
     /// It was not started, or was stopped.
     #[error("the plugin is stopped; start it first")]
     Stopped,
-    /// It did not answer in time; the code behind the instance was discarded.
-    #[error(
-        "`{call}` did not answer within {deadline:?}: it was stopped and starts anew at the next call"
-    )]
+    /// It did not answer in time. The code behind a component's instance was
+    /// discarded; a native plugin was told that nobody waits any more.
+    #[error("`{call}` did not answer within {deadline:?} and was given up")]
     DeadlineExceeded {
         /// The function of the contract.
         call: &'static str,

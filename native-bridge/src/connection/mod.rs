@@ -10,9 +10,11 @@
 mod errors;
 mod greet;
 mod outbox;
+mod streamed;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -30,14 +32,17 @@ use tokio::{
 pub use self::errors::{AskError, Closed};
 pub use self::greet::{GreetError, Greeted, greet};
 use self::outbox::{Outbox, SendError};
+pub(crate) use self::streamed::Streamed;
 use crate::{
     protocol::{
+        Violation,
         calls::{Calls, Event},
-        codec::Payload,
+        codec::{DecodeError, Payload},
         frame,
-        greeting::Agreement,
+        greeting::{Agreement, WEBHOOK_STREAM},
         message::{Call, Failure, FailureKind, Message, Outgoing},
         methods::{self, Empty, Method},
+        stream,
     },
     transport::Link,
 };
@@ -117,12 +122,13 @@ struct Shared {
 
 /// Who waits for a call's answer.
 enum Waiter {
-    Waiting(oneshot::Sender<Result<Payload, Failure>>),
-    /// Nobody any more; the plugin was told.
-    Abandoned {
-        call: &'static str,
-        since: Instant,
+    Waiting {
+        answered: oneshot::Sender<Result<Payload, Failure>>,
+        /// Where the pieces go of an answer that may come in pieces.
+        pieces: Option<Arc<Streamed>>,
     },
+    /// Nobody any more; the plugin was told.
+    Abandoned { call: &'static str, since: Instant },
 }
 
 /// A message without parameters or a result.
@@ -196,8 +202,76 @@ impl Connection {
         params: &P,
         deadline: Duration,
     ) -> Result<R, AskError> {
+        let (open, answer) = self.begin(method, instance, params, deadline, None)?;
+        let outcome = tokio::time::timeout(deadline, answer).await;
+        drop(open);
+        match outcome {
+            Ok(answered) => self.read_answer(answered),
+            Err(_) => Err(AskError::TimedOut),
+        }
+    }
+
+    /// Asks for something whose answer may come in pieces: the plugin may then
+    /// pause for `deadline` at most between any two of them, and so may who
+    /// takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError`].
+    pub(crate) async fn ask_streamed<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        instance: Option<u64>,
+        params: &P,
+        deadline: Duration,
+        pieces: &Arc<Streamed>,
+    ) -> Result<R, AskError> {
+        let taker = Some(Arc::clone(pieces));
+        let (open, mut answer) = self.begin(method, instance, params, deadline, taker)?;
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                answered = &mut answer => break Some(answered),
+                taken = pieces.moved() => self.credit(open.id, taken),
+                () = tokio::time::sleep(deadline) => break None,
+            }
+        };
+        drop(open);
+        match outcome {
+            Some(answered) => self.read_answer(answered),
+            None => Err(AskError::TimedOut),
+        }
+    }
+
+    /// Allows the plugin to send more of a streamed answer.
+    fn credit(&self, call: u64, bytes: usize) {
+        if bytes > 0 {
+            let params = stream::Credit {
+                call,
+                bytes: bytes as u64,
+            };
+            self.respond(&Outgoing::Notify {
+                method: stream::CREDIT.wire,
+                instance: None,
+                params: &params,
+            });
+        }
+    }
+
+    /// Sends a call.
+    fn begin<P: Serialize>(
+        &self,
+        method: Method,
+        instance: Option<u64>,
+        params: &P,
+        deadline: Duration,
+        pieces: Option<Arc<Streamed>>,
+    ) -> Result<(Open<'_>, oneshot::Receiver<Result<Payload, Failure>>), AskError> {
         let (answered, answer) = oneshot::channel();
-        let id = self.shared.calls().ask(Waiter::Waiting(answered));
+        let id = self
+            .shared
+            .calls()
+            .ask(Waiter::Waiting { answered, pieces });
         let open = Open {
             shared: &self.shared,
             id,
@@ -210,27 +284,31 @@ impl Connection {
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
             params,
         };
-        if let Err(error) = self.shared.send(&message) {
-            self.shared.calls().forget(id);
-            return Err(match error {
-                SendError::Closed => AskError::Closed(self.reason()),
-                SendError::NotReading(waiting) => {
-                    let reason = Closed::NotReading(waiting);
-                    self.close(reason.clone());
-                    AskError::Closed(reason)
-                }
-                SendError::Encode(error) => AskError::Unsendable(error),
-            });
-        }
-        let outcome = tokio::time::timeout(deadline, answer).await;
-        drop(open);
-        match outcome {
-            Ok(Ok(Ok(payload))) => payload
+        let Err(error) = self.shared.send(&message) else {
+            return Ok((open, answer));
+        };
+        self.shared.calls().forget(id);
+        Err(match error {
+            SendError::Closed => AskError::Closed(self.reason()),
+            SendError::NotReading(waiting) => {
+                let reason = Closed::NotReading(waiting);
+                self.close(reason.clone());
+                AskError::Closed(reason)
+            }
+            SendError::Encode(error) => AskError::Unsendable(error),
+        })
+    }
+
+    fn read_answer<R: DeserializeOwned>(
+        &self,
+        answered: Result<Result<Payload, Failure>, oneshot::error::RecvError>,
+    ) -> Result<R, AskError> {
+        match answered {
+            Ok(Ok(payload)) => payload
                 .result()
                 .map_err(|error| AskError::BadAnswer(error.to_string())),
-            Ok(Ok(Err(failure))) => Err(AskError::Failed(failure)),
-            Ok(Err(_)) => Err(AskError::Closed(self.reason())),
-            Err(_) => Err(AskError::TimedOut),
+            Ok(Err(failure)) => Err(AskError::Failed(failure)),
+            Err(_) => Err(AskError::Closed(self.reason())),
         }
     }
 
@@ -285,6 +363,7 @@ impl Connection {
         let codec = self.shared.agreement.codec;
         let limit = self.shared.agreement.receive_limit;
         let mut closed = self.shared.closed.subscribe();
+        let mut ended = pin!(closed.wait_for(Option::is_some));
         loop {
             loop {
                 let message = match frame::take(&mut buffer, limit) {
@@ -293,16 +372,15 @@ impl Connection {
                     Err(violation) => Err(violation),
                 };
                 let event = message.and_then(|message| self.shared.calls().accept(message));
-                match event {
-                    Ok(event) => self.take(event, &handler),
-                    Err(violation) => return Closed::Violation(violation),
+                if let Err(violation) = event.and_then(|event| self.take(event, &handler)) {
+                    return Closed::Violation(violation);
                 }
             }
             buffer.reserve(READ);
             let read = tokio::select! {
                 biased;
                 read = reader.read_buf(&mut buffer) => read,
-                _ = closed.wait_for(Option::is_some) => return Closed::ByHost,
+                _ = &mut ended => return Closed::ByHost,
             };
             match read {
                 Ok(0) => return Closed::ByPlugin,
@@ -317,12 +395,12 @@ impl Connection {
         }
     }
 
-    fn take(&self, event: Event<Waiter>, handler: &Arc<dyn Handler>) {
+    fn take(&self, event: Event<Waiter>, handler: &Arc<dyn Handler>) -> Result<(), Violation> {
         match event {
             Event::Answered { kept, outcome } => {
-                if let Waiter::Waiting(waiter) = kept {
+                if let Waiter::Waiting { answered, .. } = kept {
                     // It may have given up this very moment.
-                    let _ = waiter.send(outcome);
+                    let _ = answered.send(outcome);
                 }
             }
             Event::Asked(call) => self.answer(call, Arc::clone(handler)),
@@ -343,8 +421,37 @@ impl Connection {
                 method,
                 instance,
                 payload,
-            } => handler.notified(&method, instance, &payload),
+            } => match method.as_str() {
+                stream::HEAD | stream::CHUNK if self.streams() => {
+                    self.piece(&method, &payload)?;
+                }
+                _ => handler.notified(&method, instance, &payload),
+            },
             Event::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Whether both sides stream answers.
+    fn streams(&self) -> bool {
+        let features = &self.shared.agreement.features;
+        features.iter().any(|feature| feature == WEBHOOK_STREAM)
+    }
+
+    /// Takes a part of a streamed answer. One for a call that is over, or that
+    /// does not exist, is ignored like an answer to it.
+    fn piece(&self, method: &str, payload: &Payload) -> Result<(), Violation> {
+        let malformed = |error: DecodeError| Violation::Malformed(format!("`{method}`: {error}"));
+        let taker = |call| match self.shared.calls().kept(call) {
+            Some(Waiter::Waiting { pieces, .. }) => pieces.clone(),
+            _ => None,
+        };
+        if method == stream::HEAD {
+            let head: stream::Head = payload.params().map_err(malformed)?;
+            taker(head.call).map_or(Ok(()), |pieces| pieces.head(head))
+        } else {
+            let chunk: stream::Chunk = payload.params().map_err(malformed)?;
+            taker(chunk.call).map_or(Ok(()), |pieces| pieces.chunk(&chunk))
         }
     }
 

@@ -12,11 +12,15 @@ use std::{
 use async_trait::async_trait;
 use mortise_runtime::{
     CallError, Capabilities, Capability, Guard, Instance, limits,
+    plugin::WebhookAnswer,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
 use tokio::time::timeout_at;
 
-use super::{Held, Limit, NativeInstance, Needs, Reached};
+use super::{
+    Held, Limit, NativeInstance, Needs, Reached,
+    streaming::{self, whole},
+};
 use crate::{
     protocol::methods::{self, Empty},
     supervisor::lock,
@@ -136,15 +140,18 @@ impl Instance for NativeInstance {
     }
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
+        let answer = self.webhook_in_pieces(request).await?;
+        self.inner.guard.webhook_response(whole(answer).await?)
+    }
+
+    async fn webhook_in_pieces(&self, request: WebhookRequest) -> Result<WebhookAnswer, CallError> {
         let inner = &self.inner;
         inner.can(Capability::Webhook)?;
         inner.guard.may_be_called(Capability::Webhook)?;
         let params = methods::Webhook {
             request: inner.guard.webhook_request(request),
         };
-        let limit = Limit::new(methods::WEBHOOK, inner.deadline());
-        let response = inner.call(limit, Needs::Started, true, &params).await?;
-        inner.guard.webhook_response(response)
+        streaming::answer(Arc::clone(inner), params).await
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
@@ -152,9 +159,7 @@ impl Instance for NativeInstance {
         inner.can(Capability::Filter)?;
         inner.guard.may_be_called(Capability::Filter)?;
         let limit = Limit::new(methods::FILTER, deadline.min(inner.deadline()));
-        let params = methods::Filter {
-            draft: draft.clone(),
-        };
+        let params = methods::Filter { draft };
         let filtering = Filtering::new(&inner.filtering);
         let verdict = inner.call(limit, Needs::Started, false, &params).await?;
         drop(filtering);
@@ -166,9 +171,7 @@ impl Instance for NativeInstance {
         inner.can(Capability::Listener)?;
         inner.guard.may_be_called(Capability::Listener)?;
         let limit = Limit::new(methods::ON_MESSAGES, inner.deadline());
-        let params = methods::OnMessages {
-            messages: messages.to_vec(),
-        };
+        let params = methods::OnMessages { messages };
         inner.call(limit, Needs::Started, false, &params).await
     }
 

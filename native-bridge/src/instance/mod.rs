@@ -6,10 +6,12 @@
 //!
 //! - this module: reaching an instance, and bringing it to what a call needs.
 //! - `calls`: the contract's exports.
+//! - `streaming`: webhooks' answers that come in pieces.
 //! - `failure`: what a plugin's failure means for the caller.
 
 mod calls;
 mod failure;
+mod streaming;
 
 use std::{
     sync::{
@@ -456,12 +458,17 @@ impl Inner {
                 limit,
             )
             .await;
-        if let Err(CallError::Crashed { .. }) = &outcome
+        outcome.inspect_err(|error| self.failed_in(&mut reached, error))
+    }
+
+    /// Sees to what follows for the instance from a failed call.
+    fn failed_in(&self, reached: &mut Reached<'_>, error: &CallError) {
+        if let CallError::Crashed { .. } = error
             && let Held::Alone(live) = &mut reached.held
         {
             self.discard(&reached.running, live);
         }
-        outcome.inspect_err(|error| self.note(error))
+        self.note(error);
     }
 
     /// Failures that are nobody's answer go to the log.

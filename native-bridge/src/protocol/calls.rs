@@ -91,6 +91,11 @@ impl<T> Calls<T> {
             .map(|kept| std::mem::replace(kept, keep))
     }
 
+    /// What is kept for a call of this side; none if it is over.
+    pub fn kept(&self, id: u64) -> Option<&T> {
+        self.own.get(&id)
+    }
+
     /// Forgets a call of this side that was never sent.
     pub fn forget(&mut self, id: u64) {
         self.own.remove(&id);

@@ -22,7 +22,7 @@ pub struct Hello {
     pub protocol: String,
     /// Versions of the protocol it speaks.
     pub versions: Vec<u32>,
-    /// Versions of the contract it was written for, best first.
+    /// Versions of the contract it was written for.
     pub contracts: Vec<String>,
     /// Codecs it speaks.
     pub codecs: Vec<String>,
@@ -119,7 +119,7 @@ impl Greeting {
 /// What a host offers to the plugins it greets.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Versions of the contract it speaks, best first.
+    /// Versions of the contract it speaks, the newest of each track.
     pub contracts: Vec<String>,
     /// Codecs it speaks, best first.
     pub codecs: Vec<Codec>,
@@ -177,11 +177,7 @@ impl Terms {
                 list(VERSIONS)
             ));
         };
-        let Some(contract) = hello
-            .contracts
-            .iter()
-            .find(|contract| self.contracts.contains(contract))
-        else {
+        let Some(contract) = common(&self.contracts, &hello.contracts) else {
             return reject(format!(
                 "the plugin was written for contract {}, this host has {}; rebuild the plugin \
                  with a newer SDK, or update the server",
@@ -216,7 +212,7 @@ impl Terms {
         let welcome = Welcome {
             protocol: NAME.to_owned(),
             version: *version,
-            contract: contract.clone(),
+            contract: contract.to_string(),
             codec: codec.name().to_owned(),
             features: features.clone(),
             max_frame: self.max_frame as u64,
@@ -229,11 +225,54 @@ impl Terms {
             receive_limit: self.max_frame,
             send_limit,
             max_calls: self.max_calls,
-            contract: contract.clone(),
+            contract: contract.to_string(),
             features,
         };
         Ok((welcome, agreement))
     }
+}
+
+/// A version of the contract. Those of one track only add to each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Contract(u32, u32, u32);
+
+impl Contract {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        let version = Self(parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(version)
+    }
+
+    /// What it has in common with all versions that it is compatible with: a
+    /// major version, or a minor one before the first.
+    const fn track(self) -> (u32, u32) {
+        match self {
+            Self(0, minor, _) => (0, minor),
+            Self(major, ..) => (major, 0),
+        }
+    }
+}
+
+impl std::fmt::Display for Contract {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(major, minor, patch) = self;
+        write!(formatter, "{major}.{minor}.{patch}")
+    }
+}
+
+/// The newest version of the contract that both sides can keep to: in a track
+/// that both know, the older of the two.
+fn common(ours: &[String], theirs: &[String]) -> Option<Contract> {
+    let ours = || ours.iter().filter_map(|text| Contract::read(text));
+    theirs
+        .iter()
+        .filter_map(|text| Contract::read(text))
+        .flat_map(|their| {
+            ours()
+                .filter(move |our| our.track() == their.track())
+                .map(move |our| our.min(their))
+        })
+        .max()
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
@@ -289,6 +328,42 @@ mod tests {
         assert_eq!(agreement.codec, Codec::Json);
         assert_eq!(agreement.send_limit, 1 << 17);
         assert_eq!(agreement.receive_limit, 1 << 20);
+    }
+
+    #[test]
+    fn agrees_on_the_newest_contract_that_both_can_keep_to() {
+        for (theirs, ours, expected) in [
+            (&["0.1.0"][..], &["0.1.0"][..], Some("0.1.0")),
+            // A newer plugin, a newer host.
+            (&["0.1.7"], &["0.1.2"], Some("0.1.2")),
+            (&["0.1.2"], &["0.1.7"], Some("0.1.2")),
+            (&["1.0.0"], &["1.4.1"], Some("1.0.0")),
+            (&["0.1.0", "0.2.1"], &["0.2.0", "0.1.3"], Some("0.2.0")),
+            (&["0.10.0", "0.9.0"], &["0.9.0", "0.10.0"], Some("0.10.0")),
+            (&["0.2.0"], &["0.1.0"], None),
+            (&["2.0.0"], &["1.0.0"], None),
+            (
+                &["1", "1.0", "v1.0.0", "1.0.0.0", "1.0.x"],
+                &["1.0.0"],
+                None,
+            ),
+            (&[], &["1.0.0"], None),
+        ] {
+            let owned = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect();
+            let terms = Terms {
+                contracts: owned(ours),
+                ..terms()
+            };
+            let hello = Hello {
+                contracts: owned(theirs),
+                ..hello()
+            };
+            let agreed = terms
+                .answer(&hello)
+                .ok()
+                .map(|(welcome, _)| welcome.contract);
+            assert_eq!(agreed.as_deref(), expected, "{theirs:?} {ours:?}");
+        }
     }
 
     #[test]

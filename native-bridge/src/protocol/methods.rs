@@ -23,7 +23,7 @@ pub struct Method {
 }
 
 impl Method {
-    const fn new(wire: &'static str) -> Self {
+    pub(super) const fn new(wire: &'static str) -> Self {
         Self {
             wire,
             contract: wire,
@@ -151,17 +151,17 @@ pub struct Webhook {
 }
 
 /// Of [`FILTER`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filter {
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Filter<'a> {
     /// What to decide about.
-    pub draft: Draft,
+    pub draft: &'a Draft,
 }
 
 /// Of [`ON_MESSAGES`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnMessages {
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct OnMessages<'a> {
     /// 1 to 64, in order.
-    pub messages: Vec<Message>,
+    pub messages: &'a [Message],
 }
 
 /// Of [`ON_TIMER`].

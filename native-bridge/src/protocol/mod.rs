@@ -10,6 +10,7 @@
 //! - [`message`]: call, reply, error, cancel and notify.
 //! - [`calls`]: which calls are open in either direction.
 //! - [`methods`]: the contract's functions by name, with their parameters.
+//! - [`stream`]: a webhook's answer that comes in pieces.
 
 pub mod calls;
 pub mod codec;
@@ -17,6 +18,7 @@ pub mod frame;
 pub mod greeting;
 pub mod message;
 pub mod methods;
+pub mod stream;
 
 /// The name both sides give in the greeting.
 pub const NAME: &str = "mortise-native";
@@ -65,6 +67,9 @@ pub enum Violation {
     /// A call under an id that is still in use.
     #[error("a call with the id {0}, which is still open")]
     IdInUse(u64),
+    /// A part of a streamed answer that must not come.
+    #[error("{0}")]
+    Stream(&'static str),
     /// Too many answers to nothing.
     #[error("more than {MAX_STRAY_ANSWERS} answers to calls that were not made")]
     StrayAnswers,

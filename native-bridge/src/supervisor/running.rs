@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     backend::Shared,
-    connection::{AskError, Closed, Connection, GreetError, Greeted, greet},
+    connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
     launch::plan::{Order, Plan},
     protocol::{
@@ -322,6 +322,25 @@ impl Running {
         self.connection
             .ask(method, instance, params, deadline)
             .await
+    }
+
+    /// As [`Connection::ask_streamed`].
+    pub(crate) async fn ask_streamed<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        instance: u64,
+        params: &P,
+        deadline: Duration,
+        pieces: &Arc<Streamed>,
+    ) -> Result<R, AskError> {
+        *lock(&self.used) = Instant::now();
+        let answer = self
+            .connection
+            .ask_streamed(method, Some(instance), params, deadline, pieces)
+            .await;
+        // It may have taken long.
+        *lock(&self.used) = Instant::now();
+        answer
     }
 
     /// The error of a call that failed because the process ended.

@@ -7,9 +7,11 @@
 
 mod attach;
 mod calls;
+mod corpus;
 mod launcher;
 mod loading;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod streaming;
 mod stress;
 mod support;

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::wire::Wire;
 
-pub(crate) fn handle(wire: &Wire, instance: u64, request: &Value) -> Result<Value, Value> {
+pub(crate) fn handle(wire: &Wire, call: &Value) -> Result<Value, Value> {
+    let (id, instance) = (&call["id"], call["instance"].as_u64().unwrap());
+    let request = &call["params"]["request"];
     let deed = request["path"].as_str().unwrap();
     let argument = request["query"].as_str().unwrap_or_default();
     let done = match deed {
@@ -21,6 +23,7 @@ pub(crate) fn handle(wire: &Wire, instance: u64, request: &Value) -> Result<Valu
             return Err(json!({"kind": "crashed", "text": "it panicked", "details": "the stack"}));
         }
         "echo" => Ok(request.to_string()),
+        _ if stream(wire, id, deed, argument) => return Ok(Value::Null),
         _ => misbehave(wire, instance, deed, argument)
             .or_else(|| host(wire, instance, deed, argument))
             .or_else(|| system(deed, argument))
@@ -31,6 +34,61 @@ pub(crate) fn handle(wire: &Wire, instance: u64, request: &Value) -> Result<Valu
         Err(text) => (403, text),
     };
     Ok(json!({"status": status, "headers": [], "body": Blob(text.into_bytes())}))
+}
+
+/// Answers in pieces, in order or not; false for another deed.
+fn stream(wire: &Wire, call: &Value, deed: &str, argument: &str) -> bool {
+    let head =
+        || {
+            wire.say(&json!({"type": "notify", "method": "webhook.head", "params": {
+            "call": call, "status": 201, "headers": [{"name": "x-streamed", "value": "yes"}],
+        }}));
+        };
+    let chunk = |bytes: &[u8]| {
+        wire.say(
+            &json!({"type": "notify", "method": "webhook.chunk", "params": {
+                "call": call, "body": Blob(bytes.to_vec()),
+            }}),
+        );
+    };
+    match deed {
+        // As many pieces of one byte, a while after each other.
+        "stream" => {
+            head();
+            for _ in 0..argument.parse().unwrap() {
+                std::thread::sleep(Duration::from_millis(100));
+                chunk(b"x");
+            }
+        }
+        "stream-nothing" => head(),
+        "stream-and-stall" => {
+            head();
+            chunk(b"x");
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        "stream-and-exit" => {
+            head();
+            chunk(b"x");
+            std::process::exit(6);
+        }
+        // Never waits for credit.
+        "stream-flood" => {
+            head();
+            for _ in 0..argument.parse().unwrap() {
+                chunk(&[b'x'; 65536]);
+            }
+        }
+        "stream-headless" => chunk(b"x"),
+        "stream-two-heads" => {
+            head();
+            head();
+        }
+        "stream-status" => wire.say(&json!({"type": "notify", "method": "webhook.head",
+            "params": {"call": call, "status": 99, "headers": []}})),
+        "null" => {}
+        _ => return false,
+    }
+    true
 }
 
 type Outcome = Result<String, String>;

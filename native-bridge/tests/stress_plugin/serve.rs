@@ -146,7 +146,7 @@ impl Plugin {
                 "{user} with `{config}` at {}{base_path}",
                 params["base_url"].as_str().unwrap_or("nowhere")
             ))),
-            "webhook.handle" => deeds::handle(&self.wire, number, &params["request"]),
+            "webhook.handle" => deeds::handle(&self.wire, call),
             "filter.filter" => filter(&params["draft"]["content"]),
             "listener.on_messages" => {
                 for message in params["messages"].as_array().unwrap() {

@@ -58,7 +58,7 @@ impl Wire {
     pub(crate) fn greet(&self, change: impl FnOnce(&mut Value)) {
         let mut hello = json!({
             "type": "hello", "protocol": "mortise-native", "versions": [1],
-            "contracts": ["0.1.0"], "codecs": ["json"], "features": [],
+            "contracts": ["0.1.0"], "codecs": ["json"], "features": ["webhook-stream"],
             "max_frame": 32 << 20, "secret": std::env::var("MORTISE_SECRET").unwrap(),
             "sdk": "stress",
         });

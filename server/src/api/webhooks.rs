@@ -4,17 +4,19 @@
 //! the plugin: headers of the connection, and what would act in its user's
 //! browser as this server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+use futures_util::stream;
 use mortise_runtime::{
     CallError, Plugin as _,
-    types::{Header, WebhookRequest, WebhookResponse},
+    plugin::{WebhookAnswer, WebhookBody},
+    types::{Header, WebhookRequest},
 };
 use utoipa_axum::routes;
 
@@ -107,13 +109,28 @@ async fn call(
         return Err(ApiError::bad_request("plugin is disabled"));
     }
     let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
+    let head = request.method() == Method::HEAD;
     let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
     let result = match state.plugins.instance(&slot).await {
-        Ok(instance) => instance.webhook(request).await,
+        Ok(instance) => instance.webhook_in_pieces(request).await,
         Err(error) => Err(error),
     };
     match result {
-        Ok(response) => Ok(given(response, answer.cookies.is_empty())),
+        Ok(WebhookAnswer {
+            status,
+            headers,
+            body,
+        }) => {
+            let body = passed_on(slot, body);
+            let mut response = given(status, &headers, body, answer.cookies.is_empty());
+            if head && let Some(length) = announced(&headers) {
+                let length = HeaderValue::from(length);
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_LENGTH, length);
+            }
+            Ok(response)
+        }
         Err(CallError::NotExported(_)) => Err(not_there()),
         Err(error) => Err(refusal(&slot, &error)),
     }
@@ -195,12 +212,29 @@ fn headers(headers: &HeaderMap) -> Vec<Header> {
         .collect()
 }
 
+/// A body as the client is given it. What the plugin writes while it is read is
+/// passed on as it comes; when that fails the connection breaks, for the status
+/// has been sent.
+fn passed_on(slot: Arc<Slot>, body: WebhookBody) -> Body {
+    let pieces = match body {
+        WebhookBody::Whole(body) => return Body::from(body),
+        WebhookBody::Pieces(pieces) => pieces,
+    };
+    Body::from_stream(stream::unfold(
+        (pieces, slot),
+        async |(mut pieces, slot)| {
+            let piece = pieces.next().await?;
+            Some((piece.inspect_err(|error| slot.note(error)), (pieces, slot)))
+        },
+    ))
+}
+
 /// A plugin's answer as the client is given it.
-fn given(answer: WebhookResponse, sandboxed: bool) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
+fn given(status: u16, headers: &[Header], body: Body, sandboxed: bool) -> Response {
+    let mut response = Response::new(body);
     // The runtime has checked both.
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    for Header { name, value } in answer.headers {
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    for Header { name, value } in headers {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
         else {
             continue;
@@ -214,6 +248,12 @@ fn given(answer: WebhookResponse, sandboxed: bool) -> Response {
         headers.append(header::CONTENT_SECURITY_POLICY, SANDBOX);
     }
     response
+}
+
+/// How long the body would be that an answer to HEAD is about.
+fn announced(headers: &[Header]) -> Option<u64> {
+    let named = |header: &&Header| header.name.eq_ignore_ascii_case("content-length");
+    headers.iter().find(named)?.value.parse().ok()
 }
 
 /// Whether a header would replace its visitor's session.
@@ -253,36 +293,33 @@ fn refusal(slot: &Slot, error: &CallError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::header;
-    use mortise_runtime::types::{Header, WebhookResponse};
+    use axum::{body::Body, http::header, response::Response};
+    use mortise_runtime::types::Header;
 
-    use super::given;
-
-    fn answer(headers: &[(&str, &str)]) -> WebhookResponse {
-        WebhookResponse {
-            status: 201,
-            headers: headers
-                .iter()
-                .map(|(name, value)| Header {
-                    name: (*name).to_owned(),
-                    value: (*value).to_owned(),
-                })
-                .collect(),
-            body: b"x".to_vec(),
-        }
+    fn given(headers: &[(&str, &str)], sandboxed: bool) -> Response {
+        let headers = headers.iter().map(|(name, value)| Header {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        });
+        super::given(
+            201,
+            &headers.collect::<Vec<_>>(),
+            Body::from("x"),
+            sandboxed,
+        )
     }
 
     #[test]
     fn headers_pass_but_those_that_reach_beyond_the_plugin() {
-        let answer = answer(&[
+        let headers = [
             ("x-mine", "1"),
             ("x-mine", "2"),
             ("content-length", "99"),
             ("transfer-encoding", "chunked"),
             ("set-cookie", "mine=1"),
             ("set-cookie", "Gotify-client-token =stolen"),
-        ]);
-        let response = given(answer, false);
+        ];
+        let response = given(&headers, false);
         assert_eq!(response.status(), 201);
         let names: Vec<_> = response
             .headers()
@@ -295,8 +332,8 @@ mod tests {
 
     #[test]
     fn a_page_cannot_lift_its_sandbox() {
-        let answer = answer(&[("content-security-policy", "sandbox allow-same-origin")]);
-        let response = given(answer, true);
+        let headers = [("content-security-policy", "sandbox allow-same-origin")];
+        let response = given(&headers, true);
         let policies: Vec<_> = response
             .headers()
             .get_all(header::CONTENT_SECURITY_POLICY)
