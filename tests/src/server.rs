@@ -110,7 +110,12 @@ impl Data {
 
     /// Starts a server and waits until it is ready.
     pub async fn serve(&self) -> Server {
-        let mut child = self.command().spawn().expect("the server starts");
+        self.serve_with(self.command()).await
+    }
+
+    /// Starts a server by [`Data::command`], changed as a test wants it.
+    pub async fn serve_with(&self, mut command: Command) -> Server {
+        let mut child = command.spawn().expect("the server starts");
         let log = Arc::new(Mutex::new(String::new()));
         collect(child.stderr.take().unwrap(), log.clone());
         let out = child.stdout.take().unwrap();

@@ -3,6 +3,7 @@
 //! - `clients`: other people's Gotify clients send through a filter.
 //! - `bad_input`: whatever is wrong with what the server is told, it answers,
 //!   and so does another plugin.
+//! - `gotify`: Gotify's own plugins, of which one line was changed.
 //! - `process`: starting, stopping, and two servers on one data directory.
 
 #![expect(
@@ -15,4 +16,6 @@
 
 mod bad_input;
 mod clients;
+#[cfg(unix)]
+mod gotify;
 mod process;

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -72,12 +73,16 @@ func (p *Plugin) DefaultConfig() interface{} {
 	return &Config{ServerURL: "https://example.org", Interval: 60}
 }
 
-// ValidateAndSetConfig refuses intervals below one second.
+// least is the shortest interval; a newer version of the plugin may be built
+// with another.
+var least = "1"
+
+// ValidateAndSetConfig refuses intervals that are too short.
 func (p *Plugin) ValidateAndSetConfig(c interface{}) error {
 	config := c.(*Config)
 	p.called("ValidateAndSetConfig %d", config.Interval)
-	if config.Interval < 1 {
-		return fmt.Errorf("poll-interval is %d and must be at least 1", config.Interval)
+	if shortest, _ := strconv.Atoi(least); config.Interval < shortest {
+		return fmt.Errorf("poll-interval is %d and must be at least %s", config.Interval, least)
 	}
 	p.config = config
 	return nil

@@ -126,6 +126,34 @@ func (p *Plugin) RegisterWebhook(basePath string, mux *gin.RouterGroup) {
 			return n < 3
 		})
 	})
+	next := make(chan string)
+	mux.GET("/follow", func(c *gin.Context) {
+		text := "ready"
+		gone := c.Stream(func(w io.Writer) bool {
+			fmt.Fprintln(w, text)
+			if text == "end" {
+				return false
+			}
+			c.Writer.Flush()
+			select {
+			case text = <-next:
+				return true
+			case <-c.Request.Context().Done():
+				return false
+			}
+		})
+		if gone || c.Request.Context().Err() != nil {
+			_ = p.messages.SendMessage(plugin.Message{Message: "the reader went away"})
+		}
+	})
+	mux.POST("/next/:text", func(c *gin.Context) {
+		select {
+		case next <- c.Param("text"):
+			c.Status(http.StatusNoContent)
+		case <-time.After(5 * time.Second):
+			c.Status(http.StatusConflict)
+		}
+	})
 	mux.GET("/flood", func(c *gin.Context) {
 		piece := make([]byte, 100_000)
 		for range 10 {

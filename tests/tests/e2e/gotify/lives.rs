@@ -1,0 +1,241 @@
+//! From the constructor to the end: enabling, configuring, storing, users.
+
+use mortise_tests::server::Data;
+use reqwest::Method;
+
+use super::{Plugin, SECRET, eventually, install, place, refusal, user};
+
+#[tokio::test]
+async fn goroutines_send_while_it_is_enabled() {
+    let data = Data::new();
+    install(&data, "poller", "example.org/poller");
+    let server = data.serve().await;
+    let poller = Plugin::of_admin(&server, "example.org/poller").await;
+    assert_eq!(poller.texts().await, [""; 0]);
+    poller.enable().await;
+    eventually("many messages", async || poller.texts().await.len() > 20).await;
+    poller.disable().await;
+    // Disable waited for the goroutines, and what they sent is stored.
+    let sent = poller.texts().await;
+    for part in ["1.0", "1.1", "1.2"] {
+        assert!(sent.contains(&format!("poll|{part}")), "{sent:?}");
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(poller.texts().await, sent);
+    poller.enable().await;
+    eventually("more", async || poller.texts().await.len() > sent.len()).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn users_reach_each_other_through_package_globals() {
+    let data = Data::new();
+    let id = "example.org/broadcast";
+    install(&data, "broadcast", id);
+    let server = data.serve().await;
+    let ann_id = user(&server, "ann").await;
+    user(&server, "bob").await;
+    let ann = Plugin::of(&server, id, "ann", SECRET).await;
+    let bob = Plugin::of(&server, id, "bob", SECRET).await;
+    ann.enable().await;
+    bob.enable().await;
+    let say = async |plugin: &Plugin<'_>, text: &'static str| {
+        let answer = plugin.hook(Method::POST, "say").body(text).send().await;
+        answer.unwrap().text().await.unwrap()
+    };
+    assert_eq!(say(&ann, "hello all").await, r#"{"reached":2}"#);
+    assert_eq!(ann.texts().await, ["ann|hello all"]);
+    assert_eq!(bob.texts().await, ["ann|hello all"]);
+
+    // Neither sees the other's plugin.
+    let others = format!("/plugin/{}/display", ann.id);
+    let others = bob.request(Method::GET, &others).send().await.unwrap();
+    assert_eq!(refusal(others).await, (404, "unknown plugin".to_owned()));
+
+    // One who is deleted is disabled first.
+    let gone = server.admin(Method::DELETE, &format!("/user/{ann_id}"));
+    assert_eq!(gone.send().await.unwrap().status(), 200);
+    assert_eq!(say(&bob, "who is here").await, r#"{"reached":1}"#);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_stored_lasts_and_so_does_being_enabled() {
+    let data = Data::new();
+    let id = "example.org/counter";
+    install(&data, "counter", id);
+    let server = data.serve().await;
+    let counter = Plugin::of_admin(&server, id).await;
+    let again = |already: reqwest::Response| async {
+        assert_eq!(
+            refusal(already).await,
+            (400, "config is already enabled/disabled".to_owned())
+        );
+    };
+    again(counter.order(Method::POST, "disable", "").await).await;
+    counter.enable().await;
+    again(counter.order(Method::POST, "enable", "").await).await;
+    // Nothing was stored, which is no error.
+    for expected in [r#"{"count":1}"#, r#"{"count":2}"#] {
+        assert_eq!(counter.post("count").await.text().await.unwrap(), expected);
+    }
+    server.stop().await;
+
+    let server = data.serve().await;
+    let counter = Plugin::of_admin(&server, id).await;
+    assert!(counter.is_enabled().await);
+    let counted = counter.post("count").await;
+    assert_eq!(counted.text().await.unwrap(), r#"{"count":3}"#);
+    // Another user's is another's.
+    user(&server, "ann").await;
+    let ann = Plugin::of(&server, id, "ann", SECRET).await;
+    ann.enable().await;
+    assert_eq!(
+        ann.post("count").await.text().await.unwrap(),
+        r#"{"count":1}"#
+    );
+    server.stop().await;
+}
+
+const CONFIG: &str = "example.org/config";
+const RULED: &str = "# mine\nserverurl: https://push.example.org # untagged\npoll-interval: 5\nrules:\n  - match: disk\n    prio: 8\n";
+
+#[tokio::test]
+async fn configuration_is_kept_as_written_and_checked_by_the_plugin() {
+    let data = Data::new();
+    install(&data, "config", CONFIG);
+    let server = data.serve().await;
+    let plugin = Plugin::of_admin(&server, CONFIG).await;
+    assert_eq!(
+        plugin.config().await,
+        "serverurl: https://example.org\npoll-interval: 60\nrules: []\n"
+    );
+    // While it is disabled it is shown and configured.
+    assert!(plugin.display().await.contains("Interval:60"));
+    let refused = plugin.order(Method::POST, "enable", "").await;
+    assert_eq!(
+        refusal(refused).await,
+        (500, "the plugin answered: add a rule first".to_owned())
+    );
+    assert!(!plugin.is_enabled().await);
+
+    for (text, expected) in [
+        (
+            "poll-interval: 0",
+            "poll-interval is 0 and must be at least 1",
+        ),
+        ("rules: [", "yaml"),
+        ("poll-interval: soon", "soon"),
+    ] {
+        let refused = plugin.order(Method::POST, "config", text).await;
+        let (status, said) = refusal(refused).await;
+        assert_eq!(status, 400, "{text}");
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+    assert!(
+        plugin
+            .config()
+            .await
+            .starts_with("serverurl: https://example.org")
+    );
+    plugin.configure(RULED).await;
+    assert_eq!(plugin.config().await, RULED);
+    assert!(plugin.display().await.contains(
+        "{ServerURL:https://push.example.org Interval:5 Rules:[{Match:disk Priority:8}]}"
+    ));
+    plugin.enable().await;
+
+    // What Disable answers leaves it enabled.
+    let refused = plugin.order(Method::POST, "disable", "").await;
+    assert_eq!(
+        refusal(refused).await,
+        (500, "the plugin answered: cannot be stopped".to_owned())
+    );
+    assert!(plugin.is_enabled().await);
+    server.stop().await;
+
+    // The order of v1, and the configuration with which it is set up.
+    let server = data.serve().await;
+    let plugin = Plugin::of_admin(&server, CONFIG).await;
+    let shown = plugin.display().await;
+    let calls: Vec<&str> = shown.lines().skip(1).collect();
+    let registered = format!("RegisterWebhook {}", plugin.base());
+    assert_eq!(
+        calls,
+        [
+            "NewGotifyPluginInstance",
+            "SetMessageHandler",
+            "SetStorageHandler",
+            "ValidateAndSetConfig 5",
+            &registered,
+            "Enable",
+        ]
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stored_configuration_that_is_refused_at_start_is_kept_as_comments() {
+    let data = Data::new();
+    install(&data, "config", CONFIG);
+    let server = data.serve().await;
+    let plugin = Plugin::of_admin(&server, CONFIG).await;
+    plugin.configure(RULED).await;
+    plugin.enable().await;
+    server.stop().await;
+
+    // A later version of the plugin, to which the interval is too short.
+    place(&data, "config-strict", "config");
+    let server = data.serve().await;
+    let plugin = Plugin::of_admin(&server, CONFIG).await;
+    assert!(!plugin.is_enabled().await);
+    let config = plugin.config().await;
+    assert!(
+        config.contains("poll-interval is 5 and must be at least 50"),
+        "{config}"
+    );
+    assert!(config.contains("#   poll-interval: 5\n"), "{config}");
+    assert!(
+        config.ends_with("\npoll-interval: 60\nrules: []\n"),
+        "{config}"
+    );
+    assert!(plugin.display().await.contains("Interval:60"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_users_constructor_that_panics_harms_no_other_user() {
+    let data = Data::new();
+    let id = "github.com/example/gotify-webhook";
+    install(&data, "webhook", id);
+    let server = data.serve().await;
+    user(&server, "boom").await;
+    let broken = Plugin::of(&server, id, "boom", SECRET).await;
+    let (status, said) = refusal(broken.order(Method::POST, "enable", "").await).await;
+    assert_eq!(status, 500);
+    assert!(said.contains("no plugin for boom"), "{said}");
+    let admin = Plugin::of_admin(&server, id).await;
+    admin.enable().await;
+    assert_eq!(admin.get("accept").await.status(), 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_prints_and_catches_signals_is_captured_and_ends() {
+    let data = Data::new();
+    let id = "example.org/signals";
+    install(&data, "signals", id);
+    let server = data.serve().await;
+    let plugin = Plugin::of_admin(&server, id).await;
+    plugin.enable().await;
+    // What it prints looks like the protocol, and is none.
+    eventually("its output", async || {
+        let log = plugin.log().await;
+        log.contains("made for admin") && log.contains(r#"{\"type\":\"reply\",\"id\":1"#)
+    })
+    .await;
+    plugin.disable().await;
+    plugin.enable().await;
+    // It swallows SIGTERM; the server ends with it all the same.
+    server.stop().await;
+}
