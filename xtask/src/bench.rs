@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    go,
     run::{print, run as run_command, say},
     workspace::Workspace,
 };
@@ -26,11 +27,28 @@ struct Pair {
 
 /// Everything that has a bar. A new benchmark is one more line.
 #[rustfmt::skip]
-const PAIRS: [Pair; 4] = [
+const PAIRS: [Pair; 5] = [
     Pair { name: "warm_call", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: 1.25 },
     Pair { name: "fresh_call", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: 1.25 },
     Pair { name: "cached_load", bench: "call", ours: "load/plugin", reference: "load/raw", bar: 1.5 },
     Pair { name: "native_call", bench: "bridge", ours: "bridge/call", reference: "bridge/raw_echo", bar: 1.3 },
+    Pair { name: "native_call_or_go_plugin", bench: "bridge", ours: "bridge/call_go", reference: "bridge/go_plugin", bar: 1.0 / 3.0 },
+];
+
+/// The programs in Go that `bridge` measures: where they are, and the variables
+/// in which it is told where they were built. `go build` knows what is up to
+/// date.
+const GO_PROGRAMS: [(&str, &str, &str); 2] = [
+    (
+        "native-bridge/go",
+        "./testplugins/beyond",
+        "MORTISE_BENCH_GO_FILTER",
+    ),
+    (
+        "native-bridge/benches/go-plugin",
+        ".",
+        "MORTISE_BENCH_GO_PLUGIN",
+    ),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -104,17 +122,22 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
                 .with_context(|| format!("{} cannot be removed", old.display()))?;
         }
     }
-    run_command(
-        workspace
-            .cargo()
-            // Of the whole workspace, so that all benchmarks are built with
-            // the same features of what they share.
-            .args(["bench", "--locked", "--workspace"])
-            .args(["--bench", pair.bench, "--"])
-            .arg(format!("^({}|{})$", pair.ours, pair.reference))
-            // Where criterion writes does not depend on where it is run.
-            .env("CRITERION_HOME", &criterion),
-    )?;
+    let mut command = workspace.cargo();
+    command
+        // Of the whole workspace, so that all benchmarks are built with
+        // the same features of what they share.
+        .args(["bench", "--locked", "--workspace"])
+        .args(["--bench", pair.bench, "--"])
+        .arg(format!("^({}|{})$", pair.ours, pair.reference))
+        // Where criterion writes does not depend on where it is run.
+        .env("CRITERION_HOME", &criterion);
+    if pair.reference == "bridge/go_plugin" {
+        for (folder, package, variable) in GO_PROGRAMS {
+            let program = go::build(workspace, folder, package)?;
+            command.env(variable, program);
+        }
+    }
+    run_command(&mut command)?;
     let ours_ns = estimate(&criterion.join(pair.ours))?;
     let reference_ns = estimate(&criterion.join(pair.reference))?;
     let ratio = ours_ns / reference_ns;

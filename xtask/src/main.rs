@@ -1,19 +1,22 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `bench` and `audit`.
+//! `bench`, `fuzz` and `audit`.
 //!
 //! Everything that is made here goes under `target/`; nothing is written into
 //! the tree, and nothing that is missing is passed over in silence.
 //!
 //! - [`workspace`]: where things are, and how `cargo` is called.
 //! - [`run`]: running other programs, and telling about it.
+//! - [`go`]: programs in Go.
 //! - [`wasm`]: what turns a guest's source into a component.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`mod@test`], [`mod@bench`], [`audit`]: the commands.
+//! - [`demo`], [`mod@test`], [`mod@bench`], [`fuzz`], [`audit`]: the commands.
 
 mod audit;
 mod bench;
 mod clients;
 mod demo;
+mod fuzz;
+mod go;
 mod run;
 mod test;
 mod wasm;
@@ -42,6 +45,9 @@ enum Command {
     Test,
     /// Runs the benchmarks and compares each with its reference.
     Bench(bench::Arguments),
+    /// Drives what reads bytes from native plugins with a coverage-guided
+    /// fuzzer, from the corpus in the tree on.
+    Fuzz(fuzz::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     Audit,
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => Workspace::find().and_then(|w| demo::run(&w, &arguments)),
         Command::Test => Workspace::find().and_then(|w| test::run(&w)),
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
+        Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };
     match outcome {

@@ -39,6 +39,7 @@ pub(super) struct Plugin {
     pub(super) name: String,
     pub(super) module_path: String,
     pub(super) enabled: bool,
+    pub(super) token: String,
 }
 
 /// A server's API.
@@ -62,8 +63,12 @@ impl Api {
         })
     }
 
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
     fn request(&self, method: Method, path: &str, by: As<'_>) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.url));
+        let request = self.client.request(method, self.address(path));
         match by {
             As::User(name, password) => request.basic_auth(name, Some(password)),
             As::Token(token) => request.header("X-Gotify-Key", token),
@@ -110,6 +115,22 @@ impl Api {
     pub(super) async fn enable(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
         let path = format!("/plugin/{}/enable", plugin.id);
         succeed(self.request(Method::POST, &path, by)).await
+    }
+
+    /// Asks something of a plugin's webhook, as a stranger does.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&'static str>,
+    ) -> Result<String> {
+        let mut request = self.client.request(method, self.address(path));
+        if let Some(body) = body {
+            request = request
+                .header("Content-Type", "application/json")
+                .body(body);
+        }
+        text(request).await
     }
 
     pub(super) async fn send(&self, message: &Value, by: As<'_>) -> Result<Identified> {

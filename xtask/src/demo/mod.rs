@@ -1,10 +1,12 @@
 //! `cargo xtask demo`: the real server with the example plugins installed,
-//! granted, enabled and configured, and a message that went through them.
+//! granted, enabled and configured, components and processes beside each other,
+//! and a message that went through them.
 //!
 //! All of it goes through what any user has: the `mortise` program and the
 //! REST API.
 
 mod api;
+mod native;
 mod server;
 
 use std::{
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 
 use self::{
     api::{Api, Application, As, Identified, Plugin, Token},
+    native::{Answered, Native},
     server::Server,
 };
 use crate::{
@@ -100,6 +103,15 @@ struct Shown {
     before: Value,
     /// The message as it was stored.
     after: Value,
+    /// What the plugins that are processes of their own answered.
+    native: Vec<Answered>,
+}
+
+/// The ids of what was installed.
+struct Installed {
+    /// As in [`EXAMPLES`].
+    components: Vec<String>,
+    natives: Vec<(&'static Native, String)>,
 }
 
 /// Builds everything, then runs the server until interrupted.
@@ -112,6 +124,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         say(format_args!("building {}", workspace.short(&folder)));
         components.push(toolchain.build(workspace, &folder)?);
     }
+    let natives = native::build(workspace);
     say(format_args!("building the server (minutes the first time)"));
     let mortise = build_server(workspace)?;
 
@@ -119,16 +132,24 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let plugins = data.join("plugins");
     fs::create_dir_all(&plugins)
         .with_context(|| format!("{} cannot be made", plugins.display()))?;
-    let mut ids = Vec::new();
+    let mut installed = Installed {
+        components: Vec::new(),
+        natives: Vec::new(),
+    };
     for component in &components {
-        ids.push(install(&mortise, component, &data, &plugins)?);
+        let id = install(&mortise, component, &data, &plugins)?;
+        installed.components.push(id);
+    }
+    for (native, file) in natives {
+        let id = install(&mortise, &file, &data, &plugins)?;
+        installed.natives.push((native, id));
     }
 
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
-        .block_on(serve(&mortise, &data, &ids, arguments))
+        .block_on(serve(&mortise, &data, &installed, arguments))
 }
 
 fn build_server(workspace: &Workspace) -> Result<PathBuf> {
@@ -144,26 +165,26 @@ fn build_server(workspace: &Workspace) -> Result<PathBuf> {
         .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Puts a component into the plugins folder, grants it what it asks for, and
+/// Puts a plugin into the plugins folder, grants it what it asks for, and
 /// returns its id.
-fn install(mortise: &Path, component: &Path, data: &Path, plugins: &Path) -> Result<String> {
-    let name = component.file_name().context("a component has no name")?;
+fn install(mortise: &Path, plugin: &Path, data: &Path, plugins: &Path) -> Result<String> {
+    let name = plugin.file_name().context("a plugin has no name")?;
     // Beside its place first: a server that looks must not find half a file.
     let partial = plugins.join(format!(".{}", name.display()));
-    fs::copy(component, &partial)
+    fs::copy(plugin, &partial)
         .and_then(|_| fs::rename(&partial, plugins.join(name)))
-        .with_context(|| format!("{} cannot be installed", component.display()))?;
-    let inspection = output(
+        .with_context(|| format!("{} cannot be installed", plugin.display()))?;
+    let checked = output(
         std::process::Command::new(mortise)
-            .args(["plugin", "inspect", "--json"])
-            .arg(component),
+            .args(["plugin", "check", "--json"])
+            .arg(plugin),
     )?;
-    let inspection: Value =
-        serde_json::from_str(&inspection).context("`mortise plugin inspect` wrote no JSON")?;
-    let id = inspection
-        .pointer("/manifest/id")
+    let checked: Value =
+        serde_json::from_str(&checked).context("`mortise plugin check` wrote no JSON")?;
+    let id = checked
+        .get("id")
         .and_then(Value::as_str)
-        .context("`mortise plugin inspect` told no id")?;
+        .context("`mortise plugin check` told no id")?;
     run_command(
         std::process::Command::new(mortise)
             .args(["plugin", "grant", id, "--as-asked", "--data-dir"])
@@ -172,7 +193,12 @@ fn install(mortise: &Path, component: &Path, data: &Path, plugins: &Path) -> Res
     Ok(id.to_owned())
 }
 
-async fn serve(mortise: &Path, data: &Path, ids: &[String], arguments: &Arguments) -> Result<()> {
+async fn serve(
+    mortise: &Path,
+    data: &Path,
+    installed: &Installed,
+    arguments: &Arguments,
+) -> Result<()> {
     let mut stop = std::pin::pin!(interrupted()?);
     let login_file = data.join("demo-login.json");
     let mut login = Login::read(&login_file)?;
@@ -181,7 +207,7 @@ async fn serve(mortise: &Path, data: &Path, ids: &[String], arguments: &Argument
     let mut server = Server::start(mortise, data, arguments.port, &login.password).await?;
     let url = server.url.clone();
     let shown = tokio::select! {
-        shown = show(&url, ids, &mut login) => shown,
+        shown = show(&url, installed, &mut login) => shown,
         ended = server.ended() => return ended,
         () = &mut stop => return server.stop().await,
     };
@@ -234,7 +260,7 @@ fn interrupted() -> Result<impl Future<Output = ()>> {
 }
 
 /// Enables and configures the plugins, and sends a message through them.
-async fn show(url: &str, ids: &[String], login: &mut Login) -> Result<Shown> {
+async fn show(url: &str, installed: &Installed, login: &mut Login) -> Result<Shown> {
     let api = Api::new(url)?;
     let admin = As::User(USER, &login.password);
     if !api.accepts(admin).await? {
@@ -254,14 +280,20 @@ async fn show(url: &str, ids: &[String], login: &mut Login) -> Result<Shown> {
     };
 
     let plugins: Vec<Plugin> = api.list("plugin", client).await?;
-    for (example, id) in EXAMPLES.iter().zip(ids) {
-        let plugin = plugins
-            .iter()
-            .find(|plugin| plugin.module_path == *id)
-            .with_context(|| {
-                format!("the server does not have the plugin {id}: see its own words above")
-            })?;
-        set_up(&api, plugin, example, client).await?;
+    let find = |id: &str| {
+        let found = plugins.iter().find(|plugin| plugin.module_path == id);
+        found.with_context(|| {
+            format!("the server does not have the plugin {id}: see its own words above")
+        })
+    };
+    for (example, id) in EXAMPLES.iter().zip(&installed.components) {
+        set_up(&api, find(id)?, example.config, client).await?;
+    }
+    let mut native = Vec::new();
+    for (example, id) in &installed.natives {
+        let plugin = find(id)?;
+        set_up(&api, plugin, None, client).await?;
+        native.push(example.ask(&api, plugin).await?);
     }
 
     let before = sample();
@@ -284,11 +316,12 @@ async fn show(url: &str, ids: &[String], login: &mut Login) -> Result<Shown> {
         client_token,
         before,
         after,
+        native,
     })
 }
 
-async fn set_up(api: &Api, plugin: &Plugin, example: &Example, by: As<'_>) -> Result<()> {
-    if let Some(config) = example.config {
+async fn set_up(api: &Api, plugin: &Plugin, config: Option<&str>, by: As<'_>) -> Result<()> {
+    if let Some(config) = config {
         api.configure(plugin, config, by)
             .await
             .with_context(|| format!("{} did not take its configuration", plugin.name))?;
@@ -369,7 +402,7 @@ Mortise runs at {url}
 
   sent      {before}
   stored    {after}
-
+{native}
 Send another one:
 
   curl '{url}/message?token={app}' -F 'title=nightly backup' -F 'message=ERROR: again' -F priority=3
@@ -380,6 +413,11 @@ Interrupt to stop.",
             password = self.password,
             before = line(&self.before),
             after = line(&self.after),
+            native = self
+                .native
+                .iter()
+                .map(|answered| format!("\n  {answered}\n"))
+                .collect::<String>(),
             app = self.app_token,
         )
     }
