@@ -96,7 +96,10 @@ async fn gin_reads_requests_and_writes_answers() {
     let nothing = hook.get("no/such/route").await;
     assert_eq!(refusal(nothing).await, (404, "page not found".to_owned()));
     let upgrade = hook.get("upgrade").await;
-    assert_eq!(upgrade.status(), 501);
+    // gin takes an answer for written from the first attempt to take over its
+    // connection, so that the handler can no longer set a status.
+    assert_eq!(upgrade.status(), 200);
+    assert!(upgrade.text().await.unwrap().contains("WebSocket"));
     server.stop().await;
 }
 
