@@ -15,7 +15,7 @@ use crate::{
     grants::Applications,
     manifest,
     plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
-    registry::unreadable,
+    registry::{Described, unreadable},
 };
 
 /// A component ready to be instantiated.
@@ -75,7 +75,34 @@ pub(super) async fn load(shared: &Arc<Shared>, file: &Path) -> Result<Arc<dyn Pl
     let Compiled {
         digest, component, ..
     } = compiled(shared, file).await?;
-    let (linked, manifest) = described(shared, file, &component).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = describe(&linked, file).await?;
+    Ok(Arc::new(WasmPlugin {
+        linked,
+        manifest,
+        digest,
+    }))
+}
+
+/// Loads a plugin that was loaded before, without asking it again who it is.
+///
+/// # Errors
+///
+/// As [`load`].
+pub(super) async fn load_again(
+    shared: &Arc<Shared>,
+    file: &Path,
+    known: &Described,
+) -> Result<Arc<dyn Plugin>, LoadError> {
+    let Compiled {
+        digest, component, ..
+    } = compiled(shared, file).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = if digest == known.digest {
+        known.manifest.clone()
+    } else {
+        describe(&linked, file).await?
+    };
     Ok(Arc::new(WasmPlugin {
         linked,
         manifest,
@@ -94,7 +121,8 @@ pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspect
         digest,
         component,
     } = compiled(shared, file).await?;
-    let (linked, manifest) = described(shared, file, &component).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = describe(&linked, file).await?;
     let ty = component.component_type();
     Ok(Inspection {
         file: file.to_owned(),
@@ -232,12 +260,12 @@ fn decode(report: &Report<'_>, bytes: &[u8]) -> Result<(), LoadError> {
     })
 }
 
-/// Link, describe, check.
-async fn described(
+/// Link.
+fn link(
     shared: &Arc<Shared>,
     file: &Path,
     component: &Component,
-) -> Result<(Arc<Linked>, Manifest), LoadError> {
+) -> Result<Arc<Linked>, LoadError> {
     let report = Report(file);
     check_imports(&report, shared, component)?;
     let pre = shared.linker.instantiate_pre(component).map_err(|error| {
@@ -253,16 +281,12 @@ async fn described(
         return Err(no_manifest(&report, shared, component));
     }
     let capabilities = indices.capabilities();
-    let linked = Arc::new(Linked {
+    Ok(Arc::new(Linked {
         shared: shared.clone(),
         pre,
         indices,
         capabilities,
-    });
-    let manifest = describe(&report, &linked).await?;
-    manifest::check(&manifest)
-        .map_err(|flaw| report.of(Step::Check, flaw.expected, flaw.found, flaw.fix))?;
-    Ok((linked, manifest))
+    }))
 }
 
 /// Sees that every import is one this host knows, to say more than that it is
@@ -355,8 +379,10 @@ fn no_manifest(report: &Report<'_>, shared: &Shared, component: &Component) -> L
     }
 }
 
-/// Asks for the manifest, on an instance that belongs to nobody.
-async fn describe(report: &Report<'_>, linked: &Arc<Linked>) -> Result<Manifest, LoadError> {
+/// Describe and check: asks for the manifest, on an instance that belongs to
+/// nobody.
+async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadError> {
+    let report = Report(file);
     let limits = linked.shared.describe.clone();
     let setup = InstanceSetup {
         user: User {
@@ -371,7 +397,7 @@ async fn describe(report: &Report<'_>, linked: &Arc<Linked>) -> Result<Manifest,
         config: None,
         base_path: None,
     };
-    match WasmInstance::new(linked.clone(), setup).describe().await {
+    let manifest = match WasmInstance::new(linked.clone(), setup).describe().await {
         Ok(Ok(manifest)) => Ok(manifest),
         Ok(Err(error)) => Err(report.of(
             Step::Link,
@@ -385,7 +411,10 @@ async fn describe(report: &Report<'_>, linked: &Arc<Linked>) -> Result<Manifest,
             error.full(),
             "make `describe` return constants: it runs before anything was granted",
         )),
-    }
+    }?;
+    manifest::check(&manifest)
+        .map_err(|flaw| report.of(Step::Check, flaw.expected, flaw.found, flaw.fix))?;
+    Ok(manifest)
 }
 
 /// The host of an instance that belongs to nobody.

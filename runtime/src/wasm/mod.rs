@@ -43,6 +43,7 @@ pub use self::engine::EngineError;
 use self::engine::Shared;
 use crate::{
     Capabilities, Digest, Limits, LoadError, Plugin, contract::types::Manifest, plugin::Loader,
+    registry::Described,
 };
 
 /// How the backend is set up.
@@ -132,6 +133,16 @@ impl Loader for WasmBackend {
     }
 
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
-        Ok(loader::load(&self.shared, file).await?)
+        loader::load(&self.shared, file).await
+    }
+
+    /// Runs nothing of the plugin: only a new version can have another
+    /// manifest.
+    async fn load_again(
+        &self,
+        file: &Path,
+        described: &Described,
+    ) -> Result<Arc<dyn Plugin>, LoadError> {
+        loader::load_again(&self.shared, file, described).await
     }
 }
