@@ -3,6 +3,8 @@
 //! - [`config`]: the settings, from flags and environment.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
 //! - `listen`: connections, and HTTP on them.
+//! - `client`: HTTP requests that the program makes itself.
+//! - `socket`: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
@@ -15,11 +17,14 @@
 pub mod api;
 pub mod auth;
 pub mod cli;
+mod client;
 pub mod config;
 mod listen;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;
+#[cfg(unix)]
+mod socket;
 pub mod state;
 pub mod store;
 pub mod stream;

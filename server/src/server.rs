@@ -33,7 +33,8 @@ pub struct Server {
     state: AppState,
     address: SocketAddr,
     stopping: CancellationToken,
-    serving: JoinHandle<()>,
+    /// One for each way in.
+    serving: Vec<JoinHandle<()>>,
     housekeeping: JoinHandle<Option<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
@@ -144,11 +145,21 @@ impl Server {
             pipeline,
         });
         let stopping = CancellationToken::new();
-        let serving = tokio::spawn(listen::serve(
-            listener,
-            api::router(&state),
-            stopping.clone(),
-        ));
+        let router = api::router(&state);
+        let mut serving = Vec::new();
+        #[cfg(unix)]
+        match crate::socket::listen(&state.config.data_dir) {
+            Ok(socket) => {
+                let served = listen::serve(socket, router.clone(), stopping.clone());
+                serving.push(tokio::spawn(served));
+            }
+            Err(error) => tracing::warn!(
+                "orders on the command line need --url and a password or token, for the socket \
+                 in the data directory cannot be made: {error}"
+            ),
+        }
+        let served = listen::serve(listener, router, stopping.clone());
+        serving.push(tokio::spawn(served));
         let housekeeping = tokio::spawn(
             stopping
                 .clone()
@@ -190,14 +201,13 @@ impl Server {
     pub async fn shutdown(self) {
         self.stopping.cancel();
         self.state.hub.close_all();
-        for ended in [
-            self.serving.await,
-            self.housekeeping.await.map(Option::unwrap_or_default),
-        ] {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a task of the server had failed");
-            }
+        let mut ended = futures_util::future::join_all(self.serving).await;
+        ended.push(self.housekeeping.await.map(Option::unwrap_or_default));
+        for error in ended.into_iter().filter_map(Result::err) {
+            tracing::error!(%error, "a task of the server had failed");
         }
+        #[cfg(unix)]
+        crate::socket::remove(&self.state.config.data_dir);
         self.state.plugins.stop().await;
         self.state.store.close().await;
         drop(self.lock);

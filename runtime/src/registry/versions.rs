@@ -30,7 +30,7 @@ pub struct Kept {
 }
 
 /// The largest file that is taken for a plugin, in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+pub const MOST_BYTES: u64 = 1 << 30;
 
 impl Versions {
     /// The versions in a folder, which is made when it is first needed.

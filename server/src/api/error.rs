@@ -8,9 +8,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use mortise_runtime::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::plugins::Problem;
 use crate::{auth::PasswordError, pipeline::PostError, store::StoreError};
 
 /// A refusal: a status and a sentence for the client.
@@ -18,6 +20,7 @@ use crate::{auth::PasswordError, pipeline::PostError, store::StoreError};
 pub struct ApiError {
     status: StatusCode,
     description: Cow<'static, str>,
+    report: Option<Box<Problem>>,
 }
 
 /// The form of an error.
@@ -31,6 +34,9 @@ pub(super) struct ErrorBody<'a> {
     error_code: u16,
     /// What is wrong, and what to do.
     error_description: &'a str,
+    /// Step by step, where it is about a plugin that does not load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a Problem>,
 }
 
 impl ApiError {
@@ -39,6 +45,16 @@ impl ApiError {
         Self {
             status,
             description: description.into(),
+            report: None,
+        }
+    }
+
+    /// With the report of a plugin that does not load.
+    #[must_use]
+    pub fn with_report(self, report: &LoadError) -> Self {
+        Self {
+            report: Some(Box::new(report.into())),
+            ..self
         }
     }
 
@@ -82,6 +98,7 @@ impl IntoResponse for ApiError {
             error: self.status.canonical_reason().unwrap_or("Error"),
             error_code: self.status.as_u16(),
             error_description: &self.description,
+            report: self.report.as_deref(),
         };
         (self.status, Json(body)).into_response()
     }

@@ -98,7 +98,7 @@ fn unreadable(error: &BytesRejection) -> ApiError {
 }
 
 /// The type of a body without its parameters, in lower case.
-fn content_type(headers: &HeaderMap) -> String {
+pub(super) fn content_type(headers: &HeaderMap) -> String {
     headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -124,6 +124,20 @@ impl FromRequestParts<AppState> for Id {
             return Err(invalid());
         }
         text.parse().map(Self).map_err(|_| invalid())
+    }
+}
+
+/// The name in a path such as `/admin/plugins/{id}`; its slashes are encoded.
+pub(super) struct Name(pub(super) String);
+
+impl FromRequestParts<AppState> for Name {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Path::<String>::from_request_parts(parts, state)
+            .await
+            .map(|Path(name)| Self(name))
+            .map_err(|_| ApiError::bad_request("invalid name"))
     }
 }
 

@@ -24,6 +24,9 @@ const BODY_BYTES: usize = 2 << 20;
 const BODY_IDLE: Duration = Duration::from_secs(30);
 /// How long a request may take; plugins have deadlines of their own below it.
 const REQUEST: Duration = Duration::from_secs(60);
+/// How long an administrator's order may take: a plugin may have to be
+/// downloaded and compiled.
+const ORDER: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router) -> Router {
     router
@@ -39,11 +42,15 @@ async fn time(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = match tokio::time::timeout(REQUEST, next.run(request)).await {
+    let ordered = route
+        .as_ref()
+        .is_some_and(|route| route.as_str().starts_with("/admin/"));
+    let most = if ordered { ORDER } else { REQUEST };
+    let response = match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("the request took longer than {REQUEST:?}; try again"),
+            format!("the request took longer than {most:?}; try again"),
         )
         .into_response(),
     };

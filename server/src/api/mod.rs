@@ -3,6 +3,7 @@
 //! types, asks the store or the pipeline, and shows the result; it decides
 //! nothing about who may call it (see [`Routes`] and [`crate::auth`]).
 
+mod admin;
 mod applications;
 mod clients;
 mod error;
@@ -39,6 +40,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(users::routes)
         .merge(session::routes)
         .merge(plugins::routes)
+        .merge(admin::routes)
         .merge(webhooks::routes);
     layers::bound(routes.finish())
 }

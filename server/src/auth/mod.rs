@@ -10,6 +10,10 @@
 //! `Authorization: Bearer`, the cookie `gotify-client-token`, and basic
 //! authentication. What a browser sends by itself, cookie and basic, is not
 //! believed in a request that another site made.
+//!
+//! What comes by the socket in the data directory needs none: only who may
+//! enter that directory reaches it, and they could write the database as well.
+//! It is an administrator's, the oldest one's if `X-Mortise-User` names none.
 
 mod passwords;
 mod request;
@@ -29,6 +33,7 @@ pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 use self::request::{Basic, basic, token};
 use crate::{
     api::ApiError,
+    plugins::Actor,
     state::AppState,
     store::{ApplicationRow, ClientRow, Store, UserRow},
     time::now_ms,
@@ -59,16 +64,35 @@ enum Identity {
     User(Caller),
 }
 
-/// A user, by password or through a client.
+/// A user, by password, through a client, or by the socket.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The user.
     pub user: UserRow,
     /// The client whose token it was; none for a password.
     pub client: Option<ClientRow>,
+    /// Whether it came by the socket in the data directory.
+    pub by_socket: bool,
 }
 
+/// Marks a request that came by the socket in the data directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataDirectory;
+
+/// The header that names the administrator whom a request by the socket is of.
+pub(crate) const USER_HEADER: &str = "x-mortise-user";
+
 impl Caller {
+    /// Who that is in the audit log.
+    pub fn actor(&self) -> Actor {
+        let (id, name) = (self.user.id, self.user.name.clone());
+        if self.by_socket {
+            Actor::CommandLine { id, name }
+        } else {
+            Actor::User { id, name }
+        }
+    }
+
     /// Whether the caller may do what needs an elevated session.
     pub fn is_elevated(&self) -> bool {
         self.client.as_ref().is_none_or(ClientRow::is_elevated)
@@ -110,6 +134,14 @@ async fn identify(
     if access == Access::Public {
         return Ok(None);
     }
+    if request.extensions.get::<DataDirectory>().is_some() {
+        let user = administrator(state, request).await?;
+        return Ok(Some(Identity::User(Caller {
+            user,
+            client: None,
+            by_socket: true,
+        })));
+    }
     let caller = 'found: {
         if let Some(token) = token(request)? {
             let hash = token.hash();
@@ -126,6 +158,7 @@ async fn identify(
                 break 'found Caller {
                     user,
                     client: Some(client),
+                    by_socket: false,
                 };
             }
         }
@@ -135,7 +168,11 @@ async fn identify(
             if state.passwords.verify(&name, &password, stored).await?
                 && let Some(user) = user
             {
-                break 'found Caller { user, client: None };
+                break 'found Caller {
+                    user,
+                    client: None,
+                    by_socket: false,
+                };
             }
         }
         return Err(ApiError::unauthorized());
@@ -149,6 +186,24 @@ async fn identify(
         return Err(not_elevated());
     }
     Ok(Some(Identity::User(caller)))
+}
+
+/// Whom a request by the socket is of.
+async fn administrator(state: &AppState, request: &Parts) -> Result<UserRow, ApiError> {
+    let named = match request.headers.get(USER_HEADER) {
+        Some(name) => Some(name.to_str().map_err(|_| ApiError::unauthorized())?),
+        None => None,
+    };
+    let users = state.store.users().await?;
+    let mut administrators = users.into_iter().filter(|user| user.admin);
+    administrators
+        .find(|user| named.is_none_or(|name| user.name == name))
+        .ok_or_else(|| {
+            ApiError::forbidden(
+                "there is no administrator of that name; other users act for themselves, with \
+                 their passwords or tokens",
+            )
+        })
 }
 
 /// The refusal of a client that is not elevated.

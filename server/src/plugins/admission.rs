@@ -33,7 +33,7 @@ pub(super) enum Admission {
 }
 
 /// What a version asks for beyond what was granted, for a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// One sentence each.
     pub lines: Vec<String>,

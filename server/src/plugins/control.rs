@@ -8,8 +8,12 @@ use mortise_runtime::{
     limits::CONFIG_BYTES, types::StopReason,
 };
 
+use serde_json::{Value, json};
+
 use super::{
-    Plugins, Slot, host, listeners, lock,
+    Plugins, Slot,
+    audit::{Action, Actor},
+    host, listeners, lock,
     slot::{Feeding, Made},
     working::Active,
 };
@@ -42,7 +46,11 @@ impl Plugins {
     /// # Errors
     ///
     /// [`ControlError`]; it is then as disabled as before.
-    pub async fn enable(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+    pub async fn enable(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
         let _turn = slot.control.lock().await;
         if slot.is_enabled() {
             return Err(ControlError::AlreadySo);
@@ -69,6 +77,7 @@ impl Plugins {
             state.last_error = None;
         });
         self.activate(slot).await?;
+        self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
         Ok(())
     }
 
@@ -79,7 +88,11 @@ impl Plugins {
     /// [`ControlError`]. What the plugin answers with an error leaves it
     /// enabled, as in Gotify; one that crashes or hangs is disabled all the
     /// same.
-    pub async fn disable(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+    pub async fn disable(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
         let _turn = slot.control.lock().await;
         if !slot.is_enabled() {
             return Err(ControlError::AlreadySo);
@@ -97,6 +110,8 @@ impl Plugins {
         slot.change(|state| state.enabled = false);
         slot.set_consent(false);
         self.store.disable_plugin_instance(slot.id, None).await?;
+        self.audit_slot(by, Action::Disabled, slot, &json!({}))
+            .await;
         Ok(())
     }
 
@@ -128,7 +143,12 @@ impl Plugins {
     /// # Errors
     ///
     /// [`ControlError`]; the one before stays in use and stored.
-    pub async fn configure(&self, slot: &Slot, config: String) -> Result<(), ControlError> {
+    pub async fn configure(
+        &self,
+        slot: &Slot,
+        config: String,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
         if config.len() > CONFIG_BYTES {
             return Err(ControlError::ConfigTooLong(config.len()));
         }
@@ -137,6 +157,8 @@ impl Plugins {
         instance.apply_config(&config).await?;
         self.store.set_plugin_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
+        self.audit_slot(by, Action::Configured, slot, &json!({}))
+            .await;
         Ok(())
     }
 
@@ -200,10 +222,18 @@ impl Plugins {
         self.store
             .disable_plugin_instance(slot.id, Some(&error.to_string()))
             .await?;
+        let details = json!({ "for": slot.user.name, "error": error.to_string() });
+        self.audit_slot(&Actor::Server, Action::Disabled, slot, &details)
+            .await;
         if let CallError::Config(_) = error {
             self.fall_back(slot, error).await?;
         }
         Ok(())
+    }
+
+    async fn audit_slot(&self, by: &Actor, action: Action, slot: &Slot, details: &Value) {
+        let plugin = slot.plugin();
+        self.audit(by, action, &plugin.manifest().id, details).await;
     }
 
     /// A stored configuration was refused: from here on the instance runs on

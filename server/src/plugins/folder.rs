@@ -24,9 +24,19 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Plugins, StartError,
     admission::{self, Admission, Candidate, Difference},
+    audit::{self, Action, Actor},
     installed::{Entry, VersionOf, Waiting},
 };
 use crate::store::InstalledRow;
+
+/// Why a file is dealt with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cause<'a> {
+    /// Who wants it.
+    pub(super) by: &'a Actor,
+    /// Whether the plugin is loaded anew though its file is the same.
+    pub(super) anew: bool,
+}
 
 /// Takes up what changes in the folder until it is told to stop.
 pub(super) async fn run(
@@ -48,7 +58,7 @@ pub(super) async fn run(
             let _turn = plugins.turn.lock().await;
             match change.now {
                 Some(identity) => plugins.appeared(&change.file, identity).await,
-                None => plugins.removed(&change.file).await,
+                None => plugins.removed(&change.file, &Actor::Folder).await,
             }
         }
     }
@@ -78,7 +88,7 @@ impl Plugins {
         for entry in self.installed.entries() {
             let there = files.iter().any(|(file, _)| *file == entry.file);
             if !there && !entry.is_missing() {
-                self.removed(&entry.file).await;
+                self.removed(&entry.file, &Actor::Folder).await;
             }
         }
         Ok(files)
@@ -126,7 +136,11 @@ impl Plugins {
             return;
         }
         // What is wrong with it is kept and logged there.
-        let _: Result<(), _> = self.take_in(file, identity, false).await;
+        let cause = Cause {
+            by: &Actor::Folder,
+            anew: false,
+        };
+        let _: Result<(), _> = self.take_in(file, identity, cause).await;
     }
 
     /// Deals with a file. Holds the turn.
@@ -138,10 +152,10 @@ impl Plugins {
         self: &Arc<Self>,
         file: &Path,
         identity: Identity,
-        anew: bool,
+        cause: Cause<'_>,
     ) -> Result<(), LoadError> {
         self.installed.set_busy(Some(file));
-        let result = self.examine(file, identity, anew).await;
+        let result = self.examine(file, identity, cause).await;
         self.installed.set_busy(None);
         let Err(report) = &result else {
             return result;
@@ -166,7 +180,7 @@ impl Plugins {
         self: &Arc<Self>,
         file: &Path,
         identity: Identity,
-        anew: bool,
+        cause: Cause<'_>,
     ) -> Result<(), LoadError> {
         let about_file = |report: LoadError| LoadError {
             file: file.to_owned(),
@@ -181,8 +195,8 @@ impl Plugins {
                 .await
                 .map(|plugin| Described::of(&*plugin))
                 .map_err(about_file)?;
-            self.free_of_twins(file, &described).await?;
-            self.take_place(file, identity, anew, described, &kept.file)
+            self.free_of_twins(file, &described, cause.by).await?;
+            self.take_place(file, identity, cause, described, &kept.file)
                 .await
                 .map_err(about_file)
         }
@@ -199,6 +213,7 @@ impl Plugins {
         self: &Arc<Self>,
         file: &Path,
         described: &Described,
+        by: &Actor,
     ) -> Result<(), LoadError> {
         let id = &described.manifest.id;
         if let Some(other) = self.installed.get(id)
@@ -217,7 +232,7 @@ impl Plugins {
         if let Some(before) = self.installed.at(file)
             && before != *id
         {
-            self.leave(&before).await;
+            self.leave(&before, by).await;
         }
         Ok(())
     }
@@ -227,7 +242,7 @@ impl Plugins {
         self: &Arc<Self>,
         file: &Path,
         identity: Identity,
-        anew: bool,
+        cause: Cause<'_>,
         described: Described,
         copy: &Path,
     ) -> Result<(), LoadError> {
@@ -235,7 +250,7 @@ impl Plugins {
         let before = self.installed.get(&id);
         if let Some(before) = &before
             && !before.is_missing()
-            && !anew
+            && !cause.anew
             && before.current.digest() == described.digest
         {
             // Touched, renamed, or put back as it was.
@@ -255,7 +270,9 @@ impl Plugins {
             running: before.as_ref().map(|before| before.current.manifest()),
         };
         if let Admission::Pending(difference) = admission::admit(self, candidate).await {
-            return self.hold_back(file, identity, before, &described, difference);
+            return self
+                .hold_back(file, identity, before, &described, difference, cause.by)
+                .await;
         }
         let new = self.on_demand(described, copy.to_owned());
         let entry = Entry {
@@ -280,6 +297,14 @@ impl Plugins {
             version = manifest.version,
             "installed"
         );
+        let old = runs.map(|before| VersionOf::of(&before.current));
+        let action = match &old {
+            None => Action::Installed,
+            Some(old) if old.digest == new.digest() => Action::Reloaded,
+            Some(_) => Action::Replaced,
+        };
+        let details = audit::versions(&VersionOf::of(&new), old.as_ref());
+        self.audit(cause.by, action, &id, &details).await;
         if let Some(gone) = before.and_then(|before| before.previous)
             && !self.installed.uses(&gone.described.digest)
         {
@@ -289,13 +314,14 @@ impl Plugins {
     }
 
     /// Leaves a version to the administrator. What runs goes on.
-    fn hold_back(
+    async fn hold_back(
         &self,
         file: &Path,
         identity: Identity,
         before: Option<Entry>,
         described: &Described,
         difference: Difference,
+        by: &Actor,
     ) -> Result<(), LoadError> {
         let Some(before) = before else {
             return Err(LoadError {
@@ -314,14 +340,21 @@ impl Plugins {
             version = described.manifest.version,
             "waits for the administrator's approval"
         );
+        let version = VersionOf {
+            version: described.manifest.version.clone(),
+            digest: described.digest,
+        };
+        let mut details = audit::versions(&version, Some(&VersionOf::of(&before.current)));
+        if let Some(details) = details.as_object_mut() {
+            details.insert("asks".to_owned(), difference.lines.clone().into());
+        }
+        self.audit(by, Action::HeldBack, &described.manifest.id, &details)
+            .await;
         self.installed.set(Entry {
             file: file.to_owned(),
             dealt: Some(identity),
             waiting: Some(Waiting::Pending {
-                version: VersionOf {
-                    version: described.manifest.version.clone(),
-                    digest: described.digest,
-                },
+                version,
                 difference,
             }),
             ..before
@@ -350,11 +383,11 @@ impl Plugins {
     }
 
     /// Deals with a file that is gone. Holds the turn.
-    pub(super) async fn removed(self: &Arc<Self>, file: &Path) {
+    pub(super) async fn removed(self: &Arc<Self>, file: &Path, by: &Actor) {
         if !self.installed.forget_failure(file)
             && let Some(id) = self.installed.at(file)
         {
-            self.leave(&id).await;
+            self.leave(&id, by).await;
             tracing::info!(plugin = id, "its file was removed");
         }
         // It may have kept another of the same id out.
@@ -366,7 +399,7 @@ impl Plugins {
     }
 
     /// Unloads a plugin whose file is gone.
-    async fn leave(self: &Arc<Self>, id: &str) {
+    async fn leave(self: &Arc<Self>, id: &str, by: &Actor) {
         let missing = |entry: &mut Entry| {
             (entry.dealt, entry.accepted, entry.waiting) = (None, None, None);
         };
@@ -376,6 +409,8 @@ impl Plugins {
         self.note_stored(&entry).await;
         self.unload(id).await;
         entry.current.release();
+        let details = audit::versions(&VersionOf::of(&entry.current), None);
+        self.audit(by, Action::Removed, id, &details).await;
     }
 }
 

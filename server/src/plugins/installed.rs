@@ -13,12 +13,13 @@ use mortise_runtime::{
     registry::{Identity, OnDemand, Residence},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::admission::Difference;
 use crate::store::VersionRow;
 
 /// An installed plugin, as it is for the administrator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Status {
     /// The manifest's id.
     pub id: String,
@@ -27,10 +28,13 @@ pub struct Status {
     /// Of what runs, by its manifest.
     pub version: String,
     /// Of what runs.
+    #[schema(value_type = String)]
     pub digest: Digest,
     /// How it runs.
+    #[schema(value_type = String)]
     pub backend: Backend,
     /// Its file in the plugins folder.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// How it is.
     #[serde(flatten)]
@@ -46,7 +50,7 @@ pub struct Status {
 }
 
 /// How an installed plugin is. A user's instance that fails says so itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PluginState {
     /// Nobody uses it: nothing of it is in memory, and the first call loads it.
@@ -75,6 +79,7 @@ pub enum PluginState {
     /// The server's own copy does not load any more.
     Broken {
         /// What is wrong.
+        #[schema(value_type = Object)]
         report: LoadError,
     },
     /// Its file was removed. Nothing of it runs; what its users have of it
@@ -83,12 +88,13 @@ pub enum PluginState {
 }
 
 /// Why what is in a plugin's file does not run. The version before goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Waiting {
     /// It does not load or does not come up.
     Failed {
         /// Which step, and what to do.
+        #[schema(value_type = Object)]
         report: LoadError,
     },
     /// The administrator has to approve it.
@@ -101,12 +107,22 @@ pub enum Waiting {
 }
 
 /// A version that does not run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VersionOf {
     /// By its manifest.
     pub version: String,
     /// Of its file.
+    #[schema(value_type = String)]
     pub digest: Digest,
+}
+
+impl VersionOf {
+    pub(super) fn of(plugin: &OnDemand) -> Self {
+        Self {
+            version: plugin.manifest().version.clone(),
+            digest: plugin.digest(),
+        }
+    }
 }
 
 /// An installed plugin.

@@ -7,6 +7,7 @@
 //! - `installed`: which plugins there are, and how they are.
 //! - `folder`: from a file in the plugins folder to a plugin that runs.
 //! - `orders`: the administrator's: install, reload, roll back, uninstall.
+//! - `arriving`: a plugin's file on its way in.
 //! - `admission`: whether a version may run.
 //! - `swap`: moving users from one version to another while it is called.
 //! - `users`: users who come, change and go.
@@ -16,6 +17,8 @@
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called.
 //!   Webhooks are in `api::webhooks`.
 //! - [`grants`]: what the administrator allows.
+//! - `audit`: who did what, and [`logs`]: what there is to read, both for the
+//!   administrator.
 //! - `schedule`: when a timer is due.
 //! - `working`: who is called for a user's messages.
 //! - `idle`: giving back the memory of what is not called.
@@ -26,6 +29,8 @@
 //! at.
 
 mod admission;
+pub mod arriving;
+mod audit;
 mod control;
 mod filters;
 mod folder;
@@ -34,6 +39,7 @@ mod host;
 mod idle;
 mod installed;
 mod listeners;
+pub mod logs;
 mod orders;
 mod schedule;
 mod setup;
@@ -65,6 +71,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     admission::Difference,
+    audit::Actor,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
     installed::{PluginState, Status, VersionOf, Waiting},

@@ -17,7 +17,9 @@ use tempfile::TempPath;
 use super::{
     Plugins, Status,
     admission::{self, Admission, Candidate, Difference},
-    installed::Entry,
+    audit::{self, Action, Actor},
+    folder::Cause,
+    installed::{Entry, VersionOf},
 };
 
 /// Why an order was not carried out. What ran before goes on.
@@ -62,7 +64,11 @@ impl Plugins {
     /// # Errors
     ///
     /// [`OrderError`]. One that does not load or come up changes nothing.
-    pub async fn install(self: &Arc<Self>, source: &Path) -> Result<Status, OrderError> {
+    pub async fn install(
+        self: &Arc<Self>,
+        source: &Path,
+        by: &Actor,
+    ) -> Result<Status, OrderError> {
         let _turn = self.turn.lock().await;
         let loaders = self.loaders();
         let aside = aside(source, &self.settings.folder).await?;
@@ -78,18 +84,15 @@ impl Plugins {
         let file = match &known {
             Some(known) => known.file.clone(),
             None => {
-                let ending = match described.backend {
-                    Backend::Wasm => ".wasm",
-                    Backend::Native => "",
-                };
-                self.settings.folder.join(format!("{id}{ending}"))
+                let name = file_name(&id, described.backend);
+                self.settings.folder.join(name)
             }
         };
         if known.is_none() && matches!(Identity::read(&file), Ok(Some(_))) {
             return Err(OrderError::Taken(file));
         }
         let before = put(aside, &file).await?;
-        match self.take_up(&file, false).await {
+        match self.take_up(&file, Cause { by, anew: false }).await {
             Ok(()) => {
                 before.forget().await;
                 self.status(&id).ok_or(OrderError::Unknown(id))
@@ -99,7 +102,7 @@ impl Plugins {
                 before.put_back(&file).await;
                 match Identity::read(&file) {
                     Ok(Some(identity)) => self.accept_as_is(&file, identity).await,
-                    _ => self.removed(&file).await,
+                    _ => self.removed(&file, by).await,
                 }
                 Err(error)
             }
@@ -113,10 +116,10 @@ impl Plugins {
     /// # Errors
     ///
     /// [`OrderError`].
-    pub async fn reload(self: &Arc<Self>, id: &str) -> Result<Status, OrderError> {
+    pub async fn reload(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
         let _turn = self.turn.lock().await;
         let entry = self.entry(id)?;
-        self.take_up(&entry.file, true).await?;
+        self.take_up(&entry.file, Cause { by, anew: true }).await?;
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
     }
@@ -127,7 +130,7 @@ impl Plugins {
     /// # Errors
     ///
     /// [`OrderError`].
-    pub async fn rollback(self: &Arc<Self>, id: &str) -> Result<Status, OrderError> {
+    pub async fn rollback(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
         let _turn = self.turn.lock().await;
         let entry = self.entry(id)?;
         let Some(previous) = entry.previous.clone() else {
@@ -161,7 +164,10 @@ impl Plugins {
         if entry.is_missing() {
             return Err(OrderError::Missing(entry.file));
         }
+        let (now, before) = (VersionOf::of(&back.current), VersionOf::of(&entry.current));
         self.swap(back).await?;
+        let details = audit::versions(&now, Some(&before));
+        self.audit(by, Action::RolledBack, id, &details).await;
         let put_back = async {
             let aside = aside(&copy, &self.settings.folder).await?;
             put(aside, &entry.file).await
@@ -187,7 +193,7 @@ impl Plugins {
     /// # Errors
     ///
     /// [`OrderError::Unknown`], [`OrderError::File`].
-    pub async fn uninstall(self: &Arc<Self>, id: &str) -> Result<(), OrderError> {
+    pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), OrderError> {
         let _turn = self.turn.lock().await;
         let entry = self.entry(id)?;
         if let Err(source) = tokio::fs::remove_file(&entry.file).await
@@ -198,7 +204,7 @@ impl Plugins {
                 source,
             });
         }
-        self.removed(&entry.file).await;
+        self.removed(&entry.file, by).await;
         self.installed.remove(id);
         if let Err(error) = self.store.remove_installed_plugin(id).await {
             tracing::error!(%error, "an uninstalled plugin was not forgotten");
@@ -213,6 +219,18 @@ impl Plugins {
             }
         }
         Ok(())
+    }
+
+    /// Carries out an order to its end, though who gave it may give up.
+    ///
+    /// # Errors
+    ///
+    /// That it panicked.
+    pub async fn carry_out<T: Send + 'static>(
+        &self,
+        order: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        self.tasks.spawn(order).await
     }
 
     /// How a plugin is; none if it is not installed.
@@ -232,9 +250,9 @@ impl Plugins {
     }
 
     /// Takes up a file by order. Holds the turn.
-    async fn take_up(self: &Arc<Self>, file: &Path, anew: bool) -> Result<(), OrderError> {
+    async fn take_up(self: &Arc<Self>, file: &Path, cause: Cause<'_>) -> Result<(), OrderError> {
         match Identity::read(file) {
-            Ok(Some(identity)) => Ok(self.take_in(file, identity, anew).await?),
+            Ok(Some(identity)) => Ok(self.take_in(file, identity, cause).await?),
             Ok(None) => Err(OrderError::Missing(file.to_owned())),
             Err(source) => Err(OrderError::File {
                 path: file.to_owned(),
@@ -256,6 +274,20 @@ impl Plugins {
         if let Some(entry) = entry {
             self.note_stored(&entry).await;
         }
+    }
+}
+
+/// The name of a plugin's file in the folder, where it has none there yet: an
+/// id may have slashes, and a name that begins with a dot is passed over.
+fn file_name(id: &str, backend: Backend) -> String {
+    let ending = match backend {
+        Backend::Wasm => ".wasm",
+        Backend::Native => "",
+    };
+    let name = id.replace('/', "-");
+    match name.trim_start_matches('.') {
+        "" => format!("plugin{ending}"),
+        name => format!("{name}{ending}"),
     }
 }
 
@@ -345,4 +377,24 @@ async fn blocking<T: Send + 'static>(
             path: path.to_owned(),
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::Backend;
+
+    use super::file_name;
+
+    #[test]
+    fn any_id_makes_a_visible_file_in_the_folder() {
+        for (id, backend, name) in [
+            ("io.example.a", Backend::Wasm, "io.example.a.wasm"),
+            ("github.com/a/b", Backend::Native, "github.com-a-b"),
+            ("../../etc/a", Backend::Wasm, "-..-etc-a.wasm"),
+            (".hidden", Backend::Native, "hidden"),
+            ("..", Backend::Wasm, "plugin.wasm"),
+        ] {
+            assert_eq!(file_name(id, backend), name);
+        }
+    }
 }

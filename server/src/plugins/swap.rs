@@ -217,7 +217,7 @@ impl Plugins {
         }
     }
 
-    fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
+    pub(super) fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
         let slots = read(&self.slots);
         let of_plugin = slots
             .by_id

@@ -9,6 +9,7 @@
 //! shared among messages that come together (see `pipeline::commit`).
 
 mod applications;
+mod audit;
 mod clients;
 mod messages;
 mod plugins;
@@ -24,6 +25,7 @@ use sqlx::{
 };
 
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
+pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
 pub use messages::{MessageRow, NewMessage, Page};
 pub use plugins::*;

@@ -1,6 +1,7 @@
 //! Enabling, disabling and configuring: Gotify's statuses and texts, and
 //! nothing that one plugin does stops the server.
 
+use mortise_server::plugins::Actor;
 use reqwest::Method;
 
 use crate::{
@@ -254,7 +255,7 @@ async fn a_user_who_goes_takes_their_plugins_along() {
     let hash = state.passwords.hash(PASSWORD).await.unwrap();
     let bob = state.store.create_user("bob", &hash, false).await.unwrap();
     let slot = state.plugins.of_user(bob.id).await.unwrap().remove(0);
-    state.plugins.enable(&slot).await.unwrap();
+    state.plugins.enable(&slot, &Actor::Server).await.unwrap();
     let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
     assert_eq!(rig.get(&hook).await.0, 200);
 

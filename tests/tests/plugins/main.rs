@@ -12,6 +12,7 @@ mod filters;
 mod fixture;
 mod grants;
 mod listeners;
+mod orders;
 mod storage;
 mod timers;
 mod webhooks;

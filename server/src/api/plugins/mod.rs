@@ -15,7 +15,8 @@ use axum::{
 use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _, limits::CONFIG_BYTES};
 use utoipa_axum::routes;
 
-use self::model::{Asked, Denied, FilterPlace, LogEntry, PluginConf, Problem, SetAside};
+pub(super) use self::model::Problem;
+use self::model::{Asked, Denied, FilterPlace, LogEntry, PluginConf, SetAside};
 use super::{
     ApiError, Origin, Routes,
     extract::{Fields, Id},
@@ -151,7 +152,7 @@ fn names(capabilities: Capabilities, sends: bool) -> Vec<&'static str> {
     ))]
 async fn enable(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Result<(), ApiError> {
     let slot = own(&state, &caller, id).await?;
-    match state.plugins.enable(&slot).await {
+    match state.plugins.enable(&slot, &caller.actor()).await {
         // Gotify's, and no fault of this request.
         Err(error @ ControlError::Call(CallError::Config(_))) => Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -176,7 +177,7 @@ async fn disable(
     Id(id): Id,
 ) -> Result<(), ApiError> {
     let slot = own(&state, &caller, id).await?;
-    Ok(state.plugins.disable(&slot).await?)
+    Ok(state.plugins.disable(&slot, &caller.actor()).await?)
 }
 
 /// A plugin's configuration, as the caller saved it.
@@ -224,7 +225,10 @@ async fn set_config(
         })?;
     let text = String::from_utf8(bytes.into())
         .map_err(|_| ApiError::bad_request("a configuration is UTF-8 text"))?;
-    Ok(state.plugins.configure(&slot, text).await?)
+    Ok(state
+        .plugins
+        .configure(&slot, text, &caller.actor())
+        .await?)
 }
 
 /// The JSON Schema of a plugin's configuration.
@@ -351,6 +355,10 @@ async fn denials(
     (status = 403, description = "The caller is no administrator."),
 ))]
 async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
+    Json(all_problems(&state))
+}
+
+pub(super) fn all_problems(state: &AppState) -> Vec<Problem> {
     let grants = state.plugins.grants_problem().map(|text| Problem {
         file: state.plugins.grants_path().display().to_string(),
         step: "read".to_owned(),
@@ -360,5 +368,5 @@ async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
     });
     let failures = state.plugins.failures();
     let failures = failures.iter().map(Problem::from);
-    Json(grants.into_iter().chain(failures).collect())
+    grants.into_iter().chain(failures).collect()
 }

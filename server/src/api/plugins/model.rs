@@ -76,7 +76,7 @@ pub(super) struct FilterPlace {
 /// A file in the plugins folder that is no plugin of this server, or the grants
 /// file.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
+pub(in crate::api) struct Problem {
     /// The file.
     pub(super) file: String,
     /// Which step failed.

@@ -1,0 +1,315 @@
+//! Plugins as the administrator has them: install, reload, roll back,
+//! uninstall, and how each one is. What a user does with a plugin is in
+//! [`plugins`](super::plugins).
+//!
+//! An order goes on when its request is given up, so that it is never half
+//! carried out.
+
+mod model;
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{FromRequest as _, Request, State},
+    http::StatusCode,
+};
+use http_body_util::BodyExt as _;
+use mortise_runtime::Digest;
+use serde::Deserialize;
+use tempfile::TempPath;
+use url::Url;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use self::model::{AuditPage, LogLine, PluginList};
+use super::{
+    ApiError, Routes,
+    extract::{Fields, Name, Parameters, content_type},
+};
+use crate::{
+    auth::Caller,
+    plugins::{
+        OrderError, Plugins, Status,
+        arriving::{self, ArrivalError, Arriving},
+    },
+    state::AppState,
+};
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .admin(routes!(list, install))
+        .admin(routes!(status, uninstall))
+        .admin(routes!(reload))
+        .admin(routes!(rollback))
+        .admin(routes!(logs))
+        .admin(routes!(audit))
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        let text = error.to_string();
+        match error {
+            OrderError::Unknown(_) => Self::not_found(text),
+            OrderError::Load(report) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, text).with_report(&report)
+            }
+            OrderError::NothingBefore(_)
+            | OrderError::Missing(_)
+            | OrderError::Pending(_)
+            | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
+            // In full: it is the administrator who has to mend it.
+            OrderError::File { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+        }
+    }
+}
+
+impl From<ArrivalError> for ApiError {
+    fn from(error: ArrivalError) -> Self {
+        let text = error.to_string();
+        let status = match error {
+            ArrivalError::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            ArrivalError::Digest { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ArrivalError::File(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ArrivalError::Url { .. } => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, text)
+    }
+}
+
+/// All installed plugins, and what in the plugins folder is none.
+#[utoipa::path(get, path = "/admin/plugins", tag = "admin", responses(
+    (status = 200, body = PluginList),
+))]
+async fn list(State(state): State<AppState>) -> Json<PluginList> {
+    Json(PluginList {
+        plugins: state.plugins.list(),
+        problems: super::plugins::all_problems(&state),
+    })
+}
+
+/// Where a plugin is to be installed from.
+#[derive(Deserialize, ToSchema)]
+struct Source {
+    /// `https` or `http`.
+    url: String,
+    /// `sha256:` and 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    digest: Digest,
+}
+
+/// What a file has to be.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Meant {
+    /// `sha256:` and 64 hexadecimal digits.
+    #[param(value_type = Option<String>)]
+    digest: Option<Digest>,
+}
+
+/// Installs or replaces a plugin: from the request's body, or, where that is
+/// JSON, from a URL.
+#[utoipa::path(post, path = "/admin/plugins", tag = "admin",
+    params(Meant),
+    request_body(content(
+        (Vec<u8> = "application/octet-stream"),
+        (Source = "application/json"),
+    )),
+    responses(
+        (status = 200, body = Status, description = "It runs, or waits for approval."),
+        (status = 409, description = "Something else has its place in the plugins folder."),
+        (status = 413, description = "It is too large for a plugin."),
+        (status = 422, description = "It does not load, does not come up, or has another digest. Nothing changed."),
+        (status = 502, description = "The URL does not serve it."),
+    ))]
+async fn install(
+    State(state): State<AppState>,
+    caller: Caller,
+    Parameters(meant): Parameters<Meant>,
+    request: Request,
+) -> Result<Json<Status>, ApiError> {
+    let (file, called) = if content_type(request.headers()) == "application/json" {
+        let Fields(Source { url, digest }) = Fields::from_request(request, &state).await?;
+        let url = Url::parse(&url)
+            .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
+        let file = arriving::download(&url, digest).await?;
+        (file, "the downloaded file")
+    } else {
+        (receive(request, meant.digest).await?, "the uploaded file")
+    };
+    let by = caller.actor();
+    let done = order(&state, |plugins| async move {
+        match plugins.install(&file, &by).await {
+            // Its name here says nothing to who sent it.
+            Err(OrderError::Load(mut report)) if report.file == *file => {
+                report.file = called.into();
+                Err(OrderError::Load(report))
+            }
+            other => other,
+        }
+    });
+    done.await.map(Json)
+}
+
+/// Takes a request's body for a file.
+async fn receive(request: Request, digest: Option<Digest>) -> Result<TempPath, ApiError> {
+    let mut arriving = Arriving::new().await?;
+    let mut body = request.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|_| ApiError::bad_request("the request's body did not arrive"))?;
+        if let Some(bytes) = frame.data_ref() {
+            arriving.write(bytes).await?;
+        }
+    }
+    Ok(arriving.finish(digest).await?)
+}
+
+/// Carries out an order to its end, whatever becomes of its request.
+async fn order<T, Done>(
+    state: &AppState,
+    order: impl FnOnce(Arc<Plugins>) -> Done,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    Done: Future<Output = Result<T, OrderError>> + Send + 'static,
+{
+    let done = state.plugins.carry_out(order(Arc::clone(&state.plugins)));
+    Ok(done.await.map_err(ApiError::internal)??)
+}
+
+/// How a plugin is.
+#[utoipa::path(get, path = "/admin/plugins/{id}", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses((status = 200, body = Status), (status = 404)))]
+async fn status(State(state): State<AppState>, Name(id): Name) -> Result<Json<Status>, ApiError> {
+    let status = state.plugins.status(&id);
+    Ok(Json(status.ok_or(OrderError::Unknown(id))?))
+}
+
+/// Removes a plugin and its file; what its users stored waits for its return.
+#[utoipa::path(delete, path = "/admin/plugins/{id}", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses((status = 200), (status = 404)))]
+async fn uninstall(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<(), ApiError> {
+    let by = caller.actor();
+    order(&state, |plugins| async move {
+        plugins.uninstall(&id, &by).await
+    })
+    .await
+}
+
+/// Loads a plugin anew from its file, whether that changed or not.
+#[utoipa::path(post, path = "/admin/plugins/{id}/reload", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses(
+        (status = 200, body = Status),
+        (status = 404),
+        (status = 409, description = "Its file is not there."),
+        (status = 422, description = "It does not load or come up; what ran goes on."),
+    ))]
+async fn reload(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<Json<Status>, ApiError> {
+    let by = caller.actor();
+    let done = order(
+        &state,
+        |plugins| async move { plugins.reload(&id, &by).await },
+    );
+    done.await.map(Json)
+}
+
+/// Returns to the version before.
+#[utoipa::path(post, path = "/admin/plugins/{id}/rollback", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses(
+        (status = 200, body = Status),
+        (status = 404),
+        (status = 409, description = "There is none, or it has to be approved first."),
+        (status = 422, description = "It does not load or come up; what ran goes on."),
+    ))]
+async fn rollback(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<Json<Status>, ApiError> {
+    let by = caller.actor();
+    let done = order(
+        &state,
+        |plugins| async move { plugins.rollback(&id, &by).await },
+    );
+    done.await.map(Json)
+}
+
+/// Which entries of a log.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Since {
+    /// From this time on, in milliseconds since the epoch.
+    #[serde(default)]
+    since: u64,
+}
+
+/// What a plugin's process printed, what the server noticed about each user's
+/// instance, and what the plugin wrote for the caller; oldest first.
+#[utoipa::path(get, path = "/admin/plugins/{id}/log", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id."), Since),
+    responses((status = 200, body = [LogLine]), (status = 404)))]
+async fn logs(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+    Parameters(Since { since }): Parameters<Since>,
+) -> Result<Json<Vec<LogLine>>, ApiError> {
+    if state.plugins.status(&id).is_none() {
+        return Err(OrderError::Unknown(id).into());
+    }
+    let lines = state.plugins.logs(&id, caller.user.id, since);
+    Ok(Json(lines.into_iter().map(LogLine::from).collect()))
+}
+
+/// The most entries of the audit log on a page.
+const AUDIT_PAGE: u32 = 200;
+
+/// Which entries of the audit log.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Audited {
+    /// Of this plugin only.
+    plugin: Option<String>,
+    /// Those before the one of this id.
+    before: Option<i64>,
+    /// 1 to 200; 100 if nothing is said.
+    limit: Option<u32>,
+}
+
+/// Who did what about plugins, newest first.
+#[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Audited),
+    responses((status = 200, body = AuditPage), (status = 400)))]
+async fn audit(
+    State(state): State<AppState>,
+    Parameters(asked): Parameters<Audited>,
+) -> Result<Json<AuditPage>, ApiError> {
+    let limit = asked.limit.unwrap_or(100);
+    if !(1..=AUDIT_PAGE).contains(&limit) {
+        return Err(ApiError::bad_request(format!(
+            "Field 'limit' is 1 to {AUDIT_PAGE}"
+        )));
+    }
+    let before = asked.before.unwrap_or(i64::MAX);
+    let rows = state
+        .store
+        .audit(asked.plugin.as_deref(), before, limit)
+        .await?;
+    let full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(Json(AuditPage {
+        next: rows.last().filter(|_| full).map(|row| row.id),
+        entries: rows.into_iter().map(model::AuditEntry::from).collect(),
+    }))
+}

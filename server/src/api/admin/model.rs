@@ -1,0 +1,110 @@
+//! The JSON of the administrator's routes.
+
+use mortise_runtime::{log, types::Level};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::{
+    api::plugins::Problem,
+    plugins::{Status, logs::Line},
+    store::AuditRow,
+    time::rfc3339,
+};
+
+/// All that is in the plugins folder.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PluginList {
+    /// By id.
+    pub(super) plugins: Vec<Status>,
+    /// What is no plugin, or keeps plugins from what they were granted.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// An entry of one of a plugin's logs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LogLine {
+    /// Whose instance it is about; absent for the plugin's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// Grows by one with each entry of the same log.
+    number: u64,
+    /// Milliseconds since the epoch.
+    time: u64,
+    date: String,
+    /// `trace` to `error`.
+    #[schema(value_type = String)]
+    level: Level,
+    /// `plugin`, `stdout`, `stderr`, or `host` for what the server says.
+    #[schema(value_type = String)]
+    source: log::Source,
+    text: String,
+}
+
+impl From<Line> for LogLine {
+    fn from(line: Line) -> Self {
+        let entry = line.entry;
+        Self {
+            user: line.user,
+            number: entry.number,
+            time: entry.time_ms,
+            date: rfc3339(i64::try_from(entry.time_ms).unwrap_or(i64::MAX)),
+            level: entry.level,
+            source: entry.source,
+            text: entry.text,
+        }
+    }
+}
+
+/// Entries of the audit log, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditPage {
+    pub(super) entries: Vec<AuditEntry>,
+    /// What `before` is for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<i64>,
+}
+
+/// What was done about a plugin.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditEntry {
+    id: i64,
+    date: String,
+    /// `user`, `command line`, `folder` or `server`.
+    by: String,
+    /// Who it was, of the first two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<AuditUser>,
+    /// Such as `installed`.
+    action: String,
+    /// The manifest's id.
+    plugin: String,
+    /// By the action: versions, or what was granted.
+    #[schema(value_type = Object)]
+    details: Option<Box<RawValue>>,
+}
+
+/// A user, as named at the time.
+#[derive(Serialize, ToSchema)]
+struct AuditUser {
+    id: i64,
+    name: String,
+}
+
+impl From<AuditRow> for AuditEntry {
+    fn from(row: AuditRow) -> Self {
+        Self {
+            id: row.id,
+            date: rfc3339(row.created_ms),
+            by: row.actor,
+            user: row
+                .user_id
+                .zip(row.user_name)
+                .map(|(id, name)| AuditUser { id, name }),
+            action: row.action,
+            plugin: row.plugin,
+            // Only objects were stored.
+            details: RawValue::from_string(row.details).ok(),
+        }
+    }
+}

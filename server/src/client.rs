@@ -1,0 +1,189 @@
+//! HTTP requests that this program makes itself: the command line's to a
+//! server, and the server's for a plugin to install. One request on one
+//! connection; redirects are the caller's business.
+//!
+//! `https` trusts the certificate authorities that browsers trust, as the
+//! requests of plugins do.
+
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
+use http_body_util::Full;
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
+};
+use url::{Host, Position, Url};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// The other end.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    /// A server on the network, `http` or `https`; what is behind its host and
+    /// port does not count.
+    Network(Url),
+    /// A server's socket on this machine.
+    #[expect(dead_code, reason = "for the command line")]
+    Socket(PathBuf),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Without a name and password that may stand in it.
+            Self::Network(url) => formatter.write_str(&origin(url)),
+            Self::Socket(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}
+
+fn origin(url: &Url) -> String {
+    format!(
+        "{}://{}",
+        url.scheme(),
+        &url[Position::BeforeHost..Position::AfterPort]
+    )
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ClientError {
+    /// Neither `http` nor `https`, or without a host.
+    #[error("{0} is no address that this can ask: write one that begins with https:// or http://")]
+    Address(Box<str>),
+    /// No connection.
+    #[error("no connection to {to}: {source}")]
+    Connect {
+        /// The other end.
+        to: Box<str>,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection broke, or what came over it is no HTTP.
+    #[error("{to} did not answer: {source}")]
+    Http {
+        /// The other end.
+        to: Box<str>,
+        /// Why.
+        source: hyper::Error,
+    },
+}
+
+/// Sends a request, whose address is a path, and returns when the head of the
+/// answer is there.
+///
+/// # Errors
+///
+/// [`ClientError`]. An answer of any status is none.
+pub(crate) async fn send(
+    to: &Peer,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError> {
+    match to {
+        Peer::Network(url) => {
+            let stream = within(to, tcp(url)).await?;
+            let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
+                .map_err(|_| address(url))?;
+            if url.scheme() == "https" {
+                let stream = within(to, tls(url, stream)).await?;
+                exchange(to, stream, request, host).await
+            } else {
+                exchange(to, stream, request, host).await
+            }
+        }
+        #[cfg(unix)]
+        Peer::Socket(path) => {
+            let stream = within(to, tokio::net::UnixStream::connect(path)).await?;
+            exchange(to, stream, request, HeaderValue::from_static("localhost")).await
+        }
+        #[cfg(not(unix))]
+        Peer::Socket(_) => Err(ClientError::Address(to.to_string().into())),
+    }
+}
+
+/// The path and query of an address, as a request has it.
+pub(crate) fn path(url: &Url) -> Result<Uri, ClientError> {
+    url[Position::BeforePath..Position::AfterQuery]
+        .parse::<PathAndQuery>()
+        .map(Uri::from)
+        .map_err(|_| address(url))
+}
+
+fn address(url: &Url) -> ClientError {
+    ClientError::Address(origin(url).into())
+}
+
+async fn within<T>(
+    to: &Peer,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, ClientError> {
+    tokio::time::timeout(CONNECT, connecting)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map_err(|source| ClientError::Connect {
+            to: to.to_string().into(),
+            source,
+        })
+}
+
+async fn tcp(url: &Url) -> io::Result<TcpStream> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    match url.host() {
+        Some(Host::Domain(name)) => TcpStream::connect((name, port)).await,
+        Some(Host::Ipv4(address)) => TcpStream::connect((address, port)).await,
+        Some(Host::Ipv6(address)) => TcpStream::connect((address, port)).await,
+        None => Err(io::Error::other("the address names no host")),
+    }
+}
+
+async fn tls(
+    url: &Url,
+    stream: TcpStream,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let name = match url.host() {
+        Some(Host::Domain(name)) => {
+            ServerName::try_from(name.to_owned()).map_err(io::Error::other)?
+        }
+        Some(Host::Ipv4(address)) => ServerName::from(std::net::IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => ServerName::from(std::net::IpAddr::V6(address)),
+        None => return Err(io::Error::other("the address names no host")),
+    };
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+    };
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+}
+
+async fn exchange(
+    to: &Peer,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut request: Request<Full<Bytes>>,
+    host: HeaderValue,
+) -> Result<Response<Incoming>, ClientError> {
+    let broken = |source| ClientError::Http {
+        to: to.to_string().into(),
+        source,
+    };
+    request.headers_mut().insert(header::HOST, host);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    // Ends with the answer's body, or when that is dropped.
+    tokio::spawn(connection);
+    sender.send_request(request).await.map_err(broken)
+}

@@ -1,0 +1,199 @@
+//! A plugin's file on its way in, by a request or from a URL: bounded, written
+//! to a temporary file, and held to its digest before anything looks at it.
+//!
+//! A URL may be `http`, for it is the digest that tells whether the file is the
+//! one that was meant. What is asked is redirected a few times only, and never
+//! from `https` to `http`.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+use tokio::io::AsyncWriteExt as _;
+use url::Url;
+
+use crate::client::{self, ClientError, Peer};
+
+/// Redirects that are followed.
+const REDIRECTS: usize = 5;
+/// How long a download may take.
+const DOWNLOAD: Duration = Duration::from_secs(300);
+/// How long it may stand still.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArrivalError {
+    /// Larger than any plugin.
+    #[error("the file has more than {MOST_BYTES} bytes, which no plugin may have")]
+    TooLong,
+    /// Another file than was meant.
+    #[error("the file has the digest {found}, not {expected}: it is not the one that was meant")]
+    Digest {
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
+    /// The temporary file.
+    #[error("the file cannot be kept: {0}; check that there is room for temporary files")]
+    File(#[from] io::Error),
+    /// The URL does not serve.
+    #[error("nothing can be downloaded from {url}: {why}")]
+    Url {
+        /// Which, without its query.
+        url: Box<str>,
+        /// What is wrong.
+        why: Box<str>,
+    },
+}
+
+/// A file of which some bytes are there.
+pub struct Arriving {
+    file: tokio::fs::File,
+    path: TempPath,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Arriving {
+    /// An empty file.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrivalError::File`].
+    pub async fn new() -> Result<Self, ArrivalError> {
+        let file = tokio::task::spawn_blocking(tempfile::NamedTempFile::new)
+            .await
+            .map_err(io::Error::other)??;
+        let (file, path) = file.into_parts();
+        Ok(Self {
+            file: tokio::fs::File::from_std(file),
+            path,
+            hash: Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrivalError::TooLong`], [`ArrivalError::File`].
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ArrivalError> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.bytes > MOST_BYTES {
+            return Err(ArrivalError::TooLong);
+        }
+        self.hash.update(bytes);
+        self.file.write_all(bytes).await?;
+        Ok(())
+    }
+
+    /// The whole file, if it is the one that was meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrivalError::Digest`], [`ArrivalError::File`].
+    pub async fn finish(mut self, expected: Option<Digest>) -> Result<TempPath, ArrivalError> {
+        self.file.flush().await?;
+        let found = Digest::from(<[u8; 32]>::from(self.hash.finalize()));
+        match expected {
+            Some(expected) if expected != found => Err(ArrivalError::Digest { expected, found }),
+            _ => Ok(self.path),
+        }
+    }
+}
+
+/// Downloads a file.
+///
+/// # Errors
+///
+/// [`ArrivalError`].
+pub async fn download(url: &Url, digest: Digest) -> Result<TempPath, ArrivalError> {
+    tokio::time::timeout(DOWNLOAD, follow(url.clone(), digest))
+        .await
+        .unwrap_or_else(|_| Err(refused(url, format!("it took longer than {DOWNLOAD:?}"))))
+}
+
+async fn follow(mut url: Url, digest: Digest) -> Result<TempPath, ArrivalError> {
+    for _ in 0..=REDIRECTS {
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(refused(&url, "only https and http are downloaded from"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(&url, "a name or password in it is not sent"));
+        }
+        let request = Request::get(client::path(&url).map_err(|error| broken(&url, &error))?)
+            .header(
+                header::USER_AGENT,
+                concat!("mortise/", env!("CARGO_PKG_VERSION")),
+            )
+            .header(header::ACCEPT, "*/*")
+            .body(Full::<Bytes>::default())
+            .map_err(|error| refused(&url, error.to_string()))?;
+        let peer = Peer::Network(url.clone());
+        let answer = idle(&url, client::send(&peer, request))
+            .await?
+            .map_err(|error| broken(&url, &error))?;
+        let status = answer.status();
+        if status == StatusCode::OK {
+            return receive(&url, answer.into_body(), digest).await;
+        }
+        let location = answer.headers().get(header::LOCATION);
+        let next = location
+            .filter(|_| status.is_redirection())
+            .and_then(|location| url.join(location.to_str().ok()?).ok());
+        let Some(next) = next else {
+            return Err(refused(&url, format!("its server answers {status}")));
+        };
+        if url.scheme() == "https" && next.scheme() != "https" {
+            return Err(refused(&url, "its server redirects to what is not https"));
+        }
+        url = next;
+    }
+    Err(refused(&url, "its server redirects too often"))
+}
+
+async fn receive(
+    url: &Url,
+    mut body: hyper::body::Incoming,
+    digest: Digest,
+) -> Result<TempPath, ArrivalError> {
+    let mut arriving = Arriving::new().await?;
+    while let Some(frame) = idle(url, body.frame()).await? {
+        let frame = frame.map_err(|error| refused(url, error.to_string()))?;
+        if let Some(bytes) = frame.data_ref() {
+            arriving.write(bytes).await?;
+        }
+    }
+    arriving.finish(Some(digest)).await
+}
+
+async fn idle<T>(url: &Url, next: impl Future<Output = T>) -> Result<T, ArrivalError> {
+    tokio::time::timeout(IDLE, next)
+        .await
+        .map_err(|_| refused(url, format!("nothing came for {IDLE:?}")))
+}
+
+fn broken(url: &Url, error: &ClientError) -> ArrivalError {
+    refused(url, error.to_string())
+}
+
+fn refused(url: &Url, why: impl Into<Box<str>>) -> ArrivalError {
+    // A query may hold a secret.
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    let _: Result<(), ()> = shown.set_password(None);
+    let _: Result<(), ()> = shown.set_username("");
+    ArrivalError::Url {
+        url: shown.as_str().into(),
+        why: why.into(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Who did what about plugins: the audit log. An entry is written where the
+//! deed is done, after it was done; what was refused or failed is none. It says
+//! nothing that is secret: of a configuration, only that it changed.
+
+use serde_json::{Value, json};
+
+use super::{Plugins, installed::VersionOf};
+use crate::store::NewAudit;
+
+/// Who does something about a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A user, over the network.
+    User {
+        /// The user's id.
+        id: i64,
+        /// The user's name.
+        name: String,
+    },
+    /// Whoever may use the socket in the data directory, as an administrator.
+    CommandLine {
+        /// The administrator's id.
+        id: i64,
+        /// The administrator's name.
+        name: String,
+    },
+    /// Whoever changed the plugins folder or another file of the administrator.
+    Folder,
+    /// The server, by itself.
+    Server,
+}
+
+impl Actor {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::CommandLine { .. } => "command line",
+            Self::Folder => "folder",
+            Self::Server => "server",
+        }
+    }
+
+    fn user(&self) -> Option<(i64, &str)> {
+        match self {
+            Self::User { id, name } | Self::CommandLine { id, name } => Some((*id, name)),
+            Self::Folder | Self::Server => None,
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// A plugin came, or came back.
+    Installed,
+    /// Another version took the place of the one that ran.
+    Replaced,
+    /// The version that ran was loaded anew.
+    Reloaded,
+    /// The version before took its place again.
+    RolledBack,
+    /// The plugin or its file was removed.
+    Removed,
+    /// A version waits for approval.
+    HeldBack,
+    /// A user enabled it.
+    Enabled,
+    /// It was disabled for a user.
+    Disabled,
+    /// A user's configuration changed.
+    Configured,
+}
+
+impl Action {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Replaced => "replaced",
+            Self::Reloaded => "reloaded",
+            Self::RolledBack => "rolled back",
+            Self::Removed => "removed",
+            Self::HeldBack => "held back",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Configured => "configuration changed",
+        }
+    }
+}
+
+impl Plugins {
+    /// Writes an entry. What was done stays done if that fails; the log says so.
+    pub(super) async fn audit(&self, by: &Actor, action: Action, plugin: &str, details: &Value) {
+        let details = details.to_string();
+        let new = NewAudit {
+            actor: by.name(),
+            user: by.user(),
+            action: action.name(),
+            plugin,
+            details: &details,
+        };
+        if let Err(error) = self.store.add_audit(new).await {
+            tracing::error!(%error, plugin, action = action.name(), "the audit log was not written");
+        }
+    }
+}
+
+/// The details of a change of versions.
+pub(super) fn versions(now: &VersionOf, before: Option<&VersionOf>) -> Value {
+    match before {
+        None => json!({ "version": now.version, "digest": now.digest }),
+        Some(before) => json!({
+            "version": now.version,
+            "digest": now.digest,
+            "before": { "version": before.version, "digest": before.digest },
+        }),
+    }
+}

@@ -1,0 +1,45 @@
+//! What an administrator reads of a plugin: what its process printed, what the
+//! server noticed about each user's instance, and what the plugin wrote for
+//! the administrator's own account. What it wrote for another user may be made
+//! of that user's messages, and is that user's to read.
+
+use mortise_runtime::{
+    Plugin as _,
+    log::{Entry, Source},
+};
+
+use super::Plugins;
+
+/// An entry of one of a plugin's logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whose instance it is about; none for the plugin's process.
+    pub user: Option<String>,
+    /// The entry; its number is by log.
+    pub entry: Entry,
+}
+
+impl Plugins {
+    /// The entries from this time on (milliseconds since the epoch), oldest
+    /// first, as this user may read them.
+    pub fn logs(&self, plugin: &str, reader: i64, since_ms: u64) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let current = self.installed.get(plugin).map(|entry| entry.current);
+        if let Some(process) = current.and_then(|current| current.process()) {
+            let entries = process.log.since(0).into_iter();
+            lines.extend(entries.map(|entry| Line { user: None, entry }));
+        }
+        for slot in self.slots_of(plugin) {
+            let own = slot.user_id() == reader;
+            let entries = slot.log.since(0).into_iter();
+            let readable = entries.filter(|entry| own || entry.source == Source::Host);
+            lines.extend(readable.map(|entry| Line {
+                user: Some(slot.user.name.clone()),
+                entry,
+            }));
+        }
+        lines.retain(|line| line.entry.time_ms >= since_ms);
+        lines.sort_by_key(|line| line.entry.time_ms);
+        lines
+    }
+}
