@@ -16,6 +16,7 @@ async fn each_exports_what_it_lists_and_imports_what_it_uses() {
     use Capability::{Configurer, Displayer, Filter, Lifecycle, Listener, Timer, Webhook};
     for (package, capabilities, imports) in [
         ("rules", vec![Lifecycle, Configurer, Filter], vec!["log"]),
+        ("jq", vec![Lifecycle, Configurer, Filter], vec!["log"]),
         (
             "forward",
             vec![Lifecycle, Configurer, Listener],
@@ -56,7 +57,7 @@ async fn each_exports_what_it_lists_and_imports_what_it_uses() {
 
 #[tokio::test]
 async fn default_configurations_are_valid_and_have_a_schema() {
-    for package in ["rules", "forward", "alertmanager", "clock"] {
+    for package in ["rules", "jq", "forward", "alertmanager", "clock"] {
         let running = Running::new(package, "").await;
         let defaults = running.instance.default_config().await.unwrap();
         running.instance.apply_config(&defaults).await.unwrap();
@@ -109,6 +110,57 @@ rules:
     );
     assert!(matches!(
         filter("Finished").await.unwrap(),
+        Verdict::Drop(_)
+    ));
+}
+
+#[tokio::test]
+async fn jq_does_what_programs_say() {
+    let config = "
+applications:
+  backup: select(.priority > 5) | .title |= ascii_upcase
+  other: .body |= fromjson
+";
+    let running = Running::started("jq", config).await;
+    let filter = async |draft| running.instance.filter(&draft, SOON).await;
+
+    let verdict = filter(draft("done", "b")).await.unwrap();
+    assert_eq!(
+        verdict,
+        Verdict::Drop("dropped by the jq program of `backup`".to_owned())
+    );
+    let mut urgent = draft("done", "b");
+    urgent.content.priority = 6;
+    let Verdict::Replace(content) = filter(urgent).await.unwrap() else {
+        panic!("it has a program")
+    };
+    assert_eq!((content.title.as_str(), content.priority), ("DONE", 6));
+
+    let mut wrong = draft("t", "{}");
+    wrong.application.name = "other".to_owned();
+    let error = filter(wrong.clone()).await.unwrap_err().to_string();
+    assert!(
+        error.contains("the program of `other`: the body is {}, not a text"),
+        "{error}"
+    );
+    wrong.application.name = "third".to_owned();
+    assert_eq!(filter(wrong).await.unwrap(), Verdict::Keep);
+
+    // A configuration that is refused says where, and leaves the one before.
+    let refused = running
+        .instance
+        .apply_config("applications: {backup: '.title | upcase'}")
+        .await;
+    let Err(CallError::Config(problems)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(problems[0].path, "applications.backup");
+    assert_eq!(
+        problems[0].text,
+        "line 1, column 10: there is no filter `upcase`"
+    );
+    assert!(matches!(
+        filter(draft("done", "b")).await.unwrap(),
         Verdict::Drop(_)
     ));
 }

@@ -1,0 +1,57 @@
+//! The configuration, as the user writes it.
+
+use std::collections::BTreeMap;
+
+use mortise_plugin::prelude::*;
+
+use crate::program::Program;
+
+/// The name that stands for every application without a program of its own.
+pub(crate) const EVERY: &str = "*";
+/// The most that one program may have.
+const PROGRAM_BYTES: usize = 16 << 10;
+
+/// What the user writes.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// A jq program for each application, by its exact name; `*` is for all
+    /// that have none.
+    pub(crate) applications: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Compiles all programs, or reports everything that is wrong with them.
+    pub(crate) fn compile(self) -> Result<BTreeMap<String, Program>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut programs = BTreeMap::new();
+        for (name, code) in self.applications {
+            let compiled = if code.len() > PROGRAM_BYTES {
+                Err(vec![format!(
+                    "the program has {} bytes; write one of at most {PROGRAM_BYTES}",
+                    code.len()
+                )])
+            } else {
+                Program::compile(&code)
+            };
+            match compiled {
+                Ok(program) => {
+                    programs.insert(name, program);
+                }
+                Err(errors) => {
+                    let path = format!("applications.{name}");
+                    problems.extend(
+                        errors
+                            .into_iter()
+                            .map(|text| Problem::new(path.clone(), text)),
+                    );
+                }
+            }
+        }
+        if problems.is_empty() {
+            Ok(programs)
+        } else {
+            Err(problems)
+        }
+    }
+}
