@@ -5,7 +5,9 @@
 //! `https` trusts the certificate authorities that browsers trust, as the
 //! requests of plugins do.
 
-use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
@@ -32,7 +34,7 @@ pub(crate) enum Peer {
     /// port does not count.
     Network(Url),
     /// A server's socket on this machine.
-    #[expect(dead_code, reason = "for the command line")]
+    #[cfg(unix)]
     Socket(PathBuf),
 }
 
@@ -41,6 +43,7 @@ impl fmt::Display for Peer {
         match self {
             // Without a name and password that may stand in it.
             Self::Network(url) => formatter.write_str(&origin(url)),
+            #[cfg(unix)]
             Self::Socket(path) => write!(formatter, "{}", path.display()),
         }
     }
@@ -106,8 +109,6 @@ pub(crate) async fn send(
             let stream = within(to, tokio::net::UnixStream::connect(path)).await?;
             exchange(to, stream, request, HeaderValue::from_static("localhost")).await
         }
-        #[cfg(not(unix))]
-        Peer::Socket(_) => Err(ClientError::Address(to.to_string().into())),
     }
 }
 

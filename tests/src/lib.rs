@@ -4,11 +4,13 @@
 //! - [`guests`]: components built from the guests' sources.
 //! - [`host`]: a host that keeps everything in memory and tells what happened.
 //! - [`server`]: the real `mortise` program, driven from outside.
+//! - [`web`]: a web server that answers as it was told.
 
 pub mod components;
 pub mod guests;
 pub mod host;
 pub mod server;
+pub mod web;
 
 /// The code on the page about embedding compiles.
 #[cfg(doctest)]

@@ -22,8 +22,7 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
-    /// Look at plugins, and decide what they may do.
-    #[command(subcommand)]
+    /// Install plugins, look at them, and decide what they may do.
     Plugin(plugin::Plugin),
     /// Print a completion script for a shell.
     Completions(completions::Completions),

@@ -1,12 +1,8 @@
 //! The administrator's orders over the API, and what the audit log says of
 //! them.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-};
-
 use mortise_runtime::Digest;
+use mortise_tests::web::{self, file, redirect};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -185,42 +181,19 @@ async fn what_cannot_be_installed_changes_nothing_and_says_why() {
     rig.stop().await;
 }
 
-/// Serves these answers, each on a path `/0`, `/1`, ...; ends with the test.
-fn serving(answers: Vec<Vec<u8>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut head = [0; 4096];
-            let read = stream.read(&mut head).unwrap_or(0);
-            let head = String::from_utf8_lossy(&head[..read]).into_owned();
-            let path = head.split(' ').nth(1).unwrap_or("/");
-            let answer = path[1..].parse().ok().and_then(|n: usize| answers.get(n));
-            let missing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-            let _ = stream.write_all(answer.map_or(missing, Vec::as_slice));
-        }
-    });
-    url
-}
-
-fn redirect(to: &str) -> Vec<u8> {
-    format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n").into_bytes()
-}
-
 #[tokio::test]
 async fn a_url_is_installed_from_with_its_digest_only() {
     let data = data(&[]);
     let rig = Rig::start(data.path()).await;
     let good = version("downloaded");
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", good.len());
-    let url = serving(vec![
-        [head.as_bytes(), &good].concat(),
+    let whole = file(&good);
+    let cut = whole[..whole.len() - 10].to_vec();
+    let url = web::serving(vec![
+        whole,
         redirect("/0"),
         redirect("/2"),
         redirect("ftp://127.0.0.1/0"),
-        // Cut short.
-        [head.as_bytes(), &good[..10]].concat(),
+        cut,
     ]);
     let digest = Digest::of(&good);
     for (path, digest, expected, says) in [

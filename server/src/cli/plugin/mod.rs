@@ -1,0 +1,134 @@
+//! `mortise plugin`: plugins from the command line.
+//!
+//! - `check`: what a file is, without a server.
+//! - `orders`: install, reload, roll back, uninstall, enable, disable.
+//! - `status`: how plugins are; `read`: logs and the audit log.
+//! - `grant`: what the administrator allows.
+//! - `remote`: the running server that takes orders.
+//! - `show`: text for a terminal.
+//!
+//! What a command has to say goes to standard output, in one line of JSON where
+//! a program asks for it; what went wrong makes the exit code 1.
+
+mod check;
+mod grant;
+mod orders;
+mod read;
+mod remote;
+mod show;
+mod status;
+
+use std::{io::Write as _, process::ExitCode};
+
+use self::remote::Refusal;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Load a file as the server would, and report what is wrong with it.
+    Check(check::Look),
+    /// Show what a plugin is, what it can do and what it asks for.
+    Inspect(check::Look),
+    /// Install or replace a plugin.
+    Install(orders::Install),
+    /// List what is installed.
+    List(status::List),
+    /// Show how a plugin is.
+    Status(orders::Named),
+    /// Enable a plugin for yourself: you agree to what it asks of you.
+    Enable(orders::Named),
+    /// Disable a plugin for yourself.
+    Disable(orders::Named),
+    /// Load a plugin anew from its file, whether that changed or not.
+    Reload(orders::Named),
+    /// Return to the version that ran before.
+    Rollback(orders::Named),
+    /// Remove a plugin; what its users stored stays.
+    Uninstall(orders::Named),
+    /// Print a plugin's log.
+    Logs(read::Logs),
+    /// Print who did what about plugins.
+    Audit(read::Audit),
+    /// Allow a plugin what the administrator answers for.
+    Grant(grant::Grant),
+}
+
+impl Plugin {
+    pub(super) fn run(self) -> miette::Result<ExitCode> {
+        let json = self.command.wants_json();
+        match super::runtime()?.block_on(self.command.carry_out()) {
+            Ok((text, code)) => {
+                say(&text);
+                Ok(code)
+            }
+            Err(error) => refused(error, json),
+        }
+    }
+}
+
+impl Command {
+    async fn carry_out(self) -> anyhow::Result<(String, ExitCode)> {
+        let text = match self {
+            Self::Check(look) => return look.check().await,
+            Self::Inspect(look) => return look.inspect().await,
+            Self::Install(install) => install.run().await?,
+            Self::List(list) => list.run().await?,
+            Self::Status(plugin) => plugin.status().await?,
+            Self::Enable(plugin) => plugin.enable().await?,
+            Self::Disable(plugin) => plugin.disable().await?,
+            Self::Reload(plugin) => plugin.reload().await?,
+            Self::Rollback(plugin) => plugin.rollback().await?,
+            Self::Uninstall(plugin) => plugin.uninstall().await?,
+            Self::Logs(logs) => {
+                logs.run().await?;
+                String::new()
+            }
+            Self::Audit(audit) => audit.run().await?,
+            Self::Grant(grant) => grant::answer(&grant).await?,
+        };
+        Ok((text, ExitCode::SUCCESS))
+    }
+
+    const fn wants_json(&self) -> bool {
+        match self {
+            Self::Install(install) => install.json,
+            Self::Reload(plugin)
+            | Self::Rollback(plugin)
+            | Self::Uninstall(plugin)
+            | Self::Enable(plugin)
+            | Self::Disable(plugin)
+            | Self::Status(plugin) => plugin.json,
+            Self::List(list) => list.json,
+            Self::Audit(audit) => audit.json,
+            Self::Logs(_) | Self::Check(_) | Self::Inspect(_) | Self::Grant(_) => false,
+        }
+    }
+}
+
+/// Tells that a server said no, or that there is none. A program is told on
+/// standard output, and so is a person whose plugin does not load.
+fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
+    match error.downcast_ref::<Refusal>() {
+        Some(refusal) if json => say(&format!("{}\n", refusal.json)),
+        Some(Refusal {
+            report: Some(report),
+            ..
+        }) => say(&report.text()),
+        _ => return Err(miette::miette!("{error:#}")),
+    };
+    Ok(ExitCode::FAILURE)
+}
+
+/// Writes to standard output. Whether somebody reads it: one who went away,
+/// such as `head`, is no error of ours.
+fn say(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
+}

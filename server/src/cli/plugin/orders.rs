@@ -1,0 +1,230 @@
+//! `mortise plugin install`, `reload`, `rollback`, `uninstall`, `enable` and
+//! `disable`: orders to a running server.
+
+use std::{fmt::Write as _, io::Read as _, path::Path};
+
+use anyhow::Context as _;
+use http::Method;
+use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
+use owo_colors::Style;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    remote::{Body, Remote, Which, encoded, understood},
+    show::{paint, printable},
+    status::Status,
+};
+
+/// What to install.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin install rules.wasm
+  curl -L https://example.org/rules.wasm | mortise plugin install -
+  mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
+
+A plugin of the same id is replaced while it is called: calls in flight end with
+the old version. One that does not load or start changes nothing.")]
+pub(super) struct Install {
+    /// A file, an address that begins with https:// or http://, or `-` for
+    /// standard input.
+    #[arg(value_name = "PATH|URL|-")]
+    source: String,
+    /// What the file has to be, as `mortise plugin check --json` tells it;
+    /// an address needs it.
+    #[arg(long, value_name = "sha256:HEX")]
+    digest: Option<Digest>,
+    #[command(flatten)]
+    which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which plugin.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// The plugin's id, as `mortise plugin list` shows it.
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Install {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let answer = self.order(&remote).await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let status: Status = understood(answer)?;
+        let mut text = format!(
+            "{} {} {}\n",
+            paint("installed", Style::new().green().bold()),
+            status.id,
+            status.version
+        );
+        match status.notice() {
+            Some(notice) => writeln!(text, "{notice}")?,
+            None => writeln!(
+                text,
+                "each user decides whether to enable it; for yours: mortise plugin enable {}",
+                status.id
+            )?,
+        }
+        Ok(text)
+    }
+
+    async fn order(&self, remote: &Remote) -> anyhow::Result<Value> {
+        let is_url = ["https://", "http://"]
+            .iter()
+            .any(|scheme| self.source.starts_with(scheme));
+        let mut path = "/admin/plugins".to_owned();
+        let body = if is_url {
+            let digest = self.digest.context(
+                "what comes from an address is installed only if it is what was meant: give its \
+                 --digest",
+            )?;
+            Body::Json(json!({ "url": self.source, "digest": digest }))
+        } else {
+            if let Some(digest) = self.digest {
+                write!(path, "?digest={digest}")?;
+            }
+            Body::File(read(&self.source)?)
+        };
+        remote.send(Method::POST, &path, body).await
+    }
+}
+
+/// The whole of a file or of standard input.
+fn read(source: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = if source == "-" {
+        std::io::stdin()
+            .lock()
+            .take(MOST_BYTES + 1)
+            .read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(Path::new(source))
+            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("{source} cannot be read"))?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= MOST_BYTES,
+        "{source} has more than {MOST_BYTES} bytes, which no plugin may have"
+    );
+    Ok(bytes)
+}
+
+impl Named {
+    /// The path of the plugin, or of something about it.
+    pub(super) fn path(&self, what: &str) -> String {
+        format!("/admin/plugins/{}{what}", encoded(&self.id))
+    }
+
+    pub(super) async fn reload(&self) -> anyhow::Result<String> {
+        self.order("/reload", "reloaded").await
+    }
+
+    pub(super) async fn rollback(&self) -> anyhow::Result<String> {
+        self.order("/rollback", "rolled back to").await
+    }
+
+    async fn order(&self, what: &str, done: &str) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let answer = remote
+            .send(Method::POST, &self.path(what), Body::None)
+            .await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let status: Status = understood(answer)?;
+        let done = paint(done, Style::new().green().bold());
+        let mut text = format!("{done} {} {}\n", status.id, status.version);
+        if let Some(notice) = status.notice() {
+            writeln!(text, "{notice}")?;
+        }
+        Ok(text)
+    }
+
+    pub(super) async fn uninstall(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        remote
+            .send(Method::DELETE, &self.path(""), Body::None)
+            .await?;
+        Ok(self.done("removed", "what its users stored waits for its return"))
+    }
+
+    pub(super) async fn enable(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let plugin = self.own(&remote).await?;
+        let path = format!("/plugin/{}/enable", plugin.id);
+        remote.send(Method::POST, &path, Body::None).await?;
+        let plugin = self.own(&remote).await?;
+        let agreed: Vec<_> = plugin
+            .permissions
+            .iter()
+            .filter(|asked| asked.answered_by == "user")
+            .map(|asked| format!("{} ({})", asked.name, printable(&asked.reason)))
+            .collect();
+        let mut note = match agreed.as_slice() {
+            [] => "it asks nothing of you".to_owned(),
+            agreed => format!("it may, with your data: {}", agreed.join(", ")),
+        };
+        if let Some(command) = plugin.grant_command {
+            write!(note, "\nit asks more of the administrator: {command}")?;
+        }
+        Ok(self.done("enabled", &note))
+    }
+
+    pub(super) async fn disable(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let plugin = self.own(&remote).await?;
+        let path = format!("/plugin/{}/disable", plugin.id);
+        remote.send(Method::POST, &path, Body::None).await?;
+        Ok(self.done("disabled", "its configuration and what it stored stay"))
+    }
+
+    fn done(&self, what: &str, note: &str) -> String {
+        if self.json {
+            return json!({ "ok": true, "id": self.id }).to_string() + "\n";
+        }
+        let what = paint(what, Style::new().green().bold());
+        format!("{what} {}\n{note}\n", self.id)
+    }
+
+    /// The caller's own plugin.
+    async fn own(&self, remote: &Remote) -> anyhow::Result<Own> {
+        let plugins: Vec<Own> = remote.get("/plugin").await?;
+        plugins
+            .into_iter()
+            .find(|plugin| plugin.module_path == self.id)
+            .with_context(|| {
+                format!(
+                    "no plugin `{}` is installed; `mortise plugin list` shows those that are",
+                    self.id
+                )
+            })
+    }
+}
+
+/// A plugin as its user has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Own {
+    id: i64,
+    module_path: String,
+    permissions: Vec<Asked>,
+    grant_command: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    name: String,
+    reason: String,
+    answered_by: String,
+}

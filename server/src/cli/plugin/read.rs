@@ -1,0 +1,192 @@
+//! `mortise plugin logs` and `audit`: what there is to read.
+
+use std::{collections::HashSet, fmt::Write as _, time::Duration};
+
+use owo_colors::Style;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    orders::Named,
+    remote::{Remote, Which, encoded, understood},
+    say,
+    show::{paint, printable, table},
+};
+
+/// How often a followed log is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A plugin's log.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin logs io.example.weather
+  mortise plugin logs io.example.weather --follow
+
+It has what the plugin wrote for you, what the server noticed about every user's
+instance, and what a native plugin printed. What a plugin wrote for other users
+is theirs to read.")]
+pub(super) struct Logs {
+    #[command(flatten)]
+    plugin: Named,
+    /// Go on until interrupted.
+    #[arg(long, short)]
+    follow: bool,
+}
+
+/// Who did what.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin audit
+  mortise plugin audit io.example.weather --limit 10 --json")]
+pub(super) struct Audit {
+    /// Of this plugin only.
+    id: Option<String>,
+    /// How many of the newest entries, 1 to 200.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Deserialize)]
+struct Entry {
+    user: Option<String>,
+    number: u64,
+    time: u64,
+    date: String,
+    level: String,
+    source: String,
+    text: String,
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        let style = match self.level.as_str() {
+            "error" => Style::new().red(),
+            "warn" => Style::new().yellow(),
+            _ => Style::new(),
+        };
+        let whose = self.user.as_deref().unwrap_or("process");
+        format!(
+            "{} {} {}/{}: {}\n",
+            paint(&self.date, Style::new().dimmed()),
+            paint(&format!("{:<5}", self.level), style),
+            whose,
+            self.source,
+            printable(&self.text).trim_end().replace('\n', "\n  ")
+        )
+    }
+}
+
+impl Logs {
+    /// Says what there is as it comes.
+    pub(super) async fn run(&self) -> anyhow::Result<()> {
+        let remote = self.plugin.which.remote()?;
+        let mut since = 0;
+        let mut told = HashSet::new();
+        loop {
+            let entries = self.entries(&remote, since).await?;
+            let mut text = String::new();
+            let mut now = HashSet::new();
+            for (value, entry) in entries {
+                let key = (entry.user.clone(), entry.number, entry.time);
+                if !told.contains(&key) {
+                    if self.plugin.json {
+                        writeln!(text, "{value}")?;
+                    } else {
+                        text.push_str(&entry.text());
+                    }
+                }
+                since = since.max(entry.time);
+                now.insert(key);
+            }
+            told = now;
+            let heard = say(&text);
+            if !self.follow || !heard {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn entries(&self, remote: &Remote, since: u64) -> anyhow::Result<Vec<(Value, Entry)>> {
+        let path = self.plugin.path(&format!("/log?since={since}"));
+        let values: Vec<Value> = remote.get(&path).await?;
+        let entries = values.into_iter().map(|value| {
+            let entry = understood(value.clone())?;
+            Ok((value, entry))
+        });
+        entries.collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    entries: Vec<Audited>,
+}
+
+#[derive(Deserialize)]
+struct Audited {
+    date: String,
+    by: String,
+    user: Option<User>,
+    action: String,
+    plugin: String,
+    details: Value,
+}
+
+#[derive(Deserialize)]
+struct User {
+    name: String,
+}
+
+impl Audit {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let mut path = format!("/admin/audit?limit={}", self.limit);
+        if let Some(id) = &self.id {
+            write!(path, "&plugin={}", encoded(id))?;
+        }
+        let page: Value = self.which.remote()?.get(&path).await?;
+        if self.json {
+            return Ok(format!("{page}\n"));
+        }
+        let Page { entries } = understood(page)?;
+        if entries.is_empty() {
+            return Ok("nothing was done yet\n".to_owned());
+        }
+        let mut table = table(&["when", "who", "what", "plugin", "details"]);
+        for entry in entries {
+            let who = match entry.user {
+                Some(user) if entry.by == "user" => printable(&user.name),
+                Some(user) => format!("{}, as {}", entry.by, printable(&user.name)),
+                None => entry.by,
+            };
+            let details = printable(&details(&entry.details));
+            table.add_row([entry.date, who, entry.action, entry.plugin, details]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+/// Details, of versions without their digests.
+fn details(details: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let Some(fields) = details.as_object() else {
+        return String::new();
+    };
+    let parts = fields.iter().filter_map(|(name, value)| {
+        let value = match (name.as_str(), value) {
+            ("digest", _) => return None,
+            ("before", before) => text(before.get("version")?),
+            (_, value) => text(value),
+        };
+        Some(format!("{name} {value}"))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,227 @@
+//! Orders on the command line, with the real program on both ends.
+
+use std::{
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use mortise_runtime::Digest;
+use mortise_tests::{
+    components,
+    server::{Data, PASSWORD, USER, program},
+    web,
+};
+use serde_json::Value;
+
+const ID: &str = "test.cli";
+
+/// A version of a plugin that does nothing.
+fn version(text: &str) -> Vec<u8> {
+    let data = format!("(data (i32.const 16) \"{text}\")");
+    components::plugin(ID, "", &data).unwrap()
+}
+
+/// `mortise plugin` as the administrator of a data directory.
+fn plugin(data: &Data, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.arg("plugin").args(arguments).stdin(Stdio::null());
+    for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
+        command.env_remove(format!("MORTISE_{variable}"));
+    }
+    command.env("MORTISE_DATA_DIR", data.path());
+    command
+}
+
+/// What it says; it has to succeed.
+fn said(data: &Data, arguments: &[&str]) -> String {
+    good(plugin(data, arguments).output().unwrap())
+}
+
+fn good(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(data: &Data, arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(data, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// What it says on standard error; it has to fail.
+fn refused(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // Where lines are broken says nothing.
+    let said = String::from_utf8(output.stderr).unwrap();
+    said.replace('│', " ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[tokio::test]
+async fn a_plugin_goes_through_its_whole_life() {
+    let data = Data::new();
+    let server = data.serve().await;
+    assert!(said(&data, &["list"]).contains("no plugin is installed"));
+
+    // From a file, from standard input, from a URL.
+    let (one, two, three) = (version("one"), version("two"), version("three"));
+    let file = data.path().join("one.wasm");
+    std::fs::write(&file, &one).unwrap();
+    let text = said(&data, &["install", file.to_str().unwrap()]);
+    assert!(text.starts_with("installed test.cli 1.0.0\n"), "{text}");
+    assert!(text.contains("mortise plugin enable test.cli"), "{text}");
+
+    let mut install = plugin(&data, &["install", "-", "--json"]);
+    let mut child = install
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&two).unwrap();
+    let installed: Value = serde_json::from_str(&good(child.wait_with_output().unwrap())).unwrap();
+    assert_eq!(installed["digest"], Digest::of(&two).to_string());
+    assert_eq!(
+        installed["previous"]["digest"],
+        Digest::of(&one).to_string()
+    );
+
+    let url = web::serving(vec![web::file(&three), web::redirect("/0")]);
+    let url = format!("{url}/1");
+    let said_no = refused(plugin(&data, &["install", &url]));
+    assert!(said_no.contains("--digest"), "{said_no}");
+    let wrong = Digest::of(&one).to_string();
+    let said_no = refused(plugin(&data, &["install", &url, "--digest", &wrong]));
+    assert!(said_no.contains("not the one that was meant"), "{said_no}");
+    let right = Digest::of(&three).to_string();
+    let installed = json(&data, &["install", &url, "--digest", &right]);
+    assert_eq!(installed["digest"], right);
+
+    let text = said(&data, &["enable", ID]);
+    assert!(text.starts_with("enabled test.cli\n"), "{text}");
+    assert_eq!(server.plugin(ID).await.unwrap()["enabled"], true);
+    let text = said(&data, &["list"]);
+    assert!(
+        text.contains("test.cli") && text.contains("loaded"),
+        "{text}"
+    );
+    let text = said(&data, &["status", ID]);
+    assert!(text.contains(&right), "{text}");
+    assert_eq!(json(&data, &["reload", ID])["digest"], right);
+    let back = json(&data, &["rollback", ID]);
+    assert_eq!(back["digest"], Digest::of(&two).to_string());
+    assert_eq!(json(&data, &["status", ID]), back);
+    said(&data, &["logs", ID]);
+    said(&data, &["disable", ID]);
+    said(&data, &["uninstall", ID]);
+    assert_eq!(json(&data, &["list"])["plugins"], serde_json::json!([]));
+
+    let audit = json(&data, &["audit", ID]);
+    let entries = audit["entries"].as_array().unwrap();
+    let actions: Vec<_> = entries
+        .iter()
+        .rev()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "installed",
+            "replaced",
+            "replaced",
+            "enabled",
+            "reloaded",
+            "rolled back",
+            "disabled",
+            "removed"
+        ]
+    );
+    assert!(entries.iter().all(|entry| entry["by"] == "command line"));
+    let table = said(&data, &["audit"]);
+    assert!(table.contains("command line, as admin"), "{table}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_give_orders_is_told_what_to_do() {
+    let data = Data::new();
+    let said_no = refused(plugin(&data, &["list"]));
+    assert!(
+        said_no.contains("no server takes orders") && said_no.contains("--url"),
+        "{said_no}"
+    );
+    let server = data.serve().await;
+    let by_address = |arguments: &[&str]| {
+        let mut command = plugin(
+            &data,
+            &[&["list", "--url", server.url()], arguments].concat(),
+        );
+        command.env("MORTISE_PASSWORD", PASSWORD);
+        command
+    };
+    assert!(refused(by_address(&[])).contains("asks who you are"));
+    good(by_address(&["--user", USER]).output().unwrap());
+    let wrong = refused(by_address(&["--user", "nobody"]));
+    assert!(
+        wrong.contains("access token or user credentials"),
+        "{wrong}"
+    );
+    let token = server.client("shell").await;
+    let weak = refused(by_address(&["--token", &token]));
+    assert!(weak.contains("not elevated"), "{weak}");
+    let unknown = refused(plugin(&data, &["list", "--user", "nobody"]));
+    assert!(
+        unknown.contains("no administrator of that name"),
+        "{unknown}"
+    );
+    for order in [
+        "status",
+        "reload",
+        "rollback",
+        "uninstall",
+        "enable",
+        "logs",
+    ] {
+        let unknown = refused(plugin(&data, &[order, "not.there"]));
+        assert!(
+            unknown.contains("no plugin `not.there` is installed"),
+            "{unknown}"
+        );
+    }
+
+    // What does not load is reported in full, to a person and to a program.
+    let notes = data.path().join("notes.txt");
+    std::fs::write(&notes, "read me").unwrap();
+    let path = notes.to_str().unwrap();
+    let output = plugin(&data, &["install", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("  step      decode\n"), "{text}");
+    let output = plugin(&data, &["install", path, "--json"])
+        .output()
+        .unwrap();
+    let refusal: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(refusal["report"]["step"], "decode");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_socket_is_the_servers_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = Data::new();
+    let server = data.serve().await;
+    let mode = |path: &str| {
+        let metadata = std::fs::metadata(data.path().join(path)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("run"), 0o700);
+    assert_eq!(mode("run/mortise.sock"), 0o600);
+    server.stop().await;
+    assert!(!data.path().join("run/mortise.sock").exists());
+    // One that a killed server left behind is in nobody's way.
+    drop(data.serve().await);
+    assert!(data.path().join("run/mortise.sock").exists());
+    let server = data.serve().await;
+    said(&data, &["list"]);
+    server.stop().await;
+}
