@@ -389,14 +389,20 @@ pub fn gotify_name(capability: Capability) -> &'static str {
     }
 }
 
+/// How a configuration begins that has a refused one among its comments.
+const REFUSED: &str = "# The stored configuration was refused when the plugin was started, so the plugin\n\
+     # was disabled and has its defaults, which follow. Correct the old configuration\n\
+     # below, put it in place of the defaults, save it, and enable the plugin.\n#\n";
+
+/// Whether the server wrote a configuration in place of one that was refused.
+pub(super) fn was_refused(config: &str) -> bool {
+    config.starts_with(REFUSED)
+}
+
 /// A configuration that was refused, kept as comments over the defaults that
 /// are in use instead.
 fn refused_config(old: &str, refusal: &str, defaults: &str) -> String {
-    let mut text = String::from(
-        "# The stored configuration was refused when the plugin was started, so the plugin\n\
-         # was disabled and has its defaults, which follow. Correct the old configuration\n\
-         # below, put it in place of the defaults, save it, and enable the plugin.\n#\n",
-    );
+    let mut text = String::from(REFUSED);
     for (title, lines) in [("Refusal", refusal), ("Old configuration", old)] {
         text.push_str("# ");
         text.push_str(title);

@@ -19,6 +19,7 @@
 //! - [`grants`]: what the administrator allows.
 //! - `audit`: who did what, and [`logs`]: what there is to read, both for the
 //!   administrator.
+//! - [`doctor`]: what is wrong with a plugin, and what to do.
 //! - `schedule`: when a timer is due.
 //! - `working`: who is called for a user's messages.
 //! - `idle`: giving back the memory of what is not called.
@@ -32,6 +33,7 @@ mod admission;
 pub mod arriving;
 mod audit;
 mod control;
+pub mod doctor;
 mod filters;
 mod folder;
 pub mod grants;

@@ -112,7 +112,15 @@ async fn a_plugin_goes_through_its_whole_life() {
     assert_eq!(back["digest"], Digest::of(&two).to_string());
     assert_eq!(json(&data, &["status", ID]), back);
     said(&data, &["logs", ID]);
+    assert_eq!(said(&data, &["doctor", ID]), "well test.cli\n");
     said(&data, &["disable", ID]);
+    let text = said(&data, &["doctor", ID]);
+    assert!(text.contains("  fix       each user decides"), "{text}");
+    let absent = plugin(&data, &["doctor", "not.there", "--json"]).output();
+    let absent = absent.unwrap();
+    assert_eq!(absent.status.code(), Some(1));
+    let absent: Value = serde_json::from_slice(&absent.stdout).unwrap();
+    assert_eq!(absent["findings"][0]["condition"], "not_installed");
     said(&data, &["uninstall", ID]);
     assert_eq!(json(&data, &["list"])["plugins"], serde_json::json!([]));
 

@@ -8,6 +8,7 @@
 )]
 
 mod control;
+mod doctor;
 mod filters;
 mod fixture;
 mod grants;

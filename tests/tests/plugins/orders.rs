@@ -14,7 +14,12 @@ use crate::{
 
 impl Rig {
     /// An administrator's request, and the JSON of its answer.
-    async fn admin(&self, method: Method, path: &str, body: Vec<u8>) -> (StatusCode, Value) {
+    pub(crate) async fn admin(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> (StatusCode, Value) {
         let response = self
             .client
             .request(method, format!("{}/admin{path}", self.server.url()))

@@ -32,6 +32,7 @@ use crate::{
     plugins::{
         OrderError, Plugins, Status,
         arriving::{self, ArrivalError, Arriving},
+        doctor::Diagnosis,
     },
     state::AppState,
 };
@@ -42,6 +43,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(status, uninstall))
         .admin(routes!(reload))
         .admin(routes!(rollback))
+        .admin(routes!(doctor))
         .admin(routes!(logs))
         .admin(routes!(audit))
 }
@@ -245,6 +247,20 @@ async fn rollback(
         |plugins| async move { plugins.rollback(&id, &by).await },
     );
     done.await.map(Json)
+}
+
+/// What is wrong with a plugin, and what to do.
+#[utoipa::path(get, path = "/admin/plugins/{id}/doctor", tag = "admin",
+    params(("id" = String, Path,
+        description = "The manifest's id, or the name of a file in the plugins folder.")),
+    responses((status = 200, body = Diagnosis,
+        description = "Also about what is not installed.")))]
+async fn doctor(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<Json<Diagnosis>, ApiError> {
+    Ok(Json(state.plugins.diagnose(&id, caller.user.id).await?))
 }
 
 /// Which entries of a log.

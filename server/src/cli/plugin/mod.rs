@@ -2,6 +2,7 @@
 //!
 //! - `check`: what a file is, without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
+//! - `doctor`: what is wrong with one.
 //! - `status`: how plugins are; `read`: logs and the audit log.
 //! - `grant`: what the administrator allows.
 //! - `remote`: the running server that takes orders.
@@ -11,6 +12,7 @@
 //! a program asks for it; what went wrong makes the exit code 1.
 
 mod check;
+mod doctor;
 mod grant;
 mod orders;
 mod read;
@@ -40,6 +42,8 @@ enum Command {
     List(status::List),
     /// Show how a plugin is.
     Status(orders::Named),
+    /// Say what is wrong with a plugin, and what to do about it.
+    Doctor(orders::Named),
     /// Enable a plugin for yourself: you agree to what it asks of you.
     Enable(orders::Named),
     /// Disable a plugin for yourself.
@@ -76,6 +80,7 @@ impl Command {
         let text = match self {
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
+            Self::Doctor(plugin) => return plugin.doctor().await,
             Self::Install(install) => install.run().await?,
             Self::List(list) => list.run().await?,
             Self::Status(plugin) => plugin.status().await?,
@@ -102,6 +107,7 @@ impl Command {
             | Self::Uninstall(plugin)
             | Self::Enable(plugin)
             | Self::Disable(plugin)
+            | Self::Doctor(plugin)
             | Self::Status(plugin) => plugin.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,

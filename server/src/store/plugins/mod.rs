@@ -107,6 +107,25 @@ impl Store {
         .await?)
     }
 
+    /// All users' instances of one plugin, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_instances_of_plugin(
+        &self,
+        plugin: &str,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM plugin_instances WHERE plugin = ? ORDER BY id"
+        ))
+        .bind(plugin)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
     /// A user's instances, oldest first.
     ///
     /// # Errors

@@ -10,6 +10,20 @@ pub struct StorageFull {
 }
 
 impl Store {
+    /// What an instance's keys and values take together, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_storage_bytes(&self, instance: i64) -> Result<u64, StoreError> {
+        let bytes: Option<i64> =
+            sqlx::query_scalar("SELECT storage_bytes FROM plugin_instances WHERE id = ?")
+                .bind(instance)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(bytes.unwrap_or(0).unsigned_abs())
+    }
+
     /// The value under a key.
     ///
     /// # Errors

@@ -1,0 +1,65 @@
+//! `mortise plugin doctor`: what is wrong with a plugin, and what to do.
+
+use std::process::ExitCode;
+
+use owo_colors::Style;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    orders::Named,
+    remote::understood,
+    show::{line, paint, printable},
+};
+
+#[derive(Deserialize)]
+struct Diagnosis {
+    id: String,
+    well: bool,
+    findings: Vec<Finding>,
+}
+
+#[derive(Deserialize)]
+struct Finding {
+    condition: String,
+    severity: String,
+    user: Option<String>,
+    found: String,
+    fix: String,
+}
+
+impl Named {
+    /// The exit code is 1 where something does not work.
+    pub(super) async fn doctor(&self) -> anyhow::Result<(String, ExitCode)> {
+        let diagnosis: Value = self.which.remote()?.get(&self.path("/doctor")).await?;
+        let Diagnosis { id, well, findings } = understood(diagnosis.clone())?;
+        let code = if well {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+        if self.json {
+            return Ok((format!("{diagnosis}\n"), code));
+        }
+        let (verdict, style) = if well {
+            ("well", Style::new().green().bold())
+        } else {
+            ("not well", Style::new().red().bold())
+        };
+        let mut text = format!("{} {}\n", paint(verdict, style), printable(&id));
+        for finding in findings {
+            let mut title = finding.condition.replace('_', " ");
+            if let Some(user) = &finding.user {
+                title = format!("{title}, for {}", printable(user));
+            }
+            let style = match finding.severity.as_str() {
+                "problem" => Style::new().red(),
+                _ => Style::new().yellow(),
+            };
+            text.push_str(&format!("\n{}\n", paint(&title, style)));
+            line(&mut text, "found", &finding.found);
+            line(&mut text, "fix", &finding.fix);
+        }
+        Ok((text, code))
+    }
+}

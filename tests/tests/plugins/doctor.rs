@@ -1,0 +1,160 @@
+//! The doctor: each condition that a plugin can be in is told, and nothing
+//! else. What only a machine or a process can be in is tested beside the
+//! doctor itself.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::{
+    ADA, Rig, data,
+    fixture::{
+        FILTER, READ_ALL, TIMERS, WEBHOOK, configured, echoing, listening, living, plugin, sending,
+        ticking, titling, trapping,
+    },
+    install, until,
+};
+
+impl Rig {
+    async fn diagnosis(&self, id: &str) -> Value {
+        let path = format!("/plugins/{id}/doctor");
+        let (status, diagnosis) = self.admin(Method::GET, &path, Vec::new()).await;
+        assert_eq!(status, 200, "{diagnosis}");
+        for finding in diagnosis["findings"].as_array().unwrap() {
+            for field in ["found", "fix"] {
+                let text = finding[field].as_str().unwrap();
+                assert!(!text.is_empty() && !text.ends_with('.'), "{finding}");
+            }
+        }
+        diagnosis
+    }
+
+    async fn conditions(&self, id: &str) -> Vec<String> {
+        let diagnosis = self.diagnosis(id).await;
+        let findings = diagnosis["findings"].as_array().unwrap().iter();
+        findings
+            .map(|finding| finding["condition"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn each_condition_is_told_and_nothing_else() {
+    let filter = |id| plugin(id, &[FILTER], &[titling(id)]);
+    let data = data(&[
+        ("fine", filter("fine")),
+        ("idle", filter("idle")),
+        ("gone", filter("gone")),
+        ("worse", filter("worse")),
+        ("moody", plugin("moody", &[], &[living(Some("no"), None)])),
+        ("picky", plugin("picky", &[], &[configured('!')])),
+        ("poor", plugin("poor", &[WEBHOOK], &[echoing()])),
+        ("greedy", plugin("greedy", &[WEBHOOK], &[sending()])),
+        ("falls", plugin("falls", &[FILTER], &[trapping()])),
+        ("stuck", plugin("stuck", &[READ_ALL], &[listening('!')])),
+        ("sleepy", plugin("sleepy", &[TIMERS], &[ticking(None)])),
+        ("full", filter("full")),
+        ("changing", filter("changing")),
+        ("notes", b"read me".to_vec()),
+    ]);
+    let grants = "[greedy]\nwebhook = true\n[full.limits]\nstorage-bytes = 100\n";
+    std::fs::write(data.path().join("grants.toml"), grants).unwrap();
+    let rig = Rig::start(data.path()).await;
+    let state = rig.server.state();
+    for id in [
+        "fine", "gone", "worse", "poor", "greedy", "falls", "stuck", "sleepy", "full", "changing",
+    ] {
+        rig.enable(id).await;
+    }
+
+    let moody = rig.slot("moody").await;
+    assert_eq!(rig.post(&moody, "enable", "").await.0, 500);
+    let picky = rig.slot("picky").await;
+    assert_eq!(rig.post(&picky, "config", "old").await.0, 200);
+    install(
+        data.path(),
+        &[
+            ("picky", plugin("picky", &[], &[configured('o')])),
+            ("worse", b"worse".to_vec()),
+        ],
+    );
+    std::fs::remove_file(data.path().join("plugins/gone.wasm")).unwrap();
+    until("the folder was taken up", async || {
+        let plugins = &state.plugins;
+        let status = |id| plugins.status(id).unwrap();
+        status("picky").previous.is_some()
+            && status("worse").waiting.is_some()
+            && rig.conditions("gone").await == ["file_missing"]
+    })
+    .await;
+    assert_eq!(rig.post(&picky, "enable", "").await.0, 500);
+    let greedy = rig.slot("greedy").await;
+    let hook = format!("/plugin/{}/custom/{}/", greedy.id, greedy.token);
+    assert_eq!(rig.request(Method::POST, &hook, "hello").await.0, 500);
+    let full = rig.slot("full").await.id;
+    let stored = state.store.set_plugin_value(full, "k", &[0; 96], 100).await;
+    assert_eq!(stored.unwrap(), Ok(()));
+    rig.stored("backup", "!poison").await;
+    let stuck = rig.slot("stuck").await;
+    until("set aside", async || {
+        let aside = state.store.messages_set_aside(stuck.id).await.unwrap();
+        aside.len() == 1
+    })
+    .await;
+
+    for (id, expected) in [
+        ("fine", &[][..]),
+        ("absent", &["not_installed", "broken_file"]),
+        ("notes.wasm", &["broken_file"]),
+        ("worse", &["broken_file"]),
+        ("worse.wasm", &["broken_file"]),
+        ("gone", &["file_missing"]),
+        ("idle", &["not_enabled"]),
+        ("moody", &["not_enabled", "start_failed"]),
+        ("picky", &["not_enabled", "configuration_refused"]),
+        ("poor", &["grant_missing"]),
+        ("greedy", &["denied"]),
+        ("falls", &["calls_fail"]),
+        ("stuck", &["calls_fail", "messages_set_aside"]),
+        ("sleepy", &["timers_off"]),
+        ("full", &["limit_reached"]),
+    ] {
+        let conditions = rig.conditions(id).await;
+        assert_eq!(conditions, expected, "{id}");
+    }
+    let fine = rig.diagnosis("fine").await;
+    assert_eq!(fine["well"], true);
+    assert_eq!(fine["status"]["state"], "loaded");
+    let notes = rig.diagnosis("notes.wasm").await;
+    assert_eq!(notes["well"], false);
+    assert_eq!(notes["findings"][0]["report"]["step"], "decode");
+    let poor = rig.diagnosis("poor").await;
+    assert_eq!(poor["well"], true, "an administrator may want it so");
+    let fix = poor["findings"][0]["fix"].as_str().unwrap();
+    assert!(
+        fix.contains("mortise plugin grant poor --as-asked"),
+        "{fix}"
+    );
+    let stuck = rig.diagnosis("stuck").await;
+    assert_eq!(stuck["findings"][0]["user"], "ada");
+
+    // As long as the file does not come to rest.
+    let file = data.path().join("plugins/changing.wasm");
+    let mut bytes = std::fs::read(&file).unwrap();
+    until("seen to change", async || {
+        bytes.push(0);
+        std::fs::write(&file, &bytes).unwrap();
+        rig.conditions("changing").await == ["file_changed"]
+    })
+    .await;
+
+    let bob = state.store.create_user("bob", "", true).await.unwrap();
+    state.plugins.user_created(&bob).await;
+    let told = state.plugins.diagnose("fine", bob.id).await.unwrap();
+    assert!(told.findings[0].found.contains("others"), "{told:?}");
+    assert!(state.plugins.diagnose("fine", ADA).await.unwrap().well);
+
+    std::fs::write(data.path().join("grants.toml"), "[fine]\nnonsense = 1\n").unwrap();
+    rig.enable("idle").await;
+    assert_eq!(rig.conditions("fine").await, ["grants_broken"]);
+    rig.stop().await;
+}
