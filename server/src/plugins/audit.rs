@@ -63,6 +63,8 @@ pub(super) enum Action {
     Removed,
     /// A version waits for approval.
     HeldBack,
+    /// A process that somebody starts by hand may take its place.
+    Attached,
     /// A user enabled it.
     Enabled,
     /// It was disabled for a user.
@@ -80,6 +82,7 @@ impl Action {
             Self::RolledBack => "rolled back",
             Self::Removed => "removed",
             Self::HeldBack => "held back",
+            Self::Attached => "opened to a process",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
             Self::Configured => "configuration changed",

@@ -10,6 +10,7 @@ use std::{
 
 use mortise_runtime::{
     Backend, LoadError, Plugin as _,
+    process::Attachment,
     registry::{self, Described, Identity},
 };
 use tempfile::TempPath;
@@ -48,6 +49,14 @@ pub enum OrderError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// No process can be attached.
+    #[error("nothing can be attached to `{id}`: {why}")]
+    Attach {
+        /// The plugin.
+        id: String,
+        /// Why.
+        why: String,
     },
     /// Another file of that name is in the folder.
     #[error("{} is there already and is not this plugin; remove it first", .0.display())]
@@ -219,6 +228,24 @@ impl Plugins {
             }
         }
         Ok(())
+    }
+
+    /// Lets a process that somebody starts by hand take the place of a native
+    /// plugin's own. It is not confined, and whoever has the secret is the
+    /// plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Unknown`], [`OrderError::Attach`].
+    pub async fn attach(&self, id: &str, by: &Actor) -> Result<Attachment, OrderError> {
+        let entry = self.entry(id)?;
+        let attachment = entry.current.attach().map_err(|error| OrderError::Attach {
+            id: id.to_owned(),
+            why: error.to_string(),
+        })?;
+        let details = audit::versions(&VersionOf::of(&entry.current), None);
+        self.audit(by, Action::Attached, id, &details).await;
+        Ok(attachment)
     }
 
     /// Carries out an order to its end, though who gave it may give up.

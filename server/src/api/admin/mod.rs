@@ -22,7 +22,7 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use self::model::{AuditPage, LogLine, PluginList};
+use self::model::{Attachment, AuditPage, LogLine, PluginList};
 use super::{
     ApiError, Routes,
     extract::{Fields, Name, Parameters, content_type},
@@ -43,6 +43,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(status, uninstall))
         .admin(routes!(reload))
         .admin(routes!(rollback))
+        .admin(routes!(attach))
         .admin(routes!(doctor))
         .admin(routes!(logs))
         .admin(routes!(audit))
@@ -59,6 +60,7 @@ impl From<OrderError> for ApiError {
             OrderError::NothingBefore(_)
             | OrderError::Missing(_)
             | OrderError::Pending(_)
+            | OrderError::Attach { .. }
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
             // In full: it is the administrator who has to mend it.
             OrderError::File { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
@@ -247,6 +249,24 @@ async fn rollback(
         |plugins| async move { plugins.rollback(&id, &by).await },
     );
     done.await.map(Json)
+}
+
+/// Lets a process that the caller starts by hand take the place of a native
+/// plugin's own, in a debugger for example. It is not confined.
+#[utoipa::path(post, path = "/admin/plugins/{id}/attach", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses(
+        (status = 200, body = Attachment),
+        (status = 404),
+        (status = 409, description = "It has no process, or nobody uses it."),
+    ))]
+async fn attach(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<Json<Attachment>, ApiError> {
+    let attachment = state.plugins.attach(&id, &caller.actor()).await?;
+    Ok(Json(attachment.into()))
 }
 
 /// What is wrong with a plugin, and what to do.

@@ -1,6 +1,6 @@
 //! The JSON of the administrator's routes.
 
-use mortise_runtime::{log, types::Level};
+use mortise_runtime::{log, process, types::Level};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -52,6 +52,24 @@ impl From<Line> for LogLine {
             level: entry.level,
             source: entry.source,
             text: entry.text,
+        }
+    }
+}
+
+/// What a process needs to take the place of a plugin's own.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Attachment {
+    /// For its environment, as `MORTISE_SOCKET`.
+    socket: String,
+    /// For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin.
+    secret: String,
+}
+
+impl From<process::Attachment> for Attachment {
+    fn from(attachment: process::Attachment) -> Self {
+        Self {
+            socket: attachment.socket.display().to_string(),
+            secret: attachment.secret,
         }
     }
 }

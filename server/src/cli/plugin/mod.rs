@@ -41,19 +41,43 @@ enum Command {
     /// List what is installed.
     List(status::List),
     /// Show how a plugin is.
+    #[command(after_help = "Example:
+  mortise plugin status io.example.weather")]
     Status(orders::Named),
     /// Say what is wrong with a plugin, and what to do about it.
+    #[command(after_help = "Examples:
+  mortise plugin doctor io.example.weather
+  mortise plugin doctor weather.wasm")]
     Doctor(orders::Named),
     /// Enable a plugin for yourself: you agree to what it asks of you.
+    #[command(after_help = "Example:
+  mortise plugin enable io.example.weather")]
     Enable(orders::Named),
     /// Disable a plugin for yourself.
+    #[command(after_help = "Example:
+  mortise plugin disable io.example.weather")]
     Disable(orders::Named),
     /// Load a plugin anew from its file, whether that changed or not.
+    #[command(after_help = "Example:
+  mortise plugin reload io.example.weather")]
     Reload(orders::Named),
     /// Return to the version that ran before.
+    #[command(after_help = "Example:
+  mortise plugin rollback io.example.weather")]
     Rollback(orders::Named),
     /// Remove a plugin; what its users stored stays.
+    #[command(after_help = "Example:
+  mortise plugin uninstall io.example.weather")]
     Uninstall(orders::Named),
+    /// Let a process that you start by hand take the place of a native plugin's
+    /// own: prints what its environment needs.
+    #[command(after_help = "Example:
+  eval \"$(mortise plugin attach io.example.native)\"
+  gdb ./my-plugin
+
+The process is not confined as the plugin's own is, and may come and go; while it
+is not there, the plugin's own serves.")]
+    Attach(orders::Named),
     /// Print a plugin's log.
     Logs(read::Logs),
     /// Print who did what about plugins.
@@ -89,6 +113,7 @@ impl Command {
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
             Self::Uninstall(plugin) => plugin.uninstall().await?,
+            Self::Attach(plugin) => plugin.attach().await?,
             Self::Logs(logs) => {
                 logs.run().await?;
                 String::new()
@@ -107,6 +132,7 @@ impl Command {
             | Self::Uninstall(plugin)
             | Self::Enable(plugin)
             | Self::Disable(plugin)
+            | Self::Attach(plugin)
             | Self::Doctor(plugin)
             | Self::Status(plugin) => plugin.json,
             Self::List(list) => list.json,

@@ -150,6 +150,28 @@ impl Named {
         Ok(text)
     }
 
+    /// What a shell can evaluate.
+    pub(super) async fn attach(&self) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Attachment {
+            socket: String,
+            secret: String,
+        }
+        let remote = self.which.remote()?;
+        let answer = remote
+            .send(Method::POST, &self.path("/attach"), Body::None)
+            .await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let Attachment { socket, secret } = understood(answer)?;
+        // In quotes as a shell has them.
+        let socket = socket.replace('\'', r"'\''");
+        Ok(format!(
+            "export MORTISE_SOCKET='{socket}'\nexport MORTISE_SECRET='{secret}'\n"
+        ))
+    }
+
     pub(super) async fn uninstall(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
         remote

@@ -1,9 +1,9 @@
 //! From the constructor to the end: enabling, configuring, storing, users.
 
-use mortise_tests::server::Data;
+use mortise_tests::server::{Data, body, run};
 use reqwest::Method;
 
-use super::{Plugin, SECRET, eventually, install, place, refusal, user};
+use super::{Plugin, SECRET, eventually, install, place, programs, refusal, user};
 
 #[tokio::test]
 async fn goroutines_send_while_it_is_enabled() {
@@ -237,5 +237,45 @@ async fn one_that_prints_and_catches_signals_is_captured_and_ends() {
     plugin.disable().await;
     plugin.enable().await;
     // It swallows SIGTERM; the server ends with it all the same.
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_is_started_by_hand_takes_the_plugins_place() {
+    let data = Data::new();
+    let id = "example.org/counter";
+    install(&data, "counter", id);
+    let server = data.serve().await;
+    let path = data.path().to_str().unwrap();
+    let attach = ["plugin", "attach", id, "--data-dir", path];
+    let refused = run(attach);
+    assert!(!refused.status.success(), "nobody uses it: {refused:?}");
+    let counter = Plugin::of_admin(&server, id).await;
+    counter.enable().await;
+
+    let exports = run(attach);
+    assert!(exports.status.success(), "{exports:?}");
+    let exports = String::from_utf8(exports.stdout).unwrap();
+    let program = programs().join("counter");
+    let mut by_hand = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("{exports}exec '{}'", program.display()))
+        .stdin(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let says = async |text: &str| {
+        let path = format!("/admin/plugins/{}/log", id.replace('/', "%2F"));
+        let log = server.admin(Method::GET, &path).send().await.unwrap();
+        body(log).await.to_string().contains(text)
+    };
+    eventually("a process that took over", async || says("took over").await).await;
+    assert_eq!(counter.post("count").await.status(), 200);
+    by_hand.kill().unwrap();
+    by_hand.wait().unwrap();
+    eventually("a process that left", async || says("by hand left").await).await;
+    eventually("the plugin's own", async || {
+        counter.post("count").await.status() == 200
+    })
+    .await;
     server.stop().await;
 }
