@@ -14,14 +14,11 @@ use std::{
 ///
 /// When it does not build: a test could do nothing else.
 pub fn example(name: &str) -> PathBuf {
-    let root = root();
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), |target| root.join(target))
-        .join("guests");
+    let target = target();
     let status = cargo()
         .args(["build", "--release", "--locked", "--quiet"])
         .args(["--target", "wasm32-wasip2", "--package", name])
-        .current_dir(root.join("examples"))
+        .current_dir(root().join("examples"))
         .env("CARGO_TARGET_DIR", &target)
         .stdin(Stdio::null())
         .status()
@@ -33,6 +30,18 @@ pub fn example(name: &str) -> PathBuf {
     target
         .join("wasm32-wasip2/release")
         .join(format!("{}.wasm", name.replace('-', "_")))
+}
+
+/// Where guests are built.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |target| root().join(target))
+        .join("guests")
+}
+
+/// The versions of crates that guests are built with.
+pub fn lock() -> PathBuf {
+    root().join("examples/Cargo.lock")
 }
 
 /// The repository.

@@ -7,10 +7,12 @@ use std::{
     ffi::OsString,
     fmt,
     io::{self, Write as _},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
+use mortise_author::process;
+pub(crate) use mortise_author::process::{answers, shown};
 
 /// The hidden subcommand of [`Tied`].
 pub(crate) const TIED: &str = "__tied";
@@ -29,54 +31,14 @@ pub(crate) fn print(text: &str) -> Result<()> {
         .context("standard output is closed")
 }
 
-/// A program's name and arguments as a person would type them.
-pub(crate) fn shown(command: &Command) -> String {
-    let mut text = command.get_program().to_string_lossy().into_owned();
-    if let Some((_, name)) = text.rsplit_once('/') {
-        text = name.to_owned();
-    }
-    for argument in command.get_args() {
-        text.push(' ');
-        text.push_str(&argument.to_string_lossy());
-    }
-    text
-}
-
 /// Runs a program to its end; what it prints goes to standard error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(io::stderr())
-        .status()
-        .with_context(|| format!("`{}` cannot be started", shown(command)))?;
-    if !status.success() {
-        bail!("`{}` failed ({status})", shown(command));
-    }
-    Ok(())
+    Ok(process::run(command)?)
 }
 
 /// Runs a program to its end and returns what it wrote to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("`{}` cannot be started", shown(command)))?;
-    if !output.status.success() {
-        bail!("`{}` failed ({})", shown(command), output.status);
-    }
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("`{}` wrote something that is not text", shown(command)))
-}
-
-/// Whether a program is there and answers with success, in silence.
-pub(crate) fn answers(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    Ok(process::output(command)?)
 }
 
 /// Becomes another program, having asked the kernel to end it together with

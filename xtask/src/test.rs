@@ -14,7 +14,7 @@ use crate::{
     audit,
     clients::Clients,
     run::{run as run_command, say, shown},
-    wasm::Toolchain,
+    wasm,
     workspace::Workspace,
 };
 
@@ -100,7 +100,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     let mut clients = None;
     steps.check("set up: compiler for components", || {
-        let toolchain = Toolchain::find(workspace)?;
+        let toolchain = wasm::provide(workspace)?;
         say(format_args!("{}", toolchain.describe()));
         Ok(())
     });

@@ -104,3 +104,30 @@ fn what_cannot_be_granted_is_explained() {
     }
     assert!(!folder.path().join("grants.toml").exists());
 }
+
+/// Each language's own tool is named where it is missing, with what it is for
+/// and how to get it.
+#[test]
+fn a_tool_that_is_missing_is_named_with_how_to_get_it() {
+    for language in mortise_author::Language::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let begun = Command::new(env!("CARGO_BIN_EXE_mortise"))
+            .args(["plugin", "new", "weather", "--lang", language.name()])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(begun.status.success(), "{begun:?}");
+
+        let plugin = folder.path().join("weather");
+        let output = Command::new(env!("CARGO_BIN_EXE_mortise"))
+            .args(["plugin", "build", text(&plugin)])
+            .env("PATH", folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{language}: {said}");
+        for part in ["is missing: it ", "to get it:"] {
+            assert!(said.contains(part), "{language}: {said}");
+        }
+    }
+}

@@ -8,13 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod author;
 mod everything;
 mod forward;
 mod handler;
 mod plugins;
 mod receiver;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _,
@@ -47,6 +51,7 @@ struct Running {
     host: Arc<MemoryHost>,
     instance: Arc<dyn Instance>,
     log: Arc<mortise_runtime::Log>,
+    file: PathBuf,
 }
 
 impl Running {
@@ -57,8 +62,12 @@ impl Running {
 
     /// With what is left of that after `change`.
     async fn with(package: &str, config: &str, change: impl FnOnce(&mut Grants)) -> Self {
-        let file = guests::example(package);
-        let plugin = backend().load(&file).await.unwrap();
+        Self::of(&guests::example(package), config, change).await
+    }
+
+    /// The same of a plugin in any file.
+    async fn of(file: &Path, config: &str, change: impl FnOnce(&mut Grants)) -> Self {
+        let plugin = backend().load(file).await.unwrap();
         let mut grants = Grants::as_asked(plugin.manifest()).unwrap();
         change(&mut grants);
         let host = Arc::new(MemoryHost::default());
@@ -70,6 +79,7 @@ impl Running {
             host,
             instance,
             log,
+            file: file.to_owned(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::{Running, backend, draft};
 
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn each_exports_what_it_lists_and_imports_what_it_uses() {

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     run::{output, print, run as run_command, say},
-    wasm::Toolchain,
+    wasm,
     workspace::Workspace,
 };
 
@@ -116,13 +116,13 @@ struct Installed {
 
 /// Builds everything, then runs the server until interrupted.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let toolchain = Toolchain::find(workspace)?;
+    let toolchain = wasm::provide(workspace)?;
     say(format_args!("components: {}", toolchain.describe()));
     let mut components = Vec::new();
     for example in &EXAMPLES {
         let folder = workspace.root.join("examples").join(example.folder);
         say(format_args!("building {}", workspace.short(&folder)));
-        components.push(toolchain.build(workspace, &folder)?);
+        components.push(wasm::build(&toolchain, workspace, &folder)?);
     }
     let natives = native::build(workspace);
     say(format_args!("building the server (minutes the first time)"));

@@ -1,5 +1,6 @@
 //! `mortise plugin`: plugins from the command line.
 //!
+//! - `author`: begin and build a plugin.
 //! - `check`: what a file is, without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: what is wrong with one.
@@ -11,6 +12,7 @@
 //! What a command has to say goes to standard output, in one line of JSON where
 //! a program asks for it; what went wrong makes the exit code 1.
 
+mod author;
 mod check;
 mod doctor;
 mod grant;
@@ -32,6 +34,10 @@ pub(super) struct Plugin {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Begin a plugin: a folder with source, configuration and a test.
+    New(author::New),
+    /// Build the plugin in a folder.
+    Build(author::Build),
     /// Load a file as the server would, and report what is wrong with it.
     Check(check::Look),
     /// Show what a plugin is, what it can do and what it asks for.
@@ -102,6 +108,8 @@ impl Plugin {
 impl Command {
     async fn carry_out(self) -> anyhow::Result<(String, ExitCode)> {
         let text = match self {
+            Self::New(new) => new.run()?,
+            Self::Build(build) => build.run()?,
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
             Self::Doctor(plugin) => return plugin.doctor().await,
@@ -137,7 +145,12 @@ impl Command {
             | Self::Status(plugin) => plugin.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,
-            Self::Logs(_) | Self::Check(_) | Self::Inspect(_) | Self::Grant(_) => false,
+            Self::New(_)
+            | Self::Build(_)
+            | Self::Logs(_)
+            | Self::Check(_)
+            | Self::Inspect(_)
+            | Self::Grant(_) => false,
         }
     }
 }

@@ -1,0 +1,108 @@
+//! What can go wrong, said so that the author knows what to do next.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use crate::Language;
+
+/// Why a plugin could not be begun or built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no `plugin.toml`.
+    #[error(
+        "{} is no plugin's folder: it has no plugin.toml; `mortise plugin new NAME --lang LANGUAGE` makes one",
+        .0.display()
+    )]
+    NoProject(PathBuf),
+    /// `plugin.toml` is not what it should be.
+    #[error("{}: {text}", file.display())]
+    Project {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// The name of a new plugin cannot be one.
+    #[error(
+        "`{0}` is no name for a plugin: use lower-case letters, digits and `-`, and begin with a letter, such as `weather-alerts`"
+    )]
+    Name(String),
+    /// A new plugin's folder is there already.
+    #[error("{} is there already; choose another name, or remove it", .0.display())]
+    Taken(PathBuf),
+    /// A program that a language needs is not to be found.
+    #[error(transparent)]
+    MissingTool(#[from] MissingTool),
+    /// A program could not be started.
+    #[error("`{command}` cannot be started: {source}")]
+    Start {
+        /// Its name and arguments.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program failed; what it printed was shown.
+    #[error("`{command}` failed ({status}); what it printed says why")]
+    Failed {
+        /// Its name and arguments.
+        command: String,
+        /// How it ended.
+        status: String,
+    },
+    /// The language has no native plugins.
+    #[error("{} plugins are components only; build without `--native`", .0.title())]
+    NoNative(Language),
+    /// What was built is no plugin.
+    #[error("{}: {text}", file.display())]
+    Output {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// The world could not be made.
+    #[error("the plugin's world is not valid: {0}")]
+    World(String),
+    /// A file could not be read or written.
+    #[error("{}: {source}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// A file that could not be read or written.
+    pub(crate) fn file(file: &Path, source: io::Error) -> Self {
+        Self::File {
+            file: file.to_owned(),
+            source,
+        }
+    }
+}
+
+/// A program that is missing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct MissingTool {
+    /// Its name.
+    pub tool: String,
+    /// What it is needed for, such as `compiles Go to WebAssembly`.
+    pub why: String,
+    /// How to get it, a way to a line.
+    pub get: Vec<String>,
+}
+
+impl fmt::Display for MissingTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is missing: it {}; to get it:", self.tool, self.why)?;
+        for way in &self.get {
+            write!(f, "\n  {way}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! What a language's file is given to do its work with: finding tools, running
+//! them, telling how long each step takes, and putting the result in its place.
+
+use std::{
+    cell::RefCell,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{Error, MissingTool, Progress, Project, component, process, world};
+
+/// Where the built file goes, in the plugin's folder.
+pub const DIST: &str = "dist";
+
+/// One build of one plugin.
+pub struct Job<'a> {
+    project: &'a Project,
+    progress: &'a dyn Progress,
+    steps: RefCell<Vec<(String, Duration)>>,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(project: &'a Project, progress: &'a dyn Progress) -> Self {
+        Self {
+            project,
+            progress,
+            steps: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Vec<(String, Duration)> {
+        self.steps.into_inner()
+    }
+
+    /// What is built.
+    pub fn project(&self) -> &'a Project {
+        self.project
+    }
+
+    /// The plugin's folder.
+    pub fn folder(&self) -> &'a Path {
+        &self.project.folder
+    }
+
+    /// Does one step, which `name` tells a person, and keeps the time it took.
+    ///
+    /// # Errors
+    ///
+    /// What the work answers.
+    pub fn step<T>(&self, name: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.progress.begin(name);
+        let begin = Instant::now();
+        let done = work()?;
+        let time = begin.elapsed();
+        self.progress.done(name, time);
+        self.steps.borrow_mut().push((name.to_owned(), time));
+        Ok(done)
+    }
+
+    /// Finds a program on the path.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingTool`] with why it is needed and ways to get it.
+    pub fn tool(&self, name: &str, why: &str, get: &[&str]) -> Result<PathBuf, Error> {
+        find(name).ok_or_else(|| {
+            Error::MissingTool(MissingTool {
+                tool: name.to_owned(),
+                why: why.to_owned(),
+                get: get.iter().map(|&way| way.to_owned()).collect(),
+            })
+        })
+    }
+
+    /// A command that runs in the plugin's folder.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder());
+        command
+    }
+
+    /// Runs a program to its end; what it prints is shown.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started, or fails.
+    pub fn run(&self, command: &mut Command) -> Result<(), Error> {
+        process::run(command)
+    }
+
+    /// Writes the plugin's world to the folder `wit`, if it is not there
+    /// already just so.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn write_world(&self) -> Result<world::World, Error> {
+        world::write(self.project)
+    }
+
+    /// Makes a component of a core module and the plugin's world, with WASI
+    /// 0.1's functions, if the module uses them, turned into WASI 0.2's.
+    ///
+    /// # Errors
+    ///
+    /// The module does not fit the world.
+    pub fn componentize(&self, module: &Path, world: &world::World) -> Result<Vec<u8>, Error> {
+        let bytes = fs::read(module).map_err(|source| Error::file(module, source))?;
+        component::encode(bytes, Some(world)).map_err(|text| Error::Output {
+            file: module.to_owned(),
+            text,
+        })
+    }
+
+    /// A folder for what is made on the way, inside [`DIST`].
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn work(&self) -> Result<PathBuf, Error> {
+        let folder = self.folder().join(DIST).join("work");
+        fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
+        Ok(folder)
+    }
+
+    /// Puts a component into its place.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn collect(&self, component: &[u8]) -> Result<PathBuf, Error> {
+        self.place(&format!("{}.wasm", self.project.name), |file| {
+            fs::write(file, component)
+        })
+    }
+
+    /// Puts a built file into its place: a component, or an executable.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be copied.
+    pub fn collect_file(&self, built: &Path) -> Result<PathBuf, Error> {
+        let name = if built.extension().is_some_and(|ending| ending == "wasm") {
+            format!("{}.wasm", self.project.name)
+        } else {
+            format!("{}{}", self.project.name, std::env::consts::EXE_SUFFIX)
+        };
+        self.place(&name, |file| fs::copy(built, file).map(drop))
+    }
+
+    /// A file in its place all at once, for what watches the folder.
+    fn place(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> std::io::Result<()>,
+    ) -> Result<PathBuf, Error> {
+        let folder = self.folder().join(DIST);
+        let (file, aside) = (folder.join(name), folder.join(format!(".{name}.new")));
+        fs::create_dir_all(&folder)
+            .and_then(|()| write(&aside))
+            .and_then(|()| fs::rename(&aside, &file))
+            .map_err(|source| Error::file(&file, source))?;
+        Ok(file)
+    }
+}
+
+/// A program of this name on the path.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+        .find(|file| is_executable(file))
+}
+
+#[cfg(unix)]
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    file.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}

@@ -1,0 +1,112 @@
+//! The languages: one file each, which is all there is about one.
+//!
+//! To add one: its file here with a [`Recipe`], its variant and its line in
+//! [`Language::recipe`], its template in `templates/`, its SDK in `guest-sdk/`.
+
+pub mod rust;
+
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
+
+use serde::Deserialize;
+
+use crate::{Capability, Error, job::Job};
+
+/// What a plugin is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Rust, with cargo.
+    Rust,
+}
+
+/// How plugins in one language are begun and built.
+pub trait Recipe: Sync {
+    /// The language's name for people.
+    fn title(&self) -> &'static str;
+
+    /// The folder of its SDK in `guest-sdk/`.
+    fn sdk(&self) -> &'static str;
+
+    /// What to put in the place of a file of its SDK where a new plugin gets a
+    /// copy of it.
+    fn adapt_sdk(&self, _path: &str, bytes: &'static [u8]) -> Cow<'static, [u8]> {
+        Cow::Borrowed(bytes)
+    }
+
+    /// Whether it makes a component of the world in the folder `wit`. Such a
+    /// plugin names its capabilities in `plugin.toml`; another names them in
+    /// its source.
+    fn reads_world(&self) -> bool {
+        true
+    }
+
+    /// What its SDK exports for every plugin, whatever the author named.
+    fn always_exports(&self) -> &'static [Capability] {
+        &[]
+    }
+
+    /// Builds the component and returns its file, which [`Job::collect`] made.
+    ///
+    /// # Errors
+    ///
+    /// A tool is missing, or it does not build.
+    fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error>;
+
+    /// The same for an executable of this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::component`]; [`Error::NoNative`] where there is none.
+    fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        Err(Error::NoNative(job.project().language))
+    }
+
+    /// Folders and files in a plugin's folder that its tools make: changes of
+    /// anything else are a reason to build again.
+    fn made(&self) -> &'static [&'static str];
+
+    /// The commands that build the component without `mortise`, a line each.
+    fn by_hand(&self, name: &str) -> Vec<String>;
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Rust];
+
+    /// How plugins in it are begun and built.
+    pub fn recipe(self) -> &'static dyn Recipe {
+        match self {
+            Self::Rust => &rust::Rust,
+        }
+    }
+
+    /// Its name on the command line and in `plugin.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+        }
+    }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        self.recipe().title()
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Language {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|known| known.name() == text);
+        found.ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|known| known.name()).collect();
+            format!("there is no such language; there are {}", known.join(", "))
+        })
+    }
+}

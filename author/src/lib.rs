@@ -1,0 +1,83 @@
+//! What a plugin's author does: begins a plugin, in any language, and builds
+//! it. `mortise plugin new`, `build` and `dev` are this crate with a command
+//! line around it; `cargo xtask` builds the guests with it.
+//!
+//! - [`project`]: a plugin's folder and its `plugin.toml`.
+//! - [`capability`]: what a plugin can do, as the author names it.
+//! - [`language`]: one file for each language, with all that is particular to
+//!   it; everything else here is the same for all of them.
+//! - [`job`]: what a language's file is given to do its work with.
+//! - [`scaffold`]: a new plugin's folder, from a template.
+//! - [`world`]: the WIT world of a plugin, written from what its author named.
+//! - [`component`]: a core module made into a component.
+//! - [`process`]: running other programs. [`progress`]: telling how far it is.
+//!
+//! Nothing here installs anything unasked, talks to a server, or runs a plugin:
+//! a tool that is missing is an error that says which, why, and how to get it.
+
+pub mod capability;
+pub mod component;
+mod embedded;
+mod error;
+pub mod job;
+pub mod language;
+pub mod process;
+pub mod progress;
+pub mod project;
+pub mod scaffold;
+pub mod world;
+
+pub use capability::Capability;
+pub use error::{Error, MissingTool};
+pub use language::Language;
+pub use progress::Progress;
+pub use project::Project;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What to build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A WebAssembly component.
+    #[default]
+    Component,
+    /// An executable for this machine.
+    Native,
+}
+
+/// What was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The plugin's file.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Each step with the time it took, in order.
+    pub steps: Vec<(String, Duration)>,
+}
+
+/// Builds the plugin in a folder and puts its file into the folder's `dist`.
+///
+/// # Errors
+///
+/// [`Error`]: no plugin is there, a tool is missing, or it does not build.
+pub fn build(folder: &Path, kind: Kind, progress: &dyn Progress) -> Result<Built, Error> {
+    let project = Project::open(folder)?;
+    let job = job::Job::new(&project, progress);
+    let recipe = project.language.recipe();
+    let file = match kind {
+        Kind::Component => recipe.component(&job)?,
+        Kind::Native => recipe.native(&job)?,
+    };
+    let bytes = std::fs::metadata(&file)
+        .map_err(|source| Error::file(&file, source))?
+        .len();
+    Ok(Built {
+        file,
+        bytes,
+        steps: job.finish(),
+    })
+}

@@ -1,0 +1,131 @@
+//! A plugin's folder and its `plugin.toml`, which says what the build cannot
+//! see in the source.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::{Capability, Error, Language};
+
+/// The file that makes a folder a plugin's.
+pub const FILE: &str = "plugin.toml";
+/// The most that is read of it.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// A plugin's folder.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder, absolute.
+    pub folder: PathBuf,
+    /// What the built file is called, without an ending.
+    pub name: String,
+    /// What it is written in.
+    pub language: Language,
+    /// What it can do; empty where the source itself says it.
+    pub capabilities: Vec<Capability>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    language: Language,
+    capabilities: Option<Vec<Capability>>,
+}
+
+impl Project {
+    /// Reads the plugin in a folder.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or its `plugin.toml` is not right.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let folder = folder
+            .canonicalize()
+            .map_err(|source| Error::file(folder, source))?;
+        let file = folder.join(FILE);
+        let wrong = |text: String| Error::Project {
+            file: file.clone(),
+            text,
+        };
+        match file.metadata() {
+            Ok(metadata) if metadata.len() > MOST_BYTES => {
+                return Err(wrong(format!("is larger than {MOST_BYTES} bytes")));
+            }
+            Ok(_) => {}
+            Err(_) => return Err(Error::NoProject(folder)),
+        }
+        let text = std::fs::read_to_string(&file).map_err(|source| Error::file(&file, source))?;
+        let written: Written = toml::from_str(&text)
+            .map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        if !is_name(&written.name) {
+            return Err(wrong(Error::Name(written.name).to_string()));
+        }
+        let reads = written.language.recipe().reads_world();
+        let capabilities = match written.capabilities {
+            Some(_) if !reads => {
+                return Err(wrong(format!(
+                    "a plugin in {} names its capabilities in its source; remove the line `capabilities`",
+                    written.language.title()
+                )));
+            }
+            None if reads => {
+                return Err(wrong(
+                    "say what the plugin can do, such as `capabilities = [\"filter\"]`".to_owned(),
+                ));
+            }
+            named => named.unwrap_or_default(),
+        };
+        Ok(Self {
+            folder,
+            name: written.name,
+            language: written.language,
+            capabilities,
+        })
+    }
+}
+
+/// Whether a text can be a plugin's name, which is part of file names, of the
+/// names of crates, modules and packages, and of types.
+pub(crate) fn is_name(text: &str) -> bool {
+    let well_formed = text
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    well_formed
+        && text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Project;
+
+    fn open(text: &str) -> Result<Project, String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plugin.toml"), text).unwrap();
+        Project::open(folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_it_and_where() {
+        for (text, part) in [
+            ("", "missing field `name`"),
+            ("name = 'A'\nlanguage = 'rust'", "`A` is no name"),
+            ("name = 'a'\nlanguage = 'cobol'", "unknown variant `cobol`"),
+            ("name = 'a'\nlanguage = 'rust'\nnaem = 1", "naem"),
+            (
+                "name = 'a'\nlanguage = 'rust'\ncapabilities = []",
+                "remove the line `capabilities`",
+            ),
+        ] {
+            let error = open(text).unwrap_err();
+            assert!(error.contains("plugin.toml: "), "{error}");
+            assert!(error.contains(part), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let error = Project::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("mortise plugin new"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! `mortise plugin new` and `build`, as a person runs them: what they make is a
+//! plugin that does what its README says.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use mortise_runtime::{Capability, types::Verdict};
+use mortise_tests::{guests, server};
+
+use crate::{Running, draft, plugins::SOON};
+
+/// `mortise plugin` with these arguments, in a folder.
+fn plugin(folder: &Path, arguments: &[&str]) -> Output {
+    let output = Command::new(server::program())
+        .arg("plugin")
+        .args(arguments)
+        .current_dir(folder)
+        // What the plugins have in common with the examples is built once.
+        .env("CARGO_TARGET_DIR", guests::target())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    output
+}
+
+/// What a build tells a script.
+#[derive(Debug, serde::Deserialize)]
+struct Told {
+    file: PathBuf,
+    bytes: u64,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[expect(dead_code, reason = "only its reading is tested")]
+struct Step {
+    step: String,
+    ms: u64,
+}
+
+/// A new plugin that can do two things, built.
+fn built(folder: &Path, language: &str) -> PathBuf {
+    let more = ["--capability", "configurer,filter"];
+    plugin(
+        folder,
+        &[&["new", "shout", "--lang", language], &more[..]].concat(),
+    );
+    let inside = folder.join("shout");
+    if language == "rust" {
+        // The same versions of crates as the examples have.
+        std::fs::copy(guests::lock(), inside.join("Cargo.lock")).unwrap();
+    }
+    let output = plugin(&inside, &["build", "--json"]);
+    let told: Told = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told.bytes > 0 && !told.steps.is_empty(), "{told:?}");
+    let file = inside.join("dist/shout.wasm");
+    assert_eq!(told.file, file.canonicalize().unwrap());
+    file
+}
+
+/// It puts its prefix before titles, and takes another in its configuration.
+async fn shouts(language: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::of(&built(folder.path(), language), "", |_| {}).await;
+    let found = crate::backend().inspect(&running.file).await.unwrap();
+    let capabilities: Vec<_> = found.capabilities.iter().collect();
+    assert_eq!(
+        capabilities,
+        [
+            Capability::Lifecycle,
+            Capability::Configurer,
+            Capability::Filter
+        ]
+    );
+    running.instance.start().await.unwrap();
+    let title = async || {
+        let verdict = running
+            .instance
+            .filter(&draft("disk full", "b"), SOON)
+            .await;
+        match verdict.unwrap() {
+            Verdict::Replace(content) => content.title,
+            other => panic!("{language}: {other:?}"),
+        }
+    };
+    assert_eq!(title().await, "[shout] disk full");
+    let defaults = running.instance.default_config().await.unwrap();
+    running.instance.apply_config(&defaults).await.unwrap();
+    let other = running.instance.apply_config("prefix: \"! \"\n").await;
+    other.unwrap();
+    assert_eq!(title().await, "! disk full");
+    let refused = running.instance.apply_config("prefix: [1]\n").await;
+    assert!(refused.is_err(), "{language}");
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_rust_works() {
+    shouts("rust").await;
+}
