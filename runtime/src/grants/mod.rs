@@ -7,7 +7,7 @@
 
 mod http;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,19 @@ impl Applications {
             Self::Own => false,
             Self::Named(names) => names.contains(name),
             Self::All => true,
+        }
+    }
+
+    /// Those that both contain.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, one) | (one, Self::All) => one.clone(),
+            (Self::Named(names), Self::Named(others)) => {
+                let both: BTreeSet<String> = names.intersection(others).cloned().collect();
+                both.into()
+            }
+            (Self::Own, _) | (_, Self::Own) => Self::Own,
         }
     }
 }
@@ -182,6 +195,23 @@ impl Permission {
         }
     }
 
+    /// The same as permissions that each name one thing, or none.
+    pub fn parts(&self) -> Vec<Self> {
+        fn each<T: Clone>(all: &[T], one: impl Fn(Vec<T>) -> Permission) -> Vec<Permission> {
+            all.iter().map(|name| one(vec![name.clone()])).collect()
+        }
+        match self {
+            Self::ReadMessages(names) => each(names, Self::ReadMessages),
+            Self::Cookies(names) => each(names, Self::Cookies),
+            Self::Http(patterns) => each(patterns, Self::Http),
+            Self::Files(directories) => each(directories, Self::Files),
+            Self::Environment(names) => each(names, Self::Environment),
+            Self::SendMessages | Self::FilterMessages | Self::Webhook | Self::Timers => {
+                vec![self.clone()]
+            }
+        }
+    }
+
     /// Whether the user answers for it, about their own data, by enabling the
     /// plugin. The administrator answers for the others.
     pub const fn is_for_user(&self) -> bool {
@@ -192,8 +222,36 @@ impl Permission {
     }
 }
 
+/// Its name and what it names: `http https://api.example.org`.
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())?;
+        match self {
+            Self::ReadMessages(names)
+            | Self::Cookies(names)
+            | Self::Http(names)
+            | Self::Environment(names) => write!(formatter, " {}", names.join(", ")),
+            Self::Files(directories) => {
+                for (index, directory) in directories.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    let access = if directory.writable {
+                        "read and write"
+                    } else {
+                        "read"
+                    };
+                    write!(formatter, "{comma} {} ({access})", directory.path)?;
+                }
+                Ok(())
+            }
+            Self::SendMessages | Self::FilterMessages | Self::Webhook | Self::Timers => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{Applications, Grants};
     use crate::contract::types::{Directory, Manifest, Permission, Request};
 
@@ -264,6 +322,35 @@ mod tests {
         ] {
             assert!(!grants.allows(&wider), "{wider:?}");
         }
+    }
+
+    #[test]
+    fn parts_are_the_whole() {
+        for permission in everything() {
+            let mut whole = Grants::default();
+            for part in permission.parts() {
+                whole.add(&part).unwrap();
+            }
+            assert!(whole.allows(&permission), "{permission}");
+        }
+        let two = Permission::Http(vec!["a.org".into(), "b.org".into()]);
+        let parts: Vec<_> = two.parts().iter().map(ToString::to_string).collect();
+        assert_eq!(parts, ["http a.org", "http b.org"]);
+        let files = &everything()[6];
+        assert_eq!(files.to_string(), "files /srv (read and write)");
+    }
+
+    #[test]
+    fn applications_of_both() {
+        let named = |names: &[&str]| {
+            let names: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
+            Applications::from(names)
+        };
+        let (two, other) = (named(&["a", "b"]), named(&["b", "c"]));
+        assert_eq!(two.and(&other), named(&["b"]));
+        assert_eq!(two.and(&named(&["c"])), Applications::Own);
+        assert_eq!(two.and(&Applications::All), two);
+        assert_eq!(Applications::Own.and(&two), Applications::Own);
     }
 
     #[test]

@@ -1,8 +1,16 @@
 //! Whether a version of a plugin may run: the one place that decides.
+//!
+//! What was not answered is denied, so a plugin that is new may run: it can do
+//! nothing of what it asks. But a version that takes the place of another one
+//! and asks the administrator for more than the other was answered about
+//! waits until it is answered about too. What was asked before and denied is
+//! answered. What concerns users' own messages keeps no version waiting: each
+//! user has what they agreed to (`consent`).
 
-use std::path::Path;
-
-use mortise_runtime::{registry::Described, types::Manifest};
+use mortise_runtime::{
+    Grants,
+    types::{Manifest, Request},
+};
 use serde::Serialize;
 
 use super::Plugins;
@@ -10,21 +18,15 @@ use super::Plugins;
 /// A version that loads, is checked, and would run next.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
-    /// The server's own copy of its file, which is what would run.
-    #[expect(dead_code, reason = "for checks of the file itself")]
-    pub(super) file: &'a Path,
     /// What it is and asks for.
-    #[expect(dead_code, reason = "for the comparison with what was granted")]
-    pub(super) new: &'a Described,
-    /// The manifest of the version that runs; none for a plugin that was not
-    /// installed before.
-    #[expect(dead_code, reason = "for the comparison with what was granted")]
+    pub(super) new: &'a Manifest,
+    /// The manifest of the version that runs or ran last; none for a plugin
+    /// that was not installed before.
     pub(super) running: Option<&'a Manifest>,
 }
 
 /// The decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "nothing is held back yet")]
 pub(super) enum Admission {
     /// It runs.
     Run,
@@ -32,15 +34,117 @@ pub(super) enum Admission {
     Pending(Difference),
 }
 
-/// What a version asks for beyond what was granted, for a person.
+/// What a version asks of the administrator beyond what was answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
-    /// One sentence each.
+    /// For a person, one line each: `+ http https://api.example.org: reason`.
     pub lines: Vec<String>,
+    /// The same as the contract's data, each permission naming one thing.
+    #[schema(value_type = Vec<Object>)]
+    pub wants: Vec<Request>,
+}
+
+impl Difference {
+    /// What a manifest asks of the administrator beyond these.
+    fn new(manifest: &Manifest, answered: &Grants) -> Self {
+        let mut difference = Self::default();
+        for request in &manifest.wants {
+            if request.permission.is_for_user() {
+                continue;
+            }
+            for permission in request.permission.parts() {
+                if answered.allows(&permission) {
+                    continue;
+                }
+                difference
+                    .lines
+                    .push(format!("+ {permission}: {}", request.reason));
+                difference.wants.push(Request {
+                    permission,
+                    reason: request.reason.clone(),
+                });
+            }
+        }
+        difference
+    }
 }
 
 /// Decides about a version. Called with the order about the plugin under way,
 /// so it must not give another one.
-pub(super) async fn admit(_plugins: &Plugins, _candidate: Candidate<'_>) -> Admission {
-    Admission::Run
+pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admission {
+    let Candidate { new, running } = candidate;
+    let Some(running) = running else {
+        return Admission::Run;
+    };
+    let mut answered = plugins.grants().answer(&new.id).allowed();
+    let asked = plugins.asked(&new.id).await;
+    let before = running.wants.iter().map(|request| &request.permission);
+    for permission in before.chain(&asked) {
+        // A pattern that does not parse allows nothing.
+        let _: Result<(), _> = answered.add(permission);
+    }
+    let difference = Difference::new(new, &answered);
+    if difference.wants.is_empty() {
+        Admission::Run
+    } else {
+        Admission::Pending(difference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::{
+        Grants,
+        types::{Directory, Manifest, Permission, Request},
+    };
+
+    use super::Difference;
+
+    fn asking(wants: Vec<Permission>) -> Manifest {
+        Manifest {
+            id: "a".into(),
+            name: "A".into(),
+            version: "1.0.0".into(),
+            description: String::new(),
+            author: String::new(),
+            license: String::new(),
+            website: String::new(),
+            wants: wants
+                .into_iter()
+                .map(|permission| Request {
+                    permission,
+                    reason: "to fetch".into(),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn only_what_is_more_is_a_difference() {
+        let http =
+            |hosts: &[&str]| Permission::Http(hosts.iter().map(|&host| host.to_owned()).collect());
+        let files = |writable| {
+            Permission::Files(vec![Directory {
+                path: "/srv".into(),
+                writable,
+            }])
+        };
+        let before = asking(vec![http(&["*.example.org"]), files(false)]);
+        let answered = Grants::as_asked(&before).unwrap();
+        assert_eq!(Difference::new(&before, &answered), Difference::default());
+        let new = asking(vec![
+            http(&["api.example.org", "https://other.org"]),
+            files(true),
+            Permission::Timers,
+            Permission::ReadMessages(vec!["*".into()]),
+        ]);
+        assert_eq!(
+            Difference::new(&new, &answered).lines,
+            [
+                "+ http https://other.org: to fetch",
+                "+ files /srv (read and write): to fetch",
+                "+ timers: to fetch",
+            ]
+        );
+    }
 }

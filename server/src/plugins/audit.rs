@@ -65,6 +65,14 @@ pub(super) enum Action {
     HeldBack,
     /// A process that somebody starts by hand may take its place.
     Attached,
+    /// A version that waited may run.
+    Approved,
+    /// The administrator allows it more.
+    Granted,
+    /// The administrator allows it less.
+    Revoked,
+    /// Its limits changed.
+    Limited,
     /// A user enabled it.
     Enabled,
     /// It was disabled for a user.
@@ -83,6 +91,10 @@ impl Action {
             Self::Removed => "removed",
             Self::HeldBack => "held back",
             Self::Attached => "opened to a process",
+            Self::Approved => "approved",
+            Self::Granted => "granted",
+            Self::Revoked => "revoked",
+            Self::Limited => "limits changed",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
             Self::Configured => "configuration changed",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Plugins, Slot,
     audit::{Action, Actor},
+    consent::Consent,
     host, listeners, lock,
     slot::{Feeding, Made},
     working::Active,
@@ -51,12 +52,18 @@ impl Plugins {
         slot: &Arc<Slot>,
         by: &Actor,
     ) -> Result<(), ControlError> {
+        let changed = self.take_answers(&Actor::Folder).await;
+        if !changed.is_empty() {
+            let plugins = Arc::clone(self);
+            self.tasks
+                .spawn(async move { plugins.reconsider(&changed, &Actor::Folder).await });
+        }
         let _turn = slot.control.lock().await;
         if slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
-        self.read_grants().await;
-        self.forget_if_regranted(slot).await;
+        let agreed = Consent::to(slot.plugin().manifest());
+        self.regrant_slot(slot).await;
         if let Err(error) = self.start_instance(slot).await {
             slot.note(&error);
             if let CallError::Config(_) = error {
@@ -68,12 +75,17 @@ impl Plugins {
                 .await?;
             return Err(error.into());
         }
-        if let Err(error) = self.store.enable_plugin_instance(slot.id).await {
+        if let Err(error) = self
+            .store
+            .enable_plugin_instance(slot.id, &agreed.to_json())
+            .await
+        {
             self.stop_instance(slot, StopReason::Disabled).await.ok();
             return Err(error.into());
         }
         slot.change(|state| {
             state.enabled = true;
+            state.agreed = agreed;
             state.last_error = None;
         });
         self.activate(slot).await?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    PluginState, Plugins, Slot, Status, Waiting, control::was_refused, grant_command,
+    Consent, PluginState, Plugins, Slot, Status, Waiting, control::was_refused, grant_command,
     installed::Entry,
 };
 use crate::{
@@ -254,7 +254,10 @@ impl Plugins {
             let found = "it is made to be woken by timers, which is not granted: they do not fire";
             findings.push(Condition::TimersOff.finding(found, fix));
         }
-        for request in answer.with_users_part(manifest).missing(manifest) {
+        for request in answer
+            .with_users_part(manifest, &Consent::to(manifest))
+            .missing(manifest)
+        {
             if has_timer && request.permission == Permission::Timers {
                 continue;
             }
@@ -499,6 +502,7 @@ mod tests {
             },
             difference: Difference {
                 lines: vec!["asks for `timers`".to_owned()],
+                ..Difference::default()
             },
         };
         let ((last, crashes), loaded) = (crashed(), PluginState::Loaded { instances: 1 });

@@ -82,6 +82,7 @@ impl Plugins {
                 source,
             })?;
         self.recall().await?;
+        self.note_answers().await;
         for (file, identity) in &files {
             self.appeared(file, *identity).await;
         }
@@ -265,8 +266,7 @@ impl Plugins {
             return Ok(());
         }
         let candidate = Candidate {
-            file: copy,
-            new: &described,
+            new: &described.manifest,
             running: before.as_ref().map(|before| before.current.manifest()),
         };
         if let Admission::Pending(difference) = admission::admit(self, candidate).await {

@@ -16,7 +16,9 @@
 //! - `host`: what an instance may ask of the server.
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called.
 //!   Webhooks are in `api::webhooks`.
-//! - [`grants`]: what the administrator allows.
+//! - [`grants`]: what the administrator allows; `answers`: how that changes
+//!   while the server runs, and `regrant`, what it changes.
+//! - `consent`: what a user allows.
 //! - `audit`: who did what, and [`logs`]: what there is to read, both for the
 //!   administrator.
 //! - [`doctor`]: what is wrong with a plugin, and what to do.
@@ -30,8 +32,10 @@
 //! at.
 
 mod admission;
+mod answers;
 pub mod arriving;
 mod audit;
+mod consent;
 mod control;
 pub mod doctor;
 mod filters;
@@ -43,6 +47,7 @@ mod installed;
 mod listeners;
 pub mod logs;
 mod orders;
+mod regrant;
 mod schedule;
 mod setup;
 mod slot;
@@ -73,7 +78,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     admission::Difference,
+    answers::{AnswerError, Approval, Pending},
     audit::Actor,
+    consent::Consent,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
     installed::{PluginState, Status, VersionOf, Waiting},
@@ -86,10 +93,7 @@ pub use self::{
     slot::{Slot, State},
 };
 use self::{
-    grants::{GrantsError, GrantsFile},
-    installed::Installed,
-    slot::Made,
-    working::Working,
+    answers::Answers, grants::GrantsFile, installed::Installed, slot::Made, working::Working,
 };
 use crate::{
     pipeline::Pipeline,
@@ -115,20 +119,15 @@ pub struct Plugins {
     /// Held while something is done about which plugins there are.
     turn: tokio::sync::Mutex<()>,
     pipeline: Arc<OnceLock<Weak<Pipeline>>>,
-    grants: RwLock<Grants>,
+    answers: RwLock<Answers>,
+    /// Held while the administrator's answers are read or changed.
+    answering: tokio::sync::Mutex<()>,
     slots: RwLock<Slots>,
     working: Working,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-}
-
-/// The administrator's answers as last read.
-#[derive(Debug, Default)]
-struct Grants {
-    file: Arc<GrantsFile>,
-    problem: Option<Arc<GrantsError>>,
 }
 
 impl std::fmt::Debug for Plugins {
@@ -159,7 +158,8 @@ impl Plugins {
             turn: tokio::sync::Mutex::default(),
             settings,
             pipeline: Arc::default(),
-            grants: RwLock::default(),
+            answers: RwLock::default(),
+            answering: tokio::sync::Mutex::default(),
             slots: RwLock::default(),
             working: Working::default(),
             timers: Arc::default(),
@@ -177,7 +177,7 @@ impl Plugins {
     pub async fn start(self: &Arc<Self>, pipeline: &Arc<Pipeline>) -> Result<(), StartError> {
         // Weakly: the pipeline holds the plugins.
         let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
-        self.read_grants().await;
+        self.take_answers(&Actor::Folder).await;
         let _: Result<(), _> = self
             .loaders
             .set(loaders(Some(self.settings.cache.clone()))?.into());
@@ -199,6 +199,8 @@ impl Plugins {
             .spawn(idle::run(Arc::clone(self), self.stopping.clone()));
         self.tasks
             .spawn(folder::run(Arc::clone(self), seen, self.stopping.clone()));
+        self.tasks
+            .spawn(answers::run(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -300,8 +302,8 @@ impl Plugins {
     /// Why nothing is granted by the administrator's file, if it cannot be
     /// used.
     pub fn grants_problem(&self) -> Option<String> {
-        let grants = read(&self.grants);
-        grants.problem.as_ref().map(ToString::to_string)
+        let answers = read(&self.answers);
+        answers.problem.as_ref().map(ToString::to_string)
     }
 
     /// Where the administrator's answers are.
@@ -311,7 +313,7 @@ impl Plugins {
 
     /// The administrator's answers as last read.
     pub fn grants(&self) -> Arc<GrantsFile> {
-        Arc::clone(&read(&self.grants).file)
+        Arc::clone(&read(&self.answers).file)
     }
 
     /// The runtime's handle of an instance; made if it is not there.
@@ -340,8 +342,7 @@ impl Plugins {
     /// now. Nothing calls it yet.
     async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
         let manifest = plugin.manifest();
-        let answer = self.grants().answer(&manifest.id);
-        let (grants, limits) = (answer.with_users_part(manifest), answer.limits);
+        let (grants, limits) = self.rights(slot, manifest);
         let host = host::InstanceHost {
             store: self.store.clone(),
             pipeline: Arc::clone(&self.pipeline),
@@ -367,38 +368,6 @@ impl Plugins {
             grants,
             limits,
         })
-    }
-
-    /// Lets go of a stopped instance whose grants or limits changed, so that
-    /// the next one has the new ones.
-    async fn forget_if_regranted(&self, slot: &Slot) {
-        let plugin = slot.plugin();
-        let manifest = plugin.manifest();
-        let answer = self.grants().answer(&manifest.id);
-        slot.made.lock().await.take_if(|made| {
-            made.grants != answer.with_users_part(manifest) || made.limits != answer.limits
-        });
-    }
-
-    /// Reads the administrator's answers. A file that cannot be used changes
-    /// nothing: what was granted stays, what was not is denied.
-    async fn read_grants(&self) {
-        let path = self.settings.grants.clone();
-        let read = tokio::task::spawn_blocking(move || GrantsFile::read(&path)).await;
-        let mut grants = write(&self.grants);
-        match read {
-            Ok(Ok(file)) => {
-                *grants = Grants {
-                    file: Arc::new(file),
-                    problem: None,
-                };
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the grants file cannot be used");
-                grants.problem = Some(Arc::new(error));
-            }
-            Err(error) => tracing::error!(%error, "the grants file was not read"),
-        }
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.

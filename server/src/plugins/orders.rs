@@ -20,6 +20,7 @@ use super::{
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action, Actor},
     folder::Cause,
+    grants::GrantsError,
     installed::{Entry, VersionOf},
 };
 
@@ -58,6 +59,12 @@ pub enum OrderError {
         /// Why.
         why: String,
     },
+    /// No version waits for approval.
+    #[error("no version of `{0}` waits for approval; `mortise plugin status {0}` shows how it is")]
+    NothingPending(String),
+    /// The answer could not be written.
+    #[error(transparent)]
+    Answer(#[from] GrantsError),
     /// Another file of that name is in the folder.
     #[error("{} is there already and is not this plugin; remove it first", .0.display())]
     Taken(PathBuf),
@@ -148,8 +155,7 @@ impl Plugins {
         let digest = previous.described.digest;
         let copy = self.versions.file(&digest, &previous.name);
         let candidate = Candidate {
-            file: &copy,
-            new: &previous.described,
+            new: &previous.described.manifest,
             running: Some(entry.current.manifest()),
         };
         if let Admission::Pending(difference) = admission::admit(self, candidate).await {
@@ -270,7 +276,7 @@ impl Plugins {
         self.installed.list()
     }
 
-    fn entry(&self, id: &str) -> Result<Entry, OrderError> {
+    pub(super) fn entry(&self, id: &str) -> Result<Entry, OrderError> {
         self.installed
             .get(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))

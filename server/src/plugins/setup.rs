@@ -109,9 +109,9 @@ pub enum BackendError {
 pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
     grants
         .answer(&manifest.id)
-        .with_users_part(manifest)
+        .allowed()
         .missing(manifest)
-        .next()
+        .find(|request| !request.permission.is_for_user())
         .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
 }
 

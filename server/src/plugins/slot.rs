@@ -17,6 +17,7 @@ use mortise_runtime::{
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use super::consent::Consent;
 use crate::{store::InstanceRow, time::now_ms};
 
 /// One user's plugin.
@@ -74,6 +75,8 @@ pub(super) struct Feeding {
 pub struct State {
     /// Whether the user enabled it.
     pub enabled: bool,
+    /// What the user agreed to by that, last.
+    pub agreed: Consent,
     /// As stored; none for the plugin's defaults.
     pub config: Option<String>,
     /// Its filter's place in the user's chain.
@@ -107,6 +110,10 @@ impl Slot {
             used_ms: AtomicI64::new(now_ms()),
             state: Mutex::new(State {
                 enabled: row.enabled,
+                agreed: row
+                    .consent
+                    .and_then(|text| serde_json::from_str(&text).ok())
+                    .unwrap_or_default(),
                 config: row.config,
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
@@ -147,6 +154,16 @@ impl Slot {
     /// A copy of what may change.
     pub fn state(&self) -> State {
         self.lock().clone()
+    }
+
+    /// What its user agrees to: what they agreed to, or would by enabling it.
+    pub fn agreed(&self) -> Consent {
+        let state = self.lock();
+        if state.enabled {
+            state.agreed.clone()
+        } else {
+            Consent::to(self.plugin().manifest())
+        }
     }
 
     /// Whether the user enabled it.

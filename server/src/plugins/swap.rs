@@ -111,7 +111,11 @@ impl Plugins {
     }
 
     /// A started instance of a version for a slot, where it is enabled.
-    async fn made_anew(&self, slot: &Slot, new: &OnDemand) -> Result<Option<Made>, CallError> {
+    pub(super) async fn made_anew(
+        &self,
+        slot: &Slot,
+        new: &OnDemand,
+    ) -> Result<Option<Made>, CallError> {
         if !slot.is_enabled() {
             return Ok(None);
         }
@@ -121,7 +125,7 @@ impl Plugins {
     }
 
     /// Has a slot's next call go to another version. Holds its turn.
-    async fn move_over(
+    pub(super) async fn move_over(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         new: &Arc<OnDemand>,

@@ -61,9 +61,12 @@ impl From<OrderError> for ApiError {
             | OrderError::Missing(_)
             | OrderError::Pending(_)
             | OrderError::Attach { .. }
+            | OrderError::NothingPending(_)
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
             // In full: it is the administrator who has to mend it.
-            OrderError::File { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            OrderError::File { .. } | OrderError::Answer(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+            }
         }
     }
 }

@@ -85,7 +85,8 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let plugin = slot.plugin();
     let manifest = plugin.manifest();
     let file = state.plugins.grants();
-    let grants = file.answer(&manifest.id).with_users_part(manifest);
+    let agreed = slot.agreed();
+    let grants = file.answer(&manifest.id).with_users_part(manifest, &agreed);
     PluginConf {
         id: slot.id,
         name: manifest.name.clone(),

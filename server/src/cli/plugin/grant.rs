@@ -103,9 +103,7 @@ pub(super) async fn answer(grant: &Grant) -> anyhow::Result<String> {
     for line in lines(&answer) {
         writeln!(text, "  {line}")?;
     }
-    text.push_str(
-        "a running server applies it when a user enables the plugin, or when it starts again\n",
-    );
+    text.push_str("a running server takes it up at once\n");
     Ok(text)
 }
 

@@ -98,17 +98,17 @@ impl Store {
     }
 }
 
-fn json<T: Serialize>(value: &T) -> String {
+pub(super) fn json<T: Serialize>(value: &T) -> String {
     // Plain data always serializes.
     serde_json::to_string(value).unwrap_or_default()
 }
 
 fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text)
-        .inspect_err(|error| tracing::warn!(%error, "an installed plugin is looked at anew"))
+        .inspect_err(|error| tracing::warn!(%error, "what is stored about a plugin is not understood, and made anew"))
         .ok()
 }
 
-fn optional<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
+pub(super) fn optional<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
     parsed(&text?)
 }

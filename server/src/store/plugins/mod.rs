@@ -1,13 +1,15 @@
 //! What the server keeps for users' plugins: the instances themselves here,
 //! what they store in [`storage`], when they are woken in [`timers`], what
 //! they read and were fed in [`messages`]; and of the plugins, what is
-//! [`installed`].
+//! [`installed`], and what the administrator was asked in [`answers`].
 
+mod answers;
 mod installed;
 mod messages;
 mod storage;
 mod timers;
 
+pub use answers::AnswerRow;
 pub use installed::{InstalledRow, VersionRow};
 pub use messages::{Readable, SetAsideRow, SourcedMessage};
 pub use storage::StorageFull;
@@ -31,6 +33,8 @@ pub struct InstanceRow {
     pub config: Option<String>,
     /// Whether the user enabled it.
     pub enabled: bool,
+    /// JSON: what the user agreed to by that, last.
+    pub consent: Option<String>,
     /// Its filter's place in the user's chain; ties go by id.
     pub filter_order: i64,
     /// Whether a message is refused when its filter fails.
@@ -67,7 +71,7 @@ pub struct PluginApplication {
 
 macro_rules! columns {
     () => {
-        "id, user_id, plugin, token, config, enabled, filter_order, fail_closed, cursor, \
+        "id, user_id, plugin, token, config, enabled, consent, filter_order, fail_closed, cursor, \
          last_error, created_ms"
     };
 }
@@ -240,20 +244,21 @@ impl Store {
         .await?)
     }
 
-    /// Notes that an instance was enabled now: its listener begins with what
-    /// is stored from here on.
+    /// Notes that an instance was enabled now, and what its user agreed to: its
+    /// listener begins with what is stored from here on.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn enable_plugin_instance(&self, id: i64) -> Result<i64, StoreError> {
+    pub async fn enable_plugin_instance(&self, id: i64, consent: &str) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(
-            "UPDATE plugin_instances SET enabled = 1, last_error = NULL,
+            "UPDATE plugin_instances SET enabled = 1, last_error = NULL, consent = ?2,
              cursor = (SELECT coalesce(max(id), 0) FROM messages
                        WHERE user_id = plugin_instances.user_id)
-             WHERE id = ? RETURNING cursor",
+             WHERE id = ?1 RETURNING cursor",
         )
         .bind(id)
+        .bind(consent)
         .fetch_one(&self.writer)
         .await?)
     }
@@ -271,6 +276,20 @@ impl Store {
     ) -> Result<(), StoreError> {
         sqlx::query("UPDATE plugin_instances SET enabled = 0, last_error = ? WHERE id = ?")
             .bind(error)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes what the user of an enabled instance agrees to from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_plugin_consent(&self, id: i64, consent: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET consent = ? WHERE id = ?")
+            .bind(consent)
             .bind(id)
             .execute(&self.writer)
             .await?;

@@ -15,24 +15,30 @@
 //!
 //! Only what the administrator answers for has a place here. What concerns a
 //! user's own messages is answered by that user, by enabling the plugin, and
-//! cannot be granted over their head.
+//! cannot be granted over their head (`super::consent`).
+//!
+//! This module reads the file and, in `edit`, changes it. Taking what it says
+//! into use while the server runs is `super::answers`.
+
+mod edit;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use mortise_runtime::{
     Grants, Limits,
-    grants::HostPattern,
-    types::{Directory, Manifest},
+    grants::{HostPattern, ParseHostPatternError},
+    types::{Directory, Manifest, Permission},
 };
-use serde::Deserialize;
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
+use serde::{Deserialize, Serialize};
+
+pub use self::edit::{grant, limit, revoke};
+use super::consent::Consent;
 
 /// What the administrator allows one plugin, and how much of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Answer {
     /// Be reachable by HTTP.
@@ -57,9 +63,22 @@ impl Answer {
     /// # Errors
     ///
     /// A host pattern that does not parse.
-    pub fn as_asked(
-        manifest: &Manifest,
-    ) -> Result<Self, mortise_runtime::grants::ParseHostPatternError> {
+    pub fn as_asked(manifest: &Manifest) -> Result<Self, ParseHostPatternError> {
+        Self::of(manifest.wants.iter().map(|request| &request.permission))
+    }
+
+    /// The administrator's part of these permissions.
+    ///
+    /// # Errors
+    ///
+    /// A host pattern that does not parse.
+    pub fn of<'a>(
+        permissions: impl Iterator<Item = &'a Permission>,
+    ) -> Result<Self, ParseHostPatternError> {
+        let mut grants = Grants::default();
+        for permission in permissions {
+            grants.add(permission)?;
+        }
         let Grants {
             webhook,
             cookies,
@@ -68,7 +87,7 @@ impl Answer {
             environment,
             timers,
             ..
-        } = Grants::as_asked(manifest)?;
+        } = grants;
         Ok(Self {
             webhook,
             cookies,
@@ -80,9 +99,8 @@ impl Answer {
         })
     }
 
-    /// What an enabled instance may do: this, and everything the manifest asks
-    /// of the user, who agreed to it by enabling the plugin.
-    pub fn with_users_part(&self, manifest: &Manifest) -> Grants {
+    /// What is allowed, without the limits.
+    pub fn allowed(&self) -> Grants {
         let Self {
             webhook,
             cookies,
@@ -92,7 +110,7 @@ impl Answer {
             timers,
             limits: _,
         } = self.clone();
-        let mut grants = Grants {
+        Grants {
             webhook,
             cookies,
             http,
@@ -100,15 +118,23 @@ impl Answer {
             environment,
             timers,
             ..Grants::default()
-        };
-        for request in &manifest.wants {
-            if request.permission.is_for_user() {
-                // Only the administrator's permissions hold patterns that can
-                // fail to parse.
-                let _: Result<(), _> = grants.add(&request.permission);
-            }
         }
-        grants
+    }
+
+    /// What an instance may do: this, and what its user agreed to of what the
+    /// manifest asks of them.
+    pub fn with_users_part(&self, manifest: &Manifest, agreed: &Consent) -> Grants {
+        let Consent {
+            send_messages,
+            read_messages,
+            filter_messages,
+        } = agreed.and(&Consent::to(manifest));
+        Grants {
+            send_messages,
+            read_messages,
+            filter_messages,
+            ..self.allowed()
+        }
     }
 }
 
@@ -168,6 +194,11 @@ impl GrantsFile {
         self.0.get(plugin).cloned().unwrap_or_default()
     }
 
+    /// Every plugin that has an answer.
+    pub fn plugins(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, GrantsError> {
         toml::from_str(text)
             .map(Self)
@@ -209,110 +240,14 @@ fn parse_error(
     }
 }
 
-/// Adds to what the administrator allows a plugin; what was granted before
-/// stays, and so do the file's comments and order. The limits are left alone.
-///
-/// # Errors
-///
-/// [`GrantsError`]; the file is then as it was.
-pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<(), GrantsError> {
-    let before = text(path)?;
-    GrantsFile::parse(path, &before)?;
-    let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| {
-        parse_error(path, &before, error.span(), error.message())
-    })?;
-    let table = document
-        .entry(plugin)
-        .or_insert_with(|| Item::Table(Table::new()));
-    let Some(table) = table.as_table_like_mut() else {
-        return Err(parse_error(
-            path,
-            &before,
-            None,
-            "a plugin's entry is not a table",
-        ));
-    };
-    for (key, granted) in [("webhook", more.webhook), ("timers", more.timers)] {
-        if granted {
-            table.insert(key, Item::Value(true.into()));
-        }
-    }
-    let texts = |names: &BTreeSet<String>| names.iter().map(Value::from).collect::<Vec<_>>();
-    let directories = more.files.iter().map(|directory| {
-        let mut value = InlineTable::new();
-        value.insert("path", directory.path.as_str().into());
-        if directory.writable {
-            value.insert("writable", true.into());
-        }
-        Value::from(value)
-    });
-    for (key, values) in [
-        ("cookies", texts(&more.cookies)),
-        (
-            "http",
-            more.http
-                .iter()
-                .map(|host| host.to_string().into())
-                .collect(),
-        ),
-        ("files", directories.collect()),
-        ("environment", texts(&more.environment)),
-    ] {
-        if values.is_empty() {
-            continue;
-        }
-        let list = table
-            .entry(key)
-            .or_insert_with(|| Item::Value(Array::new().into()));
-        if let Some(list) = list.as_array_mut() {
-            for value in values {
-                let bare = |value: &Value| value.clone().decorated("", "").to_string();
-                if !list.iter().any(|known| bare(known) == bare(&value)) {
-                    list.push(value);
-                }
-            }
-        }
-    }
-    let after = document.to_string();
-    GrantsFile::parse(path, &after)?;
-    write(path, &after).map_err(|source| GrantsError::Write {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Replaces the file whole, so that a server that reads it meanwhile sees the
-/// old or the new one.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    // A temporary file is its owner's alone; the server may run as another user
-    // than the administrator who grants.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = std::fs::metadata(path).map_or_else(
-            |_| std::fs::Permissions::from_mode(0o644),
-            |data| data.permissions(),
-        );
-        file.as_file().set_permissions(permissions)?;
-    }
-    file.persist(path)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use mortise_runtime::types::{Directory, Manifest, Permission, Request};
 
-    use super::{Answer, GrantsFile, grant};
+    use super::{Answer, GrantsFile, grant, limit, revoke};
+    use crate::plugins::consent::Consent;
 
     fn parse(text: &str) -> Result<GrantsFile, String> {
         GrantsFile::parse(Path::new("grants.toml"), text).map_err(|error| error.to_string())
@@ -364,8 +299,8 @@ mod tests {
             environment: ["TZ".to_owned()].into(),
             ..Answer::default()
         };
-        grant(&path, "a.b", &more).unwrap();
-        grant(&path, "a.b", &more).unwrap();
+        assert!(grant(&path, "a.b", &more).unwrap());
+        assert!(!grant(&path, "a.b", &more).unwrap());
         grant(
             &path,
             "c/d",
@@ -385,6 +320,54 @@ mod tests {
         assert_eq!(file.answer("a.b"), expected);
         assert!(file.answer("c/d").timers);
         assert_eq!(text.matches("x.org").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn revoking_takes_what_it_names_and_leaves_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let before = "[\"a.b\"] # weather\nwebhook = true\ntimers = true\n\
+                      http = [\"x.org\", \"y.org\"]\n\
+                      files = [{ writable = true, path = \"/srv\" }] # ours\n\n\
+                      [\"a.b\".limits]\ncall-ms = 5 # short\n";
+        std::fs::write(&path, before).unwrap();
+        let less = Answer {
+            timers: true,
+            http: ["x.org".parse().unwrap()].into(),
+            files: [Directory {
+                path: "/srv".into(),
+                writable: false,
+            }]
+            .into(),
+            ..Answer::default()
+        };
+        assert!(revoke(&path, "a.b", &less).unwrap());
+        assert!(!revoke(&path, "a.b", &less).unwrap());
+        let answer = GrantsFile::read(&path).unwrap().answer("a.b");
+        assert!(answer.webhook && !answer.timers && answer.files.is_empty());
+        assert_eq!(answer.http, ["y.org".parse().unwrap()].into());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("# weather") && text.contains("# short"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn limits_are_set_and_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let set = |name: &str, value| limit(&path, "a.b", &[(name.to_owned(), value)]);
+        assert!(set("call-ms", Some(7)).unwrap());
+        assert!(set("timers", Some(1)).unwrap());
+        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        assert_eq!((limits.call_ms, limits.timers), (7, 1));
+        assert!(set("call-ms", None).unwrap());
+        let error = set("cal-ms", Some(1)).unwrap_err().to_string();
+        assert!(error.contains("unknown field `cal-ms`"), "{error}");
+        assert!(set("timers", Some(u64::MAX)).is_err());
+        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        assert_eq!((limits.call_ms, limits.timers), (10_000, 1));
     }
 
     #[test]
@@ -423,7 +406,8 @@ mod tests {
                 })
                 .collect(),
         };
-        let denied = Answer::default().with_users_part(&manifest);
+        let agreed = Consent::to(&manifest);
+        let denied = Answer::default().with_users_part(&manifest, &agreed);
         assert!(denied.send_messages && denied.read_messages.contains("backup"));
         assert!(!denied.webhook && denied.http.is_empty() && !denied.filter_messages);
         let missing: Vec<_> = denied
@@ -433,7 +417,7 @@ mod tests {
         assert_eq!(missing, ["webhook", "http"]);
         let all = Answer::as_asked(&manifest)
             .unwrap()
-            .with_users_part(&manifest);
+            .with_users_part(&manifest, &agreed);
         assert_eq!(all.missing(&manifest).count(), 0);
     }
 }

@@ -1,0 +1,201 @@
+//! Changing the grants file: what is there and not touched stays as it was
+//! written, comments and order too. Each function says whether anything
+//! changed.
+
+use std::{collections::BTreeSet, io::Write as _, path::Path};
+
+use mortise_runtime::types::Directory;
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::{Answer, GrantsError, GrantsFile, parse_error, text};
+
+/// Adds to what the administrator allows a plugin; what was granted before
+/// stays. The limits are left alone.
+///
+/// # Errors
+///
+/// [`GrantsError`]; the file is then as it was.
+pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<bool, GrantsError> {
+    edit(path, plugin, |table| {
+        for (key, granted) in switches(more) {
+            if granted {
+                table.insert(key, Item::Value(true.into()));
+            }
+        }
+        for (key, values) in lists(more) {
+            if values.is_empty() {
+                continue;
+            }
+            let list = table
+                .entry(key)
+                .or_insert_with(|| Item::Value(Array::new().into()));
+            if let Some(list) = list.as_array_mut() {
+                for value in values {
+                    if !list.iter().any(|known| bare(known) == bare(&value)) {
+                        list.push(value);
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Takes from what the administrator allows a plugin: exactly what is named.
+/// What is left may still allow it, as `*` allows every host.
+///
+/// # Errors
+///
+/// [`GrantsError`]; the file is then as it was.
+pub fn revoke(path: &Path, plugin: &str, less: &Answer) -> Result<bool, GrantsError> {
+    edit(path, plugin, |table| {
+        for (key, revoked) in switches(less) {
+            if revoked {
+                table.remove(key);
+            }
+        }
+        for (key, values) in lists(less) {
+            if key == "files" {
+                continue;
+            }
+            let gone: Vec<String> = values.iter().map(bare).collect();
+            remove(table, key, |value| gone.contains(&bare(value)));
+        }
+        // However it is written, and whether it was writable or not.
+        remove(table, "files", |value| {
+            let path = value.as_inline_table().and_then(|table| table.get("path"));
+            path.and_then(Value::as_str)
+                .is_some_and(|path| less.files.iter().any(|directory| directory.path == path))
+        });
+    })
+}
+
+/// Sets limits of a plugin by their names; none puts back the default.
+///
+/// # Errors
+///
+/// [`GrantsError`], also for a limit that there is none of; the file is then as
+/// it was.
+pub fn limit(
+    path: &Path,
+    plugin: &str,
+    limits: &[(String, Option<u64>)],
+) -> Result<bool, GrantsError> {
+    edit(path, plugin, |table| {
+        let entry = table
+            .entry("limits")
+            .or_insert_with(|| Item::Table(Table::new()));
+        if let Some(entry) = entry.as_table_like_mut() {
+            for (name, value) in limits {
+                match value.map(i64::try_from) {
+                    None => drop(entry.remove(name)),
+                    Some(value) => {
+                        let value = value.unwrap_or(i64::MAX);
+                        entry.insert(name, Item::Value(value.into()));
+                    }
+                }
+            }
+            if entry.is_empty() {
+                table.remove("limits");
+            }
+        }
+    })
+}
+
+fn switches(answer: &Answer) -> [(&'static str, bool); 2] {
+    [("webhook", answer.webhook), ("timers", answer.timers)]
+}
+
+fn lists(answer: &Answer) -> [(&'static str, Vec<Value>); 4] {
+    let texts = |names: &BTreeSet<String>| names.iter().map(Value::from).collect::<Vec<_>>();
+    let hosts = answer.http.iter().map(|host| host.to_string().into());
+    [
+        ("cookies", texts(&answer.cookies)),
+        ("http", hosts.collect()),
+        ("files", answer.files.iter().map(directory).collect()),
+        ("environment", texts(&answer.environment)),
+    ]
+}
+
+fn directory(directory: &Directory) -> Value {
+    let mut value = InlineTable::new();
+    value.insert("path", directory.path.as_str().into());
+    if directory.writable {
+        value.insert("writable", true.into());
+    }
+    value.into()
+}
+
+/// A value without the space and comments around it.
+fn bare(value: &Value) -> String {
+    value.clone().decorated("", "").to_string()
+}
+
+fn remove(table: &mut dyn TableLike, key: &str, which: impl Fn(&Value) -> bool) {
+    if let Some(list) = table.get_mut(key).and_then(Item::as_array_mut) {
+        list.retain(|value| !which(value));
+        if list.is_empty() {
+            table.remove(key);
+        }
+    }
+}
+
+/// Changes a plugin's entry, which is made if it is not there. Whether anything
+/// changed.
+fn edit(
+    path: &Path,
+    plugin: &str,
+    change: impl FnOnce(&mut dyn TableLike),
+) -> Result<bool, GrantsError> {
+    let before = text(path)?;
+    GrantsFile::parse(path, &before)?;
+    let mut document: DocumentMut = before.parse().map_err(|error: toml_edit::TomlError| {
+        parse_error(path, &before, error.span(), error.message())
+    })?;
+    let table = document
+        .entry(plugin)
+        .or_insert_with(|| Item::Table(Table::new()));
+    let Some(table) = table.as_table_like_mut() else {
+        return Err(parse_error(
+            path,
+            &before,
+            None,
+            "a plugin's entry is not a table",
+        ));
+    };
+    change(table);
+    let after = document.to_string();
+    GrantsFile::parse(path, &after)?;
+    if after == before {
+        return Ok(false);
+    }
+    write(path, &after).map_err(|source| GrantsError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(true)
+}
+
+/// Replaces the file whole, so that a server that reads it meanwhile sees the
+/// old or the new one.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    // A temporary file is its owner's alone; the server may run as another user
+    // than the administrator who grants.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = std::fs::metadata(path).map_or_else(
+            |_| std::fs::Permissions::from_mode(0o644),
+            |data| data.permissions(),
+        );
+        file.as_file().set_permissions(permissions)?;
+    }
+    file.persist(path)?;
+    Ok(())
+}
