@@ -81,6 +81,18 @@ pub struct Config {
     )]
     pub filter_deadline: Duration,
 
+    /// How long an enabled component may go without being called before its
+    /// instance is stopped and its memory given back; the next call brings it
+    /// up again.
+    #[arg(
+        long,
+        env = "MORTISE_PLUGIN_IDLE",
+        value_name = "TIME",
+        default_value = "5m",
+        value_parser = humantime::parse_duration
+    )]
+    pub plugin_idle: Duration,
+
     /// How patiently plugins that listen to messages are given what they
     /// failed on: for tests and embedders.
     #[arg(skip)]
@@ -97,6 +109,7 @@ impl fmt::Debug for Config {
             .field("admin_name", &self.admin_name)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("filter_deadline", &self.filter_deadline)
+            .field("plugin_idle", &self.plugin_idle)
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
@@ -114,6 +127,7 @@ impl Config {
             admin_password: None,
             trusted_proxies: Vec::new(),
             filter_deadline: Duration::from_secs(2),
+            plugin_idle: Duration::from_secs(300),
             listener_retry: Retry::default(),
         }
     }

@@ -16,7 +16,11 @@ pub fn component(world: &str, module: &str) -> Result<Vec<u8>> {
     resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))?;
     let package = resolve.push_str(
         "fixture.wit",
-        &format!("package test:fixture;\nworld fixture {{ {world} }}\n"),
+        &format!(
+            "package test:fixture;\n\
+             world fixture {{ {world} }}\n\
+             package wasi:clocks@0.2.0 {{ interface monotonic-clock {{ now: func() -> u64; }} }}\n"
+        ),
     )?;
     let world = resolve.select_world(&[package], Some("fixture"))?;
     let mut module = wat::parse_str(module).context("the module's text")?;

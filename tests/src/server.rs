@@ -101,6 +101,20 @@ impl Data {
         file
     }
 
+    /// Puts an executable into the plugins folder at once, whole, in place of
+    /// what has its name there.
+    #[cfg(unix)]
+    pub fn executable(&self, name: &str, bytes: &[u8]) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        // Beside its place first: the file of a running program cannot be
+        // written.
+        let new = self.path().join("new");
+        std::fs::write(&new, bytes).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(new, self.path().join("plugins").join(name)).unwrap();
+    }
+
     /// Grants a plugin in the plugins folder all it asks of the administrator.
     pub fn grant_as_asked(&self, id: &str) {
         let data = self.path().to_str().unwrap();
@@ -195,6 +209,11 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its base address.
     pub fn url(&self) -> &str {
         &self.url

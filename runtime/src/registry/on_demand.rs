@@ -6,7 +6,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, Instant as Time},
 };
 
@@ -30,7 +30,7 @@ pub struct Described {
     pub backend: Backend,
     /// The digest of its file.
     pub digest: Digest,
-    /// What it can do, where the package itself tells.
+    /// What it can do, where the package itself tells, or an instance has told.
     pub capabilities: Option<Capabilities>,
 }
 
@@ -73,6 +73,8 @@ struct Inner {
     described: Described,
     file: PathBuf,
     loaders: Arc<[Arc<dyn Loader>]>,
+    /// What its first instance could do, where the package does not tell.
+    told: OnceLock<Capabilities>,
     /// Held while it is loaded.
     loading: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
@@ -115,15 +117,19 @@ impl OnDemand {
                 described,
                 file,
                 loaders,
+                told: OnceLock::new(),
                 loading: tokio::sync::Mutex::default(),
                 memory: Mutex::default(),
             }),
         }
     }
 
-    /// What is known of it.
-    pub fn described(&self) -> &Described {
-        &self.inner.described
+    /// What is known of it by now.
+    pub fn described(&self) -> Described {
+        Described {
+            capabilities: self.capabilities(),
+            ..self.inner.described.clone()
+        }
     }
 
     /// What it is loaded from.
@@ -279,12 +285,14 @@ impl Plugin for OnDemand {
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
-        self.inner.described.capabilities
+        let described = self.inner.described.capabilities;
+        described.or_else(|| self.inner.told.get().copied())
     }
 
     async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
         let plugin = self.loaded().await?;
         let instance = plugin.instance(setup).await?;
+        let _: Result<(), _> = self.inner.told.set(instance.capabilities());
         let mut memory = self.inner.memory();
         memory
             .instances

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mortise_runtime::{
-    CallError, Capability, Grants, Instance, Plugin as _, grants::Applications,
+    CallError, Capabilities, Capability, Grants, Instance, Plugin as _, grants::Applications,
     limits::CONFIG_BYTES, types::StopReason,
 };
 
@@ -14,7 +14,9 @@ use super::{
     Plugins, Slot,
     audit::{Action, Actor},
     consent::Consent,
-    host, listeners, lock,
+    host,
+    idle::drop_unused,
+    listeners, lock,
     slot::{Feeding, Made},
     working::Active,
 };
@@ -125,6 +127,32 @@ impl Plugins {
         self.audit_slot(by, Action::Disabled, slot, &json!({}))
             .await;
         Ok(())
+    }
+
+    /// What a user's plugin can do. Where only an instance can tell, and none
+    /// has yet, one is made, and let go of unless its user has it enabled.
+    ///
+    /// # Errors
+    ///
+    /// What kept the plugin from making it.
+    pub async fn capabilities(&self, slot: &Slot) -> Result<Capabilities, CallError> {
+        if let Some(made) = &*slot.made.lock().await {
+            return Ok(made.instance.capabilities());
+        }
+        let plugin = slot.plugin();
+        if let Some(capabilities) = plugin.capabilities() {
+            return Ok(capabilities);
+        }
+        let capabilities = self.instance(slot).await?.capabilities();
+        if !slot.is_enabled() {
+            drop_unused(slot).await;
+        }
+        // So that it is not asked again when the server was started anew.
+        let entry = self.installed.get(&plugin.manifest().id);
+        if let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.current, &plugin)) {
+            self.note_stored(&entry).await;
+        }
+        Ok(capabilities)
     }
 
     /// The configuration as the user saved it, or the plugin's defaults.

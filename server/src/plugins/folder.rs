@@ -56,6 +56,10 @@ pub(super) async fn run(
                 return;
             }
             let _turn = plugins.turn.lock().await;
+            // What an order did to it since is told of again, where it stays.
+            if Identity::read(&change.file).ok() != Some(change.now) {
+                continue;
+            }
             match change.now {
                 Some(identity) => plugins.appeared(&change.file, identity).await,
                 None => plugins.removed(&change.file, &Actor::Folder).await,
@@ -219,6 +223,8 @@ impl Plugins {
         let id = &described.manifest.id;
         if let Some(other) = self.installed.get(id)
             && other.file != *file
+            // It may have gone, and another plugin have come in its file.
+            && self.has_file(id, &other.file)
             && matches!(Identity::read(&other.file), Ok(Some(_)))
         {
             let first = other.file.display();

@@ -14,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 use super::{Plugins, Slot, read};
 use crate::time::now_ms;
 
-/// The longest time between two looks.
-const LOOK: Duration = Duration::from_secs(60);
+/// The shortest and the longest time between two looks.
+const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(60)];
 
 /// Looks for idle instances until it is told to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     let idle = plugins.settings.idle;
+    let [least, most] = LOOKS;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(idle.min(LOOK)) => {}
+            () = tokio::time::sleep(idle.clamp(least, most)) => {}
         }
         let since = now_ms().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
         let slots: Vec<_> = read(&plugins.slots)
@@ -48,7 +49,7 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 }
 
 /// Lets go of the handle of a disabled plugin that its user looked at.
-async fn drop_unused(slot: &Slot) {
+pub(super) async fn drop_unused(slot: &Slot) {
     let Ok(_turn) = slot.control.try_lock() else {
         return;
     };

@@ -151,7 +151,7 @@ impl Entry {
         let name = self.current.file().file_name().unwrap_or_default();
         VersionRow {
             name: name.to_string_lossy().into_owned(),
-            described: self.current.described().clone(),
+            described: self.current.described(),
         }
     }
 }
@@ -213,9 +213,8 @@ impl Installed {
     pub(super) fn set(&self, entry: Entry) {
         let mut all = self.write();
         let id = entry.current.manifest().id.clone();
-        if let Some(before) = all.plugins.get(&id).map(|before| before.file.clone()) {
-            all.by_file.remove(&before);
-        }
+        // Where it was, another may be by now.
+        all.by_file.retain(|_, at| *at != id);
         all.failures.remove(&entry.file);
         all.by_file.insert(entry.file.clone(), id.clone());
         all.plugins.insert(id, entry);

@@ -21,7 +21,7 @@ use super::{
     audit::{self, Action, Actor},
     folder::Cause,
     grants::GrantsError,
-    installed::{Entry, VersionOf},
+    installed::{Entry, VersionOf, Waiting},
 };
 
 /// Why an order was not carried out. What ran before goes on.
@@ -98,13 +98,14 @@ impl Plugins {
         let id = described.manifest.id.clone();
         let known = self.installed.get(&id);
         let file = match &known {
-            Some(known) => known.file.clone(),
-            None => {
+            // Unless another plugin has its file by now.
+            Some(known) if self.has_file(&id, &known.file) => known.file.clone(),
+            _ => {
                 let name = file_name(&id, described.backend);
                 self.settings.folder.join(name)
             }
         };
-        if known.is_none() && matches!(Identity::read(&file), Ok(Some(_))) {
+        if !self.has_file(&id, &file) && matches!(Identity::read(&file), Ok(Some(_))) {
             return Err(OrderError::Taken(file));
         }
         let before = put(aside, &file).await?;
@@ -117,7 +118,10 @@ impl Plugins {
                 // As if nothing had been ordered.
                 before.put_back(&file).await;
                 match Identity::read(&file) {
-                    Ok(Some(identity)) => self.accept_as_is(&file, identity).await,
+                    Ok(Some(identity)) => {
+                        let waiting = known.and_then(|known| known.waiting);
+                        self.accept_as_is(&file, identity, waiting).await;
+                    }
                     _ => self.removed(&file, by).await,
                 }
                 Err(error)
@@ -196,7 +200,7 @@ impl Plugins {
             }
         }
         if let Ok(Some(identity)) = Identity::read(&entry.file) {
-            self.accept_as_is(&entry.file, identity).await;
+            self.accept_as_is(&entry.file, identity, None).await;
         }
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -211,15 +215,17 @@ impl Plugins {
     pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), OrderError> {
         let _turn = self.turn.lock().await;
         let entry = self.entry(id)?;
-        if let Err(source) = tokio::fs::remove_file(&entry.file).await
-            && source.kind() != io::ErrorKind::NotFound
-        {
-            return Err(OrderError::File {
-                path: entry.file,
-                source,
-            });
+        if self.has_file(id, &entry.file) {
+            if let Err(source) = tokio::fs::remove_file(&entry.file).await
+                && source.kind() != io::ErrorKind::NotFound
+            {
+                return Err(OrderError::File {
+                    path: entry.file,
+                    source,
+                });
+            }
+            self.removed(&entry.file, by).await;
         }
-        self.removed(&entry.file, by).await;
         self.installed.remove(id);
         if let Err(error) = self.store.remove_installed_plugin(id).await {
             tracing::error!(%error, "an uninstalled plugin was not forgotten");
@@ -282,6 +288,12 @@ impl Plugins {
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
     }
 
+    /// Whether a file is this plugin's: where one was removed, another may have
+    /// come.
+    pub(super) fn has_file(&self, id: &str, file: &Path) -> bool {
+        self.installed.at(file).is_some_and(|at| at == id)
+    }
+
     /// Takes up a file by order. Holds the turn.
     async fn take_up(self: &Arc<Self>, file: &Path, cause: Cause<'_>) -> Result<(), OrderError> {
         match Identity::read(file) {
@@ -294,15 +306,17 @@ impl Plugins {
         }
     }
 
-    /// Notes that a file holds what runs already.
-    async fn accept_as_is(&self, file: &Path, identity: Identity) {
+    /// Notes that a file holds what runs already, or what waits.
+    async fn accept_as_is(&self, file: &Path, identity: Identity, waiting: Option<Waiting>) {
         let Some(id) = self.installed.at(file) else {
             return;
         };
         let entry = self.installed.change(&id, |entry| {
             entry.dealt = Some(identity);
-            entry.accepted = entry.accepted.map(|_| identity);
-            entry.waiting = None;
+            if waiting.is_none() {
+                entry.accepted = entry.accepted.map(|_| identity);
+            }
+            entry.waiting = waiting;
         });
         if let Some(entry) = entry {
             self.note_stored(&entry).await;

@@ -46,7 +46,7 @@ impl Settings {
             versions: config.data_dir.join("versions"),
             filter_deadline: config.filter_deadline,
             retry: config.listener_retry,
-            idle: Duration::from_secs(300),
+            idle: config.plugin_idle,
         }
     }
 }

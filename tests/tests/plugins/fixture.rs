@@ -1,6 +1,8 @@
 //! Plugins in WebAssembly text, each with just the behaviour a test needs.
 //! Every function logs or answers something that a test can see.
 
+use std::time::Duration;
+
 use mortise_tests::components::{ZEROS, component};
 
 /// A permission that a fixture asks for, by its place in the contract's
@@ -167,9 +169,40 @@ fn filter(body: &str) -> Part {
 
 /// A filter that puts its own text in place of the title.
 pub(crate) fn titling(title: &str) -> Part {
+    titling_after(title, "")
+}
+
+/// The same, but it logs `asked` first, and then takes this long.
+pub(crate) fn titling_slowly(title: &str, takes: Duration) -> Part {
+    let word = TEXTS + 8 * 256;
+    let mut part = titling_after(
+        title,
+        &format!(
+            "(local $end i64)
+            (call $log (i32.const 2) (i32.const {word}) (i32.const 5))
+            (local.set $end (i64.add (call $now) (i64.const {nanos})))
+            (loop $spin (br_if $spin (i64.lt_u (call $now) (local.get $end))))",
+            nanos = takes.as_nanos(),
+        ),
+    );
+    part.world = "import mortise:plugin/log@0.1.0; import wasi:clocks/monotonic-clock@0.2.0; \
+                  export mortise:plugin/filter@0.1.0;";
+    part.functions = format!(
+        r#"{LOG}
+        (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))
+        {}
+        {}"#,
+        segment(word, b"asked"),
+        part.functions
+    );
+    part
+}
+
+fn titling_after(title: &str, before: &str) -> Part {
     let (text, answer) = (TEXTS, ANSWERS);
     let mut part = filter(&format!(
-        "(i32.store (i32.const {answer}) (i32.const 0))
+        "{before}
+        (i32.store (i32.const {answer}) (i32.const 0))
         (i32.store (i32.const {verdict}) (i32.const 1))
         (i32.store (i32.const {content}) (i32.const {text}))
         (i32.store offset=4 (i32.const {content}) (i32.const {length}))
@@ -252,6 +285,28 @@ pub(crate) fn living(start: Option<&str>, stop: Option<&str>) -> Part {
             (i32.const {start}))
             (func (export "mortise:plugin/lifecycle@0.1.0#stop") (param i32) (result i32)
             (i32.const {stop}))"#
+        ),
+    }
+}
+
+/// A lifecycle that logs this name when it starts, and `no more` when it stops.
+pub(crate) fn telling(name: &str) -> Part {
+    let (up, down) = (TEXTS + 9 * 256, TEXTS + 10 * 256);
+    Part {
+        world: "import mortise:plugin/log@0.1.0; export mortise:plugin/lifecycle@0.1.0;",
+        functions: format!(
+            r#"{LOG}
+            {}
+            {}
+            (func (export "mortise:plugin/lifecycle@0.1.0#start") (param i64 i32 i32 i32) (result i32)
+            (call $log (i32.const 2) (i32.const {up}) (i32.const {length}))
+            (i32.const {ZEROS}))
+            (func (export "mortise:plugin/lifecycle@0.1.0#stop") (param i32) (result i32)
+            (call $log (i32.const 2) (i32.const {down}) (i32.const 7))
+            (i32.const {ZEROS}))"#,
+            segment(up, name.as_bytes()),
+            segment(down, b"no more"),
+            length = name.len(),
         ),
     }
 }

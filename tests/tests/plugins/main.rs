@@ -12,30 +12,36 @@ mod control;
 mod doctor;
 mod filters;
 mod fixture;
+mod folder;
 mod grants;
 mod listeners;
+mod natives;
 mod orders;
+mod residence;
 mod storage;
+mod swaps;
 mod timers;
 mod webhooks;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use mortise_runtime::{
-    Plugin as _,
+    Plugin as _, Step,
     log::Source,
     types::{Application, Content, Draft},
 };
 use mortise_server::{
     Config, Server,
     pipeline::{PostError, Posted, Sender, TraceEntry},
-    plugins::{Retry, Slot},
+    plugins::{Actor, OrderError, Plugins, Retry, Slot, Status},
     store::{MessageRow, NewApplication},
 };
 use reqwest::{Method, StatusCode};
 
 /// The administrator, who is the first user.
 const ADA: i64 = 1;
+/// Who gives a test's orders.
+const BY: Actor = Actor::Server;
 const PASSWORD: &str = "correct horse";
 
 /// A server on a data directory that outlives it.
@@ -70,6 +76,32 @@ impl Rig {
 
     async fn stop(self) {
         self.server.shutdown().await;
+    }
+
+    fn plugins(&self) -> &Arc<Plugins> {
+        &self.server.state().plugins
+    }
+
+    /// Installs a plugin by order.
+    async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, bytes).unwrap();
+        self.plugins().install(file.path(), &BY).await
+    }
+
+    /// The steps that failed, by the names of the files.
+    fn failed(&self) -> Vec<(String, Step)> {
+        let reports = self.plugins().failures();
+        let named = reports.iter().map(|report| {
+            let name = report.file.file_name().unwrap().to_str().unwrap();
+            (name.to_owned(), report.step)
+        });
+        named.collect()
+    }
+
+    /// The title that a message has when it is stored.
+    async fn title(&self) -> String {
+        self.stored("backup", "done").await.title
     }
 
     /// One of Ada's plugins.
@@ -197,11 +229,11 @@ fn said(slot: &Slot) -> Vec<String> {
     own.map(|entry| entry.text).collect()
 }
 
-/// Waits until a condition holds; fails after ten seconds.
+/// Waits until a condition holds; fails after a minute.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < Duration::from_secs(10), "never {what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "never {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -219,6 +251,15 @@ fn install(data_dir: &Path, plugins: &[(&str, Vec<u8>)]) {
     for (name, bytes) in plugins {
         std::fs::write(folder.join(format!("{name}.wasm")), bytes).unwrap();
     }
+}
+
+/// Puts a complete plugin in the place of another at once, as a careful program
+/// does.
+fn replace(data_dir: &Path, name: &str, bytes: &[u8]) {
+    let folder = data_dir.join("plugins");
+    let aside = folder.join(".new");
+    std::fs::write(&aside, bytes).unwrap();
+    std::fs::rename(&aside, folder.join(format!("{name}.wasm"))).unwrap();
 }
 
 /// Lets the administrator grant these lines to these plugins.

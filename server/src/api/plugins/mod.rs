@@ -118,18 +118,13 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     }
 }
 
-/// What a plugin can do. Where only an instance can tell, one is made.
+/// What a plugin can do, as far as that is to be had.
 async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
-    if let Some(capabilities) = slot.plugin().capabilities() {
-        return capabilities;
-    }
-    match state.plugins.instance(slot).await {
-        Ok(instance) => instance.capabilities(),
-        Err(error) => {
-            slot.note(&error);
-            Capabilities::default()
-        }
-    }
+    let known = state.plugins.capabilities(slot).await;
+    known.unwrap_or_else(|error| {
+        slot.note(&error);
+        Capabilities::default()
+    })
 }
 
 /// Capabilities as Gotify's clients know them. Every plugin may store.

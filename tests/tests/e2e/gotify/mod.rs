@@ -10,7 +10,6 @@ mod lives;
 mod webhooks;
 
 use std::{
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -64,11 +63,7 @@ fn install(data: &Data, name: &str, id: &str) {
 /// Puts a program into the plugins folder under some name.
 fn place(data: &Data, program: &str, name: &str) {
     let bytes = std::fs::read(programs().join(program)).unwrap();
-    // Beside its place first: the file of a running program cannot be written.
-    let new = data.path().join("new");
-    std::fs::write(&new, bytes).unwrap();
-    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::rename(new, data.path().join("plugins").join(name)).unwrap();
+    data.executable(name, &bytes);
 }
 
 /// Grants more than a plugin asks for.

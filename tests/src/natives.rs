@@ -1,0 +1,39 @@
+//! Native plugins for tests, in Python.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "only tests use this"
+)]
+
+use std::{path::Path, process::Command};
+
+/// A program of one file that runs this source with the SDK for Python beside
+/// it.
+///
+/// # Panics
+///
+/// When it cannot be made: a test could do nothing else.
+pub fn python(source: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let parts = folder.path().join("parts");
+    std::fs::create_dir(&parts).unwrap();
+    std::fs::write(parts.join("__main__.py"), source).unwrap();
+    let sdk = "mortise_plugin.py";
+    std::fs::copy(root.join("native-bridge/python").join(sdk), parts.join(sdk)).unwrap();
+    let program = folder.path().join("program");
+    let made = Command::new("python3")
+        .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
+        .args([&program, &parts])
+        .output()
+        .expect("native plugins of tests are in Python: install Python 3.9 or newer");
+    assert!(made.status.success(), "{made:?}");
+    std::fs::read(program).unwrap()
+}
+
+/// The filter in `tests/natives/stamp.py`, of this id and version.
+pub fn stamp(id: &str, version: &str) -> Vec<u8> {
+    let source = include_str!("../natives/stamp.py");
+    python(&source.replace("@ID@", id).replace("@VERSION@", version))
+}

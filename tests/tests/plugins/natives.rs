@@ -1,0 +1,182 @@
+//! What `folder`, `swaps` and `residence` show of components, for processes
+//! under the real program.
+
+use std::time::Duration;
+
+use mortise_tests::{
+    natives::{python, stamp},
+    server::{Data, Server, body},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::until;
+
+const ID: &str = "org.example.stamp";
+
+/// The title with which a message is stored.
+async fn title(server: &Server, token: &str, text: &str) -> String {
+    let message = json!({ "title": "t", "message": text });
+    let stored = body(server.send(token, &message).await).await;
+    let all = server.messages().await;
+    let found = all.iter().find(|message| message["id"] == stored["id"]);
+    found.unwrap()["title"].as_str().unwrap().to_owned()
+}
+
+async fn problems(server: &Server) -> Vec<Value> {
+    let answer = server.admin(Method::GET, "/plugin/problems").send().await;
+    body(answer.unwrap()).await.as_array().unwrap().clone()
+}
+
+/// The processes below a process.
+fn below(parent: u32) -> usize {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // Behind the name, which may hold anything, come the state and the
+        // parent.
+        if let Ok(text) = std::fs::read_to_string(entry.path().join("stat"))
+            && let Some((_, rest)) = text.rsplit_once(") ")
+            && let Some(parent) = rest.split(' ').nth(1)
+        {
+            parents.push((id, parent.parse::<u32>().unwrap()));
+        }
+    }
+    let mut found = vec![parent];
+    let mut next = 0;
+    while let Some(parent) = found.get(next) {
+        let children = parents.iter().filter(|(_, of)| of == parent);
+        let children: Vec<_> = children.map(|(id, _)| *id).collect();
+        found.extend(children);
+        next += 1;
+    }
+    found.len() - 1
+}
+
+/// Bytes that a process has read so far, from files and sockets.
+fn read_by(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
+    let data = Data::new();
+    let server = data.serve().await;
+    let token = server.application("backup").await;
+    data.executable("stamp", &stamp(ID, "1.0.0"));
+    until("it was there", async || server.plugin(ID).await.is_some()).await;
+    until("nothing ran for nobody", async || below(server.id()) == 0).await;
+    server.enable(ID, None).await;
+    assert_eq!(title(&server, &token, "x").await, "t|1.0.0");
+    let one = below(server.id());
+    assert!(one > 0);
+    let id = server.plugin(ID).await.unwrap()["id"].clone();
+
+    // A call in flight ends in the process in which it began.
+    let replaced = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        data.executable("stamp", &stamp(ID, "2.0.0"));
+        until("it was replaced", async || {
+            title(&server, &token, "x").await == "t|2.0.0"
+        })
+        .await;
+    };
+    let slow = async {
+        let mut titles = Vec::new();
+        while titles.last().is_none_or(|last| last == "t|1.0.0") {
+            titles.push(title(&server, &token, "slow").await);
+        }
+        titles
+    };
+    let (titles, ()) = tokio::join!(slow, replaced);
+    let (last, before) = titles.split_last().unwrap();
+    assert_eq!(last, "t|2.0.0");
+    assert!(before.iter().all(|title| title == "t|1.0.0"), "{titles:?}");
+    until("the old process was gone", async || {
+        below(server.id()) == one
+    })
+    .await;
+
+    // What does not come up leaves it alone, at each step.
+    let silent = b"#!/bin/sh\nexit 3\n".to_vec();
+    let no_plugin = python("print('hello')");
+    for broken in [silent, no_plugin] {
+        data.executable("stamp", &broken);
+        until("it was reported", async || {
+            problems(&server).await.len() == 1
+        })
+        .await;
+        let problem = problems(&server).await.remove(0);
+        assert!(
+            problem["fix"].as_str().is_some_and(|fix| !fix.is_empty()),
+            "{problem}"
+        );
+        assert_eq!(title(&server, &token, "x").await, "t|2.0.0");
+        assert_eq!(below(server.id()), one);
+        data.executable("stamp", &stamp(ID, "2.0.0"));
+        until("it was mended", async || problems(&server).await.is_empty()).await;
+    }
+    assert_eq!(server.plugin(ID).await.unwrap()["id"], id);
+
+    std::fs::remove_file(data.path().join("plugins/stamp")).unwrap();
+    until("it was gone", async || server.plugin(ID).await.is_none()).await;
+    until("its process was gone", async || below(server.id()) == 0).await;
+    assert_eq!(title(&server, &token, "x").await, "t");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_reads_no_file_that_it_knows() {
+    let data = Data::new();
+    // Long enough to be seen among what a start reads.
+    let padding = 64 << 20;
+    let program = stamp(ID, "1.0.0");
+    let source = mortise_tests::components::plugin(
+        "padded",
+        "export mortise:plugin/filter@0.1.0;",
+        r#"(func (export "mortise:plugin/filter@0.1.0#filter") (param i64 i32 i32 i32 i32
+        i32 i32 i32 i32 i32 i32 i64) (result i32) i32.const 32768)"#,
+    );
+    let mut component = source.unwrap();
+    component.extend(custom_section(padding));
+    data.executable("stamp", &program);
+    data.plugin("padded.wasm", &component);
+    let server = data.serve().await;
+    assert!(read_by(server.id()) > padding as u64);
+    for id in ["padded", ID] {
+        assert!(server.plugin(id).await.is_some(), "{}", server.log());
+    }
+    // What it can do was asked of a process, which had nothing else to do.
+    until("nothing ran", async || below(server.id()) == 0).await;
+    server.stop().await;
+
+    let server = data.serve().await;
+    for id in ["padded", ID] {
+        assert!(server.plugin(id).await.is_some(), "{}", server.log());
+    }
+    let read = read_by(server.id());
+    assert!(read < padding as u64, "{read} bytes");
+    assert_eq!(below(server.id()), 0);
+    server.stop().await;
+}
+
+/// A section that means nothing, of this many zeros.
+fn custom_section(length: usize) -> Vec<u8> {
+    let mut content = vec![3];
+    content.extend(b"pad");
+    content.resize(content.len() + length, 0);
+    let mut section = vec![0];
+    let mut size = content.len();
+    while size > 0x7f {
+        section.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
+        size >>= 7;
+    }
+    section.push(u8::try_from(size).unwrap());
+    section.extend(content);
+    section
+}
