@@ -1,23 +1,30 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `bench`, `fuzz` and `audit`.
+//! `bench`, `soak`, `fuzz` and `audit`.
 //!
 //! Everything that is made here goes under `target/`; nothing is written into
 //! the tree, and nothing that is missing is passed over in silence.
 //!
 //! - [`workspace`]: where things are, and how `cargo` is called.
 //! - [`run`]: running other programs, and telling about it.
-//! - [`go`]: programs in Go.
+//! - [`go`], [`python`]: programs in these languages.
+//! - [`server`], [`api`]: the real server, and how it is spoken to.
 //! - [`wasm`]: what turns a guest's source into a component.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`mod@test`], [`mod@bench`], [`fuzz`], [`audit`]: the commands.
+//! - [`demo`], [`mod@test`], [`mod@bench`], `soak`, [`fuzz`], [`audit`]:
+//!   the commands.
 
+mod api;
 mod audit;
 mod bench;
 mod clients;
 mod demo;
 mod fuzz;
 mod go;
+mod python;
 mod run;
+mod server;
+#[cfg(target_os = "linux")]
+mod soak;
 mod test;
 mod wasm;
 mod workspace;
@@ -45,6 +52,10 @@ enum Command {
     Test,
     /// Runs the benchmarks and compares each with its reference.
     Bench(bench::Arguments),
+    /// Does for long what must not wear the server out, and tells what became
+    /// of it. Reads the server's part of `/proc`.
+    #[cfg(target_os = "linux")]
+    Soak(soak::Arguments),
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
@@ -63,6 +74,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => Workspace::find().and_then(|w| demo::run(&w, &arguments)),
         Command::Test => Workspace::find().and_then(|w| test::run(&w)),
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
+        #[cfg(target_os = "linux")]
+        Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };

@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+#[cfg(target_os = "linux")]
+use crate::soak;
 use crate::{
     audit,
     clients::Clients,
@@ -136,6 +138,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
         count(&mut command)
     });
+    #[cfg(target_os = "linux")]
+    for run in soak::SHORT {
+        steps.check(run.name(), || soak::run_short(workspace, run));
+    }
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     steps.check("tests of the Go module", || {
         let go = |arguments: &[&str]| {

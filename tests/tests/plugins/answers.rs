@@ -42,10 +42,6 @@ impl Rig {
         let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
         self.get(&hook).await.0.as_u16()
     }
-
-    async fn title(&self) -> String {
-        self.stored("backup", "done").await.title
-    }
 }
 
 #[tokio::test]

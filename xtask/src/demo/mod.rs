@@ -5,9 +5,7 @@
 //! All of it goes through what any user has: the `mortise` program and the
 //! REST API.
 
-mod api;
 mod native;
-mod server;
 
 use std::{
     fs,
@@ -18,13 +16,11 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::{
-    api::{Api, Application, As, Identified, Plugin, Token},
-    native::{Answered, Native},
-    server::Server,
-};
+use self::native::{Answered, Native};
 use crate::{
+    api::{Api, Application, As, Identified, Plugin, Token},
     run::{output, print, run as run_command, say},
+    server::{self, Server},
     wasm,
     workspace::Workspace,
 };
@@ -125,8 +121,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         components.push(wasm::build(&toolchain, workspace, &folder)?);
     }
     let natives = native::build(workspace);
-    say(format_args!("building the server (minutes the first time)"));
-    let mortise = build_server(workspace)?;
+    let mortise = server::build(workspace)?;
 
     let data = workspace.root.join(&arguments.data_dir);
     let plugins = data.join("plugins");
@@ -150,19 +145,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .build()
         .context("the asynchronous runtime cannot be set up")?
         .block_on(serve(&mortise, &data, &installed, arguments))
-}
-
-fn build_server(workspace: &Workspace) -> Result<PathBuf> {
-    // Of the whole workspace, so that the tests have built the same.
-    run_command(
-        workspace
-            .cargo()
-            .args(["build", "--locked", "--workspace", "--bin", "mortise"]),
-    )?;
-    Ok(workspace
-        .target
-        .join("debug")
-        .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Puts a plugin into the plugins folder, grants it what it asks for, and

@@ -2,17 +2,17 @@
 //! are built with what their authors use; where that is not installed the demo
 //! says so and goes on without.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Plugin};
 use crate::{
-    go,
-    run::{answers, run, say},
+    api::{Api, Plugin},
+    go, python,
+    run::say,
     workspace::Workspace,
 };
 
@@ -76,31 +76,12 @@ fn build_go(workspace: &Workspace, folder: &str) -> Result<PathBuf> {
     go::build(workspace, &format!("examples/{folder}"), ".")
 }
 
-/// One file of the plugin and the SDK.
 fn build_python(workspace: &Workspace, folder: &str) -> Result<PathBuf> {
-    if !answers(Command::new("python3").arg("--version")) {
-        bail!("there is no `python3`: install Python 3.9 or newer");
-    }
-    let made = workspace.tools().join("python").join(folder);
-    let copies = [
-        (format!("examples/{folder}/hook.py"), "__main__.py"),
-        (
-            "native-bridge/python/mortise_plugin.py".to_owned(),
-            "mortise_plugin.py",
-        ),
-    ];
-    fs::create_dir_all(&made).with_context(|| format!("{} cannot be made", made.display()))?;
-    for (from, to) in copies {
-        fs::copy(workspace.root.join(&from), made.join(to))
-            .with_context(|| format!("{from} cannot be copied"))?;
-    }
-    let program = made.with_extension("pyz");
+    let file = format!("examples/{folder}/hook.py");
+    let source = fs::read_to_string(workspace.root.join(&file))
+        .with_context(|| format!("{file} cannot be read"))?;
     say(format_args!("building examples/{folder}"));
-    run(Command::new("python3")
-        .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
-        .arg(&program)
-        .arg(&made))?;
-    Ok(program)
+    python::build(workspace, folder, &source)
 }
 
 impl Native {

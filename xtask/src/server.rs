@@ -1,7 +1,11 @@
-//! The server that the demo runs: started, waited for, and ended with the
-//! demo, however the demo ends.
+//! The real server, as other commands here run it: built, started, waited for,
+//! and ended with this program, however it ends.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -11,21 +15,39 @@ use tokio::{
     time::timeout,
 };
 
-use crate::run::{Tied, say};
+use crate::{
+    run::{Tied, run as run_command, say},
+    workspace::Workspace,
+};
 
 /// How long it may take to come up: it may compile components for a while.
 const UP: Duration = Duration::from_secs(120);
 /// How long it may take to end by itself.
 const DOWN: Duration = Duration::from_secs(15);
 
+/// Builds the server, if it is not up to date, and returns the program.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    say(format_args!("building the server (minutes the first time)"));
+    // Of the whole workspace, so that the tests have built the same.
+    run_command(
+        workspace
+            .cargo()
+            .args(["build", "--locked", "--workspace", "--bin", "mortise"]),
+    )?;
+    Ok(workspace
+        .target
+        .join("debug")
+        .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Kept open: a server that cannot write its output might stop.
     _lines: Lines<BufReader<ChildStdout>>,
     /// Such as `http://127.0.0.1:8080`.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 /// What the server says on one line when it is ready.
@@ -37,7 +59,7 @@ struct Ready {
 impl Server {
     /// Starts it and waits until it is ready. `password` becomes the
     /// administrator's if the data directory is new.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         mortise: &Path,
         data: &Path,
         port: u16,
@@ -59,7 +81,7 @@ impl Server {
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         // It gets its own process group, so that an interrupt from the
-        // terminal reaches only the demo, which then ends it in good order.
+        // terminal reaches only this program, which then ends it in good order.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().context("the server cannot be started")?;
@@ -82,14 +104,20 @@ impl Server {
         })
     }
 
+    /// Its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> Result<u32> {
+        self.child.id().context("the server has ended")
+    }
+
     /// Waits until it ends by itself, which it should not.
-    pub(super) async fn ended(&mut self) -> Result<()> {
+    pub(crate) async fn ended(&mut self) -> Result<()> {
         let status = self.child.wait().await?;
         bail!("the server ended by itself ({status})");
     }
 
     /// Asks it to end, and ends it if it does not.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         #[cfg(unix)]
         if let Some(pid) = self
             .child

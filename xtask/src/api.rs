@@ -1,4 +1,4 @@
-//! The server's REST API, as far as the demo needs it: Gotify's, spoken like
+//! The server's REST API, as far as it is needed here: Gotify's, spoken like
 //! any client would.
 
 use std::time::Duration;
@@ -10,47 +10,47 @@ use serde_json::{Value, json};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum As<'a> {
+pub(crate) enum As<'a> {
     User(&'a str, &'a str),
     Token(&'a str),
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Token {
-    pub(super) token: String,
+pub(crate) struct Token {
+    pub(crate) token: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Application {
-    pub(super) id: u64,
-    pub(super) token: String,
+pub(crate) struct Application {
+    pub(crate) id: u64,
+    pub(crate) token: String,
 }
 
 /// What is only looked up by its id.
 #[derive(Debug, Deserialize)]
-pub(super) struct Identified {
-    pub(super) id: u64,
+pub(crate) struct Identified {
+    pub(crate) id: u64,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Plugin {
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) module_path: String,
-    pub(super) enabled: bool,
-    pub(super) token: String,
+pub(crate) struct Plugin {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) module_path: String,
+    pub(crate) enabled: bool,
+    pub(crate) token: String,
 }
 
 /// A server's API.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     client: Client,
     url: String,
 }
 
 impl Api {
-    pub(super) fn new(url: &str) -> Result<Self> {
+    pub(crate) fn new(url: &str) -> Result<Self> {
         let client = Client::builder()
             .timeout(Duration::from_secs(30))
             // The server is on this machine.
@@ -76,7 +76,7 @@ impl Api {
     }
 
     /// Whether the server lets this one in.
-    pub(super) async fn accepts(&self, by: As<'_>) -> Result<bool> {
+    pub(crate) async fn accepts(&self, by: As<'_>) -> Result<bool> {
         let response = self
             .request(Method::GET, "/current/user", by)
             .send()
@@ -86,7 +86,7 @@ impl Api {
     }
 
     /// Makes an `application` or a `client`.
-    pub(super) async fn create<T: DeserializeOwned>(
+    pub(crate) async fn create<T: DeserializeOwned>(
         &self,
         kind: &str,
         name: &str,
@@ -99,11 +99,11 @@ impl Api {
     }
 
     /// Everything of a kind.
-    pub(super) async fn list<T: DeserializeOwned>(&self, kind: &str, by: As<'_>) -> Result<Vec<T>> {
+    pub(crate) async fn list<T: DeserializeOwned>(&self, kind: &str, by: As<'_>) -> Result<Vec<T>> {
         answer(self.request(Method::GET, &format!("/{kind}"), by)).await
     }
 
-    pub(super) async fn configure(&self, plugin: &Plugin, text: &str, by: As<'_>) -> Result<()> {
+    pub(crate) async fn configure(&self, plugin: &Plugin, text: &str, by: As<'_>) -> Result<()> {
         let path = format!("/plugin/{}/config", plugin.id);
         let request = self
             .request(Method::POST, &path, by)
@@ -112,13 +112,13 @@ impl Api {
         succeed(request).await
     }
 
-    pub(super) async fn enable(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
+    pub(crate) async fn enable(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
         let path = format!("/plugin/{}/enable", plugin.id);
         succeed(self.request(Method::POST, &path, by)).await
     }
 
     /// Asks something of a plugin's webhook, as a stranger does.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: Method,
         path: &str,
@@ -133,18 +133,33 @@ impl Api {
         text(request).await
     }
 
-    pub(super) async fn send(&self, message: &Value, by: As<'_>) -> Result<Identified> {
+    pub(crate) async fn send(&self, message: &Value, by: As<'_>) -> Result<Identified> {
         answer(self.request(Method::POST, "/message", by).json(message)).await
     }
 
     /// The newest messages, as the server tells them.
-    pub(super) async fn messages(&self, by: As<'_>) -> Result<Vec<Value>> {
+    pub(crate) async fn messages(&self, by: As<'_>) -> Result<Vec<Value>> {
+        self.messages_before(0, by).await
+    }
+
+    /// The newest of the messages before the one of this id; 0 for the newest
+    /// of all.
+    pub(crate) async fn messages_before(&self, id: u64, by: As<'_>) -> Result<Vec<Value>> {
         #[derive(Deserialize)]
         struct Page {
             messages: Vec<Value>,
         }
-        let page: Page = answer(self.request(Method::GET, "/message?limit=100", by)).await?;
+        let path = format!("/message?limit=200&since={id}");
+        let page: Page = answer(self.request(Method::GET, &path, by)).await?;
         Ok(page.messages)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Api {
+    /// Removes all messages of a user.
+    pub(crate) async fn remove_messages(&self, by: As<'_>) -> Result<()> {
+        succeed(self.request(Method::DELETE, "/message", by)).await
     }
 }
 

@@ -1,0 +1,37 @@
+//! Programs in Python: native plugins for the demo and the soak.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    run::{answers, run},
+    workspace::Workspace,
+};
+
+/// Makes one file of a plugin's source and the SDK, and returns it.
+///
+/// # Errors
+///
+/// There is no Python, or a file cannot be written.
+pub(crate) fn build(workspace: &Workspace, name: &str, source: &str) -> Result<PathBuf> {
+    if !answers(Command::new("python3").arg("--version")) {
+        bail!("there is no `python3`: install Python 3.9 or newer");
+    }
+    let made = workspace.tools().join("python").join(name);
+    fs::create_dir_all(&made).with_context(|| format!("{} cannot be made", made.display()))?;
+    let main = made.join("__main__.py");
+    fs::write(&main, source).with_context(|| format!("{} cannot be written", main.display()))?;
+    let sdk = "mortise_plugin.py";
+    fs::copy(
+        workspace.root.join("native-bridge/python").join(sdk),
+        made.join(sdk),
+    )
+    .with_context(|| format!("native-bridge/python/{sdk} cannot be copied"))?;
+    let program = made.with_extension("pyz");
+    run(Command::new("python3")
+        .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
+        .arg(&program)
+        .arg(&made))?;
+    Ok(program)
+}

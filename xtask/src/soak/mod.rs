@@ -1,0 +1,200 @@
+//! `cargo xtask soak`: does for long what must not wear the server out, and
+//! tells what became of it. Each run holds the real program, on loopback, with
+//! plugins that are swapped, loaded and unloaded as an administrator does it.
+//!
+//! - [`swap`]: versions change while messages pass.
+//! - [`unload`]: plugins come and go, and nothing is left of them.
+//! - [`installed`]: what is installed and not used costs next to nothing.
+//! - [`host`]: the server, and the ways into it.
+//! - [`stamps`]: the plugins.
+//! - [`usage`]: what the server's process holds.
+
+mod host;
+mod installed;
+mod stamps;
+mod swap;
+mod unload;
+mod usage;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use self::stamps::Stamps;
+use crate::{run::print, server, workspace::Workspace};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    run: Run,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Run {
+    /// Swaps a filter between two versions, 200 times as a component and 50
+    /// times as a process, while messages pass through it.
+    Swap(Options),
+    /// Loads and unloads plugins in 10,000 rounds, some of them processes.
+    Unload(Options),
+    /// Starts a server with 10 plugins installed and one with 1,000, of which
+    /// 10 are used, five times each.
+    Installed(Options),
+}
+
+/// What every run takes.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Options {
+    /// Print one line of JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Other than the usual number of rounds: for `installed`, plugins.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    rounds: Option<u32>,
+}
+
+/// What a run measured.
+trait Figures: Serialize {
+    /// Whether it is as it has to be.
+    fn holds(&self) -> bool;
+    /// For a person: what, and how much.
+    fn rows(&self) -> Vec<[String; 2]>;
+}
+
+/// What the runs have in common.
+struct Setting {
+    mortise: PathBuf,
+    /// The server's data directories go here.
+    folder: PathBuf,
+    stamps: Stamps,
+    options: Options,
+}
+
+/// A run in short, for `cargo xtask test`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short(Run);
+
+const fn rounds(rounds: u32) -> Options {
+    Options {
+        json: false,
+        rounds: Some(rounds),
+    }
+}
+
+/// All of them.
+pub(crate) const SHORT: [Short; 3] = [
+    Short(Run::Swap(rounds(20))),
+    Short(Run::Unload(rounds(200))),
+    Short(Run::Installed(rounds(100))),
+];
+
+impl Short {
+    /// For a person.
+    pub(crate) fn name(self) -> String {
+        format!("soak in short: {}", self.0.split().0)
+    }
+}
+
+impl Run {
+    const fn split(self) -> (&'static str, Options) {
+        match self {
+            Self::Swap(options) => ("swap", options),
+            Self::Unload(options) => ("unload", options),
+            Self::Installed(options) => ("installed", options),
+        }
+    }
+}
+
+/// Does one run in short; an error if it does not hold.
+pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
+    run_one(workspace, run.0)
+}
+
+/// Does one run; an error if it does not hold.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    run_one(workspace, arguments.run)
+}
+
+fn run_one(workspace: &Workspace, run: Run) -> Result<()> {
+    let (name, options) = run.split();
+    let folder = workspace.target.join("soak").join(name);
+    // What an earlier run left is of no use.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    let stamps = Stamps::build(workspace)?;
+    let setting = Setting {
+        mortise: server::build(workspace)?,
+        folder,
+        stamps,
+        options,
+    };
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot be set up")?
+        .block_on(async {
+            match run {
+                Run::Swap(_) => told(&swap::run(&setting).await?, options),
+                Run::Unload(_) => told(&unload::run(&setting).await?, options),
+                Run::Installed(_) => told(&installed::run(&setting).await?, options),
+            }
+        });
+    // It is large; one that failed may have to be looked at.
+    if outcome.is_ok() {
+        std::fs::remove_dir_all(&setting.folder)
+            .with_context(|| format!("{} cannot be removed", setting.folder.display()))?;
+    }
+    outcome
+}
+
+/// Tells the figures, and whether they hold.
+fn told(figures: &impl Figures, options: Options) -> Result<()> {
+    if options.json {
+        print(&serde_json::to_string(figures).context("the figures are no JSON")?)?;
+    } else {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).add_rows(figures.rows());
+        print(&table.trim_fmt())?;
+        print(if figures.holds() { "holds" } else { "MISSED" })?;
+    }
+    if !figures.holds() {
+        bail!("it does not hold");
+    }
+    Ok(())
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Bytes as a person reads them.
+fn mebibytes(bytes: u64) -> String {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a tenth of a mebibyte is precise enough"
+    )]
+    let bytes = bytes as f64;
+    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{mebibytes, median};
+
+    #[test]
+    fn a_single_outlier_does_not_move_the_median() {
+        assert!((median(vec![1.0, 9.0, 2.0, 2.0, 1.0]) - 2.0).abs() < f64::EPSILON);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn bytes_are_told_in_mebibytes() {
+        assert_eq!(mebibytes(3 << 19), "1.5 MiB");
+    }
+}
