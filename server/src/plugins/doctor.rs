@@ -85,6 +85,8 @@ pub enum Condition {
     ConfigurationRefused,
     /// It did not start for a user.
     StartFailed,
+    /// It asks its user for more than they agreed to.
+    AgreementMissing,
     /// It asks the administrator for something that was not granted.
     GrantMissing,
     /// It tried what it was not granted.
@@ -110,6 +112,7 @@ impl Condition {
         match self {
             Self::FileChanged
             | Self::NotEnabled
+            | Self::AgreementMissing
             | Self::GrantMissing
             | Self::Denied
             | Self::TimersOff
@@ -314,6 +317,14 @@ impl Plugins {
                     "read what it says: mortise plugin logs {id}; if a new version is at fault: \
                      mortise plugin rollback {id}"
                 ),
+            ));
+        }
+        let wants = Consent::to(slot.plugin().manifest());
+        if slot.agreed().and(&wants) != wants {
+            findings.push(Condition::AgreementMissing.finding(
+                "this version asks its user for more than they agreed to with the one before, and \
+                 goes without",
+                format!("its user agrees to that by: mortise plugin enable {id}"),
             ));
         }
         let aside = self.store.messages_set_aside(slot.id).await?;

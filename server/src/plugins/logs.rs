@@ -5,6 +5,7 @@
 
 use mortise_runtime::{
     Plugin as _,
+    guard::Denial,
     log::{Entry, Source},
 };
 
@@ -20,6 +21,16 @@ pub struct Line {
 }
 
 impl Plugins {
+    /// What a plugin was refused for want of a grant, by user.
+    pub async fn denials(&self, plugin: &str) -> Vec<(String, Denial)> {
+        let mut denials = Vec::new();
+        for slot in self.slots_of(plugin) {
+            let of_slot = slot.denials().await.into_iter();
+            denials.extend(of_slot.map(|denial| (slot.user.name.clone(), denial)));
+        }
+        denials
+    }
+
     /// The entries from this time on (milliseconds since the epoch), oldest
     /// first, as this user may read them.
     pub fn logs(&self, plugin: &str, reader: i64, since_ms: u64) -> Vec<Line> {

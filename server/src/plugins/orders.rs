@@ -12,6 +12,7 @@ use mortise_runtime::{
     Backend, LoadError, Plugin as _,
     process::Attachment,
     registry::{self, Described, Identity},
+    types::Manifest,
 };
 use tempfile::TempPath;
 
@@ -275,6 +276,12 @@ impl Plugins {
     /// How a plugin is; none if it is not installed.
     pub fn status(&self, id: &str) -> Option<Status> {
         self.installed.status(id)
+    }
+
+    /// What the version that runs says of itself; none if it is not installed.
+    pub fn manifest(&self, id: &str) -> Option<Manifest> {
+        let entry = self.installed.get(id)?;
+        Some(entry.current.manifest().clone())
     }
 
     /// How all installed plugins are, by id.

@@ -58,10 +58,11 @@ async fn a_version_that_asks_for_more_waits_while_the_one_before_goes_on() {
     assert_eq!((pending.len(), pending[0].id.as_str()), (1, "a"));
     assert_eq!(pending[0].difference.lines, [LINE]);
     assert_eq!(rig.status("a").digest, before);
-    assert!(matches!(
-        rig.status("a").state,
-        PluginState::Loaded { instances: 1 }
-    ));
+    // Once the new file is put away.
+    until("going on", async || {
+        matches!(rig.status("a").state, PluginState::Loaded { instances: 1 })
+    })
+    .await;
     assert_eq!(rig.title().await, "one");
     assert_eq!(rig.hook("a").await, 404);
     rig.stop().await;

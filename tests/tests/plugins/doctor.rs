@@ -28,7 +28,7 @@ impl Rig {
         diagnosis
     }
 
-    async fn conditions(&self, id: &str) -> Vec<String> {
+    pub(crate) async fn conditions(&self, id: &str) -> Vec<String> {
         let diagnosis = self.diagnosis(id).await;
         let findings = diagnosis["findings"].as_array().unwrap().iter();
         findings

@@ -13,6 +13,7 @@ mod doctor;
 mod filters;
 mod fixture;
 mod folder;
+mod granting;
 mod grants;
 mod listeners;
 mod natives;

@@ -55,7 +55,7 @@ impl Rig {
     }
 
     /// What was done, oldest first: by whom, what, and about which plugin.
-    async fn audited(&self) -> Vec<String> {
+    pub(crate) async fn audited(&self) -> Vec<String> {
         let (_, page) = self
             .admin(Method::GET, "/audit?limit=200", Vec::new())
             .await;

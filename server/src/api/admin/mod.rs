@@ -5,6 +5,7 @@
 //! An order goes on when its request is given up, so that it is never half
 //! carried out.
 
+mod grants;
 mod model;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(doctor))
         .admin(routes!(logs))
         .admin(routes!(audit))
+        .merge(grants::routes)
 }
 
 impl From<OrderError> for ApiError {
@@ -173,16 +175,17 @@ async fn receive(request: Request, digest: Option<Digest>) -> Result<TempPath, A
 }
 
 /// Carries out an order to its end, whatever becomes of its request.
-async fn order<T, Done>(
+async fn order<T, Error, Done>(
     state: &AppState,
     order: impl FnOnce(Arc<Plugins>) -> Done,
 ) -> Result<T, ApiError>
 where
     T: Send + 'static,
-    Done: Future<Output = Result<T, OrderError>> + Send + 'static,
+    Error: Into<ApiError> + Send + 'static,
+    Done: Future<Output = Result<T, Error>> + Send + 'static,
 {
     let done = state.plugins.carry_out(order(Arc::clone(&state.plugins)));
-    Ok(done.await.map_err(ApiError::internal)??)
+    done.await.map_err(ApiError::internal)?.map_err(Into::into)
 }
 
 /// How a plugin is.

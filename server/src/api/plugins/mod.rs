@@ -15,8 +15,8 @@ use axum::{
 use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _, limits::CONFIG_BYTES};
 use utoipa_axum::routes;
 
-pub(super) use self::model::Problem;
-use self::model::{Asked, Denied, FilterPlace, LogEntry, PluginConf, SetAside};
+pub(super) use self::model::{Asked, Problem};
+use self::model::{Denied, FilterPlace, LogEntry, PluginConf, SetAside};
 use super::{
     ApiError, Origin, Routes,
     extract::{Fields, Id},
@@ -33,6 +33,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(list))
         .client(routes!(enable))
         .client(routes!(disable))
+        .client(routes!(agree))
         .client(routes!(config, set_config))
         .client(routes!(schema))
         .client(routes!(display))
@@ -174,6 +175,19 @@ async fn disable(
 ) -> Result<(), ApiError> {
     let slot = own(&state, &caller, id).await?;
     Ok(state.plugins.disable(&slot, &caller.actor()).await?)
+}
+
+/// Agrees to what an enabled plugin asks of the caller since a newer version
+/// asks for more.
+#[utoipa::path(post, path = "/plugin/{id}/agree", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn agree(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    Ok(state.plugins.agree(&slot).await?)
 }
 
 /// A plugin's configuration, as the caller saved it.

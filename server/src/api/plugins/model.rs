@@ -49,7 +49,7 @@ pub(super) struct PluginConf {
 /// A permission that a plugin asks for.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Asked {
+pub(in crate::api) struct Asked {
     /// As the contract names it.
     pub(super) name: &'static str,
     /// What exactly, as the contract's data.
@@ -129,7 +129,7 @@ pub(super) struct Denied {
 }
 
 impl Asked {
-    pub(super) fn new(request: &Request, granted: bool) -> Self {
+    pub(in crate::api) fn new(request: &Request, granted: bool) -> Self {
         Self {
             name: request.permission.name(),
             granted,

@@ -5,13 +5,15 @@
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: what is wrong with one.
 //! - `status`: how plugins are; `read`: logs and the audit log.
-//! - `grant`: what the administrator allows.
+//! - `grant`: what the administrator allows; `asked`: what plugins ask for, wait
+//!   for, and were refused.
 //! - `remote`: the running server that takes orders.
 //! - `show`: text for a terminal.
 //!
 //! What a command has to say goes to standard output, in one line of JSON where
 //! a program asks for it; what went wrong makes the exit code 1.
 
+mod asked;
 mod author;
 mod check;
 mod doctor;
@@ -88,8 +90,22 @@ is not there, the plugin's own serves.")]
     Logs(read::Logs),
     /// Print who did what about plugins.
     Audit(read::Audit),
+    /// Show what a plugin asks for, and what it is allowed.
+    #[command(after_help = "Example:
+  mortise plugin grants io.example.weather")]
+    Grants(orders::Named),
     /// Allow a plugin what the administrator answers for.
     Grant(grant::Grant),
+    /// Take back what a plugin was allowed.
+    Revoke(grant::Revoke),
+    /// List versions that ask for more and wait for your approval.
+    Pending(asked::PendingVersions),
+    /// Let a version run that waits for your approval.
+    Approve(asked::Approve),
+    /// Show what a plugin was refused for want of a grant.
+    #[command(after_help = "Example:
+  mortise plugin denials io.example.weather")]
+    Denials(orders::Named),
 }
 
 impl Plugin {
@@ -127,7 +143,12 @@ impl Command {
                 String::new()
             }
             Self::Audit(audit) => audit.run().await?,
-            Self::Grant(grant) => grant::answer(&grant).await?,
+            Self::Grants(plugin) => plugin.grants().await?,
+            Self::Grant(grant) => grant.run().await?,
+            Self::Revoke(revoke) => revoke.run().await?,
+            Self::Pending(pending) => pending.run().await?,
+            Self::Approve(approve) => approve.run().await?,
+            Self::Denials(plugin) => plugin.denials().await?,
         };
         Ok((text, ExitCode::SUCCESS))
     }
@@ -142,15 +163,18 @@ impl Command {
             | Self::Disable(plugin)
             | Self::Attach(plugin)
             | Self::Doctor(plugin)
+            | Self::Grants(plugin)
+            | Self::Denials(plugin)
             | Self::Status(plugin) => plugin.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,
-            Self::New(_)
-            | Self::Build(_)
-            | Self::Logs(_)
-            | Self::Check(_)
-            | Self::Inspect(_)
-            | Self::Grant(_) => false,
+            Self::Grant(grant) => grant.json,
+            Self::Revoke(revoke) => revoke.json,
+            Self::Pending(pending) => pending.json,
+            Self::Approve(approve) => approve.plugin.json,
+            Self::New(_) | Self::Build(_) | Self::Logs(_) | Self::Check(_) | Self::Inspect(_) => {
+                false
+            }
         }
     }
 }

@@ -183,7 +183,17 @@ impl Named {
     pub(super) async fn enable(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
         let plugin = self.own(&remote).await?;
-        let path = format!("/plugin/{}/enable", plugin.id);
+        // One that is enabled may ask for more since.
+        let wants_more = plugin
+            .permissions
+            .iter()
+            .any(|asked| asked.answered_by == "user" && !asked.granted);
+        let what = if plugin.enabled && wants_more {
+            "agree"
+        } else {
+            "enable"
+        };
+        let path = format!("/plugin/{}/{what}", plugin.id);
         remote.send(Method::POST, &path, Body::None).await?;
         let plugin = self.own(&remote).await?;
         let agreed: Vec<_> = plugin
@@ -239,6 +249,7 @@ impl Named {
 struct Own {
     id: i64,
     module_path: String,
+    enabled: bool,
     permissions: Vec<Asked>,
     grant_command: Option<String>,
 }
@@ -249,4 +260,5 @@ struct Asked {
     name: String,
     reason: String,
     answered_by: String,
+    granted: bool,
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::show::Report;
-use crate::client::{self, Peer};
+use crate::client::{self, ClientError, Peer};
 
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 20;
@@ -70,6 +70,15 @@ pub(super) struct Remote {
     credentials: Option<(HeaderName, HeaderValue)>,
 }
 
+/// Where an answer of the administrator is given.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// To the running server.
+    Server(Remote),
+    /// In the grants file, for no server runs.
+    File(PathBuf),
+}
+
 /// What a request brings.
 #[derive(Debug)]
 pub(super) enum Body {
@@ -98,6 +107,37 @@ impl Which {
         match &self.url {
             Some(url) => self.by_address(url),
             None => self.by_socket(),
+        }
+    }
+
+    /// The running server, or the grants file where none runs on the data
+    /// directory.
+    ///
+    /// # Errors
+    ///
+    /// A server that runs and cannot be asked: its file is not changed behind
+    /// its back.
+    pub(super) async fn place(&self) -> anyhow::Result<Place> {
+        #[cfg(unix)]
+        if self.url.is_none() {
+            use std::io::ErrorKind::{ConnectionRefused, NotFound};
+            let remote = self.by_socket()?;
+            let asked = remote.send(Method::GET, "/version", Body::None).await;
+            return match asked {
+                Ok(_) => Ok(Place::Server(remote)),
+                Err(error) => match error.downcast_ref() {
+                    Some(ClientError::Connect { source, .. })
+                        if matches!(source.kind(), NotFound | ConnectionRefused) =>
+                    {
+                        Ok(Place::File(crate::plugins::grants_file(&self.data_dir)))
+                    }
+                    _ => Err(error),
+                },
+            };
+        }
+        match &self.url {
+            Some(url) => Ok(Place::Server(self.by_address(url)?)),
+            None => Ok(Place::File(crate::plugins::grants_file(&self.data_dir))),
         }
     }
 

@@ -57,8 +57,8 @@ enum Waiting {
 }
 
 #[derive(Deserialize)]
-struct VersionOf {
-    version: String,
+pub(super) struct VersionOf {
+    pub(super) version: String,
     digest: String,
 }
 

@@ -99,6 +99,16 @@ impl Answer {
         })
     }
 
+    /// Adds what another one allows; the limits stay.
+    pub fn join(&mut self, other: Self) {
+        self.webhook |= other.webhook;
+        self.timers |= other.timers;
+        self.cookies.extend(other.cookies);
+        self.http.extend(other.http);
+        self.files.extend(other.files);
+        self.environment.extend(other.environment);
+    }
+
     /// What is allowed, without the limits.
     pub fn allowed(&self) -> Grants {
         let Self {

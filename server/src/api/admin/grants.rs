@@ -1,0 +1,293 @@
+//! The administrator's answers over the API: what a plugin asks for and may do,
+//! granting and taking back, versions that wait, and what was refused.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{Json, extract::State, http::StatusCode};
+use mortise_runtime::{Limits, guard::Denial, types::Manifest};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::order;
+use crate::{
+    api::{
+        ApiError, Routes,
+        extract::{Fields, Name},
+        plugins::Asked,
+    },
+    auth::Caller,
+    plugins::{
+        AnswerError, Approval, Consent, OrderError, Pending, Plugins, Status, grants::Answer,
+    },
+    state::AppState,
+    time::rfc3339,
+};
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .admin(routes!(show))
+        .admin(routes!(grant))
+        .admin(routes!(revoke))
+        .admin(routes!(approve))
+        .admin(routes!(pending))
+        .admin(routes!(denials))
+}
+
+impl From<AnswerError> for ApiError {
+    fn from(error: AnswerError) -> Self {
+        let text = error.to_string();
+        match error {
+            AnswerError::NotGranted(_) => Self::new(StatusCode::CONFLICT, text),
+            // In full: it is the administrator's file.
+            AnswerError::File(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+        }
+    }
+}
+
+/// What a plugin asks for, and what it may do.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Rights {
+    id: String,
+    /// What the version that runs asks for; empty for a plugin that is not
+    /// installed.
+    asked: Vec<Asked>,
+    /// What the administrator allows, as in the grants file.
+    #[schema(value_type = Object)]
+    allowed: Answer,
+    /// When the administrator answered last; absent if never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered_at: Option<String>,
+}
+
+async fn rights(state: &AppState, id: String) -> Rights {
+    let allowed = state.plugins.answer(&id);
+    let manifest = state.plugins.manifest(&id);
+    let asked = manifest.as_ref().map_or_else(Vec::new, |manifest| {
+        // A user's part is granted by whoever enables it.
+        let grants = allowed.with_users_part(manifest, &Consent::to(manifest));
+        let wants = manifest.wants.iter();
+        wants
+            .map(|request| Asked::new(request, grants.allows(&request.permission)))
+            .collect()
+    });
+    let answered = state.plugins.answered(&id).await;
+    Rights {
+        id,
+        asked,
+        allowed,
+        answered_at: answered.map(|answered| rfc3339(answered.answered_ms)),
+    }
+}
+
+/// What a plugin asks for, and what the administrator allows it.
+#[utoipa::path(get, path = "/admin/plugins/{id}/grants", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses((status = 200, body = Rights)))]
+async fn show(State(state): State<AppState>, Name(id): Name) -> Json<Rights> {
+    Json(rights(&state, id).await)
+}
+
+/// What to allow.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct Grant {
+    /// All that the version that runs asks of the administrator.
+    as_asked: bool,
+    /// This, as in the grants file.
+    #[schema(value_type = Object)]
+    allow: Answer,
+    /// Limits by their names in the grants file; null for the default.
+    limits: BTreeMap<String, Option<u64>>,
+}
+
+/// Allows a plugin more, or sets its limits. It takes effect at once; a plugin
+/// that is not installed yet finds it.
+#[utoipa::path(post, path = "/admin/plugins/{id}/grant", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    request_body = Grant,
+    responses(
+        (status = 200, body = Rights),
+        (status = 400, description = "Nothing is to be granted, or there is no such limit."),
+        (status = 404, description = "What it asks for is not known, for it is not installed."),
+    ))]
+async fn grant(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+    Fields(asked): Fields<Grant>,
+) -> Result<Json<Rights>, ApiError> {
+    let mut more = part(asked.allow)?;
+    if asked.as_asked {
+        let manifest = known(&state.plugins, &id)?;
+        // A checked manifest has patterns that parse.
+        let all = Answer::as_asked(&manifest).map_err(ApiError::internal)?;
+        more.join(all);
+    }
+    let limits: Vec<_> = asked.limits.into_iter().collect();
+    for (name, value) in &limits {
+        let alone = serde_json::json!({ name: value.unwrap_or(1) });
+        serde_json::from_value::<Limits>(alone)
+            .map_err(|error| ApiError::bad_request(format!("Field 'limits': {error}")))?;
+    }
+    let is_empty = more == Answer::default();
+    if is_empty && limits.is_empty() && !asked.as_asked {
+        return Err(ApiError::bad_request("nothing to grant"));
+    }
+    let (by, plugin) = (caller.actor(), id.clone());
+    order(&state, |plugins| async move {
+        if !is_empty {
+            plugins.grant(&plugin, &more, &by).await?;
+        }
+        if !limits.is_empty() {
+            plugins.set_limits(&plugin, limits, &by).await?;
+        }
+        Ok::<_, AnswerError>(())
+    })
+    .await?;
+    Ok(Json(rights(&state, id).await))
+}
+
+/// What to take back.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct Revoke {
+    /// All that was allowed.
+    all: bool,
+    /// This, in the words in which it was allowed.
+    #[schema(value_type = Object)]
+    allow: Answer,
+}
+
+/// Takes back what a plugin was allowed. It takes effect on the next call, and
+/// what is open is closed.
+#[utoipa::path(post, path = "/admin/plugins/{id}/revoke", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    request_body = Revoke,
+    responses(
+        (status = 200, body = Rights),
+        (status = 400, description = "Nothing is to be taken back."),
+        (status = 409, description = "Nothing of it is granted."),
+    ))]
+async fn revoke(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+    Fields(asked): Fields<Revoke>,
+) -> Result<Json<Rights>, ApiError> {
+    let mut less = part(asked.allow)?;
+    if asked.all {
+        less.join(state.plugins.answer(&id));
+    } else if less == Answer::default() {
+        return Err(ApiError::bad_request("nothing to take back"));
+    }
+    let (by, plugin) = (caller.actor(), id.clone());
+    order(&state, |plugins| async move {
+        plugins.revoke(&plugin, &less, &by).await
+    })
+    .await?;
+    Ok(Json(rights(&state, id).await))
+}
+
+/// How a version that waits may run.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Approve {
+    /// Without what it asks for more, instead of with it.
+    without: bool,
+}
+
+/// Lets a version run that waits because it asks for more.
+#[utoipa::path(post, path = "/admin/plugins/{id}/approve", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    request_body = Approve,
+    responses(
+        (status = 200, body = Status),
+        (status = 404),
+        (status = 409, description = "Nothing of it waits."),
+        (status = 422, description = "It does not come up after all; what ran goes on."),
+    ))]
+async fn approve(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+    Fields(Approve { without }): Fields<Approve>,
+) -> Result<Json<Status>, ApiError> {
+    let by = caller.actor();
+    let approval = if without {
+        Approval::Without
+    } else {
+        Approval::AsAsked
+    };
+    order(&state, |plugins| async move {
+        plugins.approve(&id, approval, &by).await
+    })
+    .await
+    .map(Json)
+}
+
+/// Every version that waits for approval, with what it asks for more.
+#[utoipa::path(get, path = "/admin/pending", tag = "admin",
+    responses((status = 200, body = [Pending])))]
+async fn pending(State(state): State<AppState>) -> Json<Vec<Pending>> {
+    Json(state.plugins.pending())
+}
+
+/// What an instance was refused.
+#[derive(Serialize, ToSchema)]
+struct DeniedTo {
+    /// Whose instance.
+    user: String,
+    /// The permission it lacks, as the contract names it.
+    permission: String,
+    /// What it asked for, such as a host.
+    what: String,
+    count: u64,
+    /// When last.
+    date: String,
+}
+
+impl DeniedTo {
+    fn new(user: String, denial: Denial) -> Self {
+        Self {
+            user,
+            permission: denial.permission.to_owned(),
+            what: denial.what,
+            count: denial.count,
+            date: rfc3339(i64::try_from(denial.last_ms).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+/// What a plugin was refused for want of a grant, for all its users.
+#[utoipa::path(get, path = "/admin/plugins/{id}/denials", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses((status = 200, body = [DeniedTo]), (status = 404)))]
+async fn denials(
+    State(state): State<AppState>,
+    Name(id): Name,
+) -> Result<Json<Vec<DeniedTo>>, ApiError> {
+    known(&state.plugins, &id)?;
+    let denials = state.plugins.denials(&id).await;
+    let denials = denials
+        .into_iter()
+        .map(|(user, denial)| DeniedTo::new(user, denial));
+    Ok(Json(denials.collect()))
+}
+
+fn known(plugins: &Arc<Plugins>, id: &str) -> Result<Manifest, ApiError> {
+    let manifest = plugins.manifest(id);
+    manifest.ok_or_else(|| OrderError::Unknown(id.to_owned()).into())
+}
+
+/// What is to be granted or taken back: limits have their own place.
+fn part(answer: Answer) -> Result<Answer, ApiError> {
+    if answer.limits == Limits::default() {
+        Ok(answer)
+    } else {
+        Err(ApiError::bad_request(
+            "Field 'limits' does not belong into 'allow', but beside it",
+        ))
+    }
+}
