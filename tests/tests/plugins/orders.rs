@@ -218,6 +218,10 @@ async fn a_url_is_installed_from_with_its_digest_only() {
         assert_eq!(status, expected, "{path}: {text}");
         assert!(text.contains(says) && !text.contains("secret"), "{text}");
     }
+    // What answers there speaks no TLS.
+    let secure = url.replace("http://", "https://");
+    let (status, error) = rig.install_from(&format!("{secure}/0"), digest).await;
+    assert_eq!(status, 502, "{error}");
     let (status, _) = rig.install_from("nonsense", digest).await;
     assert_eq!(status, 400);
     let (status, shown) = rig.install_from(&format!("{url}/1"), digest).await;

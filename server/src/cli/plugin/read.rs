@@ -173,10 +173,13 @@ impl Audit {
 
 /// Details, of versions without their digests.
 fn details(details: &Value) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    fn text(value: &Value) -> String {
+        match value {
+            Value::String(text) => text.clone(),
+            Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(" "),
+            other => other.to_string(),
+        }
+    }
     let Some(fields) = details.as_object() else {
         return String::new();
     };

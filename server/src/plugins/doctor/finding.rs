@@ -1,0 +1,134 @@
+//! A finding, in words and as a condition that programs can tell apart.
+
+use mortise_runtime::LoadError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A condition that a plugin is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Finding {
+    /// Which one.
+    pub condition: Condition,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whose instance it is about; none if it is about the plugin.
+    pub user: Option<String>,
+    /// What is the case, as a sentence without a full stop.
+    pub found: String,
+    /// What to do, as a sentence without a full stop.
+    pub fix: String,
+    /// Step by step, where it is about loading.
+    #[schema(value_type = Option<Object>)]
+    pub report: Option<LoadError>,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Something does not work.
+    Problem,
+    /// It may be as somebody wants it.
+    Notice,
+}
+
+/// What a plugin can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// No plugin has this id.
+    NotInstalled,
+    /// A file in the plugins folder does not load.
+    BrokenFile,
+    /// The plugin's file was removed.
+    FileMissing,
+    /// The plugin's file changed and was not looked at yet.
+    FileChanged,
+    /// A version asks for more than was granted.
+    PendingApproval,
+    /// The server's own copy does not load.
+    CopyBroken,
+    /// Nobody, or not the one who asks, has it enabled.
+    NotEnabled,
+    /// A user's configuration was refused when it was to start.
+    ConfigurationRefused,
+    /// It did not start for a user.
+    StartFailed,
+    /// It asks its user for more than they agreed to.
+    AgreementMissing,
+    /// It asks the administrator for something that was not granted.
+    GrantMissing,
+    /// It tried what it was not granted.
+    Denied,
+    /// Its process crashes again and again.
+    CrashLoop,
+    /// A call trapped, ran out of time, or failed otherwise.
+    CallsFail,
+    /// Messages that its listener failed on were passed over.
+    MessagesSetAside,
+    /// It is to be woken by timers, and is not.
+    TimersOff,
+    /// This machine cannot confine its process in every way.
+    SandboxPartial,
+    /// It used up what a limit allows.
+    LimitReached,
+    /// The grants file cannot be used.
+    GrantsBroken,
+}
+
+impl Condition {
+    const fn severity(self) -> Severity {
+        match self {
+            Self::FileChanged
+            | Self::NotEnabled
+            | Self::AgreementMissing
+            | Self::GrantMissing
+            | Self::Denied
+            | Self::TimersOff
+            | Self::SandboxPartial => Severity::Notice,
+            _ => Severity::Problem,
+        }
+    }
+
+    pub(super) fn finding(self, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding {
+            condition: self,
+            severity: self.severity(),
+            user: None,
+            found: found.into(),
+            fix: fix.into(),
+            report: None,
+        }
+    }
+
+    pub(super) fn report(self, report: &LoadError) -> Finding {
+        let found = format!(
+            "{} does not load: {} failed: expected {}, found {}",
+            report.file.display(),
+            report.step,
+            report.expected,
+            report.found
+        );
+        Finding {
+            report: Some(report.clone()),
+            ..self.finding(found, report.fix.clone())
+        }
+    }
+}
+
+impl Finding {
+    /// The same, as something that may be as somebody wants it.
+    pub(super) fn into_notice(self) -> Self {
+        Self {
+            severity: Severity::Notice,
+            ..self
+        }
+    }
+
+    pub(super) fn of(self, user: &str) -> Self {
+        Self {
+            user: Some(user.to_owned()),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What is wrong with a plugin, and what to do about it: each condition that a
+//! plugin can be in becomes a finding in words. Looks only; it loads nothing,
+//! calls nothing and changes nothing.
+//!
+//! - this module: where to look, and what users' instances have to be told of.
+//! - `status`: the same of the plugin's file and process.
+//! - `finding`: the conditions, and their form.
+
+mod finding;
+mod status;
+
+use mortise_runtime::{Capability, Plugin as _, log::Source, process, types::Permission};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use self::finding::{Condition, Finding, Severity};
+use self::status::{of_protection, of_status};
+use super::{
+    Consent, Plugins, Slot, Status, control::was_refused, grant_command, installed::Entry,
+};
+use crate::{
+    store::{InstanceRow, StoreError},
+    time::{now_ms, rfc3339},
+};
+
+/// All that there is to say about a plugin.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Diagnosis {
+    /// What was asked about: a plugin's id, or a file in the plugins folder.
+    pub id: String,
+    /// How it is; none if it is not installed.
+    pub status: Option<Status>,
+    /// Whether no finding is a problem.
+    pub well: bool,
+    /// What was found; empty if nothing is to be said.
+    pub findings: Vec<Finding>,
+}
+
+/// A call that failed longer ago, in milliseconds, is no problem any more.
+const RECENT_MS: i64 = 60 * 60 * 1000;
+/// How much of its storage a plugin may use before that is told, in percent.
+const NEARLY_FULL: u64 = 95;
+
+impl Plugins {
+    /// What is wrong with a plugin, named by its id or by the name of a file in
+    /// the plugins folder, as an administrator is told.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn diagnose(&self, id: &str, reader: i64) -> Result<Diagnosis, StoreError> {
+        let entry = self.installed.get(id).or_else(|| {
+            let id = self.installed.at(&self.settings.folder.join(id))?;
+            self.installed.get(&id)
+        });
+        let mut findings = Vec::new();
+        if let Some(problem) = self.grants_problem() {
+            findings.push(Condition::GrantsBroken.finding(
+                problem,
+                "correct the file; until then only what was granted before holds",
+            ));
+        }
+        let mut status = None;
+        match entry {
+            None => findings.extend(self.not_installed(id)),
+            Some(entry) => {
+                let plugin = &entry.current.manifest().id;
+                let now = self.status(plugin);
+                findings.extend(now.iter().flat_map(of_status));
+                if let Some(process) = entry.current.process()
+                    && let process::State::Up { protection, .. } = process.state
+                {
+                    findings.extend(of_protection(&protection));
+                }
+                if !entry.is_missing() {
+                    findings.extend(self.of_grants(&entry));
+                    findings.extend(self.of_instances(plugin, reader).await?);
+                }
+                status = now;
+            }
+        }
+        let well = |finding: &Finding| finding.severity != Severity::Problem;
+        Ok(Diagnosis {
+            id: id.to_owned(),
+            status,
+            well: findings.iter().all(well),
+            findings,
+        })
+    }
+
+    /// Of what is not installed, or is a file that does not load. What a broken
+    /// file would have been cannot be told, so every one is named.
+    fn not_installed(&self, id: &str) -> Vec<Finding> {
+        let reports: Vec<_> = self.installed.failed_files();
+        let file = self.settings.folder.join(id);
+        if let Some((_, _, report)) = reports.iter().find(|(failed, ..)| *failed == file) {
+            return vec![Condition::BrokenFile.report(report)];
+        }
+        let mut findings = vec![Condition::NotInstalled.finding(
+            format!(
+                "no plugin `{id}` is installed in {}",
+                self.settings.folder.display()
+            ),
+            "look for its id with mortise plugin list, or install it: mortise plugin install FILE",
+        )];
+        findings.extend(
+            reports
+                .iter()
+                .map(|(.., report)| Condition::BrokenFile.report(report)),
+        );
+        findings
+    }
+
+    /// What the administrator has not granted.
+    fn of_grants(&self, entry: &Entry) -> Vec<Finding> {
+        let manifest = entry.current.manifest();
+        let file = self.grants();
+        let answer = file.answer(&manifest.id);
+        let command = grant_command(manifest, &file).unwrap_or_default();
+        let asks_for_timers = manifest
+            .wants
+            .iter()
+            .any(|request| request.permission == Permission::Timers);
+        let has_timer = entry
+            .current
+            .capabilities()
+            .map_or(asks_for_timers, |can| can.contains(Capability::Timer));
+        let mut findings = Vec::new();
+        if has_timer && !answer.timers {
+            let fix = if asks_for_timers {
+                format!("to wake it: {command}")
+            } else {
+                format!(
+                    "its manifest does not ask for `timers`, so ask its author; or: mortise plugin \
+                     grant {} --timers",
+                    manifest.id
+                )
+            };
+            let found = "it is made to be woken by timers, which is not granted: they do not fire";
+            findings.push(Condition::TimersOff.finding(found, fix));
+        }
+        for request in answer
+            .with_users_part(manifest, &Consent::to(manifest))
+            .missing(manifest)
+        {
+            if has_timer && request.permission == Permission::Timers {
+                continue;
+            }
+            let found = format!(
+                "it asks for `{}`, which is not granted in full; it says why: {}",
+                request.permission.name(),
+                request.reason
+            );
+            let fix = format!("to grant all that it asks for: {command}");
+            findings.push(Condition::GrantMissing.finding(found, fix));
+        }
+        findings
+    }
+
+    async fn of_instances(&self, id: &str, reader: i64) -> Result<Vec<Finding>, StoreError> {
+        let rows = self.store.plugin_instances_of_plugin(id).await?;
+        let mut findings = Vec::new();
+        if !rows.iter().any(|row| row.enabled) {
+            findings.push(Condition::NotEnabled.finding(
+                "nobody has it enabled",
+                format!("each user decides for themselves; for yours: mortise plugin enable {id}"),
+            ));
+        } else if rows.iter().any(|row| row.user_id == reader && !row.enabled) {
+            findings.push(Condition::NotEnabled.finding(
+                "others have it enabled, and you have not",
+                format!("if it should work for you: mortise plugin enable {id}"),
+            ));
+        }
+        for row in rows {
+            let user = self.store.user(row.user_id).await?;
+            let Some(user) = user.map(|user| user.name) else {
+                continue;
+            };
+            let of_row = match self.slot_in_memory(row.id) {
+                Some(slot) if row.enabled => self.of_enabled(&slot, id).await?,
+                _ => of_disabled(&row, id),
+            };
+            findings.extend(of_row.into_iter().map(|finding| finding.of(&user)));
+        }
+        Ok(findings)
+    }
+
+    async fn of_enabled(&self, slot: &Slot, id: &str) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        if let Some(error) = slot.state().last_error {
+            let when = slot.log.last(Source::Host, 1);
+            let when = when.first().map_or(0, |entry| entry.time_ms);
+            let when = i64::try_from(when).unwrap_or(0);
+            let finding = Condition::CallsFail.finding(
+                format!("a call failed, the last time at {}: {error}", rfc3339(when)),
+                format!(
+                    "read what it says: mortise plugin logs {id}; if a new version is at fault: \
+                     mortise plugin rollback {id}"
+                ),
+            );
+            let is_recent = now_ms().saturating_sub(when) < RECENT_MS;
+            findings.push(if is_recent {
+                finding
+            } else {
+                finding.into_notice()
+            });
+        }
+        let wants = Consent::to(slot.plugin().manifest());
+        if slot.agreed().and(&wants) != wants {
+            findings.push(Condition::AgreementMissing.finding(
+                "this version asks its user for more than they agreed to with the one before, and \
+                 goes without",
+                format!("its user agrees to that by: mortise plugin enable {id}"),
+            ));
+        }
+        let aside = self.store.messages_set_aside(slot.id).await?;
+        if let Some(last) = aside.first() {
+            findings.push(Condition::MessagesSetAside.finding(
+                format!(
+                    "{} messages were set aside, for it failed on them again and again; the last \
+                     one, {}, with: {}",
+                    aside.len(),
+                    last.message_id,
+                    last.error
+                ),
+                "correct the plugin; what was set aside is not given again",
+            ));
+        }
+        for denial in slot.denials().await {
+            findings.push(Condition::Denied.finding(
+                format!(
+                    "{} was refused for want of `{}`: {} times, the last at {}",
+                    denial.what,
+                    denial.permission,
+                    denial.count,
+                    rfc3339(i64::try_from(denial.last_ms).unwrap_or(0))
+                ),
+                format!(
+                    "nothing, if that is right; else grant it: mortise plugin grant {id} (--help \
+                     lists how)"
+                ),
+            ));
+        }
+        let quota = self.grants().answer(id).limits.storage_bytes;
+        let used = self.store.plugin_storage_bytes(slot.id).await?;
+        if used.saturating_mul(100) >= quota.saturating_mul(NEARLY_FULL) {
+            findings.push(Condition::LimitReached.finding(
+                format!("it stores {used} bytes of the {quota} it may"),
+                format!("raise `storage-bytes` under [\"{id}\".limits] in grants.toml"),
+            ));
+        }
+        Ok(findings)
+    }
+}
+
+/// Of an instance that its user has not enabled, or that the server disabled.
+fn of_disabled(row: &InstanceRow, id: &str) -> Vec<Finding> {
+    let Some(error) = &row.last_error else {
+        return Vec::new();
+    };
+    let finding = if row.config.as_deref().is_some_and(was_refused) {
+        Condition::ConfigurationRefused.finding(
+            format!("it was disabled, for it refused its configuration: {error}"),
+            format!(
+                "the old one is kept as comments above the defaults: correct it, save it, and: \
+                 mortise plugin enable {id}"
+            ),
+        )
+    } else {
+        Condition::StartFailed.finding(
+            format!("it does not start: {error}"),
+            format!("do what it says, and: mortise plugin enable {id}"),
+        )
+    };
+    vec![finding]
+}
