@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, MissingTool, Progress, Project, component, process, world};
+use crate::{Error, MissingTool, Progress, Project, component, process, scaffold, world};
 
 /// Where the built file goes, in the plugin's folder.
 pub const DIST: &str = "dist";
@@ -99,6 +99,20 @@ impl<'a> Job<'a> {
     /// It cannot be written.
     pub fn write_world(&self) -> Result<world::World, Error> {
         world::write(self.project)
+    }
+
+    /// The folder with the SDK in the plugin's folder: the copy that `new` made,
+    /// or else one made now.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn sdk(&self) -> Result<PathBuf, Error> {
+        let folder = self.folder().join(scaffold::SDK);
+        if !folder.is_dir() {
+            scaffold::copy_sdk(self.project.language.recipe(), &folder)?;
+        }
+        Ok(folder)
     }
 
     /// Makes a component of a core module and the plugin's world, with WASI

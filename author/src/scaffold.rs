@@ -18,11 +18,12 @@ use std::{
 use crate::{
     Capability, Error, Language,
     embedded::{SDKS, TEMPLATES, below},
+    language::Recipe,
     project,
 };
 
 /// Where a new plugin's copy of the SDK goes, in its folder.
-const SDK: &str = "sdk";
+pub(crate) const SDK: &str = "sdk";
 
 /// What to make.
 #[derive(Clone, Debug)]
@@ -73,11 +74,17 @@ pub fn new(new: &New, inside: &Path) -> Result<PathBuf, Error> {
         put(&folder.join(path.trim_end()), text.as_bytes())?;
     }
     if new.clone.is_none() {
-        for (path, bytes) in below(SDKS, recipe.sdk()) {
-            put(&folder.join(SDK).join(path), &recipe.adapt_sdk(path, bytes))?;
-        }
+        copy_sdk(recipe, &folder.join(SDK))?;
     }
     Ok(folder)
+}
+
+/// Copies a language's SDK, as it was when this crate was built.
+pub(crate) fn copy_sdk(recipe: &dyn Recipe, folder: &Path) -> Result<(), Error> {
+    for (path, bytes) in below(SDKS, recipe.sdk()) {
+        put(&folder.join(path), &recipe.adapt_sdk(path, bytes))?;
+    }
+    Ok(())
 }
 
 /// What stands for what in a template.
@@ -94,6 +101,10 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         .map(Capability::name)
         .collect();
     let quoted: Vec<_> = named.iter().map(|name| format!("\"{name}\"")).collect();
+    let exports: Vec<_> = ["manifest", "lifecycle"]
+        .into_iter()
+        .chain(named.iter().copied())
+        .collect();
     let types: Vec<_> = named.iter().map(|name| capitals(name)).collect();
     vec![
         ("name", new.name.clone()),
@@ -110,6 +121,7 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         ("language-title", new.language.title().to_owned()),
         ("capabilities", quoted.join(", ")),
         ("capability-types", types.join(", ")),
+        ("exports", exports.join(", ")),
         ("sdk", sdk.display().to_string().replace('\\', "/")),
         ("by-hand", recipe.by_hand(&new.name).join("\n")),
     ]

@@ -23,7 +23,7 @@ const OWN: &str = "world.wit";
 const CONTRACT: (&str, &str) = ("mortise:plugin", "0.1.0");
 
 /// What SDKs call out with.
-const HTTP: &str = "wasi:http/outgoing-handler@0.2.0";
+pub(crate) const HTTP: &str = "wasi:http/outgoing-handler@0.2.0";
 
 /// A plugin's world.
 #[derive(Clone, Debug)]
@@ -40,7 +40,8 @@ pub struct World {
 /// not touched.
 pub(crate) fn write(project: &Project) -> Result<World, Error> {
     let folder = project.folder.join(FOLDER);
-    let own = text(&project.name, &exports(project));
+    let imports = project.language.recipe().imports();
+    let own = text(&project.name, imports, &exports(project));
     put(&folder.join(OWN), own.as_bytes())?;
     write_dependencies(&folder)?;
     read(&folder)
@@ -68,11 +69,15 @@ fn write_dependencies(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(name: &str, exports: &[Capability]) -> String {
+fn text(name: &str, imports: &[&str], exports: &[Capability]) -> String {
     let (package, version) = CONTRACT;
     let mut text = format!(
-        "// Written by `mortise plugin build` from plugin.toml: change that instead.\npackage local:{name};\n\nworld {NAME} {{\n    include {package}/imports@{version};\n    import {HTTP};\n    export {package}/manifest@{version};\n"
+        "// Written by `mortise plugin build` from plugin.toml: change that instead.\npackage local:{name};\n\nworld {NAME} {{\n    include {package}/imports@{version};\n"
     );
+    for import in imports {
+        let _ = writeln!(text, "    import {import};");
+    }
+    let _ = writeln!(text, "    export {package}/manifest@{version};");
     for capability in exports {
         let _ = writeln!(text, "    export {package}/{capability}@{version};");
     }
@@ -97,7 +102,8 @@ fn read(folder: &Path) -> Result<World, Error> {
     })
 }
 
-fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes a file that is not there just so.
+pub(crate) fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
     if fs::read(file).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
@@ -111,14 +117,14 @@ fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
 mod tests {
     use wit_parser::{Resolve, WorldId};
 
-    use super::{read, text, write_dependencies};
+    use super::{HTTP, read, text, write_dependencies};
     use crate::Capability;
 
     #[test]
     fn a_world_exports_what_was_named_and_the_names_are_the_contracts() {
         let folder = tempfile::tempdir().unwrap();
         write_dependencies(folder.path()).unwrap();
-        let own = text("some-name", &Capability::ALL);
+        let own = text("some-name", &[HTTP], &Capability::ALL);
         std::fs::write(folder.path().join("world.wit"), own).unwrap();
         let world = read(folder.path()).unwrap();
 

@@ -3,9 +3,15 @@
 #![expect(clippy::expect_used, reason = "only tests use this")]
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, OnceLock, PoisonError},
 };
+
+use crate::server;
 
 /// Builds a crate of the guests' workspace, if it is not up to date, and
 /// returns its component.
@@ -32,11 +38,98 @@ pub fn example(name: &str) -> PathBuf {
         .join(format!("{}.wasm", name.replace('-', "_")))
 }
 
+/// Builds a plugin with a `plugin.toml`, by its folder in the repository, as its
+/// author would, and returns its component. Once in each run of the tests.
+///
+/// # Panics
+///
+/// When it does not build: a test could do nothing else.
+pub fn authored(folder: &str) -> PathBuf {
+    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
+    // Held while it is built: the others wait for it rather than build it too.
+    let mut built = BUILT
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(file) = built.get(folder) {
+        return file.clone();
+    }
+    let name = Path::new(folder).file_name().expect("it has a name");
+    let copy = workshop().join(name);
+    // Not in the tree itself, into which a build writes.
+    if copy.exists() {
+        fs::remove_dir_all(&copy).expect("the folder can be emptied");
+    }
+    copy_files(&root().join(folder), &copy).expect("the plugin can be copied");
+    let output = Command::new(server::program())
+        .args(["plugin", "build"])
+        .current_dir(&copy)
+        .env("PATH", path_with_tools())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{folder} does not build; `cargo xtask test` installs what it needs:\n{said}"
+    );
+    let file = fs::read_dir(copy.join("dist"))
+        .expect("it was built")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|file| file.extension().is_some_and(|ending| ending == "wasm"))
+        .expect("a component was built");
+    built.insert(folder.to_owned(), file.clone());
+    file
+}
+
+/// A folder in which plugins can be built: npm's packages are there.
+///
+/// # Panics
+///
+/// When it cannot be made.
+pub fn workshop() -> PathBuf {
+    let folder = build_folder().join("authored");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    folder
+}
+
+/// The path, with the tools first that `cargo xtask test` installs.
+///
+/// # Panics
+///
+/// When a folder has a name that no path can have.
+pub fn path_with_tools() -> OsString {
+    let tools = build_folder().join("tools/python/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))
+        .expect("folders can be in a path")
+}
+
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if !path.is_dir() {
+            fs::copy(&path, copy)?;
+        } else if !["dist", "node_modules", "sdk", "wit"]
+            .iter()
+            .any(|made| entry.file_name() == *made)
+        {
+            copy_files(&path, &copy)?;
+        }
+    }
+    Ok(())
+}
+
 /// Where guests are built.
 pub fn target() -> PathBuf {
+    build_folder().join("guests")
+}
+
+fn build_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |target| root().join(target))
-        .join("guests")
 }
 
 /// The versions of crates that guests are built with.

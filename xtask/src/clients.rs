@@ -1,6 +1,7 @@
-//! Other people's Gotify clients, which the end-to-end tests send through:
-//! installed under `target/tools`, at pinned versions, each from its own
-//! language's registry.
+//! Other people's programs that the tests need: Gotify clients, which the
+//! end-to-end tests send through, and what makes components of Python,
+//! JavaScript and TypeScript. Installed under `target`, at pinned versions, each
+//! from its own language's registry.
 
 use std::{path::PathBuf, process::Command};
 
@@ -12,11 +13,14 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 3] = [
+const PYTHON: [&str; 4] = [
     "apprise==2.2.0",
+    "componentize-py==0.25.1",
     "gotify[stream]==0.6.0",
     "websockets==13.1",
 ];
+/// From npm: the folder that names them, at pinned versions.
+const NPM: &str = "tests/npm";
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
 
@@ -32,6 +36,9 @@ pub(crate) struct Clients {
 impl Clients {
     /// Finds them, or installs them.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
+        npm(workspace).context(
+            "npm's packages are not to be had: this needs `npm`, which comes with Node.js 20 or newer",
+        )?;
         Ok(Self {
             python: python(workspace)
                 .context("the Python clients are not to be had: this needs `python3` with its module `venv`, and PyPI")?,
@@ -73,6 +80,30 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
     std::fs::write(&stamp, wanted)
         .with_context(|| format!("{} cannot be written", stamp.display()))?;
     Ok(python)
+}
+
+/// Puts npm's packages beside the folders in which tests build plugins, where
+/// Node.js looks for them.
+fn npm(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.target.join("authored");
+    let stamp = folder.join("mortise-installed");
+    let wanted = workspace.root.join(NPM);
+    let lock = std::fs::read_to_string(wanted.join("package-lock.json"))
+        .with_context(|| format!("{NPM}/package-lock.json cannot be read"))?;
+    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == lock) {
+        return Ok(());
+    }
+    say(format_args!("installing what {NPM}/package.json names"));
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(wanted.join(name), folder.join(name))
+            .with_context(|| format!("{NPM}/{name} cannot be copied"))?;
+    }
+    run(Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&folder))?;
+    std::fs::write(&stamp, lock).with_context(|| format!("{} cannot be written", stamp.display()))
 }
 
 fn shoutrrr(workspace: &Workspace) -> Result<PathBuf> {

@@ -3,13 +3,15 @@
 //! To add one: its file here with a [`Recipe`], its variant and its line in
 //! [`Language::recipe`], its template in `templates/`, its SDK in `guest-sdk/`.
 
+pub mod javascript;
+pub mod python;
 pub mod rust;
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
 use serde::Deserialize;
 
-use crate::{Capability, Error, job::Job};
+use crate::{Capability, Error, job::Job, world};
 
 /// What a plugin is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -17,6 +19,12 @@ use crate::{Capability, Error, job::Job};
 pub enum Language {
     /// Rust, with cargo.
     Rust,
+    /// Python, with componentize-py.
+    Python,
+    /// JavaScript, with jco.
+    JavaScript,
+    /// TypeScript, with jco.
+    TypeScript,
 }
 
 /// How plugins in one language are begun and built.
@@ -45,6 +53,11 @@ pub trait Recipe: Sync {
         &[]
     }
 
+    /// What its SDK imports of WASI.
+    fn imports(&self) -> &'static [&'static str] {
+        &[world::HTTP]
+    }
+
     /// Builds the component and returns its file, which [`Job::collect`] made.
     ///
     /// # Errors
@@ -71,12 +84,15 @@ pub trait Recipe: Sync {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Rust];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::JavaScript, Self::TypeScript];
 
     /// How plugins in it are begun and built.
     pub fn recipe(self) -> &'static dyn Recipe {
         match self {
             Self::Rust => &rust::Rust,
+            Self::Python => &python::Python,
+            Self::JavaScript => &javascript::JAVASCRIPT,
+            Self::TypeScript => &javascript::TYPESCRIPT,
         }
     }
 
@@ -84,6 +100,9 @@ impl Language {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
         }
     }
 

@@ -19,6 +19,7 @@ fn plugin(folder: &Path, arguments: &[&str]) -> Output {
         .current_dir(folder)
         // What the plugins have in common with the examples is built once.
         .env("CARGO_TARGET_DIR", guests::target())
+        .env("PATH", guests::path_with_tools())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -62,8 +63,9 @@ fn built(folder: &Path, language: &str) -> PathBuf {
 }
 
 /// It puts its prefix before titles, and takes another in its configuration.
-async fn shouts(language: &str) {
-    let folder = tempfile::tempdir().unwrap();
+async fn shouts(language: &str, config: impl Fn(&str) -> String) {
+    // Where npm's packages are found.
+    let folder = tempfile::tempdir_in(guests::workshop()).unwrap();
     let running = Running::of(&built(folder.path(), language), "", |_| {}).await;
     let found = crate::backend().inspect(&running.file).await.unwrap();
     let capabilities: Vec<_> = found.capabilities.iter().collect();
@@ -89,14 +91,29 @@ async fn shouts(language: &str) {
     assert_eq!(title().await, "[shout] disk full");
     let defaults = running.instance.default_config().await.unwrap();
     running.instance.apply_config(&defaults).await.unwrap();
-    let other = running.instance.apply_config("prefix: \"! \"\n").await;
+    let other = running.instance.apply_config(&config("\"! \"")).await;
     other.unwrap();
     assert_eq!(title().await, "! disk full");
-    let refused = running.instance.apply_config("prefix: [1]\n").await;
+    let refused = running.instance.apply_config(&config("[1]")).await;
     assert!(refused.is_err(), "{language}");
 }
 
 #[tokio::test]
 async fn a_new_plugin_in_rust_works() {
-    shouts("rust").await;
+    shouts("rust", |prefix| format!("prefix: {prefix}\n")).await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_python_works() {
+    shouts("python", |prefix| format!("prefix = {prefix}\n")).await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_javascript_works() {
+    shouts("javascript", |prefix| format!("{{\"prefix\": {prefix}}}")).await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_typescript_works() {
+    shouts("typescript", |prefix| format!("{{\"prefix\": {prefix}}}")).await;
 }

@@ -14,6 +14,7 @@ mod forward;
 mod handler;
 mod plugins;
 mod receiver;
+mod scripts;
 
 use std::{
     path::{Path, PathBuf},

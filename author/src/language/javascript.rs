@@ -1,0 +1,321 @@
+//! JavaScript and TypeScript: `jco` makes a component of the plugin's module
+//! and what it imports, with QuickJS inside. TypeScript is bundled by `esbuild`
+//! before, for `jco`'s own bundling fails with Node.js 20.
+//!
+//! The tool runs the plugin's module once while it builds, and links the
+//! imports for that; it cannot link `wasi:http`. A plugin that calls out
+//! therefore imports the same interfaces under the package name `late`, which is
+//! as long, and gets their true names in the finished component.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::Recipe;
+use crate::{
+    Capability, Error, MissingTool, embedded,
+    job::{Job, find},
+    world,
+};
+
+/// Plugins in JavaScript.
+pub static JAVASCRIPT: Script = Script {
+    title: "JavaScript",
+    source: "plugin.js",
+    typed: false,
+};
+/// Plugins in TypeScript.
+pub static TYPESCRIPT: Script = Script {
+    title: "TypeScript",
+    source: "plugin.ts",
+    typed: true,
+};
+
+/// The engine that `jco` builds in, without functions that only hosts of the
+/// component model's next version have.
+const ENGINE: [&str; 3] = ["--backend", "quickjs", "--backend-qjs-disable-async"];
+/// What `esbuild` makes: one module, with the host's interfaces left as imports.
+const BUNDLE: &str = "plugin.js";
+const BUNDLING: [&str; 6] = [
+    "--bundle",
+    "--format=esm",
+    "--target=es2023",
+    "--external:mortise:*",
+    "--external:wasi:*",
+    "--external:late:*",
+];
+/// The world of a plugin that calls out by HTTP, beside [`world::NAME`].
+const WITH_HTTP: &str = "plugin-with-http";
+/// The file of the SDK that calls out.
+const HTTP_MODULE: &str = "sdk/http";
+/// What the packages in [`LATE_PACKAGES`] are called while the tool runs.
+const LATE: &[u8] = b"late:";
+const TRUE: &[u8] = b"wasi:";
+const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];
+/// The id of a component's section of imports.
+const IMPORTS: u8 = 10;
+/// What is in a plugin's folder and is not its source.
+const NOT_SOURCE: [&str; 4] = ["dist", "node_modules", "sdk", "wit"];
+
+/// One of the two languages.
+#[derive(Debug)]
+pub struct Script {
+    title: &'static str,
+    source: &'static str,
+    typed: bool,
+}
+
+impl Recipe for Script {
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn sdk(&self) -> &'static str {
+        "js"
+    }
+
+    fn always_exports(&self) -> &'static [Capability] {
+        &[Capability::Lifecycle]
+    }
+
+    fn imports(&self) -> &'static [&'static str] {
+        &[
+            "wasi:cli/environment@0.2.0",
+            "wasi:cli/exit@0.2.0",
+            "wasi:cli/stderr@0.2.0",
+            "wasi:cli/stdout@0.2.0",
+            "wasi:clocks/monotonic-clock@0.2.0",
+            "wasi:filesystem/preopens@0.2.0",
+            "wasi:random/random@0.2.0",
+        ]
+    }
+
+    fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let jco = tool(
+            job,
+            "jco",
+            "makes components of JavaScript and TypeScript",
+            "@bytecodealliance/jco",
+        )?;
+        job.write_world()?;
+        job.sdk()?;
+        let world = if calls_out(job.folder()) {
+            write_late_world(job)?;
+            WITH_HTTP
+        } else {
+            world::NAME
+        };
+        let (folder, source, wit) = if self.typed {
+            bundle(job, self.source)?;
+            (job.work()?, BUNDLE, "../../wit")
+        } else {
+            (job.folder().to_owned(), self.source, "./wit")
+        };
+        let module = job.work()?.join("plugin.wasm");
+        if module.exists() {
+            fs::remove_file(&module).map_err(|source| Error::file(&module, source))?;
+        }
+        let mut component = job.step("make the component with jco and QuickJS", || {
+            job.run(
+                job.command(jco)
+                    // The tool finds the source and the world from here only.
+                    .current_dir(folder)
+                    .args(["componentize", source, "--wit", wit, "--world-name", world])
+                    .args(ENGINE)
+                    .arg("-o")
+                    .arg(&module),
+            )?;
+            fs::read(&module).map_err(|source| Error::file(&module, source))
+        })?;
+        name_truly(&mut component);
+        job.collect(&component)
+    }
+
+    fn made(&self) -> &'static [&'static str] {
+        &["node_modules", "package-lock.json"]
+    }
+
+    fn by_hand(&self, name: &str) -> Vec<String> {
+        let engine = ENGINE.join(" ");
+        let mut lines = vec!["npm install".to_owned()];
+        let source = if self.typed {
+            lines.push(format!(
+                "npx esbuild {} {} --outfile={BUNDLE}",
+                self.source,
+                BUNDLING.join(" ")
+            ));
+            BUNDLE
+        } else {
+            self.source
+        };
+        lines.push(format!(
+            "npx jco componentize {source} --wit ./wit --world-name {} {engine} -o {name}.wasm",
+            world::NAME
+        ));
+        lines.push("# a plugin that imports sdk/http.js needs `mortise plugin build`".to_owned());
+        lines
+    }
+}
+
+/// Checks the types, where TypeScript is there, and makes one module of all in
+/// the work folder.
+fn bundle(job: &Job<'_>, source: &str) -> Result<(), Error> {
+    let esbuild = tool(job, "esbuild", "makes one module of TypeScript", "esbuild")?;
+    if let Some(tsc) = installed(job.folder(), "tsc") {
+        job.step("check types with tsc", || {
+            job.run(job.command(tsc).arg("--noEmit"))
+        })?;
+    }
+    let mut outfile = std::ffi::OsString::from("--outfile=");
+    outfile.push(job.work()?.join(BUNDLE));
+    job.step("bundle with esbuild", || {
+        job.run(
+            job.command(esbuild)
+                .arg(source)
+                .args(BUNDLING)
+                .arg("--log-level=warning")
+                .arg(outfile),
+        )
+    })
+}
+
+/// A program that npm installed for the plugin, or in a folder around it, or one
+/// on the path.
+fn installed(folder: &Path, name: &str) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .map(|around| around.join("node_modules/.bin").join(name))
+        .find(|file| file.is_file())
+        .or_else(|| find(name))
+}
+
+/// The same, or how to get it.
+fn tool(job: &Job<'_>, name: &str, why: &str, package: &str) -> Result<PathBuf, Error> {
+    installed(job.folder(), name).ok_or_else(|| {
+        Error::MissingTool(MissingTool {
+            tool: name.to_owned(),
+            why: why.to_owned(),
+            get: vec![
+                "npm install  (in the plugin's folder, whose package.json names it)".to_owned(),
+                format!("npm install --global {package}"),
+                "npm comes with Node.js 20 or newer: https://nodejs.org, or Debian: apt-get install npm".to_owned(),
+            ],
+        })
+    })
+}
+
+/// Whether a source file of the plugin imports the SDK's HTTP.
+fn calls_out(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return false;
+    };
+    entries.filter_map(Result::ok).any(|entry| {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() {
+            return !NOT_SOURCE.iter().any(|other| name == *other) && calls_out(&path);
+        }
+        let is_source = path
+            .extension()
+            .is_some_and(|ending| ["js", "mjs", "ts"].iter().any(|one| ending == *one));
+        is_source && fs::read_to_string(&path).is_ok_and(|text| text.contains(HTTP_MODULE))
+    })
+}
+
+/// Writes the world that has HTTP under its late name.
+fn write_late_world(job: &Job<'_>) -> Result<(), Error> {
+    let folder = job.folder().join(world::FOLDER);
+    let late = |text: &str| text.replace("wasi:", "late:");
+    for file in embedded::WASI {
+        if LATE_PACKAGES.contains(&file.path) {
+            let text = late(&String::from_utf8_lossy(file.bytes));
+            world::put(
+                &folder.join("deps").join(format!("late-{}", file.path)),
+                text.as_bytes(),
+            )?;
+        }
+    }
+    let text = format!(
+        "package local:{};\n\nworld {WITH_HTTP} {{\n    include {};\n    import {};\n}}\n",
+        job.project().name,
+        world::NAME,
+        late(world::HTTP)
+    );
+    world::put(&folder.join("with-http.wit"), text.as_bytes())
+}
+
+/// Gives a component's own imports their true names. What is no component, or is
+/// cut short, is left as it is: whoever loads it says so.
+fn name_truly(component: &mut [u8]) {
+    let mut at = 8;
+    while let Some(&id) = component.get(at) {
+        let Some((length, begin)) = length_at(component, at + 1) else {
+            return;
+        };
+        let end = begin.saturating_add(length);
+        let Some(section) = component.get_mut(begin..end) else {
+            return;
+        };
+        if id == IMPORTS {
+            let mut rest = section;
+            while let Some(found) = rest.windows(LATE.len()).position(|part| part == LATE) {
+                let (_, from) = rest.split_at_mut(found);
+                let (name, behind) = from.split_at_mut(LATE.len());
+                name.copy_from_slice(TRUE);
+                rest = behind;
+            }
+        }
+        at = end;
+    }
+}
+
+/// A number of WebAssembly's variable length, and where what follows it begins.
+fn length_at(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let (mut value, mut shift) = (0_usize, 0_u32);
+    loop {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        value |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some((value, at));
+        }
+        shift += 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{calls_out, name_truly};
+
+    #[test]
+    fn only_imports_of_the_component_itself_are_named() {
+        let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+        // A custom section, an import section of two names, one cut short.
+        component.extend(b"\x00\x07\x01alate:");
+        component.extend(b"\x0a\x11late:http/late:io");
+        component.extend(b"\x0a\x7flate:");
+        name_truly(&mut component);
+        let text = String::from_utf8_lossy(&component);
+        assert!(text.contains("alate:"), "{text}");
+        assert!(text.contains("wasi:http/wasi:io"), "{text}");
+        assert!(text.ends_with("late:"), "{text}");
+        name_truly(&mut []);
+        name_truly(&mut [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_plugin_calls_out_if_its_own_source_imports_http() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "import { http } from \"../sdk/http.js\";").unwrap();
+        };
+        write("sdk/other.js");
+        write("node_modules/a/index.js");
+        write("README.md");
+        assert!(!calls_out(folder.path()));
+        write("src/hook.ts");
+        assert!(calls_out(folder.path()));
+    }
+}

@@ -1,0 +1,118 @@
+//! Python: `componentize-py` makes a component of the module `plugin` and what
+//! it imports; a native plugin is the same source with another SDK, zipped.
+
+use std::{fs, path::PathBuf};
+
+use super::Recipe;
+use crate::{Capability, Error, job::Job, world};
+
+/// The file of a plugin that is its own.
+const SOURCE: &str = "plugin.py";
+/// The part of the SDK that is for native plugins, and the one that is for both.
+const NATIVE_SDK: &str = "native/mortise_plugin.py";
+const SHARED_SDK: &str = "mortise_config.py";
+
+/// Plugins in Python.
+#[derive(Clone, Copy, Debug)]
+pub struct Python;
+
+impl Recipe for Python {
+    fn title(&self) -> &'static str {
+        "Python"
+    }
+
+    fn sdk(&self) -> &'static str {
+        "python"
+    }
+
+    fn always_exports(&self) -> &'static [Capability] {
+        &[Capability::Lifecycle]
+    }
+
+    fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let tool = job.tool(
+            "componentize-py",
+            "makes components of Python",
+            &[
+                "pip install componentize-py  (in a virtual environment, where pip wants one)",
+                "pipx install componentize-py",
+            ],
+        )?;
+        job.write_world()?;
+        let sdk = job.sdk()?;
+        let component = job.work()?.join("plugin.wasm");
+        job.step("make the component with componentize-py", || {
+            job.run(
+                job.command(tool)
+                    .args(["--quiet", "-d", world::FOLDER, "-w", world::NAME])
+                    .args(["componentize", "plugin", "-p", ".", "-p"])
+                    .arg(sdk)
+                    .arg("-o")
+                    .arg(&component),
+            )
+        })?;
+        job.collect_file(&component)
+    }
+
+    /// A zip file that Python runs; only the machine's `python3` is needed.
+    fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let python = job.tool(
+            "python3",
+            "packs and runs native plugins",
+            &["install Python 3.11 or newer from https://www.python.org or your distribution"],
+        )?;
+        let sdk = job.sdk()?;
+        let packed = job.work()?.join("native");
+        let program = job.work()?.join("plugin");
+        job.step("pack with Python's zipapp", || {
+            if packed.exists() {
+                fs::remove_dir_all(&packed).map_err(|source| Error::file(&packed, source))?;
+            }
+            fs::create_dir_all(&packed).map_err(|source| Error::file(&packed, source))?;
+            let copy = |from: PathBuf, name: &str| {
+                fs::copy(&from, packed.join(name))
+                    .map(drop)
+                    .map_err(|source| Error::file(&from, source))
+            };
+            for (name, file) in modules(job)? {
+                copy(file, if name == SOURCE { "__main__.py" } else { &name })?;
+            }
+            copy(sdk.join(NATIVE_SDK), "mortise_plugin.py")?;
+            copy(sdk.join(SHARED_SDK), SHARED_SDK)?;
+            job.run(
+                job.command(python)
+                    .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
+                    .arg(&program)
+                    .arg(&packed),
+            )
+        })?;
+        job.collect_file(&program)
+    }
+
+    fn made(&self) -> &'static [&'static str] {
+        &["__pycache__"]
+    }
+
+    fn by_hand(&self, name: &str) -> Vec<String> {
+        vec![
+            "pip install -r requirements.txt".to_owned(),
+            format!(
+                "componentize-py -d {} -w {} componentize plugin -p . -p sdk -o {name}.wasm",
+                world::FOLDER,
+                world::NAME
+            ),
+        ]
+    }
+}
+
+/// The modules in the plugin's folder, each with its name.
+fn modules(job: &Job<'_>) -> Result<Vec<(String, PathBuf)>, Error> {
+    let folder = job.folder();
+    let entries = fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
+    let files = entries.filter_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        name.ends_with(".py")
+            .then(|| (name.clone(), folder.join(name)))
+    });
+    Ok(files.collect())
+}

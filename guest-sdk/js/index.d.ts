@@ -1,0 +1,314 @@
+/**
+ * Mortise plugins in JavaScript and TypeScript.
+ *
+ * ```ts
+ * import { definePlugin, replace, wants } from "./sdk/index.js";
+ *
+ * export const { manifest, lifecycle, filter } = definePlugin({
+ *   manifest: {
+ *     id: "org.example.shout", name: "Shout", version: "1.0.0",
+ *     wants: [wants.filterMessages("It puts titles in capitals.")],
+ *   },
+ *   filter: ({ content }) => replace({ ...content, title: content.title.toUpperCase() }),
+ * });
+ * ```
+ *
+ * What is exported is the component: `manifest`, `lifecycle` and the
+ * capabilities that `plugin.toml` names. Each user has an instance of their own,
+ * so what is kept in variables of the module is that user's.
+ *
+ * The shapes are those of the contract, `wit/types.wit`, as `jco` has them:
+ * records are objects with names in camel case, variants `{ tag, val }`. Ids and
+ * times are numbers.
+ */
+
+/** Whom an instance belongs to. `admin` grants nothing. */
+export interface User {
+  id: number;
+  name: string;
+  admin: boolean;
+}
+
+/** What a person reads. `extras` is a JSON object as text. */
+export interface Content {
+  title: string;
+  body: string;
+  priority: number;
+  extras?: string | null;
+}
+
+/** Where messages come from. */
+export interface Application {
+  id: number;
+  name: string;
+}
+
+/** A message that has not been stored yet. */
+export interface Draft {
+  application: Application;
+  content: Content;
+  /** Milliseconds since the Unix epoch. */
+  receivedMs: number;
+}
+
+/** A stored message. */
+export interface Message {
+  id: number;
+  application: Application;
+  content: Content;
+  /** Milliseconds since the Unix epoch. */
+  createdMs: number;
+}
+
+/** A message to be sent. */
+export interface Outgoing {
+  /** Empty means the application's name. */
+  title?: string;
+  /** Not empty. */
+  body: string;
+  /** 0 (silent) to 10 (urgent). */
+  priority?: number;
+  /** An object, or one as JSON. */
+  extras?: Record<string, unknown> | string;
+  /** One of the plugin's own applications; made on first use. */
+  application?: string;
+}
+
+/** What a filter decides; made by `keep`, `replace` and `drop`. */
+export type Verdict = { tag: "keep" } | { tag: "replace"; val: Content } | { tag: "drop"; val: string };
+
+/** Leave the draft as it is. */
+export function keep(): Verdict;
+/** Put this content in place of what it had. */
+export function replace(content: Content): Verdict;
+/** Do not store it; the reason is for the trace. */
+export function drop(reason: string): Verdict;
+
+/** When a timer fires; made by `every`, `cron` and `onceAt`. */
+export interface Schedule {
+  tag: "every-ms" | "cron" | "once-at-ms";
+  val: number | bigint | string;
+}
+
+/** Again and again, first after one period of at least 1000 ms. */
+export function every(ms: number): Schedule;
+/** A cron expression of five fields, or six with seconds first. */
+export function cron(expression: string): Schedule;
+/** Once, at this time in milliseconds since the epoch. */
+export function onceAt(ms: number): Schedule;
+
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
+export type StopReason = "disabled" | "reloading" | "idle" | "shutting-down";
+
+/** A directory on the server's machine, by its absolute path. */
+export interface Directory {
+  path: string;
+  writable: boolean;
+}
+
+/** A permission that the plugin asks for; made by the functions of `wants`. */
+export interface Want {
+  permission: { tag: string; val?: unknown };
+  /** One sentence for the person who decides. */
+  reason: string;
+}
+
+export const wants: {
+  /** Send messages to the user. */
+  sendMessages(reason: string): Want;
+  /** Read messages of these applications; of all if none is named. */
+  readMessages(reason: string, ...applications: string[]): Want;
+  /** See, change and drop messages before they are stored. */
+  filterMessages(reason: string): Want;
+  /** Be reachable by HTTP under a secret address. */
+  webhook(reason: string): Want;
+  /** See these cookies of webhook requests. */
+  cookies(reason: string, ...names: string[]): Want;
+  /** Call out to these hosts: `host`, `host:port`, `*.domain`. */
+  http(reason: string, ...hosts: string[]): Want;
+  /** Use these directories. */
+  files(reason: string, ...directories: Directory[]): Want;
+  /** Be given these environment variables of the server. */
+  environment(reason: string, ...names: string[]): Want;
+  /** Be woken by timers. */
+  timers(reason: string): Want;
+};
+
+/** Who a plugin is and what it asks for. What is not asked for is denied. */
+export interface Manifest {
+  id: string;
+  name: string;
+  version: string;
+  description?: string;
+  author?: string;
+  license?: string;
+  website?: string;
+  wants?: Want[];
+}
+
+/** One HTTP header; the name in lower case. */
+export interface Header {
+  name: string;
+  value: string;
+}
+
+/** An HTTP request to the instance's secret address. */
+export interface WebhookRequest {
+  /** Upper case. */
+  method: string;
+  /** What follows `basePath`, not decoded. */
+  path: string;
+  /** What follows `?`, not decoded. */
+  query?: string;
+  headers: Header[];
+  body: Uint8Array;
+  client: string;
+  scheme: string;
+  host: string;
+  basePath: string;
+  /** The first header of this name, whatever its case. */
+  header(name: string): string | undefined;
+  /** The body as UTF-8. */
+  text(): string;
+  /** The body as JSON. Throws a `SyntaxError` if it is none. */
+  json(): any;
+}
+
+/** The answer; made by `respond`, `text` and `json`. */
+export interface WebhookResponse {
+  /** 200 to 599. */
+  status: number;
+  headers: Header[];
+  body: Uint8Array;
+}
+
+export function respond(
+  status?: number,
+  body?: string | Uint8Array,
+  headers?: Record<string, string>,
+): WebhookResponse;
+/** An answer of plain text. */
+export function text(body: string, status?: number): WebhookResponse;
+/** An answer of JSON. */
+export function json(value: unknown, status?: number): WebhookResponse;
+
+/** One thing that is wrong with a configuration. */
+export interface Problem {
+  /** Where, such as `rules[2].pattern`; empty means the whole. */
+  path: string;
+  text: string;
+}
+
+/**
+ * Why the host refused what the plugin asked. Uncaught in a webhook it is
+ * answered with the status 503; in `filter`, `onMessages`, `onTimer`, `start` and
+ * `stop` it counts as `Refused`.
+ */
+export class HostError extends Error {
+  kind: "denied" | "invalid" | "exhausted" | "unavailable";
+  /** What was asked, and what to do. */
+  detail: string;
+  constructor(kind: HostError["kind"], detail: string);
+}
+
+/**
+ * Throw it in `start`, `stop`, `filter`, `onMessages` or `onTimer` to answer with
+ * an error. Any other exception is a crash: its message and stack go to the log,
+ * and the instance is dropped and made anew.
+ */
+export class Refused extends Error {
+  constructor(message: string);
+}
+
+/** Throw it in `apply` to say what is wrong with the configuration. */
+export class ConfigError extends Error {
+  problems: Problem[];
+  constructor(...problems: (Problem | string)[]);
+}
+
+/** What a plugin is and does. Every function but those it needs may be left out. */
+export interface Definition {
+  manifest: Manifest;
+  /** It comes up, after its configuration was applied. */
+  start?(user: User): void;
+  /** It goes down. */
+  stop?(reason: StopReason): void;
+  /** The configuration's text that a new user starts with; `configurer`. */
+  defaults?(): string;
+  /** A JSON Schema of the configuration. */
+  schema?(): string;
+  /** Takes a configuration into use, or throws a `ConfigError`; `configurer`. */
+  apply?(config: string): void;
+  /** Markdown for the plugin's page; `displayer`. */
+  display?(baseUrl?: string): string;
+  /** An HTTP request; `webhook`. Needs `wants.webhook`. */
+  handle?(request: WebhookRequest): WebhookResponse;
+  /** A say in every message before it is stored; `filter`. Needs `wants.filterMessages`. */
+  filter?(draft: Draft): Verdict;
+  /** Stored messages, 1 to 64, in order; `listener`. Needs `wants.readMessages`. */
+  onMessages?(messages: Message[]): void;
+  /** A timer came due; `timer`. Needs `wants.timers`. */
+  onTimer?(name: string): void;
+}
+
+/** What the component exports: take out what `plugin.toml` names, and export it. */
+export interface Exports {
+  manifest: object;
+  lifecycle: object;
+  configurer: object;
+  displayer: object;
+  webhook: object;
+  filter: object;
+  listener: object;
+  timer: object;
+}
+
+/** Makes a plugin of its definition. */
+export function definePlugin(plugin: Definition): Exports;
+
+/** The server, as one instance may use it. Every function throws a `HostError` if it is refused. */
+export const host: {
+  /** Sends a message to the user and returns its id once it is stored. */
+  send(message: Outgoing): number;
+  /** One message, if the plugin may see it. */
+  get(id: number): Message | undefined;
+  /** What the plugin sent, newest first; `limit` is 1 to 200. */
+  sent(before?: number, limit?: number): Message[];
+  /** What other applications sent, as far as the plugin may read it. */
+  received(before?: number, limit?: number): Message[];
+  /** Deletes a message that the plugin sent. */
+  remove(id: number): void;
+  /** Writes an entry into the instance's log; what is over 8 KiB is cut. */
+  log(entry: string, level?: Level): void;
+  /** What outlives instances and restarts. Keys are 1 to 256 bytes. */
+  storage: {
+    get(key: string): Uint8Array | undefined;
+    getText(key: string): string | undefined;
+    set(key: string, value: string | Uint8Array): void;
+    remove(key: string): void;
+    keys(prefix?: string): string[];
+  };
+  /** Timers, which outlive instances and restarts. */
+  timers: {
+    set(name: string, when: Schedule): void;
+    cancel(name: string): void;
+  };
+};
+
+declare global {
+  // What QuickJS lacks and the SDK adds, for projects without the types of a
+  // browser or Node.js.
+  var console: {
+    log(...values: unknown[]): void;
+    info(...values: unknown[]): void;
+    debug(...values: unknown[]): void;
+    warn(...values: unknown[]): void;
+    error(...values: unknown[]): void;
+  };
+  class TextEncoder {
+    encode(text?: string): Uint8Array;
+  }
+  class TextDecoder {
+    decode(bytes?: Uint8Array | ArrayBuffer): string;
+  }
+}

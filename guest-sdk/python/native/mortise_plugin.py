@@ -1,0 +1,1 @@
+../../../native-bridge/python/mortise_plugin.py
