@@ -195,7 +195,8 @@ impl Plugins {
                 format!("a call failed, the last time at {}: {error}", rfc3339(when)),
                 format!(
                     "read what it says: mortise plugin logs {id}; if a new version is at fault: \
-                     mortise plugin rollback {id}"
+                     mortise plugin rollback {id}; if it needs more time or memory: mortise plugin \
+                     grant {id} --limit call-ms=NUMBER"
                 ),
             );
             let is_recent = now_ms().saturating_sub(when) < RECENT_MS;
@@ -246,7 +247,9 @@ impl Plugins {
         if used.saturating_mul(100) >= quota.saturating_mul(NEARLY_FULL) {
             findings.push(Condition::LimitReached.finding(
                 format!("it stores {used} bytes of the {quota} it may"),
-                format!("raise `storage-bytes` under [\"{id}\".limits] in grants.toml"),
+                format!(
+                    "to let it store more: mortise plugin grant {id} --limit storage-bytes=NUMBER"
+                ),
             ));
         }
         Ok(findings)
