@@ -70,7 +70,7 @@ pub enum Condition {
     TimersOff,
     /// This machine cannot confine its process in every way.
     SandboxPartial,
-    /// It used up what a limit allows.
+    /// What it stores has reached its limit, or as good as.
     LimitReached,
     /// The grants file cannot be used.
     GrantsBroken,
