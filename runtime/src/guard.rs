@@ -438,6 +438,14 @@ impl Guard {
         self.host.cancel_timer(name).await
     }
 
+    /// The environment variables that were granted and are there.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let granted = self.grants.environment.iter();
+        granted
+            .filter_map(|name| Some((name.clone(), self.host.environment(name)?)))
+            .collect()
+    }
+
     /// Whether the plugin may call out to this host.
     ///
     /// # Errors

@@ -56,4 +56,10 @@ pub trait Host: Send + Sync {
 
     /// Cancels a timer; nothing if there is none.
     async fn cancel_timer(&self, name: &str) -> Result<(), Error>;
+
+    /// The value of an environment variable that was granted: that of this
+    /// process, for a host that has no others.
+    fn environment(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
 }

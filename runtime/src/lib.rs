@@ -17,6 +17,7 @@
 //! - [`report`]: what is told about a plugin that does not load.
 //! - [`process`]: how a native plugin's process is.
 //! - [`registry`]: the plugins folder.
+//! - [`schedule`]: when a timer is due.
 //! - [`log`], [`digest`]: an instance's log; a file's identity.
 //!
 //! The example `embed` is a host in under 60 lines.
@@ -33,6 +34,7 @@ pub mod plugin;
 pub mod process;
 pub mod registry;
 pub mod report;
+pub mod schedule;
 pub mod wasm;
 
 pub use contract::{Capabilities, Capability, types};

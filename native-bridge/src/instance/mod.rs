@@ -183,13 +183,14 @@ impl NativeInstance {
             config,
             base_path,
         } = setup;
-        let reach = Reach::from(&grants);
+        let guard = Arc::new(Guard::new(host, grants, limits, log));
+        let reach = Reach::of(&guard);
         Self {
             inner: Arc::new(Inner {
                 supervisor,
                 user,
                 base_path,
-                guard: Arc::new(Guard::new(host, grants, limits, log)),
+                guard,
                 reach,
                 gate: RwLock::default(),
                 config: Mutex::new(config),

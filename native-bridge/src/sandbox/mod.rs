@@ -28,9 +28,12 @@ mod rlimits;
 #[cfg(target_os = "linux")]
 mod seccomp;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use mortise_runtime::{Grants, process::Protection, types::Directory};
+use mortise_runtime::{Grants, Guard, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
 /// How much is insisted on.
@@ -89,12 +92,22 @@ pub struct Reach {
     pub files: BTreeSet<Directory>,
     /// Connections.
     pub network: Network,
-    /// Environment variables of the host.
-    pub environment: BTreeSet<String>,
+    /// Environment variables of the host, with their values. They are given to
+    /// the process rather than enforced.
+    #[serde(skip)]
+    pub environment: BTreeMap<String, String>,
 }
 
-impl From<&Grants> for Reach {
-    fn from(grants: &Grants) -> Self {
+impl Reach {
+    /// What an instance may touch.
+    pub fn of(guard: &Guard) -> Self {
+        Self {
+            environment: guard.environment(),
+            ..Self::granted(guard.grants())
+        }
+    }
+
+    fn granted(grants: &Grants) -> Self {
         let mut network = Network::None;
         for pattern in &grants.http {
             network = network.or(match pattern.ports() {
@@ -105,12 +118,10 @@ impl From<&Grants> for Reach {
         Self {
             files: grants.files.clone(),
             network,
-            environment: grants.environment.clone(),
+            environment: BTreeMap::new(),
         }
     }
-}
 
-impl Reach {
     /// What either may touch.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
@@ -216,7 +227,7 @@ mod tests {
         for pattern in http {
             grants.http.insert(pattern.parse().unwrap());
         }
-        Reach::from(&grants)
+        Reach::granted(&grants)
     }
 
     #[test]

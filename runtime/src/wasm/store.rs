@@ -42,10 +42,8 @@ impl State {
         ))
         .allow_tcp(false)
         .allow_udp(false);
-        for name in &guard.grants().environment {
-            if let Ok(value) = std::env::var(name) {
-                wasi.env(name, value);
-            }
+        for (name, value) in guard.environment() {
+            wasi.env(name, value);
         }
         for directory in &guard.grants().files {
             let path = &directory.path;

@@ -13,11 +13,11 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host,
     grants::Applications,
+    schedule,
     types::{Application, Draft, Error, Manifest, Message, Outgoing, Schedule},
 };
 use tokio::sync::Notify;
 
-use super::schedule;
 use crate::{
     pipeline::{Pipeline, PostError, Posted, Sender},
     store::{NewApplication, Readable, Store, StoreError, TimerRow},
@@ -279,7 +279,7 @@ impl Host for InstanceHost {
 
     async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error> {
         let now = u64::try_from(now_ms()).unwrap_or(0);
-        let next_ms = schedule::first(&when, now).map_err(Error::Invalid)?;
+        let next_ms = schedule::first(&when, now, schedule::Zone::Local).map_err(Error::Invalid)?;
         let timer = TimerRow {
             instance_id: self.instance,
             name: name.to_owned(),

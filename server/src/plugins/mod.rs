@@ -22,7 +22,6 @@
 //! - `audit`: who did what, and [`logs`]: what there is to read, both for the
 //!   administrator.
 //! - [`doctor`]: what is wrong with a plugin, and what to do.
-//! - `schedule`: when a timer is due.
 //! - `working`: who is called for a user's messages.
 //! - `idle`: giving back the memory of what is not called.
 //! - `setup`: settings, backends, and what keeps all of it from starting.
@@ -48,7 +47,6 @@ mod listeners;
 pub mod logs;
 mod orders;
 mod regrant;
-mod schedule;
 mod setup;
 mod slot;
 mod swap;

@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use mortise_runtime::{CallError, types::Schedule};
+use mortise_runtime::{CallError, schedule, types::Schedule};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot, schedule};
+use super::{Plugins, Slot};
 use crate::{
     store::{StoreError, TimerRow},
     time::now_ms,
@@ -94,7 +94,7 @@ async fn advance(plugins: &Plugins, timer: &TimerRow, now: i64) -> Result<bool, 
         .ok()
         .and_then(|schedule| {
             let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
-            schedule::following(&schedule, ms(timer.next_ms), ms(now))
+            schedule::following(&schedule, ms(timer.next_ms), ms(now), schedule::Zone::Local)
         })
         .map(|next| i64::try_from(next).unwrap_or(i64::MAX));
     plugins.store.advance_plugin_timer(timer, next).await

@@ -3,6 +3,7 @@
 //! - `clients`: other people's Gotify clients send through a filter.
 //! - `bad_input`: whatever is wrong with what the server is told, it answers,
 //!   and so does another plugin.
+//! - `cases`: a plugin's own tests, from a shell.
 //! - `command_line`: orders from a shell.
 //! - `gotify`: Gotify's own plugins, of which one line was changed.
 //! - `process`: starting, stopping, and two servers on one data directory.
@@ -16,6 +17,7 @@
 )]
 
 mod bad_input;
+mod cases;
 mod clients;
 #[cfg(unix)]
 mod command_line;

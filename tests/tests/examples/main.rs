@@ -1,6 +1,6 @@
-//! The example plugins, and the fixture `everything`, as components under the
-//! Wasm backend, end to end but for the server: what they export, and what they
-//! do with a host in memory.
+//! The example plugins, and the fixtures, as components under the Wasm backend,
+//! end to end but for the server: what they export, and what they do with a
+//! host in memory, most of it as cases beside the examples.
 
 #![expect(
     clippy::panic,
@@ -9,11 +9,9 @@
 )]
 
 mod author;
-mod everything;
-mod forward;
+mod cases;
 mod handler;
 mod plugins;
-mod receiver;
 mod scripts;
 
 use std::{
@@ -23,7 +21,7 @@ use std::{
 
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _,
-    types::{Application, Content, Draft, Message},
+    types::{Application, Content, Draft},
     wasm::{Settings, WasmBackend},
 };
 use mortise_tests::{
@@ -121,14 +119,5 @@ fn draft(title: &str, body: &str) -> Draft {
         application: application(),
         content: content(title, body),
         received_ms: 1_795_334_400_000,
-    }
-}
-
-fn message(id: u64, title: &str) -> Message {
-    Message {
-        id,
-        application: application(),
-        content: content(title, "b"),
-        created_ms: 1_795_334_400_000,
     }
 }

@@ -1,8 +1,8 @@
-//! The examples one by one, but for `forward`.
+//! The examples one by one, where their cases do not reach.
 
 use mortise_runtime::{
     CallError, Capability,
-    types::{Content, Header, Schedule, Verdict, WebhookRequest},
+    types::{Content, Header, Verdict, WebhookRequest},
 };
 use mortise_tests::guests;
 use std::time::Duration;
@@ -74,44 +74,6 @@ async fn default_configurations_are_valid_and_have_a_schema() {
             "{package}: {problems:?}"
         );
     }
-}
-
-#[tokio::test]
-async fn rules_rewrite_and_drop() {
-    let config = "
-rules:
-- { name: chatter, when: { title: ^Finished }, then: { drop: true } }
-- { when: { contains: disk }, then: { prefix_title: '[disk] ', priority: 9 } }
-";
-    let running = Running::started("rules", config).await;
-    let filter = async |title: &str| running.instance.filter(&draft(title, "b"), SOON).await;
-
-    assert_eq!(
-        filter("Finished").await.unwrap(),
-        Verdict::Drop("dropped by the rule `chatter`".to_owned())
-    );
-    let Verdict::Replace(content) = filter("Disk full").await.unwrap() else {
-        panic!("it has a rule")
-    };
-    assert_eq!(
-        (content.title.as_str(), content.priority),
-        ("[disk] Disk full", 9)
-    );
-    assert_eq!(filter("other").await.unwrap(), Verdict::Keep);
-
-    // A configuration that is refused leaves the one before in use.
-    let refused = running
-        .instance
-        .apply_config("rules: [{when: {body: '('}, then: {drop: true}}]")
-        .await;
-    assert!(
-        matches!(&refused, Err(CallError::Config(problems)) if problems[0].path == "rules[0].when.body"),
-        "{refused:?}"
-    );
-    assert!(matches!(
-        filter("Finished").await.unwrap(),
-        Verdict::Drop(_)
-    ));
 }
 
 #[tokio::test]
@@ -228,38 +190,5 @@ async fn alertmanager_says_when_it_may_not_send() {
         String::from_utf8(answer.body)
             .unwrap()
             .contains("send-messages")
-    );
-}
-
-#[tokio::test]
-async fn clock_sets_timers_and_sends_when_they_are_due() {
-    let config = "messages: [{name: tea, cron: '0 16 * * *', title: Tea, text: is ready}]";
-    let running = Running::started("clock", config).await;
-    let timers: Vec<_> = running.host.kept().timers.into_iter().collect();
-    assert_eq!(
-        timers,
-        [("tea".to_owned(), Schedule::Cron("0 16 * * *".to_owned()))]
-    );
-    running.instance.on_timer("tea").await.unwrap();
-    let sent = running.host.kept().sent;
-    assert_eq!(
-        (
-            sent[0].0.content.title.as_str(),
-            sent[0].0.content.body.as_str()
-        ),
-        ("Tea", "is ready")
-    );
-    running.instance.apply_config("messages: []").await.unwrap();
-    assert!(running.host.kept().timers.is_empty());
-}
-
-#[tokio::test]
-async fn clock_says_when_it_may_not_wake_up() {
-    let config = "messages: [{name: tea, cron: '0 16 * * *', text: is ready}]";
-    let running = Running::with("clock", config, |grants| grants.timers = false).await;
-    let error = running.instance.start().await.unwrap_err().to_string();
-    assert!(
-        error.contains("messages[0].cron") && error.contains("`timers`"),
-        "{error}"
     );
 }

@@ -63,7 +63,7 @@ impl Look {
 }
 
 /// What is said of a file that does not load.
-fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, ExitCode)> {
+pub(super) fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, ExitCode)> {
     if json {
         let mut value = serde_json::to_value(error)?;
         if let Some(fields) = value.as_object_mut() {

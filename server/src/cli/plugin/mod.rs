@@ -1,7 +1,7 @@
 //! `mortise plugin`: plugins from the command line.
 //!
 //! - `author`: begin and build a plugin.
-//! - `check`: what a file is, without a server.
+//! - `check`: what a file is; `test`: what it does; both without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: what is wrong with one.
 //! - `status`: how plugins are; `read`: logs and the audit log.
@@ -23,6 +23,7 @@ mod read;
 mod remote;
 mod show;
 mod status;
+mod test;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Look),
     /// Show what a plugin is, what it can do and what it asks for.
     Inspect(check::Look),
+    /// Run a plugin's cases against a scripted host in memory.
+    Test(test::Test),
     /// Install or replace a plugin.
     Install(orders::Install),
     /// List what is installed.
@@ -129,6 +132,7 @@ impl Command {
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
             Self::Doctor(plugin) => return plugin.doctor().await,
+            Self::Test(test) => return test.run().await,
             Self::Install(install) => install.run().await?,
             Self::List(list) => list.run().await?,
             Self::Status(plugin) => plugin.status().await?,
@@ -172,9 +176,12 @@ impl Command {
             Self::Revoke(revoke) => revoke.json,
             Self::Pending(pending) => pending.json,
             Self::Approve(approve) => approve.plugin.json,
-            Self::New(_) | Self::Build(_) | Self::Logs(_) | Self::Check(_) | Self::Inspect(_) => {
-                false
-            }
+            Self::New(_)
+            | Self::Build(_)
+            | Self::Logs(_)
+            | Self::Check(_)
+            | Self::Inspect(_)
+            | Self::Test(_) => false,
         }
     }
 }

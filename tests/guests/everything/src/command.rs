@@ -1,4 +1,4 @@
-//! The commands; the crate's documentation lists them.
+//! The commands, as `tests/conformance/PLUGIN.md` has them.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -15,7 +15,7 @@ use crate::Everything;
 
 /// Where `count` is kept.
 const COUNT: &str = "count";
-/// The messages in one page.
+/// The messages in one page, if nothing else is said.
 const PAGE: u32 = 10;
 
 /// What is left of a command.
@@ -34,12 +34,21 @@ impl<'a> Words<'a> {
             .map_err(|_| format!("`{word}` is not the number that belongs here"))
     }
 
-    fn optional(&mut self) -> Result<Option<u64>, String> {
-        if self.0.is_empty() {
-            Ok(None)
+    /// `[BEFORE [LIMIT]]`.
+    fn page(&mut self) -> Result<(Option<u64>, u32), String> {
+        let before = match self.0.split(' ').next() {
+            Some("" | "-") | None => {
+                self.word();
+                None
+            }
+            Some(_) => Some(self.number()?),
+        };
+        let limit = if self.0.is_empty() {
+            PAGE
         } else {
-            self.number().map(Some)
-        }
+            self.number()?
+        };
+        Ok((before, limit))
     }
 
     const fn rest(self) -> &'a str {
@@ -55,7 +64,6 @@ impl Everything {
         let context = self.context.clone();
         let storage = context.storage();
         match words.word() {
-            "keep" => Ok(String::new()),
             "say" => Ok(words.rest().to_owned()),
             "fail" => Err(words.rest().to_owned()),
             "user" => json(&self.user),
@@ -73,9 +81,31 @@ impl Everything {
                 let message = Outgoing::from(Content::new("sent", words.rest()));
                 Ok(context.send(message.application(application))?.to_string())
             }
+            "send-priority" => {
+                let mut content = Content::new("sent", "");
+                content.priority = words.number()?;
+                content.body = words.rest().to_owned();
+                Ok(context.send(content)?.to_string())
+            }
+            "send-extras" => {
+                let mut content = Content::new("sent", "sent");
+                content.extras = Some(words.rest().to_owned());
+                Ok(context.send(content)?.to_string())
+            }
+            "send-long" => {
+                let title = "x".repeat(words.number()?);
+                let body = "x".repeat(words.number()?);
+                Ok(context.send(Content::new(title, body))?.to_string())
+            }
             "get" => json(&context.message(words.number()?)?),
-            "sent" => json(&context.sent(words.optional()?, PAGE)?),
-            "received" => json(&context.received(words.optional()?, PAGE)?),
+            "sent" => {
+                let (before, limit) = words.page()?;
+                json(&context.sent(before, limit)?)
+            }
+            "received" => {
+                let (before, limit) = words.page()?;
+                json(&context.received(before, limit)?)
+            }
             "remove" => done(context.remove(words.number()?)),
             "store" => {
                 let key = words.word();
@@ -133,6 +163,10 @@ impl Everything {
     )]
     fn run_system(&mut self, word: &str, mut words: Words<'_>) -> Result<String, String> {
         match word {
+            "log-long" => {
+                self.context.info("x".repeat(words.number()?));
+                Ok(String::new())
+            }
             "log-flood" => {
                 let line = "x".repeat(1 << 10);
                 for _ in 0..words.number::<u64>()? {

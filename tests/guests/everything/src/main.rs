@@ -1,60 +1,17 @@
 //! A fixture: a plugin that exports every capability, asks for every permission
-//! and does as it is told, also what no plugin should.
+//! and does as it is told, also what no plugin should. As a component and as a
+//! native plugin it is the conformance plugin in Rust: what it does is written
+//! down in `tests/conformance/PLUGIN.md`.
 //!
-//! # Where commands come from
-//!
-//! | call | command | answer |
-//! | --- | --- | --- |
-//! | `filter` | the draft's title | `keep` and `drop` as such; otherwise replaced by title `result`, body the answer; an error is an error |
-//! | `on-messages` | each message's title | stored under `answer`; an error is an error |
-//! | `on-timer` | the timer's name | the same |
-//! | `handle` | the body; with a path, the path decides: see below | status 200 and the answer; 500 and the error |
-//! | `start`, `stop` | the configuration's `on_start`, `on_stop` | logged; an error is an error |
-//! | `apply` | none; the configuration's `refuse` is answered as a problem | |
-//! | `display` | the configuration's `on_display` | the answer, or the error |
-//!
-//! Webhook paths: `echo` answers with the request as JSON, `status/N` with that
-//! status and the body as it came, `header/NAME/VALUE` with that header.
-//!
-//! # Commands
-//!
-//! Words are separated by single spaces. What is written `TEXT` goes on to the
-//! end of the line. An answer is text, JSON where it is a value of the contract.
+//! Other tests have some more commands:
 //!
 //! | command | does |
 //! | --- | --- |
-//! | `keep` | nothing (`filter` keeps the draft) |
-//! | `drop TEXT` | for `filter` only: drops the draft for this reason |
-//! | `replace TEXT` | for `filter` only: the same as `say`, under the draft's own title |
-//! | `say TEXT` | answers the text |
-//! | `fail TEXT` | answers an error |
-//! | `user` | who was given to `start`, as JSON |
-//! | `calls` | how many commands this very instance was given, this one included |
-//! | `count` | the same over all instances, kept in storage |
-//! | `send TEXT` | sends a message, answers its id |
-//! | `send-as NAME TEXT` | the same from another application of its own |
-//! | `get ID`, `sent [BEFORE]`, `received [BEFORE]`, `remove ID` | messages, in pages of 10 |
-//! | `store KEY TEXT`, `load KEY`, `unset KEY`, `keys [PREFIX]` | storage; `load` of nothing answers `(none)` |
-//! | `store-bytes KEY N` | stores N zero bytes |
-//! | `every NAME MS`, `cron NAME TEXT`, `once NAME MS`, `cancel NAME` | timers |
-//! | `log LEVEL TEXT`, `print TEXT`, `eprint TEXT` | log, standard output, standard error |
-//! | `log-flood N` | N lines of 1 KiB to the log |
 //! | `print-flood N` | N lines of 1 KiB to standard output |
-//! | `http URL`, `http-post URL TEXT` | calls out, answers status and body |
-//! | `http-hop URL` | the same without following redirects |
-//! | `read-file PATH`, `write-file PATH TEXT`, `list-dir PATH` | files |
-//! | `env NAME`, `envs` | environment; `env` of nothing answers `(none)` |
+//! | `http-hop URL` | `http` without following redirects |
+//! | `envs` | answers the whole environment as JSON |
 //! | `tcp ADDRESS` | connects, which the host refuses |
-//! | `now` | milliseconds since the epoch |
-//! | `random` | a random number |
-//! | `sleep-ms N` | sleeps |
-//! | `big-string N` | answers N times `x` |
-//! | `panic TEXT` | panics |
-//! | `loop` | never ends |
-//! | `recurse` | overflows the stack |
-//! | `allocate` | takes memory until there is no more |
 //! | `hold N` | takes N bytes for the instance's life |
-//! | `exit N` | ends as a process would |
 
 mod command;
 
@@ -121,7 +78,13 @@ impl Plugin for Everything {
     }
 
     fn stop(&mut self, reason: StopReason) -> Result<(), String> {
-        self.context.info(format!("stopped: {reason:?}"));
+        let reason = match reason {
+            StopReason::Disabled => "disabled",
+            StopReason::Reloading => "reloading",
+            StopReason::Idle => "idle",
+            StopReason::ShuttingDown => "shutting_down",
+        };
+        self.context.info(format!("stopped: {reason}"));
         let command = self.config.on_stop.clone();
         command.map_or(Ok(()), |command| self.do_and_log(&command))
     }
@@ -160,6 +123,7 @@ impl Webhook for Everything {
                 headers: Vec::new(),
                 body: request.body,
             },
+            ["header-of", name] => WebhookResponse::text(request.header(name).unwrap_or("(none)")),
             ["header", name, value] => WebhookResponse::text("").with_header(name, *value),
             _ => match self.run(&String::from_utf8_lossy(&request.body)) {
                 Ok(answer) => WebhookResponse::text(answer),
@@ -221,4 +185,4 @@ impl Everything {
     }
 }
 
-mortise_plugin::export!(Everything: Configurer, Displayer, Webhook, Filter, Listener, Timer);
+mortise_plugin::main!(Everything: Configurer, Displayer, Webhook, Filter, Listener, Timer);

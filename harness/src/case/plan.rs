@@ -1,0 +1,329 @@
+//! What a plugin is set up with, and the whole of a case.
+
+use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
+
+use mortise_runtime::{
+    Backend, Grants, Limits,
+    grants::ParseHostPatternError,
+    types::{Content, Manifest, User},
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::{
+    expect::Expect,
+    step::Step,
+    values::{Blob, one_or_many},
+};
+
+/// The time in a case that does not say: 2026-01-01T00:00:00Z.
+pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
+
+/// A whole case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    /// For whom it cannot be.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub(crate) skip: Vec<Skip>,
+    /// Whether the plugin is started before the first step.
+    #[serde(default = "yes")]
+    pub(crate) start: bool,
+    /// The configuration it comes up with.
+    #[serde(default)]
+    pub(crate) config: Option<String>,
+    #[serde(default)]
+    user: UserSpec,
+    /// The time, which only `advance` moves.
+    #[serde(default = "now", deserialize_with = "moment")]
+    pub(crate) now: u64,
+    /// What is granted; if it is left out, what the manifest asks for.
+    #[serde(default)]
+    grants: Option<Grants>,
+    /// What is taken away from that.
+    #[serde(default, deserialize_with = "one_or_many")]
+    without: Vec<PermissionName>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    /// The server's environment.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
+    /// What is stored.
+    #[serde(default)]
+    pub(crate) storage: BTreeMap<String, Blob>,
+    /// What other applications sent.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub(crate) messages: Vec<MessageSpec>,
+    /// What is in `${dir}`, by path below it.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, Blob>,
+    /// What `${http}` and `${other}` answer.
+    #[serde(default)]
+    pub(crate) http: Vec<Exchange>,
+    #[serde(default)]
+    pub(crate) steps: Vec<Spanned<Step>>,
+    /// What must be so in the end.
+    #[serde(default)]
+    pub(crate) expect: Expect,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn now() -> u64 {
+    NOW_MS
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = humantime::parse_rfc3339(&text).map_err(|error| {
+        D::Error::custom(format!(
+            "`{text}` is not a time such as 2026-01-31T12:00:00Z: {error}"
+        ))
+    })?;
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Plugins that a case is not for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Skip {
+    /// Those in this language; in any if it is left out.
+    language: Option<String>,
+    /// Those of this backend; of any if it is left out.
+    backend: Option<Backend>,
+    /// Why, which is told.
+    pub(crate) because: String,
+}
+
+impl Skip {
+    pub(crate) fn applies(&self, language: Option<&str>, backend: Backend) -> bool {
+        self.backend.is_none_or(|own| own == backend)
+            && self
+                .language
+                .as_deref()
+                .is_none_or(|own| language == Some(own))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UserSpec {
+    id: u64,
+    name: String,
+    admin: bool,
+}
+
+impl Default for UserSpec {
+    fn default() -> Self {
+        Self {
+            id: 7,
+            name: "ada".to_owned(),
+            admin: false,
+        }
+    }
+}
+
+/// A permission by its name in the contract.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PermissionName {
+    SendMessages,
+    ReadMessages,
+    FilterMessages,
+    Webhook,
+    Cookies,
+    Http,
+    Files,
+    Environment,
+    Timers,
+}
+
+/// A message of another application.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageSpec {
+    /// Its number; the next one if it is left out.
+    pub(crate) id: Option<u64>,
+    /// Who sent it.
+    #[serde(default = "application")]
+    pub(crate) application: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default = "body")]
+    body: String,
+    #[serde(default = "priority")]
+    priority: i32,
+    #[serde(default)]
+    extras: Option<serde_json::Map<String, Value>>,
+    /// When, in milliseconds since the epoch; now if it is left out.
+    pub(crate) created_ms: Option<u64>,
+}
+
+/// Where messages come from in a case that does not say.
+pub(crate) fn application() -> String {
+    "Backup".to_owned()
+}
+
+/// What they say.
+pub(crate) fn body() -> String {
+    "body".to_owned()
+}
+
+/// How urgent they are.
+pub(crate) const fn priority() -> i32 {
+    5
+}
+
+impl MessageSpec {
+    pub(crate) fn content(&self) -> Content {
+        content(&self.title, &self.body, self.priority, self.extras.as_ref())
+    }
+}
+
+pub(crate) fn content(
+    title: &str,
+    body: &str,
+    priority: i32,
+    extras: Option<&serde_json::Map<String, Value>>,
+) -> Content {
+    Content {
+        title: title.to_owned(),
+        body: body.to_owned(),
+        priority,
+        extras: extras.map(|map| Value::Object(map.clone()).to_string()),
+    }
+}
+
+/// A request that is expected, and its answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exchange {
+    /// Method and path with query, or a whole address below `${other}`.
+    pub(crate) request: Target,
+    pub(crate) respond: Respond,
+}
+
+/// A method, and where the request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) method: String,
+    pub(crate) url: String,
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(' ') {
+            Some((method, url))
+                if !method.is_empty()
+                    && method.chars().all(|c| c.is_ascii_uppercase())
+                    && (url.starts_with('/') || url.starts_with("http://")) =>
+            {
+                Ok(Self {
+                    method: method.to_owned(),
+                    url: url.to_owned(),
+                })
+            }
+            _ => Err(D::Error::custom(format!(
+                "`{text}` is not a method and a path, such as `GET /feed?n=1` or `GET ${{other}}/feed`"
+            ))),
+        }
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Respond {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Blob,
+    /// After so long.
+    #[serde(deserialize_with = "super::step::duration")]
+    pub(crate) delay: std::time::Duration,
+}
+
+impl Default for Respond {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: BTreeMap::new(),
+            body: Blob::default(),
+            delay: std::time::Duration::ZERO,
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn user(&self) -> User {
+        User {
+            id: self.user.id,
+            name: self.user.name.clone(),
+            admin: self.user.admin,
+        }
+    }
+
+    /// What the plugin is granted.
+    ///
+    /// # Errors
+    ///
+    /// The manifest asks for a host that is none.
+    pub(crate) fn grants(&self, manifest: &Manifest) -> Result<Grants, ParseHostPatternError> {
+        let mut grants = match &self.grants {
+            Some(grants) => grants.clone(),
+            None => Grants::as_asked(manifest)?,
+        };
+        for name in &self.without {
+            match name {
+                PermissionName::SendMessages => grants.send_messages = false,
+                PermissionName::ReadMessages => grants.read_messages = Default::default(),
+                PermissionName::FilterMessages => grants.filter_messages = false,
+                PermissionName::Webhook => grants.webhook = false,
+                PermissionName::Cookies => grants.cookies.clear(),
+                PermissionName::Http => grants.http.clear(),
+                PermissionName::Files => grants.files.clear(),
+                PermissionName::Environment => grants.environment.clear(),
+                PermissionName::Timers => grants.timers = false,
+            }
+        }
+        Ok(grants)
+    }
+
+    /// What a type cannot say: what is wrong, and where if it is in one step.
+    pub(crate) fn check(&self) -> Result<(), (Option<u64>, String)> {
+        if self.name.trim().is_empty() {
+            return Err((None, "the case has an empty name".to_owned()));
+        }
+        let inside = |path: &str| {
+            let mut parts = Path::new(path).components();
+            !path.is_empty() && parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        let expected = self.steps.iter().flat_map(|step| step.value.expect.paths());
+        let paths = self.files.keys().map(String::as_str).chain(expected);
+        if let Some(path) = paths.chain(self.expect.paths()).find(|path| !inside(path)) {
+            return Err((
+                None,
+                format!(
+                    "the file `{path}` of the case `{}` is not below ${{dir}}",
+                    self.name
+                ),
+            ));
+        }
+        for step in &self.steps {
+            step.value.check().map_err(|what| {
+                (
+                    Some(step.referenced.line()),
+                    format!("{what} (in `{}`)", self.name),
+                )
+            })?;
+        }
+        self.expect
+            .check("the end of a case", &[])
+            .map_err(|what| (None, format!("{what} (in `{}`)", self.name)))
+    }
+}

@@ -1,0 +1,90 @@
+//! The examples' own cases, and what the harness says of cases that must fail.
+
+use std::{path::Path, sync::Arc};
+
+use mortise_harness::{Case, Outcome, Report, Suite};
+use mortise_runtime::Loader;
+use mortise_tests::guests;
+
+use crate::backend;
+
+async fn suite(package: &str) -> Suite {
+    let backend: Arc<dyn Loader> = Arc::new(backend().clone());
+    Suite::load(&guests::example(package), &[backend])
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_example_passes_its_cases() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for (package, folder) in [
+        ("clock", "examples/clock/cases"),
+        ("forward", "examples/forward/cases"),
+        ("rules", "examples/rules/cases"),
+        ("everything", "tests/guests/everything/cases"),
+    ] {
+        let cases = Case::load(&root.join(folder)).unwrap();
+        let report = suite(package).await.run(&cases).await;
+        report.passed().unwrap();
+        assert_eq!(report.counts(), [cases.len(), 0, 0], "{package}");
+    }
+}
+
+/// Every case here is wrong about the plugin, and is told so: its name is what
+/// the difference says.
+const WRONG: &str = include_str!("wrong.yaml");
+
+#[tokio::test]
+async fn a_case_that_should_fail_fails_and_says_why() {
+    let cases = Case::parse(Path::new("wrong.yaml"), WRONG).unwrap();
+    let report = suite("everything")
+        .await
+        .at_a_time(cases.len())
+        .run(&cases)
+        .await;
+    for result in &report.results {
+        let Outcome::Failed(failure) = &result.outcome else {
+            panic!("`{}` did not fail: {:?}", result.case, result.outcome)
+        };
+        let text = failure.to_string();
+        let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(&result.case), "{}: {told}", result.case);
+    }
+    assert!(report.passed().is_err());
+}
+
+#[tokio::test]
+async fn what_is_skipped_is_neither_passed_nor_failed() {
+    let text = "name: a\nskip: { backend: wasm, because: not here }\nsteps:\n- webhook: { body: fail x }\n";
+    let cases = Case::parse(Path::new("a.yaml"), text).unwrap();
+    let Report { results, .. } = suite("everything").await.run(&cases).await;
+    assert!(
+        matches!(&results[0].outcome, Outcome::Skipped(because) if because == "not here"),
+        "{results:?}"
+    );
+    let text = text.replace("backend: wasm", "language: go");
+    let cases = Case::parse(Path::new("a.yaml"), &text).unwrap();
+    let suite = suite("everything").await;
+    for (suite, counts) in [
+        (suite.clone(), [0, 1, 0]),
+        (suite.clone().language("go"), [0, 0, 1]),
+        (suite.language("rust"), [0, 1, 0]),
+    ] {
+        assert_eq!(suite.run(&cases).await.counts(), counts);
+    }
+}
+
+/// The cases on the page about testing, in their order.
+#[tokio::test]
+async fn what_the_page_shows_is_true() {
+    let page = include_str!("../../../docs/testing-a-plugin.md");
+    let blocks: Vec<_> = page.split("```yaml\n").skip(1).collect();
+    let packages = ["rules", "clock", "forward"];
+    assert_eq!(blocks.len(), packages.len());
+    for (block, package) in blocks.iter().zip(packages) {
+        let text = block.split("```").next().unwrap();
+        let cases = Case::parse(Path::new("testing-a-plugin.md"), text).unwrap();
+        suite(package).await.run(&cases).await.passed().unwrap();
+    }
+}
