@@ -1,6 +1,10 @@
 package mortise
 
-import plugin "github.com/gotify/plugin-api"
+import (
+	"strings"
+
+	plugin "github.com/gotify/plugin-api"
+)
 
 // What v1 could not do. A plugin does more by implementing more interfaces, as
 // in v1; each needs the permission that its comment names, see [Want].
@@ -31,6 +35,24 @@ type Listener interface {
 type Timer interface {
 	plugin.Plugin
 	OnTimer(name string) error
+}
+
+// Stopper is told why it is stopped. Its Stop is called in Disable's place.
+type Stopper interface {
+	plugin.Plugin
+	Stop(reason StopReason) error
+}
+
+// ConfigError is what ValidateAndSetConfig may return to say where in the
+// configuration something is wrong.
+type ConfigError []Problem
+
+func (e ConfigError) Error() string {
+	texts := make([]string, len(e))
+	for i, problem := range e {
+		texts[i] = problem.Text
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Schemer has a JSON Schema of its configuration, for editors and forms.

@@ -35,6 +35,10 @@ func decodeConfig(configurer plugin.Configurer, text string) (any, error) {
 
 // problemsOf says what a decoder or a plugin found wrong.
 func problemsOf(err error) []Problem {
+	var told ConfigError
+	if errors.As(err, &told) && len(told) > 0 {
+		return told
+	}
 	var mismatch *yaml.TypeError
 	if !errors.As(err, &mismatch) || len(mismatch.Errors) == 0 {
 		return []Problem{{Text: err.Error()}}

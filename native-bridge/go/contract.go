@@ -79,6 +79,18 @@ type Manifest struct {
 // StopReason is why an instance is stopped.
 type StopReason string
 
+// The reasons.
+const (
+	// Disabled: its user disabled it, or was removed.
+	Disabled StopReason = "disabled"
+	// Reloading: a new version or configuration takes its place.
+	Reloading StopReason = "reloading"
+	// Idle: it was not called for a while.
+	Idle StopReason = "idle"
+	// ShuttingDown: the server ends.
+	ShuttingDown StopReason = "shutting_down"
+)
+
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
 	Path string `json:"path"`

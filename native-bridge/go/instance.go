@@ -129,23 +129,36 @@ func (i *instance) start(*call) (any, error) {
 	return nil, nil
 }
 
-func (i *instance) stop(*call) (any, error) {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	if !i.enabled {
-		return nil, nil
+func (i *instance) stop(open *call) (any, error) {
+	params := struct {
+		Reason StopReason `json:"reason"`
+	}{Disabled}
+	if err := open.decode(&params); err != nil {
+		return nil, err
 	}
-	i.enabled = false
-	if err := i.plugin.Disable(); err != nil {
+	if err := i.disable(params.Reason); err != nil {
 		return nil, &failure{Kind: kindRefused, Text: err.Error()}
 	}
 	return nil, nil
 }
 
+func (i *instance) disable(reason StopReason) error {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	if !i.enabled {
+		return nil
+	}
+	i.enabled = false
+	if stopper, ok := i.plugin.(Stopper); ok {
+		return stopper.Stop(reason)
+	}
+	return i.plugin.Disable()
+}
+
 // leave disables an instance that is dropped without having been stopped, after
 // a panic: its goroutines would go on beside those of its successor.
 func (i *instance) leave() {
-	if _, err := i.stop(nil); err != nil {
+	if err := i.disable(Reloading); err != nil {
 		i.host.Log(Warn, fmt.Sprintf("disabling the plugin failed: %s", err))
 	}
 }

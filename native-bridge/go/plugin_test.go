@@ -30,7 +30,7 @@ func TestConstructorToCapabilities(t *testing.T) {
 		"webhook":   {"lifecycle", "displayer", "webhook"},
 		"poller":    {"lifecycle"},
 		"config":    {"lifecycle", "configurer", "displayer", "webhook"},
-		"beyond":    {"lifecycle", "filter", "listener", "timer"},
+		"beyond":    {"lifecycle", "configurer", "filter", "listener", "timer"},
 		"broadcast": {"lifecycle", "webhook"},
 	} {
 		if capabilities := start(t, plugin).create(1, "ann"); !slices.Equal(capabilities, expected) {
@@ -306,8 +306,17 @@ func TestBeyondV1(t *testing.T) {
 		defer h.mutex.Unlock()
 		return slices.Contains(h.log, "info sent 1")
 	})
-	h.must(nil, "lifecycle.stop", 1, params{"reason": "disabled"})
+	why := h.fails("configurer.apply", 1, params{"config": "words: [a, '', b, '']"})
+	if why.Kind != "problems" || !slices.Equal(why.Problems, []Problem{{"words[1]", "an empty word"}, {"words[3]", "an empty word"}}) {
+		t.Errorf("%+v", why)
+	}
+	h.must(nil, "lifecycle.stop", 1, params{"reason": "shutting_down"})
 	if len(h.timers) != 0 {
 		t.Error(h.timers)
 	}
+	h.eventually("it says why", func() bool {
+		h.mutex.Lock()
+		defer h.mutex.Unlock()
+		return slices.Contains(h.log, "info stopped: shutting_down")
+	})
 }

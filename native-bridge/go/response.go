@@ -44,8 +44,10 @@ func (r *response) Header() http.Header { return r.header }
 
 // WriteHeader fixes status and header.
 func (r *response) WriteHeader(status int) {
-	if r.status != 0 || status < 200 {
-		return // Only the first counts, and there are no interim answers.
+	if r.status != 0 || status >= 100 && status < 200 {
+		// Only the first counts, and there are no interim answers. Go's own
+		// server panics at what is no status; here the host says so.
+		return
 	}
 	r.status = status
 	r.fixed = r.header.Clone()

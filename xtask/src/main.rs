@@ -1,5 +1,5 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `bench`, `soak`, `fuzz` and `audit`.
+//! `conformance`, `bench`, `soak`, `fuzz` and `audit`.
 //!
 //! Everything that is made here goes under `target/`; nothing is written into
 //! the tree, and nothing that is missing is passed over in silence.
@@ -10,13 +10,14 @@
 //! - [`server`], [`api`]: the real server, and how it is spoken to.
 //! - [`wasm`]: what turns a guest's source into a component.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`mod@test`], [`mod@bench`], `soak`, [`fuzz`], [`audit`]:
-//!   the commands.
+//! - [`demo`], [`mod@test`], [`conformance`], [`mod@bench`], `soak`, [`fuzz`],
+//!   [`audit`]: the commands.
 
 mod api;
 mod audit;
 mod bench;
 mod clients;
+mod conformance;
 mod demo;
 mod fuzz;
 mod go;
@@ -50,6 +51,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Sets up what is missing, then runs every check and every test.
     Test,
+    /// Runs the conformance cases against the plugin in each language and for
+    /// each backend.
+    Conformance(conformance::Arguments),
     /// Runs the benchmarks and compares each with its reference.
     Bench(bench::Arguments),
     /// Does for long what must not wear the server out, and tells what became
@@ -73,6 +77,9 @@ fn main() -> ExitCode {
         Command::Tied(tied) => tied.exec(),
         Command::Demo(arguments) => Workspace::find().and_then(|w| demo::run(&w, &arguments)),
         Command::Test => Workspace::find().and_then(|w| test::run(&w)),
+        Command::Conformance(arguments) => {
+            Workspace::find().and_then(|w| conformance::run(&w, &arguments))
+        }
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),

@@ -1,4 +1,4 @@
-//! Programs in Python: native plugins for the demo and the soak.
+//! Programs in Python: native plugins of one file, with the SDK beside it.
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -15,6 +15,7 @@ use crate::soak;
 use crate::{
     audit,
     clients::Clients,
+    conformance,
     run::{run as run_command, say, shown},
     wasm,
     workspace::Workspace,
@@ -143,6 +144,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         steps.check(run.name(), || soak::run_short(workspace, run));
     }
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
+    steps.step("conformance of every language and backend", || {
+        let (passed, failed) = conformance::count(workspace, &conformance::Arguments::default())?;
+        Ok(Count { passed, failed })
+    });
     steps.check("tests of the Go module", || {
         let go = |arguments: &[&str]| {
             let mut command = Command::new("go");

@@ -16,7 +16,7 @@ mod streaming;
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -64,6 +64,9 @@ struct Inner {
     /// Whether it is to be started each time it comes up.
     started: AtomicBool,
     filtering: Arc<AtomicU32>,
+    /// The number under which it crashed while others were calling it too: the
+    /// next call that has it alone makes it anew.
+    crashed: AtomicU64,
 }
 
 impl std::fmt::Debug for Inner {
@@ -198,6 +201,7 @@ impl NativeInstance {
                 present: AtomicBool::new(true),
                 started: AtomicBool::new(false),
                 filtering: Arc::default(),
+                crashed: AtomicU64::new(0),
             }),
         }
     }
@@ -267,7 +271,9 @@ impl Inner {
                 let live = timeout_at(limit.until, self.gate.read())
                     .await
                     .map_err(|_| limit.busy())?;
-                if let Some(number) = live.number(running.generation, needs) {
+                if let Some(number) = live.number(running.generation, needs)
+                    && number != self.crashed.load(Ordering::Relaxed)
+                {
                     return Ok(Reached {
                         running,
                         number,
@@ -283,6 +289,9 @@ impl Inner {
                 break (running, shared, live);
             }
         };
+        if live.place.map(|place| place.number) == Some(self.crashed.load(Ordering::Relaxed)) {
+            self.discard(&running, &mut live);
+        }
         let number = timeout_at(
             limit.until,
             self.bring_up(&running, &mut live, needs, limit),
@@ -464,10 +473,11 @@ impl Inner {
 
     /// Sees to what follows for the instance from a failed call.
     fn failed_in(&self, reached: &mut Reached<'_>, error: &CallError) {
-        if let CallError::Crashed { .. } = error
-            && let Held::Alone(live) = &mut reached.held
-        {
-            self.discard(&reached.running, live);
+        if let CallError::Crashed { .. } = error {
+            match &mut reached.held {
+                Held::Alone(live) => self.discard(&reached.running, live),
+                Held::Shared { .. } => self.crashed.store(reached.number, Ordering::Relaxed),
+            }
         }
         self.note(error);
     }

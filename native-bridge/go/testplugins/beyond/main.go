@@ -27,8 +27,34 @@ func (p *Plugin) Enable() error {
 	return p.host.SetTimer("tidy", mortise.Every(time.Minute))
 }
 
-// Disable cancels it.
-func (p *Plugin) Disable() error { return p.host.CancelTimer("tidy") }
+// Disable is not called: there is Stop.
+func (p *Plugin) Disable() error { return errors.New("disabled without a reason") }
+
+// Stop cancels it, and says why.
+func (p *Plugin) Stop(reason mortise.StopReason) error {
+	p.host.Log(mortise.Info, "stopped: "+string(reason))
+	return p.host.CancelTimer("tidy")
+}
+
+// Config is what its user chooses.
+type Config struct{ Words []string }
+
+// DefaultConfig has none.
+func (p *Plugin) DefaultConfig() interface{} { return &Config{} }
+
+// ValidateAndSetConfig says where it is wrong.
+func (p *Plugin) ValidateAndSetConfig(config interface{}) error {
+	var wrong mortise.ConfigError
+	for i, word := range config.(*Config).Words {
+		if word == "" {
+			wrong = append(wrong, mortise.Problem{Path: fmt.Sprintf("words[%d]", i), Text: "an empty word"})
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
 
 // Filter drops advertisements and tidies titles.
 func (p *Plugin) Filter(draft mortise.Draft) (mortise.Verdict, error) {
