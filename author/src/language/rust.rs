@@ -28,7 +28,7 @@ pub const DEBIAN_PACKAGES: [&str; 5] = [
     "wasi-libc",
 ];
 const DEBIAN_LINKER: &str = "wasm-ld-22";
-/// Makes a component of what [`DEBIAN_LINKER`] links.
+/// Makes a component of what `DEBIAN_LINKER` links.
 pub const COMPONENT_LINKER: (&str, &str) = ("wasm-component-ld", "0.5.31");
 
 /// Plugins in Rust.
