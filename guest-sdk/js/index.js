@@ -55,7 +55,8 @@ export const json = (value, status = 200) =>
 
 class WebhookRequest {
   constructor(request) {
-    Object.assign(this, request);
+    // One engine gives bytes of a class that is not this module's `Uint8Array`.
+    Object.assign(this, request, { body: new Uint8Array(request.body) });
   }
 
   header(name) {

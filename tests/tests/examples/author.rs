@@ -117,3 +117,29 @@ async fn a_new_plugin_in_javascript_works() {
 async fn a_new_plugin_in_typescript_works() {
     shouts("typescript", |prefix| format!("{{\"prefix\": {prefix}}}")).await;
 }
+
+/// Where nothing is installed, a build names the tool, why, and how to get it.
+#[test]
+fn a_missing_tool_is_named_with_how_to_get_it() {
+    // Outside of the workshop, for npm's packages are found in folders around.
+    let folder = tempfile::tempdir().unwrap();
+    for (language, tool, way) in [
+        ("rust", "cargo", "rustup.rs"),
+        ("python", "componentize-py", "pip install"),
+        ("javascript", "jco", "npm install"),
+        ("typescript", "jco", "npm install"),
+    ] {
+        plugin(folder.path(), &["new", language, "--lang", language]);
+        let output = Command::new(server::program())
+            .args(["plugin", "build"])
+            .current_dir(folder.path().join(language))
+            .env("PATH", folder.path())
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{language}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        for part in [&*format!("`{tool}` is missing: it "), way] {
+            assert!(said.contains(part), "{language}: {said}");
+        }
+    }
+}
