@@ -1,7 +1,10 @@
 //! `cargo xtask fuzz`: drives what reads bytes from native plugins with
 //! `cargo fuzz`, which wants nightly Rust.
 
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -14,6 +17,9 @@ use crate::{
 const TARGETS: [&str; 2] = ["connection", "values"];
 /// What is installed where there is no `cargo fuzz`.
 const VERSION: &str = "0.13.1";
+
+/// How the files begin that the fuzzer writes when it found something.
+const FINDING: &str = "finding-";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -65,7 +71,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let new = found.join(target);
         std::fs::create_dir_all(&new)
             .with_context(|| format!("{} cannot be made", new.display()))?;
-        run_command(
+        let ran = run_command(
             Command::new("rustup")
                 .args(["run", "nightly"])
                 .arg(&fuzz)
@@ -78,19 +84,30 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
                 .arg(folder.join("corpus").join(target))
                 .arg("--")
                 .arg(format!("-max_total_time={}", arguments.seconds))
-                .arg(format!("-artifact_prefix={}/finding-", found.display()))
+                .arg(format!("-artifact_prefix={}/{FINDING}", found.display()))
                 .args(["-max_len=16384", "-print_final_stats=1"])
                 // Which Rust runs xtask must not decide which one is used.
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("CARGO")
                 .current_dir(&workspace.root),
-        )
-        .with_context(|| {
-            format!(
-                "a finding is in {}; native-bridge/fuzz/README.md says what to do with it",
-                found.display()
-            )
+        );
+        ran.with_context(|| match finding(&found) {
+            Some(file) => format!(
+                "{} is a finding; native-bridge/fuzz/README.md says what to do with it",
+                file.display()
+            ),
+            None => format!("the target {target} was not built or did not run"),
         })?;
     }
     Ok(())
+}
+
+/// An input that broke a target.
+fn finding(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    files.find(|file| {
+        let name = file.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(FINDING.as_bytes())
+    })
 }
