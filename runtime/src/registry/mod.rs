@@ -136,7 +136,8 @@ fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
             files.push((file, identity));
         }
     }
-    files.sort();
+    // As bytes: all are in one folder, and paths compare by their parts.
+    files.sort_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
     Ok(files)
 }
 

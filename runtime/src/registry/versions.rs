@@ -8,6 +8,7 @@
 //! half there under its name.
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -123,7 +124,7 @@ impl Versions {
     pub async fn keep_only(&self, digests: Vec<Digest>) {
         let folder = self.folder.clone();
         let removed = tokio::task::spawn_blocking(move || {
-            let wanted: Vec<String> = digests.iter().map(Digest::hex).collect();
+            let wanted: HashSet<String> = digests.iter().map(Digest::hex).collect();
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -132,10 +133,7 @@ impl Versions {
             for entry in entries {
                 let entry = entry?;
                 let name = entry.file_name();
-                if !wanted
-                    .iter()
-                    .any(|wanted| *wanted == *name.to_string_lossy())
-                {
+                if !wanted.contains(&*name.to_string_lossy()) {
                     fs::remove_dir_all(entry.path())?;
                 }
             }

@@ -371,10 +371,18 @@ impl Plugins {
     /// Compares what is installed with what is noted, at the start: the file
     /// may have been changed while no server ran.
     pub(super) async fn note_answers(&self) {
+        // In one go: there may be many, and the server waits for it.
+        let mut noted = match self.store.plugin_answers().await {
+            Ok(noted) => noted,
+            Err(error) => {
+                tracing::error!(%error, "what was answered was not read");
+                return;
+            }
+        };
         for entry in self.installed.entries() {
             let manifest = entry.current.manifest();
             let allowed = self.grants().answer(&manifest.id).allowed();
-            let noted = self.answered(&manifest.id).await;
+            let noted = noted.remove(&manifest.id);
             let noted = noted.map(|noted| noted.allowed).unwrap_or_default();
             self.note_allowed(&manifest.id, &noted, &allowed, &Actor::Folder)
                 .await;

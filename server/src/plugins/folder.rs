@@ -13,7 +13,7 @@
 //! was removed takes its plugin along; what users have of it waits. One file is
 //! dealt with at a time.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use mortise_runtime::{
     LoadError, Plugin as _, Step,
@@ -90,9 +90,9 @@ impl Plugins {
         for (file, identity) in &files {
             self.appeared(file, *identity).await;
         }
+        let there: HashSet<&Path> = files.iter().map(|(file, _)| &**file).collect();
         for entry in self.installed.entries() {
-            let there = files.iter().any(|(file, _)| *file == entry.file);
-            if !there && !entry.is_missing() {
+            if !there.contains(&*entry.file) && !entry.is_missing() {
                 self.removed(&entry.file, &Actor::Folder).await;
             }
         }

@@ -213,8 +213,11 @@ impl Installed {
     pub(super) fn set(&self, entry: Entry) {
         let mut all = self.write();
         let id = entry.current.manifest().id.clone();
+        let before = all.plugins.get(&id).map(|before| before.file.clone());
         // Where it was, another may be by now.
-        all.by_file.retain(|_, at| *at != id);
+        if let Some(before) = before.filter(|before| all.by_file.get(before) == Some(&id)) {
+            all.by_file.remove(&before);
+        }
         all.failures.remove(&entry.file);
         all.by_file.insert(entry.file.clone(), id.clone());
         all.plugins.insert(id, entry);

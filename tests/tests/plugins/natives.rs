@@ -102,6 +102,16 @@ async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
     })
     .await;
 
+    // There and back again.
+    for version in ["1.0.0", "2.0.0"] {
+        let path = format!("/admin/plugins/{ID}/rollback");
+        let answer = server.admin(Method::POST, &path).send().await.unwrap();
+        assert_eq!(body(answer).await["version"], version);
+        let expected = format!("t|{version}");
+        assert_eq!(title(&server, &token, "x").await, expected);
+    }
+    until("the others were gone", async || below(server.id()) == one).await;
+
     // What does not come up leaves it alone, at each step.
     let silent = b"#!/bin/sh\nexit 3\n".to_vec();
     let no_plugin = python("print('hello')");

@@ -29,7 +29,7 @@ const BAR: f64 = 1.5;
 /// How long the first start may take with each plugin, which compiles it.
 const EACH: Duration = Duration::from_secs(2);
 /// After which the server has come to rest.
-const CALM: Duration = Duration::from_secs(2);
+const CALM: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 pub(super) struct Installed {

@@ -41,6 +41,27 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// The less of each.
+    pub(super) fn or_less(&self, other: &Self) -> Self {
+        Self {
+            memory: self.memory.min(other.memory),
+            descriptors: self.descriptors.min(other.descriptors),
+            sockets: self.sockets.min(other.sockets),
+            threads: self.threads.min(other.threads),
+            processes: self.processes.min(other.processes),
+        }
+    }
+
+    /// Whether there is no more of anything than there was, memory aside.
+    pub(super) fn fits(&self, before: &Self) -> bool {
+        self.descriptors <= before.descriptors
+            && self.sockets <= before.sockets
+            && self.threads <= before.threads
+            && self.processes <= before.processes
+    }
+}
+
 /// Bytes that a process has read so far, from files and sockets.
 pub(super) fn bytes_read(process: u32) -> Result<u64> {
     field(process, "io", "rchar:")

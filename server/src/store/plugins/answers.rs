@@ -1,5 +1,7 @@
 //! The table `plugin_answers`.
 
+use std::collections::HashMap;
+
 use mortise_runtime::{Grants, types::Permission};
 
 use super::installed::{json, optional};
@@ -29,13 +31,25 @@ impl Store {
         .bind(plugin)
         .fetch_optional(&self.readers)
         .await?;
-        Ok(row.and_then(|(asked, allowed, answered_ms)| {
-            Some(AnswerRow {
-                asked: optional(Some(asked))?,
-                allowed: optional(Some(allowed))?,
-                answered_ms,
-            })
-        }))
+        Ok(row.and_then(parsed))
+    }
+
+    /// What was answered about every plugin, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_answers(&self) -> Result<HashMap<String, AnswerRow>, StoreError> {
+        let rows: Vec<(String, String, String, i64)> =
+            sqlx::query_as("SELECT plugin, asked, allowed, answered_ms FROM plugin_answers")
+                .fetch_all(&self.readers)
+                .await?;
+        let answers = rows
+            .into_iter()
+            .filter_map(|(plugin, asked, allowed, answered_ms)| {
+                Some((plugin, parsed((asked, allowed, answered_ms))?))
+            });
+        Ok(answers.collect())
     }
 
     /// Notes what was answered about a plugin, in place of what was noted.
@@ -58,4 +72,14 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// What an older or newer server wrote and this one does not understand is as
+/// if nobody had answered.
+fn parsed((asked, allowed, answered_ms): (String, String, i64)) -> Option<AnswerRow> {
+    Some(AnswerRow {
+        asked: optional(Some(asked))?,
+        allowed: optional(Some(allowed))?,
+        answered_ms,
+    })
 }
