@@ -115,15 +115,20 @@ impl<'a> Job<'a> {
         Ok(folder)
     }
 
-    /// Makes a component of a core module and the plugin's world, with WASI
-    /// 0.1's functions, if the module uses them, turned into WASI 0.2's.
+    /// Makes a component of a core module and the plugin's world, where the
+    /// module does not tell its world itself. What it calls of WASI 0.1 becomes
+    /// WASI 0.2.
     ///
     /// # Errors
     ///
     /// The module does not fit the world.
-    pub fn componentize(&self, module: &Path, world: &world::World) -> Result<Vec<u8>, Error> {
+    pub fn componentize(
+        &self,
+        module: &Path,
+        world: Option<&world::World>,
+    ) -> Result<Vec<u8>, Error> {
         let bytes = fs::read(module).map_err(|source| Error::file(module, source))?;
-        component::encode(bytes, Some(world)).map_err(|text| Error::Output {
+        component::encode(bytes, world).map_err(|text| Error::Output {
             file: module.to_owned(),
             text,
         })

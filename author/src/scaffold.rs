@@ -94,6 +94,7 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         first.into_iter().chain(letters).collect::<String>()
     };
+    let path = sdk.display().to_string().replace('\\', "/");
     let recipe = new.language.recipe();
     let named: Vec<_> = Capability::ALL
         .into_iter()
@@ -122,7 +123,16 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         ("capabilities", quoted.join(", ")),
         ("capability-types", types.join(", ")),
         ("exports", exports.join(", ")),
-        ("sdk", sdk.display().to_string().replace('\\', "/")),
+        ("sdk", path.clone()),
+        // As Go and others tell a path from a name.
+        (
+            "sdk-path",
+            if sdk.is_absolute() {
+                path
+            } else {
+                format!("./{path}")
+            },
+        ),
         ("by-hand", recipe.by_hand(&new.name).join("\n")),
     ]
 }

@@ -85,6 +85,19 @@ fn text(name: &str, imports: &[&str], exports: &[Capability]) -> String {
     text
 }
 
+/// Writes the world that has all there is to a folder, for an SDK whose bindings
+/// are the same for every plugin.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub fn everything(folder: &Path) -> Result<World, Error> {
+    let own = text("everything", &[HTTP], &Capability::ALL);
+    put(&folder.join(OWN), own.as_bytes())?;
+    write_dependencies(folder)?;
+    read(folder)
+}
+
 /// Reads a world from its folder.
 fn read(folder: &Path) -> Result<World, Error> {
     let wrong = |error: String| Error::World(format!("{}: {error}", folder.display()));

@@ -13,11 +13,12 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 4] = [
+const PYTHON: [&str; 5] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
     "gotify[stream]==0.6.0",
     "websockets==13.1",
+    "ziglang==0.15.2",
 ];
 /// From npm: the folder that names them, at pinned versions.
 const NPM: &str = "tests/npm";

@@ -16,6 +16,7 @@
 mod api;
 mod audit;
 mod bench;
+mod bindings;
 mod clients;
 mod conformance;
 mod demo;
@@ -63,6 +64,8 @@ enum Command {
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
+    /// Generates the bindings of the SDK for Go anew.
+    Bindings(bindings::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     Audit,
@@ -84,6 +87,9 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
+        Command::Bindings(arguments) => {
+            Workspace::find().and_then(|w| bindings::run(&w, &arguments))
+        }
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };
     match outcome {

@@ -13,10 +13,10 @@ use anyhow::{Context as _, Result, bail};
 #[cfg(target_os = "linux")]
 use crate::soak;
 use crate::{
-    audit,
+    audit, bindings,
     clients::Clients,
     conformance,
-    run::{run as run_command, say, shown},
+    run::{output, run as run_command, say, shown},
     wasm,
     workspace::Workspace,
 };
@@ -31,6 +31,13 @@ const CLIPPY: [&str; 6] = [
     "--deny=warnings",
 ];
 const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
+
+/// What is written in Go for components.
+const GO_PLUGINS: [&str; 3] = [
+    "guest-sdk/go",
+    "examples/go-feed",
+    "tests/conformance/plugins/go",
+];
 
 /// How many tests there were, as the test runner counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,6 +165,28 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         };
         go(&["vet", "./..."])?;
         go(&["test", "./..."])
+    });
+    steps.check("checks of the Go SDK and its plugins", || {
+        bindings::run(workspace, &bindings::Arguments { check: true })?;
+        for folder in GO_PLUGINS {
+            run_command(
+                Command::new("go")
+                    // Generated bindings are about nothing but addresses.
+                    .args(["vet", "-unsafeptr=false", "./..."])
+                    .current_dir(workspace.root.join(folder))
+                    .envs([("GOOS", "wasip1"), ("GOARCH", "wasm")]),
+            )?;
+        }
+        let badly = output(
+            Command::new("gofmt")
+                .arg("-l")
+                .args(GO_PLUGINS)
+                .current_dir(&workspace.root),
+        )?;
+        if !badly.is_empty() {
+            bail!("not as gofmt would have it: {badly}");
+        }
+        Ok(())
     });
     steps.check("tests of the Python module", || {
         run_command(

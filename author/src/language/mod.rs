@@ -3,6 +3,8 @@
 //! To add one: its file here with a [`Recipe`], its variant and its line in
 //! [`Language::recipe`], its template in `templates/`, its SDK in `guest-sdk/`.
 
+pub mod c;
+pub mod go;
 pub mod javascript;
 pub mod python;
 pub mod rust;
@@ -19,6 +21,10 @@ use crate::{Capability, Error, job::Job, world};
 pub enum Language {
     /// Rust, with cargo.
     Rust,
+    /// Go, with its standard compiler.
+    Go,
+    /// C, with Zig's compiler or clang.
+    C,
     /// Python, with componentize-py.
     Python,
     /// JavaScript, with jco.
@@ -84,12 +90,21 @@ pub trait Recipe: Sync {
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::JavaScript, Self::TypeScript];
+    pub const ALL: [Self; 6] = [
+        Self::Rust,
+        Self::Go,
+        Self::C,
+        Self::Python,
+        Self::JavaScript,
+        Self::TypeScript,
+    ];
 
     /// How plugins in it are begun and built.
     pub fn recipe(self) -> &'static dyn Recipe {
         match self {
             Self::Rust => &rust::Rust,
+            Self::Go => &go::Go,
+            Self::C => &c::C,
             Self::Python => &python::Python,
             Self::JavaScript => &javascript::JAVASCRIPT,
             Self::TypeScript => &javascript::TYPESCRIPT,
@@ -100,6 +115,8 @@ impl Language {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Go => "go",
+            Self::C => "c",
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::TypeScript => "typescript",

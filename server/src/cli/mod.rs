@@ -30,6 +30,11 @@ enum Command {
 
 /// Reads the arguments, runs the command, and says what went wrong.
 pub fn main() -> ExitCode {
+    // Lines as they are: a command that an error names is there to be copied.
+    // It fails only where there is a handler already, which there is not.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+    }));
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(report) => {

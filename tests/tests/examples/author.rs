@@ -12,7 +12,7 @@ use mortise_tests::{guests, server};
 use crate::{Running, draft, plugins::SOON};
 
 /// `mortise plugin` with these arguments, in a folder.
-fn plugin(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn plugin(folder: &Path, arguments: &[&str]) -> Output {
     let output = Command::new(server::program())
         .arg("plugin")
         .args(arguments)
@@ -68,15 +68,13 @@ async fn shouts(language: &str, config: impl Fn(&str) -> String) {
     let folder = tempfile::tempdir_in(guests::workshop()).unwrap();
     let running = Running::of(&built(folder.path(), language), "", |_| {}).await;
     let found = crate::backend().inspect(&running.file).await.unwrap();
+    let mut expected = vec![Capability::Configurer, Capability::Filter];
+    if language != "c" {
+        // The SDK has it for every plugin.
+        expected.insert(0, Capability::Lifecycle);
+    }
     let capabilities: Vec<_> = found.capabilities.iter().collect();
-    assert_eq!(
-        capabilities,
-        [
-            Capability::Lifecycle,
-            Capability::Configurer,
-            Capability::Filter
-        ]
-    );
+    assert_eq!(capabilities, expected);
     running.instance.start().await.unwrap();
     let title = async || {
         let verdict = running
@@ -94,7 +92,12 @@ async fn shouts(language: &str, config: impl Fn(&str) -> String) {
     let other = running.instance.apply_config(&config("\"! \"")).await;
     other.unwrap();
     assert_eq!(title().await, "! disk full");
-    let refused = running.instance.apply_config(&config("[1]")).await;
+    let wrong = if language == "c" {
+        config(&"x".repeat(65))
+    } else {
+        config("[1]")
+    };
+    let refused = running.instance.apply_config(&wrong).await;
     assert!(refused.is_err(), "{language}");
 }
 
@@ -116,6 +119,16 @@ async fn a_new_plugin_in_javascript_works() {
 #[tokio::test]
 async fn a_new_plugin_in_typescript_works() {
     shouts("typescript", |prefix| format!("{{\"prefix\": {prefix}}}")).await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_go_works() {
+    shouts("go", |prefix| format!("prefix: {prefix}\n")).await;
+}
+
+#[tokio::test]
+async fn a_new_plugin_in_c_works() {
+    shouts("c", |prefix| format!("prefix: {prefix}\n")).await;
 }
 
 /// Where nothing is installed, a build names the tool, why, and how to get it.

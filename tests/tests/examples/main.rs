@@ -9,10 +9,14 @@
 )]
 
 mod author;
+mod c;
 mod cases;
+mod go;
 mod handler;
 mod plugins;
+mod receiver;
 mod scripts;
+mod traps;
 
 use std::{
     path::{Path, PathBuf},

@@ -1,0 +1,85 @@
+/* For writing plugins for Mortise in C, as WebAssembly components.
+ *
+ * plugin.h beside the plugin is generated from the contract and has all of it;
+ * this header makes the usual things short. A plugin defines the functions that
+ * plugin.h declares as exports_mortise_plugin_*: those of the capabilities in
+ * its plugin.toml, and exports_mortise_plugin_manifest_describe.
+ *
+ * Memory: what a plugin is given in arguments is its own, to be freed with the
+ * functions in plugin.h or kept; what it answers has to come from malloc, as
+ * what mortise_text makes does, and is freed by the bindings. */
+#ifndef MORTISE_H
+#define MORTISE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A text in memory of its own, made as printf does. */
+plugin_string_t mortise_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same text, ended by a zero, to be freed. */
+char *mortise_c_text(plugin_string_t text);
+
+/* Whether a text begins with another. */
+bool mortise_begins(plugin_string_t text, const char *prefix);
+
+/* Writes a line into the instance's log, at most 8 KiB of it. */
+void mortise_log(mortise_plugin_types_level_t level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A refusal of the host as a text, "denied: ..."; frees it. */
+plugin_string_t mortise_refusal(mortise_plugin_types_error_t *error);
+
+/* Asks for a permission, one of MORTISE_PLUGIN_TYPES_PERMISSION_*, for a reason.
+ * The names, ended by NULL, are those of hosts, applications, cookies or
+ * environment variables, where the permission has some. */
+void mortise_want(mortise_plugin_types_manifest_t *manifest, uint8_t permission, const char *reason, ...)
+    __attribute__((sentinel));
+
+/* Sends a message to the user. Answers its id, or 0 with what the host says,
+ * which is to be freed. */
+uint64_t mortise_send(const char *title, const char *body, int32_t priority, plugin_string_t *error);
+
+/* The value last stored under a key as a text, to be freed; NULL if there is
+ * none, or the host refuses. */
+char *mortise_load(const char *key);
+
+/* Stores a text durably. */
+bool mortise_store(const char *key, const char *value);
+
+/* Sets a timer that fires again and again. */
+bool mortise_every_ms(const char *name, uint64_t period_ms, plugin_string_t *error);
+
+/* The value in the line "name: value" of a configuration, without quotes around
+ * it, to be freed; NULL if there is no such line. Enough for a plugin whose
+ * configuration is a few texts and numbers. */
+char *mortise_config_value(plugin_string_t config, const char *name);
+
+/* A whole response, to be freed with mortise_response_free. */
+typedef struct {
+  uint16_t status;
+  char *body; /* ended by a zero beyond its length */
+  size_t length;
+} mortise_response_t;
+
+/* Sends an HTTP request to a server that the permission http names, and waits
+ * for the whole response, of at most 8 MiB; redirects are not followed. The
+ * body may be NULL. Answers false with what went wrong, which is to be freed. */
+bool mortise_http(const char *method, const char *url, const char *body,
+                  mortise_response_t *response, plugin_string_t *error);
+
+void mortise_response_free(mortise_response_t *response);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

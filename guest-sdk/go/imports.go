@@ -1,0 +1,104 @@
+package mortise
+
+// What a plugin asks of the server, by the generated bindings.
+
+import (
+	bindLog "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_log"
+	bindMessages "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_messages"
+	bindStorage "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_storage"
+	bindTimers "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_timers"
+	bind "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_types"
+	"github.com/mortise-plugins/mortise/guest-sdk/go/internal/wit/runtime"
+	"github.com/mortise-plugins/mortise/guest-sdk/go/internal/wit/types"
+)
+
+// answer takes a result apart, and lets go of the memory it came in.
+func answer[T any](result types.Result[T, bind.Error]) (T, error) {
+	runtime.Unpin()
+	if result.IsErr() {
+		return result.Ok(), refusal(result.Err())
+	}
+	return result.Ok(), nil
+}
+
+func done(result types.Result[types.Unit, bind.Error]) error {
+	_, err := answer(result)
+	return err
+}
+
+func refusal(err bind.Error) *Error {
+	switch err.Tag() {
+	case bind.Error_Denied:
+		return &Error{Denied, err.Denied()}
+	case bind.Error_Invalid:
+		return &Error{Invalid, err.Invalid()}
+	case bind.Error_Exhausted:
+		return &Error{Exhausted, err.Exhausted()}
+	default:
+		return &Error{Unavailable, err.Unavailable()}
+	}
+}
+
+func writeLog(level Level, text string) { bindLog.Write(uint8(min(level, LevelError)), text) }
+
+func send(message Outgoing) (uint64, error) {
+	var application *string
+	if message.Application != "" {
+		application = &message.Application
+	}
+	return answer(bindMessages.Send(bind.Outgoing{
+		Application: types.FromPointer(application),
+		Content:     message.Content.lower(),
+	}))
+}
+
+func getMessage(id uint64) (*Message, error) {
+	found, err := answer(bindMessages.Get(id))
+	if err != nil || found.Tag() == types.OptionNone {
+		return nil, err
+	}
+	message := liftMessage(found.Some())
+	return &message, nil
+}
+
+func sent(before *uint64, limit uint32) ([]Message, error) {
+	found, err := answer(bindMessages.Sent(types.FromPointer(before), limit))
+	return liftAll(found, liftMessage), err
+}
+
+func received(before *uint64, limit uint32) ([]Message, error) {
+	found, err := answer(bindMessages.Received(types.FromPointer(before), limit))
+	return liftAll(found, liftMessage), err
+}
+
+func removeMessage(id uint64) error { return done(bindMessages.Remove(id)) }
+
+func get(key string) ([]byte, error) {
+	found, err := answer(bindStorage.Get(key))
+	if err != nil || found.Tag() == types.OptionNone {
+		return nil, err
+	}
+	if value := found.Some(); value != nil {
+		return value, nil
+	}
+	return []byte{}, nil
+}
+
+func set(key string, value []byte) error { return done(bindStorage.Set(key, value)) }
+
+func unset(key string) error { return done(bindStorage.Remove(key)) }
+
+func keys(prefix string) ([]string, error) { return answer(bindStorage.Keys(prefix)) }
+
+func setTimer(name string, when Schedule) error {
+	schedule := bind.MakeScheduleEveryMs(when.everyMS)
+	switch {
+	case when.onceAtMS != nil:
+		schedule = bind.MakeScheduleOnceAtMs(*when.onceAtMS)
+	case when.cron != "":
+		schedule = bind.MakeScheduleCron(when.cron)
+	}
+	return done(bindTimers.Set(name, schedule))
+}
+
+func cancelTimer(name string) error { return done(bindTimers.Cancel(name)) }

@@ -1,0 +1,1 @@
+// Functions without a body, which are linked, need a file in assembly here.

@@ -1,0 +1,18 @@
+//! What a crash in Rust shows; those in other languages are with them.
+
+use mortise_runtime::CallError;
+
+use crate::{Running, draft, plugins::SOON};
+
+#[tokio::test]
+async fn a_panic_shows_the_functions_it_went_through() {
+    let running = Running::started("everything", "").await;
+    let command = draft("panic on purpose", "b");
+    let crash = running.instance.filter(&command, SOON).await;
+    let Err(CallError::Crashed { details, .. }) = &crash else {
+        panic!("{crash:?}")
+    };
+    for part in ["on purpose", "everything"] {
+        assert!(details.contains(part), "{part} in {details}");
+    }
+}
