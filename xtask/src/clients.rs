@@ -3,7 +3,11 @@
 //! JavaScript and TypeScript. Installed under `target`, at pinned versions, each
 //! from its own language's registry.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -37,12 +41,9 @@ pub(crate) struct Clients {
 impl Clients {
     /// Finds them, or installs them.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
-        npm(workspace).context(
-            "npm's packages are not to be had: this needs `npm`, which comes with Node.js 20 or newer",
-        )?;
+        npm(workspace)?;
         Ok(Self {
-            python: python(workspace)
-                .context("the Python clients are not to be had: this needs `python3` with its module `venv`, and PyPI")?,
+            python: python(workspace)?,
             shoutrrr: shoutrrr(workspace)
                 .context("the Go client is not to be had: this needs `go` and its module proxy")?,
         })
@@ -56,7 +57,24 @@ impl Clients {
     }
 }
 
+/// Installs what builds plugins in Python, JavaScript and TypeScript, and returns
+/// a path on which it is.
+pub(crate) fn path_for_authors(workspace: &Workspace) -> Result<OsString> {
+    npm(workspace)?;
+    let python = python(workspace)?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = python.parent().map(Path::to_owned).into_iter();
+    std::env::join_paths(folders.chain(std::env::split_paths(&path)))
+        .context("a folder's name has a character that no path can have")
+}
+
 fn python(workspace: &Workspace) -> Result<PathBuf> {
+    install_python(workspace).context(
+        "PyPI's packages are not to be had: this needs `python3` with its module `venv`, and PyPI",
+    )
+}
+
+fn install_python(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.tools().join("python");
     let python = if cfg!(windows) {
         folder.join("Scripts").join("python.exe")
@@ -86,6 +104,12 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
 /// Puts npm's packages beside the folders in which tests build plugins, where
 /// Node.js looks for them.
 fn npm(workspace: &Workspace) -> Result<()> {
+    install_npm(workspace).context(
+        "npm's packages are not to be had: this needs `npm`, which comes with Node.js 20 or newer",
+    )
+}
+
+fn install_npm(workspace: &Workspace) -> Result<()> {
     let folder = workspace.target.join("authored");
     let stamp = folder.join("mortise-installed");
     let wanted = workspace.root.join(NPM);

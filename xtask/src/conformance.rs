@@ -17,7 +17,7 @@ use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    go, python,
+    clients, go, python,
     run::{print, say, shown},
     server, wasm,
     workspace::Workspace,
@@ -30,7 +30,7 @@ struct Plugin {
     build: fn(&Workspace) -> Result<PathBuf>,
 }
 
-static PLUGINS: [Plugin; 4] = [
+static PLUGINS: [Plugin; 6] = [
     Plugin {
         language: "rust",
         backend: "wasm",
@@ -51,7 +51,52 @@ static PLUGINS: [Plugin; 4] = [
         backend: "native",
         build: python_native,
     },
+    Plugin {
+        language: "python",
+        backend: "wasm",
+        build: |workspace| authored(workspace, "python"),
+    },
+    Plugin {
+        language: "javascript",
+        backend: "wasm",
+        build: |workspace| authored(workspace, "javascript"),
+    },
 ];
+
+/// Builds the plugin of a language as its author would, in a copy of its
+/// folder.
+fn authored(workspace: &Workspace, language: &str) -> Result<PathBuf> {
+    let path = clients::path_for_authors(workspace)?;
+    let mortise = server::build(workspace)?;
+    let from = workspace
+        .root
+        .join("tests/conformance/plugins")
+        .join(language);
+    let copy = workspace
+        .target
+        .join("authored")
+        .join(format!("conformance-{language}"));
+    fs::create_dir_all(&copy).with_context(|| format!("{} cannot be made", copy.display()))?;
+    let entries =
+        fs::read_dir(&from).with_context(|| format!("{} cannot be read", from.display()))?;
+    for file in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if let Some(name) = file.file_name()
+            && file.is_file()
+        {
+            fs::copy(&file, copy.join(name))
+                .with_context(|| format!("{} cannot be copied", file.display()))?;
+        }
+    }
+    crate::run::run(
+        Command::new(mortise)
+            .args(["plugin", "build"])
+            .current_dir(&copy)
+            .env("PATH", path),
+    )?;
+    Ok(copy
+        .join("dist")
+        .join(format!("everything-{language}.wasm")))
+}
 
 fn python_native(workspace: &Workspace) -> Result<PathBuf> {
     let folder = "tests/conformance/plugins/python-native";
