@@ -246,6 +246,7 @@ async fn plugin(
                 ..Grants::default()
             },
             log: Arc::new(Log::new(limits.log_bytes)),
+            denials: Arc::default(),
             limits,
             config: None,
             base_path: None,

@@ -65,7 +65,7 @@ impl Plugin for NativePlugin {
         let weak: Weak<dyn Member> = Arc::downgrade(&member);
         drop(member);
         self.supervisor.join(weak);
-        self.supervisor.refit().await;
+        self.supervisor.refit(false).await;
         instance.create().await?;
         Ok(Arc::new(instance))
     }

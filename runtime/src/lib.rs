@@ -40,7 +40,7 @@ pub mod wasm;
 pub use contract::{Capabilities, Capability, types};
 pub use digest::Digest;
 pub use grants::Grants;
-pub use guard::Guard;
+pub use guard::{Guard, Rights};
 pub use host::Host;
 pub use limits::Limits;
 pub use log::Log;

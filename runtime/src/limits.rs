@@ -10,8 +10,13 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Linear memory, in bytes, of all the component's memories together.
     pub memory_bytes: u64,
+    /// Memory that a native plugin's process may write to, in bytes, all its
+    /// instances together: it has the most that one of them may have.
+    pub process_memory_bytes: u64,
     /// Deadline of one call in milliseconds, CPU and I/O together.
     pub call_ms: u64,
+    /// Calls at a time, those included that wait for their turn.
+    pub concurrent_calls: u32,
     /// Keys and values in storage, in bytes.
     pub storage_bytes: u64,
     /// Messages it may send in any minute.
@@ -28,7 +33,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_bytes: 128 << 20,
+            process_memory_bytes: 1 << 30,
             call_ms: 10_000,
+            concurrent_calls: 1024,
             storage_bytes: 16 << 20,
             messages_per_minute: 120,
             log_bytes: 256 << 10,

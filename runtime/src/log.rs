@@ -46,24 +46,43 @@ const ENTRY_OVERHEAD: u64 = 64;
 /// A bounded log.
 #[derive(Debug)]
 pub struct Log {
-    most_bytes: u64,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
+    most_bytes: u64,
     entries: VecDeque<Entry>,
     bytes: u64,
     next: u64,
+}
+
+impl Kept {
+    fn make_room(&mut self) {
+        while self.bytes > self.most_bytes
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= oldest.text.len() as u64 + ENTRY_OVERHEAD;
+        }
+    }
 }
 
 impl Log {
     /// An empty log that keeps at most this many bytes.
     pub fn new(most_bytes: u64) -> Self {
         Self {
-            most_bytes,
-            kept: Mutex::default(),
+            kept: Mutex::new(Kept {
+                most_bytes,
+                ..Kept::default()
+            }),
         }
+    }
+
+    /// Has it keep at most this many bytes from now on.
+    pub fn set_bound(&self, most_bytes: u64) {
+        let mut kept = self.kept();
+        kept.most_bytes = most_bytes;
+        kept.make_room();
     }
 
     /// Adds an entry, cut to its longest size, and drops the oldest ones that
@@ -74,11 +93,7 @@ impl Log {
         let time_ms = now_ms();
         let mut kept = self.kept();
         kept.bytes += size;
-        while kept.bytes > self.most_bytes
-            && let Some(oldest) = kept.entries.pop_front()
-        {
-            kept.bytes -= oldest.text.len() as u64 + ENTRY_OVERHEAD;
-        }
+        kept.make_room();
         let number = kept.next;
         kept.next += 1;
         kept.entries.push_back(Entry {

@@ -22,6 +22,7 @@ use crate::{
         },
     },
     digest::Digest,
+    guard::{Denials, Rights},
     host::Host,
     process::{Attachment, Process},
     registry::Described,
@@ -105,6 +106,8 @@ pub struct InstanceSetup {
     pub limits: Limits,
     /// Where its output goes.
     pub log: Arc<Log>,
+    /// Where what it is refused is counted.
+    pub denials: Arc<Denials>,
     /// The configuration to apply when it comes up; none for its defaults.
     pub config: Option<String>,
     /// Where its webhook can be reached, `/plugin/<id>/custom/<token>/`; none
@@ -137,6 +140,13 @@ pub trait Instance: Send + Sync + fmt::Debug {
     /// What stands between it and its host: its grants, its log, what it was
     /// refused.
     fn guard(&self) -> &Arc<Guard>;
+
+    /// Puts other rights in the place of those it has, for all that is asked
+    /// from then on. What was opened by a right that is gone is closed: calls
+    /// that hold it are ended ([`CallError::TakenBack`]). Where the code behind
+    /// the instance was given something by the system that it is not to have
+    /// any more, or is to have more, it is replaced before the next call.
+    async fn regrant(&self, rights: Rights);
 
     /// Brings it up and calls `lifecycle.start`, if it is not started already.
     ///
@@ -310,6 +320,23 @@ pub enum CallError {
         call: &'static str,
         /// How long it waited.
         deadline: Duration,
+    },
+    /// As many calls of the instance are open as may be.
+    #[error(
+        "`{call}` was refused: {most} calls of this instance are open, as many as its limit `concurrent-calls` allows"
+    )]
+    TooMany {
+        /// The function of the contract.
+        call: &'static str,
+        /// How many may be open.
+        most: u32,
+    },
+    /// What the code behind the instance had been given was taken back while it
+    /// ran; it was discarded.
+    #[error("`{call}` was ended: what the plugin had in use was taken back from it")]
+    TakenBack {
+        /// The function of the contract.
+        call: &'static str,
     },
     /// The code trapped or crashed; it was discarded.
     #[error("`{call}` crashed: {cause}")]

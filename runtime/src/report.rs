@@ -11,6 +11,8 @@ use serde::Serialize;
 pub enum Step {
     /// Reading the file.
     Read,
+    /// Seeing who signed it, where the embedder looks at signatures.
+    Signature,
     /// Seeing that it is a plugin, and of which kind.
     Decode,
     /// Making machine code of it, or finding it in the cache.
@@ -29,6 +31,7 @@ impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Read => "read",
+            Self::Signature => "signature",
             Self::Decode => "decode",
             Self::Compile => "compile",
             Self::Link => "link",

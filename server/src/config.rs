@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::plugins::Retry;
+use crate::plugins::{Changed, Retry};
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -93,6 +93,21 @@ pub struct Config {
     )]
     pub plugin_idle: Duration,
 
+    /// Run only plugins that are signed with a key in `trusted-keys` in the data
+    /// directory.
+    #[arg(long, env = "MORTISE_REQUIRE_SIGNED_PLUGINS")]
+    pub require_signed_plugins: bool,
+
+    /// What becomes of an installed plugin's file that is changed in the
+    /// plugins folder, and not by an order such as `mortise plugin install`.
+    #[arg(
+        long,
+        env = "MORTISE_CHANGED_PLUGINS",
+        value_name = "WHAT",
+        default_value = "take-up"
+    )]
+    pub changed_plugins: Changed,
+
     /// How patiently plugins that listen to messages are given what they
     /// failed on: for tests and embedders.
     #[arg(skip)]
@@ -110,6 +125,8 @@ impl fmt::Debug for Config {
             .field("trusted_proxies", &self.trusted_proxies)
             .field("filter_deadline", &self.filter_deadline)
             .field("plugin_idle", &self.plugin_idle)
+            .field("require_signed_plugins", &self.require_signed_plugins)
+            .field("changed_plugins", &self.changed_plugins)
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
@@ -128,6 +145,8 @@ impl Config {
             trusted_proxies: Vec::new(),
             filter_deadline: Duration::from_secs(2),
             plugin_idle: Duration::from_secs(300),
+            require_signed_plugins: false,
+            changed_plugins: Changed::default(),
             listener_retry: Retry::default(),
         }
     }

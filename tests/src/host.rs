@@ -76,6 +76,7 @@ pub fn setup(host: &Arc<MemoryHost>, grants: Grants, limits: Limits) -> Instance
         },
         host: host.clone(),
         log: Arc::new(Log::new(limits.log_bytes)),
+        denials: Arc::default(),
         grants,
         limits,
         config: None,

@@ -305,6 +305,7 @@ fn setup(
         host: host.clone(),
         grants: grants.clone(),
         limits: plan.limits.clone(),
+        denials: Arc::default(),
         log: log.clone(),
         config,
         base_path: Some(BASE_PATH.to_owned()),

@@ -341,6 +341,14 @@ impl Connection {
         }
     }
 
+    /// Whether somebody waits for the answer to a call.
+    pub fn is_busy(&self) -> bool {
+        let calls = self.shared.calls();
+        calls
+            .open()
+            .any(|waiter| matches!(waiter, Waiter::Waiting { .. }))
+    }
+
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         self.shared.closed.borrow().is_some()

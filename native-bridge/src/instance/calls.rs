@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Guard, Instance, limits,
+    CallError, Capabilities, Capability, Guard, Instance, Rights, limits,
     plugin::WebhookAnswer,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     protocol::methods::{self, Empty},
+    sandbox::Reach,
     supervisor::lock,
 };
 
@@ -34,6 +35,16 @@ impl Instance for NativeInstance {
 
     fn guard(&self) -> &Arc<Guard> {
         &self.inner.guard
+    }
+
+    async fn regrant(&self, rights: Rights) {
+        let inner = &self.inner;
+        let before = inner.guard.in_force();
+        let reached = Reach::of(&inner.guard).network;
+        inner.guard.change(rights);
+        let lost =
+            before.given().is_cancelled() || !Reach::of(&inner.guard).network.covers(&reached);
+        inner.supervisor.refit(lost).await;
     }
 
     async fn start(&self) -> Result<(), CallError> {
@@ -111,6 +122,7 @@ impl Instance for NativeInstance {
             running,
             number,
             held,
+            _open,
         } = inner.reach(limit, Needs::Bare, false).await?;
         let params = methods::Apply {
             config: config.to_owned(),
@@ -147,11 +159,14 @@ impl Instance for NativeInstance {
     async fn webhook_in_pieces(&self, request: WebhookRequest) -> Result<WebhookAnswer, CallError> {
         let inner = &self.inner;
         inner.can(Capability::Webhook)?;
+        // Before it is looked whether it is granted: what is taken back from
+        // here on ends the call.
+        let taken_back = inner.guard.in_force().webhook().clone();
         inner.guard.may_be_called(Capability::Webhook)?;
         let params = methods::Webhook {
             request: inner.guard.webhook_request(request),
         };
-        streaming::answer(Arc::clone(inner), params).await
+        streaming::answer(Arc::clone(inner), params, taken_back).await
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {

@@ -23,7 +23,8 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Guard, InstanceSetup, Log,
+    CallError, Capabilities, Capability, Guard, InstanceSetup, Log, Rights,
+    guard::OpenCall,
     log::Source,
     types::{Level, User},
 };
@@ -52,7 +53,6 @@ struct Inner {
     user: User,
     base_path: Option<String>,
     guard: Arc<Guard>,
-    reach: Reach,
     /// Exclusive for calls that go one after another.
     gate: RwLock<Live>,
     /// The last configuration that was accepted, or the one to try first.
@@ -173,6 +173,7 @@ struct Reached<'a> {
     running: Arc<Running>,
     number: u64,
     held: Held<'a>,
+    _open: OpenCall,
 }
 
 impl NativeInstance {
@@ -183,18 +184,17 @@ impl NativeInstance {
             grants,
             limits,
             log,
+            denials,
             config,
             base_path,
         } = setup;
-        let guard = Arc::new(Guard::new(host, grants, limits, log));
-        let reach = Reach::of(&guard);
+        let rights = Rights { grants, limits };
         Self {
             inner: Arc::new(Inner {
                 supervisor,
                 user,
                 base_path,
-                guard,
-                reach,
+                guard: Arc::new(Guard::new(host, rights, log, denials)),
                 gate: RwLock::default(),
                 config: Mutex::new(config),
                 made: Mutex::default(),
@@ -235,7 +235,7 @@ impl Drop for NativeInstance {
 
 impl Inner {
     fn deadline(&self) -> Duration {
-        self.guard.limits().call_deadline()
+        self.guard.in_force().limits.call_deadline()
     }
 
     fn made(&self) -> Made {
@@ -258,6 +258,7 @@ impl Inner {
         needs: Needs,
         shared: bool,
     ) -> Result<Reached<'_>, CallError> {
+        let open = self.guard.open_call(limit.method.contract)?;
         if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
             return Err(CallError::Stopped);
         }
@@ -278,6 +279,7 @@ impl Inner {
                         running,
                         number,
                         held: Held::Shared { _live: live },
+                        _open: open,
                     });
                 }
             }
@@ -285,7 +287,7 @@ impl Inner {
                 .await
                 .map_err(|_| limit.busy())?;
             // It may have been ended while this call waited for its turn.
-            if !running.is_over() {
+            if !running.is_over() && !running.is_stopping() {
                 break (running, shared, live);
             }
         };
@@ -309,6 +311,7 @@ impl Inner {
             running,
             number,
             held,
+            _open: open,
         })
     }
 
@@ -440,6 +443,9 @@ impl Inner {
         let call = method.contract;
         match error {
             AskError::TimedOut => limit.exceeded(),
+            AskError::Closed(_) if running.is_stopping() => {
+                CallError::Unavailable("the host ended its process; try again".to_owned())
+            }
             AskError::Closed(_) => running.crashed(call).await,
             AskError::BadAnswer(what) => CallError::BadAnswer {
                 call,
@@ -525,8 +531,8 @@ async fn drop_in(running: &Running, number: u64, deadline: Duration) {
 
 #[async_trait]
 impl Member for Inner {
-    fn reach(&self) -> &Reach {
-        &self.reach
+    fn reach(&self) -> Reach {
+        Reach::of(&self.guard)
     }
 
     fn is_present(&self) -> bool {

@@ -2,19 +2,20 @@
 //!
 //! A task makes the call and keeps the instance until the answer is over, so
 //! that its deadline holds though nobody reads. Whoever reads keeps the task:
-//! when the client goes away, the call is cancelled.
+//! when the client goes away, the call is cancelled. So it is when what it needs
+//! is taken back.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use mortise_runtime::{
-    CallError, limits,
+    CallError, Capability, limits,
     plugin::{Pieces, WebhookAnswer, WebhookBody},
     types::WebhookResponse,
 };
 use tokio::task::JoinError;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Inner, Limit, Needs};
 use crate::{
@@ -26,9 +27,14 @@ use crate::{
 type Outcome = Result<Option<WebhookResponse>, CallError>;
 
 /// Calls a webhook, and returns when its answer or the head of it is there.
-pub(super) async fn answer(inner: Arc<Inner>, params: Webhook) -> Result<WebhookAnswer, CallError> {
+pub(super) async fn answer(
+    inner: Arc<Inner>,
+    params: Webhook,
+    taken_back: CancellationToken,
+) -> Result<WebhookAnswer, CallError> {
     let pieces = Arc::<Streamed>::default();
-    let call = tokio::spawn(call(Arc::clone(&inner), params, Arc::clone(&pieces)));
+    let called = call(Arc::clone(&inner), params, Arc::clone(&pieces));
+    let call = tokio::spawn(unless_taken_back(Arc::clone(&inner), called, taken_back));
     let mut call = AbortOnDropHandle::new(call);
     let outcome = tokio::select! {
         biased;
@@ -91,6 +97,22 @@ async fn call(inner: Arc<Inner>, params: Webhook, pieces: Arc<Streamed>) -> Outc
         }
     };
     outcome.inspect_err(|error| inner.failed_in(&mut reached, error))
+}
+
+/// Gives a call up when what it needs is taken back: most likely its grant.
+async fn unless_taken_back(
+    inner: Arc<Inner>,
+    call: impl Future<Output = Outcome>,
+    taken_back: CancellationToken,
+) -> Outcome {
+    tokio::select! {
+        biased;
+        () = taken_back.cancelled() => {
+            inner.guard.may_be_called(Capability::Webhook)?;
+            Err(CallError::TakenBack { call: methods::WEBHOOK.contract })
+        }
+        outcome = call => outcome,
+    }
 }
 
 fn joined(outcome: Result<Outcome, JoinError>) -> Outcome {

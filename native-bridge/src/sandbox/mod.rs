@@ -33,7 +33,7 @@ use std::{
     path::PathBuf,
 };
 
-use mortise_runtime::{Grants, Guard, process::Protection, types::Directory};
+use mortise_runtime::{Guard, Rights, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
 /// How much is insisted on.
@@ -53,7 +53,8 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ProcessLimits {
-    /// Memory it may write to, in bytes.
+    /// Memory it may write to, in bytes, while it is asked for its manifest;
+    /// afterwards the instances' limit `process-memory-bytes` holds.
     pub memory_bytes: u64,
     /// Descriptors open at a time.
     pub open_files: u64,
@@ -96,18 +97,21 @@ pub struct Reach {
     /// the process rather than enforced.
     #[serde(skip)]
     pub environment: BTreeMap<String, String>,
+    /// Memory it may write to, in bytes; none for the backend's own bound.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Reach {
-    /// What an instance may touch.
+    /// What an instance may touch now.
     pub fn of(guard: &Guard) -> Self {
         Self {
             environment: guard.environment(),
-            ..Self::granted(guard.grants())
+            ..Self::granted(&guard.in_force())
         }
     }
 
-    fn granted(grants: &Grants) -> Self {
+    fn granted(rights: &Rights) -> Self {
+        let grants = &rights.grants;
         let mut network = Network::None;
         for pattern in &grants.http {
             network = network.or(match pattern.ports() {
@@ -119,6 +123,7 @@ impl Reach {
             files: grants.files.clone(),
             network,
             environment: BTreeMap::new(),
+            memory_bytes: Some(rights.limits.process_memory_bytes),
         }
     }
 
@@ -129,12 +134,22 @@ impl Reach {
         self.environment.extend(other.environment);
         Self {
             network: self.network.or(other.network),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
             ..self
         }
     }
 }
 
 impl Network {
+    /// Whether everything `other` allows is allowed by this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::None) => true,
+            (Self::Ports(own), Self::Ports(others)) => others.is_subset(own),
+            _ => false,
+        }
+    }
+
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Any, _) | (_, Self::Any) => Self::Any,
@@ -218,16 +233,16 @@ pub fn apply(policy: &Policy) -> Result<Protection, SandboxError> {
 
 #[cfg(test)]
 mod tests {
-    use mortise_runtime::Grants;
+    use mortise_runtime::Rights;
 
     use super::{Network, Reach};
 
     fn reach(http: &[&str]) -> Reach {
-        let mut grants = Grants::default();
+        let mut rights = Rights::default();
         for pattern in http {
-            grants.http.insert(pattern.parse().unwrap());
+            rights.grants.http.insert(pattern.parse().unwrap());
         }
-        Reach::granted(&grants)
+        Reach::granted(&rights)
     }
 
     #[test]

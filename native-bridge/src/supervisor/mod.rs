@@ -43,7 +43,7 @@ use crate::{backend::Shared, imports::Imports, sandbox::Reach};
 #[async_trait]
 pub(crate) trait Member: Send + Sync {
     /// What it may touch of the host.
-    fn reach(&self) -> &Reach;
+    fn reach(&self) -> Reach;
     /// Whether it has code in the process, or should have.
     fn is_present(&self) -> bool;
     /// Whether it is to be started whenever the process is.
@@ -301,43 +301,50 @@ impl Supervisor {
 
     /// What all instances together may touch.
     fn wanted_reach(&self) -> Reach {
-        self.members().iter().fold(Reach::default(), |all, member| {
-            all.or(member.reach().clone())
-        })
+        self.members()
+            .iter()
+            .fold(Reach::default(), |all, member| all.or(member.reach()))
     }
 
-    /// Ends a process that was started for other grants than are there now, so
-    /// that the next call starts one for these.
-    pub(crate) async fn refit(self: &Arc<Self>) {
-        let fits = match &*self.phase() {
-            Phase::Up(running) => running.is_attached() || running.reach == self.wanted_reach(),
-            _ => true,
+    /// Puts a process for the grants of now in the place of one that was started
+    /// for others. With `lost`, one that is to lose something is not waited
+    /// for; otherwise calls under way may end first.
+    pub(crate) async fn refit(self: &Arc<Self>, lost: bool) {
+        let fits =
+            |running: &Running| running.is_attached() || running.reach == self.wanted_reach();
+        match &*self.phase() {
+            Phase::Up(running) if !fits(running) => {}
+            _ => return,
+        }
+        let text = "the grants changed: its process is started anew";
+        self.log().write(Level::Info, Source::Host, text);
+        let calls = if lost {
+            Duration::ZERO
+        } else {
+            self.shared.settings.stop.ask
         };
-        if !fits {
-            self.log().write(
-                Level::Info,
-                Source::Host,
-                "the grants changed: its process is started anew",
-            );
-            self.stop().await;
+        self.stop_if(|running| !fits(running), calls).await;
+        if self.is_needed() {
+            // It may have something to do between calls.
+            let supervisor = Arc::clone(self);
+            tokio::spawn(async move {
+                // What fails is told to the next call, and in the log.
+                let _: Result<_, _> = supervisor.running().await;
+            });
         }
     }
 
     /// Ends the process, if nobody has code in it.
     pub(crate) async fn stop_if_empty(&self) {
-        self.stop_if(|running| {
+        let unused = |running: &Running| {
             !running.is_attached() && !self.members().iter().any(|member| member.is_present())
-        })
-        .await;
+        };
+        self.stop_if(unused, Duration::ZERO).await;
     }
 
-    /// Ends the process in order.
-    pub(crate) async fn stop(&self) {
-        self.stop_if(|_| true).await;
-    }
-
-    /// Ends the process in order, if that holds when it is its turn.
-    async fn stop_if(&self, holds: impl Fn(&Running) -> bool) {
+    /// Ends the process in order, if that holds when it is its turn. Calls under
+    /// way are given `calls` to end, while no new one gets through.
+    async fn stop_if(&self, holds: impl Fn(&Running) -> bool, calls: Duration) {
         let _turn = self.turn.lock().await;
         let running = match &*self.phase() {
             Phase::Up(running) => Arc::clone(running),
@@ -345,6 +352,7 @@ impl Supervisor {
         };
         if holds(&running) {
             *self.phase() = Phase::Down;
+            running.drain(calls).await;
             running.stop(&self.shared.settings.stop).await;
         }
     }
@@ -426,11 +434,10 @@ async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
             return;
         };
         let linger = supervisor.shared.settings.linger;
-        supervisor
-            .stop_if(|running| {
-                !running.is_attached() && !supervisor.is_needed() && running.idle_for() >= linger
-            })
-            .await;
+        let idle = |running: &Running| {
+            !running.is_attached() && !supervisor.is_needed() && running.idle_for() >= linger
+        };
+        supervisor.stop_if(idle, Duration::ZERO).await;
     }
     if running.is_stopping() {
         running.publish(Postmortem {

@@ -28,7 +28,7 @@ use crate::{
         SECRET_VARIABLE, SOCKET_VARIABLE,
         methods::{self, Empty, Method},
     },
-    sandbox::{Policy, Reach},
+    sandbox::{Policy, ProcessLimits, Reach},
     settings::StopLadder,
     transport::Listener,
 };
@@ -133,6 +133,8 @@ pub(crate) struct Running {
 const LINES: usize = 20;
 /// How long a process may go on after it ended its connection.
 const LINGER: Duration = Duration::from_secs(1);
+/// How often it is looked whether calls have ended.
+const DRAIN: Duration = Duration::from_millis(2);
 /// How long to wait for what is certain to come.
 const CERTAIN: Duration = Duration::from_secs(15);
 
@@ -167,8 +169,11 @@ impl Running {
                 folder: folder.path().to_owned(),
                 directory: directory.clone(),
                 readable: settings.readable.clone(),
+                limits: ProcessLimits {
+                    memory_bytes: reach.memory_bytes.unwrap_or(settings.process.memory_bytes),
+                    ..settings.process.clone()
+                },
                 reach: reach.clone(),
-                limits: settings.process.clone(),
             },
             folder: folder.path().to_owned(),
             directory,
@@ -427,6 +432,16 @@ impl Running {
                 details: String::new(),
             })
         })
+    }
+
+    /// Waits until no call is under way in it, at most this long. It counts as
+    /// stopping from then on.
+    pub(crate) async fn drain(&self, most: Duration) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let end = Instant::now() + most;
+        while self.connection.is_busy() && Instant::now() < end {
+            tokio::time::sleep(DRAIN).await;
+        }
     }
 
     /// Ends it in order: asks, then SIGTERM, then SIGKILL.

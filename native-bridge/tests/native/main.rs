@@ -11,6 +11,8 @@ mod corpus;
 mod launcher;
 mod loading;
 #[cfg(target_os = "linux")]
+mod rights;
+#[cfg(target_os = "linux")]
 mod sandbox;
 mod streaming;
 mod stress;

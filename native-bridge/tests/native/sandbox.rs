@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use mortise_native_bridge::{Settings, sandbox::Mode};
-use mortise_runtime::{Grants, types::Directory};
+use mortise_runtime::{Grants, Limits, types::Directory};
 
 use crate::support::{Made, PLUGIN, State, World, made_with, state, talkative};
 
@@ -200,19 +200,21 @@ async fn the_kernel_is_out_of_reach() {
 
 #[tokio::test]
 async fn memory_and_descriptors_are_bounded() {
-    let small = plugin(
-        |settings| {
-            settings.process.memory_bytes = 256 << 20;
-            settings.process.open_files = 64;
-        },
-        talkative(),
-    )
-    .await;
-    let bytes = (512_u64 << 20).to_string();
+    let small = plugin(|settings| settings.process.open_files = 64, talkative()).await;
+    small
+        .made
+        .regrant(|rights| rights.limits.process_memory_bytes = 64 << 20)
+        .await;
+    let bytes = (128_u64 << 20).to_string();
     let (status, text) = small.made.deed("memory", &bytes).await;
     assert_eq!(status, 403, "{text}");
     assert!(text.contains("memory"), "{text}");
     small.can("memory", "1000000").await;
+    small
+        .made
+        .regrant(|rights| rights.limits = Limits::default())
+        .await;
+    small.can("memory", &bytes).await;
     free().await.can("memory", &bytes).await;
 }
 

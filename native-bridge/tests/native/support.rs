@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use mortise_native_bridge::{NativeBackend, NativePlugin, Settings};
 use mortise_runtime::{
-    Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _,
+    Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _, Rights,
     grants::Applications,
     types::{Error, Message, Outgoing, Schedule, User, WebhookRequest, WebhookResponse},
 };
@@ -110,6 +110,7 @@ pub(crate) fn setup(name: &str, host: &Arc<Memory>, grants: Grants) -> InstanceS
         host: host.clone(),
         grants,
         log: Arc::new(Log::new(limits.log_bytes)),
+        denials: Arc::default(),
         limits,
         config: None,
         base_path: Some("/plugin/1/custom/t/".into()),
@@ -150,6 +151,13 @@ pub(crate) async fn made_with(
 }
 
 impl Made {
+    /// Changes what the instance may do and how much of it.
+    pub(crate) async fn regrant(&self, change: impl FnOnce(&mut Rights)) {
+        let mut rights = Rights::clone(&self.instance.guard().in_force());
+        change(&mut rights);
+        self.instance.regrant(rights).await;
+    }
+
     /// Has the plugin do a deed; status and text of its answer.
     pub(crate) async fn deed(&self, deed: &str, argument: &str) -> (u16, String) {
         let WebhookResponse { status, body, .. } = self

@@ -189,6 +189,10 @@ fn system(deed: &str, argument: &str) -> Option<Outcome> {
                 .and_then(|mut file| file.write_all(b"written"))
                 .map(|()| "written".to_owned()),
         ),
+        "hard-link" => {
+            let (file, path) = argument.split_once('|').unwrap();
+            text(std::fs::hard_link(file, path).map(|()| "linked".to_owned()))
+        }
         "connect" => text(
             TcpStream::connect_timeout(&argument.parse().unwrap(), Duration::from_secs(2))
                 .map(|_| "connected".to_owned()),

@@ -170,6 +170,13 @@ impl Grants {
         }
     }
 
+    /// Whether this host may be called. Without a port, the scheme's.
+    pub fn allows_http(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
+        self.http
+            .iter()
+            .any(|pattern| pattern.matches(scheme, host, port))
+    }
+
     /// What the manifest asks for and is not granted in full.
     pub fn missing<'a>(&'a self, manifest: &'a Manifest) -> impl Iterator<Item = &'a Request> {
         manifest

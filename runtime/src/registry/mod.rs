@@ -56,7 +56,7 @@ pub struct Registry {
 
 impl Registry {
     /// Loads everything in a folder, in the order of the file names. Hidden
-    /// files (`.name`) and directories are passed over; everything else that
+    /// files (`.name`), signatures and directories are passed over; everything else that
     /// is not a plugin is among the failures. A folder that is not there is
     /// empty.
     ///
@@ -67,6 +67,9 @@ impl Registry {
     pub async fn open(folder: &Path, loaders: &[Arc<dyn Loader>]) -> std::io::Result<Self> {
         let mut registry = Self::default();
         for (file, _) in files(folder).await? {
+            if is_signature(&file) {
+                continue;
+            }
             match load(&file, loaders).await {
                 Ok(plugin) => registry.add(file, plugin),
                 Err(error) => registry.failures.push(error),
@@ -145,6 +148,12 @@ fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
 pub fn is_hidden(file: &Path) -> bool {
     file.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether a file is a signature (`name.minisig`) beside a plugin, and so none
+/// itself.
+pub fn is_signature(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "minisig")
 }
 
 /// Loads one file with the first of the loaders that recognizes it.

@@ -3,7 +3,17 @@
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use tokio::time::{Instant, error::Elapsed, timeout_at};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// Why a call did not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The deadline passed.
+    Elapsed,
+    /// What it had in use was taken back.
+    TakenBack,
+}
 
 /// When a call must have ended.
 ///
@@ -15,15 +25,25 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 pub(super) struct Deadline {
     pub(super) given: Duration,
     until: Option<Instant>,
+    taken_back: Option<CancellationToken>,
 }
 
 impl Deadline {
     pub(super) const fn after(given: Duration) -> Self {
-        Self { given, until: None }
+        Self {
+            given,
+            until: None,
+            taken_back: None,
+        }
     }
 
-    /// Runs a future until it ends or the deadline passes; then it is dropped.
-    pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Elapsed> {
+    /// Has it end when this is cancelled, too.
+    pub(super) fn or_when(&mut self, taken_back: CancellationToken) {
+        self.taken_back = Some(taken_back);
+    }
+
+    /// Runs a future until it ends or has to; then it is dropped.
+    pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
         if let Poll::Ready(output) = first {
@@ -32,6 +52,17 @@ impl Deadline {
         let until = *self
             .until
             .get_or_insert_with(|| Instant::now() + self.given);
-        timeout_at(until, future).await
+        let ended = timeout_at(until, future);
+        let ended = match &self.taken_back {
+            None => ended.await,
+            Some(taken_back) => {
+                tokio::select! {
+                    biased;
+                    () = taken_back.cancelled() => return Err(Ended::TakenBack),
+                    ended = ended => ended,
+                }
+            }
+        };
+        ended.map_err(|_| Ended::Elapsed)
     }
 }

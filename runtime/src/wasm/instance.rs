@@ -11,13 +11,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::{
     sync::{Mutex, MutexGuard},
-    time::{Instant, error::Elapsed},
+    time::Instant,
 };
 use wasmtime::{Store, Trap, WasmBacktrace, component};
 use wasmtime_wasi::I32Exit;
 
 use super::{
-    deadline::Deadline, engine::Running, exports::Indices, incoming, loader::Linked, store::State,
+    deadline::{Deadline, Ended},
+    engine::Running,
+    exports::Indices,
+    incoming,
+    loader::Linked,
+    store::State,
 };
 use crate::{
     Guard,
@@ -31,6 +36,7 @@ use crate::{
             WebhookResponse,
         },
     },
+    guard::{InForce, OpenCall, Rights},
     limits,
     log::{Source, cut},
     plugin::{CallError, Instance, InstanceSetup},
@@ -105,6 +111,8 @@ struct Up {
     store: Store<State>,
     instance: component::Instance,
     guests: Guests,
+    /// What it was brought up under.
+    under: Arc<InForce>,
     /// Whether the instance's configuration was applied, if it has one.
     configured: bool,
     started: bool,
@@ -189,11 +197,12 @@ struct Call<'a> {
     name: &'static str,
     deadline: Deadline,
     _running: Running<'a>,
+    _open: OpenCall,
 }
 
 impl Call<'_> {
     /// Puts the store back, or discards it and says why.
-    fn settle<R>(self, outcome: Result<wasmtime::Result<R>, Elapsed>) -> Result<R, CallError> {
+    fn settle<R>(self, outcome: Result<wasmtime::Result<R>, Ended>) -> Result<R, CallError> {
         let Self {
             mut slot,
             up,
@@ -208,7 +217,9 @@ impl Call<'_> {
                 return Ok(answer);
             }
             Ok(Err(error)) => crashed(name, &error, up.store.data()),
-            Err(Elapsed { .. }) => CallError::DeadlineExceeded {
+            // No fault of the guest's.
+            Err(Ended::TakenBack) => return Err(CallError::TakenBack { call: name }),
+            Err(Ended::Elapsed) => CallError::DeadlineExceeded {
                 call: name,
                 deadline: deadline.given,
             },
@@ -231,6 +242,7 @@ impl WasmInstance {
             grants,
             limits,
             log,
+            denials,
             config,
             // Guests are told with each request.
             base_path: _,
@@ -238,7 +250,7 @@ impl WasmInstance {
         Self {
             linked,
             user,
-            guard: Arc::new(Guard::new(host, grants, limits, log)),
+            guard: Arc::new(Guard::new(host, Rights { grants, limits }, log, denials)),
             slot: Mutex::new(Slot {
                 config,
                 ..Slot::default()
@@ -270,7 +282,7 @@ impl WasmInstance {
     }
 
     fn limit(&self) -> Duration {
-        self.guard.limits().call_deadline()
+        self.guard.in_force().limits.call_deadline()
     }
 
     fn exports(&self, capability: Capability) -> Result<(), CallError> {
@@ -288,13 +300,14 @@ impl WasmInstance {
         given: Duration,
         needs: Needs,
     ) -> Result<Call<'_>, CallError> {
+        let open = self.guard.open_call(name)?;
         let mut deadline = Deadline::after(given);
         let mut slot = match self.slot.try_lock() {
             Ok(slot) => slot,
             Err(_) => deadline
                 .run(self.slot.lock())
                 .await
-                .map_err(|Elapsed { .. }| CallError::Busy {
+                .map_err(|_| CallError::Busy {
                     call: name,
                     deadline: given,
                 })?,
@@ -304,14 +317,18 @@ impl WasmInstance {
         }
         slot.paused()?;
         let running = self.linked.shared.ticker.run();
+        // Whatever is taken back from here on ends the call.
+        let in_force = self.guard.in_force();
+        deadline.or_when(in_force.given().clone());
         let up = match slot.up.take() {
-            Some(up) if up.meets(needs) => up,
+            Some(up) if up.meets(needs) && up.under.gives_the_same(&in_force) => up,
             up => {
                 // In a box of its own, for it is rare and large: each call's
                 // future would have to make room for it.
-                let brought = Box::pin(self.bring_up(up, needs, slot.config.as_deref()));
-                match deadline.run(brought).await {
+                let brought = self.bring_up(up, in_force, needs, slot.config.as_deref());
+                match deadline.run(Box::pin(brought)).await {
                     Ok(Ok(up)) => up,
+                    Err(Ended::TakenBack) => return Err(CallError::TakenBack { call: name }),
                     failed => {
                         let error = match failed {
                             Ok(Err(error)) => error,
@@ -335,6 +352,7 @@ impl WasmInstance {
             name,
             deadline,
             _running: running,
+            _open: open,
         };
         call.up.store.set_epoch_deadline(1);
         Ok(call)
@@ -343,13 +361,19 @@ impl WasmInstance {
     async fn bring_up(
         &self,
         up: Option<Box<Up>>,
+        in_force: Arc<InForce>,
         needs: Needs,
         config: Option<&str>,
     ) -> Result<Box<Up>, CallError> {
         let indices = &self.linked.indices;
         let mut up = match up {
-            Some(up) => up,
-            None => self.instantiate().await?,
+            Some(up) if up.under.gives_the_same(&in_force) => up,
+            replaced => {
+                if let Some(replaced) = replaced {
+                    self.let_go(replaced).await;
+                }
+                self.instantiate(in_force).await?
+            }
         };
         if needs != Needs::Bare && !up.configured {
             if let Some(config) = config
@@ -380,8 +404,49 @@ impl WasmInstance {
         Ok(up)
     }
 
-    async fn instantiate(&self) -> Result<Box<Up>, CallError> {
-        let state = State::new(self.guard.clone()).map_err(CallError::Unavailable)?;
+    /// Drops what was brought up under rights that are not in force any more.
+    /// What lost something does not get to run with it once again.
+    async fn let_go(&self, mut up: Box<Up>) {
+        if !up.under.given().is_cancelled()
+            && let Err(error) = self.tell_to_stop(&mut up, StopReason::Reloading).await
+        {
+            let text = format!("it did not stop in order: {error}");
+            self.guard.log().write(Level::Warn, Source::Host, &text);
+        }
+    }
+
+    /// Calls `lifecycle.stop` of what was started.
+    async fn tell_to_stop(&self, up: &mut Up, reason: StopReason) -> Result<(), CallError> {
+        if !up.started || !self.linked.capabilities.contains(Capability::Lifecycle) {
+            return Ok(());
+        }
+        let (name, given) = ("lifecycle.stop", self.limit());
+        let _running = self.linked.shared.ticker.run();
+        up.store.set_epoch_deadline(1);
+        let outcome = match up.lifecycle(&self.linked.indices) {
+            Ok(guest) => tokio::time::timeout(given, guest.call_stop(&mut up.store, reason)).await,
+            Err(error) => Ok(Err(error)),
+        };
+        outcome
+            .map_err(|_| CallError::DeadlineExceeded {
+                call: name,
+                deadline: given,
+            })?
+            .map_err(|error| crashed(name, &error, up.store.data()))?
+            .map_err(refused)
+    }
+
+    /// What became of a webhook call that was ended because something was
+    /// taken back: most likely its grant.
+    fn webhook_ended(&self, error: CallError) -> CallError {
+        match (error, self.guard.may_be_called(Capability::Webhook)) {
+            (CallError::TakenBack { .. }, Err(denied)) => denied,
+            (error, _) => error,
+        }
+    }
+
+    async fn instantiate(&self, in_force: Arc<InForce>) -> Result<Box<Up>, CallError> {
+        let state = State::new(self.guard.clone(), &in_force).map_err(CallError::Unavailable)?;
         let mut store = Store::new(&self.linked.shared.engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
@@ -394,6 +459,7 @@ impl WasmInstance {
                     store,
                     instance,
                     guests,
+                    under: in_force,
                     configured: false,
                     started: false,
                 }))
@@ -417,7 +483,7 @@ fn crashed(call: &'static str, error: &wasmtime::Error, state: &State) -> CallEr
     let cause = if state.memory.exceeded {
         format!(
             "it needs more than its {} bytes of memory",
-            state.guard.limits().memory_bytes
+            state.guard.in_force().limits.memory_bytes
         )
     } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
         format!("it called exit({})", exit.0)
@@ -464,6 +530,19 @@ impl Instance for WasmInstance {
         &self.guard
     }
 
+    async fn regrant(&self, rights: Rights) {
+        self.guard.change(rights);
+        // A call under way sees to it itself, and the next one does too.
+        let Ok(mut slot) = self.slot.try_lock() else {
+            return;
+        };
+        let in_force = self.guard.in_force();
+        let replaced = slot.up.take_if(|up| !up.under.gives_the_same(&in_force));
+        if let Some(up) = replaced {
+            self.let_go(up).await;
+        }
+    }
+
     async fn start(&self) -> Result<(), CallError> {
         let before = std::mem::replace(&mut self.slot.lock().await.started, true);
         match self
@@ -483,26 +562,10 @@ impl Instance for WasmInstance {
         if reason != StopReason::Idle {
             slot.started = false;
         }
-        let Some(mut up) = slot.up.take() else {
-            return Ok(());
-        };
-        if !up.started || !self.linked.capabilities.contains(Capability::Lifecycle) {
-            return Ok(());
+        match slot.up.take() {
+            Some(mut up) => self.tell_to_stop(&mut up, reason).await,
+            None => Ok(()),
         }
-        let (name, given) = ("lifecycle.stop", self.limit());
-        let _running = self.linked.shared.ticker.run();
-        up.store.set_epoch_deadline(1);
-        let outcome = match up.lifecycle(&self.linked.indices) {
-            Ok(guest) => tokio::time::timeout(given, guest.call_stop(&mut up.store, reason)).await,
-            Err(error) => Ok(Err(error)),
-        };
-        outcome
-            .map_err(|Elapsed { .. }| CallError::DeadlineExceeded {
-                call: name,
-                deadline: given,
-            })?
-            .map_err(|error| crashed(name, &error, up.store.data()))?
-            .map_err(refused)
     }
 
     async fn default_config(&self) -> Result<String, CallError> {
@@ -551,20 +614,25 @@ impl Instance for WasmInstance {
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
         self.exports(Capability::Webhook)?;
+        // Before it is looked whether it is granted: what is taken back from
+        // here on ends the call.
+        let taken_back = self.guard.in_force().webhook().clone();
         self.guard.may_be_called(Capability::Webhook)?;
         let request = self.guard.webhook_request(request);
         let mut call = self
             .begin("webhook.handle", self.limit(), Needs::Started)
             .await?;
+        call.deadline.or_when(taken_back);
         let response = match &self.linked.indices.incoming {
             Some(indices) if self.linked.indices.webhook.is_none() => {
                 let up = &mut *call.up;
                 let handled = incoming::handle(&mut up.store, &up.instance, indices, request);
                 let outcome = call.deadline.run(handled).await;
-                call.settle(outcome)?
+                call.settle(outcome)
             }
-            _ => call!(self, call, webhook.call_handle(&request))?,
+            _ => call!(self, call, webhook.call_handle(&request)),
         };
+        let response = response.map_err(|error| self.webhook_ended(error))?;
         self.guard.webhook_response(response)
     }
 

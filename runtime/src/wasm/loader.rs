@@ -393,6 +393,7 @@ async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadErr
         host: Arc::new(Nobody),
         grants: Grants::default(),
         log: Arc::new(Log::new(limits.log_bytes)),
+        denials: Arc::default(),
         limits,
         config: None,
         base_path: None,

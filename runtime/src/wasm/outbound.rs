@@ -1,12 +1,13 @@
 //! The allow-list in front of `wasi:http/outgoing-handler`.
 //!
 //! Following a redirect is a new request by the guest, so each hop is checked.
+//! A request ends, wherever it is, when it is not allowed any more.
 
 use std::sync::Arc;
 
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
 
-use crate::{Guard, grants::Scheme};
+use crate::{Guard, grants::Scheme, guard::Allowed};
 
 /// Sends what the guard allows.
 pub(super) struct Outbound {
@@ -18,17 +19,15 @@ impl Outbound {
         Self { guard }
     }
 
-    fn allows(&self, uri: &http::Uri) -> bool {
+    fn allowed(&self, uri: &http::Uri) -> Option<Allowed> {
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
             Some("https") => Scheme::Https,
-            _ => return false,
+            _ => return None,
         };
-        uri.host().is_some_and(|host| {
-            self.guard
-                .outbound_http(scheme, host, uri.port_u16())
-                .is_ok()
-        })
+        let host = uri.host()?;
+        let port = uri.port_u16();
+        self.guard.outbound_http(scheme, host, port).ok()
     }
 }
 
@@ -47,13 +46,24 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let allowed = self.allows(request.uri());
+        let allowed = self.allowed(request.uri());
         Box::new(async move {
-            if !allowed {
+            let Some(allowed) = allowed else {
                 return Err(Error::HttpRequestDenied);
-            }
-            let (response, io) = default_send_request(request, options).await?;
-            let io: Box<dyn Future<Output = _> + Send> = Box::new(io);
+            };
+            let (response, io) = tokio::select! {
+                biased;
+                () = allowed.taken_back() => return Err(Error::HttpRequestDenied),
+                sent = default_send_request(request, options) => sent?,
+            };
+            // The connection lives in this future: with it ends the body.
+            let io: Box<dyn Future<Output = _> + Send> = Box::new(async move {
+                tokio::select! {
+                    biased;
+                    () = allowed.taken_back() => Err(Error::HttpRequestDenied),
+                    ended = io => ended,
+                }
+            });
             Ok((response.map(http_body_util::BodyExt::boxed_unsync), io))
         })
     }

@@ -8,7 +8,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{outbound::Outbound, output::Output};
-use crate::{Guard, contract::types::Level, log::Source};
+use crate::{Guard, Rights, contract::types::Level, log::Source};
 
 /// The state of one store.
 pub(super) struct State {
@@ -28,7 +28,7 @@ impl State {
     /// # Errors
     ///
     /// A granted directory that cannot be opened, as a sentence.
-    pub(super) fn new(guard: Arc<Guard>) -> Result<Self, String> {
+    pub(super) fn new(guard: Arc<Guard>, rights: &Rights) -> Result<Self, String> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(
             guard.log().clone(),
@@ -45,7 +45,7 @@ impl State {
         for (name, value) in guard.environment() {
             wasi.env(name, value);
         }
-        for directory in &guard.grants().files {
+        for directory in &rights.grants.files {
             let path = &directory.path;
             let access = if directory.writable {
                 FsPerms::ReadWrite
@@ -61,7 +61,7 @@ impl State {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             outbound: Outbound::new(guard.clone()),
-            memory: MemoryLimiter::new(guard.limits().memory_bytes),
+            memory: MemoryLimiter::new(rights.limits.memory_bytes),
             in_filter: false,
             guard,
         })

@@ -279,7 +279,11 @@ fn refusal(slot: &Slot, error: &CallError) -> ApiError {
             StatusCode::GATEWAY_TIMEOUT,
             "the plugin did not answer in time",
         ),
-        CallError::Busy { .. } | CallError::BackingOff { .. } | CallError::Unavailable(_) => (
+        CallError::Busy { .. }
+        | CallError::TooMany { .. }
+        | CallError::TakenBack { .. }
+        | CallError::BackingOff { .. }
+        | CallError::Unavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the plugin cannot answer now; try again later",
         ),

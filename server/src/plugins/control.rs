@@ -17,7 +17,7 @@ use super::{
     host,
     idle::drop_unused,
     listeners, lock,
-    slot::{Feeding, Made},
+    slot::Feeding,
     working::Active,
 };
 use crate::store::StoreError;
@@ -65,7 +65,7 @@ impl Plugins {
             return Err(ControlError::AlreadySo);
         }
         let agreed = Consent::to(slot.plugin().manifest());
-        self.regrant_slot(slot).await;
+        self.hold_to_rights(slot).await;
         if let Err(error) = self.start_instance(slot).await {
             slot.note(&error);
             if let CallError::Config(_) = error {
@@ -137,7 +137,7 @@ impl Plugins {
     /// What kept the plugin from making it.
     pub async fn capabilities(&self, slot: &Slot) -> Result<Capabilities, CallError> {
         if let Some(made) = &*slot.made.lock().await {
-            return Ok(made.instance.capabilities());
+            return Ok(made.capabilities());
         }
         let plugin = slot.plugin();
         if let Some(capabilities) = plugin.capabilities() {
@@ -318,7 +318,7 @@ impl Plugins {
     ) -> Result<(), CallError> {
         let made = slot.made.lock().await.clone();
         match made {
-            Some(made) => made.instance.stop(reason).await,
+            Some(instance) => instance.stop(reason).await,
             None => Ok(()),
         }
     }
@@ -328,7 +328,7 @@ impl Plugins {
         let Some(made) = slot.made.lock().await.clone() else {
             return Ok(());
         };
-        self.put_to_work(slot, &made).await
+        self.put_to_work(slot, &*made).await
     }
 
     /// Puts an instance to its work, in place of the one before: what feeds a
@@ -337,14 +337,15 @@ impl Plugins {
     pub(super) async fn put_to_work(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
-        made: &Made,
+        instance: &dyn Instance,
     ) -> Result<(), StoreError> {
-        if made.grants.send_messages {
+        let in_force = instance.guard().in_force();
+        if in_force.grants.send_messages {
             let plugin = slot.plugin();
             host::main_application(&self.store, slot.user_id(), slot.id, plugin.manifest()).await?;
         }
-        let active = work(&made.grants, &*made.instance);
-        let readable = &made.grants.read_messages;
+        let active = work(&in_force.grants, instance);
+        let readable = &in_force.grants.read_messages;
         let fed = lock(&slot.feeding)
             .as_ref()
             .is_some_and(|feeding| feeding.readable == *readable);

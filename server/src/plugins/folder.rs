@@ -3,11 +3,12 @@
 //! one way:
 //!
 //! 1. A copy is taken, by which what is checked is what runs (`Versions`).
-//! 2. The copy is loaded, described and checked.
-//! 3. [`admission`](super::admission) decides whether it may run.
-//! 4. It is brought up beside the version that runs, and users' slots move
+//! 2. The copy is held against its signature (`signature`).
+//! 3. It is loaded, described and checked.
+//! 4. [`admission`](super::admission) decides whether it may run.
+//! 5. It is brought up beside the version that runs, and users' slots move
 //!    over (`swap`).
-//! 5. It is noted in the database, so that the next start loads nothing.
+//! 6. It is noted in the database, so that the next start loads nothing.
 //!
 //! Where a step fails, what ran goes on and the report says which. A file that
 //! was removed takes its plugin along; what users have of it waits. One file is
@@ -17,15 +18,16 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use mortise_runtime::{
     LoadError, Plugin as _, Step,
-    registry::{self, Described, Identity, OnDemand, watch},
+    registry::{self, Described, Identity, OnDemand, is_signature, watch},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Plugins, StartError,
+    Changed, Plugins, Signed, StartError,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action, Actor},
     installed::{Entry, VersionOf, Waiting},
+    signature::{read_signature, signed_file},
 };
 use crate::store::InstalledRow;
 
@@ -36,6 +38,13 @@ pub(super) struct Cause<'a> {
     pub(super) by: &'a Actor,
     /// Whether the plugin is loaded anew though its file is the same.
     pub(super) anew: bool,
+}
+
+/// A version that loads, and the copy that it would run from.
+struct Checked<'a> {
+    described: Described,
+    signed: Option<Signed>,
+    copy: &'a Path,
 }
 
 /// Takes up what changes in the folder until it is told to stop.
@@ -56,6 +65,10 @@ pub(super) async fn run(
                 return;
             }
             let _turn = plugins.turn.lock().await;
+            if let Some(file) = signed_file(&change.file) {
+                plugins.signed_anew(&file).await;
+                continue;
+            }
             // What an order did to it since is told of again, where it stays.
             if Identity::read(&change.file).ok() != Some(change.now) {
                 continue;
@@ -87,7 +100,7 @@ impl Plugins {
             })?;
         self.recall().await?;
         self.note_answers().await;
-        for (file, identity) in &files {
+        for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
             self.appeared(file, *identity).await;
         }
         let there: HashSet<&Path> = files.iter().map(|(file, _)| &**file).collect();
@@ -111,6 +124,19 @@ impl Plugins {
                     .as_ref()
                     .map(|version| version.described.digest),
             );
+            // The trust file, or what is required, may be another than it was.
+            let text = row.version.signed.map(|signed| signed.text);
+            let checked = self
+                .check_signed(&self.settings.folder.join(&row.file), &file, text)
+                .await;
+            let signed = match checked {
+                Ok(signed) => signed,
+                Err(report) => {
+                    // Its file is looked at as if it were new, and refused.
+                    tracing::error!(%report, "a plugin that was installed is not run");
+                    continue;
+                }
+            };
             // Without its own copy it is taken in again from its file.
             let has_copy = matches!(Identity::read(&file), Ok(Some(_)));
             let identity = row.identity.filter(|_| has_copy);
@@ -119,6 +145,7 @@ impl Plugins {
                 dealt: identity,
                 accepted: identity,
                 current: self.on_demand(row.version.described, file),
+                signed,
                 previous: row.previous,
                 waiting: None,
             });
@@ -146,6 +173,25 @@ impl Plugins {
             anew: false,
         };
         let _: Result<(), _> = self.take_in(file, identity, cause).await;
+    }
+
+    /// Deals with a file whose signature changed. Holds the turn.
+    async fn signed_anew(self: &Arc<Self>, file: &Path) {
+        let known = self
+            .installed
+            .at(file)
+            .and_then(|id| self.installed.get(&id));
+        let text = known.and_then(|entry| Some(entry.signed?.text));
+        if let Ok(Some(identity)) = Identity::read(file)
+            && read_signature(file).ok().flatten() != text
+        {
+            let cause = Cause {
+                by: &Actor::Folder,
+                anew: false,
+            };
+            // What is wrong with it is kept and logged there.
+            let _: Result<(), _> = self.take_in(file, identity, cause).await;
+        }
     }
 
     /// Deals with a file. Holds the turn.
@@ -196,12 +242,18 @@ impl Plugins {
         registry::loader_of(file, &loaders).await?;
         let kept = self.versions.keep(file).await?;
         let outcome = async {
+            let signed = self.check_signature(file, &kept.file).await?;
             let described = registry::load(&kept.file, &loaders)
                 .await
                 .map(|plugin| Described::of(&*plugin))
                 .map_err(about_file)?;
             self.free_of_twins(file, &described, cause.by).await?;
-            self.take_place(file, identity, cause, described, &kept.file)
+            let version = Checked {
+                described,
+                signed,
+                copy: &kept.file,
+            };
+            self.take_place(file, identity, cause, version)
                 .await
                 .map_err(about_file)
         }
@@ -250,9 +302,13 @@ impl Plugins {
         file: &Path,
         identity: Identity,
         cause: Cause<'_>,
-        described: Described,
-        copy: &Path,
+        version: Checked<'_>,
     ) -> Result<(), LoadError> {
+        let Checked {
+            described,
+            signed,
+            copy,
+        } = version;
         let id = described.manifest.id.clone();
         let before = self.installed.get(&id);
         if let Some(before) = &before
@@ -265,11 +321,15 @@ impl Plugins {
                 file: file.to_owned(),
                 dealt: Some(identity),
                 accepted: Some(identity),
+                signed,
                 waiting: None,
                 ..before.clone()
             })
             .await;
             return Ok(());
+        }
+        if let Some(before) = &before {
+            self.may_change(file, &described, &before.current, cause.by)?;
         }
         let candidate = Candidate {
             new: &described.manifest,
@@ -287,6 +347,7 @@ impl Plugins {
             accepted: Some(identity),
             previous: previous(before.as_ref(), &new),
             current: Arc::clone(&new),
+            signed,
             waiting: None,
         };
         let runs = before.as_ref().filter(|before| !before.is_missing());
@@ -317,6 +378,33 @@ impl Plugins {
             self.versions.remove(&gone.described.digest).await;
         }
         Ok(())
+    }
+
+    /// Sees that a plugin's file was changed by who may change it.
+    fn may_change(
+        &self,
+        file: &Path,
+        new: &Described,
+        installed: &OnDemand,
+        by: &Actor,
+    ) -> Result<(), LoadError> {
+        if self.settings.changed == Changed::TakeUp
+            || *by != Actor::Folder
+            || new.digest == installed.digest()
+        {
+            return Ok(());
+        }
+        Err(LoadError {
+            file: file.to_owned(),
+            step: Step::Check,
+            expected: format!("the file that was installed, {}", installed.digest()),
+            found: format!("{}, which no order put there", new.digest),
+            fix: format!(
+                "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
+                 one back",
+                new.manifest.id
+            ),
+        })
     }
 
     /// Leaves a version to the administrator. What runs goes on.

@@ -56,5 +56,5 @@ pub(super) async fn drop_unused(slot: &Slot) {
     slot.made
         .lock()
         .await
-        .take_if(|made| Arc::strong_count(&made.instance) == 1);
+        .take_if(|made| Arc::strong_count(made) == 1);
 }

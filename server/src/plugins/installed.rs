@@ -15,7 +15,7 @@ use mortise_runtime::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::admission::Difference;
+use super::{Signed, admission::Difference};
 use crate::store::VersionRow;
 
 /// An installed plugin, as it is for the administrator.
@@ -33,6 +33,8 @@ pub struct Status {
     /// How it runs.
     #[schema(value_type = String)]
     pub backend: Backend,
+    /// Who signed what runs.
+    pub signature: Signature,
     /// Its file in the plugins folder.
     #[schema(value_type = String)]
     pub file: PathBuf,
@@ -47,6 +49,21 @@ pub struct Status {
     pub changed: bool,
     /// What `rollback` returns to.
     pub previous: Option<VersionOf>,
+}
+
+/// Who signed a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Signature {
+    /// Nobody.
+    None,
+    /// Somebody whose key is not trusted.
+    Untrusted,
+    /// Somebody whose key is trusted.
+    Trusted {
+        /// By its name in the trust file.
+        key: String,
+    },
 }
 
 /// How an installed plugin is. A user's instance that fails says so itself.
@@ -137,6 +154,8 @@ pub(super) struct Entry {
     pub(super) accepted: Option<Identity>,
     /// What runs, or would on demand.
     pub(super) current: Arc<OnDemand>,
+    /// The signature of what runs; none if it has none.
+    pub(super) signed: Option<Signed>,
     pub(super) previous: Option<VersionRow>,
     pub(super) waiting: Option<Waiting>,
 }
@@ -152,6 +171,7 @@ impl Entry {
         VersionRow {
             name: name.to_string_lossy().into_owned(),
             described: self.current.described(),
+            signed: self.signed.clone(),
         }
     }
 }
@@ -327,6 +347,11 @@ fn status(entry: &Entry, busy: Option<&Path>) -> Status {
         version: manifest.version.clone(),
         digest: entry.current.digest(),
         backend: entry.current.backend(),
+        signature: match &entry.signed {
+            None => Signature::None,
+            Some(Signed { by: None, .. }) => Signature::Untrusted,
+            Some(Signed { by: Some(key), .. }) => Signature::Trusted { key: key.clone() },
+        },
         file: entry.file.clone(),
         state: state(entry, busy),
         waiting: entry.waiting.clone(),

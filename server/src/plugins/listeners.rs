@@ -83,7 +83,12 @@ impl Pace {
         let pause = self.pause();
         match error {
             CallError::BackingOff { retry_in, .. } => return Then::Again(pause.max(*retry_in)),
-            CallError::Unavailable(_) | CallError::Busy { .. } | CallError::Stopped => {
+            CallError::Unavailable(_)
+            | CallError::Busy { .. }
+            | CallError::TooMany { .. }
+            | CallError::TakenBack { .. }
+            | CallError::Denied { .. }
+            | CallError::Stopped => {
                 return Then::Again(pause);
             }
             _ => {}

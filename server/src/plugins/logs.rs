@@ -22,10 +22,10 @@ pub struct Line {
 
 impl Plugins {
     /// What a plugin was refused for want of a grant, by user.
-    pub async fn denials(&self, plugin: &str) -> Vec<(String, Denial)> {
+    pub fn denials(&self, plugin: &str) -> Vec<(String, Denial)> {
         let mut denials = Vec::new();
         for slot in self.slots_of(plugin) {
-            let of_slot = slot.denials().await.into_iter();
+            let of_slot = slot.denials().into_iter();
             denials.extend(of_slot.map(|denial| (slot.user.name.clone(), denial)));
         }
         denials

@@ -9,6 +9,7 @@
 //! - `orders`: the administrator's: install, reload, roll back, uninstall.
 //! - `arriving`: a plugin's file on its way in.
 //! - `admission`: whether a version may run.
+//! - `signature`: who signed a plugin.
 //! - `swap`: moving users from one version to another while it is called.
 //! - `users`: users who come, change and go.
 //! - `slot`: one user's plugin in memory.
@@ -48,6 +49,7 @@ pub mod logs;
 mod orders;
 mod regrant;
 mod setup;
+mod signature;
 mod slot;
 mod swap;
 mod timers;
@@ -66,7 +68,7 @@ use std::{
 
 use futures_util::StreamExt as _;
 use mortise_runtime::{
-    CallError, Instance, LoadError, Loader, Plugin as _,
+    CallError, Instance, LoadError, Loader, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
     types::{StopReason, User},
@@ -81,18 +83,17 @@ pub use self::{
     consent::Consent,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
-    installed::{PluginState, Status, VersionOf, Waiting},
+    installed::{PluginState, Signature, Status, VersionOf, Waiting},
     listeners::Retry,
     orders::OrderError,
     setup::{
-        BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
-        wasm,
+        BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
+        loaders, wasm,
     },
+    signature::{Signed, Trust, signature_file},
     slot::{Slot, State},
 };
-use self::{
-    answers::Answers, grants::GrantsFile, installed::Installed, slot::Made, working::Working,
-};
+use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
 use crate::{
     pipeline::Pipeline,
     store::{InstanceRow, Store, StoreError},
@@ -323,7 +324,7 @@ impl Plugins {
         slot.used();
         let mut made = slot.made.lock().await;
         if let Some(made) = &*made {
-            return Ok(Arc::clone(&made.instance));
+            return Ok(Arc::clone(made));
         }
         if slot.is_gone() {
             return Err(CallError::Unavailable(
@@ -331,16 +332,15 @@ impl Plugins {
             ));
         }
         let new = self.make(slot, &slot.plugin()).await?;
-        let instance = Arc::clone(&new.instance);
-        *made = Some(new);
-        Ok(instance)
+        *made = Some(Arc::clone(&new));
+        Ok(new)
     }
 
     /// Makes a handle of a version for a slot, with the grants and limits of
     /// now. Nothing calls it yet.
-    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
+    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Arc<dyn Instance>, CallError> {
         let manifest = plugin.manifest();
-        let (grants, limits) = self.rights(slot, manifest);
+        let Rights { grants, limits } = self.rights(slot, manifest);
         let host = host::InstanceHost {
             store: self.store.clone(),
             pipeline: Arc::clone(&self.pipeline),
@@ -350,22 +350,17 @@ impl Plugins {
             user_id: slot.user_id(),
             manifest: manifest.clone(),
         };
-        let instance = plugin
-            .instance(InstanceSetup {
-                user: slot.user.clone(),
-                host: Arc::new(host),
-                grants: grants.clone(),
-                limits: limits.clone(),
-                log: Arc::clone(&slot.log),
-                config: slot.state().config,
-                base_path: Some(slot.base_path()),
-            })
-            .await?;
-        Ok(Made {
-            instance,
+        let setup = InstanceSetup {
+            user: slot.user.clone(),
+            host: Arc::new(host),
             grants,
             limits,
-        })
+            log: Arc::clone(&slot.log),
+            denials: Arc::clone(&slot.denials),
+            config: slot.state().config,
+            base_path: Some(slot.base_path()),
+        };
+        plugin.instance(setup).await
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.

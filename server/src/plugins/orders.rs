@@ -23,6 +23,7 @@ use super::{
     folder::Cause,
     grants::GrantsError,
     installed::{Entry, VersionOf, Waiting},
+    signature::{read_signature, signature_file},
 };
 
 /// Why an order was not carried out. What ran before goes on.
@@ -75,7 +76,7 @@ impl Plugins {
     /// Installs or replaces a plugin from a complete file anywhere. It is
     /// loaded and checked before the plugins folder is touched; then it is put
     /// there, under the name its plugin has there or one made of its id, and
-    /// taken up. A version that has to be approved first is in the folder, and
+    /// taken up, with its signature if one is beside it. A version that has to be approved first is in the folder, and
     /// its status says that it waits.
     ///
     /// # Errors
@@ -89,6 +90,8 @@ impl Plugins {
         let _turn = self.turn.lock().await;
         let loaders = self.loaders();
         let aside = aside(source, &self.settings.folder).await?;
+        let signature = read_signature(source)?;
+        self.check_signed(source, &aside, signature.clone()).await?;
         let loaded = registry::load(&aside, &loaders).await;
         let described = loaded
             .map(|plugin| Described::of(&*plugin))
@@ -109,6 +112,8 @@ impl Plugins {
         if !self.has_file(&id, &file) && matches!(Identity::read(&file), Ok(Some(_))) {
             return Err(OrderError::Taken(file));
         }
+        let signature_before = read_signature(&file)?;
+        put_signature(&file, signature).await?;
         let before = put(aside, &file).await?;
         match self.take_up(&file, Cause { by, anew: false }).await {
             Ok(()) => {
@@ -118,6 +123,9 @@ impl Plugins {
             Err(error) => {
                 // As if nothing had been ordered.
                 before.put_back(&file).await;
+                if let Err(error) = put_signature(&file, signature_before).await {
+                    tracing::error!(%error, "the signature was not put back as it was");
+                }
                 match Identity::read(&file) {
                     Ok(Some(identity)) => {
                         let waiting = known.and_then(|known| known.waiting);
@@ -166,8 +174,13 @@ impl Plugins {
         if let Admission::Pending(difference) = admission::admit(self, candidate).await {
             return Err(OrderError::Pending(difference));
         }
+        let signature = previous.signed.clone().map(|signed| signed.text);
+        let signed = self
+            .check_signed(&entry.file, &copy, signature.clone())
+            .await?;
         let back = Entry {
             current: self.on_demand(previous.described.clone(), copy.clone()),
+            signed,
             previous: Some(entry.version()),
             waiting: None,
             ..entry.clone()
@@ -190,6 +203,7 @@ impl Plugins {
         self.audit(by, Action::RolledBack, id, &details).await;
         let put_back = async {
             let aside = aside(&copy, &self.settings.folder).await?;
+            put_signature(&entry.file, signature).await?;
             put(aside, &entry.file).await
         };
         match put_back.await {
@@ -225,6 +239,7 @@ impl Plugins {
                     source,
                 });
             }
+            put_signature(&entry.file, None).await?;
             self.removed(&entry.file, by).await;
         }
         self.installed.remove(id);
@@ -343,6 +358,19 @@ fn file_name(id: &str, backend: Backend) -> String {
         "" => format!("plugin{ending}"),
         name => format!("{name}{ending}"),
     }
+}
+
+/// Puts a signature beside a file, in place of the one that is there.
+async fn put_signature(file: &Path, text: Option<String>) -> Result<(), OrderError> {
+    let path = signature_file(file);
+    blocking(&path.clone(), move || match text {
+        Some(text) => std::fs::write(&path, text),
+        None => match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        },
+    })
+    .await
 }
 
 /// What was in a file's place before, under a hidden name beside it.

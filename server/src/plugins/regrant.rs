@@ -1,48 +1,76 @@
 //! What an instance may do now: the administrator's answer and its user's. When
-//! one of them changes, instances that are there get the new rights.
+//! one of them changes, instances that are there get the new rights at once,
+//! without waiting for anybody's turn: taking back must not be kept waiting.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use mortise_runtime::{Grants, Limits, Plugin as _, types::Manifest};
+use futures_util::future::join_all;
+use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
 
-use super::{ControlError, Plugins, Slot, consent::Consent};
+use super::{ControlError, Plugins, Slot, consent::Consent, lock};
 
 impl Plugins {
     /// What an instance of this version may do for a slot's user, and how much
     /// of it.
-    pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> (Grants, Limits) {
+    pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
         let answer = self.grants().answer(&manifest.id);
-        let grants = answer.with_users_part(manifest, &slot.agreed());
-        (grants, answer.limits)
+        Rights {
+            grants: answer.with_users_part(manifest, &slot.agreed()),
+            limits: answer.limits,
+        }
     }
 
     /// Puts the answers of now into force for all instances of a plugin.
     pub(super) async fn regrant(self: &Arc<Self>, id: &str) {
         let slots = self.slots_of(id);
-        futures_util::future::join_all(slots.iter().map(async |slot| {
-            let _turn = slot.control.lock().await;
-            self.regrant_slot(slot).await;
+        join_all(slots.iter().map(async |slot| {
+            self.hold_to_rights(slot).await;
+            let retiring: Vec<_> = lock(&slot.retiring)
+                .iter()
+                .filter_map(Weak::upgrade)
+                .collect();
+            for instance in retiring {
+                self.hold(slot, &*instance).await;
+            }
         }))
         .await;
+        for slot in slots {
+            let _turn = slot.control.lock().await;
+            self.work_as_granted(&slot).await;
+        }
     }
 
-    /// The same for one instance. Holds its turn.
-    pub(super) async fn regrant_slot(self: &Arc<Self>, slot: &Arc<Slot>) {
-        let plugin = slot.plugin();
-        let (grants, limits) = self.rights(slot, plugin.manifest());
-        let is_same = match &*slot.made.lock().await {
-            Some(made) => made.grants == grants && made.limits == limits,
-            None => return,
-        };
-        if is_same {
-            return;
+    /// Has a slot's instance, if one was made, hold to the rights of now.
+    pub(super) async fn hold_to_rights(&self, slot: &Slot) {
+        slot.log.set_bound(
+            self.grants()
+                .answer(&slot.plugin().manifest().id)
+                .limits
+                .log_bytes,
+        );
+        let made = slot.made.lock().await.clone();
+        if let Some(instance) = made {
+            self.hold(slot, &*instance).await;
         }
-        match self.made_anew(slot, &plugin).await {
-            Ok(made) => self.move_over(slot, &plugin, made).await,
-            Err(error) => {
-                slot.note(&error);
-                self.move_over(slot, &plugin, None).await;
-            }
+    }
+
+    async fn hold(&self, slot: &Slot, instance: &dyn Instance) {
+        let rights = self.rights(slot, slot.plugin().manifest());
+        if **instance.guard().in_force() != rights {
+            instance.regrant(rights).await;
+        }
+    }
+
+    /// Has an enabled instance called for what it is granted now, and for no
+    /// more. Holds its turn.
+    async fn work_as_granted(self: &Arc<Self>, slot: &Arc<Slot>) {
+        let made = slot.made.lock().await.clone();
+        if let Some(instance) = made
+            && slot.is_enabled()
+            && let Err(error) = self.put_to_work(slot, &*instance).await
+        {
+            let plugin = slot.plugin();
+            tracing::error!(%error, plugin = plugin.manifest().id, "a plugin was not put to work");
         }
     }
 
@@ -59,7 +87,8 @@ impl Plugins {
             .set_plugin_consent(slot.id, &agreed.to_json())
             .await?;
         slot.change(|state| state.agreed = agreed);
-        self.regrant_slot(slot).await;
+        self.hold_to_rights(slot).await;
+        self.work_as_granted(slot).await;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use mortise_runtime::{
     wasm::{EngineError, Settings as WasmSettings, WasmBackend},
 };
 
-use super::{Retry, grants::GrantsFile};
+use super::{Retry, grants::GrantsFile, signature::Trust};
 use crate::{Config, store::StoreError};
 
 /// How plugins are run.
@@ -24,6 +24,10 @@ pub struct Settings {
     pub folder: PathBuf,
     /// The administrator's answers.
     pub grants: PathBuf,
+    /// Which signatures count.
+    pub trust: Trust,
+    /// What becomes of a plugin's file that nobody changed by order.
+    pub changed: Changed,
     /// Where compiled code is kept.
     pub cache: PathBuf,
     /// Where the copies are that plugins run from.
@@ -36,12 +40,28 @@ pub struct Settings {
     pub idle: Duration,
 }
 
+/// What becomes of an installed plugin's file that was changed in the folder
+/// and not by an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Changed {
+    /// It is taken up as a new version.
+    #[default]
+    TakeUp,
+    /// What was installed goes on, and the change is reported.
+    Refuse,
+}
+
 impl Settings {
     /// The settings of a server.
     pub fn of(config: &Config) -> Self {
         Self {
             folder: config.plugins_dir(),
             grants: grants_file(&config.data_dir),
+            trust: Trust {
+                keys: config.data_dir.join("trusted-keys"),
+                required: config.require_signed_plugins,
+            },
+            changed: config.changed_plugins,
             cache: config.data_dir.join("cache"),
             versions: config.data_dir.join("versions"),
             filter_deadline: config.filter_deadline,

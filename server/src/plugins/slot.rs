@@ -2,14 +2,14 @@
 //! runs for it. Decides nothing; see `control`.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use mortise_runtime::{
-    CallError, Grants, Instance, Limits, Log, Plugin as _,
+    CallError, Instance, Limits, Log, Plugin as _,
     grants::Applications,
-    guard::Denial,
+    guard::{Denial, Denials},
     log::Source,
     registry::OnDemand,
     types::{Level, User},
@@ -38,7 +38,11 @@ pub struct Slot {
     pub(super) control: Arc<tokio::sync::Mutex<()>>,
     /// The runtime's handle; none before it is first needed. Held while it is
     /// made or replaced, never over a call.
-    pub(super) made: tokio::sync::Mutex<Option<Made>>,
+    pub(super) made: tokio::sync::Mutex<Option<Arc<dyn Instance>>>,
+    /// Handles that were replaced, whose last calls may not have ended.
+    pub(super) retiring: Mutex<Vec<Weak<dyn Instance>>>,
+    /// What it was refused, whatever version it was.
+    pub(super) denials: Arc<Denials>,
     /// What feeds its listener; none if nothing does.
     pub(super) feeding: Mutex<Option<Feeding>>,
     /// Told when its user has a new message.
@@ -50,14 +54,6 @@ pub struct Slot {
     consent: Arc<AtomicBool>,
     used_ms: AtomicI64,
     state: Mutex<State>,
-}
-
-/// The runtime's handle, and what it was made with.
-#[derive(Clone, Debug)]
-pub(super) struct Made {
-    pub(super) instance: Arc<dyn Instance>,
-    pub(super) grants: Grants,
-    pub(super) limits: Limits,
 }
 
 /// The task that feeds a listener.
@@ -105,6 +101,8 @@ impl Slot {
             log: Arc::new(Log::new(limits.log_bytes)),
             control: Arc::default(),
             made: tokio::sync::Mutex::default(),
+            retiring: Mutex::default(),
+            denials: Arc::default(),
             wake: Notify::new(),
             consent: Arc::default(),
             used_ms: AtomicI64::new(now_ms()),
@@ -171,11 +169,16 @@ impl Slot {
         self.lock().enabled
     }
 
-    /// What it was refused since it was made.
-    pub async fn denials(&self) -> Vec<Denial> {
-        let made = self.made.lock().await;
-        made.as_ref()
-            .map_or_else(Vec::new, |made| made.instance.guard().denials())
+    /// What it was refused since its user's plugins were loaded.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.denials.list()
+    }
+
+    /// Notes that a handle was replaced.
+    pub(super) fn retires(&self, old: &Arc<dyn Instance>) {
+        let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+        retiring.retain(|old| old.strong_count() > 0);
+        retiring.push(Arc::downgrade(old));
     }
 
     /// Notes that it is called now.

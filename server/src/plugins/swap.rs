@@ -17,13 +17,13 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mortise_runtime::{
-    CallError, LoadError, Plugin as _, Step,
+    CallError, Instance, LoadError, Plugin as _, Step,
     registry::OnDemand,
     types::{Level, StopReason},
 };
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Plugins, STARTING, Slot, installed::Entry, read, slot::Made, write};
+use super::{Plugins, STARTING, Slot, installed::Entry, lock, read, write};
 
 /// How often it is looked whether an instance's last call has ended.
 const LOOK: Duration = Duration::from_millis(2);
@@ -32,9 +32,16 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// The new version's instances, which nobody calls yet.
 struct Beside {
-    moves: Vec<(Arc<Slot>, Option<Made>)>,
+    moves: Vec<Move>,
     /// Keep users' actions out until all have moved.
     _turns: Vec<OwnedMutexGuard<()>>,
+}
+
+/// A user's slot and the instance that it moves to; none where the user has the
+/// plugin disabled.
+struct Move {
+    slot: Arc<Slot>,
+    made: Option<Arc<dyn Instance>>,
 }
 
 impl Plugins {
@@ -51,7 +58,7 @@ impl Plugins {
             .await
             .map_err(|(slot, error)| refused(&entry, &slot, &error))?;
         self.note(entry).await;
-        for (slot, made) in beside.moves {
+        for Move { slot, made } in beside.moves {
             self.move_over(&slot, &new, made).await;
         }
         // What was loaded from its row meanwhile still has the old version.
@@ -86,7 +93,7 @@ impl Plugins {
             .map(async |slot| {
                 let made = self.made_anew(&slot, new).await;
                 let made = made.map_err(|error| (Arc::clone(&slot), error))?;
-                super::lock(&up).push((slot, made));
+                lock(&up).push(Move { slot, made });
                 Ok(())
             })
             .buffer_unordered(STARTING)
@@ -101,9 +108,9 @@ impl Plugins {
                 _turns: turns,
             }),
             Err(failed) => {
-                for made in moves.into_iter().filter_map(|(_, made)| made) {
+                for made in moves.into_iter().filter_map(|to| to.made) {
                     // Its user has the old one and need not be told.
-                    let _: Result<(), _> = made.instance.stop(StopReason::Reloading).await;
+                    let _: Result<(), _> = made.stop(StopReason::Reloading).await;
                 }
                 Err(failed)
             }
@@ -111,33 +118,39 @@ impl Plugins {
     }
 
     /// A started instance of a version for a slot, where it is enabled.
-    pub(super) async fn made_anew(
+    async fn made_anew(
         &self,
         slot: &Slot,
         new: &OnDemand,
-    ) -> Result<Option<Made>, CallError> {
+    ) -> Result<Option<Arc<dyn Instance>>, CallError> {
         if !slot.is_enabled() {
             return Ok(None);
         }
         let made = self.make(slot, new).await?;
-        made.instance.start().await?;
+        made.start().await?;
         Ok(Some(made))
     }
 
     /// Has a slot's next call go to another version. Holds its turn.
-    pub(super) async fn move_over(
+    async fn move_over(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         new: &Arc<OnDemand>,
-        made: Option<Made>,
+        made: Option<Arc<dyn Instance>>,
     ) {
         let old = {
             let mut current = slot.made.lock().await;
             slot.set_plugin(Arc::clone(new));
-            std::mem::replace(&mut *current, made.clone())
+            let old = std::mem::replace(&mut *current, made.clone());
+            if let Some(old) = &old {
+                slot.retires(old);
+            }
+            old
         };
+        // They may have changed since it was made.
+        self.hold_to_rights(slot).await;
         if let Some(made) = made
-            && let Err(error) = self.put_to_work(slot, &made).await
+            && let Err(error) = self.put_to_work(slot, &*made).await
         {
             tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
         }
@@ -151,13 +164,13 @@ impl Plugins {
 
     /// Stops an instance that no new call can reach, once its last call has
     /// ended.
-    pub(super) async fn retire(&self, slot: &Slot, old: Made, reason: StopReason) {
+    pub(super) async fn retire(&self, slot: &Slot, old: Arc<dyn Instance>, reason: StopReason) {
         // Whoever calls it holds it, and nobody else does.
-        let end = Instant::now() + old.limits.call_deadline() + MARGIN;
-        while Arc::strong_count(&old.instance) > 1 && Instant::now() < end {
+        let end = Instant::now() + old.guard().in_force().limits.call_deadline() + MARGIN;
+        while Arc::strong_count(&old) > 1 && Instant::now() < end {
             tokio::time::sleep(LOOK).await;
         }
-        if let Err(error) = old.instance.stop(reason).await {
+        if let Err(error) = old.stop(reason).await {
             slot.log.write(
                 Level::Warn,
                 mortise_runtime::log::Source::Host,

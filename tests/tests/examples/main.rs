@@ -12,7 +12,9 @@ mod author;
 mod c;
 mod cases;
 mod go;
+mod grants;
 mod handler;
+mod limits;
 mod plugins;
 mod receiver;
 mod scripts;
@@ -21,11 +23,12 @@ mod traps;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use mortise_runtime::{
-    Grants, Instance, Limits, Loader as _,
-    types::{Application, Content, Draft},
+    Grants, Instance, Limits, Loader as _, Rights,
+    types::{Application, Content, Draft, Verdict},
     wasm::{Settings, WasmBackend},
 };
 use mortise_tests::{
@@ -92,6 +95,13 @@ impl Running {
         running
     }
 
+    /// Changes what it may do and how much of it, while it is up.
+    async fn regrant(&self, change: impl FnOnce(&mut Rights)) {
+        let mut rights = Rights::clone(&self.instance.guard().in_force());
+        change(&mut rights);
+        self.instance.regrant(rights).await;
+    }
+
     /// Everything in its log, a line each.
     fn logged(&self) -> String {
         let entries = self.log.since(0);
@@ -101,6 +111,17 @@ impl Running {
             .collect()
     }
 }
+
+/// Has the fixture `everything` do a command; the answer, or the error as text.
+async fn tell(running: &Running, command: &str) -> Result<String, String> {
+    match running.instance.filter(&draft(command, "b"), SOON).await {
+        Ok(Verdict::Replace(content)) => Ok(content.body),
+        Ok(verdict) => panic!("{command}: {verdict:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+const SOON: Duration = Duration::from_secs(10);
 
 fn application() -> Application {
     Application {

@@ -5,7 +5,8 @@ use mortise_server::plugins::{Actor, Approval, PluginState, Status, Waiting, gra
 use crate::{
     Rig, data,
     fixture::{
-        FILTER, READ_ALL, READ_BACKUP, TIMERS, WEBHOOK, echoing, listening, plugin, titling,
+        FILTER, READ_ALL, READ_BACKUP, TIMERS, WEBHOOK, echoing, listening, plugin, ticking,
+        titling,
     },
     grant, install, said, until,
 };
@@ -195,5 +196,83 @@ async fn what_a_user_agreed_to_does_not_grow_with_a_new_version() {
     assert_eq!(rig.shown("a").await["permissions"][0]["granted"], true);
     rig.stored("alarms", "shared").await;
     until("given", async || said(&slot) == ["third", "shared"]).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_denied_and_counted_whatever_version_runs() {
+    let data = data(&[("a", two())]);
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("a").await;
+    let plugins = &rig.server.state().plugins;
+    let counted = || {
+        let denied = plugins.denials("a");
+        let of = denied.iter().filter(|(_, d)| d.permission == "webhook");
+        of.map(|(user, denial)| (user.clone(), denial.count))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rig.hook("a").await, 403);
+    let webhook = Answer {
+        webhook: true,
+        ..Answer::default()
+    };
+    plugins.grant("a", &webhook, &BY).await.unwrap();
+    assert_eq!(rig.hook("a").await, 200);
+    plugins.revoke("a", &webhook, &BY).await.unwrap();
+    assert_eq!(rig.hook("a").await, 403);
+    assert_eq!(counted(), [("ada".to_owned(), 2)]);
+    let before = rig.status("a").digest;
+    let other = plugin("a", &[FILTER, WEBHOOK], &[titling("other"), echoing()]);
+    install(data.path(), &[("a", other)]);
+    until("taken up", async || rig.status("a").digest != before).await;
+    assert_eq!(rig.hook("a").await, 403);
+    assert_eq!(counted(), [("ada".to_owned(), 3)]);
+    let (_, text) = rig.get(&format!("/plugin/{}/denials", slot.id)).await;
+    let denials: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(denials[0]["count"], 3, "{text}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn timers_rest_while_they_are_not_granted() {
+    let data = data(&[("t", plugin("t", &[TIMERS], &[ticking(Some((0, 1000)))]))]);
+    grant(data.path(), &["t"], "timers = true");
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("t").await;
+    let plugins = &rig.server.state().plugins;
+    until("woken", async || !said(&slot).is_empty()).await;
+    let timers = Answer {
+        timers: true,
+        ..Answer::default()
+    };
+    plugins.revoke("t", &timers, &BY).await.unwrap();
+    let before = said(&slot).len();
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(said(&slot).len(), before);
+    plugins.grant("t", &timers, &BY).await.unwrap();
+    until("woken again", async || said(&slot).len() > before).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_body_of_a_webhook_is_bounded_as_is_set_now() {
+    let data = data(&[("a", two())]);
+    grant(data.path(), &["a"], "webhook = true");
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("a").await;
+    let plugins = &rig.server.state().plugins;
+    let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
+    let post = async || {
+        let answer = rig
+            .request(reqwest::Method::POST, &hook, "0123456789")
+            .await;
+        answer.0.as_u16()
+    };
+    assert_eq!(post().await, 200);
+    let limit = |bytes| vec![("webhook-body-bytes".to_owned(), bytes)];
+    plugins.set_limits("a", limit(Some(9)), &BY).await.unwrap();
+    assert_eq!(post().await, 413);
+    plugins.set_limits("a", limit(None), &BY).await.unwrap();
+    assert_eq!(post().await, 200);
     rig.stop().await;
 }

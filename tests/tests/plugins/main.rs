@@ -15,6 +15,7 @@ mod fixture;
 mod folder;
 mod granting;
 mod grants;
+mod integrity;
 mod listeners;
 mod natives;
 mod orders;

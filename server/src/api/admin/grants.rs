@@ -269,7 +269,7 @@ async fn denials(
     Name(id): Name,
 ) -> Result<Json<Vec<DeniedTo>>, ApiError> {
     known(&state.plugins, &id)?;
-    let denials = state.plugins.denials(&id).await;
+    let denials = state.plugins.denials(&id);
     let denials = denials
         .into_iter()
         .map(|(user, denial)| DeniedTo::new(user, denial));

@@ -341,7 +341,7 @@ async fn set_aside(
     Ok(Json(rows.into_iter().map(SetAside::from).collect()))
 }
 
-/// What a plugin was refused since it was last made, for want of a grant.
+/// What a plugin was refused for want of a grant, since the server started.
 #[utoipa::path(get, path = "/plugin/{id}/denials", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
@@ -354,7 +354,7 @@ async fn denials(
     Id(id): Id,
 ) -> Result<Json<Vec<Denied>>, ApiError> {
     let slot = own(&state, &caller, id).await?;
-    let denials = slot.denials().await.into_iter().map(Denied::from);
+    let denials = slot.denials().into_iter().map(Denied::from);
     Ok(Json(denials.collect()))
 }
 

@@ -227,7 +227,7 @@ impl Plugins {
                 "correct the plugin; what was set aside is not given again",
             ));
         }
-        for denial in slot.denials().await {
+        for denial in slot.denials() {
             findings.push(Condition::Denied.finding(
                 format!(
                     "{} was refused for want of `{}`: {} times, the last at {}",

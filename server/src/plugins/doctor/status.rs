@@ -103,6 +103,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             digest: Digest::of(b""),
             backend: Backend::Native,
+            signature: crate::plugins::Signature::None,
             file: PathBuf::from("/plugins/a"),
             state,
             waiting,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::Row as _;
 
 use crate::{
+    plugins::Signed,
     store::{Store, StoreError},
     time::now_ms,
 };
@@ -29,6 +30,9 @@ pub struct VersionRow {
     pub name: String,
     /// What it is.
     pub described: Described,
+    /// Its signature; none if it has none.
+    #[serde(default)]
+    pub signed: Option<Signed>,
 }
 
 impl Store {

@@ -204,6 +204,9 @@ impl Everything {
                     .map(|()| String::new())
                     .map_err(|error| error.to_string())
             }
+            "hard-link" => std::fs::hard_link(words.word(), words.rest())
+                .map(|()| String::new())
+                .map_err(|error| error.to_string()),
             "list-dir" => {
                 let entries = std::fs::read_dir(words.rest()).map_err(|error| error.to_string())?;
                 let mut names: Vec<_> = entries

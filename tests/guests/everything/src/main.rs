@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `print-flood N` | N lines of 1 KiB to standard output |
 //! | `http-hop URL` | `http` without following redirects |
+//! | `hard-link FILE PATH` | gives a file another name |
 //! | `envs` | answers the whole environment as JSON |
 //! | `tcp ADDRESS` | connects, which the host refuses |
 //! | `hold N` | takes N bytes for the instance's life |

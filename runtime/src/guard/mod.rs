@@ -5,17 +5,28 @@
 //! plugin asks for through it; the guard checks the grant, then the bounds, and
 //! only then calls [`Host`]. A refusal is counted, written to the instance's
 //! log with the grant that is missing, and answered to the plugin.
+//!
+//! Rights may change while the instance runs ([`Guard::change`]).
+//!
+//! - `in_force`: the rights of the moment, and what was opened by them.
+//! - `denials`: what was refused.
+
+mod denials;
+mod in_force;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU32},
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
-
+use self::in_force::{Requests, Target};
+pub use self::{
+    denials::{Denial, Denials},
+    in_force::{Allowed, InForce, OpenCall, Rights},
+};
 use crate::{
-    Grants, Host, Limits, Log,
+    Host, Log,
     contract::{
         Capability,
         types::{
@@ -25,74 +36,72 @@ use crate::{
     },
     grants::{Applications, Scheme},
     limits,
-    log::{Source, cut, now_ms},
+    log::{Source, cut},
     plugin::CallError,
 };
 
 /// Stands between one instance and its [`Host`].
 pub struct Guard {
     host: Arc<dyn Host>,
-    grants: Grants,
-    limits: Limits,
+    in_force: RwLock<Arc<InForce>>,
     log: Arc<Log>,
+    denials: Arc<Denials>,
     sending: Mutex<Bucket>,
-    denials: Mutex<BTreeMap<(&'static str, String), Count>>,
+    requests: Arc<Requests>,
+    calls: Arc<AtomicU32>,
 }
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Guard")
-            .field("grants", &self.grants)
+            .field("in_force", &self.in_force())
             .finish_non_exhaustive()
     }
 }
 
-/// How often one thing was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Denial {
-    /// The permission that is missing, as the contract names it.
-    pub permission: &'static str,
-    /// What was asked for, such as a host.
-    pub what: String,
-    /// How many times.
-    pub count: u64,
-    /// When last, in milliseconds since the epoch.
-    pub last_ms: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Count {
-    count: u64,
-    last_ms: u64,
-}
-
-/// Different things refused that are told apart; further ones are counted
-/// under one heading.
-const DENIALS: usize = 64;
-
 impl Guard {
     /// A guard in front of `host`.
-    pub fn new(host: Arc<dyn Host>, grants: Grants, limits: Limits, log: Arc<Log>) -> Self {
-        let sending = Mutex::new(Bucket::full(limits.messages_per_minute));
+    pub fn new(host: Arc<dyn Host>, rights: Rights, log: Arc<Log>, denials: Arc<Denials>) -> Self {
+        let sending = Mutex::new(Bucket::full(rights.limits.messages_per_minute));
+        log.set_bound(rights.limits.log_bytes);
         Self {
             host,
-            grants,
-            limits,
+            in_force: RwLock::new(Arc::new(InForce::new(rights))),
             log,
+            denials,
             sending,
-            denials: Mutex::default(),
+            requests: Arc::default(),
+            calls: Arc::default(),
         }
     }
 
-    /// What was granted.
-    pub fn grants(&self) -> &Grants {
-        &self.grants
+    /// What it may do now, and how much of it.
+    pub fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The bounds in force.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// Puts other rights in the place of those it has. They hold for all that
+    /// is asked from now on; what was opened by a right that is gone is closed,
+    /// or told to those who have it open ([`InForce`]).
+    pub fn change(&self, rights: Rights) {
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        sending.resize(rights.limits.messages_per_minute);
+        drop(sending);
+        self.log.set_bound(rights.limits.log_bytes);
+        let now = {
+            let mut in_force = self
+                .in_force
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *in_force = Arc::new(in_force.followed_by(rights));
+            Arc::clone(&in_force)
+        };
+        let ended = self.requests.hold_to(&now.grants);
+        if ended > 0 {
+            let text = format!("{ended} requests to the outside were ended: the grant is gone");
+            self.log.write(Level::Warn, Source::Host, &text);
+        }
     }
 
     /// The instance's log.
@@ -102,40 +111,36 @@ impl Guard {
 
     /// What was refused so far.
     pub fn denials(&self) -> Vec<Denial> {
-        self.denials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .map(|((permission, what), count)| Denial {
-                permission,
-                what: what.clone(),
-                count: count.count,
-                last_ms: count.last_ms,
-            })
-            .collect()
+        self.denials.list()
     }
 
     /// Counts and logs a refusal and says what the plugin is told.
     pub fn deny(&self, permission: &'static str, what: &str) -> String {
-        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut key = (permission, cut(what, 256).to_owned());
-        if denials.len() >= DENIALS && !denials.contains_key(&key) {
-            key.1 = "(others)".to_owned();
-        }
-        let count = denials.entry(key).or_default();
-        count.count += 1;
-        count.last_ms = now_ms();
-        let first = count.count == 1;
-        drop(denials);
         let text = format!(
             "{what} needs the permission `{permission}`, which this plugin was not granted; \
              the manifest has to ask for it and a person to grant it"
         );
-        if first {
+        if self.denials.add(permission, what) {
             self.log
                 .write(Level::Warn, Source::Host, &format!("denied: {text}"));
         }
         text
+    }
+
+    /// Counts what the host refused for a reason of its own.
+    fn counted<T>(
+        &self,
+        permission: &Permission,
+        what: &str,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Denied(text)) = &answer
+            && self.denials.add(permission.name(), what)
+        {
+            self.log
+                .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+        }
+        answer
     }
 
     fn require(&self, granted: bool, permission: &Permission, what: &str) -> Result<(), Error> {
@@ -148,20 +153,30 @@ impl Guard {
 
     // ---- calls into the plugin ----
 
+    /// Opens a call, which counts until the answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::TooMany`].
+    pub fn open_call(&self, call: &'static str) -> Result<OpenCall, CallError> {
+        OpenCall::new(&self.calls, self.in_force().limits.concurrent_calls, call)
+    }
+
     /// Whether the plugin may be called for this.
     ///
     /// # Errors
     ///
     /// [`CallError::Denied`], which is counted too.
     pub fn may_be_called(&self, capability: Capability) -> Result<(), CallError> {
+        let grants = &self.in_force().grants;
         let (granted, permission) = match capability {
-            Capability::Webhook => (self.grants.webhook, Permission::Webhook),
-            Capability::Filter => (self.grants.filter_messages, Permission::FilterMessages),
+            Capability::Webhook => (grants.webhook, Permission::Webhook),
+            Capability::Filter => (grants.filter_messages, Permission::FilterMessages),
             Capability::Listener => (
-                self.grants.read_messages != Applications::Own,
+                grants.read_messages != Applications::Own,
                 Permission::ReadMessages(Vec::new()),
             ),
-            Capability::Timer => (self.grants.timers, Permission::Timers),
+            Capability::Timer => (grants.timers, Permission::Timers),
             Capability::Lifecycle | Capability::Configurer | Capability::Displayer => return Ok(()),
         };
         if granted {
@@ -179,6 +194,7 @@ impl Guard {
     /// Removes from a request what the plugin may not see: cookies it was not
     /// granted.
     pub fn webhook_request(&self, mut request: WebhookRequest) -> WebhookRequest {
+        let in_force = self.in_force();
         request.headers.retain_mut(|header| {
             if !header.name.eq_ignore_ascii_case("cookie") {
                 return true;
@@ -189,7 +205,7 @@ impl Guard {
                 .map(str::trim)
                 .filter(|cookie| {
                     let name = cookie.split_once('=').map_or(*cookie, |(name, _)| name);
-                    self.grants.cookies.contains(name)
+                    in_force.grants.cookies.contains(name)
                 })
                 .collect();
             header.value = kept.join("; ");
@@ -278,11 +294,9 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
-        self.require(
-            self.grants.send_messages,
-            &Permission::SendMessages,
-            "sending a message",
-        )?;
+        let (permission, what) = (Permission::SendMessages, "sending a message");
+        let in_force = self.in_force();
+        self.require(in_force.grants.send_messages, &permission, what)?;
         check_content(&message.content).map_err(Error::Invalid)?;
         if let Some(name) = &message.application {
             within(
@@ -300,11 +314,12 @@ impl Guard {
         {
             return Err(Error::Exhausted(format!(
                 "{} messages a minute are allowed; the next one in {} s",
-                self.limits.messages_per_minute,
+                in_force.limits.messages_per_minute,
                 wait.as_secs() + 1
             )));
         }
-        self.host.send(message, !in_filter).await
+        let answer = self.host.send(message, !in_filter).await;
+        self.counted(&permission, what, answer)
     }
 
     /// `messages.get`.
@@ -313,7 +328,9 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn message(&self, id: u64) -> Result<Option<Message>, Error> {
-        self.host.message(id, &self.grants.read_messages).await
+        let readable = &self.in_force().grants.read_messages;
+        let answer = self.host.message(id, readable).await;
+        self.counted(&READ, "reading a message", answer)
     }
 
     /// `messages.sent`.
@@ -323,7 +340,8 @@ impl Guard {
     /// As the contract says.
     pub async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
         within("limit", limit as usize, 1, limits::PAGE as usize)?;
-        self.host.sent(before, limit).await
+        let answer = self.host.sent(before, limit).await;
+        self.counted(&READ, "reading its own messages", answer)
     }
 
     /// `messages.received`.
@@ -332,14 +350,12 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
-        let readable = &self.grants.read_messages;
-        self.require(
-            *readable != Applications::Own,
-            &Permission::ReadMessages(Vec::new()),
-            "reading other applications' messages",
-        )?;
+        let readable = &self.in_force().grants.read_messages;
+        let what = "reading other applications' messages";
+        self.require(*readable != Applications::Own, &READ, what)?;
         within("limit", limit as usize, 1, limits::PAGE as usize)?;
-        self.host.received(before, limit, readable).await
+        let answer = self.host.received(before, limit, readable).await;
+        self.counted(&READ, what, answer)
     }
 
     /// `messages.remove`.
@@ -348,7 +364,8 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn remove_message(&self, id: u64) -> Result<(), Error> {
-        self.host.remove_message(id).await
+        let answer = self.host.remove_message(id).await;
+        self.counted(&Permission::SendMessages, "deleting a message", answer)
     }
 
     /// `storage.get`.
@@ -368,7 +385,7 @@ impl Guard {
     /// As the contract says.
     pub async fn store(&self, key: &str, value: Vec<u8>) -> Result<(), Error> {
         within("a key", key.len(), 1, limits::KEY_BYTES)?;
-        let quota = self.limits.storage_bytes;
+        let quota = self.in_force().limits.storage_bytes;
         if (key.len() + value.len()) as u64 > quota {
             return Err(Error::Exhausted(format!(
                 "storage is limited to {quota} bytes"
@@ -403,7 +420,12 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
-        self.require(self.grants.timers, &Permission::Timers, "setting a timer")?;
+        let in_force = self.in_force();
+        self.require(
+            in_force.grants.timers,
+            &Permission::Timers,
+            "setting a timer",
+        )?;
         within(
             "a timer's name",
             name.chars().count(),
@@ -420,7 +442,9 @@ impl Guard {
             Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
             Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
         }
-        self.host.set_timer(name, when, self.limits.timers).await
+        self.host
+            .set_timer(name, when, in_force.limits.timers)
+            .await
     }
 
     /// `timers.cancel`.
@@ -440,13 +464,15 @@ impl Guard {
 
     /// The environment variables that were granted and are there.
     pub fn environment(&self) -> BTreeMap<String, String> {
-        let granted = self.grants.environment.iter();
+        let in_force = self.in_force();
+        let granted = in_force.grants.environment.iter();
         granted
             .filter_map(|name| Some((name.clone(), self.host.environment(name)?)))
             .collect()
     }
 
-    /// Whether the plugin may call out to this host.
+    /// Lets the plugin call out to a host. The request is under way for as long
+    /// as the answer is there, and has to end when it is taken back.
     ///
     /// # Errors
     ///
@@ -456,14 +482,17 @@ impl Guard {
         scheme: Scheme,
         host: &str,
         port: Option<u16>,
-    ) -> Result<(), String> {
-        if self
-            .grants
-            .http
-            .iter()
-            .any(|pattern| pattern.matches(scheme, host, port))
-        {
-            return Ok(());
+    ) -> Result<Allowed, String> {
+        // Open before it is looked whether it may be: a change of the grants
+        // meanwhile finds it.
+        let target = Target {
+            scheme,
+            host: host.to_owned(),
+            port,
+        };
+        let allowed = Allowed::new(&self.requests, target);
+        if self.in_force().grants.allows_http(scheme, host, port) {
+            return Ok(allowed);
         }
         let target = match port {
             Some(port) => format!("{scheme}://{host}:{port}"),
@@ -472,6 +501,9 @@ impl Guard {
         Err(self.deny("http", &format!("a request to {target}")))
     }
 }
+
+/// What reading messages needs.
+const READ: Permission = Permission::ReadMessages(Vec::new());
 
 /// Checks what a message says against the contract's bounds.
 ///
@@ -539,6 +571,13 @@ impl Bucket {
             tokens: size,
             since: Instant::now(),
         }
+    }
+
+    /// Gives it another size. What was taken stays taken.
+    fn resize(&mut self, per_minute: u32) {
+        let size = f64::from(per_minute);
+        self.tokens = (self.tokens + size - self.size).clamp(0.0, size);
+        self.size = size;
     }
 
     /// Takes a token, or says how long until there is one.

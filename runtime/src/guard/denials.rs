@@ -1,0 +1,70 @@
+//! What an instance was refused: counted, bounded, and kept while the code
+//! behind it, and the version of the plugin, come and go.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::Serialize;
+
+use crate::log::{cut, now_ms};
+
+/// Different things refused that are told apart; further ones are counted
+/// together, by permission.
+const DISTINCT: usize = 64;
+/// The longest text of what was asked for, in bytes.
+const WHAT_BYTES: usize = 256;
+
+/// How often one thing was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// The permission that is missing, as the contract names it.
+    pub permission: &'static str,
+    /// What was asked for, such as a host.
+    pub what: String,
+    /// How many times.
+    pub count: u64,
+    /// When last, in milliseconds since the epoch.
+    pub last_ms: u64,
+}
+
+/// Everything that was refused.
+#[derive(Debug, Default)]
+pub struct Denials(Mutex<BTreeMap<(&'static str, String), Count>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    count: u64,
+    last_ms: u64,
+}
+
+impl Denials {
+    /// Counts a refusal. Whether it is the first of its kind.
+    pub(super) fn add(&self, permission: &'static str, what: &str) -> bool {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut key = (permission, cut(what, WHAT_BYTES).to_owned());
+        if counts.len() >= DISTINCT && !counts.contains_key(&key) {
+            key.1 = "(others)".to_owned();
+        }
+        let count = counts.entry(key).or_default();
+        count.count = count.count.saturating_add(1);
+        count.last_ms = now_ms();
+        count.count == 1
+    }
+
+    /// What was refused so far.
+    pub fn list(&self) -> Vec<Denial> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|((permission, what), count)| Denial {
+                permission,
+                what: what.clone(),
+                count: count.count,
+                last_ms: count.last_ms,
+            })
+            .collect()
+    }
+}

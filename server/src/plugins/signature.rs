@@ -1,0 +1,272 @@
+//! Who signed a plugin: `NAME.minisig` beside the file `NAME`, as minisign
+//! makes it, held against the keys in the trust file, `trusted-keys` in the
+//! data directory.
+//!
+//! A signature that is wrong keeps a file from being loaded, always. One that
+//! is missing, or made with a key that is not trusted, does so where signatures
+//! are required. It is looked at before anything else looks at the file, and of
+//! what is installed again at each start.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use minisign_verify::{Error, PublicKey};
+use mortise_runtime::{
+    LoadError, Step,
+    registry::{is_signature, unreadable},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Plugins;
+
+/// The longest signature and the longest trust file, in bytes.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// A file's signature, which is good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// All that is in its file.
+    pub text: String,
+    /// The trusted key that it was made with, by its name in the trust file;
+    /// none for a key that is not trusted.
+    pub by: Option<String>,
+}
+
+/// Which signatures count.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// The trust file.
+    pub keys: PathBuf,
+    /// Whether only what is signed with a trusted key may run.
+    pub required: bool,
+}
+
+/// Where the signature of a file is.
+pub fn signature_file(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".minisig");
+    name.into()
+}
+
+/// The file that this is the signature of; none if it is none.
+pub(super) fn signed_file(signature: &Path) -> Option<PathBuf> {
+    is_signature(signature).then(|| signature.with_extension(""))
+}
+
+impl Plugins {
+    /// Checks a copy of a file with the signature that is beside the file.
+    ///
+    /// # Errors
+    ///
+    /// A report of the step `signature`.
+    pub(super) async fn check_signature(
+        &self,
+        file: &Path,
+        copy: &Path,
+    ) -> Result<Option<Signed>, LoadError> {
+        let text = read_signature(file)?;
+        self.check_signed(file, copy, text).await
+    }
+
+    /// Checks a copy of a file with a signature.
+    ///
+    /// # Errors
+    ///
+    /// A report of the step `signature`.
+    pub(super) async fn check_signed(
+        &self,
+        file: &Path,
+        copy: &Path,
+        text: Option<String>,
+    ) -> Result<Option<Signed>, LoadError> {
+        let trust = self.settings.trust.clone();
+        let (file, copy) = (file.to_owned(), copy.to_owned());
+        let of = file.clone();
+        tokio::task::spawn_blocking(move || trust.check(&file, &copy, text))
+            .await
+            .unwrap_or_else(|error| Err(unreadable(&of, &std::io::Error::other(error))))
+    }
+}
+
+impl Trust {
+    fn check(
+        &self,
+        file: &Path,
+        copy: &Path,
+        text: Option<String>,
+    ) -> Result<Option<Signed>, LoadError> {
+        let report = |expected: &str, found: String, fix: String| LoadError {
+            file: file.to_owned(),
+            step: Step::Signature,
+            expected: expected.to_owned(),
+            found,
+            fix,
+        };
+        let beside = signature_file(file);
+        let Some(text) = text else {
+            if !self.required {
+                return Ok(None);
+            }
+            return Err(report(
+                "a signature, which this server requires",
+                "none".to_owned(),
+                format!(
+                    "put its author's signature beside it, as {}",
+                    beside.display()
+                ),
+            ));
+        };
+        let signature = minisign_verify::Signature::decode(&text).map_err(|error| {
+            report(
+                "a signature made by minisign",
+                format!("in {}: {error}", beside.display()),
+                "get it again from where the plugin came from, or remove it".to_owned(),
+            )
+        })?;
+        let keys = self.keys().map_err(|what| {
+            report(
+                "a trust file with a minisign public key on each line",
+                format!("in {}: {what}", self.keys.display()),
+                "correct that line; the key is what begins with RW in the author's .pub file"
+                    .to_owned(),
+            )
+        })?;
+        let bytes = std::fs::read(copy).map_err(|error| unreadable(file, &error))?;
+        for key in keys {
+            match key.public.verify(&bytes, &signature, true) {
+                Ok(()) => {
+                    let by = Some(key.name);
+                    return Ok(Some(Signed { text, by }));
+                }
+                Err(Error::UnexpectedKeyId) => {}
+                Err(error) => {
+                    return Err(report(
+                        &format!("what `{}` signed", key.name),
+                        format!("another file, or another signature: {error}"),
+                        "do not use it before you know why; get file and signature again from \
+                         where they came from"
+                            .to_owned(),
+                    ));
+                }
+            }
+        }
+        if self.required {
+            return Err(report(
+                "a signature made with a key that is trusted",
+                "one made with another key".to_owned(),
+                format!(
+                    "if you trust its author, add their public key to {} and load the plugin \
+                     again",
+                    self.keys.display()
+                ),
+            ));
+        }
+        Ok(Some(Signed { text, by: None }))
+    }
+
+    fn keys(&self) -> Result<Vec<Key>, String> {
+        match bounded(&self.keys) {
+            Ok(Some(text)) => parse(&text),
+            Ok(None) => Ok(Vec::new()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+struct Key {
+    public: PublicKey,
+    name: String,
+}
+
+/// The keys of a trust file: one to a line, with a name after it if it is to
+/// have one. What minisign writes into `.pub` files may be put there as it is.
+fn parse(text: &str) -> Result<Vec<Key>, String> {
+    let mut keys = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line.starts_with("untrusted comment:") {
+            continue;
+        }
+        let (key, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let public = PublicKey::from_base64(key)
+            .map_err(|error| format!("line {} is no public key: {error}", number + 1))?;
+        let name = match name.trim() {
+            "" => key,
+            name => name,
+        };
+        keys.push(Key {
+            public,
+            name: name.to_owned(),
+        });
+    }
+    Ok(keys)
+}
+
+/// The signature beside a file; none if there is none.
+///
+/// # Errors
+///
+/// A report of the step `signature`.
+pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
+    let path = signature_file(file);
+    bounded(&path).map_err(|error| LoadError {
+        file: file.to_owned(),
+        step: Step::Signature,
+        expected: "a signature that can be read".to_owned(),
+        found: format!("in {}: {error}", path.display()),
+        fix: "check that the server's user may read it, or remove it".to_owned(),
+    })
+}
+
+fn bounded(path: &Path) -> std::io::Result<Option<String>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        let why = format!("it has more than {MOST_BYTES} bytes");
+        return Err(std::io::Error::other(why));
+    }
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{parse, signature_file, signed_file};
+
+    /// Minisign's own key.
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+    #[test]
+    fn a_trust_file_is_lines_of_keys() {
+        let text = format!(
+            "# ours\n\n{KEY}  Frank, who writes filters \nuntrusted comment: minisign public key\n{KEY}\n"
+        );
+        let names: Vec<_> = parse(&text)
+            .unwrap()
+            .into_iter()
+            .map(|key| key.name)
+            .collect();
+        assert_eq!(names, ["Frank, who writes filters", KEY]);
+        let error = parse(&format!("{KEY}\nRWnonsense x\n")).err().unwrap();
+        assert!(error.contains("line 2 is no public key"), "{error}");
+    }
+
+    #[test]
+    fn a_signature_is_beside_its_file() {
+        for name in ["a.wasm", "plugin", "a.b.c"] {
+            let file = Path::new("/p").join(name);
+            let signature = signature_file(&file);
+            assert_eq!(signature, Path::new("/p").join(format!("{name}.minisig")));
+            assert_eq!(signed_file(&signature), Some(file.clone()));
+            assert_eq!(signed_file(&file), None);
+        }
+    }
+}
