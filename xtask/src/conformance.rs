@@ -8,7 +8,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -30,7 +30,7 @@ struct Plugin {
     build: fn(&Workspace) -> Result<PathBuf>,
 }
 
-static PLUGINS: [Plugin; 6] = [
+static PLUGINS: [Plugin; 7] = [
     Plugin {
         language: "rust",
         backend: "wasm",
@@ -50,6 +50,11 @@ static PLUGINS: [Plugin; 6] = [
         language: "python",
         backend: "native",
         build: python_native,
+    },
+    Plugin {
+        language: "go",
+        backend: "wasm",
+        build: |workspace| authored(workspace, "go"),
     },
     Plugin {
         language: "python",
@@ -76,17 +81,7 @@ fn authored(workspace: &Workspace, language: &str) -> Result<PathBuf> {
         .target
         .join("authored")
         .join(format!("conformance-{language}"));
-    fs::create_dir_all(&copy).with_context(|| format!("{} cannot be made", copy.display()))?;
-    let entries =
-        fs::read_dir(&from).with_context(|| format!("{} cannot be read", from.display()))?;
-    for file in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if let Some(name) = file.file_name()
-            && file.is_file()
-        {
-            fs::copy(&file, copy.join(name))
-                .with_context(|| format!("{} cannot be copied", file.display()))?;
-        }
-    }
+    copy_folder(&from, &copy)?;
     crate::run::run(
         Command::new(mortise)
             .args(["plugin", "build"])
@@ -96,6 +91,24 @@ fn authored(workspace: &Workspace, language: &str) -> Result<PathBuf> {
     Ok(copy
         .join("dist")
         .join(format!("everything-{language}.wasm")))
+}
+
+/// Copies a folder and what is in it; what a link leads to in its place.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("{} cannot be made", to.display()))?;
+    let entries =
+        fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("{} cannot be read", from.display()))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            fs::copy(&source, &target)
+                .with_context(|| format!("{} cannot be copied", source.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn python_native(workspace: &Workspace) -> Result<PathBuf> {

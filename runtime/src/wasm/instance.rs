@@ -478,6 +478,10 @@ fn refused(text: String) -> CallError {
     CallError::Refused(cut(&text, limits::REASON_BYTES).to_owned())
 }
 
+/// How much of what a guest wrote to standard error goes with its failure. A
+/// language that writes its own trace begins with what went wrong.
+const TRACE_LINES: usize = 40;
+
 /// What a failed call says about the guest.
 fn crashed(call: &'static str, error: &wasmtime::Error, state: &State) -> CallError {
     let cause = if state.memory.exceeded {
@@ -493,7 +497,7 @@ fn crashed(call: &'static str, error: &wasmtime::Error, state: &State) -> CallEr
         error.root_cause().to_string()
     };
     let mut details = String::new();
-    for entry in state.guard.log().last(Source::Stderr, 8) {
+    for entry in state.guard.log().last(Source::Stderr, TRACE_LINES) {
         details.push_str(&entry.text);
         details.push('\n');
     }
