@@ -173,7 +173,7 @@ struct Reached<'a> {
     running: Arc<Running>,
     number: u64,
     held: Held<'a>,
-    _open: OpenCall,
+    _open: OpenCall<'a>,
 }
 
 impl NativeInstance {
@@ -235,7 +235,7 @@ impl Drop for NativeInstance {
 
 impl Inner {
     fn deadline(&self) -> Duration {
-        self.guard.in_force().limits.call_deadline()
+        self.guard.call_deadline()
     }
 
     fn made(&self) -> Made {

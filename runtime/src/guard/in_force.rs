@@ -93,24 +93,23 @@ impl InForce {
         &self.webhook
     }
 
-    /// What takes its place. What was opened by a right that is gone is
-    /// cancelled.
-    pub(super) fn followed_by(&self, rights: Rights) -> Self {
+    /// What takes its place, and what is to be cancelled once it has: by whom
+    /// something was opened with a right that is gone.
+    pub(super) fn followed_by(&self, rights: Rights) -> (Self, Option<&CancellationToken>) {
         if self.rights.gives_more_than(&rights) {
-            self.given.cancel();
-            return Self::new(rights);
+            return (Self::new(rights), Some(&self.given));
         }
-        let webhook = if self.rights.grants.webhook && !rights.grants.webhook {
-            self.webhook.cancel();
-            self.given.child_token()
-        } else {
-            self.webhook.clone()
+        let ended = (self.rights.grants.webhook && !rights.grants.webhook).then_some(&self.webhook);
+        let webhook = match ended {
+            Some(_) => self.given.child_token(),
+            None => self.webhook.clone(),
         };
-        Self {
+        let next = Self {
             rights,
             given: self.given.clone(),
             webhook,
-        }
+        };
+        (next, ended)
     }
 }
 
@@ -174,16 +173,16 @@ impl Requests {
 
 /// A call into an instance, running or waiting for its turn.
 #[derive(Debug)]
-pub struct OpenCall(Arc<AtomicU32>);
+pub struct OpenCall<'a>(&'a AtomicU32);
 
-impl OpenCall {
+impl<'a> OpenCall<'a> {
     pub(super) fn new(
-        open: &Arc<AtomicU32>,
+        open: &'a AtomicU32,
         most: u32,
         call: &'static str,
     ) -> Result<Self, CallError> {
         // Counted first, so that no two take the last place.
-        let this = Self(Arc::clone(open));
+        let this = Self(open);
         if open.fetch_add(1, Ordering::Relaxed) < most {
             Ok(this)
         } else {
@@ -192,7 +191,7 @@ impl OpenCall {
     }
 }
 
-impl Drop for OpenCall {
+impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

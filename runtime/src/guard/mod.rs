@@ -16,9 +16,11 @@ mod in_force;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU32},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
     time::{Duration, Instant},
 };
+
+use arc_swap::ArcSwap;
 
 use self::in_force::{Requests, Target};
 pub use self::{
@@ -43,12 +45,13 @@ use crate::{
 /// Stands between one instance and its [`Host`].
 pub struct Guard {
     host: Arc<dyn Host>,
-    in_force: RwLock<Arc<InForce>>,
+    /// Looked at several times in each call, and hardly ever changed.
+    in_force: ArcSwap<InForce>,
     log: Arc<Log>,
     denials: Arc<Denials>,
     sending: Mutex<Bucket>,
     requests: Arc<Requests>,
-    calls: Arc<AtomicU32>,
+    calls: AtomicU32,
 }
 
 impl std::fmt::Debug for Guard {
@@ -67,36 +70,41 @@ impl Guard {
         log.set_bound(rights.limits.log_bytes);
         Self {
             host,
-            in_force: RwLock::new(Arc::new(InForce::new(rights))),
+            in_force: ArcSwap::from_pointee(InForce::new(rights)),
             log,
             denials,
             sending,
             requests: Arc::default(),
-            calls: Arc::default(),
+            calls: AtomicU32::default(),
         }
     }
 
     /// What it may do now, and how much of it.
     pub fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+        self.in_force.load_full()
+    }
+
+    /// How long a call may take.
+    pub fn call_deadline(&self) -> Duration {
+        self.in_force.load().limits.call_deadline()
     }
 
     /// Puts other rights in the place of those it has. They hold for all that
     /// is asked from now on; what was opened by a right that is gone is closed,
     /// or told to those who have it open ([`InForce`]).
     pub fn change(&self, rights: Rights) {
+        // Held to the end: one change follows another.
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.resize(rights.limits.messages_per_minute);
-        drop(sending);
         self.log.set_bound(rights.limits.log_bytes);
-        let now = {
-            let mut in_force = self
-                .in_force
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            *in_force = Arc::new(in_force.followed_by(rights));
-            Arc::clone(&in_force)
-        };
+        let before = self.in_force.load_full();
+        let (now, ended) = before.followed_by(rights);
+        let now = Arc::new(now);
+        self.in_force.store(Arc::clone(&now));
+        if let Some(ended) = ended {
+            ended.cancel();
+        }
+        drop(sending);
         let ended = self.requests.hold_to(&now.grants);
         if ended > 0 {
             let text = format!("{ended} requests to the outside were ended: the grant is gone");
@@ -158,8 +166,9 @@ impl Guard {
     /// # Errors
     ///
     /// [`CallError::TooMany`].
-    pub fn open_call(&self, call: &'static str) -> Result<OpenCall, CallError> {
-        OpenCall::new(&self.calls, self.in_force().limits.concurrent_calls, call)
+    pub fn open_call(&self, call: &'static str) -> Result<OpenCall<'_>, CallError> {
+        let most = self.in_force.load().limits.concurrent_calls;
+        OpenCall::new(&self.calls, most, call)
     }
 
     /// Whether the plugin may be called for this.
@@ -168,7 +177,8 @@ impl Guard {
     ///
     /// [`CallError::Denied`], which is counted too.
     pub fn may_be_called(&self, capability: Capability) -> Result<(), CallError> {
-        let grants = &self.in_force().grants;
+        let in_force = self.in_force.load();
+        let grants = &in_force.grants;
         let (granted, permission) = match capability {
             Capability::Webhook => (grants.webhook, Permission::Webhook),
             Capability::Filter => (grants.filter_messages, Permission::FilterMessages),

@@ -6,6 +6,8 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::plugin::CallError;
+
 /// Why a call did not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -25,25 +27,40 @@ pub(super) enum Ended {
 pub(super) struct Deadline {
     pub(super) given: Duration,
     until: Option<Instant>,
-    taken_back: Option<CancellationToken>,
 }
 
 impl Deadline {
     pub(super) const fn after(given: Duration) -> Self {
-        Self {
-            given,
-            until: None,
-            taken_back: None,
-        }
+        Self { given, until: None }
     }
 
-    /// Has it end when this is cancelled, too.
-    pub(super) fn or_when(&mut self, taken_back: CancellationToken) {
-        self.taken_back = Some(taken_back);
+    /// That it passed, of the call with this name.
+    pub(super) const fn exceeded(&self, call: &'static str) -> CallError {
+        CallError::DeadlineExceeded {
+            call,
+            deadline: self.given,
+        }
     }
 
     /// Runs a future until it ends or has to; then it is dropped.
     pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+        self.until_ended(future, None).await
+    }
+
+    /// The same, until something that the call has in use is taken back, too.
+    pub(super) async fn run_unless<F: Future>(
+        &mut self,
+        future: F,
+        taken_back: &CancellationToken,
+    ) -> Result<F::Output, Ended> {
+        self.until_ended(future, Some(taken_back)).await
+    }
+
+    async fn until_ended<F: Future>(
+        &mut self,
+        future: F,
+        taken_back: Option<&CancellationToken>,
+    ) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
         if let Poll::Ready(output) = first {
@@ -53,7 +70,7 @@ impl Deadline {
             .until
             .get_or_insert_with(|| Instant::now() + self.given);
         let ended = timeout_at(until, future);
-        let ended = match &self.taken_back {
+        let ended = match taken_back {
             None => ended.await,
             Some(taken_back) => {
                 tokio::select! {

@@ -166,7 +166,7 @@ impl Plugins {
     /// ended.
     pub(super) async fn retire(&self, slot: &Slot, old: Arc<dyn Instance>, reason: StopReason) {
         // Whoever calls it holds it, and nobody else does.
-        let end = Instant::now() + old.guard().in_force().limits.call_deadline() + MARGIN;
+        let end = Instant::now() + old.guard().call_deadline() + MARGIN;
         while Arc::strong_count(&old) > 1 && Instant::now() < end {
             tokio::time::sleep(LOOK).await;
         }
