@@ -14,7 +14,7 @@ mod call;
 mod slot;
 mod up;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -59,7 +59,9 @@ macro_rules! run {
             Ok(guest) => {
                 let Up { store, under, .. } = &mut *$call.up;
                 let taken_back = None$(.or(Some($taken_back)))?.unwrap_or(under.given());
-                let answer = guest.$function(store $(, $argument)*);
+                // Pinned here: each function that it was handed to would have to
+                // make room for it.
+                let answer = pin!(guest.$function(store $(, $argument)*));
                 $call.deadline.run_unless(answer, taken_back).await
             }
             Err(error) => Ok(Err(error)),
