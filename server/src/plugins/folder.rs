@@ -104,10 +104,8 @@ impl Plugins {
             self.appeared(file, *identity).await;
         }
         let there: HashSet<&Path> = files.iter().map(|(file, _)| &**file).collect();
-        for entry in self.installed.entries() {
-            if !there.contains(&*entry.file) && !entry.is_missing() {
-                self.removed(&entry.file, &Actor::Folder).await;
-            }
+        for file in self.installed.absent_from(&there) {
+            self.removed(&file, &Actor::Folder).await;
         }
         Ok(files)
     }
@@ -115,7 +113,9 @@ impl Plugins {
     /// What was installed when the server stopped.
     async fn recall(&self) -> Result<(), StartError> {
         let mut kept = Vec::new();
-        for row in self.store.installed_plugins().await? {
+        let rows = self.store.installed_plugins().await?;
+        let keys = self.trusted_keys().await;
+        for row in rows {
             let digest = row.version.described.digest;
             let file = self.versions.file(&digest, &row.version.name);
             kept.push(digest);
@@ -124,11 +124,15 @@ impl Plugins {
                     .as_ref()
                     .map(|version| version.described.digest),
             );
+            let in_folder = self.settings.folder.join(&row.file);
             // The trust file, or what is required, may be another than it was.
-            let text = row.version.signed.map(|signed| signed.text);
-            let checked = self
-                .check_signed(&self.settings.folder.join(&row.file), &file, text)
-                .await;
+            let checked = match row.version.signed {
+                Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
+                signed => {
+                    let text = signed.map(|signed| signed.text);
+                    self.check_signed(&in_folder, &file, text).await
+                }
+            };
             let signed = match checked {
                 Ok(signed) => signed,
                 Err(report) => {
@@ -141,7 +145,7 @@ impl Plugins {
             let has_copy = matches!(Identity::read(&file), Ok(Some(_)));
             let identity = row.identity.filter(|_| has_copy);
             self.installed.set(Entry {
-                file: self.settings.folder.join(row.file),
+                file: in_folder,
                 dealt: identity,
                 accepted: identity,
                 current: self.on_demand(row.version.described, file),

@@ -4,8 +4,10 @@
 //!
 //! A signature that is wrong keeps a file from being loaded, always. One that
 //! is missing, or made with a key that is not trusted, does so where signatures
-//! are required. It is looked at before anything else looks at the file, and of
-//! what is installed again at each start.
+//! are required. It is looked at before anything else looks at the file. At each
+//! start the key of what is installed has to be trusted still; the signature
+//! itself is not checked again then, for what is loaded has to have the digest
+//! of what it was checked with.
 
 use std::{
     io::Read as _,
@@ -32,6 +34,19 @@ pub struct Signed {
     /// The trusted key that it was made with, by its name in the trust file;
     /// none for a key that is not trusted.
     pub by: Option<String>,
+    /// That key, as it is in the trust file.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+impl Signed {
+    /// Whether the key that it was found to be made with is one of these, by
+    /// the name that it had then.
+    pub(super) fn is_by_one_of(&self, keys: &[Key]) -> bool {
+        let named =
+            |key: &Key| Some(&key.text) == self.key.as_ref() && Some(&key.name) == self.by.as_ref();
+        keys.iter().any(named)
+    }
 }
 
 /// Which signatures count.
@@ -70,6 +85,15 @@ impl Plugins {
         self.check_signed(file, copy, text).await
     }
 
+    /// The keys that are trusted now; none if the trust file cannot be used,
+    /// which whatever is checked then reports.
+    pub(super) async fn trusted_keys(&self) -> Vec<Key> {
+        let trust = self.settings.trust.clone();
+        tokio::task::spawn_blocking(move || trust.keys().unwrap_or_default())
+            .await
+            .unwrap_or_default()
+    }
+
     /// Checks a copy of a file with a signature.
     ///
     /// # Errors
@@ -82,6 +106,10 @@ impl Plugins {
         text: Option<String>,
     ) -> Result<Option<Signed>, LoadError> {
         let trust = self.settings.trust.clone();
+        // Most are not signed, and at a start there may be many.
+        let Some(text) = text else {
+            return trust.unsigned(file);
+        };
         let (file, copy) = (file.to_owned(), copy.to_owned());
         let of = file.clone();
         tokio::task::spawn_blocking(move || trust.check(&file, &copy, text))
@@ -91,12 +119,23 @@ impl Plugins {
 }
 
 impl Trust {
-    fn check(
-        &self,
-        file: &Path,
-        copy: &Path,
-        text: Option<String>,
-    ) -> Result<Option<Signed>, LoadError> {
+    fn unsigned(&self, file: &Path) -> Result<Option<Signed>, LoadError> {
+        if !self.required {
+            return Ok(None);
+        }
+        Err(LoadError {
+            file: file.to_owned(),
+            step: Step::Signature,
+            expected: "a signature, which this server requires".to_owned(),
+            found: "none".to_owned(),
+            fix: format!(
+                "put its author's signature beside it, as {}",
+                signature_file(file).display()
+            ),
+        })
+    }
+
+    fn check(&self, file: &Path, copy: &Path, text: String) -> Result<Option<Signed>, LoadError> {
         let report = |expected: &str, found: String, fix: String| LoadError {
             file: file.to_owned(),
             step: Step::Signature,
@@ -105,19 +144,6 @@ impl Trust {
             fix,
         };
         let beside = signature_file(file);
-        let Some(text) = text else {
-            if !self.required {
-                return Ok(None);
-            }
-            return Err(report(
-                "a signature, which this server requires",
-                "none".to_owned(),
-                format!(
-                    "put its author's signature beside it, as {}",
-                    beside.display()
-                ),
-            ));
-        };
         let signature = minisign_verify::Signature::decode(&text).map_err(|error| {
             report(
                 "a signature made by minisign",
@@ -137,8 +163,11 @@ impl Trust {
         for key in keys {
             match key.public.verify(&bytes, &signature, true) {
                 Ok(()) => {
-                    let by = Some(key.name);
-                    return Ok(Some(Signed { text, by }));
+                    return Ok(Some(Signed {
+                        text,
+                        by: Some(key.name),
+                        key: Some(key.text),
+                    }));
                 }
                 Err(Error::UnexpectedKeyId) => {}
                 Err(error) => {
@@ -163,7 +192,11 @@ impl Trust {
                 ),
             ));
         }
-        Ok(Some(Signed { text, by: None }))
+        Ok(Some(Signed {
+            text,
+            by: None,
+            key: None,
+        }))
     }
 
     fn keys(&self) -> Result<Vec<Key>, String> {
@@ -175,8 +208,11 @@ impl Trust {
     }
 }
 
-struct Key {
+/// A line of the trust file.
+pub(super) struct Key {
     public: PublicKey,
+    /// As it is there.
+    text: String,
     name: String,
 }
 
@@ -198,6 +234,7 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
         };
         keys.push(Key {
             public,
+            text: key.to_owned(),
             name: name.to_owned(),
         });
     }
