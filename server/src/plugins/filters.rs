@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use mortise_runtime::{
-    Plugin as _,
+    CallError, Plugin as _,
     log::Source,
     types::{Draft, Level, Verdict},
 };
@@ -124,7 +124,13 @@ impl Plugins {
             Err(_) => return Err(format!("it did not come up within {left:?}")),
         };
         result.map_err(|error| {
-            slot.note(&error);
+            match error {
+                // The time that all filters share is no limit of this one's.
+                CallError::DeadlineExceeded { deadline, .. } if deadline == left => {
+                    slot.tell(&error);
+                }
+                _ => slot.note(&error),
+            }
             error.to_string()
         })
     }

@@ -401,7 +401,7 @@ impl Plugins {
         Err(LoadError {
             file: file.to_owned(),
             step: Step::Check,
-            expected: format!("the file that was installed, {}", installed.digest()),
+            expected: format!("{INSTALLED}, {}", installed.digest()),
             found: format!("{}, which no order put there", new.digest),
             fix: format!(
                 "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
@@ -510,6 +510,14 @@ impl Plugins {
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Removed, id, &details).await;
     }
+}
+
+/// What a file has to be that only orders may change.
+const INSTALLED: &str = "the file that was installed by order";
+
+/// Whether a report is that nobody's order changed a file.
+pub(super) fn was_changed_by_nobody(report: &LoadError) -> bool {
+    report.step == Step::Check && report.expected.starts_with(INSTALLED)
 }
 
 /// What there is to go back to once `new` runs.

@@ -90,7 +90,7 @@ pub use self::{
         BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
         loaders, wasm,
     },
-    signature::{Signed, Trust, signature_file},
+    signature::{Signed, Trust, read_signature_file, signature_file},
     slot::{Slot, State},
 };
 use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};

@@ -26,6 +26,37 @@ use super::Plugins;
 /// The longest signature and the longest trust file, in bytes.
 const MOST_BYTES: u64 = 64 << 10;
 
+/// Why a file's signature keeps it from being loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is none, and one is required.
+    Missing,
+    /// It is not of this file, or is no signature.
+    Wrong,
+    /// One by a trusted key is required, and this is another's.
+    Untrusted,
+    /// The trust file cannot be used.
+    TrustFile,
+}
+
+// What reports expect, by which `refusal` tells them apart.
+const MISSING: &str = "a signature, which this server requires";
+const UNTRUSTED: &str = "a signature made with a key that is trusted";
+const TRUST_FILE: &str = "a trust file with a minisign public key on each line";
+
+/// Why a file was refused, if it was for its signature.
+pub(super) fn refusal(report: &LoadError) -> Option<Refusal> {
+    if report.step != Step::Signature {
+        return None;
+    }
+    Some(match report.expected.as_str() {
+        MISSING => Refusal::Missing,
+        UNTRUSTED => Refusal::Untrusted,
+        TRUST_FILE => Refusal::TrustFile,
+        _ => Refusal::Wrong,
+    })
+}
+
 /// A file's signature, which is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
@@ -126,7 +157,7 @@ impl Trust {
         Err(LoadError {
             file: file.to_owned(),
             step: Step::Signature,
-            expected: "a signature, which this server requires".to_owned(),
+            expected: MISSING.to_owned(),
             found: "none".to_owned(),
             fix: format!(
                 "put its author's signature beside it, as {}",
@@ -153,7 +184,7 @@ impl Trust {
         })?;
         let keys = self.keys().map_err(|what| {
             report(
-                "a trust file with a minisign public key on each line",
+                TRUST_FILE,
                 format!("in {}: {what}", self.keys.display()),
                 "correct that line; the key is what begins with RW in the author's .pub file"
                     .to_owned(),
@@ -183,7 +214,7 @@ impl Trust {
         }
         if self.required {
             return Err(report(
-                "a signature made with a key that is trusted",
+                UNTRUSTED,
                 "one made with another key".to_owned(),
                 format!(
                     "if you trust its author, add their public key to {} and load the plugin \
@@ -248,13 +279,22 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 /// A report of the step `signature`.
 pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
     let path = signature_file(file);
-    bounded(&path).map_err(|error| LoadError {
+    read_signature_file(&path).map_err(|error| LoadError {
         file: file.to_owned(),
         step: Step::Signature,
         expected: "a signature that can be read".to_owned(),
         found: format!("in {}: {error}", path.display()),
         fix: "check that the server's user may read it, or remove it".to_owned(),
     })
+}
+
+/// All that is in a signature's file; none if it is not there.
+///
+/// # Errors
+///
+/// What keeps it from being read, or that it is too long for a signature.
+pub fn read_signature_file(path: &Path) -> std::io::Result<Option<String>> {
+    bounded(path)
 }
 
 fn bounded(path: &Path) -> std::io::Result<Option<String>> {

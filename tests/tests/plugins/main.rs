@@ -88,7 +88,7 @@ impl Rig {
     async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        self.plugins().install(file.path(), &BY).await
+        self.plugins().install(file.path(), None, &BY).await
     }
 
     /// The steps that failed, by the names of the files.
