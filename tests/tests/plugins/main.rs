@@ -10,6 +10,7 @@
 mod answers;
 mod control;
 mod doctor;
+mod escapes;
 mod filters;
 mod fixture;
 mod folder;
