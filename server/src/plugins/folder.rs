@@ -82,10 +82,11 @@ pub(super) async fn run(
 }
 
 impl Plugins {
-    /// Takes up the folder as it is at the start. What is known from the last
-    /// time is neither read nor loaded. Returns what is in the folder.
+    /// Takes up the folder as it is at the start. What was installed when the
+    /// server stopped is neither read nor loaded. Returns what is in the folder.
     pub(super) async fn open_folder(
         self: &Arc<Self>,
+        installed: Vec<InstalledRow>,
     ) -> Result<Vec<(std::path::PathBuf, Identity)>, StartError> {
         let _turn = self.turn.lock().await;
         let folder = &self.settings.folder;
@@ -98,7 +99,7 @@ impl Plugins {
                 path: folder.clone(),
                 source,
             })?;
-        self.recall().await?;
+        self.recall(installed).await;
         self.note_answers().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
             self.appeared(file, *identity).await;
@@ -111,9 +112,8 @@ impl Plugins {
     }
 
     /// What was installed when the server stopped.
-    async fn recall(&self) -> Result<(), StartError> {
+    async fn recall(&self, rows: Vec<InstalledRow>) {
         let mut kept = Vec::new();
-        let rows = self.store.installed_plugins().await?;
         let keys = self.trusted_keys().await;
         for row in rows {
             let digest = row.version.described.digest;
@@ -155,7 +155,6 @@ impl Plugins {
             });
         }
         self.versions.keep_only(kept).await;
-        Ok(())
     }
 
     pub(super) fn on_demand(
