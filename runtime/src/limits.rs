@@ -52,6 +52,59 @@ impl Limits {
     }
 }
 
+/// One of the [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::memory_bytes`].
+    MemoryBytes,
+    /// [`Limits::call_ms`].
+    CallMs,
+    /// [`Limits::concurrent_calls`].
+    ConcurrentCalls,
+    /// [`Limits::storage_bytes`].
+    StorageBytes,
+    /// [`Limits::messages_per_minute`].
+    MessagesPerMinute,
+    /// [`Limits::log_bytes`].
+    LogBytes,
+    /// [`Limits::webhook_body_bytes`].
+    WebhookBodyBytes,
+    /// [`Limits::timers`].
+    Timers,
+}
+
+impl Limit {
+    /// As settings name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MemoryBytes => "memory-bytes",
+            Self::CallMs => "call-ms",
+            Self::ConcurrentCalls => "concurrent-calls",
+            Self::StorageBytes => "storage-bytes",
+            Self::MessagesPerMinute => "messages-per-minute",
+            Self::LogBytes => "log-bytes",
+            Self::WebhookBodyBytes => "webhook-body-bytes",
+            Self::Timers => "timers",
+        }
+    }
+
+    /// How much one may use.
+    pub fn of(self, limits: &Limits) -> u64 {
+        match self {
+            Self::MemoryBytes => limits.memory_bytes,
+            Self::CallMs => limits.call_ms,
+            Self::ConcurrentCalls => limits.concurrent_calls.into(),
+            Self::StorageBytes => limits.storage_bytes,
+            Self::MessagesPerMinute => limits.messages_per_minute.into(),
+            Self::LogBytes => limits.log_bytes,
+            Self::WebhookBodyBytes => limits.webhook_body_bytes,
+            Self::Timers => limits.timers.into(),
+        }
+    }
+}
+
 /// The longest title, in bytes.
 pub const TITLE_BYTES: usize = 1 << 10;
 /// The longest body, in bytes.

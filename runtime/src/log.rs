@@ -55,6 +55,7 @@ struct Kept {
     entries: VecDeque<Entry>,
     bytes: u64,
     next: u64,
+    dropped: u64,
 }
 
 impl Kept {
@@ -63,6 +64,7 @@ impl Kept {
             && let Some(oldest) = self.entries.pop_front()
         {
             self.bytes -= oldest.text.len() as u64 + ENTRY_OVERHEAD;
+            self.dropped += 1;
         }
     }
 }
@@ -135,6 +137,11 @@ impl Log {
         self.kept().next
     }
 
+    /// How many entries went because they no longer fit.
+    pub fn dropped(&self) -> u64 {
+        self.kept().dropped
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Entries are whole at every point where a panic could poison it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -169,6 +176,7 @@ mod tests {
         assert_eq!(log.written(), 100);
         assert_eq!(entries.last().unwrap().text, "line 99");
         assert_eq!(entries.len(), 1000 / (64 + "line 99".len()));
+        assert_eq!(log.dropped(), 100 - entries.len() as u64);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::{
     digest::Digest,
     guard::{Denials, Rights},
     host::Host,
+    limits::Limit,
     process::{Attachment, Process},
     registry::Described,
     report::LoadError,
@@ -375,6 +376,16 @@ impl CallError {
         match self {
             Self::Crashed { details, .. } if !details.is_empty() => format!("{self}\n{details}"),
             _ => self.to_string(),
+        }
+    }
+
+    /// The limit that the call reached, if that is what it failed by and the
+    /// backend does not count it itself.
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::DeadlineExceeded { .. } => Some(Limit::CallMs),
+            Self::TooMany { .. } => Some(Limit::ConcurrentCalls),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What an instance was refused: counted, bounded, and kept while the code
-//! behind it, and the version of the plugin, come and go.
+//! What an instance was refused, for want of a grant or because a limit was
+//! reached: counted, bounded, and kept while the code behind it, and the version
+//! of the plugin, come and go.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +9,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::log::{cut, now_ms};
+use crate::{
+    limits::Limit,
+    log::{cut, now_ms},
+};
 
 /// Different things refused that are told apart; further ones are counted
 /// together, by permission.
@@ -29,9 +33,23 @@ pub struct Denial {
     pub last_ms: u64,
 }
 
+/// How often one limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// Which.
+    pub limit: Limit,
+    /// How many times.
+    pub count: u64,
+    /// When last, in milliseconds since the epoch.
+    pub last_ms: u64,
+}
+
 /// Everything that was refused.
 #[derive(Debug, Default)]
-pub struct Denials(Mutex<BTreeMap<(&'static str, String), Count>>);
+pub struct Denials {
+    denied: Mutex<BTreeMap<(&'static str, String), Count>>,
+    reached: Mutex<BTreeMap<Limit, Count>>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
@@ -39,23 +57,46 @@ struct Count {
     last_ms: u64,
 }
 
+impl Count {
+    fn add(&mut self) {
+        self.count = self.count.saturating_add(1);
+        self.last_ms = now_ms();
+    }
+}
+
 impl Denials {
     /// Counts a refusal. Whether it is the first of its kind.
     pub(super) fn add(&self, permission: &'static str, what: &str) -> bool {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = (permission, cut(what, WHAT_BYTES).to_owned());
         if counts.len() >= DISTINCT && !counts.contains_key(&key) {
             key.1 = "(others)".to_owned();
         }
         let count = counts.entry(key).or_default();
-        count.count = count.count.saturating_add(1);
-        count.last_ms = now_ms();
+        count.add();
         count.count == 1
+    }
+
+    /// Counts that a limit was reached.
+    pub fn reach(&self, limit: Limit) {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.entry(limit).or_default().add();
+    }
+
+    /// The limits that were reached so far.
+    pub fn reached(&self) -> Vec<Reached> {
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = reached.iter().map(|(limit, count)| Reached {
+            limit: *limit,
+            count: count.count,
+            last_ms: count.last_ms,
+        });
+        each.collect()
     }
 
     /// What was refused so far.
     pub fn list(&self) -> Vec<Denial> {
-        self.0
+        self.denied
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .iter()

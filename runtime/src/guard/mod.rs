@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 
 use self::in_force::{Requests, Target};
 pub use self::{
-    denials::{Denial, Denials},
+    denials::{Denial, Denials, Reached},
     in_force::{Allowed, InForce, OpenCall, Rights},
 };
 use crate::{
@@ -37,7 +37,7 @@ use crate::{
         },
     },
     grants::{Applications, Scheme},
-    limits,
+    limits::{self, Limit},
     log::{Source, cut},
     plugin::CallError,
 };
@@ -133,6 +133,19 @@ impl Guard {
                 .write(Level::Warn, Source::Host, &format!("denied: {text}"));
         }
         text
+    }
+
+    /// Counts that a limit was reached.
+    pub fn reach(&self, limit: Limit) {
+        self.denials.reach(limit);
+    }
+
+    /// Counts that a limit was reached, if that is what the answer says.
+    fn bounded<T>(&self, limit: Limit, answer: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Exhausted(_)) = &answer {
+            self.reach(limit);
+        }
+        answer
     }
 
     /// Counts what the host refused for a reason of its own.
@@ -322,6 +335,7 @@ impl Guard {
             .unwrap_or_else(PoisonError::into_inner)
             .take(Instant::now())
         {
+            self.reach(Limit::MessagesPerMinute);
             return Err(Error::Exhausted(format!(
                 "{} messages a minute are allowed; the next one in {} s",
                 in_force.limits.messages_per_minute,
@@ -397,11 +411,13 @@ impl Guard {
         within("a key", key.len(), 1, limits::KEY_BYTES)?;
         let quota = self.in_force().limits.storage_bytes;
         if (key.len() + value.len()) as u64 > quota {
+            self.reach(Limit::StorageBytes);
             return Err(Error::Exhausted(format!(
                 "storage is limited to {quota} bytes"
             )));
         }
-        self.host.store(key, value, quota).await
+        let answer = self.host.store(key, value, quota).await;
+        self.bounded(Limit::StorageBytes, answer)
     }
 
     /// `storage.remove`.
@@ -452,9 +468,9 @@ impl Guard {
             Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
             Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
         }
-        self.host
-            .set_timer(name, when, in_force.limits.timers)
-            .await
+        let most = in_force.limits.timers;
+        let answer = self.host.set_timer(name, when, most).await;
+        self.bounded(Limit::Timers, answer)
     }
 
     /// `timers.cancel`.

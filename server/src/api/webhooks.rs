@@ -15,6 +15,7 @@ use axum::{
 use futures_util::stream;
 use mortise_runtime::{
     CallError, Plugin as _,
+    limits::Limit,
     plugin::{WebhookAnswer, WebhookBody},
     types::{Header, WebhookRequest},
 };
@@ -151,7 +152,7 @@ async fn taken(
         path: path.to_owned(),
         query: parts.uri.query().map(str::to_owned),
         headers: headers(&parts.headers),
-        body: read(body, most).await?,
+        body: read(slot, body, most).await?,
         client: origin.client.to_string(),
         scheme: origin.scheme.to_owned(),
         host: origin.host,
@@ -159,8 +160,9 @@ async fn taken(
     })
 }
 
-async fn read(body: Body, most: u64) -> Result<Vec<u8>, ApiError> {
+async fn read(slot: &Slot, body: Body, most: u64) -> Result<Vec<u8>, ApiError> {
     let too_long = || {
+        slot.reach(Limit::WebhookBodyBytes);
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is too long; this plugin takes at most {most} bytes"),

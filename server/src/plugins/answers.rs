@@ -6,7 +6,7 @@
 //! A file that cannot be used changes nothing: what was granted stays, what was
 //! not is denied, and the problem is told.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
 use mortise_runtime::{Grants, Plugin as _, registry::Identity, types::Permission};
 use serde_json::{Value, json};
@@ -379,12 +379,17 @@ impl Plugins {
                 return;
             }
         };
-        for entry in self.installed.entries() {
-            let manifest = entry.current.manifest();
-            let allowed = self.grants().answer(&manifest.id).allowed();
-            let noted = noted.remove(&manifest.id);
-            let noted = noted.map(|noted| noted.allowed).unwrap_or_default();
-            self.note_allowed(&manifest.id, &noted, &allowed, &Actor::Folder)
+        let file = self.grants();
+        // Of whom neither says anything, nothing can have changed.
+        let ids: BTreeSet<String> = file
+            .plugins()
+            .map(str::to_owned)
+            .chain(noted.keys().cloned())
+            .collect();
+        for id in ids.iter().filter(|id| self.installed.has(id)) {
+            let allowed = file.answer(id).allowed();
+            let noted = noted.remove(id).map(|noted| noted.allowed);
+            self.note_allowed(id, &noted.unwrap_or_default(), &allowed, &Actor::Folder)
                 .await;
         }
     }

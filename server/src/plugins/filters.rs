@@ -1,13 +1,17 @@
 //! A message on its way in, past its user's filters.
 //!
-//! All filters of a message share one deadline. One that fails, traps or takes
-//! too long is passed over, unless its user wants the message refused then. A
-//! user without filters pays one look into a map.
+//! All filters of a message share one deadline, and each leaves half of what is
+//! left to those after it: one that never answers does not take the time of all.
+//! One that fails, traps or takes too long is passed over, unless its user wants
+//! the message refused then. A user without filters pays one look into a map.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mortise_runtime::{
-    Plugin as _,
+    CallError, Plugin as _,
     log::Source,
     types::{Draft, Level, Verdict},
 };
@@ -57,11 +61,14 @@ impl Plugins {
             };
         };
         let end = Instant::now() + self.settings.filter_deadline;
-        for slot in chain.iter().filter(|slot| Some(slot.id) != skip) {
+        let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip;
+        let mut to_ask = chain.iter().filter(asked).count();
+        for slot in chain.iter().filter(asked) {
+            to_ask -= 1;
             let began = Instant::now();
-            let verdict = self
-                .ask(slot, &draft, end.saturating_duration_since(began))
-                .await;
+            let left = end.saturating_duration_since(began);
+            let share = if to_ask > 0 { left / 2 } else { left };
+            let verdict = self.ask(slot, &draft, share).await;
             let plugin = slot.plugin();
             let by = &plugin.manifest().name;
             let mut note = |action, detail: &str| {
@@ -111,20 +118,26 @@ impl Plugins {
     }
 
     /// One filter's verdict, or in a sentence why there is none.
-    async fn ask(&self, slot: &Slot, draft: &Draft, left: Duration) -> Result<Verdict, String> {
-        if left.is_zero() {
+    async fn ask(&self, slot: &Slot, draft: &Draft, share: Duration) -> Result<Verdict, String> {
+        if share.is_zero() {
             return Err("earlier filters used up the time".to_owned());
         }
         // Making an instance may spawn a process; the deadline holds for that
         // too.
-        let made = tokio::time::timeout(left, self.instance(slot)).await;
+        let made = tokio::time::timeout(share, self.instance(slot)).await;
         let result = match made {
-            Ok(Ok(instance)) => instance.filter(draft, left).await,
+            Ok(Ok(instance)) => instance.filter(draft, share).await,
             Ok(Err(error)) => Err(error),
-            Err(_) => return Err(format!("it did not come up within {left:?}")),
+            Err(_) => return Err(format!("it did not come up within {share:?}")),
         };
         result.map_err(|error| {
-            slot.note(&error);
+            match error {
+                // Its share of the time of all is no limit of its own.
+                CallError::DeadlineExceeded { deadline, .. } if deadline == share => {
+                    slot.tell(&error);
+                }
+                _ => slot.note(&error),
+            }
             error.to_string()
         })
     }

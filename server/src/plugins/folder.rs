@@ -82,10 +82,11 @@ pub(super) async fn run(
 }
 
 impl Plugins {
-    /// Takes up the folder as it is at the start. What is known from the last
-    /// time is neither read nor loaded. Returns what is in the folder.
+    /// Takes up the folder as it is at the start. What was installed when the
+    /// server stopped is neither read nor loaded. Returns what is in the folder.
     pub(super) async fn open_folder(
         self: &Arc<Self>,
+        installed: Vec<InstalledRow>,
     ) -> Result<Vec<(std::path::PathBuf, Identity)>, StartError> {
         let _turn = self.turn.lock().await;
         let folder = &self.settings.folder;
@@ -98,24 +99,23 @@ impl Plugins {
                 path: folder.clone(),
                 source,
             })?;
-        self.recall().await?;
+        self.recall(installed).await;
         self.note_answers().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
             self.appeared(file, *identity).await;
         }
         let there: HashSet<&Path> = files.iter().map(|(file, _)| &**file).collect();
-        for entry in self.installed.entries() {
-            if !there.contains(&*entry.file) && !entry.is_missing() {
-                self.removed(&entry.file, &Actor::Folder).await;
-            }
+        for file in self.installed.absent_from(&there) {
+            self.removed(&file, &Actor::Folder).await;
         }
         Ok(files)
     }
 
     /// What was installed when the server stopped.
-    async fn recall(&self) -> Result<(), StartError> {
+    async fn recall(&self, rows: Vec<InstalledRow>) {
         let mut kept = Vec::new();
-        for row in self.store.installed_plugins().await? {
+        let keys = self.trusted_keys().await;
+        for row in rows {
             let digest = row.version.described.digest;
             let file = self.versions.file(&digest, &row.version.name);
             kept.push(digest);
@@ -124,11 +124,15 @@ impl Plugins {
                     .as_ref()
                     .map(|version| version.described.digest),
             );
+            let in_folder = self.settings.folder.join(&row.file);
             // The trust file, or what is required, may be another than it was.
-            let text = row.version.signed.map(|signed| signed.text);
-            let checked = self
-                .check_signed(&self.settings.folder.join(&row.file), &file, text)
-                .await;
+            let checked = match row.version.signed {
+                Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
+                signed => {
+                    let text = signed.map(|signed| signed.text);
+                    self.check_signed(&in_folder, &file, text).await
+                }
+            };
             let signed = match checked {
                 Ok(signed) => signed,
                 Err(report) => {
@@ -141,7 +145,7 @@ impl Plugins {
             let has_copy = matches!(Identity::read(&file), Ok(Some(_)));
             let identity = row.identity.filter(|_| has_copy);
             self.installed.set(Entry {
-                file: self.settings.folder.join(row.file),
+                file: in_folder,
                 dealt: identity,
                 accepted: identity,
                 current: self.on_demand(row.version.described, file),
@@ -151,7 +155,6 @@ impl Plugins {
             });
         }
         self.versions.keep_only(kept).await;
-        Ok(())
     }
 
     pub(super) fn on_demand(
@@ -397,7 +400,7 @@ impl Plugins {
         Err(LoadError {
             file: file.to_owned(),
             step: Step::Check,
-            expected: format!("the file that was installed, {}", installed.digest()),
+            expected: format!("{INSTALLED}, {}", installed.digest()),
             found: format!("{}, which no order put there", new.digest),
             fix: format!(
                 "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
@@ -506,6 +509,14 @@ impl Plugins {
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Removed, id, &details).await;
     }
+}
+
+/// What a file has to be that only orders may change.
+const INSTALLED: &str = "the file that was installed by order";
+
+/// Whether a report is that nobody's order changed a file.
+pub(super) fn was_changed_by_nobody(report: &LoadError) -> bool {
+    report.step == Step::Check && report.expected.starts_with(INSTALLED)
 }
 
 /// What there is to go back to once `new` runs.

@@ -3,7 +3,7 @@
 //! no plugin. Decides nothing and loads nothing: see `folder`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -206,6 +206,11 @@ impl Installed {
         self.read().plugins.get(id).cloned()
     }
 
+    /// Whether a plugin of this id is installed, even if its file is gone.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.read().plugins.contains_key(id)
+    }
+
     /// What runs, unless its file is gone.
     pub(super) fn current(&self, id: &str) -> Option<Arc<OnDemand>> {
         let all = self.read();
@@ -227,6 +232,16 @@ impl Installed {
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.read().plugins.values().cloned().collect()
+    }
+
+    /// Files of plugins that count as there and are not among these.
+    pub(super) fn absent_from(&self, there: &HashSet<&Path>) -> Vec<PathBuf> {
+        let all = self.read();
+        let gone = all
+            .plugins
+            .values()
+            .filter(|entry| !entry.is_missing() && !there.contains(&*entry.file));
+        gone.map(|entry| entry.file.clone()).collect()
     }
 
     /// Puts a plugin in place of what was known of it.

@@ -90,7 +90,7 @@ pub use self::{
         BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
         loaders, wasm,
     },
-    signature::{Signed, Trust, signature_file},
+    signature::{Signed, Trust, read_signature_file, signature_file},
     slot::{Slot, State},
 };
 use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
@@ -176,11 +176,18 @@ impl Plugins {
     pub async fn start(self: &Arc<Self>, pipeline: &Arc<Pipeline>) -> Result<(), StartError> {
         // Weakly: the pipeline holds the plugins.
         let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
+        // Read while the backends come up.
+        let store = self.store.clone();
+        let installed = tokio::spawn(async move { store.installed_plugins().await });
         self.take_answers(&Actor::Folder).await;
         let _: Result<(), _> = self
             .loaders
             .set(loaders(Some(self.settings.cache.clone()))?.into());
-        let seen = self.open_folder().await?;
+        let installed = match installed.await {
+            Ok(read) => read?,
+            Err(_) => self.store.installed_plugins().await?,
+        };
+        let seen = self.open_folder(installed).await?;
         let users: Vec<i64> = self
             .store
             .users()

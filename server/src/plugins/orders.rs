@@ -75,9 +75,10 @@ pub enum OrderError {
 impl Plugins {
     /// Installs or replaces a plugin from a complete file anywhere. It is
     /// loaded and checked before the plugins folder is touched; then it is put
-    /// there, under the name its plugin has there or one made of its id, and
-    /// taken up, with its signature if one is beside it. A version that has to be approved first is in the folder, and
-    /// its status says that it waits.
+    /// there, under the name its plugin has there or one made of its id, with
+    /// its signature beside it, if it has one, and taken up. `signature` is what
+    /// minisign wrote. A version that has to be approved first is in the folder,
+    /// and its status says that it waits.
     ///
     /// # Errors
     ///
@@ -85,12 +86,12 @@ impl Plugins {
     pub async fn install(
         self: &Arc<Self>,
         source: &Path,
+        signature: Option<String>,
         by: &Actor,
     ) -> Result<Status, OrderError> {
         let _turn = self.turn.lock().await;
         let loaders = self.loaders();
         let aside = aside(source, &self.settings.folder).await?;
-        let signature = read_signature(source)?;
         self.check_signed(source, &aside, signature.clone()).await?;
         let loaded = registry::load(&aside, &loaders).await;
         let described = loaded

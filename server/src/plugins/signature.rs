@@ -4,8 +4,10 @@
 //!
 //! A signature that is wrong keeps a file from being loaded, always. One that
 //! is missing, or made with a key that is not trusted, does so where signatures
-//! are required. It is looked at before anything else looks at the file, and of
-//! what is installed again at each start.
+//! are required. It is looked at before anything else looks at the file. At each
+//! start the key of what is installed has to be trusted still; the signature
+//! itself is not checked again then, for what is loaded has to have the digest
+//! of what it was checked with.
 
 use std::{
     io::Read as _,
@@ -24,6 +26,37 @@ use super::Plugins;
 /// The longest signature and the longest trust file, in bytes.
 const MOST_BYTES: u64 = 64 << 10;
 
+/// Why a file's signature keeps it from being loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is none, and one is required.
+    Missing,
+    /// It is not of this file, or is no signature.
+    Wrong,
+    /// One by a trusted key is required, and this is another's.
+    Untrusted,
+    /// The trust file cannot be used.
+    TrustFile,
+}
+
+// What reports expect, by which `refusal` tells them apart.
+const MISSING: &str = "a signature, which this server requires";
+const UNTRUSTED: &str = "a signature made with a key that is trusted";
+const TRUST_FILE: &str = "a trust file with a minisign public key on each line";
+
+/// Why a file was refused, if it was for its signature.
+pub(super) fn refusal(report: &LoadError) -> Option<Refusal> {
+    if report.step != Step::Signature {
+        return None;
+    }
+    Some(match report.expected.as_str() {
+        MISSING => Refusal::Missing,
+        UNTRUSTED => Refusal::Untrusted,
+        TRUST_FILE => Refusal::TrustFile,
+        _ => Refusal::Wrong,
+    })
+}
+
 /// A file's signature, which is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
@@ -32,6 +65,19 @@ pub struct Signed {
     /// The trusted key that it was made with, by its name in the trust file;
     /// none for a key that is not trusted.
     pub by: Option<String>,
+    /// That key, as it is in the trust file.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+impl Signed {
+    /// Whether the key that it was found to be made with is one of these, by
+    /// the name that it had then.
+    pub(super) fn is_by_one_of(&self, keys: &[Key]) -> bool {
+        let named =
+            |key: &Key| Some(&key.text) == self.key.as_ref() && Some(&key.name) == self.by.as_ref();
+        keys.iter().any(named)
+    }
 }
 
 /// Which signatures count.
@@ -70,6 +116,15 @@ impl Plugins {
         self.check_signed(file, copy, text).await
     }
 
+    /// The keys that are trusted now; none if the trust file cannot be used,
+    /// which whatever is checked then reports.
+    pub(super) async fn trusted_keys(&self) -> Vec<Key> {
+        let trust = self.settings.trust.clone();
+        tokio::task::spawn_blocking(move || trust.keys().unwrap_or_default())
+            .await
+            .unwrap_or_default()
+    }
+
     /// Checks a copy of a file with a signature.
     ///
     /// # Errors
@@ -82,6 +137,10 @@ impl Plugins {
         text: Option<String>,
     ) -> Result<Option<Signed>, LoadError> {
         let trust = self.settings.trust.clone();
+        // Most are not signed, and at a start there may be many.
+        let Some(text) = text else {
+            return trust.unsigned(file);
+        };
         let (file, copy) = (file.to_owned(), copy.to_owned());
         let of = file.clone();
         tokio::task::spawn_blocking(move || trust.check(&file, &copy, text))
@@ -91,12 +150,23 @@ impl Plugins {
 }
 
 impl Trust {
-    fn check(
-        &self,
-        file: &Path,
-        copy: &Path,
-        text: Option<String>,
-    ) -> Result<Option<Signed>, LoadError> {
+    fn unsigned(&self, file: &Path) -> Result<Option<Signed>, LoadError> {
+        if !self.required {
+            return Ok(None);
+        }
+        Err(LoadError {
+            file: file.to_owned(),
+            step: Step::Signature,
+            expected: MISSING.to_owned(),
+            found: "none".to_owned(),
+            fix: format!(
+                "put its author's signature beside it, as {}",
+                signature_file(file).display()
+            ),
+        })
+    }
+
+    fn check(&self, file: &Path, copy: &Path, text: String) -> Result<Option<Signed>, LoadError> {
         let report = |expected: &str, found: String, fix: String| LoadError {
             file: file.to_owned(),
             step: Step::Signature,
@@ -105,19 +175,6 @@ impl Trust {
             fix,
         };
         let beside = signature_file(file);
-        let Some(text) = text else {
-            if !self.required {
-                return Ok(None);
-            }
-            return Err(report(
-                "a signature, which this server requires",
-                "none".to_owned(),
-                format!(
-                    "put its author's signature beside it, as {}",
-                    beside.display()
-                ),
-            ));
-        };
         let signature = minisign_verify::Signature::decode(&text).map_err(|error| {
             report(
                 "a signature made by minisign",
@@ -127,7 +184,7 @@ impl Trust {
         })?;
         let keys = self.keys().map_err(|what| {
             report(
-                "a trust file with a minisign public key on each line",
+                TRUST_FILE,
                 format!("in {}: {what}", self.keys.display()),
                 "correct that line; the key is what begins with RW in the author's .pub file"
                     .to_owned(),
@@ -137,8 +194,11 @@ impl Trust {
         for key in keys {
             match key.public.verify(&bytes, &signature, true) {
                 Ok(()) => {
-                    let by = Some(key.name);
-                    return Ok(Some(Signed { text, by }));
+                    return Ok(Some(Signed {
+                        text,
+                        by: Some(key.name),
+                        key: Some(key.text),
+                    }));
                 }
                 Err(Error::UnexpectedKeyId) => {}
                 Err(error) => {
@@ -154,7 +214,7 @@ impl Trust {
         }
         if self.required {
             return Err(report(
-                "a signature made with a key that is trusted",
+                UNTRUSTED,
                 "one made with another key".to_owned(),
                 format!(
                     "if you trust its author, add their public key to {} and load the plugin \
@@ -163,7 +223,11 @@ impl Trust {
                 ),
             ));
         }
-        Ok(Some(Signed { text, by: None }))
+        Ok(Some(Signed {
+            text,
+            by: None,
+            key: None,
+        }))
     }
 
     fn keys(&self) -> Result<Vec<Key>, String> {
@@ -175,8 +239,11 @@ impl Trust {
     }
 }
 
-struct Key {
+/// A line of the trust file.
+pub(super) struct Key {
     public: PublicKey,
+    /// As it is there.
+    text: String,
     name: String,
 }
 
@@ -198,6 +265,7 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
         };
         keys.push(Key {
             public,
+            text: key.to_owned(),
             name: name.to_owned(),
         });
     }
@@ -211,13 +279,22 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 /// A report of the step `signature`.
 pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
     let path = signature_file(file);
-    bounded(&path).map_err(|error| LoadError {
+    read_signature_file(&path).map_err(|error| LoadError {
         file: file.to_owned(),
         step: Step::Signature,
         expected: "a signature that can be read".to_owned(),
         found: format!("in {}: {error}", path.display()),
         fix: "check that the server's user may read it, or remove it".to_owned(),
     })
+}
+
+/// All that is in a signature's file; none if it is not there.
+///
+/// # Errors
+///
+/// What keeps it from being read, or that it is too long for a signature.
+pub fn read_signature_file(path: &Path) -> std::io::Result<Option<String>> {
+    bounded(path)
 }
 
 fn bounded(path: &Path) -> std::io::Result<Option<String>> {

@@ -9,7 +9,8 @@ use std::sync::{
 use mortise_runtime::{
     CallError, Instance, Limits, Log, Plugin as _,
     grants::Applications,
-    guard::{Denial, Denials},
+    guard::{Denial, Denials, Reached},
+    limits::Limit,
     log::Source,
     registry::OnDemand,
     types::{Level, User},
@@ -205,8 +206,27 @@ impl Slot {
         self.consent.store(given, Ordering::SeqCst);
     }
 
-    /// Notes a failed call where its user and the administrator look.
+    /// Notes a failed call where its user and the administrator look, and the
+    /// limit that it reached, if it did.
     pub fn note(&self, error: &CallError) {
+        if let Some(limit) = error.limit() {
+            self.reach(limit);
+        }
+        self.tell(error);
+    }
+
+    /// Counts that it reached a limit.
+    pub fn reach(&self, limit: Limit) {
+        self.denials.reach(limit);
+    }
+
+    /// The limits that it reached since its user's plugins were loaded.
+    pub fn reached(&self) -> Vec<Reached> {
+        self.denials.reached()
+    }
+
+    /// Notes a failed call where its user and the administrator look.
+    pub(super) fn tell(&self, error: &CallError) {
         let text = error.full();
         self.lock().last_error = Some(error.to_string());
         // A backend writes down some failures itself.

@@ -8,6 +8,7 @@ use std::{
 use mortise_runtime::Digest;
 use mortise_tests::{
     components,
+    minisign::Signer,
     server::{Data, PASSWORD, USER, program},
     web,
 };
@@ -147,6 +148,48 @@ async fn a_plugin_goes_through_its_whole_life() {
     assert!(entries.iter().all(|entry| entry["by"] == "command line"));
     let table = said(&data, &["audit"]);
     assert!(table.contains("command line, as admin"), "{table}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_signature_goes_along_with_what_is_installed() {
+    let data = Data::new();
+    let signer = Signer::new();
+    std::fs::write(data.path().join("trusted-keys"), signer.public()).unwrap();
+    let mut command = data.command();
+    command.arg("--require-signed-plugins");
+    let server = data.serve_with(command).await;
+    let (one, two) = (version("one"), version("two"));
+    let file = data.path().join("one.wasm");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, &one).unwrap();
+    let output = plugin(&data, &["install", file]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("  step      signature\n"), "{text}");
+
+    // What is beside a file is found; of what comes otherwise, it is named.
+    std::fs::write(format!("{file}.minisig"), signer.sign(&one)).unwrap();
+    let trusted = |shown: &Value| shown["signature"]["is"] == "trusted";
+    assert!(trusted(&json(&data, &["install", file])));
+    let apart = data.path().join("apart");
+    let apart = apart.to_str().unwrap();
+    let absent = refused(plugin(&data, &["install", file, "--signature", apart]));
+    assert!(absent.contains("apart is not there"), "{absent}");
+    std::fs::write(apart, signer.sign(&two)).unwrap();
+    let mut child = plugin(&data, &["install", "-", "--json", "--signature", apart])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&two).unwrap();
+    let shown: Value = serde_json::from_str(&good(child.wait_with_output().unwrap())).unwrap();
+    assert!(trusted(&shown), "{shown}");
+    let url = format!("{}/0", web::serving(vec![web::file(&one)]));
+    let digest = Digest::of(&one).to_string();
+    let beside = format!("{file}.minisig");
+    let from_url = ["install", &url, "--digest", &digest, "--signature", &beside];
+    assert!(trusted(&json(&data, &from_url)));
     server.stop().await;
 }
 

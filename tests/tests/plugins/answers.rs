@@ -92,7 +92,7 @@ async fn what_was_denied_once_is_not_asked_again() {
     rig.enable("a").await;
     let plugins = &rig.server.state().plugins;
     let status = plugins
-        .install(&data.path().join("plugins/a.wasm"), &BY)
+        .install(&data.path().join("plugins/a.wasm"), None, &BY)
         .await
         .unwrap();
     assert_eq!(status.waiting, None);

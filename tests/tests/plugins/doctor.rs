@@ -2,6 +2,7 @@
 //! else. What only a machine or a process can be in is tested beside the
 //! doctor itself.
 
+use mortise_tests::guests;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 impl Rig {
-    async fn diagnosis(&self, id: &str) -> Value {
+    pub(crate) async fn diagnosis(&self, id: &str) -> Value {
         let path = format!("/plugins/{id}/doctor");
         let (status, diagnosis) = self.admin(Method::GET, &path, Vec::new()).await;
         assert_eq!(status, 200, "{diagnosis}");
@@ -159,5 +160,69 @@ async fn each_condition_is_told_and_nothing_else() {
     std::fs::write(data.path().join("grants.toml"), "[fine]\nnonsense = 1\n").unwrap();
     rig.enable("idle").await;
     assert_eq!(rig.conditions("fine").await, ["grants_broken"]);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn each_limit_that_is_reached_is_told() {
+    let everything = std::fs::read(guests::example("everything")).unwrap();
+    let data = data(&[("everything", everything)]);
+    let id = "test.everything";
+    let limits = "memory-bytes = 16777216\ncall-ms = 1000\nconcurrent-calls = 1\n\
+                  storage-bytes = 1000\nmessages-per-minute = 0\nlog-bytes = 10240\n\
+                  webhook-body-bytes = 100\ntimers = 0\n";
+    let grants = format!("[\"{id}\"]\nwebhook = true\ntimers = true\n[\"{id}\".limits]\n{limits}");
+    std::fs::write(data.path().join("grants.toml"), grants).unwrap();
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable(id).await;
+    let path = slot.base_path();
+    let asks = async |command: &str| rig.request(Method::POST, &path, command).await.0.as_u16();
+    let limits = async || {
+        let diagnosis = rig.diagnosis(id).await;
+        let findings = diagnosis["findings"].as_array().unwrap().clone();
+        let mut limits: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding["condition"] == "limit_reached")
+            .map(|finding| {
+                assert_eq!(finding["user"], "ada");
+                let fix = finding["fix"].as_str().unwrap();
+                let setting = fix.split("--limit ").nth(1).unwrap();
+                let name = setting.strip_suffix("=NUMBER").unwrap().to_owned();
+                (name, finding["severity"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        limits.sort();
+        limits
+    };
+    assert_eq!(asks("say x").await, 200);
+    assert_eq!(limits().await, []);
+
+    let (one, two) = tokio::join!(asks("sleep-ms 300"), asks("sleep-ms 300"));
+    assert_eq!(one.max(two), 503);
+    // What the plugin is refused it is told itself, and answers 500.
+    for (command, status) in [
+        ("store-bytes k 1001", 500),
+        ("send x", 500),
+        ("every tick 5000", 500),
+        ("log-flood 20", 200),
+        ("hold 20000000", 502),
+        ("sleep-ms 3000", 504),
+        (&"x".repeat(101), 413),
+    ] {
+        assert_eq!(asks(command).await, status, "{command}");
+    }
+    let problem = |name: &str| (name.to_owned(), "problem".to_owned());
+    let notice = |name: &str| (name.to_owned(), "notice".to_owned());
+    let all = [
+        problem("call-ms"),
+        problem("concurrent-calls"),
+        notice("log-bytes"),
+        problem("memory-bytes"),
+        problem("messages-per-minute"),
+        problem("storage-bytes"),
+        problem("timers"),
+        notice("webhook-body-bytes"),
+    ];
+    assert_eq!(limits().await, all);
     rig.stop().await;
 }

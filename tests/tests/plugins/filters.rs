@@ -105,31 +105,39 @@ async fn a_filter_that_fails_is_passed_over_and_others_work() {
 }
 
 #[tokio::test]
-async fn a_filter_that_uses_up_the_time_leaves_none_for_others() {
+async fn filters_that_never_answer_leave_time_to_the_last_one() {
     let data = data(&[
         ("loops", plugin("loops", &[FILTER], &[looping()])),
+        ("loops-too", plugin("loops-too", &[FILTER], &[looping()])),
         ("works", plugin("works", &[FILTER], &[titling("filtered")])),
     ]);
     let rig = Rig::start_with(data.path(), |config| {
-        config.filter_deadline = Duration::from_millis(200);
+        config.filter_deadline = Duration::from_millis(800);
     })
     .await;
-    rig.enable("loops").await;
-    rig.enable("works").await;
+    for id in ["loops", "loops-too", "works"] {
+        rig.enable(id).await;
+    }
     let begun = Instant::now();
     let message = rig.stored("backup", "done").await;
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
+        begun.elapsed() < Duration::from_secs(2),
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(message.title, "plain");
+    assert_eq!(message.title, "filtered");
     let trace = rig.trace(&message).await;
-    assert!(
-        trace[1].detail.contains("used up the time"),
-        "{}",
-        trace[1].detail
+    let actions: Vec<_> = trace.iter().map(|entry| entry.action).collect();
+    assert_eq!(
+        actions,
+        [
+            TraceAction::Skipped,
+            TraceAction::Skipped,
+            TraceAction::Replace
+        ]
     );
+    // The time of all is no limit of one.
+    assert_eq!(rig.slot("loops").await.reached(), []);
     rig.stop().await;
 }
 

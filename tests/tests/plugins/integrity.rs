@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use mortise_runtime::Step;
+use mortise_runtime::{Digest, Step};
 use mortise_server::plugins::{Actor, Changed, OrderError, Signature, Waiting};
-use mortise_tests::minisign::Signer;
+use mortise_tests::{minisign::Signer, web};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::{
-    Rig, data,
+    PASSWORD, Rig, data,
     fixture::{FILTER, plugin, titling},
     install, until,
 };
@@ -112,28 +114,20 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
     trust(data.path(), &frank);
     let rig = Rig::strict(data.path()).await;
     let plugins = &rig.server.state().plugins;
-    let aside = tempfile::tempdir().unwrap();
-    let file = aside.path().join("new.wasm");
-    let put = |bytes: &[u8], signature: Option<String>| {
+    let install = async |bytes: &[u8], signature: Option<String>| {
+        let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        let beside = aside.path().join("new.wasm.minisig");
-        match signature {
-            Some(text) => std::fs::write(beside, text).unwrap(),
-            None => std::fs::remove_file(beside).unwrap(),
-        }
+        plugins.install(file.path(), signature, &BY).await
     };
     let in_folder = || std::fs::read_to_string(data.path().join("plugins/a.wasm.minisig")).ok();
     let (one, two) = (version("one"), version("two"));
-    put(&one, Some(frank.sign(&one)));
-    let status = plugins.install(&file, &BY).await.unwrap();
+    let status = install(&one, Some(frank.sign(&one))).await.unwrap();
     assert_eq!(Some(status.signature), by_frank());
     assert_eq!(in_folder(), Some(frank.sign(&one)));
     rig.enable("a").await;
-    put(&two, Some(frank.sign(&two)));
-    plugins.install(&file, &BY).await.unwrap();
+    install(&two, Some(frank.sign(&two))).await.unwrap();
     assert_eq!(rig.stored("backup", "done").await.title, "two");
-    put(&version("three"), None);
-    let refused = plugins.install(&file, &BY).await.unwrap_err();
+    let refused = install(&version("three"), None).await.unwrap_err();
     let OrderError::Load(report) = refused else {
         panic!("{refused}")
     };
@@ -145,6 +139,155 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
     assert_eq!(rig.signature("a"), by_frank());
     plugins.uninstall("a", &BY).await.unwrap();
     assert_eq!(in_folder(), None);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_signature_comes_over_http_with_its_file() {
+    let (frank, mallory) = (Signer::new(), Signer::new());
+    let (one, two) = (version("one"), version("two"));
+    let data = data(&[]);
+    trust(data.path(), &frank);
+    let rig = Rig::strict(data.path()).await;
+    let upload = async |bytes: &[u8], signature: Option<String>| {
+        let request = rig
+            .client
+            .post(format!("{}/admin/plugins", rig.server.url()));
+        let request = request
+            .basic_auth("ada", Some(PASSWORD))
+            .header("content-type", "application/octet-stream")
+            .query(&signature.map(|text| ("signature", text)).as_slice())
+            .body(bytes.to_vec());
+        let answer = request.send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
+    };
+    for (signature, found) in [
+        (None, "none"),
+        (Some(mallory.sign(&one)), "one made with another key"),
+        (Some(frank.sign(&two)), "another file"),
+        (Some("nonsense".to_owned()), "a.wasm.minisig"),
+    ] {
+        let (status, error) = upload(&one, signature).await;
+        assert_eq!(
+            (status, &error["report"]["step"]),
+            (422, &json!("signature"))
+        );
+        let text = error["report"]["found"].as_str().unwrap();
+        assert!(text.contains(found) || found.ends_with("minisig"), "{text}");
+        let there = std::fs::read_dir(data.path().join("plugins")).unwrap();
+        assert_eq!(there.count(), 0, "{found}");
+    }
+    let (status, shown) = upload(&one, Some(frank.sign(&one))).await;
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(
+        shown["signature"],
+        json!({ "is": "trusted", "key": "Frank" })
+    );
+
+    // And with a URL.
+    let url = format!("{}/0", web::serving(vec![web::file(&two)]));
+    let download = async |signature: Option<String>| {
+        let source = json!({
+            "url": url,
+            "digest": Digest::of(&two),
+            "signature": signature,
+        });
+        let source = source.to_string();
+        let (status, text) = rig.request(Method::POST, "/admin/plugins", &source).await;
+        (status.as_u16(), text)
+    };
+    assert_eq!(download(None).await.0, 422);
+    assert_eq!(rig.signature("a"), by_frank());
+    let (status, text) = download(Some(frank.sign(&two))).await;
+    assert_eq!(status, 200, "{text}");
+    let beside = std::fs::read_to_string(data.path().join("plugins/a.wasm.minisig"));
+    assert_eq!(beside.unwrap(), frank.sign(&two));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_is_wrong_with_a_signature_and_with_a_changed_file() {
+    let (frank, mallory) = (Signer::new(), Signer::new());
+    let one = version("one");
+    let data = data(&[("a", one.clone())]);
+    trust(data.path(), &frank);
+    let rig = Rig::strict(data.path()).await;
+    let told = async |what: &str| rig.diagnosis(what).await["findings"].clone();
+    let only = |findings: Value, condition: &str, fix: &str| {
+        assert_eq!(findings.as_array().unwrap().len(), 1, "{findings}");
+        assert_eq!(findings[0]["condition"], condition);
+        assert_eq!(findings[0]["severity"], "problem");
+        assert!(
+            findings[0]["fix"].as_str().unwrap().contains(fix),
+            "{findings}"
+        );
+        assert!(!findings[0]["report"].is_null(), "{findings}");
+    };
+    only(told("a.wasm").await, "signature_missing", "a.wasm.minisig");
+    for (signature, condition, fix) in [
+        (mallory.sign(&one), "signature_untrusted", "trusted-keys"),
+        (
+            frank.sign(b"another"),
+            "signature_wrong",
+            "get file and signature again",
+        ),
+        ("nonsense".to_owned(), "signature_wrong", "get it again"),
+    ] {
+        sign(data.path(), &signature);
+        until(condition, async || {
+            told("a.wasm").await[0]["condition"] == condition
+        })
+        .await;
+        until(fix, async || {
+            let text = told("a.wasm").await[0]["fix"].to_string();
+            text.contains(fix)
+        })
+        .await;
+        only(told("a.wasm").await, condition, fix);
+    }
+    // By its id it is not known, and what may be it is told.
+    let by_id = told("a").await;
+    assert_eq!(by_id[0]["condition"], "not_installed");
+    assert_eq!(by_id[1]["condition"], "signature_wrong");
+    std::fs::write(data.path().join("trusted-keys"), "nonsense").unwrap();
+    sign(data.path(), &frank.sign(&one));
+    let broken = async || told("a.wasm").await[0]["condition"] == "trust_broken";
+    until("the trust file was looked at", broken).await;
+    only(told("a.wasm").await, "trust_broken", "correct that line");
+    trust(data.path(), &frank);
+    sign(data.path(), &format!("{}\n", frank.sign(&one)));
+    until("taken up", async || rig.signature("a") == by_frank()).await;
+    rig.enable("a").await;
+    assert_eq!(told("a").await, json!([]));
+    rig.stop().await;
+
+    // Where none is required, an unknown key is no more than a notice; and a
+    // file that no order changed may be refused.
+    trust(data.path(), &mallory);
+    let rig = Rig::start_with(data.path(), |config| {
+        config.changed_plugins = Changed::Refuse;
+    })
+    .await;
+    let diagnosis = rig.diagnosis("a").await;
+    assert_eq!(diagnosis["findings"][0]["condition"], "signature_untrusted");
+    assert_eq!(diagnosis["findings"][0]["severity"], "notice");
+    assert_eq!(diagnosis["well"], true);
+    std::fs::remove_file(data.path().join("plugins/a.wasm.minisig")).unwrap();
+    until("unsigned", async || {
+        rig.signature("a") == Some(Signature::None)
+    })
+    .await;
+    install(data.path(), &[("a", version("two"))]);
+    let refused = async || rig.conditions("a").await == ["change_refused"];
+    until("refused", refused).await;
+    let fix = &rig.diagnosis("a").await["findings"][0]["fix"];
+    assert!(
+        fix.as_str().unwrap().contains("mortise plugin reload a"),
+        "{fix}"
+    );
     rig.stop().await;
 }
 

@@ -10,6 +10,7 @@
 mod answers;
 mod control;
 mod doctor;
+mod escapes;
 mod filters;
 mod fixture;
 mod folder;
@@ -88,7 +89,7 @@ impl Rig {
     async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        self.plugins().install(file.path(), &BY).await
+        self.plugins().install(file.path(), None, &BY).await
     }
 
     /// The steps that failed, by the names of the files.

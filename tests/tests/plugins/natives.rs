@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mortise_tests::{
+    minisign::Signer,
     natives::{python, stamp},
     server::{Data, Server, body},
 };
@@ -156,6 +157,10 @@ async fn a_start_reads_no_file_that_it_knows() {
     component.extend(custom_section(padding));
     data.executable("stamp", &program);
     data.plugin("padded.wasm", &component);
+    // Nor one whose signature it knows.
+    let signer = Signer::new();
+    std::fs::write(data.path().join("trusted-keys"), signer.public()).unwrap();
+    data.plugin("padded.wasm.minisig", signer.sign(&component).as_bytes());
     let server = data.serve().await;
     assert!(read_by(server.id()) > padding as u64);
     for id in ["padded", ID] {

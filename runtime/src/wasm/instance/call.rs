@@ -245,6 +245,7 @@ const TRACE_LINES: usize = 40;
 /// What a failed call says about the guest.
 pub(super) fn crashed(call: &'static str, error: &wasmtime::Error, state: &State) -> CallError {
     let cause = if state.memory.exceeded {
+        state.guard.reach(limits::Limit::MemoryBytes);
         format!(
             "it needs more than its {} bytes of memory",
             state.guard.in_force().limits.memory_bytes

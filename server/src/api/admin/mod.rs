@@ -105,6 +105,9 @@ struct Source {
     /// `sha256:` and 64 hexadecimal digits.
     #[schema(value_type = String)]
     digest: Digest,
+    /// Its signature: what minisign wrote into `NAME.minisig`.
+    #[serde(default)]
+    signature: Option<String>,
 }
 
 /// What a file has to be.
@@ -114,10 +117,12 @@ struct Meant {
     /// `sha256:` and 64 hexadecimal digits.
     #[param(value_type = Option<String>)]
     digest: Option<Digest>,
+    /// Its signature: what minisign wrote into `NAME.minisig`.
+    signature: Option<String>,
 }
 
 /// Installs or replaces a plugin: from the request's body, or, where that is
-/// JSON, from a URL.
+/// JSON, from a URL. Its signature comes with it, if it has one.
 #[utoipa::path(post, path = "/admin/plugins", tag = "admin",
     params(Meant),
     request_body(content(
@@ -137,18 +142,19 @@ async fn install(
     Parameters(meant): Parameters<Meant>,
     request: Request,
 ) -> Result<Json<Status>, ApiError> {
-    let (file, called) = if content_type(request.headers()) == "application/json" {
-        let Fields(Source { url, digest }) = Fields::from_request(request, &state).await?;
-        let url = Url::parse(&url)
+    let (file, signature, called) = if content_type(request.headers()) == "application/json" {
+        let Fields(source) = Fields::<Source>::from_request(request, &state).await?;
+        let url = Url::parse(&source.url)
             .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
-        let file = arriving::download(&url, digest).await?;
-        (file, "the downloaded file")
+        let file = arriving::download(&url, source.digest).await?;
+        (file, source.signature, "the downloaded file")
     } else {
-        (receive(request, meant.digest).await?, "the uploaded file")
+        let file = receive(request, meant.digest).await?;
+        (file, meant.signature, "the uploaded file")
     };
     let by = caller.actor();
     let done = order(&state, |plugins| async move {
-        match plugins.install(&file, &by).await {
+        match plugins.install(&file, signature, &by).await {
             // Its name here says nothing to who sent it.
             Err(OrderError::Load(mut report)) if report.file == *file => {
                 report.file = called.into();

@@ -1,7 +1,11 @@
 //! `mortise plugin install`, `reload`, `rollback`, `uninstall`, `enable` and
 //! `disable`: orders to a running server.
 
-use std::{fmt::Write as _, io::Read as _, path::Path};
+use std::{
+    fmt::Write as _,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use http::Method;
@@ -9,12 +13,14 @@ use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
 use owo_colors::Style;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use super::{
     remote::{Body, Remote, Which, encoded, understood},
     show::{paint, printable},
     status::Status,
 };
+use crate::plugins::{read_signature_file, signature_file};
 
 /// What to install.
 #[derive(Debug, clap::Args)]
@@ -22,6 +28,7 @@ use super::{
   mortise plugin install rules.wasm
   curl -L https://example.org/rules.wasm | mortise plugin install -
   mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
+  mortise plugin install - --signature rules.wasm.minisig <rules.wasm
 
 A plugin of the same id is replaced while it is called: calls in flight end with
 the old version. One that does not load or start changes nothing.")]
@@ -34,6 +41,10 @@ pub(super) struct Install {
     /// an address needs it.
     #[arg(long, value_name = "sha256:HEX")]
     digest: Option<Digest>,
+    /// What minisign wrote when its author signed it [default: what is beside
+    /// PATH as PATH.minisig].
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     #[command(flatten)]
     which: Which,
     /// Print one line of JSON.
@@ -82,20 +93,39 @@ impl Install {
         let is_url = ["https://", "http://"]
             .iter()
             .any(|scheme| self.source.starts_with(scheme));
+        let signature = self.signature(is_url)?;
         let mut path = "/admin/plugins".to_owned();
         let body = if is_url {
             let digest = self.digest.context(
                 "what comes from an address is installed only if it is what was meant: give its \
                  --digest",
             )?;
-            Body::Json(json!({ "url": self.source, "digest": digest }))
+            Body::Json(json!({ "url": self.source, "digest": digest, "signature": signature }))
         } else {
+            let mut query = form_urlencoded::Serializer::new(String::new());
             if let Some(digest) = self.digest {
-                write!(path, "?digest={digest}")?;
+                query.append_pair("digest", &digest.to_string());
             }
+            if let Some(signature) = &signature {
+                query.append_pair("signature", signature);
+            }
+            write!(path, "?{}", query.finish())?;
             Body::File(read(&self.source)?)
         };
         remote.send(Method::POST, &path, body).await
+    }
+
+    /// The text of the signature that goes along; none if there is none.
+    fn signature(&self, is_url: bool) -> anyhow::Result<Option<String>> {
+        let (file, is_asked_for) = match &self.signature {
+            Some(file) => (file.clone(), true),
+            None if is_url || self.source == "-" => return Ok(None),
+            None => (signature_file(Path::new(&self.source)), false),
+        };
+        match read_signature_file(&file) {
+            Ok(None) if is_asked_for => anyhow::bail!("{} is not there", file.display()),
+            read => read.with_context(|| format!("{} cannot be read", file.display())),
+        }
     }
 }
 

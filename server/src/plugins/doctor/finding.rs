@@ -4,6 +4,11 @@ use mortise_runtime::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::plugins::{
+    folder::was_changed_by_nobody,
+    signature::{Refusal, refusal},
+};
+
 /// A condition that a plugin is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
@@ -40,6 +45,17 @@ pub enum Condition {
     NotInstalled,
     /// A file in the plugins folder does not load.
     BrokenFile,
+    /// A file has no signature, and the server requires one.
+    SignatureMissing,
+    /// A file's signature is not of this file, or is none.
+    SignatureWrong,
+    /// A file's signature was made with a key that is not trusted.
+    SignatureUntrusted,
+    /// The trust file cannot be used, so no signature can be checked.
+    TrustBroken,
+    /// The plugin's file was changed by no order, which the server does not
+    /// allow.
+    ChangeRefused,
     /// The plugin's file was removed.
     FileMissing,
     /// The plugin's file changed and was not looked at yet.
@@ -70,13 +86,25 @@ pub enum Condition {
     TimersOff,
     /// This machine cannot confine its process in every way.
     SandboxPartial,
-    /// What it stores has reached its limit, or as good as.
+    /// It reached one of its limits, or as good as.
     LimitReached,
     /// The grants file cannot be used.
     GrantsBroken,
 }
 
 impl Condition {
+    /// What a file is in by which nothing runs.
+    pub(super) fn of(report: &LoadError) -> Self {
+        match refusal(report) {
+            _ if was_changed_by_nobody(report) => Self::ChangeRefused,
+            None => Self::BrokenFile,
+            Some(Refusal::Missing) => Self::SignatureMissing,
+            Some(Refusal::Wrong) => Self::SignatureWrong,
+            Some(Refusal::Untrusted) => Self::SignatureUntrusted,
+            Some(Refusal::TrustFile) => Self::TrustBroken,
+        }
+    }
+
     const fn severity(self) -> Severity {
         match self {
             Self::FileChanged

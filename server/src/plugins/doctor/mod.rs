@@ -4,9 +4,11 @@
 //!
 //! - this module: where to look, and what users' instances have to be told of.
 //! - `status`: the same of the plugin's file and process.
+//! - `limits`: the same of the limits that an instance has reached.
 //! - `finding`: the conditions, and their form.
 
 mod finding;
+mod limits;
 mod status;
 
 use mortise_runtime::{Capability, Plugin as _, log::Source, process, types::Permission};
@@ -14,7 +16,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::finding::{Condition, Finding, Severity};
-use self::status::{of_protection, of_status};
+use self::{
+    limits::{Used, of_limits},
+    status::{of_protection, of_status},
+};
 use super::{
     Consent, Plugins, Slot, Status, control::was_refused, grant_command, installed::Entry,
 };
@@ -36,10 +41,13 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
-/// A call that failed longer ago, in milliseconds, is no problem any more.
+/// What happened longer ago, in milliseconds, is no problem any more.
 const RECENT_MS: i64 = 60 * 60 * 1000;
-/// How much of its storage a plugin may use before that is told, in percent.
-const NEARLY_FULL: u64 = 95;
+
+/// Whether something that happened then may be a problem still.
+fn is_recent(time_ms: i64) -> bool {
+    now_ms().saturating_sub(time_ms) < RECENT_MS
+}
 
 impl Plugins {
     /// What is wrong with a plugin, named by its id or by the name of a file in
@@ -94,7 +102,7 @@ impl Plugins {
         let reports: Vec<_> = self.installed.failed_files();
         let file = self.settings.folder.join(id);
         if let Some((_, _, report)) = reports.iter().find(|(failed, ..)| *failed == file) {
-            return vec![Condition::BrokenFile.report(report)];
+            return vec![Condition::of(report).report(report)];
         }
         let mut findings = vec![Condition::NotInstalled.finding(
             format!(
@@ -106,7 +114,7 @@ impl Plugins {
         findings.extend(
             reports
                 .iter()
-                .map(|(.., report)| Condition::BrokenFile.report(report)),
+                .map(|(.., report)| Condition::of(report).report(report)),
         );
         findings
     }
@@ -199,8 +207,7 @@ impl Plugins {
                      grant {id} --limit call-ms=NUMBER"
                 ),
             );
-            let is_recent = now_ms().saturating_sub(when) < RECENT_MS;
-            findings.push(if is_recent {
+            findings.push(if is_recent(when) {
                 finding
             } else {
                 finding.into_notice()
@@ -242,16 +249,12 @@ impl Plugins {
                 ),
             ));
         }
-        let quota = self.grants().answer(id).limits.storage_bytes;
-        let used = self.store.plugin_storage_bytes(slot.id).await?;
-        if used.saturating_mul(100) >= quota.saturating_mul(NEARLY_FULL) {
-            findings.push(Condition::LimitReached.finding(
-                format!("it stores {used} bytes of the {quota} it may"),
-                format!(
-                    "to let it store more: mortise plugin grant {id} --limit storage-bytes=NUMBER"
-                ),
-            ));
-        }
+        let used = Used {
+            stored: self.store.plugin_storage_bytes(slot.id).await?,
+            lines_gone: slot.log.dropped(),
+            reached: &slot.reached(),
+        };
+        findings.extend(of_limits(id, &self.grants().answer(id).limits, &used));
         Ok(findings)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use mortise_runtime::process::Protection;
 
 use super::{Condition, Finding};
-use crate::plugins::{PluginState, Status, Waiting};
+use crate::plugins::{PluginState, Signature, Status, Waiting};
 
 /// Of the plugin's file and process.
 pub(super) fn of_status(status: &Status) -> Vec<Finding> {
@@ -44,7 +44,7 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
     }
     match &status.waiting {
         Some(Waiting::Failed { report }) => {
-            findings.push(Condition::BrokenFile.report(report));
+            findings.push(Condition::of(report).report(report));
         }
         Some(Waiting::Pending {
             version,
@@ -59,6 +59,20 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
             format!("to allow it: mortise plugin approve {id}"),
         )),
         None => {}
+    }
+    if status.signature == Signature::Untrusted {
+        findings.push(
+            Condition::SignatureUntrusted
+                .finding(
+                    "it is signed with a key that is not trusted, and runs, for this server \
+                     requires no signatures",
+                    format!(
+                        "if you trust its author, add their public key to `trusted-keys` in the \
+                         data directory, and: mortise plugin reload {id}"
+                    ),
+                )
+                .into_notice(),
+        );
     }
     if status.changed && status.state != PluginState::Missing {
         findings.push(

@@ -2,7 +2,6 @@
 
 use mortise_runtime::registry::{Described, Identity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sqlx::Row as _;
 
 use crate::{
     plugins::Signed,
@@ -43,19 +42,26 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn installed_plugins(&self) -> Result<Vec<InstalledRow>, StoreError> {
-        let rows = sqlx::query("SELECT file, identity, version, previous FROM installed_plugins")
-            .fetch_all(&self.readers)
-            .await?;
+        // As one value: each row would come over from the database's thread by
+        // itself, and the start waits for all of them.
+        let all: String = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(file, identity, version, previous))
+             FROM installed_plugins",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let rows: Vec<(String, Option<String>, String, Option<String>)> =
+            parsed(&all).unwrap_or_default();
         let mut installed = Vec::with_capacity(rows.len());
-        for row in rows {
-            let Some(version) = parsed(&row.try_get::<String, _>("version")?) else {
+        for (file, identity, version, previous) in rows {
+            let Some(version) = parsed(&version) else {
                 continue;
             };
             installed.push(InstalledRow {
-                file: row.try_get("file")?,
-                identity: optional(row.try_get("identity")?),
+                file,
+                identity: optional(identity),
                 version,
-                previous: optional(row.try_get("previous")?),
+                previous: optional(previous),
             });
         }
         Ok(installed)
