@@ -3,16 +3,19 @@ package mortise
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // How long the plugin waits for the server to do what it asked.
 const askTimeout = 30 * time.Second
+
+// How many goroutines are kept for the next calls.
+const mostIdle = 8
 
 // The greatest id a call may have.
 const greatestID = 1<<53 - 1
@@ -25,6 +28,7 @@ var errEnded = errors.New("the server ended the connection")
 type connection struct {
 	raw       net.Conn
 	maxFrame  int
+	codec     codec
 	streaming bool
 
 	writing sync.Mutex
@@ -32,6 +36,10 @@ type connection struct {
 	// The slots bound the calls this side has open at a time.
 	slots chan struct{}
 	ended chan struct{}
+
+	// Goroutines without a call take the next one from here.
+	workless chan func()
+	idle     atomic.Int32
 
 	mutex   sync.Mutex
 	next    uint64
@@ -42,7 +50,7 @@ type connection struct {
 
 // outcome is how a call of this side ended.
 type outcome struct {
-	result json.RawMessage
+	result raw
 	err    error
 }
 
@@ -51,14 +59,14 @@ type call struct {
 	id         uint64
 	method     string
 	instance   *uint64
-	params     json.RawMessage
+	params     raw
 	context    context.Context
 	cancel     context.CancelFunc
 	connection *connection
 
 	// What may still be sent of a streamed answer's body, in bytes.
 	credit  int64
-	credits *sync.Cond
+	credits sync.Cond
 }
 
 // asking is a call or notification as it is sent.
@@ -87,20 +95,22 @@ type failing struct {
 
 // message is any frame after the greeting as it is read.
 type message struct {
-	Type     string          `json:"type"`
-	ID       *uint64         `json:"id,omitempty"`
-	Method   *string         `json:"method,omitempty"`
-	Instance *uint64         `json:"instance,omitempty"`
-	Deadline int64           `json:"deadline_ms,omitempty"`
-	Params   json.RawMessage `json:"params,omitempty"`
-	Result   json.RawMessage `json:"result,omitempty"`
-	Error    *failure        `json:"error,omitempty"`
+	Type     string   `json:"type"`
+	ID       *uint64  `json:"id,omitempty"`
+	Method   *string  `json:"method,omitempty"`
+	Instance *uint64  `json:"instance,omitempty"`
+	Deadline int64    `json:"deadline_ms,omitempty"`
+	Params   raw      `json:"params,omitempty"`
+	Result   raw      `json:"result,omitempty"`
+	Error    *failure `json:"error,omitempty"`
 }
 
 func newConnection(raw net.Conn, greeting welcome) *connection {
 	c := &connection{
 		raw:      raw,
 		maxFrame: greeting.MaxFrame,
+		codec:    codecs[greeting.Codec],
+		workless: make(chan func()),
 		slots:    make(chan struct{}, greeting.MaxCalls),
 		ended:    make(chan struct{}),
 		next:     1,
@@ -114,7 +124,7 @@ func newConnection(raw net.Conn, greeting welcome) *connection {
 }
 
 // read takes messages until the connection ends and hands each call to called
-// in a goroutine of its own. It never runs the plugin's code itself, so that
+// in another goroutine. It never runs the plugin's code itself, so that
 // pings and cancellations are answered whatever the plugin does. The error is
 // nil if the server asked for the end.
 func (c *connection) read(called func(*call)) error {
@@ -141,7 +151,7 @@ func (c *connection) read(called func(*call)) error {
 // accept takes one message into account. An error ends the connection.
 func (c *connection) accept(content []byte, called func(*call)) error {
 	var m message
-	if err := json.Unmarshal(content, &m); err != nil {
+	if err := c.codec.decodeMessage(content, &m); err != nil {
 		return fmt.Errorf("a frame that is not a message: %w", err)
 	}
 	lacks := func(field string) error {
@@ -153,6 +163,8 @@ func (c *connection) accept(content []byte, called func(*call)) error {
 			return lacks("id")
 		}
 	case "notify":
+	case "":
+		return errors.New("a frame that is not a message: it has no type")
 	default:
 		return nil
 	}
@@ -189,7 +201,11 @@ func (c *connection) accept(content []byte, called func(*call)) error {
 
 // take opens a call of the server.
 func (c *connection) take(m *message, called func(*call)) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.Background(), func() {}
+	if *m.Method == "webhook.handle" {
+		// Only there somebody looks at it.
+		ctx, cancel = context.WithCancel(ctx)
+	}
 	open := &call{
 		id:         *m.ID,
 		method:     *m.Method,
@@ -199,7 +215,7 @@ func (c *connection) take(m *message, called func(*call)) error {
 		cancel:     cancel,
 		connection: c,
 		credit:     streamWindow,
-		credits:    sync.NewCond(&c.mutex),
+		credits:    sync.Cond{L: &c.mutex},
 	}
 	c.mutex.Lock()
 	_, twice := c.working[open.id]
@@ -215,8 +231,32 @@ func (c *connection) take(m *message, called func(*call)) error {
 		open.reply(nil)
 		return nil
 	}
-	go called(open)
+	job := func() { called(open) }
+	select {
+	case c.workless <- job:
+	default:
+		go c.work(job)
+	}
 	return nil
+}
+
+// work runs a call, and those that come when it is done. A goroutine that did
+// has a stack of the size that calls need; a new one would grow it again for
+// each call.
+func (c *connection) work(job func()) {
+	for {
+		job()
+		if c.idle.Add(1) > mostIdle {
+			c.idle.Add(-1)
+			return
+		}
+		select {
+		case job = <-c.workless:
+			c.idle.Add(-1)
+		case <-c.ended:
+			return
+		}
+	}
 }
 
 func (c *connection) answered(id uint64, result outcome) {
@@ -229,12 +269,12 @@ func (c *connection) answered(id uint64, result outcome) {
 	}
 }
 
-func (c *connection) credited(params json.RawMessage) {
+func (c *connection) credited(params raw) {
 	var credit struct {
 		Call  uint64 `json:"call"`
 		Bytes uint32 `json:"bytes"`
 	}
-	if json.Unmarshal(params, &credit) != nil {
+	if c.codec.decode(params, &credit) != nil {
 		return
 	}
 	c.mutex.Lock()
@@ -247,7 +287,7 @@ func (c *connection) credited(params json.RawMessage) {
 
 // send writes one message.
 func (c *connection) send(m any) error {
-	frame, err := appendFrame(nil, c.maxFrame, m)
+	frame, err := appendFrame(nil, c.maxFrame, c.codec, m)
 	if err != nil {
 		return err
 	}
@@ -301,7 +341,7 @@ func (c *connection) ask(method string, instance uint64, params, result any) err
 		if answer.err != nil || result == nil {
 			return answer.err
 		}
-		if err := json.Unmarshal(answer.result, result); err != nil {
+		if err := c.codec.decode(answer.result, result); err != nil {
 			return &Error{Unavailable, fmt.Sprintf("the server answered %s with something else than was expected: %s", method, err)}
 		}
 		return nil

@@ -16,7 +16,7 @@ import (
 func connected(t *testing.T) (*connection, net.Conn) {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { theirs.Close() })
-	c := newConnection(ours, welcome{MaxFrame: greetingFrame, MaxCalls: 1})
+	c := newConnection(ours, welcome{Codec: "json", MaxFrame: greetingFrame, MaxCalls: 1})
 	t.Cleanup(c.end)
 	return c, theirs
 }
@@ -66,7 +66,7 @@ func TestCallsAfterTheEnd(t *testing.T) {
 func TestFrames(t *testing.T) {
 	var sent []byte
 	for _, text := range []string{"a", strings.Repeat("é", 40000)} {
-		frame, err := appendFrame(nil, maxFrame, text)
+		frame, err := appendFrame(nil, maxFrame, jsonCodec{}, text)
 		if err != nil {
 			t.Fatal(err)
 		}

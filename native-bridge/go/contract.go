@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	msgpack "github.com/ugorji/go/codec"
 )
 
 // The types of the contract, wit/types.wit, which explains every field. Their
-// JSON is pinned by tests/golden.
+// JSON is pinned by tests/golden; MessagePack has the same names and shapes.
 
 // User is whom an instance belongs to.
 type User struct {
@@ -147,24 +149,28 @@ type Error struct {
 
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Text }
 
-// MarshalJSON writes the variant of the contract.
-func (e Error) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[ErrorKind]string{e.Kind: e.Text})
-}
+func (e Error) wire() any { return map[ErrorKind]string{e.Kind: e.Text} }
 
-// UnmarshalJSON reads the variant of the contract.
-func (e *Error) UnmarshalJSON(data []byte) error {
-	name, payload, err := variant(data)
-	if err != nil {
-		return err
-	}
+func (e *Error) fromWire(name string, payload func(any) error) error {
 	switch kind := ErrorKind(name); kind {
 	case Denied, Invalid, Exhausted, Unavailable:
 		e.Kind = kind
-		return json.Unmarshal(payload, &e.Text)
+		return payload(&e.Text)
 	}
 	return fmt.Errorf("an error of the unknown kind %q", name)
 }
+
+// MarshalJSON writes the variant of the contract.
+func (e Error) MarshalJSON() ([]byte, error) { return json.Marshal(e.wire()) }
+
+// UnmarshalJSON reads the variant of the contract.
+func (e *Error) UnmarshalJSON(text []byte) error { return variantFromJSON(text, e) }
+
+// CodecEncodeSelf writes the variant of the contract as MessagePack.
+func (e Error) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(e.wire()) }
+
+// CodecDecodeSelf reads the variant of the contract as MessagePack.
+func (e *Error) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, e) }
 
 // Verdict is what a filter decides about a draft: [Keep], [Replace] or [Drop].
 type Verdict struct {
@@ -181,36 +187,42 @@ func Replace(content Content) Verdict { return Verdict{replace: &content} }
 // Drop does not store it; the reason is for the trace.
 func Drop(reason string) Verdict { return Verdict{drop: &reason} }
 
-// MarshalJSON writes the variant of the contract.
-func (v Verdict) MarshalJSON() ([]byte, error) {
+func (v Verdict) wire() any {
 	switch {
 	case v.replace != nil:
-		return json.Marshal(map[string]*Content{"replace": v.replace})
+		return map[string]*Content{"replace": v.replace}
 	case v.drop != nil:
-		return json.Marshal(map[string]*string{"drop": v.drop})
+		return map[string]*string{"drop": v.drop}
 	}
-	return []byte(`"keep"`), nil
+	return "keep"
 }
 
-// UnmarshalJSON reads the variant of the contract.
-func (v *Verdict) UnmarshalJSON(data []byte) error {
-	name, payload, err := variant(data)
-	if err != nil {
-		return err
-	}
+func (v *Verdict) fromWire(name string, payload func(any) error) error {
 	*v = Verdict{}
 	switch name {
 	case "keep":
 		return nil
 	case "replace":
 		v.replace = new(Content)
-		return json.Unmarshal(payload, v.replace)
+		return payload(v.replace)
 	case "drop":
 		v.drop = new(string)
-		return json.Unmarshal(payload, v.drop)
+		return payload(v.drop)
 	}
 	return fmt.Errorf("the unknown verdict %q", name)
 }
+
+// MarshalJSON writes the variant of the contract.
+func (v Verdict) MarshalJSON() ([]byte, error) { return json.Marshal(v.wire()) }
+
+// UnmarshalJSON reads the variant of the contract.
+func (v *Verdict) UnmarshalJSON(text []byte) error { return variantFromJSON(text, v) }
+
+// CodecEncodeSelf writes the variant of the contract as MessagePack.
+func (v Verdict) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(v.wire()) }
+
+// CodecDecodeSelf reads the variant of the contract as MessagePack.
+func (v *Verdict) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, v) }
 
 // Schedule is when a timer fires: [Every], [Cron] or [Once].
 type Schedule struct {
@@ -232,46 +244,35 @@ func Once(at time.Time) Schedule {
 	return Schedule{kind: "once_at_ms", ms: uint64(max(at.UnixMilli(), 0))}
 }
 
-// MarshalJSON writes the variant of the contract.
-func (s Schedule) MarshalJSON() ([]byte, error) {
+func (s Schedule) wire() any {
 	if s.kind == "cron" {
-		return json.Marshal(map[string]string{s.kind: s.cron})
+		return map[string]string{s.kind: s.cron}
 	}
-	return json.Marshal(map[string]uint64{s.kind: s.ms})
+	return map[string]uint64{s.kind: s.ms}
 }
 
-// UnmarshalJSON reads the variant of the contract.
-func (s *Schedule) UnmarshalJSON(data []byte) error {
-	name, payload, err := variant(data)
-	if err != nil {
-		return err
-	}
+func (s *Schedule) fromWire(name string, payload func(any) error) error {
 	*s = Schedule{kind: name}
 	switch name {
 	case "every_ms", "once_at_ms":
-		return json.Unmarshal(payload, &s.ms)
+		return payload(&s.ms)
 	case "cron":
-		return json.Unmarshal(payload, &s.cron)
+		return payload(&s.cron)
 	}
 	return fmt.Errorf("the unknown schedule %q", name)
 }
 
-// variant takes a variant's case and payload apart: the case's name alone, or
-// an object with one field of that name.
-func variant(data []byte) (string, json.RawMessage, error) {
-	var name string
-	if json.Unmarshal(data, &name) == nil {
-		return name, nil, nil
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil || len(object) != 1 {
-		return "", nil, fmt.Errorf("%.80s is neither a case's name nor an object with one field", data)
-	}
-	for name, payload := range object {
-		return name, payload, nil
-	}
-	return "", nil, nil
-}
+// MarshalJSON writes the variant of the contract.
+func (s Schedule) MarshalJSON() ([]byte, error) { return json.Marshal(s.wire()) }
+
+// UnmarshalJSON reads the variant of the contract.
+func (s *Schedule) UnmarshalJSON(text []byte) error { return variantFromJSON(text, s) }
+
+// CodecEncodeSelf writes the variant of the contract as MessagePack.
+func (s Schedule) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(s.wire()) }
+
+// CodecDecodeSelf reads the variant of the contract as MessagePack.
+func (s *Schedule) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, s) }
 
 // The kinds of failures that are not an [ErrorKind].
 const (

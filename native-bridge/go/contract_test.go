@@ -63,6 +63,15 @@ func roundTrip(t *testing.T, name string, text []byte) {
 	} else if !sameJSON(t, text, again) {
 		t.Errorf("%s: %s\ncomes back as\n%s", name, text, again)
 	}
+	// MessagePack carries the same.
+	packed, err := codecs["msgpack"].encode(value)
+	other := golden[name]()
+	if err == nil {
+		err = codecs["msgpack"].decode(packed, other)
+	}
+	if err != nil || !reflect.DeepEqual(value, other) {
+		t.Errorf("%s: %+v\ncomes back through MessagePack as\n%+v, %v", name, value, other, err)
+	}
 }
 
 func TestValuesRoundTrip(t *testing.T) {

@@ -2,7 +2,6 @@ package mortise
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 )
@@ -51,8 +50,8 @@ func (e tooLong) Error() string {
 }
 
 // appendFrame encodes a message and puts its length before it.
-func appendFrame(buffer []byte, limit int, message any) ([]byte, error) {
-	content, err := json.Marshal(message)
+func appendFrame(buffer []byte, limit int, codec codec, message any) ([]byte, error) {
+	content, err := codec.encode(message)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ const patience = 20 * time.Second
 // built is the folder of the test plugins' executables.
 var built string
 
+// spoken is the codec that plugins are welcomed with.
+var spoken string
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		folder, err := os.MkdirTemp("", "plugins")
@@ -34,7 +37,14 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		built = folder
-		return m.Run()
+		// All of it in each codec: what start welcomes plugins with.
+		for _, spoken = range codecNames {
+			fmt.Println("# over", spoken)
+			if status := m.Run(); status != 0 {
+				return status
+			}
+		}
+		return 0
 	}())
 }
 
@@ -43,6 +53,7 @@ func TestMain(m *testing.M) {
 type testHost struct {
 	t        testing.TB
 	raw      net.Conn
+	codec    codec
 	command  *exec.Cmd
 	exited   chan error
 	hello    hello
@@ -97,7 +108,7 @@ func spawn(t testing.TB, name string) *testHost {
 	}
 	defer listener.Close()
 	h := &testHost{
-		t: t, next: 1, exited: make(chan error, 1), asked: map[uint64]chan outcome{}, failures: map[uint64]*failure{},
+		t: t, codec: jsonCodec{}, next: 1, exited: make(chan error, 1), asked: map[uint64]chan outcome{}, failures: map[uint64]*failure{},
 		storage: map[string][]byte{}, notes: make(chan message, 1000), timers: map[string]string{},
 	}
 	h.command = exec.Command(filepath.Join(built, name))
@@ -129,18 +140,25 @@ func spawn(t testing.TB, name string) *testHost {
 // start starts a test plugin and welcomes it.
 func start(t testing.TB, name string, features ...string) *testHost {
 	t.Helper()
+	return startIn(t, spoken, name, features...)
+}
+
+// startIn starts a test plugin and welcomes it with this codec.
+func startIn(t testing.TB, codec, name string, features ...string) *testHost {
+	t.Helper()
 	h := spawn(t, name)
 	h.write(map[string]any{
-		"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.1.0", "codec": "json",
+		"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.1.0", "codec": codec,
 		"features": features, "max_frame": 32 << 20, "max_calls": 4, "cancel_grace_ms": 5000,
 		"host": "test", "news": true,
 	})
+	h.codec = codecs[codec]
 	go h.read()
 	return h
 }
 
 func (h *testHost) write(message any) {
-	frame, err := appendFrame(nil, maxFrame, message)
+	frame, err := appendFrame(nil, maxFrame, h.codec, message)
 	if err != nil {
 		panic(err)
 	}
@@ -163,7 +181,7 @@ func (h *testHost) read() {
 			return
 		}
 		var m message
-		if err := json.Unmarshal(content, &m); err != nil {
+		if err := h.codec.decode(content, &m); err != nil {
 			panic(fmt.Sprintf("%s: %s", err, content))
 		}
 		switch m.Type {
@@ -188,8 +206,11 @@ func (h *testHost) read() {
 			h.mutex.Unlock()
 		case "notify":
 			if *m.Method == "log.write" {
-				var line struct{ Level, Text string }
-				_ = json.Unmarshal(m.Params, &line)
+				var line struct {
+					Level string `json:"level"`
+					Text  string `json:"text"`
+				}
+				_ = h.codec.decode(m.Params, &line)
 				h.mutex.Lock()
 				h.log = append(h.log, line.Level+" "+line.Text)
 				h.mutex.Unlock()
@@ -203,18 +224,17 @@ func (h *testHost) read() {
 // serve answers what the plugin asks.
 func (h *testHost) serve(m message) {
 	reply := func(result any) {
-		encoded, _ := json.Marshal(result)
+		encoded, _ := h.codec.encode(result)
 		h.write(message{Type: "reply", ID: m.ID, Result: encoded})
 	}
 	var params struct {
-		Message     Outgoing
-		Key, Prefix string
-		Value       []byte
-		Name        string
-		When        Schedule
-		ID          uint64
+		Message Outgoing `json:"message"`
+		Key     string   `json:"key"`
+		Value   []byte   `json:"value"`
+		Name    string   `json:"name"`
+		When    Schedule `json:"when"`
 	}
-	if err := json.Unmarshal(m.Params, &params); err != nil {
+	if err := h.codec.decode(m.Params, &params); err != nil {
 		panic(err)
 	}
 	h.mutex.Lock()
@@ -263,7 +283,7 @@ func (h *testHost) serve(m message) {
 
 // begin makes a call without waiting for its end.
 func (h *testHost) begin(method string, instance uint64, params any) (uint64, chan outcome) {
-	encoded, err := json.Marshal(params)
+	encoded, err := h.codec.encode(params)
 	if err != nil {
 		panic(err)
 	}
@@ -285,7 +305,7 @@ func (h *testHost) begin(method string, instance uint64, params any) (uint64, ch
 	return id, waiting
 }
 
-func (h *testHost) wait(method string, waiting chan outcome) (json.RawMessage, error) {
+func (h *testHost) wait(method string, waiting chan outcome) (raw, error) {
 	h.t.Helper()
 	select {
 	case answer := <-waiting:
@@ -297,7 +317,7 @@ func (h *testHost) wait(method string, waiting chan outcome) (json.RawMessage, e
 }
 
 // call makes a call and waits for its end.
-func (h *testHost) call(method string, instance uint64, params any) (json.RawMessage, error) {
+func (h *testHost) call(method string, instance uint64, params any) (raw, error) {
 	h.t.Helper()
 	_, waiting := h.begin(method, instance, params)
 	return h.wait(method, waiting)
@@ -311,7 +331,7 @@ func (h *testHost) must(into any, method string, instance uint64, params any) {
 		h.t.Fatalf("%s: %s", method, err)
 	}
 	if into != nil {
-		if err := json.Unmarshal(result, into); err != nil {
+		if err := h.codec.decode(result, into); err != nil {
 			h.t.Fatalf("%s: %s in %s", method, err, result)
 		}
 	}
@@ -334,8 +354,8 @@ type params map[string]any
 func (h *testHost) create(number uint64, name string) []string {
 	h.t.Helper()
 	var created struct {
-		Capabilities []string
-		Concurrent   bool
+		Capabilities []string `json:"capabilities"`
+		Concurrent   bool     `json:"concurrent"`
 	}
 	h.must(&created, "instance.create", 0, params{
 		"instance": number, "user": User{ID: number, Name: name}, "base_path": basePath(number),

@@ -3,6 +3,8 @@ package mortise
 import (
 	"encoding/json"
 	"fmt"
+
+	msgpack "github.com/ugorji/go/codec"
 )
 
 // Permission is something a plugin may do only when a person agreed. It is made
@@ -79,31 +81,37 @@ func DefaultWants() []Request {
 	}
 }
 
-// MarshalJSON writes the variant of the contract.
-func (p Permission) MarshalJSON() ([]byte, error) {
+func (p Permission) wire() any {
 	switch p.name {
 	case "send_messages", "filter_messages", "webhook", "timers":
-		return json.Marshal(p.name)
+		return p.name
 	case "files":
-		return json.Marshal(map[string][]Directory{p.name: p.folders})
+		return map[string][]Directory{p.name: p.folders}
 	}
-	return json.Marshal(map[string][]string{p.name: p.entries})
+	return map[string][]string{p.name: p.entries}
 }
 
-// UnmarshalJSON reads the variant of the contract.
-func (p *Permission) UnmarshalJSON(data []byte) error {
-	name, payload, err := variant(data)
-	if err != nil {
-		return err
-	}
+func (p *Permission) fromWire(name string, payload func(any) error) error {
 	*p = Permission{name: name}
 	switch name {
 	case "send_messages", "filter_messages", "webhook", "timers":
 		return nil
 	case "read_messages", "cookies", "http", "environment":
-		return json.Unmarshal(payload, &p.entries)
+		return payload(&p.entries)
 	case "files":
-		return json.Unmarshal(payload, &p.folders)
+		return payload(&p.folders)
 	}
 	return fmt.Errorf("the unknown permission %q", name)
 }
+
+// MarshalJSON writes the variant of the contract.
+func (p Permission) MarshalJSON() ([]byte, error) { return json.Marshal(p.wire()) }
+
+// UnmarshalJSON reads the variant of the contract.
+func (p *Permission) UnmarshalJSON(text []byte) error { return variantFromJSON(text, p) }
+
+// CodecEncodeSelf writes the variant of the contract as MessagePack.
+func (p Permission) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(p.wire()) }
+
+// CodecDecodeSelf reads the variant of the contract as MessagePack.
+func (p *Permission) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, p) }

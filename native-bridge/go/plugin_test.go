@@ -3,6 +3,7 @@ package mortise
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -282,14 +283,16 @@ func TestBeyondV1(t *testing.T) {
 	}
 	for _, test := range []struct {
 		params  params
-		verdict string
+		verdict Verdict
 	}{
-		{draft("a", "b"), `"keep"`},
-		{draft("a", "buy now"), `{"drop":"an advertisement"}`},
-		{draft(" a ", "b"), `{"replace":{"title":"a","body":"b","priority":0,"extras":null}}`},
+		{draft("a", "b"), Keep},
+		{draft("a", "buy now"), Drop("an advertisement")},
+		{draft(" a ", "b"), Replace(Content{Title: "a", Body: "b"})},
 	} {
-		if verdict, err := h.call("filter.filter", 1, test.params); err != nil || string(verdict) != test.verdict {
-			t.Errorf("%s, %v", verdict, err)
+		var verdict Verdict
+		h.must(&verdict, "filter.filter", 1, test.params)
+		if !reflect.DeepEqual(verdict, test.verdict) {
+			t.Errorf("%+v", verdict.wire())
 		}
 	}
 	if why := h.fails("filter.filter", 1, draft("a", "?")); why.Kind != "refused" || why.Text != "cannot tell" {

@@ -1,7 +1,6 @@
 package mortise
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -134,7 +133,7 @@ func (open *call) decode(into any) error {
 	if len(open.params) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(open.params, into); err != nil {
+	if err := open.connection.codec.decode(open.params, into); err != nil {
 		return &failure{Kind: kindInvalid, Text: fmt.Sprintf("the parameters of %s are wrong: %s", open.method, err)}
 	}
 	return nil

@@ -7,9 +7,9 @@
 // One process serves all users of the plugin: NewGotifyPluginInstance is called
 // once for each, and package globals are shared among them, as in Gotify.
 //
-// The files of this package: serve.go is the life of the process, frame.go and
-// connection.go are the protocol (PROTOCOL.md in the folder above), contract.go
-// and permission.go the values in it; process.go directs calls to instances,
+// The files of this package: serve.go is the life of the process, frame.go,
+// codec.go and connection.go are the protocol (PROTOCOL.md in the folder above),
+// contract.go and permission.go the values in it; process.go directs calls to instances,
 // instance.go keeps v1's order of calls, config.go, webhook.go, response.go and
 // messenger.go are v1's interfaces, and beyond.go is what v1 could not do.
 package mortise
@@ -129,12 +129,12 @@ func greet(raw net.Conn, secret string) (welcome, error) {
 	if err := raw.SetDeadline(time.Now().Add(greetingTimeout)); err != nil {
 		return answer, err
 	}
-	frame, err := appendFrame(nil, greetingFrame, hello{
+	frame, err := appendFrame(nil, greetingFrame, jsonCodec{}, hello{
 		Type:      "hello",
 		Protocol:  protocolName,
 		Versions:  []int{protocolVersion},
 		Contracts: []string{contractVersion},
-		Codecs:    []string{"json"},
+		Codecs:    codecNames,
 		Features:  []string{featureStreaming},
 		MaxFrame:  maxFrame,
 		Secret:    secret,
@@ -161,7 +161,7 @@ func greet(raw net.Conn, secret string) (welcome, error) {
 		return answer, fmt.Errorf("the server rejected this plugin: %s", answer.Text)
 	case answer.Type != "welcome" || answer.Protocol != protocolName:
 		return answer, fmt.Errorf("what answers at %s is no Mortise server: it greeted with %q of the protocol %q", socketVariable, answer.Type, answer.Protocol)
-	case answer.Version != protocolVersion || answer.Codec != "json" || answer.Contract != contractVersion:
+	case answer.Version != protocolVersion || codecs[answer.Codec] == nil || answer.Contract != contractVersion:
 		return answer, fmt.Errorf("the server chose protocol %d, contract %s and codec %s, which this plugin did not offer", answer.Version, answer.Contract, answer.Codec)
 	case answer.MaxFrame < greetingFrame || answer.MaxFrame > mostMaxFrame || answer.MaxCalls < 1:
 		return answer, fmt.Errorf("the server announced a max_frame of %d and max_calls of %d, which are out of bounds", answer.MaxFrame, answer.MaxCalls)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,7 +36,7 @@ func TestNoServer(t *testing.T) {
 func TestGreeting(t *testing.T) {
 	h := spawn(t, "poller")
 	if h.hello.Type != "hello" || h.hello.Protocol != "mortise-native" || h.hello.Secret != secret ||
-		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.1.0" || h.hello.Codecs[0] != "json" ||
+		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.1.0" || !reflect.DeepEqual(h.hello.Codecs, []string{"msgpack", "json"}) ||
 		h.hello.Features[0] != "webhook-stream" || h.hello.MaxFrame != 33554432 {
 		t.Errorf("%+v", h.hello)
 	}
@@ -121,6 +122,7 @@ func TestProtocolViolationsEndIt(t *testing.T) {
 		{[]string{""}, "an empty frame"},
 		{[]string{"not json"}, "not a message"},
 		{[]string{"[]"}, "not a message"},
+		{[]string{"{}"}, "not a message"},
 		{[]string{`{"type":"call","id":1}`}, "without a valid method"},
 		{[]string{`{"type":"call","method":"health.ping"}`}, "without a valid id"},
 		{[]string{`{"type":"call","id":-1,"method":"health.ping"}`}, "not a message"},
@@ -128,7 +130,7 @@ func TestProtocolViolationsEndIt(t *testing.T) {
 		{[]string{`{"type":"error","id":1}`}, "without a valid error"},
 		{[]string{open, open}, "still open"},
 	} {
-		h := start(t, "webhook")
+		h := startIn(t, "json", "webhook")
 		h.create(1, "ann")
 		for _, frame := range test.frames {
 			content := binary.BigEndian.AppendUint32(nil, uint32(len(frame)))
@@ -136,6 +138,15 @@ func TestProtocolViolationsEndIt(t *testing.T) {
 		}
 		if status := h.exit(); status != 1 || !strings.Contains(h.stderr.String(), test.says) {
 			t.Errorf("%q: %d, %s", test.frames, status, h.stderr.String())
+		}
+	}
+	for _, frame := range []string{"{}", "\x90", "\xa4call", "\xc1", "\x81\xa4type", "\x80\x80"} {
+		h := startIn(t, "msgpack", "webhook")
+		h.create(1, "ann")
+		content := binary.BigEndian.AppendUint32(nil, uint32(len(frame)))
+		_, _ = h.raw.Write(append(content, frame...))
+		if status := h.exit(); status != 1 || !strings.Contains(h.stderr.String(), "not a message") {
+			t.Errorf("%q: %d, %s", frame, status, h.stderr.String())
 		}
 	}
 	h := start(t, "poller")

@@ -119,7 +119,7 @@ func note(t *testing.T, h *testHost, method string, into any) {
 		if *m.Method != method {
 			t.Fatalf("%s, not %s", *m.Method, method)
 		}
-		if err := json.Unmarshal(m.Params, into); err != nil {
+		if err := h.codec.decode(m.Params, into); err != nil {
 			t.Fatal(err)
 		}
 	case <-time.After(patience):
@@ -129,13 +129,13 @@ func note(t *testing.T, h *testHost, method string, into any) {
 
 type (
 	headNote struct {
-		Call    uint64
-		Status  int
-		Headers []Header
+		Call    uint64   `json:"call"`
+		Status  int      `json:"status"`
+		Headers []Header `json:"headers"`
 	}
 	chunkNote struct {
-		Call uint64
-		Body []byte
+		Call uint64 `json:"call"`
+		Body []byte `json:"body"`
 	}
 )
 
@@ -155,7 +155,12 @@ func TestStreamedAnswer(t *testing.T) {
 			t.Errorf("%+v", chunk)
 		}
 	}
-	if result, err := h.wait("webhook.handle", waiting); err != nil || string(result) != "null" {
+	result, err := h.wait("webhook.handle", waiting)
+	var response *WebhookResponse
+	if err == nil {
+		err = h.codec.decode(result, &response)
+	}
+	if err != nil || response != nil {
 		t.Errorf("%s, %v", result, err)
 	}
 	// What does not flush is answered whole all the same.
@@ -267,7 +272,7 @@ func TestSendMessageWaitsAndFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	var answer WebhookResponse
-	_ = json.Unmarshal(result, &answer)
+	_ = h.codec.decode(result, &answer)
 	if answer.Status != 502 || !strings.Contains(string(answer.Body), "exhausted: 120 messages a minute") {
 		t.Errorf("%s", answer.Body)
 	}

@@ -18,7 +18,7 @@ use crate::{
     plugin::NativePlugin,
     sandbox::Reach,
     settings::Settings,
-    supervisor::running::{Running, StartError},
+    supervisor::{running::Running, start_error::StartError},
 };
 
 /// Loads executables. One per host is enough; clones share everything.

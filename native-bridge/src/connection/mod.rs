@@ -6,25 +6,30 @@
 //! [`Handler`] in a task per question. The connection ends, for a reason that
 //! can be shown, when the plugin ends it, breaks the protocol, does not read,
 //! or leaves a cancelled call or a ping unanswered.
+//!
+//! - [`greet`]: how it begins.
+//! - this module: calls to the plugin, and the end.
+//! - `reading`: what arrives.
+//! - `outbox`: what is sent.
+//! - `streamed`: an answer that comes in pieces.
+//! - `errors`: how a connection and a call fail.
 
 mod errors;
 mod greet;
 mod outbox;
+mod reading;
 mod streamed;
 
 use std::{
     collections::HashMap,
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use bytes::BytesMut;
 use mortise_runtime::types;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
     sync::{oneshot, watch},
     task::AbortHandle,
 };
@@ -35,12 +40,10 @@ use self::outbox::{Outbox, SendError};
 pub(crate) use self::streamed::Streamed;
 use crate::{
     protocol::{
-        Violation,
-        calls::{Calls, Event},
-        codec::{DecodeError, Payload},
-        frame,
-        greeting::{Agreement, WEBHOOK_STREAM},
-        message::{Call, Failure, FailureKind, Message, Outgoing},
+        calls::Calls,
+        codec::Payload,
+        greeting::Agreement,
+        message::{Call, Failure, FailureKind, Outgoing},
         methods::{self, Empty, Method},
         stream,
     },
@@ -136,10 +139,6 @@ type Bare<'a> = Outgoing<'a, ()>;
 
 /// How often it is looked whether the plugin hangs.
 const WATCH: Duration = Duration::from_millis(500);
-/// What is reserved before each read, in bytes.
-const READ: usize = 16 << 10;
-/// The most a plugin's call may take, whatever deadline it gives.
-const LONGEST_ANSWER: Duration = Duration::from_secs(120);
 
 impl Connection {
     /// Serves a connection that was greeted, until it ends.
@@ -360,138 +359,6 @@ impl Connection {
             .borrow()
             .clone()
             .unwrap_or(Closed::ByHost)
-    }
-
-    async fn read(
-        &self,
-        mut reader: Box<dyn AsyncRead + Send + Unpin>,
-        mut buffer: BytesMut,
-        handler: Arc<dyn Handler>,
-    ) -> Closed {
-        let codec = self.shared.agreement.codec;
-        let limit = self.shared.agreement.receive_limit;
-        let mut closed = self.shared.closed.subscribe();
-        let mut ended = pin!(closed.wait_for(Option::is_some));
-        loop {
-            loop {
-                let message = match frame::take(&mut buffer, limit) {
-                    Ok(None) => break,
-                    Ok(Some(content)) => Message::read(codec, content),
-                    Err(violation) => Err(violation),
-                };
-                let event = message.and_then(|message| self.shared.calls().accept(message));
-                if let Err(violation) = event.and_then(|event| self.take(event, &handler)) {
-                    return Closed::Violation(violation);
-                }
-            }
-            buffer.reserve(READ);
-            let read = tokio::select! {
-                biased;
-                read = reader.read_buf(&mut buffer) => read,
-                _ = &mut ended => return Closed::ByHost,
-            };
-            match read {
-                Ok(0) => return Closed::ByPlugin,
-                Ok(_) => {
-                    *lock(&self.shared.heard) = Instant::now();
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
-                    return Closed::ByPlugin;
-                }
-                Err(error) => return Closed::Io(error.to_string()),
-            }
-        }
-    }
-
-    fn take(&self, event: Event<Waiter>, handler: &Arc<dyn Handler>) -> Result<(), Violation> {
-        match event {
-            Event::Answered { kept, outcome } => {
-                if let Waiter::Waiting { answered, .. } = kept {
-                    // It may have given up this very moment.
-                    let _ = answered.send(outcome);
-                }
-            }
-            Event::Asked(call) => self.answer(call, Arc::clone(handler)),
-            Event::Refused { id, text } => {
-                let error = Failure::new(FailureKind::Exhausted, text);
-                self.respond(&Bare::Error { id, error: &error });
-            }
-            Event::Cancelled { id } => {
-                if let Some(task) = self.shared.answering().remove(&id) {
-                    task.abort();
-                }
-                if self.shared.calls().finish(id) {
-                    let error = Failure::new(FailureKind::Cancelled, "cancelled");
-                    self.respond(&Bare::Error { id, error: &error });
-                }
-            }
-            Event::Notified {
-                method,
-                instance,
-                payload,
-            } => match method.as_str() {
-                stream::HEAD | stream::CHUNK if self.streams() => {
-                    self.piece(&method, &payload)?;
-                }
-                _ => handler.notified(&method, instance, &payload),
-            },
-            Event::Nothing => {}
-        }
-        Ok(())
-    }
-
-    /// Whether both sides stream answers.
-    fn streams(&self) -> bool {
-        let features = &self.shared.agreement.features;
-        features.iter().any(|feature| feature == WEBHOOK_STREAM)
-    }
-
-    /// Takes a part of a streamed answer. One for a call that is over, or that
-    /// does not exist, is ignored like an answer to it.
-    fn piece(&self, method: &str, payload: &Payload) -> Result<(), Violation> {
-        let malformed = |error: DecodeError| Violation::Malformed(format!("`{method}`: {error}"));
-        let taker = |call| match self.shared.calls().kept(call) {
-            Some(Waiter::Waiting { pieces, .. }) => pieces.clone(),
-            _ => None,
-        };
-        if method == stream::HEAD {
-            let head: stream::Head = payload.params().map_err(malformed)?;
-            taker(head.call).map_or(Ok(()), |pieces| pieces.head(head))
-        } else {
-            let chunk: stream::Chunk = payload.params().map_err(malformed)?;
-            taker(chunk.call).map_or(Ok(()), |pieces| pieces.chunk(&chunk))
-        }
-    }
-
-    fn answer(&self, call: Call, handler: Arc<dyn Handler>) {
-        let id = call.id;
-        let deadline = call
-            .deadline_ms
-            .map_or(LONGEST_ANSWER, Duration::from_millis)
-            .min(LONGEST_ANSWER);
-        let connection = self.clone();
-        // The table is held so that a task that is done at once does not leave
-        // its handle behind.
-        let mut answering = self.shared.answering();
-        let task = tokio::spawn(async move {
-            let outcome = tokio::time::timeout(deadline, handler.asked(call))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Failure::new(
-                        FailureKind::Unavailable,
-                        "the host was not done within the call's deadline",
-                    ))
-                });
-            connection.shared.answering().remove(&id);
-            if !connection.shared.calls().finish(id) {
-                return;
-            }
-            match &outcome {
-                Ok(result) => connection.respond(&Outgoing::Reply { id, result }),
-                Err(error) => connection.respond(&Bare::Error { id, error }),
-            }
-        });
-        answering.insert(id, task.abort_handle());
     }
 
     /// Sends an answer. One that does not fit is replaced by a failure.

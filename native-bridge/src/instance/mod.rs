@@ -5,12 +5,14 @@
 //! concurrent instance takes at the same time.
 //!
 //! - this module: reaching an instance, and bringing it to what a call needs.
+//! - `live`: what it is in the process, and what a call needs.
 //! - `calls`: the contract's exports.
 //! - `streaming`: webhooks' answers that come in pieces.
 //! - `failure`: what a plugin's failure means for the caller.
 
 mod calls;
 mod failure;
+mod live;
 mod streaming;
 
 use std::{
@@ -23,7 +25,7 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Guard, InstanceSetup, Log, Rights,
+    CallError, Capability, Guard, InstanceSetup, Log, Rights,
     guard::OpenCall,
     log::Source,
     types::{Level, User},
@@ -31,9 +33,10 @@ use mortise_runtime::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::{Instant, timeout_at},
+    time::timeout_at,
 };
 
+use self::live::{Limit, Live, Made, Needs, Place};
 use crate::{
     connection::AskError,
     imports::Route,
@@ -76,90 +79,6 @@ impl std::fmt::Debug for Inner {
             .field("user", &self.user)
             .field("started", &self.started)
             .finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Made {
-    capabilities: Capabilities,
-    concurrent: bool,
-}
-
-/// What it is in a process.
-#[derive(Debug, Default)]
-struct Live {
-    /// Of which process, and its number there.
-    place: Option<Place>,
-    /// The plugin answered that it made it.
-    created: bool,
-    configured: bool,
-    started: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    generation: u64,
-    number: u64,
-}
-
-/// What a call needs of the instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
-    /// To be made.
-    Bare,
-    /// To have its configuration.
-    Configured,
-    /// To be started too.
-    Started,
-}
-
-impl Live {
-    /// Its number, if it is in this process and has what is needed.
-    fn number(&self, generation: u64, needs: Needs) -> Option<u64> {
-        let place = self.place.filter(|place| place.generation == generation)?;
-        let ready = self.created
-            && match needs {
-                Needs::Bare => true,
-                Needs::Configured => self.configured,
-                Needs::Started => self.started,
-            };
-        ready.then_some(place.number)
-    }
-}
-
-/// A call's way to its deadline.
-#[derive(Clone, Copy)]
-struct Limit {
-    method: Method,
-    given: Duration,
-    until: Instant,
-}
-
-impl Limit {
-    fn new(method: Method, given: Duration) -> Self {
-        Self {
-            method,
-            given,
-            until: Instant::now() + given,
-        }
-    }
-
-    fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
-
-    const fn exceeded(&self) -> CallError {
-        CallError::DeadlineExceeded {
-            call: self.method.contract,
-            deadline: self.given,
-        }
-    }
-
-    const fn busy(&self) -> CallError {
-        CallError::Busy {
-            call: self.method.contract,
-            deadline: self.given,
-        }
     }
 }
 
@@ -264,14 +183,20 @@ impl Inner {
         }
         let (running, shared, mut live) = loop {
             // Before the gate: what restores instances after a crash takes gates.
-            let running = timeout_at(limit.until, self.supervisor.running())
-                .await
-                .map_err(|_| limit.exceeded())??;
+            let running = match self.supervisor.up()? {
+                Some(running) => running,
+                None => timeout_at(limit.until, self.supervisor.running())
+                    .await
+                    .map_err(|_| limit.exceeded())??,
+            };
             let shared = shared && self.made().concurrent;
             if shared {
-                let live = timeout_at(limit.until, self.gate.read())
-                    .await
-                    .map_err(|_| limit.busy())?;
+                let live = match self.gate.try_read() {
+                    Ok(live) => live,
+                    Err(_) => timeout_at(limit.until, self.gate.read())
+                        .await
+                        .map_err(|_| limit.busy())?,
+                };
                 if let Some(number) = live.number(running.generation, needs)
                     && number != self.crashed.load(Ordering::Relaxed)
                 {
@@ -283,9 +208,12 @@ impl Inner {
                     });
                 }
             }
-            let live = timeout_at(limit.until, self.gate.write())
-                .await
-                .map_err(|_| limit.busy())?;
+            let live = match self.gate.try_write() {
+                Ok(live) => live,
+                Err(_) => timeout_at(limit.until, self.gate.write())
+                    .await
+                    .map_err(|_| limit.busy())?,
+            };
             // It may have been ended while this call waited for its turn.
             if !running.is_over() && !running.is_stopping() {
                 break (running, shared, live);
@@ -294,12 +222,15 @@ impl Inner {
         if live.place.map(|place| place.number) == Some(self.crashed.load(Ordering::Relaxed)) {
             self.discard(&running, &mut live);
         }
-        let number = timeout_at(
-            limit.until,
-            self.bring_up(&running, &mut live, needs, limit),
-        )
-        .await
-        .map_err(|_| limit.exceeded())??;
+        let number = match live.number(running.generation, needs) {
+            Some(number) => number,
+            None => timeout_at(
+                limit.until,
+                self.bring_up(&running, &mut live, needs, limit),
+            )
+            .await
+            .map_err(|_| limit.exceeded())??,
+        };
         let held = if shared {
             Held::Shared {
                 _live: live.downgrade(),

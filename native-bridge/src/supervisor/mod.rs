@@ -3,6 +3,7 @@
 //! - [`process`]: one process below its guardian: start, orders, exit.
 //! - [`output`]: what it prints.
 //! - [`running`]: a process that greeted: its connection and its end.
+//! - [`start_error`]: why there is none.
 //! - [`restart`]: pauses between crashes.
 //! - [`attach`]: processes that are started by hand.
 //! - this module: which state the plugin is in, and what follows from a crash.
@@ -18,6 +19,7 @@ pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
 pub(crate) mod running;
+pub(crate) mod start_error;
 
 use std::{
     path::PathBuf,
@@ -35,7 +37,8 @@ use mortise_runtime::{CallError, Log, log::Source, process::State, types::Level}
 use self::{
     attach::AttachPoint,
     restart::Crashes,
-    running::{Postmortem, Running, StartError},
+    running::{Postmortem, Running},
+    start_error::StartError,
 };
 use crate::{backend::Shared, imports::Imports, sandbox::Reach};
 
@@ -192,7 +195,11 @@ impl Supervisor {
     }
 
     /// The process, if it is up or must not be started now.
-    fn up(&self) -> Result<Option<Arc<Running>>, CallError> {
+    ///
+    /// # Errors
+    ///
+    /// It crashed and is given a pause, or was given up.
+    pub(crate) fn up(&self) -> Result<Option<Arc<Running>>, CallError> {
         match &*self.phase() {
             Phase::Up(running) if !running.is_over() => Ok(Some(Arc::clone(running))),
             Phase::Pausing { until } if *until > Instant::now() => Err(CallError::BackingOff {

@@ -9,15 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mortise_runtime::{
-    CallError, LoadError, Step, log::Source, process::Protection, types::Manifest,
-};
+use mortise_runtime::{CallError, log::Source, process::Protection, types::Manifest};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use super::{
     lock,
     process::{self, Exit, Process},
+    start_error::StartError,
 };
 use crate::{
     backend::Shared,
@@ -32,75 +31,6 @@ use crate::{
     settings::StopLadder,
     transport::Listener,
 };
-
-/// Why a process could not be brought to serve. The text has what it printed,
-/// over several lines.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// The host lacks something, through no fault of the plugin.
-    #[error("the host could not start it: {0}")]
-    Host(String),
-    /// It never became a process, or ended first.
-    #[error("{exit}{output}")]
-    Exited { exit: Exit, output: String },
-    /// It did not connect in time.
-    #[error("it did not connect within {deadline:?}{output}")]
-    Silent { deadline: Duration, output: String },
-    /// It connected and did not greet in time.
-    #[error("it connected but did not greet within {deadline:?}{output}")]
-    Mute { deadline: Duration, output: String },
-    /// What it said was not acceptable.
-    #[error("{error}{output}")]
-    Greeting { error: GreetError, output: String },
-    /// It does not say who it is.
-    #[error("{0}")]
-    Describe(String),
-}
-
-impl StartError {
-    /// As the report of a file that does not load.
-    pub(crate) fn report(&self, file: &Path) -> LoadError {
-        let (step, expected, fix) = match self {
-            Self::Host(_) => (
-                Step::Start,
-                "a host that can start processes",
-                "check the server's log and settings",
-            ),
-            Self::Exited {
-                exit: Exit::NotStarted(_),
-                ..
-            } => (
-                Step::Start,
-                "an executable for this machine",
-                "build it for this system and architecture, and give it the permission to be \
-                 executed",
-            ),
-            Self::Exited { .. } | Self::Silent { .. } | Self::Mute { .. } => (
-                Step::Start,
-                "a process that connects and greets",
-                "build it with one of Mortise's SDKs, or as native-bridge/PROTOCOL.md says; an \
-                 executable that is no plugin does not belong in the plugins folder",
-            ),
-            Self::Greeting { .. } => (
-                Step::Start,
-                "a greeting that this host understands",
-                "build it with a current SDK, or update the server",
-            ),
-            Self::Describe(_) => (
-                Step::Describe,
-                "`manifest.describe` to answer with the manifest",
-                "make it answer with constants: it runs before anything was granted",
-            ),
-        };
-        LoadError {
-            file: file.to_owned(),
-            step,
-            expected: expected.to_owned(),
-            found: self.to_string(),
-            fix: fix.to_owned(),
-        }
-    }
-}
 
 /// What became of a process that had greeted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 //! what the bytes mean.
 
 mod socket;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -7,19 +7,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
 };
-
-use interprocess::local_socket::{
-    GenericFilePath, ListenerOptions, ToFsName as _,
-    tokio::{Listener as Socket, Stream},
-    traits::tokio::Listener as _,
-};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Link;
+#[cfg(unix)]
+use super::unix::Socket;
+#[cfg(windows)]
+use super::windows::Socket;
 
 /// The longest path of a socket, in bytes, on every Unix.
 const LONGEST_PATH: usize = 103;
@@ -60,11 +54,7 @@ impl Listener {
         if cfg!(unix) && path.as_os_str().len() > LONGEST_PATH {
             return Err(SocketError::PathTooLong(path));
         }
-        let bound = path
-            .as_path()
-            .to_fs_name::<GenericFilePath>()
-            .and_then(|name| ListenerOptions::new().name(name).create_tokio());
-        match bound {
+        match Socket::bind(&path) {
             Ok(socket) => Ok(Self { socket, path }),
             Err(error) => Err(SocketError::Io { path, error }),
         }
@@ -81,11 +71,7 @@ impl Listener {
     ///
     /// Those of the operating system.
     pub async fn accept(&self) -> io::Result<Link> {
-        let stream = Arc::new(self.socket.accept().await?);
-        Ok(Link {
-            reader: Box::new(Half(Arc::clone(&stream))),
-            writer: Box::new(Half(stream)),
-        })
+        self.socket.accept().await
     }
 }
 
@@ -100,37 +86,6 @@ fn address(folder: &Path, name: &str) -> PathBuf {
     // different servers apart.
     let folder = folder.file_name().unwrap_or_default().to_string_lossy();
     PathBuf::from(format!(r"\\.\pipe\{folder}-{name}"))
-}
-
-/// One direction of a stream that both share.
-struct Half(Arc<Stream>);
-
-impl AsyncRead for Half {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Half {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_write(context, buffer)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.0).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]
@@ -161,6 +116,38 @@ mod tests {
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
         drop(listener);
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn waits_for_room_and_for_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = Listener::bind(folder.path(), "a").unwrap();
+        let (stream, link) = tokio::join!(
+            tokio::net::UnixStream::connect(listener.path()),
+            listener.accept()
+        );
+        let (mut from, mut to) = stream.unwrap().into_split();
+        let mut link = link.unwrap();
+        // Far more than the socket holds, in both directions at once.
+        let all: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let echo = tokio::spawn(async move { tokio::io::copy(&mut from, &mut to).await });
+        let write = async {
+            link.writer.write_all(&all).await.unwrap();
+            link.writer.shutdown().await.unwrap();
+        };
+        let read = async {
+            let mut back = Vec::new();
+            link.reader.read_to_end(&mut back).await.unwrap();
+            assert!(back == all, "{} bytes came back", back.len());
+            // It has ended, and goes on saying so.
+            assert_eq!(link.reader.read(&mut [0]).await.unwrap(), 0);
+        };
+        tokio::join!(write, async {
+            // The writer waits first.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            read.await;
+        });
+        assert_eq!(echo.await.unwrap().unwrap(), all.len() as u64);
     }
 
     #[tokio::test]
