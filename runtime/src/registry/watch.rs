@@ -295,7 +295,10 @@ impl Notices {
         }
         // Only what came is added to a watcher: what went or is another folder
         // by now needs a new one.
-        let grew = self.subscribed.iter().all(|(folder, number)| there.get(folder) == Some(number));
+        let grew = self
+            .subscribed
+            .iter()
+            .all(|(folder, number)| there.get(folder) == Some(number));
         if !grew {
             self.watcher = None;
             self.subscribed.clear();

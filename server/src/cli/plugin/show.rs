@@ -5,12 +5,12 @@ use std::{fmt::Write as _, io::IsTerminal as _};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use mortise_runtime::{LoadError, types::Directory};
 use owo_colors::{OwoColorize as _, Style};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The report of a plugin that does not load.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Report {
-    file: String,
+    pub(super) file: String,
     step: String,
     expected: String,
     found: String,
