@@ -429,6 +429,7 @@ fn what_the_administrator_answers_for_may_be_left_ungranted() {
         failed["error"].as_str().unwrap().contains("timers"),
         "{failed}"
     );
+    assert_eq!(failed["running"], Value::Null);
     assert_eq!(dev.event("denied")["fix"], "`--grant none` grants nothing");
     dev.interrupt();
 }

@@ -100,21 +100,29 @@ impl Install {
 }
 
 /// The whole of a file or of standard input.
-pub(super) fn read(source: &str) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if source == "-" {
-        std::io::stdin()
-            .lock()
-            .take(MOST_BYTES + 1)
-            .read_to_end(&mut bytes)
+fn read(source: &str) -> anyhow::Result<Vec<u8>> {
+    if source == "-" {
+        bounded(std::io::stdin().lock(), "standard input")
     } else {
-        std::fs::File::open(Path::new(source))
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-    };
-    read.with_context(|| format!("{source} cannot be read"))?;
+        read_file(Path::new(source))
+    }
+}
+
+/// The whole of a file.
+pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+    bounded(opened, &name.to_string())
+}
+
+fn bounded(from: impl std::io::Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("{name} cannot be read"))?;
     anyhow::ensure!(
         bytes.len() as u64 <= MOST_BYTES,
-        "{source} has more than {MOST_BYTES} bytes, which no plugin may have"
+        "{name} has more than {MOST_BYTES} bytes, which no plugin may have"
     );
     Ok(bytes)
 }

@@ -54,13 +54,13 @@ pub(super) struct Audit {
 /// An entry of a plugin's log.
 #[derive(Clone, Deserialize)]
 pub(super) struct Entry {
-    user: Option<String>,
+    pub(super) user: Option<String>,
     number: u64,
     time: u64,
     date: String,
     level: String,
-    source: String,
-    text: String,
+    pub(super) source: String,
+    pub(super) text: String,
 }
 
 /// A plugin's log from its beginning on, each entry once.

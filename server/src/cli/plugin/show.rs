@@ -78,7 +78,7 @@ pub(super) fn directory(directory: &Directory) -> String {
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\n' {
+            if c.is_control() && c != '\n' && c != '\t' {
                 '\u{fffd}'
             } else {
                 c
@@ -106,6 +106,9 @@ mod tests {
 
     #[test]
     fn a_plugin_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[31m\r\nb"), "a\u{fffd}[31m\u{fffd}\nb");
+        assert_eq!(
+            printable("a\u{1b}[31m\r\n\tb"),
+            "a\u{fffd}[31m\u{fffd}\n\tb"
+        );
     }
 }

@@ -118,7 +118,11 @@ impl Test {
         let itself = || project.language.name().to_owned();
         Ok(Subject {
             file,
-            beside: project.folder.join("cases"),
+            // As it was written, for it is in what is told.
+            beside: match self.plugin.as_path() {
+                here if here == Path::new(".") => PathBuf::from("cases"),
+                folder => folder.join("cases"),
+            },
             language: Some(self.language.clone().unwrap_or_else(itself)),
         })
     }

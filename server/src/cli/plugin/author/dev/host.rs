@@ -126,8 +126,12 @@ impl Host {
         granting: Granting,
         config: Option<PathBuf>,
     ) -> anyhow::Result<(Self, Reached)> {
-        let folder = tempfile::Builder::new()
-            .prefix("mortise-dev-")
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("mortise-dev-");
+        // Its logins are this user's alone.
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = folder
             .tempdir()
             .context("no temporary folder can be made")?;
         let mut settings = Config::on(folder.path());
@@ -174,9 +178,12 @@ impl Host {
         self.running.as_ref().map(|running| &*running.id)
     }
 
-    /// What runs, for a person.
+    /// What runs, for a person; none before one came up.
     pub(super) fn running(&self) -> Option<String> {
-        let running = self.running.as_ref()?;
+        let running = self
+            .running
+            .as_ref()
+            .filter(|running| !running.digest.is_empty())?;
         Some(format!("{} {}", running.id, running.version))
     }
 
@@ -212,7 +219,7 @@ impl Host {
 
     async fn try_load(&mut self, file: &Path) -> anyhow::Result<Event> {
         let begin = Instant::now();
-        let bytes = orders::read(&file.to_string_lossy())?;
+        let bytes = orders::read_file(file)?;
         let installed = self
             .remote
             .send(Method::POST, "/admin/plugins", Body::File(bytes));

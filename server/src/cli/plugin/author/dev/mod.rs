@@ -54,16 +54,17 @@ pub(in crate::cli::plugin) struct Dev {
     /// Build an executable for this machine instead of a component.
     #[arg(long)]
     native: bool,
-    /// What of the manifest's wishes is granted on the throw-away server.
-    #[arg(long, value_name = "WHAT", default_value = "as-asked")]
-    grant: Granting,
+    /// What is granted on the throw-away server of what the manifest asks for
+    /// [default: as-asked].
+    #[arg(long, value_name = "WHAT")]
+    grant: Option<Granting>,
     /// A configuration, which the plugin is given when it is loaded and when the
     /// file is saved.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The throw-away server's port; 0 picks a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
+    /// The throw-away server's port [default: a free one].
+    #[arg(long)]
+    port: Option<u16>,
     #[command(flatten)]
     which: Which,
     /// Print each event as a line of JSON.
@@ -84,9 +85,15 @@ impl Dev {
         let mut sources = Sources::watch(&self.folder, self.config.as_deref()).await?;
         let config = self.config.clone();
         let (mut host, reached) = if self.which.is_named() {
+            anyhow::ensure!(
+                self.grant.is_none() && self.port.is_none(),
+                "--grant and --port are for a throw-away server; one that runs was named, by \
+                 --data-dir, --url or their environment variables"
+            );
             Host::reach(&self.which, config).await?
         } else {
-            Host::start(self.port, self.grant, config).await?
+            let granting = self.grant.unwrap_or(Granting::AsAsked);
+            Host::start(self.port.unwrap_or(0), granting, config).await?
         };
         let throw_away = reached.throw_away;
         audience.tell(&Event::Server(reached));
