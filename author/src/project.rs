@@ -1,16 +1,23 @@
 //! A plugin's folder and its `plugin.toml`, which says what the build cannot
 //! see in the source.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
-use crate::{Capability, Error, Language};
+use crate::{Capability, Error, Language, job::DIST, world};
 
 /// The file that makes a folder a plugin's.
 pub const FILE: &str = "plugin.toml";
 /// The most that is read of it.
 const MOST_BYTES: u64 = 64 << 10;
+/// Folders that tools make anywhere among sources.
+const MADE_ANYWHERE: [&str; 3] = ["__pycache__", "node_modules", "venv"];
+/// What is for tests, not for the build.
+const CASES: &str = "cases";
 
 /// A plugin's folder.
 #[derive(Clone, Debug)]
@@ -83,6 +90,40 @@ impl Project {
             capabilities,
         })
     }
+
+    /// Whether a file, or what is in a folder, is a reason to build again when
+    /// it changes: what a build or an editor makes, and the plugin's cases, are
+    /// not. The path is relative to the plugin's folder.
+    pub fn is_source(&self, path: &Path) -> bool {
+        let recipe = self.language.recipe();
+        let made = |first: &Path| {
+            [DIST, CASES]
+                .iter()
+                .chain(recipe.made())
+                .any(|name| first == Path::new(name))
+                || (recipe.reads_world() && first == Path::new(world::FOLDER))
+        };
+        let passed_over = |name: &OsStr| {
+            let bytes = name.as_encoded_bytes();
+            bytes.starts_with(b".")
+                || bytes.ends_with(b"~")
+                || MADE_ANYWHERE.iter().any(|made| name == *made)
+        };
+        !path
+            .components()
+            .next()
+            .is_some_and(|first| made(first.as_ref()))
+            && !path.iter().any(passed_over)
+    }
+
+    /// Where a build puts the component, and where the executable.
+    pub fn built(&self) -> [PathBuf; 2] {
+        let dist = self.folder.join(DIST);
+        [
+            dist.join(format!("{}.wasm", self.name)),
+            dist.join(format!("{}{}", self.name, std::env::consts::EXE_SUFFIX)),
+        ]
+    }
 }
 
 /// Whether a text can be a plugin's name, which is part of file names, of the
@@ -100,6 +141,8 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::Project;
 
     fn open(text: &str) -> Result<Project, String> {
@@ -127,5 +170,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Project::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("mortise plugin new"), "{error}");
+    }
+
+    #[test]
+    fn sources_are_what_nothing_else_makes() {
+        let rust = open("name = 'a'\nlanguage = 'rust'").unwrap();
+        let python = open("name = 'a'\nlanguage = 'python'\ncapabilities = []").unwrap();
+        for (path, in_rust, in_python) in [
+            ("plugin.toml", true, true),
+            ("src/target/mod.rs", true, true),
+            ("sdk/mortise_config.py", true, true),
+            ("target/release/a", false, true),
+            ("Cargo.lock", false, true),
+            ("wit/plugin.wit", true, false),
+            ("dist/a.wasm", false, false),
+            ("cases/first.yaml", false, false),
+            ("deep/__pycache__/a.pyc", false, false),
+            ("venv/lib/a.py", false, false),
+            (".git/index", false, false),
+            ("src/.main.rs.swp", false, false),
+            ("src/main.rs~", false, false),
+        ] {
+            assert_eq!(rust.is_source(Path::new(path)), in_rust, "{path}");
+            assert_eq!(python.is_source(Path::new(path)), in_python, "{path}");
+        }
     }
 }

@@ -70,8 +70,16 @@ impl Recipe for Python {
             }
             fs::create_dir_all(&packed).map_err(|source| Error::file(&packed, source))?;
             let copy = |from: PathBuf, name: &str| {
-                fs::copy(&from, packed.join(name))
-                    .map(drop)
+                // With its time, by which the same sources make the same file.
+                let to = packed.join(name);
+                fs::copy(&from, &to)
+                    .and_then(|_| from.metadata()?.modified())
+                    .and_then(|time| {
+                        fs::File::options()
+                            .write(true)
+                            .open(&to)?
+                            .set_modified(time)
+                    })
                     .map_err(|source| Error::file(&from, source))
             };
             for (name, file) in modules(job)? {

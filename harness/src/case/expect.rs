@@ -434,11 +434,14 @@ impl std::fmt::Display for LogIs {
             Some(text) => write!(formatter, "{text}")?,
             None => formatter.write_str("any text")?,
         }
+        // As a case has them.
         if let Some(level) = self.level {
-            write!(formatter, ", at the level {level:?}")?;
+            let level = format!("{level:?}").to_lowercase();
+            write!(formatter, ", at the level {level}")?;
         }
         if let Some(source) = self.source {
-            write!(formatter, ", from {source:?}")?;
+            let source = format!("{source:?}").to_lowercase();
+            write!(formatter, ", from {source}")?;
         }
         Ok(())
     }

@@ -9,7 +9,10 @@ use mortise_runtime::{
 };
 use serde_json::Value;
 
-use super::stage::{Answer, Outcome, Stage};
+use super::{
+    shown::Shown,
+    stage::{Answer, Outcome, Stage},
+};
 use crate::{
     case::{
         expect::{
@@ -134,7 +137,7 @@ impl Outcome {
                             readable(&response.body)
                         )
                     }
-                    Answer::Verdict(verdict) => format!("none, but {verdict:?}"),
+                    Answer::Verdict(verdict) => format!("none, but {}", verdict.shown()),
                     _ => "none".to_owned(),
                 };
                 differences.push(Difference::new("error", expected.to_string(), answer));
@@ -299,16 +302,8 @@ fn compare_verdict(expected: &VerdictIs, found: &Verdict, differences: &mut Diff
                 VerdictIs::Replace(_) => "replace".to_owned(),
                 VerdictIs::Drop(reason) => format!("drop: {reason}"),
             };
-            let found = match found {
-                Verdict::Keep => "keep".to_owned(),
-                Verdict::Replace(content) => format!("replace: {content:?}"),
-                Verdict::Drop(reason) => format!("drop: {reason}"),
-            };
-            differences.push(Difference::new(
-                "verdict",
-                readable(expected.as_bytes()),
-                readable(found.as_bytes()),
-            ));
+            let expected = readable(expected.as_bytes());
+            differences.push(Difference::new("verdict", expected, found.shown()));
         }
     }
 }
@@ -413,7 +408,7 @@ fn compare_problems(
 }
 
 /// Whether there are so many; told if not.
-fn counted<T: std::fmt::Debug>(
+fn counted<T: Shown>(
     field: &str,
     expected: usize,
     found: &[T],
@@ -425,7 +420,7 @@ fn counted<T: std::fmt::Debug>(
     let mut text = format!("{} of them", found.len());
     for one in found {
         text.push('\n');
-        text.push_str(&readable(format!("{one:?}").as_bytes()));
+        text.push_str(&one.shown());
     }
     differences.push(Difference::new(field, format!("{expected} of them"), text));
     false
@@ -477,21 +472,17 @@ fn compare_denials(
                 .as_ref()
                 .map_or_else(String::new, Text::to_string);
             let shown = format!("{} {what}", expected.permission);
-            differences.push(Difference::new(
-                "denials",
-                shown.trim(),
-                format!("{found:?}"),
-            ));
+            let found: Vec<_> = found.iter().map(Shown::shown).collect();
+            let found = match found.as_slice() {
+                [] => "none".to_owned(),
+                found => found.join("\n"),
+            };
+            differences.push(Difference::new("denials", shown.trim(), found));
         }
     }
     for found in found {
         if !expected.iter().any(|expected| fits(expected, found)) {
-            let (permission, what) = found;
-            differences.push(Difference::new(
-                "denials",
-                "no other",
-                format!("{permission}: {what}"),
-            ));
+            differences.push(Difference::new("denials", "no other", found.shown()));
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - `compare`: what is not as expected.
 
 mod compare;
+mod shown;
 mod stage;
 
 use std::{

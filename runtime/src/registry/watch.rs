@@ -1,4 +1,5 @@
-//! What changes in a folder, once it is complete.
+//! What changes in a folder, once it is complete: of the folder of plugins its
+//! visible files, of a plugin's sources the whole tree.
 //!
 //! The operating system's notices only wake the watch; what counts is what the
 //! folder looks like then. So a lost notice, an editor that writes aside and
@@ -9,10 +10,12 @@
 //! systems, the watch looks from time to time.
 //!
 //! It reads no file, and holds one descriptor and one thread however many
-//! files there are.
+//! files there are. Notices come from each folder of a tree that is looked
+//! into, and from no other: what a build makes wakes nobody.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -21,7 +24,7 @@ use std::{
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Identity, files};
+use super::{Identity, list};
 
 /// How patient a watch is.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +57,88 @@ pub struct Change {
     pub now: Option<Identity>,
 }
 
-/// Watches the visible files of one folder.
+/// Whether what is at a path, relative to the watched folder, is part of a tree.
+pub type Belongs = Box<dyn Fn(&Path) -> bool + Send + Sync>;
+
+/// What of a folder is watched.
+#[derive(Clone)]
+enum Extent {
+    /// The visible files in it.
+    Files,
+    /// The files in it and in the folders below, as far as they belong to it.
+    Tree(Arc<Belongs>),
+}
+
+impl fmt::Debug for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files => "Files",
+            Self::Tree(_) => "Tree",
+        })
+    }
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+struct Seen {
+    files: BTreeMap<PathBuf, Identity>,
+    /// The folders that were looked into.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Extent {
+    async fn look(&self, folder: &Path) -> io::Result<Seen> {
+        let (extent, folder) = (self.clone(), folder.to_owned());
+        tokio::task::spawn_blocking(move || extent.look_now(folder))
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    fn look_now(&self, folder: PathBuf) -> io::Result<Seen> {
+        let mut seen = Seen::default();
+        match self {
+            Self::Files => {
+                seen.files.extend(list(&folder)?);
+                seen.folders.insert(folder);
+            }
+            Self::Tree(belongs) => descend(folder.clone(), &folder, belongs, &mut seen)?,
+        }
+        Ok(seen)
+    }
+}
+
+/// Looks into one folder of a tree, and those below. Links to folders are not
+/// followed, for they may lead back.
+fn descend(folder: PathBuf, root: &Path, belongs: &Belongs, seen: &mut Seen) -> io::Result<()> {
+    for entry in std::fs::read_dir(&folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if !belongs(path.strip_prefix(root).unwrap_or(&path)) {
+            continue;
+        }
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            match descend(path, root, belongs, seen) {
+                // It went while it was looked for.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done?,
+            }
+        } else if let Ok(Some(identity)) = Identity::read(&path) {
+            seen.files.insert(path, identity);
+        }
+    }
+    seen.folders.insert(folder);
+    Ok(())
+}
+
+/// Watches the files of a folder, or of the tree below it.
 #[derive(Debug)]
 pub struct Watch {
     folder: PathBuf,
+    extent: Extent,
     settings: Settings,
     notices: Notices,
+    /// The folders whose notices are of interest.
+    folders: BTreeSet<PathBuf>,
     /// What was told last.
     told: BTreeMap<PathBuf, Identity>,
     /// What looks different from that, and since when it looks as it does.
@@ -69,8 +148,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches a folder, which need not be there yet. `known` is what its
-    /// caller has dealt with already.
+    /// Watches the visible files of a folder, which need not be there yet.
+    /// `known` is what its caller has dealt with already.
     pub fn new(
         folder: PathBuf,
         known: impl IntoIterator<Item = (PathBuf, Identity)>,
@@ -78,12 +157,30 @@ impl Watch {
     ) -> Self {
         Self {
             notices: Notices::default(),
+            folders: BTreeSet::from([folder.clone()]),
             told: known.into_iter().collect(),
             unsettled: BTreeMap::new(),
             unlistable: false,
+            extent: Extent::Files,
             folder,
             settings,
         }
+    }
+
+    /// Watches the files in a folder and below that belong to it. How they are
+    /// now is known.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be listed.
+    pub async fn tree(folder: PathBuf, belongs: Belongs, settings: Settings) -> io::Result<Self> {
+        let extent = Extent::Tree(Arc::new(belongs));
+        let Seen { files, folders } = extent.look(&folder).await?;
+        Ok(Self {
+            extent,
+            folders,
+            ..Self::new(folder, files, settings)
+        })
     }
 
     /// Waits until files have changed and are complete; never returns an empty
@@ -92,10 +189,15 @@ impl Watch {
     /// and called again.
     pub async fn changes(&mut self) -> Vec<Change> {
         loop {
-            self.notices.subscribe(&self.folder);
+            self.notices.subscribe(&self.folders);
+            let before = self.folders.clone();
             let changes = self.look().await;
             if !changes.is_empty() {
                 return changes;
+            }
+            if self.folders != before {
+                // In a new folder something may have come before its notices do.
+                continue;
             }
             let wait = if !self.unsettled.is_empty() {
                 self.settings.settle / 4
@@ -112,13 +214,17 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Vec<Change> {
-        let there: BTreeMap<PathBuf, Identity> = match files(&self.folder).await {
-            Ok(files) => files.into_iter().collect(),
+        let there = match self.extent.look(&self.folder).await {
+            Ok(seen) => {
+                self.folders = seen.folders;
+                seen.files
+            }
             Err(error) => {
                 // What was there counts as being there still.
                 if !std::mem::replace(&mut self.unlistable, true) {
                     tracing::error!(
-                        "the plugins folder {} cannot be listed: {error}; what was loaded goes on",
+                        "the folder {} cannot be listed: {error}; what was there counts as being \
+                         there still",
                         self.folder.display()
                     );
                 }
@@ -159,60 +265,81 @@ impl Watch {
     }
 }
 
-/// The operating system's notices about a folder.
+/// The operating system's notices about folders.
 #[derive(Debug, Default)]
 struct Notices {
     wake: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
-    /// Which folder is watched: of this path there may be another by now.
-    subscribed: Option<(u64, u64)>,
+    /// Which folders are watched: of a path there may be another by now.
+    subscribed: BTreeMap<PathBuf, (u64, u64)>,
+    /// Whether these are all that should be.
+    complete: bool,
     /// That there are none was said.
     told: bool,
 }
 
 impl Notices {
-    fn are_coming(&self) -> bool {
-        self.subscribed.is_some()
+    const fn are_coming(&self) -> bool {
+        self.complete
     }
 
-    /// Sees that notices come, if that can be had.
-    fn subscribe(&mut self, folder: &Path) {
-        let there = number(folder);
-        if there.is_some() && there == self.subscribed {
+    /// Sees that notices of these folders come, if that can be had.
+    fn subscribe(&mut self, folders: &BTreeSet<PathBuf>) {
+        let there: BTreeMap<_, _> = folders
+            .iter()
+            .filter_map(|folder| Some((folder.clone(), number(folder)?)))
+            .collect();
+        self.complete = there.len() == folders.len();
+        if there == self.subscribed {
             return;
         }
-        self.subscribed = None;
-        self.watcher = None;
-        if there.is_none() {
-            return;
+        // Only what came is added to a watcher: what went or is another folder
+        // by now needs a new one.
+        let grew = self
+            .subscribed
+            .iter()
+            .all(|(folder, number)| there.get(folder) == Some(number));
+        if !grew {
+            self.watcher = None;
+            self.subscribed.clear();
         }
-        let wake = Arc::clone(&self.wake);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_err() || event.is_ok_and(|event| tells_of_change(event.kind)) {
-                wake.notify_one();
+        if let Err(error) = self.extend(there) {
+            self.complete = false;
+            if !std::mem::replace(&mut self.told, true) {
+                let folder = folders.first().map_or(Path::new(""), PathBuf::as_path);
+                tracing::warn!(
+                    "there are no notices about changes in {}, so it is looked at from time to \
+                     time: {error}",
+                    folder.display()
+                );
             }
-        });
-        let watching = watcher.and_then(|mut watcher| {
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        match watching {
-            Ok(watcher) => {
-                self.watcher = Some(watcher);
-                self.subscribed = there;
-                self.told = false;
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.told, true) {
-                    tracing::warn!(
-                        "there are no notices about changes in {}, so it is looked at from time \
-                         to time: {error}",
-                        folder.display()
-                    );
-                }
-            }
+        } else if self.complete {
+            self.told = false;
         }
     }
+
+    fn extend(&mut self, there: BTreeMap<PathBuf, (u64, u64)>) -> notify::Result<()> {
+        for (folder, number) in there {
+            if self.subscribed.contains_key(&folder) {
+                continue;
+            }
+            let watcher = match &mut self.watcher {
+                Some(watcher) => watcher,
+                none => none.insert(watcher(Arc::clone(&self.wake))?),
+            };
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+            self.subscribed.insert(folder, number);
+        }
+        Ok(())
+    }
+}
+
+fn watcher(wake: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_err() || event.is_ok_and(|event| tells_of_change(event.kind)) {
+            wake.notify_one();
+        }
+    })
 }
 
 /// Reading a file, as loading it does, must not wake the watch.
@@ -328,5 +455,40 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("a"), "a").unwrap();
         assert_eq!(next(&mut watch).await, [("a".to_owned(), Some(1))]);
+    }
+
+    #[tokio::test]
+    async fn a_tree_is_watched_as_far_as_it_belongs() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir_all(path("src")).unwrap();
+        fs::create_dir_all(path("target/deep")).unwrap();
+        fs::write(path("src/known"), "a").unwrap();
+        let belongs = |path: &Path| !path.starts_with("target");
+        let root_path = root.path().to_owned();
+        let watched = Watch::tree(root_path, Box::new(belongs), SETTINGS);
+        let mut watch = watched.await.unwrap();
+        let told = async |watch: &mut Watch| next(watch).await;
+
+        // What does not belong is not told of, also where something else is.
+        fs::write(path("target/deep/made"), "a").unwrap();
+        fs::write(path("src/known"), "ab").unwrap();
+        assert_eq!(told(&mut watch).await, [("known".to_owned(), Some(2))]);
+
+        // A folder that comes while nothing else happens is watched before
+        // anything is in it.
+        let (changes, ()) = tokio::join!(told(&mut watch), async {
+            fs::create_dir_all(path("src/new/deeper")).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            fs::write(path("src/new/deeper/later"), "abc").unwrap();
+        });
+        assert_eq!(changes, [("later".to_owned(), Some(3))]);
+
+        fs::remove_dir_all(path("src/new")).unwrap();
+        assert_eq!(told(&mut watch).await, [("later".to_owned(), None)]);
+        fs::write(path("src/last"), "").unwrap();
+        assert_eq!(told(&mut watch).await, [("last".to_owned(), Some(0))]);
+        let quiet = tokio::time::timeout(Duration::from_millis(50), watch.changes()).await;
+        assert!(quiet.is_err(), "{quiet:?}");
     }
 }

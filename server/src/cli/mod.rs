@@ -8,6 +8,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::IntoDiagnostic as _;
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
@@ -61,4 +62,30 @@ fn runtime() -> miette::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
+}
+
+/// Ends when somebody interrupts the program or asks it to end, from the call
+/// on, not only once it is waited for.
+#[cfg(unix)]
+fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
+    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends when somebody interrupts the program.
+#[cfg(not(unix))]
+fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // An error means that there is no console to interrupt from.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }

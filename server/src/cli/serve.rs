@@ -37,7 +37,7 @@ impl Serve {
         log(self.json);
         super::runtime()?.block_on(async {
             // Listened for first: a signal during start-up is not lost.
-            let stop = stop_signal()?;
+            let stop = super::stop_signal()?;
             let server = Server::start(self.config).await.map_err(report)?;
             announce(&server, self.json)
                 .into_diagnostic()
@@ -92,27 +92,4 @@ fn announce(server: &Server, json: bool) -> io::Result<()> {
         writeln!(out, "listening on {url}")?;
     }
     out.flush()
-}
-
-#[cfg(unix)]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // An error means that there is no console to interrupt from.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }

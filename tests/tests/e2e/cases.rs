@@ -93,3 +93,43 @@ fn what_keeps_cases_from_running_is_told() {
     assert_eq!(code, Some(1));
     assert!(text.contains("plugin.wasm does not load"), "{text}");
 }
+
+/// As in the README of a new plugin: no file is named.
+#[test]
+fn in_a_plugins_folder_what_was_built_there_last_is_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("fresh");
+    let plugin = |folder: &Path, arguments: &[&str]| {
+        let output = std::process::Command::new(mortise_tests::server::program())
+            .arg("plugin")
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    plugin(folder.path(), &["new", "fresh", "--lang", "python"]);
+    let (code, said) = plugin(&inside, &["test"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("not built yet: mortise plugin build"),
+        "{said}"
+    );
+    let (code, said) = plugin(&inside, &["build", "--native"]);
+    assert_eq!(code, Some(0), "{said}");
+    for (folder, arguments) in [
+        (&*inside, &["test"][..]),
+        (folder.path(), &["test", "fresh"]),
+    ] {
+        let (code, said) = plugin(folder, arguments);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains("org.example.fresh: 3 passed, 0 failed"),
+            "{said}"
+        );
+    }
+    let (_, said) = plugin(&inside, &["test", "--json"]);
+    let line: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert_eq!(line["language"], "python");
+}

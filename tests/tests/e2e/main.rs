@@ -5,6 +5,7 @@
 //!   and so does another plugin.
 //! - `cases`: a plugin's own tests, from a shell.
 //! - `command_line`: orders from a shell.
+//! - `dev`: a plugin while it is written.
 //! - `gotify`: Gotify's own plugins, of which one line was changed.
 //! - `process`: starting, stopping, and two servers on one data directory.
 
@@ -21,6 +22,8 @@ mod cases;
 mod clients;
 #[cfg(unix)]
 mod command_line;
+#[cfg(target_os = "linux")]
+mod dev;
 #[cfg(unix)]
 mod gotify;
 mod process;

@@ -136,23 +136,33 @@ async fn a_new_plugin_in_c_works() {
 fn a_missing_tool_is_named_with_how_to_get_it() {
     // Outside of the workshop, for npm's packages are found in folders around.
     let folder = tempfile::tempdir().unwrap();
-    for (language, tool, way) in [
-        ("rust", "cargo", "rustup.rs"),
-        ("python", "componentize-py", "pip install"),
-        ("javascript", "jco", "npm install"),
-        ("typescript", "jco", "npm install"),
+    for (name, component, native, way) in [
+        ("rust", "cargo", Some("cargo"), "rustup.rs"),
+        ("go", "go", None, "go.dev/doc/install"),
+        ("c", "zig", None, "pip install ziglang"),
+        ("python", "componentize-py", Some("python3"), "install"),
+        ("javascript", "jco", None, "npm install"),
+        ("typescript", "jco", None, "npm install"),
     ] {
-        plugin(folder.path(), &["new", language, "--lang", language]);
-        let output = Command::new(server::program())
-            .args(["plugin", "build"])
-            .current_dir(folder.path().join(language))
-            .env("PATH", folder.path())
-            .output()
-            .unwrap();
-        assert!(!output.status.success(), "{language}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        for part in [&*format!("`{tool}` is missing: it "), way] {
-            assert!(said.contains(part), "{language}: {said}");
+        plugin(folder.path(), &["new", name, "--lang", name]);
+        let build = |more: &[&str]| {
+            let output = Command::new(server::program())
+                .args(["plugin", "build"])
+                .args(more)
+                .current_dir(folder.path().join(name))
+                .env("PATH", folder.path())
+                .env_remove("WASI_SDK_PATH")
+                .output()
+                .unwrap();
+            assert!(!output.status.success(), "{name}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let mut builds = vec![(component, build(&[]))];
+        builds.extend(native.map(|tool| (tool, build(&["--native"]))));
+        for (tool, said) in builds {
+            for part in [&*format!("`{tool}` is missing: it "), "to get it:\n", way] {
+                assert!(said.contains(part), "{part} in {name}: {said}");
+            }
         }
     }
 }

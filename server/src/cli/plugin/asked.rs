@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use http::Method;
 use mortise_runtime::types::Permission;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -71,12 +71,13 @@ struct Difference {
     lines: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Denied {
-    user: String,
-    permission: String,
-    what: String,
-    count: u64,
+/// What a plugin was refused.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct Denied {
+    pub(super) user: String,
+    pub(super) permission: String,
+    pub(super) what: String,
+    pub(super) count: u64,
     date: String,
 }
 

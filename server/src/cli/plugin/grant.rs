@@ -190,7 +190,7 @@ impl Grant {
         let folder = self
             .plugins_dir
             .clone()
-            .unwrap_or_else(|| plugins::default_folder(&self.which.data_dir));
+            .unwrap_or_else(|| plugins::default_folder(self.which.data_dir()));
         let registry = Registry::open(&folder, &plugins::loaders(None)?)
             .await
             .with_context(|| format!("the plugins folder {} cannot be listed", folder.display()))?;

@@ -1,6 +1,6 @@
 //! `mortise plugin`: plugins from the command line.
 //!
-//! - `author`: begin and build a plugin.
+//! - `author`: begin and build a plugin, and run it while it is written.
 //! - `check`: what a file is; `test`: what it does; both without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: what is wrong with one.
@@ -41,6 +41,8 @@ enum Command {
     New(author::New),
     /// Build the plugin in a folder.
     Build(author::Build),
+    /// Build a plugin, run it, and do so again whenever a file is saved.
+    Dev(author::Dev),
     /// Load a file as the server would, and report what is wrong with it.
     Check(check::Look),
     /// Show what a plugin is, what it can do and what it asks for.
@@ -129,6 +131,7 @@ impl Command {
         let text = match self {
             Self::New(new) => new.run()?,
             Self::Build(build) => build.run()?,
+            Self::Dev(dev) => return Ok((String::new(), dev.run().await?)),
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
             Self::Doctor(plugin) => return plugin.doctor().await,
@@ -178,6 +181,7 @@ impl Command {
             Self::Approve(approve) => approve.plugin.json,
             Self::New(_)
             | Self::Build(_)
+            | Self::Dev(_)
             | Self::Logs(_)
             | Self::Check(_)
             | Self::Inspect(_)

@@ -131,20 +131,28 @@ impl Install {
 
 /// The whole of a file or of standard input.
 fn read(source: &str) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if source == "-" {
-        std::io::stdin()
-            .lock()
-            .take(MOST_BYTES + 1)
-            .read_to_end(&mut bytes)
+    if source == "-" {
+        bounded(std::io::stdin().lock(), "standard input")
     } else {
-        std::fs::File::open(Path::new(source))
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-    };
-    read.with_context(|| format!("{source} cannot be read"))?;
+        read_file(Path::new(source))
+    }
+}
+
+/// The whole of a file.
+pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+    bounded(opened, &name.to_string())
+}
+
+fn bounded(from: impl std::io::Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("{name} cannot be read"))?;
     anyhow::ensure!(
         bytes.len() as u64 <= MOST_BYTES,
-        "{source} has more than {MOST_BYTES} bytes, which no plugin may have"
+        "{name} has more than {MOST_BYTES} bytes, which no plugin may have"
     );
     Ok(bytes)
 }
@@ -212,20 +220,14 @@ impl Named {
 
     pub(super) async fn enable(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
-        let plugin = self.own(&remote).await?;
-        // One that is enabled may ask for more since.
-        let wants_more = plugin
-            .permissions
-            .iter()
-            .any(|asked| asked.answered_by == "user" && !asked.granted);
-        let what = if plugin.enabled && wants_more {
+        let plugin = Own::find(&remote, &self.id).await?;
+        let what = if plugin.enabled && plugin.wants_more() {
             "agree"
         } else {
             "enable"
         };
-        let path = format!("/plugin/{}/{what}", plugin.id);
-        remote.send(Method::POST, &path, Body::None).await?;
-        let plugin = self.own(&remote).await?;
+        plugin.order(&remote, what).await?;
+        let plugin = Own::find(&remote, &self.id).await?;
         let agreed: Vec<_> = plugin
             .permissions
             .iter()
@@ -244,9 +246,10 @@ impl Named {
 
     pub(super) async fn disable(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
-        let plugin = self.own(&remote).await?;
-        let path = format!("/plugin/{}/disable", plugin.id);
-        remote.send(Method::POST, &path, Body::None).await?;
+        Own::find(&remote, &self.id)
+            .await?
+            .order(&remote, "disable")
+            .await?;
         Ok(self.done("disabled", "its configuration and what it stored stay"))
     }
 
@@ -257,31 +260,59 @@ impl Named {
         let what = paint(what, Style::new().green().bold());
         format!("{what} {}\n{note}\n", self.id)
     }
-
-    /// The caller's own plugin.
-    async fn own(&self, remote: &Remote) -> anyhow::Result<Own> {
-        let plugins: Vec<Own> = remote.get("/plugin").await?;
-        plugins
-            .into_iter()
-            .find(|plugin| plugin.module_path == self.id)
-            .with_context(|| {
-                format!(
-                    "no plugin `{}` is installed; `mortise plugin list` shows those that are",
-                    self.id
-                )
-            })
-    }
 }
 
 /// A plugin as its user has it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Own {
+pub(super) struct Own {
     id: i64,
+    /// The secret part of its webhook address.
+    token: String,
     module_path: String,
-    enabled: bool,
+    pub(super) capabilities: Vec<String>,
+    pub(super) enabled: bool,
     permissions: Vec<Asked>,
-    grant_command: Option<String>,
+    pub(super) grant_command: Option<String>,
+}
+
+impl Own {
+    /// The caller's own plugin of this id.
+    pub(super) async fn find(remote: &Remote, id: &str) -> anyhow::Result<Self> {
+        let plugins: Vec<Self> = remote.get("/plugin").await?;
+        plugins
+            .into_iter()
+            .find(|plugin| plugin.module_path == id)
+            .with_context(|| {
+                format!("no plugin `{id}` is installed; `mortise plugin list` shows those that are")
+            })
+    }
+
+    /// Whether it asks for something that its user has not agreed to. One that
+    /// is enabled may ask for more since.
+    pub(super) fn wants_more(&self) -> bool {
+        let mut permissions = self.permissions.iter();
+        permissions.any(|asked| asked.answered_by == "user" && !asked.granted)
+    }
+
+    /// The path of its webhook.
+    pub(super) fn webhook_path(&self) -> String {
+        format!("/plugin/{}/custom/{}/", self.id, self.token)
+    }
+
+    /// Saves its user's configuration.
+    pub(super) async fn configure(&self, remote: &Remote, text: Vec<u8>) -> anyhow::Result<()> {
+        let path = format!("/plugin/{}/config", self.id);
+        remote.send(Method::POST, &path, Body::File(text)).await?;
+        Ok(())
+    }
+
+    /// Does one of its user's actions, such as `enable`.
+    pub(super) async fn order(&self, remote: &Remote, what: &str) -> anyhow::Result<()> {
+        let path = format!("/plugin/{}/{what}", self.id);
+        remote.send(Method::POST, &path, Body::None).await?;
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]

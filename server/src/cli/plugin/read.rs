@@ -51,19 +51,60 @@ pub(super) struct Audit {
     pub(super) json: bool,
 }
 
+/// An entry of a plugin's log.
 #[derive(Clone, Deserialize)]
-struct Entry {
-    user: Option<String>,
+pub(super) struct Entry {
+    pub(super) user: Option<String>,
     number: u64,
     time: u64,
     date: String,
     level: String,
-    source: String,
-    text: String,
+    pub(super) source: String,
+    pub(super) text: String,
+}
+
+/// A plugin's log from its beginning on, each entry once.
+#[derive(Default)]
+pub(super) struct Tail {
+    since: u64,
+    told: HashSet<(Option<String>, u64, u64)>,
+}
+
+impl Tail {
+    /// The same from a time on, in milliseconds since the epoch.
+    pub(super) fn from(since: u64) -> Self {
+        Self {
+            since,
+            ..Self::default()
+        }
+    }
+
+    /// What came since the call before, each with all the server says of it.
+    pub(super) async fn next(
+        &mut self,
+        remote: &Remote,
+        id: &str,
+    ) -> anyhow::Result<Vec<(Value, Entry)>> {
+        let path = format!("/admin/plugins/{}/log?since={}", encoded(id), self.since);
+        let mut new = Vec::new();
+        let mut now = HashSet::new();
+        for value in remote.get::<Vec<Value>>(&path).await? {
+            let entry: Entry = understood(value.clone())?;
+            let key = (entry.user.clone(), entry.number, entry.time);
+            self.since = self.since.max(entry.time);
+            if !self.told.contains(&key) {
+                new.push((value, entry));
+            }
+            now.insert(key);
+        }
+        self.told = now;
+        Ok(new)
+    }
 }
 
 impl Entry {
-    fn text(&self) -> String {
+    /// As a line for a person.
+    pub(super) fn text(&self) -> String {
         let style = match self.level.as_str() {
             "error" => Style::new().red(),
             "warn" => Style::new().yellow(),
@@ -85,41 +126,22 @@ impl Logs {
     /// Says what there is as it comes.
     pub(super) async fn run(&self) -> anyhow::Result<()> {
         let remote = self.plugin.which.remote()?;
-        let mut since = 0;
-        let mut told = HashSet::new();
+        let mut tail = Tail::default();
         loop {
-            let entries = self.entries(&remote, since).await?;
             let mut text = String::new();
-            let mut now = HashSet::new();
-            for (value, entry) in entries {
-                let key = (entry.user.clone(), entry.number, entry.time);
-                if !told.contains(&key) {
-                    if self.plugin.json {
-                        writeln!(text, "{value}")?;
-                    } else {
-                        text.push_str(&entry.text());
-                    }
+            for (value, entry) in tail.next(&remote, &self.plugin.id).await? {
+                if self.plugin.json {
+                    writeln!(text, "{value}")?;
+                } else {
+                    text.push_str(&entry.text());
                 }
-                since = since.max(entry.time);
-                now.insert(key);
             }
-            told = now;
             let heard = say(&text);
             if !self.follow || !heard {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-
-    async fn entries(&self, remote: &Remote, since: u64) -> anyhow::Result<Vec<(Value, Entry)>> {
-        let path = self.plugin.path(&format!("/log?since={since}"));
-        let values: Vec<Value> = remote.get(&path).await?;
-        let entries = values.into_iter().map(|value| {
-            let entry = understood(value.clone())?;
-            Ok((value, entry))
-        });
-        entries.collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line as a client of a running server: by the socket in its data
 //! directory, or by its address with a token or a password.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -22,15 +22,14 @@ const ANSWER: usize = 64 << 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
     /// The server's data directory: whoever may enter it gives orders without a
-    /// password.
+    /// password [default, but for `dev`: data].
     #[arg(
         long,
         env = "MORTISE_DATA_DIR",
         value_name = "DIR",
-        default_value = "data",
         help_heading = "Which server"
     )]
-    pub(super) data_dir: PathBuf,
+    data_dir: Option<PathBuf>,
     /// The server's address instead, with a token, or a user and in
     /// `MORTISE_PASSWORD` the password.
     #[arg(
@@ -62,7 +61,7 @@ pub(super) struct Which {
 }
 
 /// A server that takes orders.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Remote {
     peer: Peer,
     /// What the address has before the API's paths.
@@ -103,6 +102,19 @@ pub(super) struct Refusal {
 }
 
 impl Which {
+    /// Whether one is named, rather than the one on the default data directory.
+    pub(super) const fn is_named(&self) -> bool {
+        self.data_dir.is_some() || self.url.is_some()
+    }
+
+    pub(super) const fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    pub(super) fn data_dir(&self) -> &Path {
+        self.data_dir.as_deref().unwrap_or(Path::new("data"))
+    }
+
     pub(super) fn remote(&self) -> anyhow::Result<Remote> {
         match &self.url {
             Some(url) => self.by_address(url),
@@ -129,7 +141,7 @@ impl Which {
                     Some(ClientError::Connect { source, .. })
                         if matches!(source.kind(), NotFound | ConnectionRefused) =>
                     {
-                        Ok(Place::File(crate::plugins::grants_file(&self.data_dir)))
+                        Ok(Place::File(crate::plugins::grants_file(self.data_dir())))
                     }
                     _ => Err(error),
                 },
@@ -137,33 +149,25 @@ impl Which {
         }
         match &self.url {
             Some(url) => Ok(Place::Server(self.by_address(url)?)),
-            None => Ok(Place::File(crate::plugins::grants_file(&self.data_dir))),
+            None => Ok(Place::File(crate::plugins::grants_file(self.data_dir()))),
         }
     }
 
     fn by_address(&self, url: &Url) -> anyhow::Result<Remote> {
-        let credentials = match (&self.token, &self.user) {
-            (Some(token), _) => (HeaderName::from_static("x-gotify-key"), token.clone()),
+        match (&self.token, &self.user) {
+            (Some(token), _) => {
+                Remote::network(url, HeaderName::from_static("x-gotify-key"), token)
+            }
             (None, Some(user)) => {
                 let password = std::env::var("MORTISE_PASSWORD")
                     .context("with --user, the password has to be in MORTISE_PASSWORD")?;
-                let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
-                (header::AUTHORIZATION, format!("Basic {encoded}"))
+                Remote::with_password(url, user, &password)
             }
             (None, None) => anyhow::bail!(
                 "a server that is named by its address asks who you are: give --token, or --user \
                  and the password in MORTISE_PASSWORD"
             ),
-        };
-        let (name, value) = credentials;
-        let mut value =
-            HeaderValue::from_str(&value).context("the token or name cannot be sent")?;
-        value.set_sensitive(true);
-        Ok(Remote {
-            peer: Peer::Network(url.clone()),
-            base: url.path().trim_end_matches('/').to_owned(),
-            credentials: Some((name, value)),
-        })
+        }
     }
 
     #[cfg(unix)]
@@ -171,7 +175,7 @@ impl Which {
         let name = self.user.as_deref().map(HeaderValue::from_str).transpose();
         let name = name.context("the user's name cannot be sent")?;
         Ok(Remote {
-            peer: Peer::Socket(crate::socket::path(&self.data_dir)),
+            peer: Peer::Socket(crate::socket::path(self.data_dir())),
             base: String::new(),
             credentials: name.map(|name| (HeaderName::from_static(crate::auth::USER_HEADER), name)),
         })
@@ -184,6 +188,22 @@ impl Which {
 }
 
 impl Remote {
+    /// A server by its address, as the user of this name.
+    pub(super) fn with_password(url: &Url, user: &str, password: &str) -> anyhow::Result<Self> {
+        let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        Self::network(url, header::AUTHORIZATION, &format!("Basic {encoded}"))
+    }
+
+    fn network(url: &Url, name: HeaderName, value: &str) -> anyhow::Result<Self> {
+        let mut value = HeaderValue::from_str(value).context("the token or name cannot be sent")?;
+        value.set_sensitive(true);
+        Ok(Self {
+            peer: Peer::Network(url.clone()),
+            base: url.path().trim_end_matches('/').to_owned(),
+            credentials: Some((name, value)),
+        })
+    }
+
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let value = self.send(Method::GET, path, Body::None).await?;
         understood(value)

@@ -5,12 +5,12 @@ use std::{fmt::Write as _, io::IsTerminal as _};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use mortise_runtime::{LoadError, types::Directory};
 use owo_colors::{OwoColorize as _, Style};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The report of a plugin that does not load.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Report {
-    file: String,
+    pub(super) file: String,
     step: String,
     expected: String,
     found: String,
@@ -78,7 +78,7 @@ pub(super) fn directory(directory: &Directory) -> String {
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\n' {
+            if c.is_control() && c != '\n' && c != '\t' {
                 '\u{fffd}'
             } else {
                 c
@@ -106,6 +106,9 @@ mod tests {
 
     #[test]
     fn a_plugin_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[31m\r\nb"), "a\u{fffd}[31m\u{fffd}\nb");
+        assert_eq!(
+            printable("a\u{1b}[31m\r\n\tb"),
+            "a\u{fffd}[31m\u{fffd}\n\tb"
+        );
     }
 }

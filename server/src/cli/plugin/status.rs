@@ -32,7 +32,7 @@ pub(super) struct Status {
     pub(super) id: String,
     name: String,
     pub(super) version: String,
-    digest: String,
+    pub(super) digest: String,
     backend: String,
     file: String,
     state: String,
@@ -80,6 +80,17 @@ impl Status {
             ("loaded", Some(1)) => "loaded, 1 instance".to_owned(),
             ("loaded", Some(instances)) => format!("loaded, {instances} instances"),
             (state, _) => state.replace('_', " "),
+        }
+    }
+
+    /// The version that waits for approval, if one does, and what it asks for.
+    pub(super) fn pending(&self) -> Option<(&str, &[String])> {
+        match &self.waiting {
+            Some(Waiting::Pending {
+                version,
+                difference,
+            }) => Some((&version.version, &difference.lines)),
+            _ => None,
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use mortise_author::Project;
 use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_native_bridge::{NativeBackend, Settings as NativeSettings};
 use mortise_runtime::Loader;
@@ -25,12 +26,16 @@ use crate::plugins;
 /// Which cases to run, and how to tell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  mortise plugin test
+      of the plugin in the current folder, as it was built last
   mortise plugin test shout.wasm
   mortise plugin test shout.wasm --cases cases/filter.yaml
   mortise plugin test shout.wasm --junit report.xml")]
 pub(super) struct Test {
-    /// The plugin's file: a component or an executable.
-    file: PathBuf,
+    /// The plugin's file, a component or an executable; or a plugin's folder,
+    /// for what was built there last.
+    #[arg(value_name = "FILE|FOLDER", default_value = ".")]
+    plugin: PathBuf,
     /// A file of cases, or a folder of such files [default: the folder `cases`
     /// beside the plugin's file, or else in the current directory].
     #[arg(long, value_name = "PATH")]
@@ -42,7 +47,7 @@ pub(super) struct Test {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// What the plugin is written in, for cases that are not for every
-    /// language.
+    /// language [default: of a plugin's folder, what it says itself].
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     /// Print one line of JSON for each case.
@@ -53,19 +58,24 @@ pub(super) struct Test {
 impl Test {
     /// The text to print, and exit code 1 if a case failed.
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
-        let mut cases = Case::load(&self.folder()?)?;
+        let Subject {
+            file,
+            beside,
+            language,
+        } = self.subject()?;
+        let mut cases = Case::load(&self.cases(&beside)?)?;
         if !self.only.is_empty() {
             cases.retain(|case| self.only.iter().any(|text| case.name().contains(text)));
             if cases.is_empty() {
                 anyhow::bail!("no case has `{}` in its name", self.only.join("` or `"));
             }
         }
-        let suite = match Suite::load(&self.file, &loaders()?).await {
+        let suite = match Suite::load(&file, &loaders()?).await {
             Ok(suite) => suite,
             Err(error) => return failed(&error, self.json),
         };
         let mut suite = suite.at_a_time(std::thread::available_parallelism()?.get());
-        if let Some(language) = &self.language {
+        if let Some(language) = &language {
             suite = suite.language(language);
         }
         let report = suite.run(&cases).await;
@@ -74,7 +84,7 @@ impl Test {
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         let text = if self.json {
-            self.lines(&report, suite.plugin().backend())
+            lines(&report, suite.plugin().backend(), language.as_deref())
         } else {
             text(&report)
         };
@@ -85,48 +95,88 @@ impl Test {
         Ok((text, code))
     }
 
-    fn folder(&self) -> anyhow::Result<PathBuf> {
+    /// What is to be tested.
+    fn subject(&self) -> anyhow::Result<Subject> {
+        if !self.plugin.is_dir() {
+            return Ok(Subject {
+                file: self.plugin.clone(),
+                beside: self.plugin.with_file_name("cases"),
+                language: self.language.clone(),
+            });
+        }
+        let project = Project::open(&self.plugin)?;
+        let built = project.built().into_iter().filter_map(|file| {
+            let time = file.metadata().and_then(|found| found.modified()).ok()?;
+            Some((time, file))
+        });
+        let (_, file) = built.max().with_context(|| {
+            format!(
+                "the plugin in {} is not built yet: mortise plugin build",
+                project.folder.display()
+            )
+        })?;
+        let itself = || project.language.name().to_owned();
+        Ok(Subject {
+            file,
+            // As it was written, for it is in what is told.
+            beside: match self.plugin.as_path() {
+                here if here == Path::new(".") => PathBuf::from("cases"),
+                folder => folder.join("cases"),
+            },
+            language: Some(self.language.clone().unwrap_or_else(itself)),
+        })
+    }
+
+    fn cases(&self, beside: &Path) -> anyhow::Result<PathBuf> {
         if let Some(cases) = &self.cases {
             return Ok(cases.clone());
         }
-        let beside = self.file.with_file_name("cases");
-        [beside, PathBuf::from("cases")]
+        [beside, Path::new("cases")]
             .into_iter()
             .find(|folder| folder.is_dir())
+            .map(Path::to_owned)
             .with_context(|| {
                 format!(
-                    "there is no folder `cases` beside {} or here; write some cases, or say \
-                     where they are with `--cases`",
-                    self.file.display()
+                    "there is no folder {} or `cases` here; write some cases, or say where they \
+                     are with `--cases`",
+                    beside.display()
                 )
             })
     }
+}
 
-    /// One line of JSON for each case.
-    fn lines(&self, report: &Report, backend: mortise_runtime::Backend) -> String {
-        let mut text = String::new();
-        for result in &report.results {
-            let (passed, skipped, detail) = match &result.outcome {
-                Outcome::Passed => (Some(true), false, String::new()),
-                Outcome::Failed(failure) => (Some(false), false, failure.to_string()),
-                Outcome::Skipped(because) => (None, true, because.clone()),
-            };
-            let line = serde_json::json!({
-                "case": result.case,
-                "plugin": report.plugin,
-                "backend": backend,
-                "language": self.language,
-                "passed": passed,
-                "skipped": skipped,
-                "detail": detail,
-                "file": result.file,
-                "line": result.line,
-                "ms": result.took.as_millis() as u64,
-            });
-            _ = writeln!(text, "{line}");
-        }
-        text
+/// What is tested.
+struct Subject {
+    file: PathBuf,
+    /// Where its cases are, if nothing else is said.
+    beside: PathBuf,
+    language: Option<String>,
+}
+
+/// One line of JSON for each case.
+fn lines(report: &Report, backend: mortise_runtime::Backend, language: Option<&str>) -> String {
+    let mut text = String::new();
+    for result in &report.results {
+        let (passed, skipped, detail) = match &result.outcome {
+            Outcome::Passed => (Some(true), false, String::new()),
+            Outcome::Failed(failure) => (Some(false), false, failure.to_string()),
+            Outcome::Skipped(because) => (None, true, because.clone()),
+        };
+        let line = serde_json::json!({
+            "case": result.case,
+            "plugin": report.plugin,
+            "backend": backend,
+            "language": language,
+            "passed": passed,
+            "skipped": skipped,
+            "detail": detail,
+            "file": result.file,
+            "line": result.line,
+            "ms": result.took.as_millis() as u64,
+        });
+        _ = writeln!(text, "{line}");
     }
+    text
 }
 
 /// As for a server, but that a plugin which crashes on purpose is started again

@@ -54,7 +54,7 @@ impl New {
         )?;
         let name = self.name;
         Ok(format!(
-            "made {name}/, a plugin in {}; next:\n  cd {name}\n  mortise plugin build\n",
+            "made {name}/, a plugin in {}; next:\n  cd {name}\n  mortise plugin dev\n",
             self.lang.title()
         ))
     }
