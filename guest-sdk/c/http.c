@@ -51,7 +51,7 @@ static bool request_of(const char *method, const char *url, const char *body,
     /* The length is known: servers that do not take chunks are served too. */
     plugin_string_t value = mortise_text("%zu", strlen(body));
     plugin_string_t name = part("content-length", 14);
-    plugin_list_u8_t bytes = {value.ptr, value.len};
+    wasi_http_types_field_value_t bytes = {value.ptr, value.len};
     wasi_http_types_header_error_t refused;
     wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(headers), &name, &bytes, &refused);
     plugin_string_free(&value);

@@ -30,7 +30,7 @@ struct Plugin {
     build: fn(&Workspace) -> Result<PathBuf>,
 }
 
-static PLUGINS: [Plugin; 7] = [
+static PLUGINS: [Plugin; 8] = [
     Plugin {
         language: "rust",
         backend: "wasm",
@@ -55,6 +55,11 @@ static PLUGINS: [Plugin; 7] = [
         language: "go",
         backend: "wasm",
         build: |workspace| authored(workspace, "go"),
+    },
+    Plugin {
+        language: "c",
+        backend: "wasm",
+        build: |workspace| authored(workspace, "c"),
     },
     Plugin {
         language: "python",
