@@ -1,3 +1,5 @@
+//go:build !wasip1
+
 package mortise
 
 import (
@@ -13,6 +15,9 @@ import (
 
 // How long the plugin waits for the server to do what it asked.
 const askTimeout = 30 * time.Second
+
+// What may be sent of a streamed body before the server allows more, in bytes.
+const streamWindow = 256 << 10
 
 // The greatest id a call may have.
 const greatestID = 1<<53 - 1
