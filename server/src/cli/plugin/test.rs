@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use mortise_author::{Project, job::DIST};
 use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_native_bridge::{NativeBackend, Settings as NativeSettings};
 use mortise_runtime::Loader;
@@ -25,12 +26,15 @@ use crate::plugins;
 /// Which cases to run, and how to tell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  mortise plugin test
+      runs the cases of the plugin in the current folder, once it is built
   mortise plugin test shout.wasm
   mortise plugin test shout.wasm --cases cases/filter.yaml
   mortise plugin test shout.wasm --junit report.xml")]
 pub(super) struct Test {
-    /// The plugin's file: a component or an executable.
-    file: PathBuf,
+    /// The plugin's file: a component or an executable [default: the component
+    /// that `mortise plugin build` makes in the current folder].
+    file: Option<PathBuf>,
     /// A file of cases, or a folder of such files [default: the folder `cases`
     /// beside the plugin's file, or else in the current directory].
     #[arg(long, value_name = "PATH")]
@@ -53,14 +57,18 @@ pub(super) struct Test {
 impl Test {
     /// The text to print, and exit code 1 if a case failed.
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
-        let mut cases = Case::load(&self.folder()?)?;
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => built_here()?,
+        };
+        let mut cases = Case::load(&self.folder(&file)?)?;
         if !self.only.is_empty() {
             cases.retain(|case| self.only.iter().any(|text| case.name().contains(text)));
             if cases.is_empty() {
                 anyhow::bail!("no case has `{}` in its name", self.only.join("` or `"));
             }
         }
-        let suite = match Suite::load(&self.file, &loaders()?).await {
+        let suite = match Suite::load(&file, &loaders()?).await {
             Ok(suite) => suite,
             Err(error) => return failed(&error, self.json),
         };
@@ -85,11 +93,11 @@ impl Test {
         Ok((text, code))
     }
 
-    fn folder(&self) -> anyhow::Result<PathBuf> {
+    fn folder(&self, file: &Path) -> anyhow::Result<PathBuf> {
         if let Some(cases) = &self.cases {
             return Ok(cases.clone());
         }
-        let beside = self.file.with_file_name("cases");
+        let beside = file.with_file_name("cases");
         [beside, PathBuf::from("cases")]
             .into_iter()
             .find(|folder| folder.is_dir())
@@ -97,7 +105,7 @@ impl Test {
                 format!(
                     "there is no folder `cases` beside {} or here; write some cases, or say \
                      where they are with `--cases`",
-                    self.file.display()
+                    file.display()
                 )
             })
     }
@@ -127,6 +135,19 @@ impl Test {
         }
         text
     }
+}
+
+/// The component of the plugin in the current folder.
+fn built_here() -> anyhow::Result<PathBuf> {
+    let project = Project::open(Path::new("."))
+        .context("without FILE, the component of the current folder is tested")?;
+    let file = Path::new(DIST).join(format!("{}.wasm", project.name));
+    anyhow::ensure!(
+        file.is_file(),
+        "{} is not there; build it with `mortise plugin build`, or name the plugin's file",
+        file.display()
+    );
+    Ok(file)
 }
 
 /// As for a server, but that a plugin which crashes on purpose is started again
