@@ -30,6 +30,19 @@ pub struct Project {
     pub language: Language,
     /// What it can do; empty where the source itself says it.
     pub capabilities: Vec<Capability>,
+    /// What its component runs its source with, where there is a choice.
+    pub engine: Engine,
+}
+
+/// What a component in JavaScript or TypeScript carries to run it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// QuickJS: small, and quick to load.
+    #[default]
+    QuickJs,
+    /// StarlingMonkey, built on Firefox's engine: large, and quick to compute.
+    StarlingMonkey,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +51,7 @@ struct Written {
     name: String,
     language: Language,
     capabilities: Option<Vec<Capability>>,
+    engine: Option<Engine>,
 }
 
 impl Project {
@@ -83,11 +97,18 @@ impl Project {
             }
             named => named.unwrap_or_default(),
         };
+        if written.engine.is_some() && !written.language.recipe().has_engines() {
+            return Err(wrong(format!(
+                "a plugin in {} has no choice of engines; remove the line `engine`",
+                written.language.title()
+            )));
+        }
         Ok(Self {
             folder,
             name: written.name,
             language: written.language,
             capabilities,
+            engine: written.engine.unwrap_or_default(),
         })
     }
 
@@ -161,6 +182,14 @@ mod tests {
             (
                 "name = 'a'\nlanguage = 'rust'\ncapabilities = []",
                 "remove the line `capabilities`",
+            ),
+            (
+                "name = 'a'\nlanguage = 'c'\ncapabilities = []\nengine = 'quickjs'",
+                "remove the line `engine`",
+            ),
+            (
+                "name = 'a'\nlanguage = 'javascript'\ncapabilities = []\nengine = 'v8'",
+                "unknown variant `v8`",
             ),
         ] {
             let error = open(text).unwrap_err();

@@ -82,7 +82,7 @@ func init() {
 	})
 }
 
-func main() {}
+func main() { mortise.Run() }
 
 // Start sets the timer.
 func (p *Poller) Start(mortise.User) error {

@@ -1,3 +1,5 @@
+//go:build wasip1
+
 package mortise
 
 // The contract's values, from and into the form the generated bindings have.
@@ -92,7 +94,7 @@ func (w Want) permission() bind.Permission {
 		return bind.MakePermissionWebhook()
 	case cookies:
 		return bind.MakePermissionCookies(w.names)
-	case http:
+	case httpHosts:
 		return bind.MakePermissionHttp(w.names)
 	case files:
 		return bind.MakePermissionFiles(liftAll(w.directories, func(d Directory) bind.Directory {

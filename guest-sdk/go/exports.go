@@ -1,3 +1,5 @@
+//go:build wasip1
+
 package mortise
 
 // What the server calls, from the generated bindings to the plugin.
@@ -31,6 +33,10 @@ func plugin() any {
 	}
 	return instance
 }
+
+// Run does nothing in a component: the server calls the plugin's functions, and
+// never its main.
+func Run() {}
 
 // capable returns the plugin as what it has to be for a call.
 func capable[T any]() T {

@@ -37,50 +37,50 @@ func IsDenied(err error) bool {
 
 // Host is the server as one instance may use it. Every error of its methods is
 // an [*Error].
-type Host struct{ _ struct{} }
+type Host struct{ link }
 
 // Log writes a line into the instance's log.
 func (h *Host) Log(level Level, format string, values ...any) {
-	writeLog(level, fmt.Sprintf(format, values...))
+	h.writeLog(level, fmt.Sprintf(format, values...))
 }
 
 // Info writes a line into the instance's log.
 func (h *Host) Info(format string, values ...any) { h.Log(LevelInfo, format, values...) }
 
 // Send sends a message to the user and returns its id once it is stored.
-func (h *Host) Send(message Outgoing) (id uint64, err error) { return send(message) }
+func (h *Host) Send(message Outgoing) (id uint64, err error) { return h.send(message) }
 
 // SendText sends a message of normal priority.
 func (h *Host) SendText(title, body string) (id uint64, err error) {
-	return send(Outgoing{Content: Content{Title: title, Body: body, Priority: 5}})
+	return h.send(Outgoing{Content: Content{Title: title, Body: body, Priority: 5}})
 }
 
 // Message returns one message; nil if there is none that the plugin may see.
-func (h *Host) Message(id uint64) (*Message, error) { return getMessage(id) }
+func (h *Host) Message(id uint64) (*Message, error) { return h.getMessage(id) }
 
 // Sent lists what the plugin sent, newest first, below the id before unless it
 // is nil; limit is 1 to 200.
-func (h *Host) Sent(before *uint64, limit uint32) ([]Message, error) { return sent(before, limit) }
+func (h *Host) Sent(before *uint64, limit uint32) ([]Message, error) { return h.sent(before, limit) }
 
 // Received lists, in the same way, messages of the applications that the plugin
 // may read.
 func (h *Host) Received(before *uint64, limit uint32) ([]Message, error) {
-	return received(before, limit)
+	return h.received(before, limit)
 }
 
 // Remove deletes a message that the plugin sent.
-func (h *Host) Remove(id uint64) error { return removeMessage(id) }
+func (h *Host) Remove(id uint64) error { return h.removeMessage(id) }
 
 // Get returns the value last set under a key; nil if there is none.
-func (h *Host) Get(key string) ([]byte, error) { return get(key) }
+func (h *Host) Get(key string) ([]byte, error) { return h.get(key) }
 
 // Set stores a value durably before it returns. Keys are 1 to 256 bytes.
-func (h *Host) Set(key string, value []byte) error { return set(key, value) }
+func (h *Host) Set(key string, value []byte) error { return h.set(key, value) }
 
 // GetJSON reads what [Host.SetJSON] stored into a value, which it leaves as it
 // is if there is nothing.
 func (h *Host) GetJSON(key string, value any) error {
-	stored, err := get(key)
+	stored, err := h.get(key)
 	if err != nil || stored == nil {
 		return err
 	}
@@ -96,17 +96,17 @@ func (h *Host) SetJSON(key string, value any) error {
 	if err != nil {
 		return &Error{Invalid, err.Error()}
 	}
-	return set(key, stored)
+	return h.set(key, stored)
 }
 
 // Unset removes a key.
-func (h *Host) Unset(key string) error { return unset(key) }
+func (h *Host) Unset(key string) error { return h.unset(key) }
 
 // Keys lists the keys that start with a prefix, sorted.
-func (h *Host) Keys(prefix string) ([]string, error) { return keys(prefix) }
+func (h *Host) Keys(prefix string) ([]string, error) { return h.keys(prefix) }
 
 // SetTimer sets or replaces the timer of this name.
-func (h *Host) SetTimer(name string, when Schedule) error { return setTimer(name, when) }
+func (h *Host) SetTimer(name string, when Schedule) error { return h.setTimer(name, when) }
 
 // CancelTimer cancels a timer.
-func (h *Host) CancelTimer(name string) error { return cancelTimer(name) }
+func (h *Host) CancelTimer(name string) error { return h.cancelTimer(name) }

@@ -12,7 +12,7 @@ const (
 )
 
 // Request is an HTTP request to another server, which the permission http has
-// to name. Go's own client cannot make one: a component has no sockets.
+// to name. In a component Go's own client cannot make one: it has no sockets.
 type Request struct {
 	// Method is GET if it is empty.
 	Method string

@@ -1,3 +1,5 @@
+//go:build wasip1
+
 package mortise
 
 // What a plugin asks of the server, by the generated bindings.
@@ -11,6 +13,9 @@ import (
 	"github.com/mortise-plugins/mortise/guest-sdk/go/internal/wit/runtime"
 	"github.com/mortise-plugins/mortise/guest-sdk/go/internal/wit/types"
 )
+
+// link is how a [Host] reaches the server: there is one in the component.
+type link struct{ _ struct{} }
 
 // answer takes a result apart, and lets go of the memory it came in.
 func answer[T any](result types.Result[T, bind.Error]) (T, error) {
@@ -39,9 +44,9 @@ func refusal(err bind.Error) *Error {
 	}
 }
 
-func writeLog(level Level, text string) { bindLog.Write(uint8(min(level, LevelError)), text) }
+func (link) writeLog(level Level, text string) { bindLog.Write(uint8(min(level, LevelError)), text) }
 
-func send(message Outgoing) (uint64, error) {
+func (link) send(message Outgoing) (uint64, error) {
 	var application *string
 	if message.Application != "" {
 		application = &message.Application
@@ -52,7 +57,7 @@ func send(message Outgoing) (uint64, error) {
 	}))
 }
 
-func getMessage(id uint64) (*Message, error) {
+func (link) getMessage(id uint64) (*Message, error) {
 	found, err := answer(bindMessages.Get(id))
 	if err != nil || found.Tag() == types.OptionNone {
 		return nil, err
@@ -61,19 +66,19 @@ func getMessage(id uint64) (*Message, error) {
 	return &message, nil
 }
 
-func sent(before *uint64, limit uint32) ([]Message, error) {
+func (link) sent(before *uint64, limit uint32) ([]Message, error) {
 	found, err := answer(bindMessages.Sent(types.FromPointer(before), limit))
 	return liftAll(found, liftMessage), err
 }
 
-func received(before *uint64, limit uint32) ([]Message, error) {
+func (link) received(before *uint64, limit uint32) ([]Message, error) {
 	found, err := answer(bindMessages.Received(types.FromPointer(before), limit))
 	return liftAll(found, liftMessage), err
 }
 
-func removeMessage(id uint64) error { return done(bindMessages.Remove(id)) }
+func (link) removeMessage(id uint64) error { return done(bindMessages.Remove(id)) }
 
-func get(key string) ([]byte, error) {
+func (link) get(key string) ([]byte, error) {
 	found, err := answer(bindStorage.Get(key))
 	if err != nil || found.Tag() == types.OptionNone {
 		return nil, err
@@ -84,13 +89,13 @@ func get(key string) ([]byte, error) {
 	return []byte{}, nil
 }
 
-func set(key string, value []byte) error { return done(bindStorage.Set(key, value)) }
+func (link) set(key string, value []byte) error { return done(bindStorage.Set(key, value)) }
 
-func unset(key string) error { return done(bindStorage.Remove(key)) }
+func (link) unset(key string) error { return done(bindStorage.Remove(key)) }
 
-func keys(prefix string) ([]string, error) { return answer(bindStorage.Keys(prefix)) }
+func (link) keys(prefix string) ([]string, error) { return answer(bindStorage.Keys(prefix)) }
 
-func setTimer(name string, when Schedule) error {
+func (link) setTimer(name string, when Schedule) error {
 	schedule := bind.MakeScheduleEveryMs(when.everyMS)
 	switch {
 	case when.onceAtMS != nil:
@@ -101,4 +106,4 @@ func setTimer(name string, when Schedule) error {
 	return done(bindTimers.Set(name, schedule))
 }
 
-func cancelTimer(name string) error { return done(bindTimers.Cancel(name)) }
+func (link) cancelTimer(name string) error { return done(bindTimers.Cancel(name)) }

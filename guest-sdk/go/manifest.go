@@ -34,7 +34,7 @@ const (
 	filterMessages
 	webhook
 	cookies
-	http
+	httpHosts
 	files
 	environment
 	timers
@@ -69,7 +69,7 @@ func WantCookies(reason string, names ...string) Want {
 // WantHTTP asks to call out to these hosts: host, host:port, *.domain, each with
 // an optional scheme before it.
 func WantHTTP(reason string, hosts ...string) Want {
-	return Want{kind: http, names: hosts, reason: reason}
+	return Want{kind: httpHosts, names: hosts, reason: reason}
 }
 
 // WantFiles asks to use these directories.

@@ -1,27 +1,31 @@
 // Package mortise is for writing plugins for Mortise in Go, as WebAssembly
-// components.
+// components and, from the same source, as native executables.
 //
 // A plugin is any type. What it can do is said by the methods it has, which are
 // those of the interfaces below, and by the list capabilities in its
 // plugin.toml, from which the component is made. It is handed over in an init
-// function, for nobody calls a plugin's main:
+// function, for nobody calls a component's main; an executable's is [Run]:
 //
 //	func init() {
 //		mortise.Export(mortise.Manifest{ID: "org.example.shout", Name: "Shout", Version: "1.0.0"},
 //			func(host *mortise.Host) any { return &Shout{host: host} })
 //	}
 //
-//	func main() {}
+//	func main() { mortise.Run() }
 //
-// Each user has an instance of their own: nothing is shared, and an instance may
-// be dropped at any time. What must last is in the [Host]'s storage. Calls come
-// one at a time; goroutines run while a call does, and are stopped with it. What
-// a plugin prints, a panic's words and trace included, is in its log.
+// Each user has an instance of their own, which may be dropped at any time. What
+// must last is in the [Host]'s storage. Calls of an instance come one at a time.
+// In a component nothing is shared, and goroutines run while a call does and are
+// stopped with it; in a process the package's variables are shared by all users,
+// and goroutines go on until the process ends. What a plugin prints, a panic's
+// words and trace included, is in its log.
 //
 // The files: types.go and manifest.go are the contract's values, host.go is what
 // a plugin may ask of the server, http.go is calling out, config.go is for
-// configurations; exports.go, imports.go and outgoing.go connect all of this
-// with the generated bindings in internal.
+// configurations. In a component exports.go, imports.go and outgoing.go connect
+// all of this with the generated bindings in internal; in a process native.go
+// and native_http.go do so with the protocol, whose files are links to the
+// module native-bridge/go.
 package mortise
 
 // Starter is told when an instance comes up, after it was configured.

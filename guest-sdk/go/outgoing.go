@@ -1,3 +1,5 @@
+//go:build wasip1
+
 package mortise
 
 // One HTTP request over wasi:http, by the generated bindings.

@@ -1,3 +1,5 @@
+//go:build !wasip1
+
 package mortise
 
 import (
@@ -16,6 +18,9 @@ const askTimeout = 30 * time.Second
 
 // How many goroutines are kept for the next calls.
 const mostIdle = 8
+
+// What may be sent of a streamed body before the server allows more, in bytes.
+const streamWindow = 256 << 10
 
 // The greatest id a call may have.
 const greatestID = 1<<53 - 1

@@ -272,33 +272,6 @@ func (s *Schedule) UnmarshalJSON(text []byte) error { return variantFromJSON(tex
 func (s Schedule) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(s.wire()) }
 
 // CodecDecodeSelf reads the variant of the contract as MessagePack.
-func (s *Schedule) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, s) }
-
-// The kinds of failures that are not an [ErrorKind].
-const (
-	kindRefused         = "refused"
-	kindProblems        = "problems"
-	kindCrashed         = "crashed"
-	kindCancelled       = "cancelled"
-	kindInvalid         = "invalid"
-	kindUnknownMethod   = "unknown_method"
-	kindUnknownInstance = "unknown_instance"
-)
-
-// failure is why a call failed, as it travels.
-type failure struct {
-	Kind     string    `json:"kind"`
-	Text     string    `json:"text"`
-	Problems []Problem `json:"problems,omitempty"`
-	Details  string    `json:"details,omitempty"`
-}
-
-// toError is what a failure of the server means: kinds that this version does
-// not know count as unavailable.
-func (f *failure) toError() *Error {
-	switch kind := ErrorKind(f.Kind); kind {
-	case Denied, Invalid, Exhausted, Unavailable:
-		return &Error{kind, f.Text}
-	}
-	return &Error{Unavailable, fmt.Sprintf("%s (%s)", f.Text, f.Kind)}
+func (s *Schedule) CodecDecodeSelf(decoder *msgpack.Decoder) {
+	variantFromMsgpack(decoder, s)
 }

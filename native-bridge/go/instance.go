@@ -78,6 +78,9 @@ func (i *instance) capabilities() []string {
 	return names
 }
 
+// concurrent is how Gotify calls plugins.
+func (i *instance) concurrent() bool { return true }
+
 // settle sees to it that the instance is configured and its webhooks are
 // registered. The base path is one that became known later than the instance.
 func (i *instance) settle(basePath *string) {

@@ -19,7 +19,6 @@ var (
 const (
 	longestID   = 128
 	longestName = 64
-	longestText = 4096
 )
 
 // manifestOf is the manifest of a v1 plugin. What v1 leaves free and the
@@ -89,12 +88,4 @@ func firstRunes(text string, most int) string {
 		return string(runes[:most])
 	}
 	return text
-}
-
-// firstBytes cuts between characters.
-func firstBytes(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "")
 }

@@ -1,3 +1,5 @@
+//go:build !wasip1
+
 package mortise
 
 import (
@@ -6,47 +8,45 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-
-	plugin "github.com/gotify/plugin-api"
 )
 
 // The longest stack that is sent with a crash, in bytes.
 const longestStack = 64 << 10
 
+// program is the plugin as the process sees it.
+type program interface {
+	// describe answers the manifest.
+	describe() (any, error)
+	// function is what answers calls of a method of instances; nil if there is
+	// none of this name.
+	function(method string) func(on served, open *call) (any, error)
+	// newInstance makes the plugin of one user, whose calls of the server go
+	// over the connection with this number.
+	newInstance(connection *connection, number uint64, user User, basePath *string) (served, error)
+}
+
+// served is the plugin of one user.
+type served interface {
+	// capabilities are the contract's names of what it can do.
+	capabilities() []string
+	// concurrent tells whether it takes several calls at a time.
+	concurrent() bool
+	// leave is told that it is dropped.
+	leave()
+}
+
 // process directs the server's calls: to the plugin as a whole, or to one of
 // its instances.
 type process struct {
-	info       func() plugin.Info
-	create     func(plugin.UserContext) plugin.Plugin
-	wants      []Request
+	plugin     program
 	connection *connection
 
 	mutex     sync.Mutex
-	instances map[uint64]*instance
+	instances map[uint64]served
 }
 
-func newProcess(info func() plugin.Info, create func(plugin.UserContext) plugin.Plugin, wants []Request, connection *connection) *process {
-	return &process{
-		info: info, create: create, wants: wants, connection: connection,
-		instances: map[uint64]*instance{},
-	}
-}
-
-// method is a function of the contract, or of the protocol, on one instance.
-type method func(i *instance, open *call) (any, error)
-
-// The functions that concern an instance, by their names on the wire.
-var methods = map[string]method{
-	"lifecycle.start":      (*instance).start,
-	"lifecycle.stop":       (*instance).stop,
-	"configurer.defaults":  (*instance).defaults,
-	"configurer.schema":    (*instance).schema,
-	"configurer.apply":     (*instance).apply,
-	"displayer.display":    (*instance).display,
-	"webhook.handle":       (*instance).handle,
-	"filter.filter":        (*instance).filter,
-	"listener.on_messages": (*instance).onMessages,
-	"timer.on_timer":       (*instance).onTimer,
+func newProcess(plugin program, connection *connection) *process {
+	return &process{plugin: plugin, connection: connection, instances: map[uint64]served{}}
 }
 
 // called works on one call of the server, in a goroutine of its own. A panic in
@@ -92,11 +92,7 @@ func (open *call) crashed(cause any) {
 func (p *process) answer(open *call) (any, error) {
 	switch open.method {
 	case "manifest.describe":
-		manifest, err := manifestOf(p.info(), p.wants)
-		if err != nil {
-			return nil, &failure{Kind: kindCrashed, Text: err.Error()}
-		}
-		return manifest, nil
+		return p.plugin.describe()
 	case "instance.create":
 		return p.newInstance(open)
 	case "instance.drop":
@@ -104,8 +100,8 @@ func (p *process) answer(open *call) (any, error) {
 	case "process.shutdown":
 		return nil, nil
 	}
-	method := methods[open.method]
-	if method == nil {
+	function := p.plugin.function(open.method)
+	if function == nil {
 		return nil, &failure{Kind: kindUnknownMethod, Text: fmt.Sprintf("this plugin has no function %.64q", open.method)}
 	}
 	if open.instance == nil {
@@ -117,15 +113,12 @@ func (p *process) answer(open *call) (any, error) {
 	if instance == nil {
 		return nil, unknownInstance(*open.instance)
 	}
-	return method(instance, open)
+	return function(instance, open)
 }
 
 func unknownInstance(number uint64) *failure {
 	return &failure{Kind: kindUnknownInstance, Text: fmt.Sprintf("this plugin has no instance %d", number)}
 }
-
-// Error lets a failure travel as the error of a method.
-func (f *failure) Error() string { return f.Kind + ": " + f.Text }
 
 // decode reads a call's parameters; what of them must be there is checked by
 // the caller, with missing.
@@ -165,8 +158,7 @@ func (p *process) newInstance(open *call) (any, error) {
 	if twice {
 		return nil, &failure{Kind: kindInvalid, Text: fmt.Sprintf("there is an instance %d already", number)}
 	}
-	host := &Host{p.connection, number}
-	created, err := newInstance(host, *params.User, params.BasePath, p.create)
+	created, err := p.plugin.newInstance(p.connection, number, *params.User, params.BasePath)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +168,7 @@ func (p *process) newInstance(open *call) (any, error) {
 	return struct {
 		Capabilities []string `json:"capabilities"`
 		Concurrent   bool     `json:"concurrent"`
-	}{created.capabilities(), true}, nil
+	}{created.capabilities(), created.concurrent()}, nil
 }
 
 func (p *process) dropInstance(open *call) (any, error) {

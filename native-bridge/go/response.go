@@ -17,8 +17,6 @@ const (
 	longestBody = 16 << 20
 	// The longest piece of a streamed body, in bytes.
 	longestChunk = 64 << 10
-	// What may be sent of a streamed body before the server allows more.
-	streamWindow = 256 << 10
 )
 
 // response is the http.ResponseWriter behind gin's. It gathers the answer and

@@ -24,73 +24,112 @@ use crate::{
 };
 
 /// One plugin that the cases are run against.
-struct Plugin {
+pub(crate) struct Plugin {
+    /// As cases name it.
     language: &'static str,
     backend: &'static str,
+    /// What it is built with.
+    pub(crate) tool: &'static str,
+    /// What plugins of this kind cannot do, for the page about languages.
+    pub(crate) lacks: &'static str,
     build: fn(&Workspace) -> Result<PathBuf>,
 }
 
-static PLUGINS: [Plugin; 7] = [
+static PLUGINS: [Plugin; 10] = [
     Plugin {
         language: "rust",
         backend: "wasm",
+        tool: "cargo",
+        lacks: "threads, sockets, subprocesses",
         build: rust_component,
     },
     Plugin {
         language: "rust",
         backend: "native",
+        tool: "cargo, unoptimized",
+        lacks: "",
         build: rust_native,
     },
     Plugin {
         language: "go",
         backend: "native",
+        tool: "go, with Gotify's plugin API v1",
+        lacks: "",
         build: |workspace| go::build(workspace, "tests/conformance/plugins/go-native", "."),
     },
     Plugin {
         language: "python",
         backend: "native",
+        tool: "python3",
+        lacks: "",
         build: python_native,
     },
     Plugin {
         language: "go",
         backend: "wasm",
-        build: |workspace| authored(workspace, "go"),
+        tool: "go",
+        lacks: "sockets and with them Go's own HTTP client, subprocesses; goroutines outside of calls",
+        build: |workspace| authored(workspace, "go", ".wasm"),
+    },
+    Plugin {
+        language: "go",
+        backend: "native",
+        tool: "go",
+        lacks: "",
+        build: |workspace| authored(workspace, "go", std::env::consts::EXE_SUFFIX),
+    },
+    Plugin {
+        language: "c",
+        backend: "wasm",
+        tool: "zig cc",
+        lacks: "threads, sockets, subprocesses, `setjmp`; native plugins",
+        build: |workspace| authored(workspace, "c", ".wasm"),
     },
     Plugin {
         language: "python",
         backend: "wasm",
-        build: |workspace| authored(workspace, "python"),
+        tool: "componentize-py",
+        lacks: "threads, sockets, subprocesses; packages that are not Python alone",
+        build: |workspace| authored(workspace, "python", ".wasm"),
     },
     Plugin {
         language: "javascript",
         backend: "wasm",
-        build: |workspace| authored(workspace, "javascript"),
+        tool: "jco, with QuickJS",
+        lacks: JAVASCRIPT_LACKS,
+        build: |workspace| authored(workspace, "javascript", ".wasm"),
+    },
+    Plugin {
+        language: "javascript",
+        backend: "wasm",
+        tool: "componentize-js, with StarlingMonkey",
+        lacks: JAVASCRIPT_LACKS,
+        build: |workspace| authored(workspace, "javascript-starlingmonkey", ".wasm"),
     },
 ];
 
-/// Builds the plugin of a language as its author would, in a copy of its
-/// folder.
-fn authored(workspace: &Workspace, language: &str) -> Result<PathBuf> {
+const JAVASCRIPT_LACKS: &str = "waiting for promises, `setTimeout`, `fetch`; native plugins";
+
+/// Builds a plugin as its author would, in a copy of its folder: a component, or
+/// an executable, by how its file's name ends.
+fn authored(workspace: &Workspace, name: &str, ending: &str) -> Result<PathBuf> {
     let path = clients::path_for_authors(workspace)?;
     let mortise = server::build(workspace)?;
-    let from = workspace
-        .root
-        .join("tests/conformance/plugins")
-        .join(language);
+    let from = workspace.root.join("tests/conformance/plugins").join(name);
     let copy = workspace
         .target
         .join("authored")
-        .join(format!("conformance-{language}"));
+        .join(format!("conformance-{name}"));
     copy_folder(&from, &copy)?;
+    let native = (ending != ".wasm").then_some("--native");
     crate::run::run(
         Command::new(mortise)
             .args(["plugin", "build"])
+            .args(native)
             .current_dir(&copy)
             .env("PATH", path),
     )?;
-    Ok(copy
-        .join("dist")
-        .join(format!("everything-{language}.wasm")))
+    Ok(copy.join("dist").join(format!("everything-{name}{ending}")))
 }
 
 /// Copies a folder and what is in it; what a link leads to in its place.
@@ -164,17 +203,30 @@ struct Line {
     detail: String,
 }
 
+/// How it went with a plugin.
+pub(crate) struct Outcome {
+    pub(crate) plugin: &'static Plugin,
+    /// What was built, if it was.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    /// The cases that were skipped, each with why.
+    pub(crate) skipped: Vec<(String, String)>,
+}
+
 /// Runs them and tells how it went; an error if one failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let (passed, failed) = count(workspace, arguments)?;
+    let outcomes = outcomes(workspace, arguments)?;
+    let sum = |count: fn(&Outcome) -> u64| outcomes.iter().map(count).sum::<u64>();
+    let (passed, failed) = (sum(|one| one.passed), sum(|one| one.failed));
     if failed > 0 {
         bail!("{failed} failed, {passed} passed");
     }
     Ok(())
 }
 
-/// As [`run`]; how many passed and failed.
-pub(crate) fn count(workspace: &Workspace, arguments: &Arguments) -> Result<(u64, u64)> {
+/// As [`run`]; how it went with each.
+pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<Vec<Outcome>> {
     let fits = |wanted: &Option<String>, is| wanted.as_deref().is_none_or(|wanted| wanted == is);
     let wanted: Vec<_> = PLUGINS
         .iter()
@@ -189,75 +241,111 @@ pub(crate) fn count(workspace: &Workspace, arguments: &Arguments) -> Result<(u64
     let mut table = Table::new();
     table
         .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_header(["language", "backend", "passed", "failed", "skipped"]);
-    let (mut passed, mut failed) = (0, 0);
+        .set_header(["language", "backend", "tool", "passed", "failed", "skipped"]);
+    let mut outcomes = Vec::new();
     let mut notes = Vec::new();
     for plugin in wanted {
-        let lines = plugin.lines(workspace, &mortise);
-        let mut counts = [0; 3];
-        for line in &lines {
-            let (at, word) = match line.passed {
-                Some(true) => (0, None),
-                Some(false) => (1, Some("FAIL")),
-                None => (2, Some("skip")),
-            };
-            if let Some(count) = counts.get_mut(at) {
-                *count += 1;
+        let (file, lines) = plugin.lines(workspace, &mortise);
+        let mut outcome = Outcome {
+            plugin,
+            file,
+            passed: 0,
+            failed: 0,
+            skipped: Vec::new(),
+        };
+        for line in lines {
+            if arguments.json {
+                print(&serde_json::to_string(&line)?)?;
             }
-            if let Some(word) = word {
+            let mut note = |word| {
                 let detail = line.detail.replace('\n', "\n     ");
                 notes.push(format!("{word} {}: {}: {detail}", plugin.name(), line.case));
-            }
-            if arguments.json {
-                print(&serde_json::to_string(line)?)?;
+            };
+            match line.passed {
+                Some(true) => outcome.passed += 1,
+                Some(false) => {
+                    note("FAIL");
+                    outcome.failed += 1;
+                }
+                None => {
+                    note("skip");
+                    outcome.skipped.push((line.case, line.detail));
+                }
             }
         }
-        let [good, bad, skipped] = counts;
+        let skipped = outcome.skipped.len();
         say(format_args!(
-            "{}: {good} passed, {bad} failed, {skipped} skipped",
-            plugin.name()
+            "{}: {} passed, {} failed, {skipped} skipped",
+            plugin.name(),
+            outcome.passed,
+            outcome.failed,
         ));
         table.add_row([
             plugin.language.to_owned(),
             plugin.backend.to_owned(),
-            good.to_string(),
-            bad.to_string(),
+            plugin.tool.to_owned(),
+            outcome.passed.to_string(),
+            outcome.failed.to_string(),
             skipped.to_string(),
         ]);
-        passed += good;
-        failed += bad;
+        outcomes.push(outcome);
     }
     if !arguments.json {
         print(&format!("{}\n{table}", notes.join("\n")))?;
     }
-    Ok((passed, failed))
+    Ok(outcomes)
 }
 
 impl Plugin {
     fn name(&self) -> String {
-        format!("{} ({})", self.language, self.backend)
+        format!("{} ({}, {})", self.language, self.backend, self.tool)
     }
 
-    /// How each case went. What keeps them from running is a line too.
-    fn lines(&self, workspace: &Workspace, mortise: &std::path::Path) -> Vec<Line> {
-        let outcome = (self.build)(workspace).and_then(|file| {
+    /// The language for people; TypeScript is JavaScript once it is built.
+    pub(crate) fn title(&self) -> &'static str {
+        match self.language {
+            "rust" => "Rust",
+            "go" => "Go",
+            "c" => "C",
+            "python" => "Python",
+            "javascript" => "JavaScript, TypeScript",
+            other => other,
+        }
+    }
+
+    /// What runs it, for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.backend == "wasm" {
+            "component"
+        } else {
+            "native"
+        }
+    }
+
+    /// Its file, and how each case went. What keeps them from running is a line
+    /// too.
+    fn lines(&self, workspace: &Workspace, mortise: &Path) -> (Option<PathBuf>, Vec<Line>) {
+        let built = (self.build)(workspace);
+        let outcome = built.as_ref().map_err(|error| format!("{error:#}"));
+        let outcome = outcome.and_then(|file| {
             let mut command = Command::new(mortise);
             command
                 .args(["plugin", "test", "--json", "--language", self.language])
                 .arg("--cases")
                 .arg(workspace.root.join("tests/conformance"))
                 .arg(file);
-            lines(&mut command)
+            lines(&mut command).map_err(|error| format!("{error:#}"))
         });
-        outcome.unwrap_or_else(|error| {
+        let lines = outcome.unwrap_or_else(|detail| {
             vec![Line {
                 case: "(all)".to_owned(),
                 backend: self.backend.to_owned(),
                 language: self.language.to_owned(),
                 passed: Some(false),
-                detail: format!("{error:#}"),
+                detail,
             }]
-        })
+        });
+        (built.ok(), lines)
     }
 }
 

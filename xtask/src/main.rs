@@ -1,5 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `bench`, `soak`, `fuzz` and `audit`.
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz` and
+//! `audit`.
 //!
 //! Everything that is made here goes under `target/`; nothing is written into
 //! the tree, and nothing that is missing is passed over in silence.
@@ -10,8 +11,8 @@
 //! - [`server`], [`api`]: the real server, and how it is spoken to.
 //! - [`wasm`]: what turns a guest's source into a component.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`mod@test`], [`conformance`], [`mod@bench`], `soak`, [`fuzz`],
-//!   [`audit`]: the commands.
+//! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
+//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`]: the commands.
 
 mod api;
 mod audit;
@@ -20,8 +21,11 @@ mod bindings;
 mod clients;
 mod conformance;
 mod demo;
+#[cfg(unix)]
+mod first_plugin;
 mod fuzz;
 mod go;
+mod languages;
 mod python;
 mod run;
 mod server;
@@ -55,6 +59,13 @@ enum Command {
     /// Runs the conformance cases against the plugin in each language and for
     /// each backend.
     Conformance(conformance::Arguments),
+    /// Writes the table of docs/languages.md: how plugins in each language are
+    /// built, how large and how fast they are, and what they lack.
+    Languages(languages::Arguments),
+    /// Begins, builds, tests and installs a plugin as a newcomer does, by the
+    /// commands of docs/first-plugin.md, and tells how long each took.
+    #[cfg(unix)]
+    FirstPlugin(first_plugin::Arguments),
     /// Runs the benchmarks and compares each with its reference.
     Bench(bench::Arguments),
     /// Does for long what must not wear the server out, and tells what became
@@ -82,6 +93,13 @@ fn main() -> ExitCode {
         Command::Test => Workspace::find().and_then(|w| test::run(&w)),
         Command::Conformance(arguments) => {
             Workspace::find().and_then(|w| conformance::run(&w, &arguments))
+        }
+        Command::Languages(arguments) => {
+            Workspace::find().and_then(|w| languages::run(&w, &arguments))
+        }
+        #[cfg(unix)]
+        Command::FirstPlugin(arguments) => {
+            Workspace::find().and_then(|w| first_plugin::run(&w, &arguments))
         }
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
         #[cfg(target_os = "linux")]

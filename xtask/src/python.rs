@@ -18,7 +18,8 @@ pub(crate) fn build(workspace: &Workspace, name: &str, source: &str) -> Result<P
     if !answers(Command::new("python3").arg("--version")) {
         bail!("there is no `python3`: install Python 3.9 or newer");
     }
-    let made = workspace.tools().join("python").join(name);
+    // Beside what `clients` installs, which is cleared now and then.
+    let made = workspace.tools().join("zipapps").join(name);
     fs::create_dir_all(&made).with_context(|| format!("{} cannot be made", made.display()))?;
     let main = made.join("__main__.py");
     fs::write(&main, source).with_context(|| format!("{} cannot be written", main.display()))?;

@@ -10,12 +10,14 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+#[cfg(unix)]
+use crate::first_plugin;
 #[cfg(target_os = "linux")]
 use crate::soak;
 use crate::{
     audit, bindings,
     clients::Clients,
-    conformance,
+    conformance, languages,
     run::{output, run as run_command, say, shown},
     wasm,
     workspace::Workspace,
@@ -151,9 +153,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         steps.check(run.name(), || soak::run_short(workspace, run));
     }
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
+    let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {
-        let (passed, failed) = conformance::count(workspace, &conformance::Arguments::default())?;
-        Ok(Count { passed, failed })
+        conformed = conformance::outcomes(workspace, &conformance::Arguments::default())?;
+        Ok(conformed.iter().fold(Count::default(), |all, one| Count {
+            passed: all.passed + one.passed,
+            failed: all.failed + one.failed,
+        }))
+    });
+    steps.check("the page about languages is true", || {
+        languages::check(workspace, &conformed)
+    });
+    #[cfg(unix)]
+    steps.check("a newcomer's first plugin, by the guide", || {
+        first_plugin::run_quick(workspace)
     });
     steps.check("tests of the Go module", || {
         let go = |arguments: &[&str]| {
@@ -169,13 +182,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.check("checks of the Go SDK and its plugins", || {
         bindings::run(workspace, &bindings::Arguments { check: true })?;
         for folder in GO_PLUGINS {
-            run_command(
-                Command::new("go")
-                    // Generated bindings are about nothing but addresses.
-                    .args(["vet", "-unsafeptr=false", "./..."])
-                    .current_dir(workspace.root.join(folder))
-                    .envs([("GOOS", "wasip1"), ("GOARCH", "wasm")]),
+            let vet = |arguments: &[&str], environment: &[(&str, &str)]| {
+                run_command(
+                    Command::new("go")
+                        .arg("vet")
+                        .args(arguments)
+                        .current_dir(workspace.root.join(folder))
+                        .envs(environment.iter().copied()),
+                )
+            };
+            // Generated bindings are about nothing but addresses.
+            vet(
+                &["-unsafeptr=false", "./..."],
+                &[("GOOS", "wasip1"), ("GOARCH", "wasm")],
             )?;
+            // What is not in them is also a native plugin.
+            vet(&["."], &[])?;
         }
         let badly = output(
             Command::new("gofmt")

@@ -1,6 +1,7 @@
 //! Go: the standard compiler makes a core module with all that a plugin may
 //! export, for the SDK's bindings are of the whole contract; the plugin's world
-//! says what of it the component has.
+//! says what of it the component has. A native plugin is the same source, built
+//! for this machine.
 
 use std::path::PathBuf;
 
@@ -25,14 +26,7 @@ impl Recipe for Go {
     }
 
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
-        let go = job.tool(
-            "go",
-            "compiles Go",
-            &[
-                "install Go 1.24 or newer as https://go.dev/doc/install says",
-                "Debian: apt-get install golang-go, where that is 1.24 or newer",
-            ],
-        )?;
+        let go = compiler(job)?;
         let world = job.step("write the world to wit/", || job.write_world())?;
         job.sdk()?;
         let module = job.work()?.join("core.wasm");
@@ -51,6 +45,23 @@ impl Recipe for Go {
         })
     }
 
+    fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let go = compiler(job)?;
+        job.sdk()?;
+        let program = job.work()?.join("plugin");
+        job.step("compile with go for this machine", || {
+            job.run(
+                job.command(go)
+                    .args(["build", "-o"])
+                    .arg(&program)
+                    .arg(".")
+                    .env_remove("GOOS")
+                    .env_remove("GOARCH"),
+            )
+        })?;
+        job.collect_file(&program)
+    }
+
     fn made(&self) -> &'static [&'static str] {
         &[]
     }
@@ -64,4 +75,15 @@ impl Recipe for Go {
             format!("    -o {name}.wasm"),
         ]
     }
+}
+
+fn compiler(job: &Job<'_>) -> Result<PathBuf, Error> {
+    job.tool(
+        "go",
+        "compiles Go",
+        &[
+            "install Go 1.24 or newer as https://go.dev/doc/install says",
+            "Debian: apt-get install golang-go, where that is 1.24 or newer",
+        ],
+    )
 }

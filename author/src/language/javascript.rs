@@ -6,6 +6,10 @@
 //! imports for that; it cannot link `wasi:http`. A plugin that calls out
 //! therefore imports the same interfaces under the package name `late`, which is
 //! as long, and gets their true names in the finished component.
+//!
+//! With `engine = "starlingmonkey"` in `plugin.toml`, `componentize-js` does the
+//! same with the larger engine. It takes one module, so that JavaScript is
+//! bundled too, and knows `wasi:http`, which has its true name from the start.
 
 use std::{
     fs,
@@ -16,6 +20,7 @@ use super::Recipe;
 use crate::{
     Capability, Error, MissingTool, embedded,
     job::{Job, find},
+    project::Engine,
     world,
 };
 
@@ -32,6 +37,26 @@ pub static TYPESCRIPT: Script = Script {
     typed: true,
 };
 
+/// A program from npm: its name, what it does, and how npm installs it for the
+/// plugin.
+type Tool = (&'static str, &'static str, &'static str);
+const JCO: Tool = (
+    "jco",
+    "makes components of JavaScript and TypeScript",
+    "npm install  (in the plugin's folder, whose package.json names it)",
+);
+/// It imports the second package, and does not say so to npm; a later version of
+/// that does not work with Node.js 20.
+const COMPONENTIZE_JS: Tool = (
+    "componentize-js",
+    "makes components with StarlingMonkey",
+    "npm install --save-dev @bytecodealliance/componentize-js @bytecodealliance/preview2-shim@0.25.0",
+);
+const ESBUILD: Tool = (
+    "esbuild",
+    "makes one module of several",
+    "npm install --save-dev esbuild",
+);
 /// The engine that `jco` builds in, without functions that only hosts of the
 /// component model's next version have.
 const ENGINE: [&str; 3] = ["--backend", "quickjs", "--backend-qjs-disable-async"];
@@ -50,8 +75,8 @@ const WITH_HTTP: &str = "plugin-with-http";
 /// The file of the SDK that calls out.
 const HTTP_MODULE: &str = "sdk/http";
 /// What the packages in [`LATE_PACKAGES`] are called while the tool runs.
-const LATE: &[u8] = b"late:";
-const TRUE: &[u8] = b"wasi:";
+const LATE: &str = "late:";
+const TRUE: &str = "wasi:";
 const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];
 /// The id of a component's section of imports.
 const IMPORTS: u8 = 10;
@@ -91,45 +116,15 @@ impl Recipe for Script {
         ]
     }
 
+    fn has_engines(&self) -> bool {
+        true
+    }
+
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
-        let jco = tool(
-            job,
-            "jco",
-            "makes components of JavaScript and TypeScript",
-            "@bytecodealliance/jco",
-        )?;
-        job.write_world()?;
-        job.sdk()?;
-        let world = if calls_out(job.folder()) {
-            write_late_world(job)?;
-            WITH_HTTP
-        } else {
-            world::NAME
-        };
-        let (folder, source, wit) = if self.typed {
-            bundle(job, self.source)?;
-            (job.work()?, BUNDLE, "../../wit")
-        } else {
-            (job.folder().to_owned(), self.source, "./wit")
-        };
-        let module = job.work()?.join("plugin.wasm");
-        if module.exists() {
-            fs::remove_file(&module).map_err(|source| Error::file(&module, source))?;
+        match job.project().engine {
+            Engine::QuickJs => self.with_quickjs(job),
+            Engine::StarlingMonkey => self.with_starlingmonkey(job),
         }
-        let mut component = job.step("make the component with jco and QuickJS", || {
-            job.run(
-                job.command(jco)
-                    // The tool finds the source and the world from here only.
-                    .current_dir(folder)
-                    .args(["componentize", source, "--wit", wit, "--world-name", world])
-                    .args(ENGINE)
-                    .arg("-o")
-                    .arg(&module),
-            )?;
-            fs::read(&module).map_err(|source| Error::file(&module, source))
-        })?;
-        name_truly(&mut component);
-        job.collect(&component)
     }
 
     fn made(&self) -> &'static [&'static str] {
@@ -158,11 +153,82 @@ impl Recipe for Script {
     }
 }
 
+impl Script {
+    fn with_quickjs(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let jco = tool(job, JCO)?;
+        let world = write_world(job, LATE)?;
+        let (folder, source, wit) = if self.typed {
+            bundle(job, self.source)?;
+            (job.work()?, BUNDLE, "../../wit")
+        } else {
+            (job.folder().to_owned(), self.source, "./wit")
+        };
+        let module = made_anew(job)?;
+        let mut component = job.step("make the component with jco and QuickJS", || {
+            job.run(
+                job.command(jco)
+                    // The tool finds the source and the world from here only.
+                    .current_dir(folder)
+                    .args(["componentize", source, "--wit", wit, "--world-name", world])
+                    .args(ENGINE)
+                    .arg("-o")
+                    .arg(&module),
+            )?;
+            fs::read(&module).map_err(|source| Error::file(&module, source))
+        })?;
+        name_truly(&mut component);
+        job.collect(&component)
+    }
+
+    fn with_starlingmonkey(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
+        let tool = tool(job, COMPONENTIZE_JS)?;
+        let world = write_world(job, TRUE)?;
+        bundle(job, self.source)?;
+        let bundled = job.work()?.join(BUNDLE);
+        let named = fs::read_to_string(&bundled)
+            .map(|text| text.replace(&format!("from \"{LATE}"), &format!("from \"{TRUE}")))
+            .and_then(|text| fs::write(&bundled, text));
+        named.map_err(|source| Error::file(&bundled, source))?;
+        let module = made_anew(job)?;
+        job.step("make the component with componentize-js", || {
+            job.run(
+                job.command(tool)
+                    .arg(&bundled)
+                    .args(["--wit", world::FOLDER, "--world-name", world, "--out"])
+                    .arg(&module),
+            )
+        })?;
+        job.collect_file(&module)
+    }
+}
+
+/// Writes the world, and beside it the one with HTTP if the plugin calls out;
+/// returns the name of the one to build.
+fn write_world(job: &Job<'_>, http: &str) -> Result<&'static str, Error> {
+    job.write_world()?;
+    job.sdk()?;
+    if !calls_out(job.folder()) {
+        return Ok(world::NAME);
+    }
+    write_http_world(job, http)?;
+    Ok(WITH_HTTP)
+}
+
+/// Where the tool writes to, with nothing of an earlier build there.
+fn made_anew(job: &Job<'_>) -> Result<PathBuf, Error> {
+    let module = job.work()?.join("plugin.wasm");
+    if module.exists() {
+        fs::remove_file(&module).map_err(|source| Error::file(&module, source))?;
+    }
+    Ok(module)
+}
+
 /// Checks the types, where TypeScript is there, and makes one module of all in
 /// the work folder.
 fn bundle(job: &Job<'_>, source: &str) -> Result<(), Error> {
-    let esbuild = tool(job, "esbuild", "makes one module of TypeScript", "esbuild")?;
-    if let Some(tsc) = installed(job.folder(), "tsc") {
+    let esbuild = tool(job, ESBUILD)?;
+    let typed = source.ends_with(".ts");
+    if typed && let Some(tsc) = installed(job.folder(), "tsc") {
         job.step("check types with tsc", || {
             job.run(job.command(tsc).arg("--noEmit"))
         })?;
@@ -191,14 +257,13 @@ fn installed(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The same, or how to get it.
-fn tool(job: &Job<'_>, name: &str, why: &str, package: &str) -> Result<PathBuf, Error> {
+fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
     installed(job.folder(), name).ok_or_else(|| {
         Error::MissingTool(MissingTool {
             tool: name.to_owned(),
             why: why.to_owned(),
             get: vec![
-                "npm install  (in the plugin's folder, whose package.json names it)".to_owned(),
-                format!("npm install --global {package}"),
+                get.to_owned(),
                 "npm comes with Node.js 20 or newer: https://nodejs.org, or Debian: apt-get install npm".to_owned(),
             ],
         })
@@ -222,13 +287,13 @@ fn calls_out(folder: &Path) -> bool {
     })
 }
 
-/// Writes the world that has HTTP under its late name.
-fn write_late_world(job: &Job<'_>) -> Result<(), Error> {
+/// Writes the world that has HTTP, whose packages are called so.
+fn write_http_world(job: &Job<'_>, package: &str) -> Result<(), Error> {
     let folder = job.folder().join(world::FOLDER);
-    let late = |text: &str| text.replace("wasi:", "late:");
+    let called = |text: &str| text.replace(TRUE, package);
     for file in embedded::WASI {
-        if LATE_PACKAGES.contains(&file.path) {
-            let text = late(&String::from_utf8_lossy(file.bytes));
+        if package == LATE && LATE_PACKAGES.contains(&file.path) {
+            let text = called(&String::from_utf8_lossy(file.bytes));
             world::put(
                 &folder.join("deps").join(format!("late-{}", file.path)),
                 text.as_bytes(),
@@ -239,7 +304,7 @@ fn write_late_world(job: &Job<'_>) -> Result<(), Error> {
         "package local:{};\n\nworld {WITH_HTTP} {{\n    include {};\n    import {};\n}}\n",
         job.project().name,
         world::NAME,
-        late(world::HTTP)
+        called(world::HTTP)
     );
     world::put(&folder.join("with-http.wit"), text.as_bytes())
 }
@@ -258,10 +323,13 @@ fn name_truly(component: &mut [u8]) {
         };
         if id == IMPORTS {
             let mut rest = section;
-            while let Some(found) = rest.windows(LATE.len()).position(|part| part == LATE) {
+            while let Some(found) = rest
+                .windows(LATE.len())
+                .position(|part| part == LATE.as_bytes())
+            {
                 let (_, from) = rest.split_at_mut(found);
                 let (name, behind) = from.split_at_mut(LATE.len());
-                name.copy_from_slice(TRUE);
+                name.copy_from_slice(TRUE.as_bytes());
                 rest = behind;
             }
         }

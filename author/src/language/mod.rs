@@ -54,6 +54,11 @@ pub trait Recipe: Sync {
         true
     }
 
+    /// Whether `plugin.toml` may name an [`Engine`](crate::project::Engine).
+    fn has_engines(&self) -> bool {
+        false
+    }
+
     /// What its SDK exports for every plugin, whatever the author named.
     fn always_exports(&self) -> &'static [Capability] {
         &[]

@@ -81,8 +81,7 @@ func init() {
 	})
 }
 
-// Nobody calls it: the server calls the methods below.
-func main() {}
+func main() { mortise.Run() }
 // @if filter webhook timer
 
 func (p *{{camel}}) prefix() string {

@@ -51,7 +51,7 @@ func init() {
 	})
 }
 
-func main() {}
+func main() { mortise.Run() }
 
 // Start keeps the user and does on_start.
 func (e *Everything) Start(user mortise.User) error {

@@ -1,0 +1,1 @@
+../../native-bridge/go/greeting.go

@@ -1,0 +1,148 @@
+//go:build !wasip1
+
+package mortise
+
+// The start of a process, and its greeting. This file and codec.go,
+// frame.go, connection.go, failure.go and process.go know nothing of Gotify's plugins:
+// guest-sdk/go links them, for the native plugins that are made with it.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	version          = "0.1.0"
+	contractVersion  = "0.1.0"
+	protocolName     = "mortise-native"
+	protocolVersion  = 1
+	socketVariable   = "MORTISE_SOCKET"
+	secretVariable   = "MORTISE_SECRET"
+	connectTimeout   = 5 * time.Second
+	greetingTimeout  = 10 * time.Second
+	featureStreaming = "webhook-stream"
+)
+
+// What a person reads who starts a plugin as if it were a program.
+const byHand = `This is a Mortise plugin, not a program to run by itself.
+
+Put it into the plugins folder of a Mortise server, which starts it, or, to run
+it by hand (under a debugger, in a container), let the server give you a place
+for it with "mortise plugin attach" and start it with the %s and %s
+that this prints.
+`
+
+// serve connects to the server that started this process, and serves the plugin
+// there until the server ends the connection. It answers the process's status.
+func serve(plugin program, features []string, stderr io.Writer) int {
+	socket, secret := os.Getenv(socketVariable), os.Getenv(secretVariable)
+	if socket == "" {
+		fmt.Fprintf(stderr, byHand, socketVariable, secretVariable)
+		return 2
+	}
+	// Programs that the plugin starts have no business with it.
+	os.Unsetenv(secretVariable)
+	connection, err := connect(socket, secret, features)
+	if err != nil {
+		fmt.Fprintln(stderr, "mortise:", err)
+		return 1
+	}
+	process := newProcess(plugin, connection)
+	if err := connection.read(process.called); err != nil {
+		fmt.Fprintln(stderr, "mortise:", err)
+		return 1
+	}
+	return 0
+}
+
+type hello struct {
+	Type      string   `json:"type"`
+	Protocol  string   `json:"protocol"`
+	Versions  []int    `json:"versions"`
+	Contracts []string `json:"contracts"`
+	Codecs    []string `json:"codecs"`
+	Features  []string `json:"features"`
+	MaxFrame  int      `json:"max_frame"`
+	Secret    string   `json:"secret"`
+	SDK       string   `json:"sdk"`
+}
+
+type welcome struct {
+	Type     string   `json:"type"`
+	Protocol string   `json:"protocol"`
+	Version  int      `json:"version"`
+	Contract string   `json:"contract"`
+	Codec    string   `json:"codec"`
+	Features []string `json:"features"`
+	MaxFrame int      `json:"max_frame"`
+	MaxCalls int      `json:"max_calls"`
+	Text     string   `json:"text"`
+}
+
+// connect opens the connection and exchanges greetings.
+func connect(socket, secret string, features []string) (*connection, error) {
+	if strings.HasPrefix(socket, `\\.\pipe\`) {
+		return nil, fmt.Errorf("%s is the named pipe %s, which this module cannot use; run the plugin where the server offers a Unix domain socket", socketVariable, socket)
+	}
+	raw, err := net.DialTimeout("unix", socket, connectTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("the server's socket in %s cannot be reached (%w); is the server running?", socketVariable, err)
+	}
+	greeting, err := greet(raw, secret, features)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return newConnection(raw, greeting), nil
+}
+
+func greet(raw net.Conn, secret string, features []string) (welcome, error) {
+	var answer welcome
+	if err := raw.SetDeadline(time.Now().Add(greetingTimeout)); err != nil {
+		return answer, err
+	}
+	frame, err := appendFrame(nil, greetingFrame, jsonCodec{}, hello{
+		Type:      "hello",
+		Protocol:  protocolName,
+		Versions:  []int{protocolVersion},
+		Contracts: []string{contractVersion},
+		Codecs:    codecNames,
+		Features:  features,
+		MaxFrame:  maxFrame,
+		Secret:    secret,
+		SDK:       "mortise-go " + version,
+	})
+	if err != nil {
+		return answer, err
+	}
+	if _, err := raw.Write(frame); err != nil {
+		return answer, fmt.Errorf("the greeting could not be sent: %w", err)
+	}
+	content, err := readFrame(raw, greetingFrame)
+	if errors.Is(err, io.EOF) {
+		return answer, errors.New("the server ended the connection without a greeting")
+	}
+	if err != nil {
+		return answer, fmt.Errorf("no greeting from the server: %w", err)
+	}
+	if err := json.Unmarshal(content, &answer); err != nil {
+		return answer, fmt.Errorf("the server's greeting is not what this module understands: %w", err)
+	}
+	switch {
+	case answer.Type == "reject":
+		return answer, fmt.Errorf("the server rejected this plugin: %s", answer.Text)
+	case answer.Type != "welcome" || answer.Protocol != protocolName:
+		return answer, fmt.Errorf("what answers at %s is no Mortise server: it greeted with %q of the protocol %q", socketVariable, answer.Type, answer.Protocol)
+	case answer.Version != protocolVersion || codecs[answer.Codec] == nil || answer.Contract != contractVersion:
+		return answer, fmt.Errorf("the server chose protocol %d, contract %s and codec %s, which this plugin did not offer", answer.Version, answer.Contract, answer.Codec)
+	case answer.MaxFrame < greetingFrame || answer.MaxFrame > mostMaxFrame || answer.MaxCalls < 1:
+		return answer, fmt.Errorf("the server announced a max_frame of %d and max_calls of %d, which are out of bounds", answer.MaxFrame, answer.MaxCalls)
+	}
+	return answer, raw.SetDeadline(time.Time{})
+}
