@@ -3,9 +3,8 @@
 //! - `bridge/raw_echo`: a length-delimited frame of the same size to another
 //!   process and back, with nothing around it. It goes over the transport that
 //!   the bridge uses, and is read as by one who does not know how long the
-//!   answer is; before, it was read into a place of its length, which takes no
-//!   look at the header. What comes back is longer than the bridge's answer;
-//!   copying those bytes takes some 20 ns.
+//!   answer is. What comes back is longer than the bridge's answer; copying those
+//!   bytes takes some 20 ns.
 //! - `bridge/call`: `Instance::filter` of a plugin in a process of its own:
 //!   guard, deadline, encoding, dispatch and decoding on both sides.
 //! - `bridge/call_go`: the same of a plugin in Go, with our module.
@@ -16,8 +15,8 @@
 //!
 //! All hosts and plugins run on one core where they can be pinned, for otherwise
 //! waking a core is all that is measured. Both Go programs find one processor,
-//! and both calls have a deadline. The bridge's hosts and the raw one run on
-//! the same runtime of tokio, of one thread. The other end of the first two is this
+//! and both calls have a deadline. The bridge's hosts and the raw one run on the
+//! same runtime of tokio, of one thread. The other end of the first two is this
 //! program, started again: an echo, or a plugin that reads what it is sent and
 //! answers.
 
