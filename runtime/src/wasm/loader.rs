@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
+use tokio::task::JoinError;
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
@@ -172,55 +173,18 @@ struct Compiled {
 
 /// Read, decode, compile.
 async fn compiled(shared: &Arc<Shared>, file: &Path) -> Result<Compiled, LoadError> {
-    let shared = shared.clone();
-    let owned = file.to_owned();
-    // Compiling takes up to seconds of every core.
-    tokio::task::spawn_blocking(move || compile(&shared, &owned))
-        .await
-        .unwrap_or_else(|error| {
-            Err(Report(file).of(
-                Step::Compile,
-                "the compiler to come to an end",
-                format!("an internal error: {error}"),
-                "report this with the file to Mortise's maintainers",
-            ))
-        })
-}
-
-fn compile(shared: &Shared, file: &Path) -> Result<Compiled, LoadError> {
-    let report = Report(file);
-    let io = |error: std::io::Error| unreadable(file, &error);
-    let size = std::fs::metadata(file).map_err(io)?.len();
-    if size > shared.component_bytes {
-        return Err(report.of(
-            Step::Read,
-            format!("a component of at most {} bytes", shared.component_bytes),
-            format!("{size} bytes"),
-            "build it without debug information and for size, or raise the limit",
-        ));
-    }
-    let bytes = std::fs::read(file).map_err(io)?;
-    decode(&report, &bytes)?;
-    let digest = Digest::of(&bytes);
-    let cached = shared
-        .cache
-        .as_ref()
-        .and_then(|cache| cache.load(&shared.engine, &digest));
-    let component = match cached {
+    let read = read(shared, file).await?;
+    let (size, digest) = (read.bytes.len() as u64, read.digest);
+    let component = match read.code {
         Some(component) => component,
         None => {
-            let component = Component::from_binary(&shared.engine, &bytes).map_err(|error| {
-                report.of(
-                    Step::Compile,
-                    "a valid component",
-                    format!("{error:#}"),
-                    "copy the file again, it may be cut short or damaged; or build it again",
-                )
-            })?;
-            if let Some(cache) = &shared.cache {
-                cache.store(&digest, &component);
-            }
-            component
+            let shared = shared.clone();
+            let owned = file.to_owned();
+            // Takes up to seconds of every core, and whoever waits for it may
+            // give up.
+            tokio::task::spawn_blocking(move || compile(&shared, &owned, &read))
+                .await
+                .unwrap_or_else(|error| Err(broke_off(file, &error)))?
         }
     };
     Ok(Compiled {
@@ -228,6 +192,81 @@ fn compile(shared: &Shared, file: &Path) -> Result<Compiled, LoadError> {
         digest,
         component,
     })
+}
+
+/// What is in a component's file.
+struct Read {
+    bytes: Vec<u8>,
+    digest: Digest,
+    /// Its code, if it was compiled before.
+    code: Option<Component>,
+}
+
+/// The largest file, in bytes, that is read where it is asked for: waking
+/// another thread takes as long as reading a small one. Those up to here take a
+/// few milliseconds at most, less than a guest may compute before it yields.
+const READ_AT_ONCE_BYTES: u64 = 2 << 20;
+
+/// Reads a file, and looks for its code.
+async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
+    let size = std::fs::metadata(file)
+        .map_err(|error| unreadable(file, &error))?
+        .len();
+    if size > shared.component_bytes {
+        return Err(Report(file).of(
+            Step::Read,
+            format!("a component of at most {} bytes", shared.component_bytes),
+            format!("{size} bytes"),
+            "build it without debug information and for size, or raise the limit",
+        ));
+    }
+    if size <= READ_AT_ONCE_BYTES {
+        return look_up(shared, file);
+    }
+    let shared = shared.clone();
+    let owned = file.to_owned();
+    tokio::task::spawn_blocking(move || look_up(&shared, &owned))
+        .await
+        .unwrap_or_else(|error| Err(broke_off(file, &error)))
+}
+
+fn broke_off(file: &Path, error: &JoinError) -> LoadError {
+    Report(file).of(
+        Step::Compile,
+        "the compiler to come to an end",
+        format!("an internal error: {error}"),
+        "report this with the file to Mortise's maintainers",
+    )
+}
+
+fn look_up(shared: &Shared, file: &Path) -> Result<Read, LoadError> {
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    decode(&Report(file), &bytes)?;
+    let digest = Digest::of(&bytes);
+    let code = shared
+        .cache
+        .as_ref()
+        .and_then(|cache| cache.load(&shared.engine, &digest));
+    Ok(Read {
+        bytes,
+        digest,
+        code,
+    })
+}
+
+fn compile(shared: &Shared, file: &Path, read: &Read) -> Result<Component, LoadError> {
+    let component = Component::from_binary(&shared.engine, &read.bytes).map_err(|error| {
+        Report(file).of(
+            Step::Compile,
+            "a valid component",
+            format!("{error:#}"),
+            "copy the file again, it may be cut short or damaged; or build it again",
+        )
+    })?;
+    if let Some(cache) = &shared.cache {
+        cache.store(&read.digest, &component);
+    }
+    Ok(component)
 }
 
 fn decode(report: &Report<'_>, bytes: &[u8]) -> Result<(), LoadError> {
