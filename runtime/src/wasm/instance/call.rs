@@ -161,7 +161,10 @@ impl WasmInstance {
     ) -> Result<Box<Up>, CallError> {
         let indices = &self.linked.indices;
         let mut up = match up {
-            Some(up) if up.under.gives_the_same(&in_force) => up,
+            Some(mut up) if up.under.gives_the_same(&in_force) => {
+                up.under = in_force;
+                up
+            }
             replaced => {
                 if let Some(replaced) = replaced {
                     self.let_go(replaced).await;
