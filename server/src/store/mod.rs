@@ -32,7 +32,8 @@ pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
 pub use users::UserRow;
 
-/// Connections that read.
+/// Connections that read. All are opened at the start and kept: a server under
+/// load holds no more threads and descriptors than one at rest.
 const READERS: u32 = 4;
 /// How long one call waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
@@ -152,7 +153,9 @@ impl Store {
             })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .min_connections(READERS)
             .acquire_timeout(WAIT)
+            .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).read_only(true))

@@ -57,10 +57,18 @@ struct Options {
 
 /// What a run measured.
 trait Figures: Serialize {
-    /// Whether it is as it has to be.
-    fn holds(&self) -> bool;
+    /// What is not as it has to be: nothing if it holds.
+    fn missed(&self) -> Vec<String>;
     /// For a person: what, and how much.
     fn rows(&self) -> Vec<[String; 2]>;
+}
+
+/// What a program reads of a run.
+#[derive(Serialize)]
+struct Line<'figures, F> {
+    #[serde(flatten)]
+    figures: &'figures F,
+    holds: bool,
 }
 
 /// What the runs have in common.
@@ -153,16 +161,25 @@ fn run_one(workspace: &Workspace, run: Run) -> Result<()> {
 
 /// Tells the figures, and whether they hold.
 fn told(figures: &impl Figures, options: Options) -> Result<()> {
+    let missed = figures.missed();
     if options.json {
-        print(&serde_json::to_string(figures).context("the figures are no JSON")?)?;
+        let line = Line {
+            figures,
+            holds: missed.is_empty(),
+        };
+        print(&serde_json::to_string(&line).context("the figures are no JSON")?)?;
     } else {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).add_rows(figures.rows());
         print(&table.trim_fmt())?;
-        print(if figures.holds() { "holds" } else { "MISSED" })?;
+        print(if missed.is_empty() {
+            "holds"
+        } else {
+            "MISSED"
+        })?;
     }
-    if !figures.holds() {
-        bail!("it does not hold");
+    if !missed.is_empty() {
+        bail!("it does not hold: {}", missed.join(", "));
     }
     Ok(())
 }

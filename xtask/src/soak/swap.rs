@@ -33,7 +33,6 @@ pub(super) struct Swapped {
     name: &'static str,
     component: Half,
     native: Half,
-    holds: bool,
 }
 
 /// What became of the messages while one plugin was swapped.
@@ -100,7 +99,6 @@ pub(super) async fn run(setting: &Setting) -> Result<Swapped> {
     host.stop().await?;
     Ok(Swapped {
         name: "soak_swap",
-        holds: component.holds() && native.holds(),
         component,
         native,
     })
@@ -285,8 +283,12 @@ impl Half {
 }
 
 impl Figures for Swapped {
-    fn holds(&self) -> bool {
-        self.holds
+    fn missed(&self) -> Vec<String> {
+        [("component", &self.component), ("process", &self.native)]
+            .into_iter()
+            .filter(|(_, half)| !half.holds())
+            .map(|(what, _)| format!("the messages of the {what}"))
+            .collect()
     }
 
     fn rows(&self) -> Vec<[String; 2]> {

@@ -50,7 +50,6 @@ pub(super) struct Unloaded {
     /// Memory, last to first.
     growth: f64,
     seconds: f64,
-    holds: bool,
 }
 
 pub(super) async fn run(setting: &Setting) -> Result<Unloaded> {
@@ -96,13 +95,12 @@ pub(super) async fn run(setting: &Setting) -> Result<Unloaded> {
     // What was busy at the end of the first rounds may be at rest then, and
     // the other way round.
     let end = Instant::now() + CALM;
-    while !last.fits(&first) && Instant::now() < end {
+    while !last.more_than(&first).is_empty() && Instant::now() < end {
         last = calm(&host, LOOK).await?;
     }
     host.stop().await?;
     #[expect(clippy::cast_precision_loss, reason = "a ratio")]
     let growth = last.memory as f64 / first.memory as f64;
-    let holds = growth <= GROWTH && last.fits(&first);
     Ok(Unloaded {
         name: "soak_unload",
         rounds,
@@ -113,7 +111,6 @@ pub(super) async fn run(setting: &Setting) -> Result<Unloaded> {
         last,
         growth,
         seconds,
-        holds,
     })
 }
 
@@ -157,8 +154,12 @@ async fn calm(host: &Host, pause: Duration) -> Result<Usage> {
 }
 
 impl Figures for Unloaded {
-    fn holds(&self) -> bool {
-        self.holds
+    fn missed(&self) -> Vec<String> {
+        let mut missed = self.last.more_than(&self.first);
+        if self.growth > GROWTH {
+            missed.push(format!("memory {:.3} x", self.growth));
+        }
+        missed
     }
 
     fn rows(&self) -> Vec<[String; 2]> {

@@ -53,12 +53,18 @@ impl Usage {
         }
     }
 
-    /// Whether there is no more of anything than there was, memory aside.
-    pub(super) fn fits(&self, before: &Self) -> bool {
-        self.descriptors <= before.descriptors
-            && self.sockets <= before.sockets
-            && self.threads <= before.threads
-            && self.processes <= before.processes
+    /// What there is more of than there was, memory aside.
+    pub(super) fn more_than(&self, before: &Self) -> Vec<String> {
+        [
+            ("descriptors", before.descriptors, self.descriptors),
+            ("sockets", before.sockets, self.sockets),
+            ("threads", before.threads, self.threads),
+            ("processes", before.processes, self.processes),
+        ]
+        .into_iter()
+        .filter(|(_, before, now)| now > before)
+        .map(|(what, before, now)| format!("{now} {what} where there were {before}"))
+        .collect()
     }
 }
 
