@@ -211,43 +211,55 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
     let public = web::serving(vec![web::redirect(&format!("{private}/0"))]);
     let shown = |path: &Path| path.display().to_string();
     let read = |path: String| format!("read-file {path}");
+    let linked = inside.join("linked");
+    let link = format!(
+        "hard-link {} {}",
+        shown(&outside.join("file")),
+        shown(&linked)
+    );
     let address = |url: &str| url.replace("http://", "");
     // In this order: a way around a grant is tried once that is given.
-    let steps: [(Vec<String>, [String; 2], &str); 6] = [
+    let steps: [(Vec<String>, [String; 2], Option<&str>); 7] = [
         (
             vec![read(shown(&inside.join("file")))],
-            ["--dir".to_owned(), shown(&inside)],
-            "own",
+            ["--dir".to_owned(), format!("{}:rw", inside.display())],
+            Some("own"),
         ),
         (
             ["../out/file", "near", "far"]
                 .map(|way| read(format!("{}/{way}", inside.display())))
                 .into_iter()
-                .chain([read(shown(&outside.join("file")))])
+                .chain([link.clone(), read(shown(&outside.join("file")))])
                 .collect(),
             ["--dir".to_owned(), shown(&outside)],
-            "secret",
+            Some("secret"),
+        ),
+        (
+            // What may only be read does not come to where it may be written.
+            vec![link],
+            ["--dir".to_owned(), format!("{}:rw", outside.display())],
+            Some(""),
         ),
         (
             vec![read("/proc/sys/kernel/ostype".to_owned())],
             ["--dir".to_owned(), "/proc/sys/kernel".to_owned()],
-            "Linux\n",
+            Some("Linux\n"),
         ),
         (
             vec!["env MORTISE_TEST".to_owned()],
             ["--env".to_owned(), "MORTISE_TEST".to_owned()],
-            "of the host",
+            Some("of the host"),
         ),
         (
-            // Nothing answers there: it is the other that is of interest.
+            // It may ask there then, and still does not follow to where it may not.
             vec![format!("http {public}/0")],
             ["--http".to_owned(), address(&public)],
-            "",
+            None,
         ),
         (
             vec![format!("http {private}/0"), format!("http {public}/0")],
             ["--http".to_owned(), address(&private)],
-            "200 private",
+            Some("200 private"),
         ),
     ];
     for (name, bytes) in backends() {
@@ -271,15 +283,12 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
             let to = data.path().to_str().unwrap();
             let granted = run(["plugin", "grant", OWN, flag, value, "--data-dir", to]);
             assert!(granted.status.success(), "{granted:?}");
-            let Some(way) = ways.last().filter(|_| !reached.is_empty()) else {
-                // It is asked, and does not follow to where it may not.
-                for way in ways {
-                    assert_eq!(is(way).await, None, "{name}: {way}");
-                }
-                continue;
-            };
-            assert_eq!(is(way).await.as_deref(), Some(*reached), "{name}: {way}");
+            let way = ways.last().unwrap();
+            assert_eq!(is(way).await.as_deref(), *reached, "{name}: {way}");
         }
+        let file = std::fs::read_to_string(&linked);
+        assert_eq!(file.unwrap(), "secret", "{name}");
+        std::fs::remove_file(&linked).unwrap();
         server.stop().await;
     }
 }

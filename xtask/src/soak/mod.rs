@@ -172,11 +172,7 @@ fn told(figures: &impl Figures, options: Options) -> Result<()> {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).add_rows(figures.rows());
         print(&table.trim_fmt())?;
-        print(if missed.is_empty() {
-            "holds"
-        } else {
-            "MISSED"
-        })?;
+        print(if missed.is_empty() { "holds" } else { "MISSED" })?;
     }
     if !missed.is_empty() {
         bail!("it does not hold: {}", missed.join(", "));

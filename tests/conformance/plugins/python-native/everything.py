@@ -255,6 +255,10 @@ class Everything(m.Plugin):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
+    def do_hard_link(self, rest):
+        path, _, link = rest.partition(" ")
+        os.link(path, link)
+
     def do_list_dir(self, path):
         return json.dumps(sorted(os.listdir(path)))
 
