@@ -12,7 +12,7 @@ use mortise_native_bridge::protocol::{
     codec::Codec,
     frame,
     greeting::{Greeting, Hello},
-    message::{Message, Outgoing},
+    message::Outgoing,
     methods::{self, Created},
 };
 use mortise_runtime::types::{Draft, Manifest, Permission, Request, Verdict};
@@ -70,10 +70,23 @@ fn echo() {
     }
 }
 
-/// The parameters of `filter.filter`.
+/// What this plugin reads of a message, in one go: parameters of all functions
+/// that have any, by their names.
 #[derive(serde::Deserialize)]
-struct Filter {
-    draft: Draft,
+struct Heard<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(default)]
+    id: u64,
+    #[serde(default)]
+    method: &'a str,
+    #[serde(default)]
+    params: Params,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Params {
+    draft: Option<Draft>,
 }
 
 /// Answers what the host asks; every draft is kept.
@@ -102,14 +115,19 @@ fn plugin() {
         .find(|codec| codec.name() == welcome.codec)
         .unwrap();
     while let Some(content) = hear(&mut stream, &mut received) {
-        let Ok(Message::Call(call)) = Message::read(codec, content) else {
+        let Heard {
+            kind,
+            id,
+            method,
+            params,
+        } = codec.read(&content).unwrap();
+        if kind != "call" {
             continue;
-        };
-        let id = call.id;
+        }
         answer.clear();
-        match call.method.as_str() {
+        match method {
             "filter.filter" => {
-                let Filter { draft } = call.payload.params().unwrap();
+                let draft = params.draft.unwrap();
                 assert!(!draft.content.body.is_empty());
                 let result = &Verdict::Keep;
                 codec.put(&mut answer, LIMIT, &Outgoing::Reply { id, result })
@@ -129,7 +147,7 @@ fn plugin() {
         }
         .unwrap();
         stream.write_all(&answer).unwrap();
-        if call.method == methods::SHUTDOWN.wire {
+        if method == methods::SHUTDOWN.wire {
             return;
         }
     }

@@ -19,6 +19,7 @@
 //! A host calls [`launch::intercept`] first thing in `main`, and adds
 //! `Arc::new(NativeBackend::new(Settings::default())?)` to its loaders.
 
+mod activity;
 #[cfg(unix)]
 mod backend;
 pub mod connection;

@@ -39,6 +39,7 @@ pub use self::greet::{GreetError, Greeted, greet};
 use self::outbox::{Outbox, SendError};
 pub(crate) use self::streamed::Streamed;
 use crate::{
+    activity::Activity,
     protocol::{
         calls::Calls,
         codec::Payload,
@@ -120,7 +121,7 @@ struct Shared {
     answering: Mutex<HashMap<u64, AbortHandle>>,
     outbox: Outbox,
     closed: watch::Sender<Option<Closed>>,
-    heard: Mutex<Instant>,
+    heard: Activity,
 }
 
 /// Who waits for a call's answer.
@@ -155,7 +156,7 @@ impl Connection {
             answering: Mutex::default(),
             outbox: Outbox::new(writer, agreement.send_limit),
             closed: watch::Sender::new(None),
-            heard: Mutex::new(Instant::now()),
+            heard: Activity::new(),
             agreement,
         });
         let connection = Self { shared };
@@ -410,7 +411,7 @@ impl Connection {
                     more: " after it was cancelled",
                 };
             }
-            if lock(&self.shared.heard).elapsed() < patience.ping_after {
+            if self.shared.heard.silence() < patience.ping_after {
                 continue;
             }
             let ping = self.ask::<_, ()>(methods::PING, None, &Empty {}, patience.ping_deadline);
@@ -448,7 +449,7 @@ struct Open<'a> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        let abandoned = Waiter::Abandoned {
+        let abandoned = || Waiter::Abandoned {
             call: self.call,
             since: Instant::now(),
         };

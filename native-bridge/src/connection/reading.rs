@@ -1,16 +1,12 @@
 //! What arrives: answers go to those who wait for them, what the plugin asks to
 //! the [`Handler`], in a task per question.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::{Bare, Closed, Connection, Handler, Waiter, lock};
+use super::{Bare, Closed, Connection, Handler, Waiter};
 use crate::protocol::{
     Violation,
     calls::Event,
@@ -63,9 +59,7 @@ impl Connection {
             };
             match read {
                 Ok(0) => return Closed::ByPlugin,
-                Ok(_) => {
-                    *lock(&self.shared.heard) = Instant::now();
-                }
+                Ok(_) => self.shared.heard.mark(),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
                     return Closed::ByPlugin;
                 }

@@ -22,7 +22,7 @@ use super::{
     streaming::{self, whole},
 };
 use crate::{
-    protocol::methods::{self, Empty},
+    protocol::methods::{self, Empty, Method},
     sandbox::Reach,
     supervisor::lock,
 };
@@ -51,8 +51,10 @@ impl Instance for NativeInstance {
         let inner = &self.inner;
         inner.supervisor.forgive();
         let before = inner.started.swap(true, Ordering::Relaxed);
-        let limit = Limit::new(methods::START, inner.deadline());
-        let reached = inner.reach(limit, Needs::Started, false).await.map(drop);
+        let reached = match inner.open(methods::START) {
+            Ok(opened) => inner.reach(opened, Needs::Started, false).await.map(drop),
+            Err(error) => Err(error),
+        };
         if let Err(error) = &reached {
             inner.started.store(before, Ordering::Relaxed);
             inner.note(error);
@@ -93,37 +95,35 @@ impl Instance for NativeInstance {
     }
 
     async fn default_config(&self) -> Result<String, CallError> {
-        self.inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::DEFAULTS, self.inner.deadline());
+        let opened = self.inner.open(methods::DEFAULTS)?;
         let text = self
             .inner
-            .call(limit, Needs::Bare, false, &Empty {})
+            .call(opened, Needs::Bare, false, &Empty {})
             .await?;
-        bounded(limit, text, limits::CONFIG_BYTES)
+        bounded(methods::DEFAULTS, text, limits::CONFIG_BYTES)
     }
 
     async fn config_schema(&self) -> Result<Option<String>, CallError> {
-        self.inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::SCHEMA, self.inner.deadline());
+        let opened = self.inner.open(methods::SCHEMA)?;
         let schema: Option<String> = self
             .inner
-            .call(limit, Needs::Bare, false, &Empty {})
+            .call(opened, Needs::Bare, false, &Empty {})
             .await?;
         schema
-            .map(|text| bounded(limit, text, limits::CONFIG_BYTES))
+            .map(|text| bounded(methods::SCHEMA, text, limits::CONFIG_BYTES))
             .transpose()
     }
 
     async fn apply_config(&self, config: &str) -> Result<(), CallError> {
         let inner = &self.inner;
-        inner.can(Capability::Configurer)?;
-        let limit = Limit::new(methods::APPLY, inner.deadline());
+        let opened = inner.open(methods::APPLY)?;
         let Reached {
             running,
             number,
             held,
-            _open,
-        } = inner.reach(limit, Needs::Bare, false).await?;
+            limit,
+            _call,
+        } = inner.reach(opened, Needs::Bare, false).await?;
         let params = methods::Apply {
             config: config.to_owned(),
         };
@@ -139,16 +139,15 @@ impl Instance for NativeInstance {
     }
 
     async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
-        self.inner.can(Capability::Displayer)?;
-        let limit = Limit::new(methods::DISPLAY, self.inner.deadline());
+        let opened = self.inner.open(methods::DISPLAY)?;
         let params = methods::Display {
             base_url: base_url.map(str::to_owned),
         };
         let text = self
             .inner
-            .call(limit, Needs::Configured, true, &params)
+            .call(opened, Needs::Configured, true, &params)
             .await?;
-        bounded(limit, text, limits::DISPLAY_BYTES)
+        bounded(methods::DISPLAY, text, limits::DISPLAY_BYTES)
     }
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
@@ -158,47 +157,36 @@ impl Instance for NativeInstance {
 
     async fn webhook_in_pieces(&self, request: WebhookRequest) -> Result<WebhookAnswer, CallError> {
         let inner = &self.inner;
-        inner.can(Capability::Webhook)?;
-        // Before it is looked whether it is granted: what is taken back from
-        // here on ends the call.
-        let taken_back = inner.guard.in_force().webhook().clone();
-        inner.guard.may_be_called(Capability::Webhook)?;
         let params = methods::Webhook {
             request: inner.guard.webhook_request(request),
         };
-        streaming::answer(Arc::clone(inner), params, taken_back).await
+        streaming::answer(Arc::clone(inner), params).await
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
         let inner = &self.inner;
-        inner.can(Capability::Filter)?;
-        inner.guard.may_be_called(Capability::Filter)?;
-        let limit = Limit::new(methods::FILTER, deadline.min(inner.deadline()));
+        let opened = inner.open(methods::FILTER)?.at_most(deadline);
         let params = methods::Filter { draft };
         let filtering = Filtering::new(&inner.filtering);
-        let verdict = inner.call(limit, Needs::Started, false, &params).await?;
+        let verdict = inner.call(opened, Needs::Started, false, &params).await?;
         drop(filtering);
         inner.guard.verdict(verdict)
     }
 
     async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
         let inner = &self.inner;
-        inner.can(Capability::Listener)?;
-        inner.guard.may_be_called(Capability::Listener)?;
-        let limit = Limit::new(methods::ON_MESSAGES, inner.deadline());
+        let opened = inner.open(methods::ON_MESSAGES)?;
         let params = methods::OnMessages { messages };
-        inner.call(limit, Needs::Started, false, &params).await
+        inner.call(opened, Needs::Started, false, &params).await
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
         let inner = &self.inner;
-        inner.can(Capability::Timer)?;
-        inner.guard.may_be_called(Capability::Timer)?;
-        let limit = Limit::new(methods::ON_TIMER, inner.deadline());
+        let opened = inner.open(methods::ON_TIMER)?;
         let params = methods::OnTimer {
             name: name.to_owned(),
         };
-        inner.call(limit, Needs::Started, false, &params).await
+        inner.call(opened, Needs::Started, false, &params).await
     }
 }
 
@@ -218,12 +206,12 @@ impl Drop for Filtering<'_> {
     }
 }
 
-fn bounded(limit: Limit, text: String, most: usize) -> Result<String, CallError> {
+fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
     if text.len() <= most {
         Ok(text)
     } else {
         Err(CallError::BadAnswer {
-            call: limit.method.contract,
+            call: method.contract,
             what: format!("{} bytes, more than {most}", text.len()),
         })
     }

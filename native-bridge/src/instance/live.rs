@@ -72,6 +72,15 @@ impl Limit {
         }
     }
 
+    /// The same way, and no longer than so long from where it began.
+    pub(super) fn at_most(self, most: Duration) -> Self {
+        Self {
+            given: self.given.min(most),
+            until: self.until - self.given.saturating_sub(most),
+            ..self
+        }
+    }
+
     pub(super) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }

@@ -88,11 +88,29 @@ enum Held<'a> {
     Shared { _live: RwLockReadGuard<'a, Live> },
 }
 
+/// A call that may be made.
+struct Opened<'a> {
+    call: OpenCall<'a>,
+    limit: Limit,
+}
+
+impl Opened<'_> {
+    /// The same, for at most so long.
+    fn at_most(self, most: Duration) -> Self {
+        Self {
+            limit: self.limit.at_most(most),
+            ..self
+        }
+    }
+}
+
+/// An instance that was reached for a call.
 struct Reached<'a> {
     running: Arc<Running>,
     number: u64,
     held: Held<'a>,
-    _open: OpenCall<'a>,
+    limit: Limit,
+    _call: OpenCall<'a>,
 }
 
 impl NativeInstance {
@@ -136,8 +154,8 @@ impl NativeInstance {
     ///
     /// As any call.
     pub(crate) async fn create(&self) -> Result<(), CallError> {
-        let limit = Limit::new(methods::CREATE, self.inner.deadline());
-        self.inner.reach(limit, Needs::Bare, false).await.map(drop)
+        let opened = self.inner.open(methods::CREATE)?;
+        self.inner.reach(opened, Needs::Bare, false).await.map(drop)
     }
 }
 
@@ -161,23 +179,29 @@ impl Inner {
         lock(&self.made).unwrap_or_default()
     }
 
-    fn can(&self, capability: Capability) -> Result<(), CallError> {
-        if self.made().capabilities.contains(capability) {
-            Ok(())
-        } else {
-            Err(CallError::NotExported(capability))
+    /// Whether it can be called and may be.
+    fn open(&self, method: Method) -> Result<Opened<'_>, CallError> {
+        if let Some(capability) = method.capability
+            && !self.made().capabilities.contains(capability)
+        {
+            return Err(CallError::NotExported(capability));
         }
+        let call = self.guard.open_call(method.contract, method.capability)?;
+        let given = call.in_force().limits.call_deadline();
+        Ok(Opened {
+            call,
+            limit: Limit::new(method, given),
+        })
     }
 
     /// Brings the process and the instance to what a call needs. With `shared`
     /// a concurrent instance is left open to others.
-    async fn reach(
-        &self,
-        limit: Limit,
+    async fn reach<'a>(
+        &'a self,
+        Opened { call, limit }: Opened<'a>,
         needs: Needs,
         shared: bool,
-    ) -> Result<Reached<'_>, CallError> {
-        let open = self.guard.open_call(limit.method.contract)?;
+    ) -> Result<Reached<'a>, CallError> {
         if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
             return Err(CallError::Stopped);
         }
@@ -204,7 +228,8 @@ impl Inner {
                         running,
                         number,
                         held: Held::Shared { _live: live },
-                        _open: open,
+                        limit,
+                        _call: call,
                     });
                 }
             }
@@ -242,7 +267,8 @@ impl Inner {
             running,
             number,
             held,
-            _open: open,
+            limit,
+            _call: call,
         })
     }
 
@@ -390,12 +416,13 @@ impl Inner {
     /// Calls an export.
     async fn call<P: Serialize, R: DeserializeOwned>(
         &self,
-        limit: Limit,
+        opened: Opened<'_>,
         needs: Needs,
         shared: bool,
         params: &P,
     ) -> Result<R, CallError> {
-        let mut reached = self.reach(limit, needs, shared).await?;
+        let limit = opened.limit;
+        let mut reached = self.reach(opened, needs, shared).await?;
         let outcome = self
             .ask(
                 &reached.running,

@@ -15,9 +15,9 @@ use mortise_runtime::{
     types::WebhookResponse,
 };
 use tokio::task::JoinError;
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Inner, Limit, Needs};
+use super::{Inner, Needs, Opened};
 use crate::{
     connection::Streamed,
     protocol::methods::{self, Webhook},
@@ -27,15 +27,10 @@ use crate::{
 type Outcome = Result<Option<WebhookResponse>, CallError>;
 
 /// Calls a webhook, and returns when its answer or the head of it is there.
-pub(super) async fn answer(
-    inner: Arc<Inner>,
-    params: Webhook,
-    taken_back: CancellationToken,
-) -> Result<WebhookAnswer, CallError> {
+pub(super) async fn answer(inner: Arc<Inner>, params: Webhook) -> Result<WebhookAnswer, CallError> {
     let pieces = Arc::<Streamed>::default();
-    let called = call(Arc::clone(&inner), params, Arc::clone(&pieces));
-    let call = tokio::spawn(unless_taken_back(Arc::clone(&inner), called, taken_back));
-    let mut call = AbortOnDropHandle::new(call);
+    let call = call(Arc::clone(&inner), params, Arc::clone(&pieces));
+    let mut call = AbortOnDropHandle::new(tokio::spawn(call));
     let outcome = tokio::select! {
         biased;
         () = pieces.arrived() => None,
@@ -78,12 +73,32 @@ pub(super) async fn answer(
     })
 }
 
+/// Makes the call, and gives it up when what it needs is taken back: most
+/// likely its grant.
 async fn call(inner: Arc<Inner>, params: Webhook, pieces: Arc<Streamed>) -> Outcome {
-    let limit = Limit::new(methods::WEBHOOK, inner.deadline());
-    let mut reached = inner.reach(limit, Needs::Started, true).await?;
+    let opened = inner.open(methods::WEBHOOK)?;
+    let taken_back = opened.call.in_force().webhook().clone();
+    tokio::select! {
+        biased;
+        () = taken_back.cancelled() => {
+            inner.guard.may_be_called(Capability::Webhook)?;
+            Err(CallError::TakenBack { call: methods::WEBHOOK.contract })
+        }
+        outcome = ask(&inner, opened, &params, &pieces) => outcome,
+    }
+}
+
+async fn ask(
+    inner: &Inner,
+    opened: Opened<'_>,
+    params: &Webhook,
+    pieces: &Arc<Streamed>,
+) -> Outcome {
+    let limit = opened.limit;
+    let mut reached = inner.reach(opened, Needs::Started, true).await?;
     let answer = reached
         .running
-        .ask_streamed(limit.method, reached.number, &params, limit.left(), &pieces)
+        .ask_streamed(limit.method, reached.number, params, limit.left(), pieces)
         .await;
     let outcome = match answer {
         Ok(Some(_)) if pieces.has_begun() => Err(CallError::BadAnswer {
@@ -97,22 +112,6 @@ async fn call(inner: Arc<Inner>, params: Webhook, pieces: Arc<Streamed>) -> Outc
         }
     };
     outcome.inspect_err(|error| inner.failed_in(&mut reached, error))
-}
-
-/// Gives a call up when what it needs is taken back: most likely its grant.
-async fn unless_taken_back(
-    inner: Arc<Inner>,
-    call: impl Future<Output = Outcome>,
-    taken_back: CancellationToken,
-) -> Outcome {
-    tokio::select! {
-        biased;
-        () = taken_back.cancelled() => {
-            inner.guard.may_be_called(Capability::Webhook)?;
-            Err(CallError::TakenBack { call: methods::WEBHOOK.contract })
-        }
-        outcome = call => outcome,
-    }
 }
 
 fn joined(outcome: Result<Outcome, JoinError>) -> Outcome {

@@ -85,10 +85,10 @@ impl<T> Calls<T> {
 
     /// Changes what is kept for a call of this side and returns what it was;
     /// none if it is over.
-    pub fn replace(&mut self, id: u64, keep: T) -> Option<T> {
+    pub fn replace(&mut self, id: u64, keep: impl FnOnce() -> T) -> Option<T> {
         self.own
             .get_mut(&id)
-            .map(|kept| std::mem::replace(kept, keep))
+            .map(|kept| std::mem::replace(kept, keep()))
     }
 
     /// What is kept for a call of this side; none if it is over.

@@ -2,7 +2,7 @@
 //! and results. Values are [`mortise_runtime::types`].
 
 use mortise_runtime::{
-    Capabilities,
+    Capabilities, Capability,
     contract::bytes as blob,
     types::{Draft, Level, Message, Outgoing, Schedule, StopReason, User, WebhookRequest},
 };
@@ -20,6 +20,8 @@ pub struct Method {
     pub wire: &'static str,
     /// Its name in the contract, for people.
     pub contract: &'static str,
+    /// What has it; none for what every plugin has.
+    pub capability: Option<Capability>,
 }
 
 impl Method {
@@ -27,11 +29,20 @@ impl Method {
         Self {
             wire,
             contract: wire,
+            capability: None,
         }
     }
 
-    const fn named(wire: &'static str, contract: &'static str) -> Self {
-        Self { wire, contract }
+    const fn of(capability: Capability, wire: &'static str) -> Self {
+        Self::named(capability, wire, wire)
+    }
+
+    const fn named(capability: Capability, wire: &'static str, contract: &'static str) -> Self {
+        Self {
+            wire,
+            contract,
+            capability: Some(capability),
+        }
     }
 }
 
@@ -50,21 +61,25 @@ pub const START: Method = Method::new("lifecycle.start");
 /// `lifecycle.stop`.
 pub const STOP: Method = Method::new("lifecycle.stop");
 /// `configurer.defaults`.
-pub const DEFAULTS: Method = Method::new("configurer.defaults");
+pub const DEFAULTS: Method = Method::of(Capability::Configurer, "configurer.defaults");
 /// `configurer.schema`.
-pub const SCHEMA: Method = Method::new("configurer.schema");
+pub const SCHEMA: Method = Method::of(Capability::Configurer, "configurer.schema");
 /// `configurer.apply`.
-pub const APPLY: Method = Method::new("configurer.apply");
+pub const APPLY: Method = Method::of(Capability::Configurer, "configurer.apply");
 /// `displayer.display`.
-pub const DISPLAY: Method = Method::new("displayer.display");
+pub const DISPLAY: Method = Method::of(Capability::Displayer, "displayer.display");
 /// `webhook.handle`.
-pub const WEBHOOK: Method = Method::new("webhook.handle");
+pub const WEBHOOK: Method = Method::of(Capability::Webhook, "webhook.handle");
 /// `filter.filter`.
-pub const FILTER: Method = Method::new("filter.filter");
+pub const FILTER: Method = Method::of(Capability::Filter, "filter.filter");
 /// `listener.on-messages`.
-pub const ON_MESSAGES: Method = Method::named("listener.on_messages", "listener.on-messages");
+pub const ON_MESSAGES: Method = Method::named(
+    Capability::Listener,
+    "listener.on_messages",
+    "listener.on-messages",
+);
 /// `timer.on-timer`.
-pub const ON_TIMER: Method = Method::named("timer.on_timer", "timer.on-timer");
+pub const ON_TIMER: Method = Method::named(Capability::Timer, "timer.on_timer", "timer.on-timer");
 
 /// No parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +111,7 @@ pub struct Created {
 impl Created {
     /// The capabilities that this host knows.
     pub fn known(&self) -> Capabilities {
-        mortise_runtime::Capability::ALL
+        Capability::ALL
             .into_iter()
             .filter(|capability| {
                 self.capabilities

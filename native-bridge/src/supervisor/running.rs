@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -14,11 +14,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use super::{
-    lock,
     process::{self, Exit, Process},
     start_error::StartError,
 };
 use crate::{
+    activity::Activity,
     backend::Shared,
     connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
@@ -54,7 +54,7 @@ pub(crate) struct Running {
     /// From where on the log is about this process.
     log_from: u64,
     since: Instant,
-    used: Mutex<Instant>,
+    used: Activity,
     stopping: AtomicBool,
     postmortem: watch::Sender<Option<Arc<Postmortem>>>,
 }
@@ -176,7 +176,7 @@ impl Running {
             log_from: imports.log().written(),
             imports,
             since: Instant::now(),
-            used: Mutex::new(Instant::now()),
+            used: Activity::new(),
             stopping: AtomicBool::new(false),
             postmortem: watch::Sender::new(None),
         }
@@ -253,7 +253,7 @@ impl Running {
         params: &P,
         deadline: Duration,
     ) -> Result<R, AskError> {
-        *lock(&self.used) = Instant::now();
+        self.used.mark();
         self.connection
             .ask(method, instance, params, deadline)
             .await
@@ -268,13 +268,13 @@ impl Running {
         deadline: Duration,
         pieces: &Arc<Streamed>,
     ) -> Result<R, AskError> {
-        *lock(&self.used) = Instant::now();
+        self.used.mark();
         let answer = self
             .connection
             .ask_streamed(method, Some(instance), params, deadline, pieces)
             .await;
         // It may have taken long.
-        *lock(&self.used) = Instant::now();
+        self.used.mark();
         answer
     }
 
@@ -300,7 +300,7 @@ impl Running {
 
     /// How long it was called by nobody.
     pub(crate) fn idle_for(&self) -> Duration {
-        lock(&self.used).elapsed()
+        self.used.silence()
     }
 
     /// How long it has been serving.

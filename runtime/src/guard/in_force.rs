@@ -173,26 +173,35 @@ impl Requests {
 
 /// A call into an instance, running or waiting for its turn.
 #[derive(Debug)]
-pub struct OpenCall<'a>(&'a AtomicU32);
+pub struct OpenCall<'a> {
+    open: &'a AtomicU32,
+    in_force: arc_swap::Guard<Arc<InForce>>,
+}
 
 impl<'a> OpenCall<'a> {
     pub(super) fn new(
         open: &'a AtomicU32,
-        most: u32,
+        in_force: arc_swap::Guard<Arc<InForce>>,
         call: &'static str,
     ) -> Result<Self, CallError> {
+        let most = in_force.limits.concurrent_calls;
         // Counted first, so that no two take the last place.
-        let this = Self(open);
+        let this = Self { open, in_force };
         if open.fetch_add(1, Ordering::Relaxed) < most {
             Ok(this)
         } else {
             Err(CallError::TooMany { call, most })
         }
     }
+
+    /// What was in force when it was opened.
+    pub fn in_force(&self) -> &Arc<InForce> {
+        &self.in_force
+    }
 }
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! The one place where grants and bounds are checked, for every backend.
 //!
 //! A backend holds one [`Guard`] per instance. It asks the guard before it
-//! calls into the plugin ([`Guard::may_be_called`]) and passes everything the
+//! calls into the plugin ([`Guard::open_call`]) and passes everything the
 //! plugin asks for through it; the guard checks the grant, then the bounds, and
 //! only then calls [`Host`]. A refusal is counted, written to the instance's
 //! log with the grant that is missing, and answered to the plugin.
@@ -36,7 +36,7 @@ use crate::{
             WebhookRequest, WebhookResponse,
         },
     },
-    grants::{Applications, Scheme},
+    grants::{Applications, Grants, Scheme},
     limits::{self, Limit},
     log::{Source, cut},
     plugin::CallError,
@@ -45,7 +45,7 @@ use crate::{
 /// Stands between one instance and its [`Host`].
 pub struct Guard {
     host: Arc<dyn Host>,
-    /// Looked at several times in each call, and hardly ever changed.
+    /// Looked at in each call, and hardly ever changed.
     in_force: ArcSwap<InForce>,
     log: Arc<Log>,
     denials: Arc<Denials>,
@@ -174,24 +174,35 @@ impl Guard {
 
     // ---- calls into the plugin ----
 
-    /// Opens a call, which counts until the answer is dropped.
+    /// Opens a call of a function of this capability, if it is of one: there are
+    /// functions that every plugin has. It counts until what is returned is
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// [`CallError::TooMany`].
-    pub fn open_call(&self, call: &'static str) -> Result<OpenCall<'_>, CallError> {
-        let most = self.in_force.load().limits.concurrent_calls;
-        OpenCall::new(&self.calls, most, call)
+    /// [`CallError::Denied`], which is counted too; [`CallError::TooMany`].
+    pub fn open_call(
+        &self,
+        call: &'static str,
+        capability: Option<Capability>,
+    ) -> Result<OpenCall<'_>, CallError> {
+        let in_force = self.in_force.load();
+        if let Some(capability) = capability {
+            self.allow(capability, &in_force.grants)?;
+        }
+        OpenCall::new(&self.calls, in_force, call)
     }
 
-    /// Whether the plugin may be called for this.
+    /// Whether the plugin may be called for this, now.
     ///
     /// # Errors
     ///
     /// [`CallError::Denied`], which is counted too.
     pub fn may_be_called(&self, capability: Capability) -> Result<(), CallError> {
-        let in_force = self.in_force.load();
-        let grants = &in_force.grants;
+        self.allow(capability, &self.in_force.load().grants)
+    }
+
+    fn allow(&self, capability: Capability, grants: &Grants) -> Result<(), CallError> {
         let (granted, permission) = match capability {
             Capability::Webhook => (grants.webhook, Permission::Webhook),
             Capability::Filter => (grants.filter_messages, Permission::FilterMessages),

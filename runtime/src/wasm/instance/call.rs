@@ -31,14 +31,22 @@ use crate::{
     },
 };
 
+/// An export, and what a call of it needs.
+pub(super) struct Export {
+    pub(super) name: &'static str,
+    /// None for what every plugin has.
+    pub(super) capability: Option<Capability>,
+    pub(super) needs: Needs,
+}
+
 /// A call under way: the store is out of its slot.
 pub(super) struct Call<'a> {
     slot: MutexGuard<'a, Slot>,
     pub(super) up: Box<Up>,
     pub(super) deadline: Deadline,
+    pub(super) open: OpenCall<'a>,
     name: &'static str,
     _running: Running<'a>,
-    _open: OpenCall<'a>,
 }
 
 impl Call<'_> {
@@ -76,18 +84,32 @@ impl Call<'_> {
 
 impl WasmInstance {
     /// Waits for the instance's turn, brings it up if it is down, and takes its
-    /// store.
-    pub(super) async fn begin(
+    /// store. The call may then take as long as its limit allows.
+    pub(super) async fn begin(&self, export: &Export) -> Result<Call<'_>, CallError> {
+        self.begin_within(Duration::MAX, export).await
+    }
+
+    /// The same, for at most so long.
+    pub(super) async fn begin_within(
         &self,
-        name: &'static str,
-        given: Duration,
-        needs: Needs,
+        most: Duration,
+        export: &Export,
     ) -> Result<Call<'_>, CallError> {
-        let open = self.guard.open_call(name)?;
+        let &Export {
+            name,
+            capability,
+            needs,
+        } = export;
+        if let Some(capability) = capability
+            && !self.linked.capabilities.contains(capability)
+        {
+            return Err(CallError::NotExported(capability));
+        }
+        let open = self.guard.open_call(name, capability)?;
         let running = self.linked.shared.ticker.run();
-        let mut deadline = Deadline::after(given);
+        let mut deadline = Deadline::after(open.in_force().limits.call_deadline().min(most));
         let ready = match self.slot.try_lock() {
-            Ok(slot) => self.take_ready(slot, needs),
+            Ok(slot) => take_ready(slot, needs, open.in_force()),
             Err(_) => None,
         };
         let (slot, mut up) = match ready {
@@ -101,21 +123,10 @@ impl WasmInstance {
             slot,
             up,
             deadline,
+            open,
             name,
             _running: running,
-            _open: open,
         })
-    }
-
-    /// Takes the store, if there is nothing to do before it is called.
-    fn take_ready<'a>(
-        &self,
-        mut slot: MutexGuard<'a, Slot>,
-        needs: Needs,
-    ) -> Option<(MutexGuard<'a, Slot>, Box<Up>)> {
-        slot.may_be_called(needs).ok()?;
-        let up = slot.take_ready(needs, self.guard.in_force())?;
-        Some((slot, up))
     }
 
     /// Waits for the slot and brings the instance to what a call needs.
@@ -133,8 +144,9 @@ impl WasmInstance {
                 deadline: deadline.given,
             })?;
         slot.may_be_called(needs)?;
+        // It may have waited for long.
         let in_force = self.guard.in_force();
-        if let Some(up) = slot.take_ready(needs, Arc::clone(&in_force)) {
+        if let Some(up) = slot.take_ready(needs, &in_force) {
             return Ok((slot, up));
         }
         let up = slot.up.take();
@@ -154,19 +166,16 @@ impl WasmInstance {
 
     async fn bring_up(
         &self,
-        up: Option<Box<Up>>,
+        mut up: Option<Box<Up>>,
         in_force: Arc<InForce>,
         needs: Needs,
         config: Option<&str>,
     ) -> Result<Box<Up>, CallError> {
         let indices = &self.linked.indices;
-        let mut up = match up {
-            Some(mut up) if up.under.gives_the_same(&in_force) => {
-                up.under = in_force;
-                up
-            }
-            replaced => {
-                if let Some(replaced) = replaced {
+        let mut up = match up.take_if(|up| up.goes_on_under(&in_force)) {
+            Some(up) => up,
+            None => {
+                if let Some(replaced) = up {
                     self.let_go(replaced).await;
                 }
                 Up::new(&self.linked, Arc::clone(&self.guard), in_force).await?
@@ -234,6 +243,17 @@ impl WasmInstance {
             .map_err(|error| crashed(name, &error, up.store.data()))?
             .map_err(refused)
     }
+}
+
+/// Takes the store, if there is nothing to do before it is called.
+fn take_ready<'a>(
+    mut slot: MutexGuard<'a, Slot>,
+    needs: Needs,
+    in_force: &Arc<InForce>,
+) -> Option<(MutexGuard<'a, Slot>, Box<Up>)> {
+    slot.may_be_called(needs).ok()?;
+    let up = slot.take_ready(needs, in_force)?;
+    Some((slot, up))
 }
 
 /// What a guest said why it would not.

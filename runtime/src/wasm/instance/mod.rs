@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use self::{
-    call::refused,
+    call::{Export, refused},
     slot::Slot,
     up::{Needs, Up},
 };
@@ -37,6 +37,39 @@ use crate::{
     limits,
     plugin::{CallError, Instance, InstanceSetup},
 };
+
+/// The exports of a capability.
+const fn of(capability: Capability, name: &'static str, needs: Needs) -> Export {
+    Export {
+        name,
+        capability: Some(capability),
+        needs,
+    }
+}
+
+/// Those that every plugin has.
+const fn of_all(name: &'static str, needs: Needs) -> Export {
+    Export {
+        name,
+        capability: None,
+        needs,
+    }
+}
+
+const DESCRIBE: Export = of_all("manifest.describe", Needs::Bare);
+const START: Export = of_all("lifecycle.start", Needs::Started);
+const DEFAULTS: Export = of(Capability::Configurer, "configurer.defaults", Needs::Bare);
+const SCHEMA: Export = of(Capability::Configurer, "configurer.schema", Needs::Bare);
+const APPLY: Export = of(Capability::Configurer, "configurer.apply", Needs::Bare);
+const DISPLAY: Export = of(
+    Capability::Displayer,
+    "displayer.display",
+    Needs::Configured,
+);
+const HANDLE: Export = of(Capability::Webhook, "webhook.handle", Needs::Started);
+const FILTER: Export = of(Capability::Filter, "filter.filter", Needs::Started);
+const ON_MESSAGES: Export = of(Capability::Listener, "listener.on-messages", Needs::Started);
+const ON_TIMER: Export = of(Capability::Timer, "timer.on-timer", Needs::Started);
 
 /// A handle on one user's component.
 #[derive(Debug)]
@@ -96,26 +129,12 @@ impl WasmInstance {
     ///
     /// Of the types, as wasmtime says it; of the call, as any call.
     pub(super) async fn describe(&self) -> Result<wasmtime::Result<Manifest>, CallError> {
-        let mut call = self
-            .begin("manifest.describe", self.limit(), Needs::Bare)
-            .await?;
+        let mut call = self.begin(&DESCRIBE).await?;
         if let Err(error) = call.up.check_types(&self.linked.indices) {
             return Ok(Err(error));
         }
         let outcome = run!(self, call, manifest.call_describe());
         call.settle(outcome).map(Ok)
-    }
-
-    fn limit(&self) -> Duration {
-        self.guard.call_deadline()
-    }
-
-    fn exports(&self, capability: Capability) -> Result<(), CallError> {
-        if self.linked.capabilities.contains(capability) {
-            Ok(())
-        } else {
-            Err(CallError::NotExported(capability))
-        }
     }
 
     /// What became of a webhook call that was ended because something was
@@ -153,10 +172,7 @@ impl Instance for WasmInstance {
 
     async fn start(&self) -> Result<(), CallError> {
         let before = std::mem::replace(&mut self.slot.lock().await.started, true);
-        match self
-            .begin("lifecycle.start", self.limit(), Needs::Started)
-            .await
-        {
+        match self.begin(&START).await {
             Ok(call) => call.settle(Ok(Ok(()))),
             Err(error) => {
                 self.slot.lock().await.started = before;
@@ -177,32 +193,23 @@ impl Instance for WasmInstance {
     }
 
     async fn default_config(&self) -> Result<String, CallError> {
-        self.exports(Capability::Configurer)?;
-        let mut call = self
-            .begin("configurer.defaults", self.limit(), Needs::Bare)
-            .await?;
+        let mut call = self.begin(&DEFAULTS).await?;
         let outcome = run!(self, call, configurer.call_defaults());
         let text = call.settle(outcome)?;
-        bounded("configurer.defaults", text, limits::CONFIG_BYTES)
+        bounded(DEFAULTS.name, text, limits::CONFIG_BYTES)
     }
 
     async fn config_schema(&self) -> Result<Option<String>, CallError> {
-        self.exports(Capability::Configurer)?;
-        let mut call = self
-            .begin("configurer.schema", self.limit(), Needs::Bare)
-            .await?;
+        let mut call = self.begin(&SCHEMA).await?;
         let outcome = run!(self, call, configurer.call_schema());
         let schema = call.settle(outcome)?;
         schema
-            .map(|text| bounded("configurer.schema", text, limits::CONFIG_BYTES))
+            .map(|text| bounded(SCHEMA.name, text, limits::CONFIG_BYTES))
             .transpose()
     }
 
     async fn apply_config(&self, config: &str) -> Result<(), CallError> {
-        self.exports(Capability::Configurer)?;
-        let mut call = self
-            .begin("configurer.apply", self.limit(), Needs::Bare)
-            .await?;
+        let mut call = self.begin(&APPLY).await?;
         let outcome = run!(self, call, configurer.call_apply(config));
         let answer = call.settle(outcome)?;
         let mut slot = self.slot.lock().await;
@@ -215,26 +222,16 @@ impl Instance for WasmInstance {
     }
 
     async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
-        self.exports(Capability::Displayer)?;
-        let mut call = self
-            .begin("displayer.display", self.limit(), Needs::Configured)
-            .await?;
+        let mut call = self.begin(&DISPLAY).await?;
         let outcome = run!(self, call, displayer.call_display(base_url));
         let text = call.settle(outcome)?;
-        bounded("displayer.display", text, limits::DISPLAY_BYTES)
+        bounded(DISPLAY.name, text, limits::DISPLAY_BYTES)
     }
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
-        self.exports(Capability::Webhook)?;
-        // Before it is looked whether it is granted: what is taken back from
-        // here on ends the call.
-        let in_force = self.guard.in_force();
-        let taken_back = in_force.webhook();
-        self.guard.may_be_called(Capability::Webhook)?;
         let request = self.guard.webhook_request(request);
-        let mut call = self
-            .begin("webhook.handle", self.limit(), Needs::Started)
-            .await?;
+        let mut call = self.begin(&HANDLE).await?;
+        let taken_back = call.open.in_force().webhook();
         let outcome = match &self.linked.indices.incoming {
             Some(indices) if self.linked.indices.webhook.is_none() => {
                 let up = &mut *call.up;
@@ -250,10 +247,7 @@ impl Instance for WasmInstance {
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
-        self.exports(Capability::Filter)?;
-        self.guard.may_be_called(Capability::Filter)?;
-        let given = deadline.min(self.limit());
-        let mut call = self.begin("filter.filter", given, Needs::Started).await?;
+        let mut call = self.begin_within(deadline, &FILTER).await?;
         call.up.store.data_mut().in_filter = true;
         let outcome = run!(self, call, filter.call_filter(draft));
         call.up.store.data_mut().in_filter = false;
@@ -261,21 +255,13 @@ impl Instance for WasmInstance {
     }
 
     async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
-        self.exports(Capability::Listener)?;
-        self.guard.may_be_called(Capability::Listener)?;
-        let mut call = self
-            .begin("listener.on-messages", self.limit(), Needs::Started)
-            .await?;
+        let mut call = self.begin(&ON_MESSAGES).await?;
         let outcome = run!(self, call, listener.call_on_messages(messages));
         call.settle(outcome)?.map_err(refused)
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
-        self.exports(Capability::Timer)?;
-        self.guard.may_be_called(Capability::Timer)?;
-        let mut call = self
-            .begin("timer.on-timer", self.limit(), Needs::Started)
-            .await?;
+        let mut call = self.begin(&ON_TIMER).await?;
         let outcome = run!(self, call, timer.call_on_timer(name));
         call.settle(outcome)?.map_err(refused)
     }

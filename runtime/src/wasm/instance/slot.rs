@@ -60,14 +60,9 @@ impl Slot {
 
     /// Takes what is up, if it needs nothing before it is called. From now on it
     /// runs under these.
-    pub(super) fn take_ready(&mut self, needs: Needs, in_force: Arc<InForce>) -> Option<Box<Up>> {
-        let ready = |up: &mut Box<Up>| {
-            up.meets(needs)
-                && (Arc::ptr_eq(&up.under, &in_force) || up.under.gives_the_same(&in_force))
-        };
-        let mut up = self.up.take_if(ready)?;
-        up.under = in_force;
-        Some(up)
+    pub(super) fn take_ready(&mut self, needs: Needs, in_force: &Arc<InForce>) -> Option<Box<Up>> {
+        self.up
+            .take_if(|up| up.meets(needs) && up.goes_on_under(in_force))
     }
 
     /// Puts back what a call was made on in order.

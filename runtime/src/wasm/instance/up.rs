@@ -87,6 +87,18 @@ impl Up {
         }
     }
 
+    /// Has it run under these from now on, if it can.
+    pub(super) fn goes_on_under(&mut self, in_force: &Arc<InForce>) -> bool {
+        if Arc::ptr_eq(&self.under, in_force) {
+            return true;
+        }
+        let can = self.under.gives_the_same(in_force);
+        if can {
+            self.under = Arc::clone(in_force);
+        }
+        can
+    }
+
     pub(super) fn meets(&self, needs: Needs) -> bool {
         match needs {
             Needs::Bare => true,
