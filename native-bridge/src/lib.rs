@@ -19,6 +19,14 @@
 //! A host calls [`launch::intercept`] first thing in `main`, and adds
 //! `Arc::new(NativeBackend::new(Settings::default())?)` to its loaders.
 
+#![cfg_attr(
+    not(unix),
+    allow(
+        dead_code,
+        reason = "what starts processes and calls them is not there"
+    )
+)]
+
 mod activity;
 #[cfg(unix)]
 mod backend;

@@ -52,6 +52,7 @@ pub(crate) enum Peer {
     /// Anybody.
     Network(SocketAddr),
     /// Whoever may enter the data directory.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such socket"))]
     DataDirectory,
 }
 

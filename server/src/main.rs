@@ -3,6 +3,7 @@
 fn main() -> std::process::ExitCode {
     // This executable is also what stands between the server and a native
     // plugin: started as that, it does not return from here.
+    #[cfg(unix)]
     mortise_native_bridge::launch::intercept();
     bound_heaps();
     mortise_server::cli::main()

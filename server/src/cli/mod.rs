@@ -8,6 +8,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+#[cfg(unix)]
 use miette::IntoDiagnostic as _;
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed

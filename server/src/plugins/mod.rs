@@ -88,7 +88,7 @@ pub use self::{
     orders::OrderError,
     setup::{
         BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
-        loaders, wasm,
+        loaders, native, wasm,
     },
     signature::{Signed, Trust, read_signature_file, signature_file},
     slot::{Slot, State},

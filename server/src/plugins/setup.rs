@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use mortise_native_bridge::{NativeBackend, Settings as NativeSettings, SetupError};
+use mortise_native_bridge::Settings as NativeSettings;
+#[cfg(unix)]
+use mortise_native_bridge::{NativeBackend, SetupError};
 use mortise_runtime::{
     plugin::Loader,
     types::Manifest,
@@ -93,22 +95,41 @@ pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
     })
 }
 
-/// The backends, in the order in which they are asked for a file. Native
-/// plugins are for programs that can launch them, as `mortise` can: in another,
-/// which embeds the server without
+/// The backend for executables; none where they are not offered. They are for
+/// systems that the bridge starts processes on, which is Unix so far, and for
+/// programs that can launch them, as `mortise` can: in another, which embeds the
+/// server without
 /// [`launch::intercept`](mortise_native_bridge::launch::intercept), an
 /// executable in the plugins folder is reported as what no backend takes.
+///
+/// # Errors
+///
+/// A machine that lacks what the bridge needs.
+#[cfg_attr(
+    not(unix),
+    expect(clippy::unnecessary_wraps, reason = "the same on all systems")
+)]
+pub fn native(settings: NativeSettings) -> Result<Option<Arc<dyn Loader>>, BackendError> {
+    #[cfg(unix)]
+    match NativeBackend::new(settings) {
+        Ok(native) => return Ok(Some(Arc::new(native))),
+        Err(SetupError::NoLauncher) => {}
+        Err(error) => return Err(error.into()),
+    }
+    #[cfg(not(unix))]
+    drop(settings);
+    tracing::info!("native plugins are not offered");
+    Ok(None)
+}
+
+/// The backends, in the order in which they are asked for a file.
 ///
 /// # Errors
 ///
 /// A machine that lacks what a backend needs.
 pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
     let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(wasm(cache)?)];
-    match NativeBackend::new(NativeSettings::default()) {
-        Ok(native) => loaders.push(Arc::new(native)),
-        Err(SetupError::NoLauncher) => tracing::info!("native plugins are not offered"),
-        Err(error) => return Err(error.into()),
-    }
+    loaders.extend(native(NativeSettings::default())?);
     Ok(loaders)
 }
 
@@ -120,6 +141,7 @@ pub enum BackendError {
     #[error(transparent)]
     Wasm(#[from] EngineError),
     /// That for executables.
+    #[cfg(unix)]
     #[error(transparent)]
     Native(#[from] SetupError),
 }

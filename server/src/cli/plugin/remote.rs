@@ -13,7 +13,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::show::Report;
-use crate::client::{self, ClientError, Peer};
+#[cfg(unix)]
+use crate::client::ClientError;
+use crate::client::{self, Peer};
 
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 20;

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 use mortise_author::Project;
 use mortise_harness::{Case, Outcome, Report, Suite};
-use mortise_native_bridge::{NativeBackend, Settings as NativeSettings};
+use mortise_native_bridge::Settings as NativeSettings;
 use mortise_runtime::Loader;
 use owo_colors::Style;
 
@@ -181,7 +181,7 @@ fn lines(report: &Report, backend: mortise_runtime::Backend, language: Option<&s
 
 /// As for a server, but that a plugin which crashes on purpose is started again
 /// at once, and a busy machine is no reason to fail.
-fn loaders() -> anyhow::Result<[Arc<dyn Loader>; 2]> {
+fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     let mut settings = NativeSettings::default();
     settings.restart.first = Duration::from_millis(10);
     settings.restart.longest = Duration::from_millis(100);
@@ -189,10 +189,9 @@ fn loaders() -> anyhow::Result<[Arc<dyn Loader>; 2]> {
     settings.stop.ask = Duration::from_secs(1);
     settings.greeting = Duration::from_secs(30);
     settings.describe = Duration::from_secs(30);
-    Ok([
-        Arc::new(plugins::wasm(None)?),
-        Arc::new(NativeBackend::new(settings)?),
-    ])
+    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(plugins::wasm(None)?)];
+    loaders.extend(plugins::native(settings)?);
+    Ok(loaders)
 }
 
 /// For a person: a line for each case, and what was not as expected below it.
