@@ -25,18 +25,32 @@ const UP: Duration = Duration::from_secs(120);
 /// How long it may take to end by itself.
 const DOWN: Duration = Duration::from_secs(15);
 
-/// Builds the server, if it is not up to date, and returns the program.
+/// Builds the server, if it is not up to date, and returns the program. It is
+/// the one that is quickly built.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    build_in("dev", "debug", workspace)
+}
+
+/// The same, as it is shipped: for what is measured in time.
+pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
+    build_in("release", "release", workspace)
+}
+
+fn build_in(profile: &str, folder: &str, workspace: &Workspace) -> Result<PathBuf> {
     say(format_args!("building the server (minutes the first time)"));
     // Of the whole workspace, so that the tests have built the same.
-    run_command(
-        workspace
-            .cargo()
-            .args(["build", "--locked", "--workspace", "--bin", "mortise"]),
-    )?;
+    run_command(workspace.cargo().args([
+        "build",
+        "--locked",
+        "--workspace",
+        "--bin",
+        "mortise",
+        "--profile",
+        profile,
+    ]))?;
     Ok(workspace
         .target
-        .join("debug")
+        .join(folder)
         .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
 }
 

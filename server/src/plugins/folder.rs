@@ -14,7 +14,11 @@
 //! was removed takes its plugin along; what users have of it waits. One file is
 //! dealt with at a time.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use mortise_runtime::{
     LoadError, Plugin as _, Step,
@@ -50,7 +54,7 @@ struct Checked<'a> {
 /// Takes up what changes in the folder until it is told to stop.
 pub(super) async fn run(
     plugins: Arc<Plugins>,
-    seen: Vec<(std::path::PathBuf, Identity)>,
+    seen: Vec<(PathBuf, Identity)>,
     stop: CancellationToken,
 ) {
     let folder = plugins.settings.folder.clone();
@@ -81,14 +85,26 @@ pub(super) async fn run(
     }
 }
 
+/// What there is at the start.
+pub(super) struct Found {
+    /// What was installed when the server stopped.
+    installed: Vec<Known>,
+    /// What is in the folder.
+    files: Vec<(PathBuf, Identity)>,
+}
+
+/// A plugin that was installed when the server stopped.
+struct Known {
+    row: InstalledRow,
+    /// What it runs from.
+    copy: PathBuf,
+    /// Whether that is there.
+    has_copy: bool,
+}
+
 impl Plugins {
-    /// Takes up the folder as it is at the start. What was installed when the
-    /// server stopped is neither read nor loaded. Returns what is in the folder.
-    pub(super) async fn open_folder(
-        self: &Arc<Self>,
-        installed: Vec<InstalledRow>,
-    ) -> Result<Vec<(std::path::PathBuf, Identity)>, StartError> {
-        let _turn = self.turn.lock().await;
+    /// Looks at what there is; a folder that is not there is made.
+    pub(super) async fn look_around(&self) -> Result<Found, StartError> {
         let folder = &self.settings.folder;
         // So that it can be watched. One that cannot be made is told of below,
         // or is watched for.
@@ -99,6 +115,30 @@ impl Plugins {
                 path: folder.clone(),
                 source,
             })?;
+        let rows = self.store.installed_plugins().await?.into_iter();
+        let installed = rows.map(|row| {
+            let version = &row.version;
+            let copy = self.versions.file(&version.described.digest, &version.name);
+            let has_copy = matches!(Identity::read(&copy), Ok(Some(_)));
+            Known {
+                row,
+                copy,
+                has_copy,
+            }
+        });
+        Ok(Found {
+            installed: installed.collect(),
+            files,
+        })
+    }
+
+    /// Takes up what there is at the start. What was installed when the server
+    /// stopped is neither read nor loaded. Returns what is in the folder.
+    pub(super) async fn open_folder(
+        self: &Arc<Self>,
+        Found { installed, files }: Found,
+    ) -> Vec<(PathBuf, Identity)> {
+        let _turn = self.turn.lock().await;
         self.recall(installed).await;
         self.note_answers().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
@@ -108,17 +148,20 @@ impl Plugins {
         for file in self.installed.absent_from(&there) {
             self.removed(&file, &Actor::Folder).await;
         }
-        Ok(files)
+        files
     }
 
     /// What was installed when the server stopped.
-    async fn recall(&self, rows: Vec<InstalledRow>) {
+    async fn recall(&self, installed: Vec<Known>) {
         let mut kept = Vec::new();
         let keys = self.trusted_keys().await;
-        for row in rows {
-            let digest = row.version.described.digest;
-            let file = self.versions.file(&digest, &row.version.name);
-            kept.push(digest);
+        for Known {
+            row,
+            copy,
+            has_copy,
+        } in installed
+        {
+            kept.push(row.version.described.digest);
             kept.extend(
                 row.previous
                     .as_ref()
@@ -130,7 +173,7 @@ impl Plugins {
                 Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
                 signed => {
                     let text = signed.map(|signed| signed.text);
-                    self.check_signed(&in_folder, &file, text).await
+                    self.check_signed(&in_folder, &copy, text).await
                 }
             };
             let signed = match checked {
@@ -142,13 +185,12 @@ impl Plugins {
                 }
             };
             // Without its own copy it is taken in again from its file.
-            let has_copy = matches!(Identity::read(&file), Ok(Some(_)));
             let identity = row.identity.filter(|_| has_copy);
             self.installed.set(Entry {
                 file: in_folder,
                 dealt: identity,
                 accepted: identity,
-                current: self.on_demand(row.version.described, file),
+                current: self.on_demand(row.version.described, copy),
                 signed,
                 previous: row.previous,
                 waiting: None,
@@ -157,11 +199,7 @@ impl Plugins {
         self.versions.keep_only(kept).await;
     }
 
-    pub(super) fn on_demand(
-        &self,
-        described: Described,
-        file: std::path::PathBuf,
-    ) -> Arc<OnDemand> {
+    pub(super) fn on_demand(&self, described: Described, file: PathBuf) -> Arc<OnDemand> {
         Arc::new(OnDemand::new(described, file, self.loaders()))
     }
 

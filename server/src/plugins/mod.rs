@@ -176,18 +176,18 @@ impl Plugins {
     pub async fn start(self: &Arc<Self>, pipeline: &Arc<Pipeline>) -> Result<(), StartError> {
         // Weakly: the pipeline holds the plugins.
         let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
-        // Read while the backends come up.
-        let store = self.store.clone();
-        let installed = tokio::spawn(async move { store.installed_plugins().await });
+        // Looked at while the backends come up.
+        let plugins = Arc::clone(self);
+        let found = tokio::spawn(async move { plugins.look_around().await });
         self.take_answers(&Actor::Folder).await;
         let _: Result<(), _> = self
             .loaders
             .set(loaders(Some(self.settings.cache.clone()))?.into());
-        let installed = match installed.await {
-            Ok(read) => read?,
-            Err(_) => self.store.installed_plugins().await?,
+        let found = match found.await {
+            Ok(found) => found?,
+            Err(_) => self.look_around().await?,
         };
-        let seen = self.open_folder(installed).await?;
+        let seen = self.open_folder(found).await;
         let users: Vec<i64> = self
             .store
             .users()
