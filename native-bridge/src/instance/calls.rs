@@ -165,7 +165,8 @@ impl Instance for NativeInstance {
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
         let inner = &self.inner;
-        let opened = inner.open(methods::FILTER)?.at_most(deadline);
+        let mut opened = inner.open(methods::FILTER)?;
+        opened.limit = opened.limit.at_most(deadline);
         let params = methods::Filter { draft };
         let filtering = Filtering::new(&inner.filtering);
         let verdict = inner.call(opened, Needs::Started, false, &params).await?;

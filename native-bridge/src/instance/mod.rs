@@ -94,16 +94,6 @@ struct Opened<'a> {
     limit: Limit,
 }
 
-impl Opened<'_> {
-    /// The same, for at most so long.
-    fn at_most(self, most: Duration) -> Self {
-        Self {
-            limit: self.limit.at_most(most),
-            ..self
-        }
-    }
-}
-
 /// An instance that was reached for a call.
 struct Reached<'a> {
     running: Arc<Running>,

@@ -105,10 +105,6 @@ pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
 /// # Errors
 ///
 /// A machine that lacks what the bridge needs.
-#[cfg_attr(
-    not(unix),
-    expect(clippy::unnecessary_wraps, reason = "the same on all systems")
-)]
 pub fn native(settings: NativeSettings) -> Result<Option<Arc<dyn Loader>>, BackendError> {
     #[cfg(unix)]
     match NativeBackend::new(settings) {
