@@ -1,10 +1,8 @@
 //! What a call to a native plugin costs beside the socket it goes over.
 //!
 //! - `bridge/raw_echo`: a length-delimited frame of the same size to another
-//!   process and back, with nothing around it. It goes over the transport that
-//!   the bridge uses, and is read as by one who does not know how long the
-//!   answer is. What comes back is longer than the bridge's answer; copying those
-//!   bytes takes some 20 ns.
+//!   process and back, with nothing around it: tokio's Unix socket and the codec
+//!   of tokio-util, as anybody would take them.
 //! - `bridge/call`: `Instance::filter` of a plugin in a process of its own:
 //!   guard, deadline, encoding, dispatch and decoding on both sides.
 //! - `bridge/call_go`: the same of a plugin in Go, with our module.
@@ -16,9 +14,10 @@
 //! All hosts and plugins run on one core where they can be pinned, for otherwise
 //! waking a core is all that is measured. Both Go programs find one processor,
 //! and both calls have a deadline. The bridge's hosts and the raw one run on the
-//! same runtime of tokio, of one thread. The other end of the first two is this
-//! program, started again: an echo, or a plugin that reads what it is sent and
-//! answers.
+//! same runtime of tokio, of one thread, and call from a task, as a server does:
+//! the future of `block_on` is polled only after the runtime has looked for
+//! events once more. The other end of the first two is this program, started
+//! again: an echo, or a plugin that reads what it is sent and answers.
 
 #![expect(
     clippy::unwrap_used,
@@ -34,12 +33,13 @@ use std::{
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::Bytes;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
+use futures_util::{SinkExt as _, StreamExt as _};
 use mortise_native_bridge::{
     NativeBackend, Settings, launch,
     protocol::{
@@ -48,7 +48,6 @@ use mortise_native_bridge::{
         message::Outgoing as Frame,
         methods::{self, Filter},
     },
-    transport::{Link, Listener},
 };
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log,
@@ -56,9 +55,11 @@ use mortise_runtime::{
     types::{Application, Content, Draft, Error, Message, Outgoing, Schedule, User},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{UnixListener, UnixStream},
     runtime::Runtime,
+    sync::Mutex,
 };
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// The variable that names `native-bridge/go/testplugins/beyond`, built.
 const GO_FILTER: &str = "MORTISE_BENCH_GO_FILTER";
@@ -91,22 +92,21 @@ fn bridge(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("bridge");
     group.measurement_time(Duration::from_secs(8));
 
-    let (mut link, mut echo) = runtime.block_on(raw(folder.path()));
-    let asked = frame_of_a_call();
-    let mut received = BytesMut::with_capacity(16 << 10);
+    let (link, mut echo) = runtime.block_on(raw(folder.path()));
+    let link = Arc::new(Mutex::new(link));
+    let asked = call_of_the_filter();
     group.bench_function("raw_echo", |bencher| {
-        bencher.iter(|| {
-            runtime.block_on(async {
-                link.writer.write_all(&asked).await.unwrap();
-                let answer = loop {
-                    if let Some(answer) = frame::take(&mut received, 1 << 20).unwrap() {
-                        break answer;
-                    }
-                    received.reserve(4 << 10);
-                    link.reader.read_buf(&mut received).await.unwrap();
-                };
-                black_box(&answer);
-            });
+        bencher.iter_custom(|calls| {
+            let (link, asked) = (Arc::clone(&link), asked.clone());
+            in_task(&runtime, async move {
+                let mut link = link.lock().await;
+                let start = Instant::now();
+                for _ in 0..calls {
+                    link.send(asked.clone()).await.unwrap();
+                    black_box(link.next().await.unwrap().unwrap());
+                }
+                start.elapsed()
+            })
         });
     });
     echo.kill().unwrap();
@@ -136,13 +136,27 @@ fn measure(
 ) {
     let draft = draft();
     group.bench_function(name, |bencher| {
-        bencher.iter(|| {
-            let verdict = instance.filter(black_box(&draft), Duration::from_secs(5));
-            runtime.block_on(verdict).unwrap()
+        bencher.iter_custom(|calls| {
+            let (instance, draft) = (Arc::clone(&instance), draft.clone());
+            in_task(runtime, async move {
+                let start = Instant::now();
+                for _ in 0..calls {
+                    let verdict = instance.filter(black_box(&draft), Duration::from_secs(5));
+                    black_box(verdict.await.unwrap());
+                }
+                start.elapsed()
+            })
         });
     });
     let stopped = instance.stop(mortise_runtime::types::StopReason::ShuttingDown);
     runtime.block_on(stopped).unwrap();
+}
+
+fn in_task<T: Send + 'static>(
+    runtime: &Runtime,
+    task: impl Future<Output = T> + Send + 'static,
+) -> T {
+    runtime.block_on(runtime.spawn(task)).unwrap()
 }
 
 /// A host of hashicorp/go-plugin, which times its own calls.
@@ -183,9 +197,9 @@ impl Drop for GoPlugin {
     }
 }
 
-/// The call that the other benchmark makes, as the same bytes.
-fn frame_of_a_call() -> Vec<u8> {
-    let mut frame = BytesMut::new();
+/// The call that the other benchmark makes, as the same bytes: a frame's content.
+fn call_of_the_filter() -> Bytes {
+    let mut frame = Vec::new();
     let draft = draft();
     let params = Filter { draft: &draft };
     let call = Frame::Call {
@@ -196,19 +210,20 @@ fn frame_of_a_call() -> Vec<u8> {
         params: &params,
     };
     Codec::MsgPack.put(&mut frame, 1 << 20, &call).unwrap();
-    assert!(frame.len() > frame::HEADER);
-    frame.to_vec()
+    Bytes::from(frame).split_off(frame::HEADER)
 }
 
 /// An echo in another process, over the same kind of socket.
-async fn raw(folder: &Path) -> (Link, Child) {
-    let listener = Listener::bind(folder, "raw").unwrap();
+async fn raw(folder: &Path) -> (Framed<UnixStream, LengthDelimitedCodec>, Child) {
+    let path = folder.join("raw.sock");
+    let listener = UnixListener::bind(&path).unwrap();
     let echo = Command::new(std::env::current_exe().unwrap())
         .env(peer::ROLE, "echo")
-        .env("MORTISE_SOCKET", listener.path())
+        .env("MORTISE_SOCKET", path)
         .spawn()
         .unwrap();
-    (listener.accept().await.unwrap(), echo)
+    let (stream, _) = listener.accept().await.unwrap();
+    (Framed::new(stream, LengthDelimitedCodec::new()), echo)
 }
 
 /// An instance of this program as a plugin, which filters.

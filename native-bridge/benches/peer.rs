@@ -3,10 +3,10 @@
 
 use std::{
     io::{Read as _, Write as _},
+    ops::Range,
     os::unix::net::UnixStream,
 };
 
-use bytes::BytesMut;
 use mortise_native_bridge::protocol::{
     NAME, SECRET_VARIABLE, SOCKET_VARIABLE, VERSIONS,
     codec::Codec,
@@ -44,29 +44,56 @@ pub(crate) fn play() -> bool {
     true
 }
 
-fn connect() -> UnixStream {
-    UnixStream::connect(std::env::var_os(SOCKET_VARIABLE).unwrap()).unwrap()
+/// The plugin's end of a socket.
+struct Socket {
+    stream: UnixStream,
+    buffer: Box<[u8]>,
+    /// Where in it what was received and not heard yet is.
+    received: Range<usize>,
 }
 
-/// Sends back every frame, each with one read and one write.
+impl Socket {
+    fn connect() -> Self {
+        Self {
+            stream: UnixStream::connect(std::env::var_os(SOCKET_VARIABLE).unwrap()).unwrap(),
+            buffer: vec![0; frame::HEADER + LIMIT].into(),
+            received: 0..0,
+        }
+    }
+
+    /// The next frame, with its header; none when the host has gone.
+    fn hear(&mut self) -> Option<&[u8]> {
+        loop {
+            let Range { start, end } = self.received;
+            if let Some(header) = self.buffer[start..end].first_chunk::<{ frame::HEADER }>() {
+                let whole = start + frame::HEADER + u32::from_be_bytes(*header) as usize;
+                if end >= whole {
+                    self.received.start = whole;
+                    return Some(&self.buffer[start..whole]);
+                }
+            }
+            self.buffer.copy_within(start..end, 0);
+            self.received = 0..end - start;
+            match self.stream.read(&mut self.buffer[end - start..]) {
+                Ok(read @ 1..) => self.received.end += read,
+                _ => return None,
+            }
+        }
+    }
+
+    fn say(&mut self, frame: &[u8]) {
+        self.stream.write_all(frame).unwrap();
+    }
+}
+
+/// Sends back every frame.
 fn echo() {
-    let mut stream = connect();
-    let mut buffer = vec![0; LIMIT];
-    let mut filled = 0;
-    loop {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(read @ 1..) => filled += read,
-            _ => return,
-        }
-        let Some(header) = buffer[..filled].first_chunk::<{ frame::HEADER }>() else {
-            continue;
-        };
-        let whole = frame::HEADER + u32::from_be_bytes(*header) as usize;
-        // It is asked again when it has answered: there is never a second one.
-        if filled >= whole {
-            stream.write_all(&buffer[..whole]).unwrap();
-            filled = 0;
-        }
+    let mut socket = Socket::connect();
+    let mut answer = Vec::new();
+    while let Some(frame) = socket.hear() {
+        answer.clear();
+        answer.extend_from_slice(frame);
+        socket.say(&answer);
     }
 }
 
@@ -91,9 +118,8 @@ struct Params {
 
 /// Answers what the host asks; every draft is kept.
 fn plugin() {
-    let mut stream = connect();
-    let mut received = BytesMut::new();
-    let mut answer = BytesMut::new();
+    let mut socket = Socket::connect();
+    let mut answer = Vec::new();
     let hello = Hello {
         protocol: NAME.into(),
         versions: VERSIONS.into(),
@@ -105,22 +131,22 @@ fn plugin() {
         sdk: "bench".into(),
     };
     Greeting::Hello(hello).put(&mut answer).unwrap();
-    stream.write_all(&answer).unwrap();
-    let welcome = hear(&mut stream, &mut received).unwrap();
-    let Ok(Greeting::Welcome(welcome)) = Greeting::read(&welcome) else {
+    socket.say(&answer);
+    let welcome = &socket.hear().unwrap()[frame::HEADER..];
+    let Ok(Greeting::Welcome(welcome)) = Greeting::read(welcome) else {
         return;
     };
     let codec = Codec::ALL
         .into_iter()
         .find(|codec| codec.name() == welcome.codec)
         .unwrap();
-    while let Some(content) = hear(&mut stream, &mut received) {
+    while let Some(frame) = socket.hear() {
         let Heard {
             kind,
             id,
             method,
             params,
-        } = codec.read(&content).unwrap();
+        } = codec.read(&frame[frame::HEADER..]).unwrap();
         if kind != "call" {
             continue;
         }
@@ -146,22 +172,10 @@ fn plugin() {
             _ => codec.put(&mut answer, LIMIT, &Outgoing::Reply { id, result: &() }),
         }
         .unwrap();
-        stream.write_all(&answer).unwrap();
-        if method == methods::SHUTDOWN.wire {
+        let over = method == methods::SHUTDOWN.wire;
+        socket.say(&answer);
+        if over {
             return;
-        }
-    }
-}
-
-fn hear(stream: &mut UnixStream, received: &mut BytesMut) -> Option<bytes::Bytes> {
-    let mut piece = [0; 4096];
-    loop {
-        if let Some(content) = frame::take(received, LIMIT).unwrap() {
-            return Some(content);
-        }
-        match stream.read(&mut piece) {
-            Ok(read @ 1..) => received.extend_from_slice(&piece[..read]),
-            _ => return None,
         }
     }
 }

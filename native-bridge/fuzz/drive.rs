@@ -162,12 +162,13 @@ fn same<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(payload: 
         return;
     };
     for codec in Codec::ALL {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         let reply = Outgoing::Reply {
             id: 1,
             result: &value,
         };
         codec.put(&mut buffer, 1 << 30, &reply).unwrap();
+        let mut buffer = BytesMut::from(&*buffer);
         let content = frame::take(&mut buffer, 1 << 30).unwrap().unwrap();
         assert!(buffer.is_empty());
         let Ok(Message::Reply { id: 1, payload }) = Message::read(codec, content) else {

@@ -96,7 +96,7 @@ pub async fn greet(mut link: Link, terms: &Terms, secret: &str) -> Result<Greete
 }
 
 async fn say(link: &mut Link, greeting: &Greeting) -> std::io::Result<()> {
-    let mut frame = BytesMut::new();
+    let mut frame = Vec::new();
     greeting
         .put(&mut frame)
         .map_err(|error| std::io::Error::other(error.to_string()))?;

@@ -1,8 +1,8 @@
 //! One greeted connection to a plugin: calls in both directions at once, each
 //! with its deadline.
 //!
-//! A call is written by whoever makes it, without a task in between, and read
-//! by one task per connection. What the plugin asks is answered by a
+//! A call is written by whoever makes it, without a task in between, and its
+//! answer is read by one task per connection. What the plugin asks is answered by a
 //! [`Handler`] in a task per question. The connection ends, for a reason that
 //! can be shown, when the plugin ends it, breaks the protocol, does not read,
 //! or leaves a cancelled call or a ping unanswered.
@@ -12,8 +12,10 @@
 //! - `reading`: what arrives.
 //! - `outbox`: what is sent.
 //! - `streamed`: an answer that comes in pieces.
+//! - `deadlines`: when a call has taken too long.
 //! - `errors`: how a connection and a call fail.
 
+mod deadlines;
 mod errors;
 mod greet;
 mod outbox;
@@ -22,8 +24,8 @@ mod streamed;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -32,12 +34,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{oneshot, watch},
     task::AbortHandle,
+    time::Instant,
 };
 
 pub use self::errors::{AskError, Closed};
 pub use self::greet::{GreetError, Greeted, greet};
-use self::outbox::{Outbox, SendError};
 pub(crate) use self::streamed::Streamed;
+use self::{
+    deadlines::Deadlines,
+    outbox::{Outbox, SendError},
+};
 use crate::{
     activity::Activity,
     protocol::{
@@ -118,16 +124,24 @@ impl std::fmt::Debug for Connection {
 struct Shared {
     agreement: Agreement,
     calls: Mutex<Calls<Waiter>>,
+    deadlines: Deadlines,
     answering: Mutex<HashMap<u64, AbortHandle>>,
     outbox: Outbox,
     closed: watch::Sender<Option<Closed>>,
     heard: Activity,
+    /// The task that reads.
+    reading: OnceLock<AbortHandle>,
 }
+
+/// What a call comes to.
+type Answered = Result<Payload, AskError>;
 
 /// Who waits for a call's answer.
 enum Waiter {
     Waiting {
-        answered: oneshot::Sender<Result<Payload, Failure>>,
+        /// None when it was told that its deadline is over.
+        answered: Option<oneshot::Sender<Answered>>,
+        until: Instant,
         /// Where the pieces go of an answer that may come in pieces.
         pieces: Option<Arc<Streamed>>,
     },
@@ -138,7 +152,7 @@ enum Waiter {
 /// A message without parameters or a result.
 type Bare<'a> = Outgoing<'a, ()>;
 
-/// How often it is looked whether the plugin hangs.
+/// How often it is looked at least whether the plugin hangs.
 const WATCH: Duration = Duration::from_millis(500);
 
 impl Connection {
@@ -153,20 +167,26 @@ impl Connection {
         let most_bytes = agreement.receive_limit.saturating_mul(2);
         let shared = Arc::new(Shared {
             calls: Mutex::new(Calls::new(agreement.max_calls, most_bytes)),
+            deadlines: Deadlines::new(),
             answering: Mutex::default(),
             outbox: Outbox::new(writer, agreement.send_limit),
             closed: watch::Sender::new(None),
             heard: Activity::new(),
+            reading: OnceLock::new(),
             agreement,
         });
         let connection = Self { shared };
-        tokio::spawn({
+        let reading = tokio::spawn({
             let connection = connection.clone();
             async move {
                 let reason = connection.read(reader, buffer, handler).await;
                 connection.close(reason);
             }
         });
+        connection
+            .shared
+            .reading
+            .get_or_init(|| reading.abort_handle());
         tokio::spawn({
             let connection = connection.clone();
             async move {
@@ -177,7 +197,11 @@ impl Connection {
         tokio::spawn({
             let connection = connection.clone();
             async move {
-                let reason = connection.watch(patience).await;
+                let reason = tokio::select! {
+                    reason = connection.watch(patience) => reason,
+                    reason = connection.ping(patience) => reason,
+                    reason = connection.closed() => reason,
+                };
                 connection.close(reason);
             }
         });
@@ -203,12 +227,9 @@ impl Connection {
         deadline: Duration,
     ) -> Result<R, AskError> {
         let (open, answer) = self.begin(method, instance, params, deadline, None)?;
-        let outcome = tokio::time::timeout(deadline, answer).await;
+        let answered = answer.await;
         drop(open);
-        match outcome {
-            Ok(answered) => self.read_answer(answered),
-            Err(_) => Err(AskError::TimedOut),
-        }
+        self.read_answer(answered)
     }
 
     /// Asks for something whose answer may come in pieces: the plugin may then
@@ -228,19 +249,18 @@ impl Connection {
     ) -> Result<R, AskError> {
         let taker = Some(Arc::clone(pieces));
         let (open, mut answer) = self.begin(method, instance, params, deadline, taker)?;
-        let outcome = loop {
+        let answered = loop {
             tokio::select! {
                 biased;
-                answered = &mut answer => break Some(answered),
-                taken = pieces.moved() => self.credit(open.id, taken),
-                () = tokio::time::sleep(deadline) => break None,
+                answered = &mut answer => break answered,
+                taken = pieces.moved() => {
+                    self.shared.calls().change(open.id, |waiter| waiter.wait(deadline));
+                    self.credit(open.id, taken);
+                }
             }
         };
         drop(open);
-        match outcome {
-            Some(answered) => self.read_answer(answered),
-            None => Err(AskError::TimedOut),
-        }
+        self.read_answer(answered)
     }
 
     /// Allows the plugin to send more of a streamed answer.
@@ -266,12 +286,15 @@ impl Connection {
         params: &P,
         deadline: Duration,
         pieces: Option<Arc<Streamed>>,
-    ) -> Result<(Open<'_>, oneshot::Receiver<Result<Payload, Failure>>), AskError> {
+    ) -> Result<(Open<'_>, oneshot::Receiver<Answered>), AskError> {
         let (answered, answer) = oneshot::channel();
-        let id = self
-            .shared
-            .calls()
-            .ask(Waiter::Waiting { answered, pieces });
+        let until = Instant::now() + deadline;
+        let id = self.shared.calls().ask(Waiter::Waiting {
+            answered: Some(answered),
+            until,
+            pieces,
+        });
+        self.shared.deadlines.by(until);
         let open = Open {
             shared: &self.shared,
             id,
@@ -301,15 +324,12 @@ impl Connection {
 
     fn read_answer<R: DeserializeOwned>(
         &self,
-        answered: Result<Result<Payload, Failure>, oneshot::error::RecvError>,
+        answered: Result<Answered, oneshot::error::RecvError>,
     ) -> Result<R, AskError> {
-        match answered {
-            Ok(Ok(payload)) => payload
-                .result()
-                .map_err(|error| AskError::BadAnswer(error.to_string())),
-            Ok(Err(failure)) => Err(AskError::Failed(failure)),
-            Err(_) => Err(AskError::Closed(self.reason())),
-        }
+        answered
+            .unwrap_or_else(|_| Err(AskError::Closed(self.reason())))?
+            .result()
+            .map_err(|error| AskError::BadAnswer(error.to_string()))
     }
 
     /// Ends the connection; the first reason counts.
@@ -325,6 +345,9 @@ impl Connection {
             return;
         }
         self.shared.outbox.close();
+        if let Some(reading) = self.shared.reading.get() {
+            reading.abort();
+        }
         // Their senders go, which ends the waiting.
         drop(self.shared.calls().end().collect::<Vec<_>>());
         for (_, task) in self.shared.answering().drain() {
@@ -389,28 +412,41 @@ impl Connection {
         }
     }
 
-    /// Ends when the plugin hangs, or the connection has ended.
+    /// Tells those whose deadline is over, and ends when the plugin leaves a
+    /// cancelled call unanswered.
     async fn watch(&self, patience: Patience) -> Closed {
+        loop {
+            let now = self.shared.deadlines.due(WATCH).await;
+            for waiter in self.shared.calls().open_mut() {
+                match waiter {
+                    Waiter::Waiting {
+                        answered, until, ..
+                    } if *until <= now => {
+                        if let Some(answered) = answered.take() {
+                            // It may have given up this very moment.
+                            let _ = answered.send(Err(AskError::TimedOut));
+                        }
+                    }
+                    Waiter::Waiting { until, .. } => self.shared.deadlines.by(*until),
+                    Waiter::Abandoned { call, since } if now - *since > patience.cancel_grace => {
+                        return Closed::Hung {
+                            call,
+                            waited: patience.cancel_grace,
+                            more: " after it was cancelled",
+                        };
+                    }
+                    Waiter::Abandoned { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// Asks a silent plugin whether it is there, and ends when it is not.
+    async fn ping(&self, patience: Patience) -> Closed {
         let mut ticks = tokio::time::interval(WATCH);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                reason = self.closed() => return reason,
-            }
-            let overdue = self.shared.calls().open().find_map(|waiter| match waiter {
-                Waiter::Abandoned { call, since } if since.elapsed() > patience.cancel_grace => {
-                    Some(*call)
-                }
-                _ => None,
-            });
-            if let Some(call) = overdue {
-                return Closed::Hung {
-                    call,
-                    waited: patience.cancel_grace,
-                    more: " after it was cancelled",
-                };
-            }
+            ticks.tick().await;
             if self.shared.heard.silence() < patience.ping_after {
                 continue;
             }
@@ -422,6 +458,15 @@ impl Connection {
                     more: "",
                 };
             }
+        }
+    }
+}
+
+impl Waiter {
+    /// Waits for so long from now.
+    fn wait(&mut self, deadline: Duration) {
+        if let Self::Waiting { until, .. } = self {
+            *until = Instant::now() + deadline;
         }
     }
 }
@@ -449,11 +494,12 @@ struct Open<'a> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        let abandoned = || Waiter::Abandoned {
-            call: self.call,
-            since: Instant::now(),
-        };
-        let open = self.shared.calls().replace(self.id, abandoned).is_some();
+        let open = self.shared.calls().change(self.id, |waiter| {
+            *waiter = Waiter::Abandoned {
+                call: self.call,
+                since: Instant::now(),
+            };
+        });
         if open {
             // If it cannot be sent, the connection is ending anyway.
             let _ = self.shared.send(&Bare::Cancel { id: self.id });

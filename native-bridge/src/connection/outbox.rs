@@ -9,7 +9,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf as _, BytesMut};
 use serde::Serialize;
 use tokio::{io::AsyncWrite, sync::Notify};
 
@@ -36,12 +35,14 @@ pub(super) struct Outbox {
 struct State {
     /// None when the connection has ended.
     writer: Option<Box<dyn AsyncWrite + Send + Unpin>>,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
+    /// How many of its bytes the socket has taken.
+    written: usize,
     /// Whether the task is to write, because the socket was full.
     full: bool,
 }
 
-/// A buffer that grew beyond this is given back when it is empty, in bytes.
+/// What is kept of an empty buffer, in bytes.
 const KEEP: usize = 1 << 20;
 
 impl Outbox {
@@ -50,7 +51,8 @@ impl Outbox {
         Self {
             state: Mutex::new(State {
                 writer: Some(writer),
-                buffer: BytesMut::new(),
+                buffer: Vec::new(),
+                written: 0,
                 full: false,
             }),
             waiting: Notify::new(),
@@ -63,9 +65,16 @@ impl Outbox {
         if state.writer.is_none() {
             return Err(SendError::Closed);
         }
-        let waiting = state.buffer.len();
+        let waiting = state.buffer.len() - state.written;
         if waiting > self.limit.saturating_mul(2) {
             return Err(SendError::NotReading(waiting));
+        }
+        if state.written > waiting {
+            // There may always be something left of a busy connection.
+            let State {
+                buffer, written, ..
+            } = &mut *state;
+            buffer.drain(..std::mem::take(written));
         }
         codec
             .put(&mut state.buffer, self.limit, message)
@@ -114,7 +123,7 @@ impl Outbox {
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.writer = None;
-        state.buffer = BytesMut::new();
+        state.clear();
         drop(state);
         self.waiting.notify_one();
     }
@@ -130,19 +139,66 @@ impl State {
         let Some(writer) = &mut self.writer else {
             return Poll::Ready(Ok(()));
         };
-        while !self.buffer.is_empty() {
-            match Pin::new(&mut *writer).poll_write(context, &self.buffer) {
+        while let Some(rest) = self.buffer.get(self.written..)
+            && !rest.is_empty()
+        {
+            match Pin::new(&mut *writer).poll_write(context, rest) {
                 Poll::Ready(Ok(0)) => {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
-                Poll::Ready(Ok(written)) => self.buffer.advance(written),
+                Poll::Ready(Ok(written)) => self.written += written,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
-        if self.buffer.capacity() > KEEP {
-            self.buffer = BytesMut::new();
-        }
+        self.clear();
         Poll::Ready(Ok(()))
+    }
+
+    fn clear(&mut self) {
+        self.written = 0;
+        self.buffer.clear();
+        self.buffer.shrink_to(KEEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use tokio::io::AsyncReadExt as _;
+
+    use super::Outbox;
+    use crate::protocol::{codec::Codec, frame};
+
+    /// Its buffer does not grow with what went through it, and nothing is lost.
+    #[tokio::test]
+    async fn a_queue_that_is_never_empty_stays_short() {
+        let (mut plugin, host) = tokio::io::duplex(64);
+        let outbox = Outbox::new(Box::new(host), 1000);
+        let send = |number: u32| {
+            outbox
+                .send(Codec::Json, &format!("frame {number:>6}"))
+                .unwrap();
+        };
+        let hear = async {
+            let mut received = BytesMut::new();
+            (0..20).for_each(send);
+            for number in 0..2000 {
+                let content = loop {
+                    if let Some(content) = frame::take(&mut received, 1000).unwrap() {
+                        break content;
+                    }
+                    plugin.read_buf(&mut received).await.unwrap();
+                };
+                assert_eq!(*content, *format!("\"frame {number:>6}\"").as_bytes());
+                send(number + 20);
+                let state = outbox.state();
+                assert!(!state.buffer.is_empty());
+                assert!(state.buffer.len() < 1000, "{}", state.buffer.len());
+            }
+            outbox.close();
+        };
+        let (flushed, ()) = tokio::join!(outbox.flush(), hear);
+        flushed.unwrap();
     }
 }

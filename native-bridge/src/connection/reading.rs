@@ -1,12 +1,12 @@
 //! What arrives: answers go to those who wait for them, what the plugin asks to
 //! the [`Handler`], in a task per question.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::{Bare, Closed, Connection, Handler, Waiter};
+use super::{AskError, Bare, Closed, Connection, Handler, Waiter};
 use crate::protocol::{
     Violation,
     calls::Event,
@@ -25,7 +25,7 @@ const LEAST_ROOM: usize = 2 << 10;
 const LONGEST_ANSWER: Duration = Duration::from_secs(120);
 
 impl Connection {
-    /// Reads until the connection ends, and says why it did.
+    /// Reads until the plugin ends the connection or breaks it, and says which.
     pub(super) async fn read(
         &self,
         mut reader: Box<dyn AsyncRead + Send + Unpin>,
@@ -34,8 +34,6 @@ impl Connection {
     ) -> Closed {
         let codec = self.shared.agreement.codec;
         let limit = self.shared.agreement.receive_limit;
-        let mut closed = self.shared.closed.subscribe();
-        let mut ended = pin!(closed.wait_for(Option::is_some));
         loop {
             loop {
                 let message = match frame::take(&mut buffer, limit) {
@@ -52,12 +50,7 @@ impl Connection {
             if buffer.capacity() - buffer.len() < LEAST_ROOM {
                 buffer.reserve(READ);
             }
-            let read = tokio::select! {
-                biased;
-                read = reader.read_buf(&mut buffer) => read,
-                _ = &mut ended => return Closed::ByHost,
-            };
-            match read {
+            match reader.read_buf(&mut buffer).await {
                 Ok(0) => return Closed::ByPlugin,
                 Ok(_) => self.shared.heard.mark(),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
@@ -71,9 +64,13 @@ impl Connection {
     fn take(&self, event: Event<Waiter>, handler: &Arc<dyn Handler>) -> Result<(), Violation> {
         match event {
             Event::Answered { kept, outcome } => {
-                if let Waiter::Waiting { answered, .. } = kept {
+                if let Waiter::Waiting {
+                    answered: Some(answered),
+                    ..
+                } = kept
+                {
                     // It may have given up this very moment.
-                    let _ = answered.send(outcome);
+                    let _ = answered.send(outcome.map_err(AskError::Failed));
                 }
             }
             Event::Asked(call) => self.answer(call, Arc::clone(handler)),

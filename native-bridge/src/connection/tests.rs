@@ -1,6 +1,9 @@
 //! A connection against a plugin that is played by the test, in memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -46,7 +49,7 @@ struct Plugin {
 
 impl Plugin {
     async fn say(&mut self, message: &Value) {
-        let mut frame = BytesMut::new();
+        let mut frame = Vec::new();
         Codec::Json.put(&mut frame, 1 << 20, message).unwrap();
         self.raw(&frame).await;
     }
@@ -169,6 +172,19 @@ async fn a_late_call_is_cancelled_and_may_be_answered_still() {
         .await;
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert!(!connection.is_closed());
+}
+
+#[tokio::test]
+async fn each_deadline_is_kept_whichever_came_first() {
+    let (connection, _plugin) = connected(Patience::default()).await;
+    let over = Mutex::new(Vec::new());
+    let late = async |deadline| {
+        let error = ask(&connection, Duration::from_millis(deadline)).await;
+        assert!(matches!(error, Err(AskError::TimedOut)), "{error:?}");
+        over.lock().unwrap().push(deadline);
+    };
+    tokio::join!(late(300), late(20), late(400), late(150));
+    assert_eq!(*over.lock().unwrap(), [20, 150, 300, 400]);
 }
 
 #[tokio::test]

@@ -67,8 +67,8 @@ impl Instance for NativeInstance {
         if reason != StopReason::Idle {
             inner.started.store(false, Ordering::Relaxed);
         }
-        let limit = Limit::new(methods::STOP, inner.deadline());
-        let mut live = timeout_at(limit.until, inner.gate.write())
+        let mut limit = Limit::new(methods::STOP, inner.deadline());
+        let mut live = timeout_at(limit.until(), inner.gate.write())
             .await
             .map_err(|_| limit.busy())?;
         let mut outcome = Ok(());

@@ -55,34 +55,45 @@ impl Live {
     }
 }
 
-/// A call's way to its deadline.
+/// A call's way to its deadline. It begins when the call first waits: the clock
+/// is not read before that.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) method: Method,
     pub(super) given: Duration,
-    pub(super) until: Instant,
+    until: Option<Instant>,
 }
 
 impl Limit {
-    pub(super) fn new(method: Method, given: Duration) -> Self {
+    pub(super) const fn new(method: Method, given: Duration) -> Self {
         Self {
             method,
             given,
-            until: Instant::now() + given,
+            until: None,
         }
     }
 
-    /// The same way, and no longer than so long from where it began.
+    /// The same way, and no longer than this. It has not begun.
     pub(super) fn at_most(self, most: Duration) -> Self {
         Self {
             given: self.given.min(most),
-            until: self.until - self.given.saturating_sub(most),
             ..self
         }
     }
 
+    /// When it is over. The first time it begins.
+    pub(super) fn until(&mut self) -> Instant {
+        *self
+            .until
+            .get_or_insert_with(|| Instant::now() + self.given)
+    }
+
+    /// How long it is still.
     pub(super) fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        match self.until {
+            Some(until) => until.saturating_duration_since(Instant::now()),
+            None => self.given,
+        }
     }
 
     pub(super) const fn exceeded(&self) -> CallError {

@@ -85,8 +85,20 @@ impl std::fmt::Debug for Inner {
 /// An instance that was reached, and is kept while it is called.
 enum Held<'a> {
     Alone(RwLockWriteGuard<'a, Live>),
-    Shared { _live: RwLockReadGuard<'a, Live> },
+    Shared(RwLockReadGuard<'a, Live>),
 }
+
+impl Held<'_> {
+    fn live(&self) -> &Live {
+        match self {
+            Self::Alone(live) => live,
+            Self::Shared(live) => live,
+        }
+    }
+}
+
+/// The process, the instance's number in it, and the instance.
+type Ready<'a> = (Arc<Running>, u64, Held<'a>);
 
 /// A call that may be made.
 struct Opened<'a> {
@@ -188,70 +200,19 @@ impl Inner {
     /// a concurrent instance is left open to others.
     async fn reach<'a>(
         &'a self,
-        Opened { call, limit }: Opened<'a>,
+        opened: Opened<'a>,
         needs: Needs,
         shared: bool,
     ) -> Result<Reached<'a>, CallError> {
         if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
             return Err(CallError::Stopped);
         }
-        let (running, shared, mut live) = loop {
-            // Before the gate: what restores instances after a crash takes gates.
-            let running = match self.supervisor.up()? {
-                Some(running) => running,
-                None => timeout_at(limit.until, self.supervisor.running())
-                    .await
-                    .map_err(|_| limit.exceeded())??,
-            };
-            let shared = shared && self.made().concurrent;
-            if shared {
-                let live = match self.gate.try_read() {
-                    Ok(live) => live,
-                    Err(_) => timeout_at(limit.until, self.gate.read())
-                        .await
-                        .map_err(|_| limit.busy())?,
-                };
-                if let Some(number) = live.number(running.generation, needs)
-                    && number != self.crashed.load(Ordering::Relaxed)
-                {
-                    return Ok(Reached {
-                        running,
-                        number,
-                        held: Held::Shared { _live: live },
-                        limit,
-                        _call: call,
-                    });
-                }
-            }
-            let live = match self.gate.try_write() {
-                Ok(live) => live,
-                Err(_) => timeout_at(limit.until, self.gate.write())
-                    .await
-                    .map_err(|_| limit.busy())?,
-            };
-            // It may have been ended while this call waited for its turn.
-            if !running.is_over() && !running.is_stopping() {
-                break (running, shared, live);
-            }
-        };
-        if live.place.map(|place| place.number) == Some(self.crashed.load(Ordering::Relaxed)) {
-            self.discard(&running, &mut live);
-        }
-        let number = match live.number(running.generation, needs) {
-            Some(number) => number,
-            None => timeout_at(
-                limit.until,
-                self.bring_up(&running, &mut live, needs, limit),
-            )
-            .await
-            .map_err(|_| limit.exceeded())??,
-        };
-        let held = if shared {
-            Held::Shared {
-                _live: live.downgrade(),
-            }
-        } else {
-            Held::Alone(live)
+        let Opened { call, mut limit } = opened;
+        let (running, number, held) = match self.ready(needs, shared)? {
+            Some(ready) => ready,
+            // In a box, for all that may have to be done is much to keep in
+            // every call that needs none of it.
+            None => Box::pin(self.make_ready(&mut limit, needs, shared)).await?,
         };
         Ok(Reached {
             running,
@@ -260,6 +221,77 @@ impl Inner {
             limit,
             _call: call,
         })
+    }
+
+    /// The instance, if nothing is to be done or waited for: nearly always.
+    fn ready(&self, needs: Needs, shared: bool) -> Result<Option<Ready<'_>>, CallError> {
+        let Some(running) = self.supervisor.up()? else {
+            return Ok(None);
+        };
+        let held = if shared && self.made().concurrent {
+            self.gate.try_read().ok().map(Held::Shared)
+        } else {
+            self.gate.try_write().ok().map(Held::Alone)
+        };
+        Ok(held.and_then(|held| self.usable(&running, held, needs)))
+    }
+
+    fn usable<'a>(
+        &self,
+        running: &Arc<Running>,
+        held: Held<'a>,
+        needs: Needs,
+    ) -> Option<Ready<'a>> {
+        let number = held.live().number(running.generation, needs)?;
+        let crashed = number == self.crashed.load(Ordering::Relaxed);
+        let ending = running.is_over() || running.is_stopping();
+        (!crashed && !ending).then(|| (Arc::clone(running), number, held))
+    }
+
+    async fn make_ready(
+        &self,
+        limit: &mut Limit,
+        needs: Needs,
+        shared: bool,
+    ) -> Result<Ready<'_>, CallError> {
+        let until = limit.until();
+        let (running, mut live) = loop {
+            // Before the gate: what restores instances after a crash takes gates.
+            let running = match self.supervisor.up()? {
+                Some(running) => running,
+                None => timeout_at(until, self.supervisor.running())
+                    .await
+                    .map_err(|_| limit.exceeded())??,
+            };
+            if shared && self.made().concurrent {
+                let live = timeout_at(until, self.gate.read())
+                    .await
+                    .map_err(|_| limit.busy())?;
+                if let Some(ready) = self.usable(&running, Held::Shared(live), needs) {
+                    return Ok(ready);
+                }
+            }
+            let live = timeout_at(until, self.gate.write())
+                .await
+                .map_err(|_| limit.busy())?;
+            // It may have been ended while this call waited for its turn.
+            if !running.is_over() && !running.is_stopping() {
+                break (running, live);
+            }
+        };
+        if live.place.map(|place| place.number) == Some(self.crashed.load(Ordering::Relaxed)) {
+            self.discard(&running, &mut live);
+        }
+        let bring_up = self.bring_up(&running, &mut live, needs, *limit);
+        let number = timeout_at(until, bring_up)
+            .await
+            .map_err(|_| limit.exceeded())??;
+        let held = if shared && self.made().concurrent {
+            Held::Shared(live.downgrade())
+        } else {
+            Held::Alone(live)
+        };
+        Ok((running, number, held))
     }
 
     async fn bring_up(
@@ -375,7 +407,7 @@ impl Inner {
             .await
         {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(self.failed(running, method, limit, error).await),
+            Err(error) => Err(Box::pin(self.failed(running, method, limit, error)).await),
         }
     }
 
@@ -411,16 +443,15 @@ impl Inner {
         shared: bool,
         params: &P,
     ) -> Result<R, CallError> {
-        let limit = opened.limit;
         let mut reached = self.reach(opened, needs, shared).await?;
+        let Reached {
+            running,
+            number,
+            limit,
+            ..
+        } = &reached;
         let outcome = self
-            .ask(
-                &reached.running,
-                limit.method,
-                reached.number,
-                params,
-                limit,
-            )
+            .ask(running, limit.method, *number, params, *limit)
             .await;
         outcome.inspect_err(|error| self.failed_in(&mut reached, error))
     }
@@ -430,7 +461,7 @@ impl Inner {
         if let CallError::Crashed { .. } = error {
             match &mut reached.held {
                 Held::Alone(live) => self.discard(&reached.running, live),
-                Held::Shared { .. } => self.crashed.store(reached.number, Ordering::Relaxed),
+                Held::Shared(_) => self.crashed.store(reached.number, Ordering::Relaxed),
             }
         }
         self.note(error);
@@ -501,8 +532,8 @@ impl Member for Inner {
         } else {
             Needs::Configured
         };
-        let limit = Limit::new(methods::START, self.deadline());
-        let restored = timeout_at(limit.until, async {
+        let mut limit = Limit::new(methods::START, self.deadline());
+        let restored = timeout_at(limit.until(), async {
             let mut live = self.gate.write().await;
             self.bring_up(running, &mut live, needs, limit).await
         });

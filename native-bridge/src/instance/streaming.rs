@@ -94,8 +94,8 @@ async fn ask(
     params: &Webhook,
     pieces: &Arc<Streamed>,
 ) -> Outcome {
-    let limit = opened.limit;
     let mut reached = inner.reach(opened, Needs::Started, true).await?;
+    let limit = reached.limit;
     let answer = reached
         .running
         .ask_streamed(limit.method, reached.number, params, limit.left(), pieces)

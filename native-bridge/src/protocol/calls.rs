@@ -83,12 +83,9 @@ impl<T> Calls<T> {
         id
     }
 
-    /// Changes what is kept for a call of this side and returns what it was;
-    /// none if it is over.
-    pub fn replace(&mut self, id: u64, keep: impl FnOnce() -> T) -> Option<T> {
-        self.own
-            .get_mut(&id)
-            .map(|kept| std::mem::replace(kept, keep()))
+    /// Changes what is kept for a call of this side; false if it is over.
+    pub fn change(&mut self, id: u64, change: impl FnOnce(&mut T)) -> bool {
+        self.own.get_mut(&id).map(change).is_some()
     }
 
     /// What is kept for a call of this side; none if it is over.
@@ -104,6 +101,11 @@ impl<T> Calls<T> {
     /// What is kept for this side's open calls, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &T> {
         self.own.values()
+    }
+
+    /// The same, to change it.
+    pub fn open_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.own.values_mut()
     }
 
     /// Ends all calls of this side.
@@ -328,7 +330,7 @@ mod tests {
         ];
         let mut random = Random::new();
         for _ in 0..300 {
-            let mut stream = BytesMut::new();
+            let mut stream = Vec::new();
             for _ in 0..random.below(12) {
                 let part = parts[random.below(parts.len())].as_bytes();
                 let mut part = part.to_vec();
@@ -347,7 +349,7 @@ mod tests {
                 stream[place] = random.bytes(1)[0];
             }
             for codec in Codec::ALL {
-                let mut stream = stream.clone();
+                let mut stream = BytesMut::from(&*stream);
                 let mut calls = Calls::new(3, 1000);
                 calls.ask(());
                 while let Ok(Some(content)) = frame::take(&mut stream, 4096) {

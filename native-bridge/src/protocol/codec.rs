@@ -1,6 +1,6 @@
 //! What is in a frame: JSON, or MessagePack where both sides offer it.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::frame::{self, TooLong};
@@ -49,21 +49,15 @@ impl Codec {
     /// [`EncodeError`]; the buffer is then as it was.
     pub fn put<T: Serialize>(
         self,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
         limit: usize,
         value: &T,
     ) -> Result<(), EncodeError> {
-        frame::put(buffer, limit, |buffer| {
-            let writer = buffer.writer();
-            match self {
-                Self::Json => serde_json::to_writer(writer, value)
-                    .map_err(|error| EncodeError::Value(error.to_string())),
-                Self::MsgPack => {
-                    let mut writer = writer;
-                    rmp_serde::encode::write_named(&mut writer, value)
-                        .map_err(|error| EncodeError::Value(error.to_string()))
-                }
-            }
+        frame::put(buffer, limit, |buffer| match self {
+            Self::Json => serde_json::to_writer(buffer, value)
+                .map_err(|error| EncodeError::Value(error.to_string())),
+            Self::MsgPack => rmp_serde::encode::write_named(buffer, value)
+                .map_err(|error| EncodeError::Value(error.to_string())),
         })
     }
 

@@ -41,9 +41,9 @@ pub fn take(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Violat
 /// Those of `fill`, and [`TooLong`] for more than `limit` bytes. The buffer is
 /// then as it was.
 pub fn put<E: From<TooLong>>(
-    buffer: &mut BytesMut,
+    buffer: &mut Vec<u8>,
     limit: usize,
-    fill: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let start = buffer.len();
     buffer.extend_from_slice(&[0; HEADER]);
@@ -86,7 +86,7 @@ mod tests {
     use crate::{protocol::Violation, testing::Random};
 
     fn framed(contents: &[Vec<u8>]) -> BytesMut {
-        let mut stream = BytesMut::new();
+        let mut stream = Vec::new();
         for content in contents {
             put(&mut stream, 1 << 20, |buffer| {
                 buffer.extend_from_slice(content);
@@ -94,7 +94,7 @@ mod tests {
             })
             .unwrap();
         }
-        stream
+        BytesMut::from(&*stream)
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_written() {
-        let mut buffer = BytesMut::from(&b"before"[..]);
+        let mut buffer = b"before".to_vec();
         let error = put(&mut buffer, 3, |buffer| {
             buffer.extend_from_slice(b"four");
             Ok::<_, TooLong>(())

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -90,7 +89,7 @@ impl Greeting {
     /// # Errors
     ///
     /// A greeting longer than [`LEAST_MAX_FRAME`].
-    pub fn put(&self, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub fn put(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
         Codec::Json.put(buffer, LEAST_MAX_FRAME, self)
     }
 
@@ -390,7 +389,7 @@ mod tests {
             "contracts":["0.3.0","0.1.0"],"codecs":["json"],"max_frame":131072,"new":{"a":[1]},
             "features":["webhook-stream","unknown"]}"#;
         assert_eq!(Greeting::read(text), Ok(Greeting::Hello(hello())));
-        let mut buffer = bytes::BytesMut::new();
+        let mut buffer = Vec::new();
         Greeting::Hello(hello()).put(&mut buffer).unwrap();
         assert_eq!(Greeting::read(&buffer[4..]), Ok(Greeting::Hello(hello())));
     }

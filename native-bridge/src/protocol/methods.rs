@@ -333,7 +333,7 @@ mod tests {
     };
 
     fn import(codec: Codec, method: &str, params: &serde_json::Value) -> Result<Import, String> {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         let call = Outgoing::Call {
             id: 1,
             method,
@@ -342,7 +342,9 @@ mod tests {
             params,
         };
         codec.put(&mut buffer, 1 << 20, &call).unwrap();
-        let content = frame::take(&mut buffer, 1 << 20).unwrap().unwrap();
+        let content = frame::take(&mut BytesMut::from(&*buffer), 1 << 20)
+            .unwrap()
+            .unwrap();
         let Message::Call(call) = Message::read(codec, content).unwrap() else {
             panic!()
         };
@@ -464,10 +466,10 @@ mod tests {
             headers: Vec::new(),
             body: vec![0, 159, 255],
         };
-        let mut json = BytesMut::new();
+        let mut json = Vec::new();
         Codec::Json.put(&mut json, 1000, &answer).unwrap();
         assert!(json.windows(4).any(|part| part == b"AJ//"));
-        let mut binary = BytesMut::new();
+        let mut binary = Vec::new();
         Codec::MsgPack.put(&mut binary, 1000, &answer).unwrap();
         assert!(binary.windows(3).any(|part| part == [0, 159, 255]));
         for (codec, bytes) in [(Codec::Json, json), (Codec::MsgPack, binary)] {

@@ -246,17 +246,15 @@ impl Running {
     /// # Errors
     ///
     /// As the plugin or its end says it.
-    pub(crate) async fn ask<P: Serialize, R: DeserializeOwned>(
+    pub(crate) fn ask<P: Serialize, R: DeserializeOwned>(
         &self,
         method: Method,
         instance: Option<u64>,
         params: &P,
         deadline: Duration,
-    ) -> Result<R, AskError> {
+    ) -> impl Future<Output = Result<R, AskError>> {
         self.used.mark();
-        self.connection
-            .ask(method, instance, params, deadline)
-            .await
+        self.connection.ask(method, instance, params, deadline)
     }
 
     /// As [`Connection::ask_streamed`].
