@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use mortise_runtime::types::StopReason;
 
-use crate::support::{World, eventually, made};
+use crate::support::{Neighbour, World, eventually, made};
 
 /// Processes on this machine whose command line contains all of these.
 fn processes(parts: &[&str]) -> Vec<u32> {
@@ -50,14 +50,18 @@ fn working_in(folder: &std::path::Path) -> Vec<u32> {
 async fn what_a_plugin_started_goes_with_it() {
     for reason in [StopReason::ShuttingDown, StopReason::Idle] {
         let world = World::new();
+        let neighbour = Neighbour::of(&world).await;
+        let beside = working_in(world.folder.path()).len();
         let plugin = world.plugin("forks").await;
         let ann = made(&plugin, "ann").await;
         // The plugin, a child of it, and one that was left to the guardian.
         eventually("three processes", async || {
-            working_in(world.folder.path()).len() == 3
+            working_in(world.folder.path()).len() == beside + 3
         })
         .await;
         ann.instance.stop(reason).await.unwrap();
+        assert_eq!(working_in(world.folder.path()).len(), beside);
+        neighbour.answered().await;
         assert_eq!(working_in(world.folder.path()), [] as [u32; 0]);
         assert_eq!(world.leftovers(), [] as [&str; 0]);
     }
@@ -66,11 +70,13 @@ async fn what_a_plugin_started_goes_with_it() {
 #[tokio::test]
 async fn what_a_plugin_started_goes_when_it_crashes() {
     let world = World::with(|settings| settings.restart.give_up_after = 1);
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("forks").await;
     let ann = made(&plugin, "ann").await;
     ann.instance.start().await.unwrap();
     let crash = ann.instance.webhook(crate::support::request("exit", "1"));
     crash.await.unwrap_err();
+    neighbour.answered().await;
     assert_eq!(working_in(world.folder.path()), [] as [u32; 0]);
     assert_eq!(world.leftovers(), [] as [&str; 0]);
 }

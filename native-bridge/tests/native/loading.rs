@@ -1,12 +1,13 @@
 //! Files that load, and the reports of those that do not. Whatever the file
-//! does, the report comes by its deadline and nothing is left running.
+//! does, the report comes by its deadline, a neighbour goes on answering and
+//! nothing is left running.
 
 use std::time::{Duration, Instant};
 
 use mortise_native_bridge::Settings;
 use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step};
 
-use crate::support::{PLUGIN, State, World, script, state};
+use crate::support::{Neighbour, PLUGIN, State, World, script, state};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -14,6 +15,7 @@ async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadErro
         settings.describe = Duration::from_secs(2);
         change(settings);
     });
+    let neighbour = Neighbour::of(&world).await;
     let begun = Instant::now();
     let error = world
         .backend
@@ -21,6 +23,7 @@ async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadErro
         .await
         .unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(8), "{behaviour}");
+    neighbour.answered().await;
     assert_eq!(world.leftovers(), [] as [&str; 0], "{behaviour}");
     error
 }

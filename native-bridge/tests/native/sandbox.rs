@@ -160,6 +160,7 @@ async fn other_processes_are_out_of_reach() {
     confined.cannot("signal", &host).await;
     confined.cannot("signal", &target).await;
     confined.cannot("ptrace", &target).await;
+    confined.cannot("ptrace", &host).await;
     confined.cannot("abstract-socket", &name).await;
     let (_, own) = confined.made.deed("pid", "").await;
     confined.can("signal", &own).await;
@@ -175,7 +176,10 @@ async fn other_processes_are_out_of_reach() {
 #[tokio::test]
 async fn the_kernel_is_out_of_reach() {
     let confined = confined(talkative()).await;
-    for deed in ["mount", "unshare", "keyctl"] {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    confined.cannot("mount", folder).await;
+    for deed in ["unshare", "keyctl"] {
         confined.cannot(deed, "").await;
     }
     let (_, text) = confined.made.deed("io_uring", "").await;
@@ -195,12 +199,13 @@ async fn the_kernel_is_out_of_reach() {
         .is_some_and(|bits| bits & (1 << 21) != 0);
     if privileged {
         free.can("unshare", "").await;
+        free.can("mount", folder).await;
     }
 }
 
 #[tokio::test]
-async fn memory_and_descriptors_are_bounded() {
-    let small = plugin(|settings| settings.process.open_files = 64, talkative()).await;
+async fn memory_is_bounded() {
+    let small = confined(talkative()).await;
     // Filling memory takes its time on a busy machine.
     let patient = |process_memory_bytes| Limits {
         call_ms: 60_000,
@@ -226,6 +231,18 @@ async fn memory_and_descriptors_are_bounded() {
         .regrant(|rights| rights.limits = patient(1 << 30))
         .await;
     free.can("memory", &bytes).await;
+}
+
+#[tokio::test]
+async fn descriptors_are_bounded() {
+    let small = plugin(|settings| settings.process.open_files = 64, talkative()).await;
+    let (status, text) = small.made.deed("leak-descriptors", "200").await;
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("Too many open files"), "{text}");
+    // It is its own trouble, and no reason to end it.
+    small.can("echo", "").await;
+    let large = plugin(|settings| settings.process.open_files = 256, talkative()).await;
+    large.can("leak-descriptors", "200").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use mortise_runtime::CallError;
 
 use crate::support::{
-    Made, State, World, eventually, log, made, made_with, printed, request, state, talkative,
+    Made, Neighbour, State, World, eventually, log, made, made_with, printed, request, state,
+    talkative,
 };
 
 async fn fails(made: &Made, deed: &str, argument: &str) -> CallError {
@@ -28,9 +29,7 @@ async fn impatient(plugin: &mortise_native_bridge::NativePlugin) -> Made {
 #[tokio::test]
 async fn each_crash_is_reported_and_recovered_from() {
     let world = World::with(|settings| settings.restart.give_up_after = 20);
-    let neighbour = world.plugin("good").await;
-    let neighbour = made(&neighbour, "neighbour").await;
-    neighbour.instance.start().await.unwrap();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("concurrent").await;
     let ann = made(&plugin, "ann").await;
     ann.instance.start().await.unwrap();
@@ -76,13 +75,13 @@ async fn each_crash_is_reported_and_recovered_from() {
             assert!(error.contains("last words"), "{error}");
         }
         assert!(begun.elapsed() < Duration::from_secs(4), "{deed}");
-        assert_eq!(neighbour.deed("echo", "").await.0, 200);
         eventually("the restart", async || {
             ann.instance.webhook(request("echo", "")).await.is_ok()
         })
         .await;
     }
-    drop((ann, neighbour));
+    neighbour.answered().await;
+    drop(ann);
     eventually("the end of all", async || world.leftovers().is_empty()).await;
 }
 
@@ -122,6 +121,7 @@ async fn instances_come_up_again_in_their_order() {
 #[tokio::test]
 async fn a_crash_loop_ends_in_a_failed_state_that_a_person_leaves() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("good").await;
     let ann = made_with(&plugin, "ann", talkative(), None).await;
     ann.instance.start().await.unwrap();
@@ -139,6 +139,7 @@ async fn a_crash_loop_ends_in_a_failed_state_that_a_person_leaves() {
     let lines = log(&plugin).written();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(log(&plugin).written(), lines);
+    neighbour.answered().await;
     assert_eq!(world.leftovers(), [] as [&str; 0]);
     ann.instance.start().await.unwrap_err();
     assert!(matches!(
@@ -150,6 +151,7 @@ async fn a_crash_loop_ends_in_a_failed_state_that_a_person_leaves() {
 #[tokio::test]
 async fn a_call_past_its_deadline_is_cancelled_and_harms_nobody() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("concurrent").await;
     let Made { instance, .. } = &impatient(&plugin).await;
     let begun = Instant::now();
@@ -165,11 +167,13 @@ async fn a_call_past_its_deadline_is_cancelled_and_harms_nobody() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     instance.webhook(request("echo", "")).await.unwrap();
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
+    neighbour.answered().await;
 }
 
 #[tokio::test]
 async fn a_plugin_that_ignores_cancel_is_ended_and_comes_back() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("ignores-cancel").await;
     let Made { instance, log, .. } = &impatient(&plugin).await;
     instance
@@ -186,12 +190,14 @@ async fn a_plugin_that_ignores_cancel_is_ended_and_comes_back() {
             .any(|entry| { entry.text.contains("the plugin hangs: `webhook.handle`") })
     );
     instance.webhook(request("echo", "")).await.unwrap();
+    neighbour.answered().await;
 }
 
 #[tokio::test]
 async fn a_hang_at_any_step_ends_by_its_deadline() {
     for step in ["instance.create", "lifecycle.start", "configurer.defaults"] {
         let world = World::new();
+        let neighbour = Neighbour::of(&world).await;
         let plugin = world.plugin(&format!("hangs-at:{step}")).await;
         let host = std::sync::Arc::default();
         let mut setup = crate::support::setup("ann", &host, talkative());
@@ -207,6 +213,7 @@ async fn a_hang_at_any_step_ends_by_its_deadline() {
             "{step}: {error}"
         );
         assert!(begun.elapsed() < Duration::from_secs(2), "{step}");
+        neighbour.answered().await;
     }
 }
 
@@ -214,6 +221,7 @@ async fn a_hang_at_any_step_ends_by_its_deadline() {
 async fn an_exit_at_any_step_is_a_crash() {
     for step in ["instance.create", "lifecycle.start", "configurer.defaults"] {
         let world = World::new();
+        let neighbour = Neighbour::of(&world).await;
         let plugin = world.plugin(&format!("exits-at:{step}")).await;
         let host = std::sync::Arc::default();
         let setup = crate::support::setup("ann", &host, talkative());
@@ -230,6 +238,7 @@ async fn an_exit_at_any_step_is_a_crash() {
             details.ends_with(&format!("leaving at {step}")),
             "{details}"
         );
+        neighbour.answered().await;
     }
 }
 
@@ -263,12 +272,10 @@ async fn a_panic_discards_one_instance_alone() {
 #[tokio::test]
 async fn floods_are_bounded() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("good").await;
-    let neighbour = world.plugin("concurrent").await;
     let ann = made(&plugin, "ann").await;
-    let neighbour = made(&neighbour, "neighbour").await;
     ann.instance.start().await.unwrap();
-    neighbour.instance.start().await.unwrap();
     // A flood takes its time on a busy machine; the neighbour has its usual 5 s.
     ann.regrant(|rights| rights.limits.call_ms = 60_000).await;
     for (deed, argument) in [
@@ -276,19 +283,19 @@ async fn floods_are_bounded() {
         ("flood-log", ""),
         ("flood-output", "500"),
     ] {
-        let (flood, answer) = tokio::join!(ann.deed(deed, argument), neighbour.deed("echo", ""));
-        assert_eq!(flood.0, 200, "{deed}");
-        assert_eq!(answer.0, 200);
+        assert_eq!(ann.deed(deed, argument).await.0, 200, "{deed}");
         assert_eq!(ann.deed("echo", "").await.0, 200, "{deed}");
     }
     let bytes: usize = ann.log.since(0).iter().map(|entry| entry.text.len()).sum();
     assert!(bytes <= 256 << 10, "{bytes}");
+    neighbour.answered().await;
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
 }
 
 #[tokio::test]
 async fn one_that_ignores_sigterm_is_killed() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("ignores-term").await;
     let ann = made(&plugin, "ann").await;
     let (_, pid) = {
@@ -304,5 +311,6 @@ async fn one_that_ignores_sigterm_is_killed() {
     let took = begun.elapsed();
     assert!((1500..4000).contains(&took.as_millis()), "{took:?}");
     assert!(!std::path::Path::new("/proc").join(pid).exists());
+    neighbour.answered().await;
     assert_eq!(world.leftovers(), [] as [&str; 0]);
 }

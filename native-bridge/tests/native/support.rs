@@ -15,6 +15,8 @@ use mortise_runtime::{
     grants::Applications,
     types::{Error, Message, Outgoing, Schedule, User, WebhookRequest, WebhookResponse},
 };
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use mortise_runtime::process::State;
 
@@ -87,6 +89,56 @@ impl World {
 pub(crate) fn script(path: &Path, commands: &str) {
     std::fs::write(path, format!("#!/bin/sh\n{commands}\n")).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Another plugin of the same backend, which is called again and again while
+/// something else misbehaves.
+pub(crate) struct Neighbour {
+    plugin: Arc<NativePlugin>,
+    calls: JoinHandle<u32>,
+    over: CancellationToken,
+}
+
+impl Neighbour {
+    pub(crate) async fn of(world: &World) -> Self {
+        let file = world.folder.path().join("neighbour");
+        script(&file, &format!("exec {PLUGIN} good"));
+        let plugin = world.backend.load_native(&file).await.unwrap();
+        let neighbour = made(&plugin, "neighbour").await;
+        neighbour.instance.start().await.unwrap();
+        let over = CancellationToken::new();
+        let calls = tokio::spawn({
+            let over = over.clone();
+            async move {
+                let mut answers = 0;
+                while !over.is_cancelled() {
+                    assert_eq!(neighbour.deed("echo", "").await.0, 200);
+                    answers += 1;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                answers
+            }
+        });
+        Self {
+            plugin,
+            calls,
+            over,
+        }
+    }
+
+    /// Ends it. It must have answered every call, in the process it began with.
+    pub(crate) async fn answered(self) {
+        assert!(matches!(
+            state(&self.plugin),
+            State::Up { generation: 1, .. }
+        ));
+        self.over.cancel();
+        assert!(self.calls.await.unwrap() > 0);
+        eventually("the neighbour's end", async || {
+            state(&self.plugin) == State::Down
+        })
+        .await;
+    }
 }
 
 /// One user's instance, and what its host was asked.

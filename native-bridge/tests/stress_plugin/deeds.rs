@@ -5,6 +5,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream, UdpSocket},
+    os::fd::AsFd as _,
     time::Duration,
 };
 
@@ -219,6 +220,16 @@ fn system(deed: &str, argument: &str) -> Option<Outcome> {
             numbers.join(" ")
         })),
         "pid" => Some(Ok(std::process::id().to_string())),
+        "leak-descriptors" => {
+            let leak = |_| {
+                std::io::stdin()
+                    .as_fd()
+                    .try_clone_to_owned()
+                    .map(std::mem::forget)
+            };
+            let all = (0..argument.parse().unwrap()).try_for_each(leak);
+            text(all.map(|()| "leaked".to_owned()))
+        }
         "execute" => text(
             std::process::Command::new(argument)
                 .output()
@@ -237,14 +248,6 @@ fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
             libc::SYS_ptrace,
             [i64::from(libc::PTRACE_SEIZE), number, 0, 0, 0],
         ),
-        "mount" => {
-            let (none, folder, kind) = (c"none", c"/tmp", c"tmpfs");
-            let address = |text: &std::ffi::CStr| text.as_ptr() as i64;
-            (
-                libc::SYS_mount,
-                [address(none), address(folder), address(kind), 0, 0],
-            )
-        }
         "unshare" => (
             libc::SYS_unshare,
             [i64::from(libc::CLONE_NEWUTS), 0, 0, 0, 0],
@@ -262,6 +265,7 @@ fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
             ],
         ),
         "abstract-socket" => return Some(abstract_socket(argument)),
+        "mount" => return Some(mount(argument)),
         _ => return None,
     };
     #[expect(unsafe_code, reason = "system calls that nobody wraps")]
@@ -281,6 +285,23 @@ fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
     } else {
         Ok(result.to_string())
     })
+}
+
+/// Mounts a file system on a folder, and takes it away again.
+fn mount(folder: &str) -> Outcome {
+    let folder = std::ffi::CString::new(folder).unwrap();
+    #[expect(unsafe_code, reason = "system calls that nobody wraps")]
+    // SAFETY: the pointers are to texts that live until the calls return.
+    let mounted = unsafe {
+        let (none, kind) = (c"none".as_ptr(), c"tmpfs".as_ptr());
+        libc::mount(none, folder.as_ptr(), kind, 0, std::ptr::null()) == 0
+            && libc::umount2(folder.as_ptr(), libc::MNT_DETACH) == 0
+    };
+    if mounted {
+        Ok("mounted".to_owned())
+    } else {
+        Err(std::io::Error::last_os_error().to_string())
+    }
 }
 
 fn abstract_socket(name: &str) -> Outcome {
