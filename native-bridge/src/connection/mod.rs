@@ -2,10 +2,10 @@
 //! with its deadline.
 //!
 //! A call is written by whoever makes it, without a task in between, and its
-//! answer is read by one task per connection. What the plugin asks is answered by a
-//! [`Handler`] in a task per question. The connection ends, for a reason that
-//! can be shown, when the plugin ends it, breaks the protocol, does not read,
-//! or leaves a cancelled call or a ping unanswered.
+//! answer is read by one task per connection. What the plugin asks is answered
+//! by a [`Handler`] in a task per question. The connection ends, for a reason
+//! that can be shown, when the plugin ends it, breaks the protocol, does not
+//! read, or leaves a cancelled call or a ping unanswered.
 //!
 //! - [`greet`]: how it begins.
 //! - this module: calls to the plugin, and the end.
