@@ -33,6 +33,7 @@ impl Indices {
         // stack trace, and most components leave most interfaces out.
         let exports = |name: &str| {
             let component = pre.component();
+            // Also finds a version that is compatible.
             component.get_export_index(None, name).is_some()
         };
         macro_rules! indices {
@@ -51,7 +52,9 @@ impl Indices {
             filter: indices!(filter),
             listener: indices!(listener),
             timer: indices!(timer),
-            incoming: incoming_handler::GuestIndices::new(pre).ok(),
+            incoming: exports("wasi:http/incoming-handler@0.2.0")
+                .then(|| incoming_handler::GuestIndices::new(pre).ok())
+                .flatten(),
         }
     }
 
