@@ -17,7 +17,9 @@
 //! same runtime of tokio, of one thread, and call from a task, as a server does:
 //! the future of `block_on` is polled only after the runtime has looked for
 //! events once more. The other end of the first two is this program, started
-//! again: an echo, or a plugin that reads what it is sent and answers.
+//! again: one process in one sandbox, which costs every system call something.
+//! A thread of it is the echo, and another the plugin, which reads what it is
+//! sent and answers.
 
 #![expect(
     clippy::unwrap_used,
@@ -92,7 +94,7 @@ fn bridge(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("bridge");
     group.measurement_time(Duration::from_secs(8));
 
-    let (link, mut echo) = runtime.block_on(raw(folder.path()));
+    let (own, link) = runtime.block_on(own(folder.path()));
     let link = Arc::new(Mutex::new(link));
     let asked = call_of_the_filter();
     group.bench_function("raw_echo", |bencher| {
@@ -109,10 +111,6 @@ fn bridge(criterion: &mut Criterion) {
             })
         });
     });
-    echo.kill().unwrap();
-    echo.wait().unwrap();
-
-    let own = runtime.block_on(own(folder.path()));
     measure(&mut group, "call", &runtime, own);
     if let Some(file) = std::env::var_os(GO_FILTER) {
         let go = runtime.block_on(plugin(folder.path(), Path::new(&file), Vec::new()));
@@ -213,35 +211,35 @@ fn call_of_the_filter() -> Bytes {
     Bytes::from(frame).split_off(frame::HEADER)
 }
 
-/// An echo in another process, over the same kind of socket.
-async fn raw(folder: &Path) -> (Framed<UnixStream, LengthDelimitedCodec>, Child) {
-    let path = folder.join("raw.sock");
-    let listener = UnixListener::bind(&path).unwrap();
-    let echo = Command::new(std::env::current_exe().unwrap())
-        .env(peer::ROLE, "echo")
-        .env("MORTISE_SOCKET", path)
-        .spawn()
-        .unwrap();
-    let (stream, _) = listener.accept().await.unwrap();
-    (Framed::new(stream, LengthDelimitedCodec::new()), echo)
-}
+/// A raw connection to an echo.
+type Raw = Framed<UnixStream, LengthDelimitedCodec>;
 
-/// An instance of this program as a plugin, which filters.
-async fn own(folder: &Path) -> Arc<dyn Instance> {
+/// An instance of this program as a plugin, which filters, and a connection to
+/// the echo in the same process.
+async fn own(folder: &Path) -> (Arc<dyn Instance>, Raw) {
     use std::os::unix::fs::PermissionsExt as _;
+    let raw = folder.join("raw.sock");
+    let listener = UnixListener::bind(&raw).unwrap();
     let own = std::env::current_exe().unwrap();
     let file = folder.join("plugin");
-    std::fs::write(
-        &file,
-        format!(
-            "#!/bin/sh\n{}=plugin exec '{}'\n",
-            peer::ROLE,
-            own.display()
-        ),
-    )
-    .unwrap();
+    let script = format!(
+        "#!/bin/sh\n{}='{}' exec '{}'\n",
+        peer::RAW,
+        raw.display(),
+        own.display()
+    );
+    std::fs::write(&file, script).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-    plugin(folder, &file, vec![own]).await
+    let instance = plugin(folder, &file, vec![own]).await;
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut link = Framed::new(stream, LengthDelimitedCodec::new());
+        // The first is of the process that was only asked for its manifest, and
+        // has gone.
+        if link.send(Bytes::from_static(b"?")).await.is_ok() && link.next().await.is_some() {
+            return (instance, link);
+        }
+    }
 }
 
 /// An instance of a plugin, started.

@@ -1,7 +1,9 @@
 //! The other end of the benchmarks: a process that reads and answers, with
-//! blocking calls, as the simplest plugin would.
+//! blocking calls, as the simplest plugin would. In a thread of its own it is
+//! the echo, so that both are as far away and as confined.
 
 use std::{
+    ffi::OsStr,
     io::{Read as _, Write as _},
     ops::Range,
     os::unix::net::UnixStream,
@@ -17,8 +19,9 @@ use mortise_native_bridge::protocol::{
 };
 use mortise_runtime::types::{Draft, Manifest, Permission, Request, Verdict};
 
-/// The variable that says what this process is.
-pub(crate) const ROLE: &str = "MORTISE_BENCH_ROLE";
+/// The variable that makes this process a plugin, and names the socket on which
+/// it is an echo too.
+pub(crate) const RAW: &str = "MORTISE_BENCH_RAW";
 
 const LIMIT: usize = 1 << 20;
 
@@ -34,13 +37,13 @@ pub(crate) fn pin() {
     }
 }
 
-/// Plays its role to the end; false if it has none.
+/// Is a plugin to the end, if that is what this process is for.
 pub(crate) fn play() -> bool {
-    match std::env::var(ROLE).as_deref() {
-        Ok("echo") => echo(),
-        Ok("plugin") => plugin(),
-        _ => return false,
-    }
+    let Some(raw) = std::env::var_os(RAW) else {
+        return false;
+    };
+    std::thread::spawn(move || echo(&raw));
+    plugin();
     true
 }
 
@@ -53,9 +56,9 @@ struct Socket {
 }
 
 impl Socket {
-    fn connect() -> Self {
+    fn connect(path: &OsStr) -> Self {
         Self {
-            stream: UnixStream::connect(std::env::var_os(SOCKET_VARIABLE).unwrap()).unwrap(),
+            stream: UnixStream::connect(path).unwrap(),
             buffer: vec![0; frame::HEADER + LIMIT].into(),
             received: 0..0,
         }
@@ -87,8 +90,8 @@ impl Socket {
 }
 
 /// Sends back every frame.
-fn echo() {
-    let mut socket = Socket::connect();
+fn echo(path: &OsStr) {
+    let mut socket = Socket::connect(path);
     let mut answer = Vec::new();
     while let Some(frame) = socket.hear() {
         answer.clear();
@@ -118,7 +121,7 @@ struct Params {
 
 /// Answers what the host asks; every draft is kept.
 fn plugin() {
-    let mut socket = Socket::connect();
+    let mut socket = Socket::connect(&std::env::var_os(SOCKET_VARIABLE).unwrap());
     let mut answer = Vec::new();
     let hello = Hello {
         protocol: NAME.into(),
