@@ -7,12 +7,12 @@ use std::path::Path;
 use mortise_native_bridge::{Settings, sandbox::Mode};
 use mortise_runtime::{Grants, Limits, types::Directory};
 
-use crate::support::{Made, PLUGIN, State, World, made_with, state, talkative};
+use crate::support::{Made, Neighbour, PLUGIN, State, World, made_with, state, talkative};
 
 struct Confined {
     made: Made,
     plugin: std::sync::Arc<mortise_native_bridge::NativePlugin>,
-    _world: World,
+    world: World,
 }
 
 async fn plugin(change: impl FnOnce(&mut Settings), grants: Grants) -> Confined {
@@ -23,7 +23,7 @@ async fn plugin(change: impl FnOnce(&mut Settings), grants: Grants) -> Confined 
     Confined {
         made,
         plugin,
-        _world: world,
+        world,
     }
 }
 
@@ -236,11 +236,13 @@ async fn memory_is_bounded() {
 #[tokio::test]
 async fn descriptors_are_bounded() {
     let small = plugin(|settings| settings.process.open_files = 64, talkative()).await;
+    let neighbour = Neighbour::of(&small.world).await;
     let (status, text) = small.made.deed("leak-descriptors", "200").await;
     assert_eq!(status, 403, "{text}");
     assert!(text.contains("Too many open files"), "{text}");
     // It is its own trouble, and no reason to end it.
     small.can("echo", "").await;
+    neighbour.answered().await;
     let large = plugin(|settings| settings.process.open_files = 256, talkative()).await;
     large.can("leak-descriptors", "200").await;
 }

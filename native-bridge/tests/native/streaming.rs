@@ -8,7 +8,7 @@ use mortise_runtime::{
     plugin::{Pieces, WebhookAnswer, WebhookBody},
 };
 
-use crate::support::{Made, State, World, eventually, made, request, state};
+use crate::support::{Made, Neighbour, State, World, eventually, made, request, state};
 
 async fn asked(made: &Made, deed: &str, argument: &str) -> Result<WebhookAnswer, CallError> {
     made.instance
@@ -67,7 +67,8 @@ async fn pieces_arrive_as_they_are_written() {
 
 #[tokio::test]
 async fn one_that_stalls_or_dies_is_cut_off() {
-    let (_world, plugin, ann) = impatient("concurrent").await;
+    let (world, plugin, ann) = impatient("concurrent").await;
+    let neighbour = Neighbour::of(&world).await;
     let mut body = pieces(&ann, "stream-and-stall", "").await;
     assert_eq!(body.next().await.unwrap().unwrap(), "x");
     let error = body.next().await.unwrap().unwrap_err();
@@ -83,11 +84,13 @@ async fn one_that_stalls_or_dies_is_cut_off() {
     assert_eq!(body.next().await.unwrap().unwrap(), "x");
     let error = body.next().await.unwrap().unwrap_err().to_string();
     assert!(error.contains("exited with status 6"), "{error}");
+    neighbour.answered().await;
 }
 
 #[tokio::test]
 async fn what_nobody_reads_is_not_held_for_ever() {
-    let (_world, plugin, ann) = impatient("good").await;
+    let (world, plugin, ann) = impatient("good").await;
+    let neighbour = Neighbour::of(&world).await;
     let body = pieces(&ann, "stream", "600").await;
     // It is one whose calls go one after another, and nobody takes anything;
     // what it writes meanwhile is within its credit.
@@ -103,14 +106,13 @@ async fn what_nobody_reads_is_not_held_for_ever() {
     })
     .await;
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
+    neighbour.answered().await;
 }
 
 #[tokio::test]
 async fn a_plugin_that_breaks_the_rules_is_ended() {
     let world = World::with(|settings| settings.restart.give_up_after = 20);
-    let neighbour = world.plugin("good").await;
-    let neighbour = made(&neighbour, "neighbour").await;
-    neighbour.instance.start().await.unwrap();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("concurrent").await;
     let ann = made(&plugin, "ann").await;
     ann.instance.start().await.unwrap();
@@ -132,7 +134,6 @@ async fn a_plugin_that_breaks_the_rules_is_ended() {
         })
         .await;
         drop(answer);
-        assert_eq!(neighbour.deed("echo", "").await.0, 200);
         eventually("the restart", async || {
             ann.instance.webhook(request("echo", "")).await.is_ok()
         })
@@ -145,4 +146,5 @@ async fn a_plugin_that_breaks_the_rules_is_ended() {
         let error = asked(&ann, deed, "").await.unwrap_err().to_string();
         assert!(error.contains(expected), "{deed}: {error}");
     }
+    neighbour.answered().await;
 }

@@ -245,6 +245,7 @@ async fn an_exit_at_any_step_is_a_crash() {
 #[tokio::test]
 async fn a_panic_discards_one_instance_alone() {
     let world = World::new();
+    let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("good").await;
     let ann = made(&plugin, "ann").await;
     let bob = made(&plugin, "bob").await;
@@ -267,6 +268,7 @@ async fn a_panic_discards_one_instance_alone() {
     assert_eq!(count("lifecycle.start ann"), 2);
     assert_eq!(count("instance.create bob"), 1);
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
+    neighbour.answered().await;
 }
 
 #[tokio::test]
