@@ -233,19 +233,18 @@ impl Inner {
         } else {
             self.gate.try_write().ok().map(Held::Alone)
         };
-        Ok(held.and_then(|held| self.usable(&running, held, needs)))
+        Ok(held.and_then(|held| {
+            let number = self.usable(&running, held.live(), needs)?;
+            Some((running, number, held))
+        }))
     }
 
-    fn usable<'a>(
-        &self,
-        running: &Arc<Running>,
-        held: Held<'a>,
-        needs: Needs,
-    ) -> Option<Ready<'a>> {
-        let number = held.live().number(running.generation, needs)?;
+    /// Its number, if it can be called as it is.
+    fn usable(&self, running: &Running, live: &Live, needs: Needs) -> Option<u64> {
+        let number = live.number(running.generation, needs)?;
         let crashed = number == self.crashed.load(Ordering::Relaxed);
         let ending = running.is_over() || running.is_stopping();
-        (!crashed && !ending).then(|| (Arc::clone(running), number, held))
+        (!crashed && !ending).then_some(number)
     }
 
     async fn make_ready(
@@ -267,8 +266,8 @@ impl Inner {
                 let live = timeout_at(until, self.gate.read())
                     .await
                     .map_err(|_| limit.busy())?;
-                if let Some(ready) = self.usable(&running, Held::Shared(live), needs) {
-                    return Ok(ready);
+                if let Some(number) = self.usable(&running, &live, needs) {
+                    return Ok((running, number, Held::Shared(live)));
                 }
             }
             let live = timeout_at(until, self.gate.write())
