@@ -5,9 +5,7 @@
 //! `https` trusts the certificate authorities that browsers trust, as the
 //! requests of plugins do.
 
-#[cfg(unix)]
-use std::path::PathBuf;
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
@@ -27,29 +25,8 @@ use url::{Host, Position, Url};
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// The other end.
-#[derive(Clone, Debug)]
-pub(crate) enum Peer {
-    /// A server on the network, `http` or `https`; what is behind its host and
-    /// port does not count.
-    Network(Url),
-    /// A server's socket on this machine.
-    #[cfg(unix)]
-    Socket(PathBuf),
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // Without a name and password that may stand in it.
-            Self::Network(url) => formatter.write_str(&origin(url)),
-            #[cfg(unix)]
-            Self::Socket(path) => write!(formatter, "{}", path.display()),
-        }
-    }
-}
-
-fn origin(url: &Url) -> String {
+/// Without a path, and without a name and password that may stand in it.
+pub(crate) fn origin(url: &Url) -> String {
     format!(
         "{}://{}",
         url.scheme(),
@@ -82,33 +59,25 @@ pub(crate) enum ClientError {
     },
 }
 
-/// Sends a request, whose address is a path, and returns when the head of the
-/// answer is there.
+/// Sends a request to a server, `http` or `https`, and returns when the head of
+/// the answer is there. The request's own address is a path; what `to` has behind
+/// its host and port does not count.
 ///
 /// # Errors
 ///
 /// [`ClientError`]. An answer of any status is none.
 pub(crate) async fn send(
-    to: &Peer,
+    to: &Url,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
-    match to {
-        Peer::Network(url) => {
-            let stream = within(to, tcp(url)).await?;
-            let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])
-                .map_err(|_| address(url))?;
-            if url.scheme() == "https" {
-                let stream = within(to, tls(url, stream)).await?;
-                exchange(to, stream, request, host).await
-            } else {
-                exchange(to, stream, request, host).await
-            }
-        }
-        #[cfg(unix)]
-        Peer::Socket(path) => {
-            let stream = within(to, tokio::net::UnixStream::connect(path)).await?;
-            exchange(to, stream, request, HeaderValue::from_static("localhost")).await
-        }
+    let stream = within(to, tcp(to)).await?;
+    let host = HeaderValue::from_str(&to[Position::BeforeHost..Position::AfterPort])
+        .map_err(|_| address(to))?;
+    if to.scheme() == "https" {
+        let stream = within(to, tls(to, stream)).await?;
+        exchange(to, stream, request, host).await
+    } else {
+        exchange(to, stream, request, host).await
     }
 }
 
@@ -125,14 +94,14 @@ fn address(url: &Url) -> ClientError {
 }
 
 async fn within<T>(
-    to: &Peer,
+    to: &Url,
     connecting: impl Future<Output = io::Result<T>>,
 ) -> Result<T, ClientError> {
     tokio::time::timeout(CONNECT, connecting)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(|source| ClientError::Connect {
-            to: to.to_string().into(),
+            to: origin(to).into(),
             source,
         })
 }
@@ -171,13 +140,13 @@ async fn tls(
 }
 
 async fn exchange(
-    to: &Peer,
+    to: &Url,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     mut request: Request<Full<Bytes>>,
     host: HeaderValue,
 ) -> Result<Response<Incoming>, ClientError> {
     let broken = |source| ClientError::Http {
-        to: to.to_string().into(),
+        to: origin(to).into(),
         source,
     };
     request.headers_mut().insert(header::HOST, host);

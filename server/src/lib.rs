@@ -4,7 +4,7 @@
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
 //! - `listen`: connections, and HTTP on them.
 //! - `client`: HTTP requests that the program makes itself.
-//! - `socket`: the administrator's way in from the same machine.
+//! - `local`: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
@@ -20,11 +20,10 @@ pub mod cli;
 mod client;
 pub mod config;
 mod listen;
+mod local;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;
-#[cfg(unix)]
-mod socket;
 pub mod state;
 pub mod store;
 pub mod stream;

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, api,
-    auth::{PasswordError, Passwords, generate_password},
-    listen,
+    auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
+    listen, local,
     pipeline::Pipeline,
     plugins::{self, Plugins},
     state::{AppState, Parts},
@@ -33,8 +33,7 @@ pub struct Server {
     state: AppState,
     address: SocketAddr,
     stopping: CancellationToken,
-    /// One for each way in.
-    serving: Vec<JoinHandle<()>>,
+    serving: JoinHandle<()>,
     housekeeping: JoinHandle<Option<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
@@ -121,6 +120,7 @@ impl Server {
         let lock = lock(&config.data_dir)?;
         let store = Store::open(&config.data_dir).await?;
         let passwords = Passwords::new()?;
+        let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
         let listen = |source| StartError::Listen {
             address: config.listen,
@@ -139,6 +139,7 @@ impl Server {
         let state = AppState::from(Parts {
             config,
             store,
+            local_key: local_key.hash(),
             passwords,
             hub,
             plugins,
@@ -146,20 +147,13 @@ impl Server {
         });
         let stopping = CancellationToken::new();
         let router = api::router(&state);
-        let mut serving = Vec::new();
-        #[cfg(unix)]
-        match crate::socket::listen(&state.config.data_dir) {
-            Ok(socket) => {
-                let served = listen::serve(socket, router.clone(), stopping.clone());
-                serving.push(tokio::spawn(served));
-            }
-            Err(error) => tracing::warn!(
-                "orders on the command line need --url and a password or token, for the socket \
-                 in the data directory cannot be made: {error}"
-            ),
+        let serving = tokio::spawn(listen::serve(listener, router, stopping.clone()));
+        if let Err(error) = local::announce(&state.config.data_dir, address, &local_key) {
+            tracing::warn!(
+                "orders on the command line need --url and a password or token, for the key in \
+                 the data directory cannot be written: {error}"
+            );
         }
-        let served = listen::serve(listener, router, stopping.clone());
-        serving.push(tokio::spawn(served));
         let housekeeping = tokio::spawn(
             stopping
                 .clone()
@@ -201,13 +195,12 @@ impl Server {
     pub async fn shutdown(self) {
         self.stopping.cancel();
         self.state.hub.close_all();
-        let mut ended = futures_util::future::join_all(self.serving).await;
-        ended.push(self.housekeeping.await.map(Option::unwrap_or_default));
-        for error in ended.into_iter().filter_map(Result::err) {
+        let served = self.serving.await;
+        let kept = self.housekeeping.await.map(Option::unwrap_or_default);
+        for error in [served, kept].into_iter().filter_map(Result::err) {
             tracing::error!(%error, "a task of the server had failed");
         }
-        #[cfg(unix)]
-        crate::socket::remove(&self.state.config.data_dir);
+        local::withdraw(&self.state.config.data_dir);
         self.state.plugins.stop().await;
         self.state.store.close().await;
         drop(self.lock);
@@ -269,8 +262,7 @@ async fn create_admin(
     let (password, generated) = match &config.admin_password {
         Some(password) => (password.clone(), None),
         None => {
-            let password =
-                generate_password().map_err(|error| PasswordError::Hash(error.to_string()))?;
+            let password = generate_password().map_err(no_randomness)?;
             (password.clone(), Some(password))
         }
     };
@@ -280,4 +272,8 @@ async fn create_admin(
         name: config.admin_name.clone(),
         password: generated,
     }))
+}
+
+fn no_randomness(error: getrandom::Error) -> PasswordError {
+    PasswordError::Hash(error.to_string())
 }

@@ -3,7 +3,12 @@
 use std::{ops::Deref, sync::Arc};
 
 use crate::{
-    Config, auth::Passwords, pipeline::Pipeline, plugins::Plugins, store::Store, stream::Hub,
+    Config,
+    auth::{Passwords, TokenHash},
+    pipeline::Pipeline,
+    plugins::Plugins,
+    store::Store,
+    stream::Hub,
 };
 
 /// The parts of a running server. Cheap to clone.
@@ -17,6 +22,8 @@ pub struct Parts {
     pub config: Config,
     /// The database.
     pub store: Store,
+    /// Of the key that whoever may read the data directory has.
+    pub local_key: TokenHash,
     /// Password hashing and verification.
     pub passwords: Passwords,
     /// Connected WebSocket clients.

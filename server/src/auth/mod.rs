@@ -11,9 +11,9 @@
 //! authentication. What a browser sends by itself, cookie and basic, is not
 //! believed in a request that another site made.
 //!
-//! What comes by the socket in the data directory needs none: only who may
-//! enter that directory reaches it, and they could write the database as well.
-//! It is an administrator's, the oldest one's if `X-Mortise-User` names none.
+//! `X-Mortise-Key` is the key of whoever may read the data directory (see
+//! `local`). A request with it is an administrator's, the oldest one's if
+//! `X-Mortise-User` names none.
 
 mod passwords;
 mod request;
@@ -33,6 +33,7 @@ pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 use self::request::{Basic, basic, token};
 use crate::{
     api::ApiError,
+    local,
     plugins::Actor,
     state::AppState,
     store::{ApplicationRow, ClientRow, Store, UserRow},
@@ -64,29 +65,22 @@ enum Identity {
     User(Caller),
 }
 
-/// A user, by password, through a client, or by the socket.
+/// A user, by password, through a client, or by the data directory's key.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The user.
     pub user: UserRow,
     /// The client whose token it was; none for a password.
     pub client: Option<ClientRow>,
-    /// Whether it came by the socket in the data directory.
-    pub by_socket: bool,
+    /// Whether it was the data directory's key.
+    pub by_key: bool,
 }
-
-/// Marks a request that came by the socket in the data directory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DataDirectory;
-
-/// The header that names the administrator whom a request by the socket is of.
-pub(crate) const USER_HEADER: &str = "x-mortise-user";
 
 impl Caller {
     /// Who that is in the audit log.
     pub fn actor(&self) -> Actor {
         let (id, name) = (self.user.id, self.user.name.clone());
-        if self.by_socket {
+        if self.by_key {
             Actor::CommandLine { id, name }
         } else {
             Actor::User { id, name }
@@ -134,12 +128,16 @@ async fn identify(
     if access == Access::Public {
         return Ok(None);
     }
-    if request.extensions.get::<DataDirectory>().is_some() {
+    if let Some(key) = request.headers.get(local::KEY_HEADER) {
+        let key = key.to_str().map_err(|_| ApiError::unauthorized())?;
+        if Token::from_request(key).hash() != state.local_key {
+            return Err(ApiError::unauthorized());
+        }
         let user = administrator(state, request).await?;
         return Ok(Some(Identity::User(Caller {
             user,
             client: None,
-            by_socket: true,
+            by_key: true,
         })));
     }
     let caller = 'found: {
@@ -158,7 +156,7 @@ async fn identify(
                 break 'found Caller {
                     user,
                     client: Some(client),
-                    by_socket: false,
+                    by_key: false,
                 };
             }
         }
@@ -171,7 +169,7 @@ async fn identify(
                 break 'found Caller {
                     user,
                     client: None,
-                    by_socket: false,
+                    by_key: false,
                 };
             }
         }
@@ -188,9 +186,9 @@ async fn identify(
     Ok(Some(Identity::User(caller)))
 }
 
-/// Whom a request by the socket is of.
+/// Whom a request with the data directory's key is of.
 async fn administrator(state: &AppState, request: &Parts) -> Result<UserRow, ApiError> {
-    let named = match request.headers.get(USER_HEADER) {
+    let named = match request.headers.get(local::USER_HEADER) {
         Some(name) => Some(name.to_str().map_err(|_| ApiError::unauthorized())?),
         None => None,
     };

@@ -1,5 +1,5 @@
-//! Tokens of applications, clients and plugins. A token is shown once, when it
-//! is made; what is kept is its hash.
+//! Tokens of applications, clients and plugins, and the data directory's key. A
+//! token is shown once, when it is made; what is kept is its hash.
 
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub enum TokenKind {
     Client,
     /// A plugin instance's webhook address: `P...`.
     Plugin,
+    /// Gives orders, to whoever may read the data directory: `K...`.
+    DataDirectory,
 }
 
 impl TokenKind {
@@ -27,6 +29,7 @@ impl TokenKind {
             Self::Application => 'A',
             Self::Client => 'C',
             Self::Plugin => 'P',
+            Self::DataDirectory => 'K',
         }
     }
 }

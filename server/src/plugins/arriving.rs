@@ -16,7 +16,7 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
-use crate::client::{self, ClientError, Peer};
+use crate::client::{self, ClientError};
 
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
@@ -137,8 +137,7 @@ async fn follow(mut url: Url, digest: Digest) -> Result<TempPath, ArrivalError> 
             .header(header::ACCEPT, "*/*")
             .body(Full::<Bytes>::default())
             .map_err(|error| refused(&url, error.to_string()))?;
-        let peer = Peer::Network(url.clone());
-        let answer = idle(&url, client::send(&peer, request))
+        let answer = idle(&url, client::send(&url, request))
             .await?
             .map_err(|error| broken(&url, &error))?;
         let status = answer.status();

@@ -17,7 +17,7 @@ pub enum Actor {
         /// The user's name.
         name: String,
     },
-    /// Whoever may use the socket in the data directory, as an administrator.
+    /// Whoever may read the data directory, as an administrator.
     CommandLine {
         /// The administrator's id.
         id: i64,

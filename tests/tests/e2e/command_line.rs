@@ -257,21 +257,46 @@ async fn who_may_not_give_orders_is_told_what_to_do() {
 }
 
 #[tokio::test]
-async fn the_socket_is_the_servers_users_alone() {
+async fn the_key_is_the_servers_users_alone_and_good_for_one_run() {
     use std::os::unix::fs::PermissionsExt as _;
     let data = Data::new();
+    let file = data.path().join("running.json");
     let server = data.serve().await;
-    let mode = |path: &str| {
-        let metadata = std::fs::metadata(data.path().join(path)).unwrap();
-        metadata.permissions().mode() & 0o777
-    };
-    assert_eq!(mode("run"), 0o700);
-    assert_eq!(mode("run/mortise.sock"), 0o600);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let first = std::fs::read(&file).unwrap();
     server.stop().await;
-    assert!(!data.path().join("run/mortise.sock").exists());
-    // One that a killed server left behind is in nobody's way.
+    assert!(!file.exists());
+
+    // Of a killed server's, nobody is there.
     drop(data.serve().await);
-    assert!(data.path().join("run/mortise.sock").exists());
+    assert!(file.exists());
+    let none = "no server takes orders";
+    let gone = refused(plugin(&data, &["list"]));
+    assert!(gone.contains(none), "{gone}");
+
+    // Or another one has its address, or something else.
+    let other = Data::new();
+    let of_other = other.serve().await;
+    let stranger = web::serving(vec![web::file(b"no server of ours")]);
+    for url in [of_other.url(), &stranger] {
+        let mut left: Value = serde_json::from_slice(&first).unwrap();
+        left["address"] = url.replace("http://", "").into();
+        std::fs::write(&file, left.to_string()).unwrap();
+        let elsewhere = refused(plugin(&data, &["list"]));
+        assert!(elsewhere.contains(none), "{elsewhere}");
+        // Which is as good as none.
+        let grant = ["grant", "not.there", "--timers"];
+        let granted = said(&data, &grant);
+        assert!(data.path().join("grants.toml").exists(), "{granted}");
+        std::fs::remove_file(data.path().join("grants.toml")).unwrap();
+    }
+    of_other.stop().await;
+
+    // What is unreadable is said, and replaced by the next server.
+    std::fs::write(&file, "{}").unwrap();
+    let unreadable = refused(plugin(&data, &["list"]));
+    assert!(unreadable.contains("running.json"), "{unreadable}");
     let server = data.serve().await;
     said(&data, &["list"]);
     server.stop().await;

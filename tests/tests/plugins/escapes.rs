@@ -292,3 +292,46 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
         server.stop().await;
     }
 }
+
+/// Plugins run as the server's user: what else that user may use is not theirs.
+#[tokio::test]
+async fn orders_are_given_by_nobody_without_the_data_directorys_key() {
+    for (name, bytes) in backends() {
+        let data = Data::new();
+        put(&data, name, &bytes);
+        let grants = format!("[\"{OWN}\"]\nwebhook = true\n");
+        std::fs::write(data.path().join("grants.toml"), grants).unwrap();
+        let server = data.serve().await;
+        let told = Told::of(&server, ADMIN, OWN).await;
+        enable(&server, &told, ADMIN).await;
+        let to = data.path().to_str().unwrap();
+        let grant = |flag: &str, value: &str| {
+            let granted = run(["plugin", "grant", OWN, flag, value, "--data-dir", to]);
+            assert!(granted.status.success(), "{granted:?}");
+        };
+
+        let read = format!("read-file {to}/running.json");
+        assert_ne!(told.asked(&read).await.0, 200, "{name}");
+        grant("--http", &server.url().replace("http://", ""));
+        let asked = told
+            .does(&format!("http {}/admin/plugins", server.url()))
+            .await;
+        assert!(asked.starts_with("401"), "{name}: {asked}");
+
+        // Who is given the directory has the key.
+        grant("--dir", to);
+        let file: Value = serde_json::from_str(&told.does(&read).await).unwrap();
+        let orders = |key: &str| {
+            let request = server.request(Method::GET, "/admin/plugins");
+            request.header("X-Mortise-Key", key).send()
+        };
+        let key = file["key"].as_str().unwrap();
+        let listed = body(orders(key).await.unwrap()).await;
+        assert_eq!(listed["plugins"][0]["id"], OWN, "{name}");
+        for wrong in ["", "K", &key.to_lowercase(), &format!("{key}.")] {
+            let status = orders(wrong).await.unwrap().status();
+            assert_eq!(status, 401, "{name}: `{wrong}`");
+        }
+        server.stop().await;
+    }
+}

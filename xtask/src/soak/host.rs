@@ -1,10 +1,7 @@
-//! The server of a run, and the ways into it: an administrator's by its socket,
-//! a user's and an application's by tokens.
+//! The server of a run, and the ways into it: an administrator's by the key in its
+//! data directory, a user's and an application's by tokens.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -24,10 +21,16 @@ const PASSWORD: &str = "only while it runs";
 pub(super) struct Host {
     server: Server,
     pub(super) api: Api,
-    /// By the socket in the data directory.
-    orders: Client,
+    local: Local,
     pub(super) sender: Sender,
     client_token: String,
+}
+
+/// What the server says in its data directory.
+#[derive(Deserialize)]
+struct Local {
+    address: SocketAddr,
+    key: String,
 }
 
 /// Who sends messages. Cheap to clone.
@@ -73,15 +76,15 @@ impl Host {
     }
 
     fn with(server: Server, api: Api, data: &Path, tokens: Tokens) -> Result<Self> {
-        let build = |builder: reqwest::ClientBuilder| {
-            let builder = builder.no_proxy().timeout(Duration::from_secs(60));
-            builder.build().context("no HTTP client")
-        };
-        let socket: PathBuf = data.join("run/mortise.sock");
+        let local = std::fs::read(data.join("running.json"))
+            .context("the server tells no key for orders")?;
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(60));
         Ok(Self {
-            orders: build(Client::builder().unix_socket(socket))?,
+            local: serde_json::from_slice(&local)?,
             sender: Sender {
-                client: build(Client::builder())?,
+                client: client.build().context("no HTTP client")?,
                 url: format!("{}/message", server.url),
                 token: tokens.application,
             },
@@ -126,8 +129,10 @@ impl Host {
     }
 
     fn order(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://mortise/admin/plugins{path}");
-        self.orders.request(method, url)
+        let Local { address, key } = &self.local;
+        let url = format!("http://{address}/admin/plugins{path}");
+        let request = self.sender.client.request(method, url);
+        request.header("x-mortise-key", key)
     }
 
     /// Enables one of the user's plugins.

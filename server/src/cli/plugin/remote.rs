@@ -1,7 +1,10 @@
-//! The command line as a client of a running server: by the socket in its data
+//! The command line as a client of a running server: by the key in its data
 //! directory, or by its address with a token or a password.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -13,9 +16,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::show::Report;
-#[cfg(unix)]
-use crate::client::ClientError;
-use crate::client::{self, Peer};
+use crate::{
+    client::{self, ClientError},
+    local::{self, KEY_HEADER, LocalServer, USER_HEADER},
+};
 
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 20;
@@ -23,7 +27,7 @@ const ANSWER: usize = 64 << 20;
 /// Which server, and as whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
-    /// The server's data directory: whoever may enter it gives orders without a
+    /// The server's data directory: whoever may read it gives orders without a
     /// password [default, but for `dev`: data].
     #[arg(
         long,
@@ -65,10 +69,10 @@ pub(super) struct Which {
 /// A server that takes orders.
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
-    peer: Peer,
-    /// What the address has before the API's paths.
-    base: String,
-    credentials: Option<(HeaderName, HeaderValue)>,
+    url: Url,
+    credentials: Vec<(HeaderName, HeaderValue)>,
+    /// The data directory it was found by.
+    data_dir: Option<PathBuf>,
 }
 
 /// Where an answer of the administrator is given.
@@ -103,6 +107,16 @@ pub(super) struct Refusal {
     pub(super) json: Value,
 }
 
+/// No server runs on a data directory: there is no file with a key, or one that
+/// a killed server left, whose address nobody has now or somebody else.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no server takes orders on the data directory {}: start it with `mortise serve`, name its \
+     directory with --data-dir, or name its address with --url",
+    _0.display()
+)]
+struct NoServer(PathBuf);
+
 impl Which {
     /// Whether one is named, rather than the one on the default data directory.
     pub(super) const fn is_named(&self) -> bool {
@@ -120,7 +134,7 @@ impl Which {
     pub(super) fn remote(&self) -> anyhow::Result<Remote> {
         match &self.url {
             Some(url) => self.by_address(url),
-            None => self.by_socket(),
+            None => self.by_key(),
         }
     }
 
@@ -132,26 +146,23 @@ impl Which {
     /// A server that runs and cannot be asked: its file is not changed behind
     /// its back.
     pub(super) async fn place(&self) -> anyhow::Result<Place> {
-        #[cfg(unix)]
-        if self.url.is_none() {
-            use std::io::ErrorKind::{ConnectionRefused, NotFound};
-            let remote = self.by_socket()?;
-            let asked = remote.send(Method::GET, "/version", Body::None).await;
-            return match asked {
-                Ok(_) => Ok(Place::Server(remote)),
-                Err(error) => match error.downcast_ref() {
-                    Some(ClientError::Connect { source, .. })
-                        if matches!(source.kind(), NotFound | ConnectionRefused) =>
-                    {
-                        Ok(Place::File(crate::plugins::grants_file(self.data_dir())))
-                    }
-                    _ => Err(error),
-                },
-            };
+        if let Some(url) = &self.url {
+            return Ok(Place::Server(self.by_address(url)?));
         }
-        match &self.url {
-            Some(url) => Ok(Place::Server(self.by_address(url)?)),
-            None => Ok(Place::File(crate::plugins::grants_file(self.data_dir()))),
+        let asked = async {
+            let remote = self.by_key()?;
+            // Also told by another server that has its address now.
+            remote
+                .send(Method::GET, "/current/user", Body::None)
+                .await?;
+            anyhow::Ok(remote)
+        };
+        match asked.await {
+            Ok(remote) => Ok(Place::Server(remote)),
+            Err(error) if error.is::<NoServer>() => {
+                Ok(Place::File(crate::plugins::grants_file(self.data_dir())))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -172,20 +183,34 @@ impl Which {
         }
     }
 
-    #[cfg(unix)]
-    fn by_socket(&self) -> anyhow::Result<Remote> {
-        let name = self.user.as_deref().map(HeaderValue::from_str).transpose();
-        let name = name.context("the user's name cannot be sent")?;
+    fn by_key(&self) -> anyhow::Result<Remote> {
+        let data_dir = self.data_dir();
+        let unusable = || {
+            format!(
+                "the key in {} cannot be used: be the user that the server runs as, or name the \
+                 server by its address, with --url",
+                local::file(data_dir).display()
+            )
+        };
+        let server = match LocalServer::find(data_dir) {
+            Ok(server) => server,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(NoServer(data_dir.to_owned()).into());
+            }
+            Err(error) => return Err(error).with_context(unusable),
+        };
+        let url = format!("http://{}", server.address);
+        let key = secret(&server.key).with_context(unusable)?;
+        let mut credentials = vec![(HeaderName::from_static(KEY_HEADER), key)];
+        if let Some(name) = &self.user {
+            let name = HeaderValue::from_str(name).context("the user's name cannot be sent")?;
+            credentials.push((HeaderName::from_static(USER_HEADER), name));
+        }
         Ok(Remote {
-            peer: Peer::Socket(crate::socket::path(self.data_dir())),
-            base: String::new(),
-            credentials: name.map(|name| (HeaderName::from_static(crate::auth::USER_HEADER), name)),
+            url: url.parse()?,
+            credentials,
+            data_dir: Some(data_dir.to_owned()),
         })
-    }
-
-    #[cfg(not(unix))]
-    fn by_socket(&self) -> anyhow::Result<Remote> {
-        anyhow::bail!("name the server by its address, with --url, and say who you are")
     }
 }
 
@@ -197,12 +222,11 @@ impl Remote {
     }
 
     fn network(url: &Url, name: HeaderName, value: &str) -> anyhow::Result<Self> {
-        let mut value = HeaderValue::from_str(value).context("the token or name cannot be sent")?;
-        value.set_sensitive(true);
+        let value = secret(value).context("the token or name cannot be sent")?;
         Ok(Self {
-            peer: Peer::Network(url.clone()),
-            base: url.path().trim_end_matches('/').to_owned(),
-            credentials: Some((name, value)),
+            url: url.clone(),
+            credentials: vec![(name, value)],
+            data_dir: None,
         })
     }
 
@@ -224,8 +248,8 @@ impl Remote {
     ) -> anyhow::Result<Value> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.base));
-        if let Some((name, value)) = &self.credentials {
+            .uri(format!("{}{path}", self.url.path().trim_end_matches('/')));
+        for (name, value) in &self.credentials {
             request = request.header(name, value);
         }
         let body = match body {
@@ -240,9 +264,9 @@ impl Remote {
             }
         };
         let request = request.body(Full::new(body))?;
-        let answer = client::send(&self.peer, request)
+        let answer = client::send(&self.url, request)
             .await
-            .with_context(|| self.absent())?;
+            .map_err(|error| self.unanswered(error))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let bytes = body
@@ -251,14 +275,17 @@ impl Remote {
         if status == StatusCode::OK && bytes.is_empty() {
             return Ok(Value::Null);
         }
-        let value: Value = serde_json::from_slice(&bytes).map_err(|_| no_server(&self.peer))?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|_| self.no_server())?;
         if status.is_success() {
             return Ok(value);
         }
         let mut refusal: Refusal =
-            serde_json::from_value(value.clone()).map_err(|_| no_server(&self.peer))?;
+            serde_json::from_value(value.clone()).map_err(|_| self.no_server())?;
         refusal.json = value;
         if refusal.error_code == 401 {
+            if let Some(data_dir) = &self.data_dir {
+                return Err(NoServer(data_dir.clone()).into());
+            }
             refusal.error_description.push_str(
                 " (a token has to be that of an elevated client, and a password goes into \
                  MORTISE_PASSWORD)",
@@ -267,32 +294,39 @@ impl Remote {
         Err(refusal.into())
     }
 
-    /// What to do when there is no connection.
-    fn absent(&self) -> String {
-        match &self.peer {
-            Peer::Network(_) => "the server does not answer; is it running?".to_owned(),
-            #[cfg(unix)]
-            Peer::Socket(path) => {
-                let folder = path.ancestors().nth(2).unwrap_or(path);
-                format!(
-                    "no server takes orders on the data directory {}: start it with `mortise \
-                     serve`, name its directory with --data-dir and be its user, or name its \
-                     address with --url",
-                    folder.display()
-                )
-            }
+    /// What answers is no Mortise server.
+    fn no_server(&self) -> anyhow::Error {
+        match &self.data_dir {
+            Some(data_dir) => NoServer(data_dir.clone()).into(),
+            None => anyhow::anyhow!(
+                "what answers at {} is no Mortise server",
+                client::origin(&self.url)
+            ),
         }
     }
+
+    fn unanswered(&self, error: ClientError) -> anyhow::Error {
+        match (&self.data_dir, &error) {
+            (Some(data_dir), ClientError::Connect { source, .. })
+                if source.kind() == ErrorKind::ConnectionRefused =>
+            {
+                NoServer(data_dir.clone()).into()
+            }
+            _ => anyhow::Error::from(error).context("the server does not answer; is it running?"),
+        }
+    }
+}
+
+fn secret(value: &str) -> Result<HeaderValue, header::InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(value)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// An answer as a type.
 pub(super) fn understood<T: DeserializeOwned>(value: Value) -> anyhow::Result<T> {
     serde_json::from_value(value)
         .context("the server's answer is not understood; it is of another version")
-}
-
-fn no_server(peer: &Peer) -> anyhow::Error {
-    anyhow::anyhow!("what answers at {peer} is no Mortise server")
 }
 
 /// A plugin's id as a part of a path.

@@ -1,0 +1,98 @@
+//! The way in for whoever is at the same machine and may read the data
+//! directory: a file there says where its server is, and a key that is made at
+//! each start, with which orders need no password. Such a person could write the
+//! database as well. A native plugin runs as the same user, but in its sandbox it
+//! cannot read the file.
+
+use std::{
+    fs, io,
+    io::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::Token;
+
+/// The header that brings the key.
+pub(crate) const KEY_HEADER: &str = "x-mortise-key";
+/// The header that names the administrator whom a request with the key is of.
+pub(crate) const USER_HEADER: &str = "x-mortise-user";
+
+/// What the file says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LocalServer {
+    /// Where it is reached from this machine, by HTTP.
+    pub(crate) address: SocketAddr,
+    /// What [`KEY_HEADER`] has to bring.
+    pub(crate) key: String,
+}
+
+/// Where the file is.
+pub(crate) fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("running.json")
+}
+
+impl LocalServer {
+    /// The server that runs on a data directory, or that was killed there.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] where none runs, and why the file cannot be
+    /// read or understood.
+    pub(crate) fn find(data_dir: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&fs::read(file(data_dir))?)?)
+    }
+}
+
+/// Writes the file of a server that listens at this address. Called with the
+/// data directory locked.
+///
+/// # Errors
+///
+/// What keeps it from being written.
+pub(crate) fn announce(data_dir: &Path, address: SocketAddr, key: &Token) -> io::Result<()> {
+    let server = LocalServer {
+        address: reachable(address),
+        key: key.reveal().to_owned(),
+    };
+    // Whole or not at all, and readable to the server's user alone.
+    let mut aside = tempfile::NamedTempFile::new_in(data_dir)?;
+    serde_json::to_writer(&aside, &server)?;
+    aside.flush()?;
+    aside.persist(file(data_dir))?;
+    Ok(())
+}
+
+/// Removes the file of a server that ended.
+pub(crate) fn withdraw(data_dir: &Path) {
+    // One that stays leads to nobody, and the next server replaces it.
+    let _: io::Result<()> = fs::remove_file(file(data_dir));
+}
+
+/// Where a server is reached from the same machine that listens at `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_by_loopback() {
+        for (listens, reached) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), reached);
+        }
+    }
+}
