@@ -51,17 +51,11 @@ fn guard() -> std::io::Result<()> {
     orders.read_line(&mut line)?;
     let mut plan: Plan = serde_json::from_str(&line)?;
     plan.guardian = std::process::id();
-    // A service manager signals every process of the service; the host decides
-    // when its plugins end. Kept until the process ends.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
     let entered = runtime.enter();
-    let ignored = [
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?,
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
-    ];
+    let ignored = super::ignore_signals()?;
     adopt();
     let folder = plan.folder.clone();
     let parent = rustix::process::getppid();
@@ -69,15 +63,8 @@ fn guard() -> std::io::Result<()> {
         Ok(plugin) => attend(plugin, &host, orders),
         Err(error) => report(&host, &Report::Failed(error)),
     };
-    // The host may have been too early, or be gone.
-    let _ = std::fs::remove_dir_all(&folder);
-    if rustix::process::getppid() != parent
-        && let Some(above) = folder.parent()
-    {
-        // The host's own; it goes with the last of its guardians.
-        let _ = std::fs::remove_dir(above);
-    }
-    drop((entered, ignored));
+    super::remove(&folder, rustix::process::getppid() != parent);
+    drop((ignored, entered));
     outcome
 }
 

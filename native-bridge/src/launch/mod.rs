@@ -11,18 +11,35 @@
 //!    What it does is ordinary code in a process of its own, not code between
 //!    `fork` and `exec` in a copy of a server with threads.
 //!
+//! Where there is a socket and may be no guardian, which is where a process that
+//! somebody starts by hand can attach, a **caretaker** (`caretaker`) waits for
+//! the host's end in the same way and removes the socket's folder.
+//!
 //! An embedder calls [`intercept`] first thing in `main`. The stage must
 //! not start a thread, for the sandbox is applied to the one that asks for it;
 //! neither may print: their output is the plugin's.
 
+mod caretaker;
 mod guardian;
 pub(crate) mod plan;
 mod stage;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tokio::{
+    process::Command,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+pub(crate) use self::caretaker::Caretaker;
 
 /// The first argument of the guardian.
 pub(crate) const GUARDIAN: &str = "mortise-native-guardian";
+/// The first argument of the caretaker.
+const CARETAKER: &str = "mortise-native-caretaker";
 /// The first argument of the stage.
 pub(crate) const STAGE: &str = "mortise-native-stage";
 
@@ -39,8 +56,42 @@ pub(crate) fn intercepts() -> bool {
 pub fn intercept() {
     match std::env::args_os().nth(1) {
         Some(first) if first == GUARDIAN => std::process::exit(guardian::run()),
+        Some(first) if first == CARETAKER => std::process::exit(caretaker::run()),
         Some(first) if first == STAGE => std::process::exit(stage::run()),
         _ => {}
     }
     INTERCEPTS.store(true, Ordering::Relaxed);
+}
+
+/// The launcher in a part of its own that outlives the host, away from the
+/// host's environment and terminal: what interrupts the host there is the host's
+/// to pass on.
+pub(crate) fn command(launcher: &Path, part: &str) -> Command {
+    let mut command = Command::new(launcher);
+    command
+        .arg(part)
+        .env_clear()
+        .current_dir("/")
+        .process_group(0);
+    command
+}
+
+/// Ignores what asks a process to end, while the result is kept. A service
+/// manager signals every process of the service; the host decides when its
+/// plugins end. To be called in a runtime of tokio.
+fn ignore_signals() -> std::io::Result<[Signal; 3]> {
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    ])
+}
+
+/// Removes a folder in the host's own. The host may have been too early to do
+/// it, or be gone (`orphaned`): then its own folder goes with the last in it.
+fn remove(folder: &Path, orphaned: bool) {
+    let _ = std::fs::remove_dir_all(folder);
+    if orphaned && let Some(above) = folder.parent() {
+        let _ = std::fs::remove_dir(above);
+    }
 }

@@ -11,12 +11,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Phase, Supervisor, lock, running::Running};
 use crate::{
     connection::{Greeted, greet},
+    launch::Caretaker,
     transport::{Link, Listener},
 };
 
 /// Where processes can attach, until it is dropped.
 pub(super) struct AttachPoint {
     _task: AbortOnDropHandle<()>,
+    _caretaker: Caretaker,
     _folder: TempDir,
 }
 
@@ -33,6 +35,8 @@ impl Supervisor {
             .tempdir_in(self.shared.folder.path())
             .map_err(|error| unavailable(&error))?;
         let listener = Listener::bind(folder.path(), "s").map_err(|error| unavailable(&error))?;
+        let caretaker = Caretaker::of(folder.path(), &self.shared.launcher)
+            .map_err(|error| unavailable(&error))?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| unavailable(&error))?;
         let attachment = Attachment {
@@ -46,6 +50,7 @@ impl Supervisor {
         ));
         *lock(&self.attaching) = Some(AttachPoint {
             _task: AbortOnDropHandle::new(task),
+            _caretaker: caretaker,
             _folder: folder,
         });
         Ok(attachment)

@@ -19,7 +19,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    process::{Child, Command},
+    process::Child,
     sync::watch,
     task::JoinHandle,
 };
@@ -28,7 +28,7 @@ use super::output;
 use crate::{
     imports::Imports,
     launch::{
-        GUARDIAN,
+        self, GUARDIAN,
         plan::{Order, Plan, Report},
     },
     settings::Settings,
@@ -119,13 +119,7 @@ impl Process {
     ) -> std::io::Result<Self> {
         let (own, guardians) = std::os::unix::net::UnixStream::pair()?;
         own.set_nonblocking(true)?;
-        let mut child = Command::new(launcher)
-            .arg(GUARDIAN)
-            .env_clear()
-            .current_dir("/")
-            // Not ours: what interrupts the host from its terminal is the
-            // host's to pass on.
-            .process_group(0)
+        let mut child = launch::command(launcher, GUARDIAN)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -7,7 +7,7 @@ use mortise_runtime::{Plugin as _, process::Attachment};
 
 use crate::support::{Made, PLUGIN, State, World, eventually, log, made, printed, request, state};
 
-fn by_hand(behaviour: &str, attachment: &Attachment) -> tokio::process::Child {
+pub(crate) fn by_hand(behaviour: &str, attachment: &Attachment) -> tokio::process::Child {
     tokio::process::Command::new(PLUGIN)
         .arg(behaviour)
         .env("MORTISE_SOCKET", &attachment.socket)
@@ -24,7 +24,7 @@ async fn pid(made: &Made) -> Option<String> {
     String::from_utf8(answer.body).ok()
 }
 
-async fn serves(made: &Made, process: &tokio::process::Child) -> bool {
+pub(crate) async fn serves(made: &Made, process: &tokio::process::Child) -> bool {
     pid(made).await == process.id().map(|id| id.to_string())
 }
 

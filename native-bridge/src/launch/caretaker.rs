@@ -1,0 +1,63 @@
+//! The caretaker: a process that removes a folder when the host is killed.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::process::{Child, ChildStdin};
+
+use super::CARETAKER;
+
+/// The host's end of a caretaker. With it the caretaker ends.
+#[derive(Debug)]
+pub(crate) struct Caretaker {
+    _process: Child,
+    /// Its end is what the caretaker waits for.
+    _alive: Option<ChildStdin>,
+}
+
+impl Caretaker {
+    /// Has a folder removed when this process ends, however it does.
+    ///
+    /// # Errors
+    ///
+    /// The launcher cannot be started.
+    pub(crate) fn of(folder: &Path, launcher: &Path) -> io::Result<Self> {
+        let mut process = super::command(launcher, CARETAKER)
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            _alive: process.stdin.take(),
+            _process: process,
+        })
+    }
+}
+
+/// Returns the exit status.
+pub(super) fn run() -> i32 {
+    let Some(folder) = std::env::args_os().nth(2).map(PathBuf::from) else {
+        return 1;
+    };
+    match keep(&folder) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
+}
+
+fn keep(folder: &Path) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let entered = runtime.enter();
+    let ignored = super::ignore_signals()?;
+    let parent = rustix::process::getppid();
+    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    super::remove(folder, rustix::process::getppid() != parent);
+    drop((ignored, entered));
+    Ok(())
+}
