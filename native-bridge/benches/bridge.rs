@@ -92,7 +92,6 @@ fn bridge(criterion: &mut Criterion) {
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut group = criterion.benchmark_group("bridge");
-    group.measurement_time(Duration::from_secs(8));
 
     let (own, link) = runtime.block_on(own(folder.path()));
     let link = Arc::new(Mutex::new(link));

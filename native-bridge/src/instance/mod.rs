@@ -239,12 +239,11 @@ impl Inner {
         }))
     }
 
-    /// Its number, if it can be called as it is.
+    /// Its number, if it can be called as it is, in a process that is not over.
     fn usable(&self, running: &Running, live: &Live, needs: Needs) -> Option<u64> {
         let number = live.number(running.generation, needs)?;
         let crashed = number == self.crashed.load(Ordering::Relaxed);
-        let ending = running.is_over() || running.is_stopping();
-        (!crashed && !ending).then_some(number)
+        (!crashed && !running.is_stopping()).then_some(number)
     }
 
     async fn make_ready(
@@ -266,14 +265,17 @@ impl Inner {
                 let live = timeout_at(until, self.gate.read())
                     .await
                     .map_err(|_| limit.busy())?;
-                if let Some(number) = self.usable(&running, &live, needs) {
+                // It may have been ended while this call waited for its turn.
+                if !running.is_over()
+                    && let Some(number) = self.usable(&running, &live, needs)
+                {
                     return Ok((running, number, Held::Shared(live)));
                 }
             }
             let live = timeout_at(until, self.gate.write())
                 .await
                 .map_err(|_| limit.busy())?;
-            // It may have been ended while this call waited for its turn.
+            // As above.
             if !running.is_over() && !running.is_stopping() {
                 break (running, live);
             }
