@@ -118,6 +118,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Store::make_directory(&config.data_dir)?;
         let lock = lock(&config.data_dir)?;
+        // Of one that was killed: its key is good no more.
+        local::withdraw(&config.data_dir);
         let store = Store::open(&config.data_dir).await?;
         let passwords = Passwords::new()?;
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
