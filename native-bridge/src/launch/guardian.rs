@@ -25,6 +25,8 @@ use super::{
 
 enum Event {
     Order(Order),
+    /// The host wants no more, or was killed.
+    Left,
     /// The process of this id has ended.
     Ended(Pid, ExitStatus),
     /// There is no child left.
@@ -59,13 +61,20 @@ fn guard() -> std::io::Result<()> {
     adopt();
     let folder = plan.folder.clone();
     let parent = rustix::process::getppid();
-    let outcome = match start(&plan, &host) {
+    let left = match start(&plan, &host) {
         Ok(plugin) => attend(plugin, &host, orders),
-        Err(error) => report(&host, &Report::Failed(error)),
+        Err(error) => {
+            report(&host, &Report::Failed(error));
+            false
+        }
     };
-    super::remove(&folder, rustix::process::getppid() != parent);
+    // The host may have been too early, or be gone.
+    let _ = std::fs::remove_dir_all(&folder);
+    if left {
+        super::remove_above(&folder, parent);
+    }
     drop((ignored, entered));
-    outcome
+    Ok(())
 }
 
 /// Orphans below become children of this process, so that they can be found.
@@ -108,13 +117,15 @@ fn start(plan: &Plan, host: &UnixStream) -> Result<Pid, String> {
     // Ends when the stage executes the plugin, or with the stage.
     for line in BufReader::new(own).lines().map_while(Result::ok) {
         if let Ok(line) = serde_json::from_str(&line) {
-            let _ = report(host, &line);
+            report(host, &line);
         }
     }
     Ok(pid)
 }
 
-fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> std::io::Result<()> {
+/// Does as it is told until nothing is left of the plugin. Returns whether the
+/// host left before.
+fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> bool {
     let (events, inbox) = mpsc::channel();
     let reaped = events.clone();
     std::thread::spawn(move || {
@@ -125,7 +136,7 @@ fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> std:
                 return;
             }
         }
-        let _ = events.send(Event::Order(Order::Kill));
+        let _ = events.send(Event::Left);
     });
     std::thread::spawn(move || {
         loop {
@@ -145,24 +156,25 @@ fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> std:
         }
     });
     let mut until: Option<Instant> = None;
-    let mut outcome = Ok(());
+    let mut left = false;
     loop {
         let event = match until {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(until) if Instant::now() > until => return outcome,
+            Some(until) if Instant::now() > until => return left,
             Some(_) => inbox.recv_timeout(AGAIN),
         };
         match event {
             Ok(Event::Order(Order::Term)) => {
                 let _ = rustix::process::kill_process_group(plugin, Signal::TERM);
             }
-            Ok(Event::Order(Order::Kill)) => {
+            Ok(event @ (Event::Order(Order::Kill) | Event::Left)) => {
+                left |= matches!(event, Event::Left);
                 until.get_or_insert(Instant::now() + GIVE_UP);
                 let _ = rustix::process::kill_process_group(plugin, Signal::KILL);
                 kill_children();
             }
             Ok(Event::Ended(pid, status)) if pid == plugin => {
-                outcome = report(
+                report(
                     host,
                     &Report::Exited {
                         code: status.code(),
@@ -173,7 +185,7 @@ fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> std:
                 kill_children();
             }
             Ok(Event::Ended(..)) => {}
-            Ok(Event::Alone) | Err(RecvTimeoutError::Disconnected) => return outcome,
+            Ok(Event::Alone) | Err(RecvTimeoutError::Disconnected) => return left,
             Err(RecvTimeoutError::Timeout) => kill_children(),
         }
     }
@@ -213,7 +225,9 @@ fn kill_children() {
 #[cfg(not(target_os = "linux"))]
 fn kill_children() {}
 
-fn report(mut host: &UnixStream, report: &Report) -> std::io::Result<()> {
-    let line = serde_json::to_string(report)?;
-    host.write_all(format!("{line}\n").as_bytes())
+fn report(mut host: &UnixStream, report: &Report) {
+    if let Ok(line) = serde_json::to_string(report) {
+        // The host may be gone.
+        let _ = host.write_all(format!("{line}\n").as_bytes());
+    }
 }

@@ -27,8 +27,10 @@ mod stage;
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
+use rustix::process::Pid;
 use tokio::{
     process::Command,
     signal::unix::{Signal, SignalKind, signal},
@@ -42,6 +44,9 @@ pub(crate) const GUARDIAN: &str = "mortise-native-guardian";
 const CARETAKER: &str = "mortise-native-caretaker";
 /// The first argument of the stage.
 pub(crate) const STAGE: &str = "mortise-native-stage";
+
+/// How long after its sockets a process that was killed has ended at the latest.
+const ORPHANED: Duration = Duration::from_secs(1);
 
 static INTERCEPTS: AtomicBool = AtomicBool::new(false);
 
@@ -87,11 +92,19 @@ fn ignore_signals() -> std::io::Result<[Signal; 3]> {
     ])
 }
 
-/// Removes a folder in the host's own. The host may have been too early to do
-/// it, or be gone (`orphaned`): then its own folder goes with the last in it.
-fn remove(folder: &Path, orphaned: bool) {
-    let _ = std::fs::remove_dir_all(folder);
-    if orphaned && let Some(above) = folder.parent() {
+/// Removes the host's own folder, which this one was in, if it is empty and the
+/// host was killed: it goes with the last in it. Of a host that only wants no
+/// more it stays. Which of the two it is shows a moment later, for a process
+/// loses its sockets before its children are orphans.
+fn remove_above(folder: &Path, host: Option<Pid>) {
+    let until = Instant::now() + ORPHANED;
+    while rustix::process::getppid() == host {
+        if Instant::now() > until {
+            return;
+        }
+        std::thread::sleep(ORPHANED / 100);
+    }
+    if let Some(above) = folder.parent() {
         let _ = std::fs::remove_dir(above);
     }
 }
