@@ -13,7 +13,9 @@ use mortise_native_bridge::{NativeBackend, NativePlugin, Settings};
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _, Rights,
     grants::Applications,
-    types::{Error, Message, Outgoing, Schedule, User, WebhookRequest, WebhookResponse},
+    types::{
+        Error, Message, Outgoing, Schedule, StopReason, User, WebhookRequest, WebhookResponse,
+    },
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -95,7 +97,7 @@ pub(crate) fn script(path: &Path, commands: &str) {
 /// something else misbehaves.
 pub(crate) struct Neighbour {
     plugin: Arc<NativePlugin>,
-    calls: JoinHandle<u32>,
+    calls: JoinHandle<(Made, u32)>,
     over: CancellationToken,
 }
 
@@ -116,7 +118,7 @@ impl Neighbour {
                     answers += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                answers
+                (neighbour, answers)
             }
         });
         Self {
@@ -126,18 +128,18 @@ impl Neighbour {
         }
     }
 
-    /// Ends it. It must have answered every call, in the process it began with.
+    /// Ends it, and waits until nothing is left of it. It must have answered every
+    /// call, in the process it began with.
     pub(crate) async fn answered(self) {
         assert!(matches!(
             state(&self.plugin),
             State::Up { generation: 1, .. }
         ));
         self.over.cancel();
-        assert!(self.calls.await.unwrap() > 0);
-        eventually("the neighbour's end", async || {
-            state(&self.plugin) == State::Down
-        })
-        .await;
+        let (neighbour, answers) = self.calls.await.unwrap();
+        assert!(answers > 0);
+        let stopped = neighbour.instance.stop(StopReason::ShuttingDown);
+        stopped.await.unwrap();
     }
 }
 
