@@ -22,7 +22,6 @@ pub fn encode(mut module: Vec<u8>, world: Option<&World>) -> Result<Vec<u8>, Str
             &world.resolve,
             world.id,
             StringEncoding::UTF8,
-            false,
         )
         .map_err(in_full)?;
     }

@@ -24,7 +24,7 @@ pub fn component(world: &str, module: &str) -> Result<Vec<u8>> {
     )?;
     let world = resolve.select_world(&[package], Some("fixture"))?;
     let mut module = wat::parse_str(module).context("the module's text")?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     ComponentEncoder::default()
         .module(&module)?
         .validate(true)
