@@ -9,7 +9,7 @@
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
 //! use mortise_harness::{Case, Suite};
-//! use mortise_runtime::wasm::{Settings, WasmBackend};
+//! use mortise_wasm::{Settings, WasmBackend};
 //!
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
 //! let backend = WasmBackend::new(&Settings::default())?;

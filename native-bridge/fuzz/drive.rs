@@ -1,12 +1,12 @@
 //! What is fuzzed: bytes as a plugin could send them go in, and what must hold
 //! whatever they are is asserted. The fuzzer includes this file, and so does a
-//! test of `mortise-native-bridge` that replays the corpus.
+//! test of `mortise-protocol` that replays the corpus.
 
 use bytes::BytesMut;
-use mortise_runtime::types;
+use mortise_contract::types;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::protocol::{
+use mortise_protocol::{
     LEAST_MAX_FRAME,
     calls::{Calls, Event},
     codec::{Codec, Payload},

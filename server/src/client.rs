@@ -26,7 +26,7 @@ use url::{Host, Position, Url};
 const CONNECT: Duration = Duration::from_secs(15);
 
 /// Without a path, and without a name and password that may stand in it.
-pub(crate) fn origin(url: &Url) -> String {
+pub fn origin(url: &Url) -> String {
     format!(
         "{}://{}",
         url.scheme(),
@@ -37,7 +37,7 @@ pub(crate) fn origin(url: &Url) -> String {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum ClientError {
+pub enum ClientError {
     /// Neither `http` nor `https`, or without a host.
     #[error("{0} is no address that this can ask: write one that begins with https:// or http://")]
     Address(Box<str>),
@@ -66,7 +66,7 @@ pub(crate) enum ClientError {
 /// # Errors
 ///
 /// [`ClientError`]. An answer of any status is none.
-pub(crate) async fn send(
+pub async fn send(
     to: &Url,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
@@ -82,7 +82,7 @@ pub(crate) async fn send(
 }
 
 /// The path and query of an address, as a request has it.
-pub(crate) fn path(url: &Url) -> Result<Uri, ClientError> {
+pub fn path(url: &Url) -> Result<Uri, ClientError> {
     url[Position::BeforePath..Position::AfterQuery]
         .parse::<PathAndQuery>()
         .map(Uri::from)

@@ -3,8 +3,8 @@
 //! - [`config`]: the settings, from flags and environment.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
 //! - `listen`: connections, and HTTP on them.
-//! - `client`: HTTP requests that the program makes itself.
-//! - `local`: the administrator's way in from the same machine.
+//! - [`client`]: HTTP requests that the program makes itself.
+//! - [`local`]: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
@@ -12,22 +12,20 @@
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`plugins`]: the runtime's plugins as this server's users have them.
-//! - [`cli`]: the command line of the binary `mortise`.
 
 pub mod api;
 pub mod auth;
-pub mod cli;
-mod client;
+pub mod client;
 pub mod config;
 mod listen;
-mod local;
+pub mod local;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;
 pub mod state;
 pub mod store;
 pub mod stream;
-mod time;
+pub mod time;
 
 pub use config::Config;
 pub use server::{Server, StartError};

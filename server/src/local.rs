@@ -16,21 +16,21 @@ use serde::{Deserialize, Serialize};
 use crate::auth::Token;
 
 /// The header that brings the key.
-pub(crate) const KEY_HEADER: &str = "x-mortise-key";
+pub const KEY_HEADER: &str = "x-mortise-key";
 /// The header that names the administrator whom a request with the key is of.
-pub(crate) const USER_HEADER: &str = "x-mortise-user";
+pub const USER_HEADER: &str = "x-mortise-user";
 
 /// What the file says.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct LocalServer {
+pub struct LocalServer {
     /// Where it is reached from this machine, by HTTP.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     /// What [`KEY_HEADER`] has to bring.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 /// Where the file is.
-pub(crate) fn file(data_dir: &Path) -> PathBuf {
+pub fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("running.json")
 }
 
@@ -41,7 +41,7 @@ impl LocalServer {
     ///
     /// [`io::ErrorKind::NotFound`] where none runs, and why the file cannot be
     /// read or understood.
-    pub(crate) fn find(data_dir: &Path) -> io::Result<Self> {
+    pub fn find(data_dir: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(file(data_dir))?)?)
     }
 }
@@ -52,7 +52,7 @@ impl LocalServer {
 /// # Errors
 ///
 /// What keeps it from being written.
-pub(crate) fn announce(data_dir: &Path, address: SocketAddr, key: &Token) -> io::Result<()> {
+pub fn announce(data_dir: &Path, address: SocketAddr, key: &Token) -> io::Result<()> {
     let server = LocalServer {
         address: reachable(address),
         key: key.reveal().to_owned(),
@@ -66,7 +66,7 @@ pub(crate) fn announce(data_dir: &Path, address: SocketAddr, key: &Token) -> io:
 }
 
 /// Removes the file of a server that ended.
-pub(crate) fn withdraw(data_dir: &Path) {
+pub fn withdraw(data_dir: &Path) {
     // One that stays leads to nobody, and the next server replaces it.
     let _: io::Result<()> = fs::remove_file(file(data_dir));
 }

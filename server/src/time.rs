@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, in milliseconds since the epoch.
-pub(crate) fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -11,7 +11,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// A time as RFC 3339 in UTC, as the API shows it.
-pub(crate) fn rfc3339(ms: i64) -> String {
+pub fn rfc3339(ms: i64) -> String {
     // humantime formats no year beyond 9999.
     const LAST_MS: u64 = 253_402_300_799_999;
     let ms = u64::try_from(ms).unwrap_or(0).min(LAST_MS);

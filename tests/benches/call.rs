@@ -25,15 +25,13 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mortise_runtime::{
-    Digest, Grants, Instance, Limits, Loader as _,
-    registry::Described,
-    types::StopReason,
-    wasm::{Settings, WasmBackend},
+    Digest, Grants, Instance, Limits, Loader as _, registry::Described, types::StopReason,
 };
 use mortise_tests::{
     guests,
     host::{MemoryHost, setup},
 };
+use mortise_wasm::{Settings, WasmBackend};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
     component::{Component, InstancePre, Linker, ResourceTable},

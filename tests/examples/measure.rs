@@ -10,14 +10,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use mortise_native_bridge::NativeBackend;
+use mortise_native::NativeBackend;
 use mortise_runtime::{
     Backend, Grants, Limits, Loader, Plugin,
     registry::loader_of,
     types::{Application, Content, Draft, StopReason, Verdict},
-    wasm::{Settings, WasmBackend},
 };
 use mortise_tests::host::{MemoryHost, setup};
+use mortise_wasm::{Settings, WasmBackend};
 
 /// How often it is loaded with its code in the cache.
 const LOADS: u32 = 5;
@@ -39,7 +39,7 @@ struct Measured {
 
 fn main() -> Result<()> {
     // This program is the launcher of native plugins, too.
-    mortise_native_bridge::launch::intercept();
+    mortise_native::launch::intercept();
     let file = std::env::args().nth(1).context("which plugin?")?;
     let measured = tokio::runtime::Runtime::new()?.block_on(measure(Path::new(&file)))?;
     let line = serde_json::to_string(&measured)?;
@@ -83,9 +83,7 @@ fn loaders(cache: &Path) -> Result<[Arc<dyn Loader>; 2]> {
     };
     Ok([
         Arc::new(WasmBackend::new(&wasm)?),
-        Arc::new(NativeBackend::new(
-            mortise_native_bridge::Settings::default(),
-        )?),
+        Arc::new(NativeBackend::new(mortise_native::Settings::default())?),
     ])
 }
 

@@ -46,7 +46,7 @@ const GO_PROGRAMS: [(&str, &str, &str); 2] = [
         "MORTISE_BENCH_GO_FILTER",
     ),
     (
-        "native-bridge/benches/go-plugin",
+        "native-bridge/host/benches/go-plugin",
         ".",
         "MORTISE_BENCH_GO_PLUGIN",
     ),

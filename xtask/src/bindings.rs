@@ -48,7 +48,6 @@ fn generate(wit: &Path) -> Result<Files> {
     let mut files = Files::default();
     let options = wit_bindgen_go::Opts {
         pkg_name: Some(format!("{MODULE}/bindings")),
-        quiet: true,
         ..wit_bindgen_go::Opts::default()
     };
     options

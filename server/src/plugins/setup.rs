@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
-use mortise_native_bridge::Settings as NativeSettings;
+use mortise_native::Settings as NativeSettings;
 #[cfg(unix)]
-use mortise_native_bridge::{NativeBackend, SetupError};
-use mortise_runtime::{
-    plugin::Loader,
-    types::Manifest,
-    wasm::{EngineError, Settings as WasmSettings, WasmBackend},
-};
+use mortise_native::{NativeBackend, SetupError};
+use mortise_runtime::{plugin::Loader, types::Manifest};
+use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 
 use super::{Retry, grants::GrantsFile, signature::Trust};
 use crate::{Config, store::StoreError};
@@ -99,7 +96,7 @@ pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
 /// systems that the bridge starts processes on, which is Unix so far, and for
 /// programs that can launch them, as `mortise` can: in another, which embeds the
 /// server without
-/// [`launch::intercept`](mortise_native_bridge::launch::intercept), an
+/// [`launch::intercept`](mortise_native::launch::intercept), an
 /// executable in the plugins folder is reported as what no backend takes.
 ///
 /// # Errors

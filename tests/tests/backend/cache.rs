@@ -2,11 +2,9 @@
 
 use std::{fs, path::Path, path::PathBuf};
 
-use mortise_runtime::{
-    Loader as _,
-    wasm::{Settings, WasmBackend},
-};
+use mortise_runtime::Loader as _;
 use mortise_tests::components::plugin;
+use mortise_wasm::{Settings, WasmBackend};
 
 struct Kept {
     folder: tempfile::TempDir,

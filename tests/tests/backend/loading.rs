@@ -246,11 +246,11 @@ async fn describe_that_asks_for_a_gigabyte() {
 #[tokio::test]
 async fn a_file_over_the_limit() {
     let bench = Bench::new();
-    let settings = mortise_runtime::wasm::Settings {
+    let settings = mortise_wasm::Settings {
         component_bytes: 1000,
         ..Default::default()
     };
-    let backend = mortise_runtime::wasm::WasmBackend::new(&settings).unwrap();
+    let backend = mortise_wasm::WasmBackend::new(&settings).unwrap();
     let file = bench.write("large.wasm", &plugin("large", "", "").unwrap());
     let error = backend.load(&file).await.unwrap_err();
     assert_eq!(error.step, Step::Read);

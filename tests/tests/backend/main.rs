@@ -15,12 +15,12 @@ use std::{path::PathBuf, sync::Arc};
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _, Plugin,
     types::{Application, Content, Draft},
-    wasm::{Settings, WasmBackend},
 };
 use mortise_tests::{
     components,
     host::{MemoryHost, setup},
 };
+use mortise_wasm::{Settings, WasmBackend};
 
 /// A folder with a backend that keeps no code.
 struct Bench {

@@ -29,12 +29,12 @@ use std::{
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _, Rights,
     types::{Application, Content, Draft, Verdict},
-    wasm::{Settings, WasmBackend},
 };
 use mortise_tests::{
     guests,
     host::{MemoryHost, setup},
 };
+use mortise_wasm::{Settings, WasmBackend};
 
 /// One for all tests, with compiled code kept among them: the first to load a
 /// guest compiles it.

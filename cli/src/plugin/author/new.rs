@@ -1,0 +1,61 @@
+//! `mortise plugin new`: begins a plugin.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use mortise_author::{Capability, Language, scaffold};
+
+/// A new plugin.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin new shout --lang rust
+      a plugin that changes messages before they are stored, with a configuration
+  mortise plugin new hooks --lang rust --capability webhook --id io.github.me.hooks
+      one that sends what is posted to it
+
+The SDK is copied into the plugin's folder: nothing has to be published or
+cloned to build it.")]
+pub(in crate::plugin) struct New {
+    /// Its name, which its folder has too: lower-case letters, digits and `-`.
+    name: String,
+    /// What it is written in.
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: Language,
+    /// What it can do; may be repeated, or separated by commas.
+    #[arg(
+        long = "capability",
+        value_name = "CAPABILITY",
+        value_delimiter = ',',
+        default_values = ["configurer", "filter"]
+    )]
+    capabilities: Vec<Capability>,
+    /// Its id, unique and stable, under a name of yours [default:
+    /// `org.example.NAME`].
+    #[arg(long)]
+    id: Option<String>,
+    /// Refer to the SDK in this clone of Mortise's repository, instead of
+    /// copying it.
+    #[arg(long, value_name = "DIR")]
+    sdk: Option<PathBuf>,
+}
+
+impl New {
+    pub(in crate::plugin) fn run(self) -> anyhow::Result<String> {
+        let here = std::env::current_dir().context("the current folder is not there any more")?;
+        scaffold::new(
+            &scaffold::New {
+                name: self.name.clone(),
+                id: self.id,
+                language: self.lang,
+                capabilities: self.capabilities,
+                clone: self.sdk,
+            },
+            &here,
+        )?;
+        let name = self.name;
+        Ok(format!(
+            "made {name}/, a plugin in {}; next:\n  cd {name}\n  mortise plugin dev\n",
+            self.lang.title()
+        ))
+    }
+}

@@ -1,0 +1,331 @@
+//! `mortise plugin grant` and `revoke`: the administrator's answers. A running
+//! server is told, and has them in force when the command ends; where none runs
+//! on the data directory, the grants file is changed for the next one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use http::Method;
+use mortise_runtime::{
+    Limits, Registry,
+    grants::HostPattern,
+    types::{Directory, Manifest},
+};
+use serde_json::{Value, json};
+
+use super::{
+    remote::{Body, Place, Which, encoded},
+    show,
+};
+use mortise_server::plugins::{
+    self,
+    grants::{self, Answer, GrantsFile},
+};
+
+/// What to allow. What was allowed before stays.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin grant io.example.weather --as-asked
+  mortise plugin grant io.example.weather --http https://api.example.org --timers
+  mortise plugin grant io.example.weather --limit call-ms=2000")]
+pub(super) struct Grant {
+    /// The plugin's id, as `mortise plugin inspect` shows it.
+    id: String,
+    /// All that the installed plugin asks of the administrator.
+    #[arg(long)]
+    as_asked: bool,
+    #[command(flatten)]
+    allowed: Allowed,
+    /// Set a limit; without a value, to its default; may be repeated.
+    #[arg(long, value_name = "NAME=[VALUE]", value_parser = limit)]
+    limit: Vec<(String, Option<u64>)>,
+    #[command(flatten)]
+    which: Which,
+    /// The folder that plugins are loaded from, where no server runs [default:
+    /// `plugins` in the data directory].
+    #[arg(long, env = "MORTISE_PLUGINS_DIR", value_name = "DIR")]
+    plugins_dir: Option<PathBuf>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What to take back, in the words in which it was allowed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin revoke io.example.weather --http https://api.example.org
+  mortise plugin revoke io.example.weather --all
+
+It takes effect on the plugin's next call, and what is open is closed.")]
+pub(super) struct Revoke {
+    /// The plugin's id, as `mortise plugin list` shows it.
+    id: String,
+    /// All that was allowed.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    allowed: Allowed,
+    #[command(flatten)]
+    which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Permissions that the administrator answers for.
+#[derive(Debug, clap::Args)]
+struct Allowed {
+    /// Call out by HTTP to `host`, `host:port`, `*.domain` or `*`, with
+    /// `http://` or `https://` before it to allow only that; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    http: Vec<HostPattern>,
+    /// Be reachable by HTTP under each user's secret address.
+    #[arg(long)]
+    webhook: bool,
+    /// See this cookie of webhook requests; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    cookie: Vec<String>,
+    /// Be woken by timers.
+    #[arg(long)]
+    timers: bool,
+    /// Read this environment variable of the server; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
+    /// Read this directory, or change it too with `:rw`; may be repeated.
+    #[arg(long, value_name = "PATH[:rw]", value_parser = directory)]
+    dir: Vec<Directory>,
+}
+
+impl Allowed {
+    fn answer(&self) -> Answer {
+        Answer {
+            webhook: self.webhook,
+            cookies: self.cookie.iter().cloned().collect(),
+            http: self.http.iter().cloned().collect(),
+            files: self.dir.iter().cloned().collect(),
+            environment: self.env.iter().cloned().collect(),
+            timers: self.timers,
+            ..Answer::default()
+        }
+    }
+}
+
+fn directory(text: &str) -> Result<Directory, String> {
+    let (path, writable) = match text.strip_suffix(":rw") {
+        Some(path) => (path, true),
+        None => (text.strip_suffix(":ro").unwrap_or(text), false),
+    };
+    if !Path::new(path).is_absolute() {
+        return Err("write an absolute path, with `:rw` after it to allow changes".to_owned());
+    }
+    Ok(Directory {
+        path: path.to_owned(),
+        writable,
+    })
+}
+
+fn limit(text: &str) -> Result<(String, Option<u64>), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write a limit as `call-ms=2000`, or `call-ms=` for its default")?;
+    let value = match value {
+        "" => None,
+        value => Some(value.parse().map_err(|_| "a limit is a whole number")?),
+    };
+    Ok((name.to_owned(), value))
+}
+
+impl Grant {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let answer = self.allowed.answer();
+        if answer == Answer::default() && !self.as_asked && self.limit.is_empty() {
+            anyhow::bail!(
+                "nothing to grant: say `--as-asked` for all that the plugin asks of the \
+                 administrator, or name what to allow; `mortise plugin grant --help` lists it"
+            );
+        }
+        match self.which.place().await? {
+            Place::Server(remote) => {
+                let limits: BTreeMap<_, _> = self.limit.iter().cloned().collect();
+                let path = format!("/admin/plugins/{}/grant", encoded(&self.id));
+                let order = json!({
+                    "asAsked": self.as_asked,
+                    "allow": answer,
+                    "limits": limits,
+                });
+                let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
+                self.said(rights, "it has effect now")
+            }
+            Place::File(path) => self.write(&path, answer).await,
+        }
+    }
+
+    async fn write(&self, path: &Path, mut answer: Answer) -> anyhow::Result<String> {
+        if self.as_asked {
+            answer.join(Answer::as_asked(&self.installed().await?)?);
+        }
+        grants::grant(path, &self.id, &answer)?;
+        if !self.limit.is_empty() {
+            grants::limit(path, &self.id, &self.limit)?;
+        }
+        let allowed = GrantsFile::read(path)?.answer(&self.id);
+        let rights = json!({ "id": self.id, "allowed": allowed });
+        let note = format!("it is in {} for the next server", path.display());
+        self.said(rights, &note)
+    }
+
+    fn said(&self, rights: Value, note: &str) -> anyhow::Result<String> {
+        if self.json {
+            return Ok(format!("{rights}\n"));
+        }
+        allowed(&self.id, rights, note)
+    }
+
+    /// The manifest of the installed plugin of this id.
+    async fn installed(&self) -> anyhow::Result<Manifest> {
+        let folder = self
+            .plugins_dir
+            .clone()
+            .unwrap_or_else(|| plugins::default_folder(self.which.data_dir()));
+        let registry = Registry::open(&folder, &plugins::loaders(None)?)
+            .await
+            .with_context(|| format!("the plugins folder {} cannot be listed", folder.display()))?;
+        if let Some(found) = registry.get(&self.id) {
+            return Ok(found.plugin.manifest().clone());
+        }
+        let known: Vec<_> = registry
+            .plugins()
+            .map(|installed| installed.plugin.manifest().id.as_str())
+            .collect();
+        let mut text = format!(
+            "no plugin in {} has the id `{}`; ",
+            folder.display(),
+            self.id
+        );
+        match known.as_slice() {
+            [] => text.push_str("no plugin there loads"),
+            known => write!(text, "there are {}", known.join(", "))?,
+        }
+        for failure in registry.failures() {
+            write!(text, "\n{failure}")?;
+        }
+        anyhow::bail!(text)
+    }
+}
+
+impl Revoke {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let mut answer = self.allowed.answer();
+        if answer == Answer::default() && !self.all {
+            anyhow::bail!(
+                "nothing to take back: say `--all`, or name it; `mortise plugin grants {}` shows \
+                 what is allowed",
+                self.id
+            );
+        }
+        let (rights, note) = match self.which.place().await? {
+            Place::Server(remote) => {
+                let path = format!("/admin/plugins/{}/revoke", encoded(&self.id));
+                let order = json!({ "all": self.all, "allow": answer });
+                let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
+                (rights, "it has effect now".to_owned())
+            }
+            Place::File(path) => {
+                if self.all {
+                    answer.join(GrantsFile::read(&path)?.answer(&self.id));
+                }
+                let changed = grants::revoke(&path, &self.id, &answer)?;
+                anyhow::ensure!(
+                    changed,
+                    "nothing of that is granted to `{}` in these words; {} has what is",
+                    self.id,
+                    path.display()
+                );
+                let allowed = GrantsFile::read(&path)?.answer(&self.id);
+                let note = format!("it is in {} for the next server", path.display());
+                (json!({ "id": self.id, "allowed": allowed }), note)
+            }
+        };
+        if self.json {
+            return Ok(format!("{rights}\n"));
+        }
+        allowed(&self.id, rights, &note)
+    }
+}
+
+/// What a plugin is allowed now.
+fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
+    let answer = rights.get_mut("allowed").map(Value::take);
+    let answer: Answer = super::remote::understood(answer.unwrap_or_default())?;
+    let mut text = format!("{id} is allowed now; {note}:\n");
+    let lines = lines(&answer);
+    if lines.is_empty() {
+        text.push_str("  nothing of what the administrator answers for\n");
+    }
+    for line in lines {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(text)
+}
+
+/// What is granted, one line each, and the limits that are not the defaults.
+pub(super) fn lines(answer: &Answer) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, granted) in [("webhook", answer.webhook), ("timers", answer.timers)] {
+        if granted {
+            lines.push(name.to_owned());
+        }
+    }
+    let texts = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
+    let files = answer.files.iter().map(show::directory).collect();
+    let http = answer.http.iter().map(ToString::to_string).collect();
+    for (name, values) in [
+        ("cookies", texts(&answer.cookies)),
+        ("http", http),
+        ("files", files),
+        ("environment", texts(&answer.environment)),
+        ("limits", limits(answer)),
+    ] {
+        if !values.is_empty() {
+            lines.push(format!("{name}: {}", values.join(", ")));
+        }
+    }
+    lines
+}
+
+fn limits(answer: &Answer) -> Vec<String> {
+    let fields = |limits: &Limits| match serde_json::to_value(limits) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let defaults = fields(&Limits::default());
+    let set = fields(&answer.limits).into_iter();
+    set.filter(|(name, value)| defaults.get(name) != Some(value))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{directory, limit};
+
+    #[test]
+    fn a_directory_is_read_only_unless_said() {
+        assert!(directory("/srv:rw").unwrap().writable);
+        assert_eq!(directory("/srv:rw").unwrap().path, "/srv");
+        assert!(!directory("/srv").unwrap().writable);
+        assert_eq!(directory("/srv:ro").unwrap().path, "/srv");
+        assert!(directory("srv").is_err());
+    }
+
+    #[test]
+    fn a_limit_has_a_name_and_perhaps_a_value() {
+        assert_eq!(limit("timers=3"), Ok(("timers".to_owned(), Some(3))));
+        assert_eq!(limit("timers="), Ok(("timers".to_owned(), None)));
+        assert!(limit("timers").is_err() && limit("timers=many").is_err());
+    }
+}

@@ -1,0 +1,325 @@
+//! `mortise plugin install`, `reload`, `rollback`, `uninstall`, `enable` and
+//! `disable`: orders to a running server.
+
+use std::{
+    fmt::Write as _,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use http::Method;
+use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
+use owo_colors::Style;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use super::{
+    remote::{Body, Remote, Which, encoded, understood},
+    show::{paint, printable},
+    status::Status,
+};
+use mortise_server::plugins::{read_signature_file, signature_file};
+
+/// What to install.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin install rules.wasm
+  curl -L https://example.org/rules.wasm | mortise plugin install -
+  mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
+  mortise plugin install - --signature rules.wasm.minisig <rules.wasm
+
+A plugin of the same id is replaced while it is called: calls in flight end with
+the old version. One that does not load or start changes nothing.")]
+pub(super) struct Install {
+    /// A file, an address that begins with https:// or http://, or `-` for
+    /// standard input.
+    #[arg(value_name = "PATH|URL|-")]
+    source: String,
+    /// What the file has to be, as `mortise plugin check --json` tells it;
+    /// an address needs it.
+    #[arg(long, value_name = "sha256:HEX")]
+    digest: Option<Digest>,
+    /// What minisign wrote when its author signed it [default: what is beside
+    /// PATH as PATH.minisig].
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which plugin.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// The plugin's id, as `mortise plugin list` shows it.
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Install {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let answer = self.order(&remote).await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let status: Status = understood(answer)?;
+        let mut text = format!(
+            "{} {} {}\n",
+            paint("installed", Style::new().green().bold()),
+            status.id,
+            status.version
+        );
+        match status.notice() {
+            Some(notice) => writeln!(text, "{notice}")?,
+            None => writeln!(
+                text,
+                "each user decides whether to enable it; for yours: mortise plugin enable {}",
+                status.id
+            )?,
+        }
+        Ok(text)
+    }
+
+    async fn order(&self, remote: &Remote) -> anyhow::Result<Value> {
+        let is_url = ["https://", "http://"]
+            .iter()
+            .any(|scheme| self.source.starts_with(scheme));
+        let signature = self.signature(is_url)?;
+        let mut path = "/admin/plugins".to_owned();
+        let body = if is_url {
+            let digest = self.digest.context(
+                "what comes from an address is installed only if it is what was meant: give its \
+                 --digest",
+            )?;
+            Body::Json(json!({ "url": self.source, "digest": digest, "signature": signature }))
+        } else {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            if let Some(digest) = self.digest {
+                query.append_pair("digest", &digest.to_string());
+            }
+            if let Some(signature) = &signature {
+                query.append_pair("signature", signature);
+            }
+            write!(path, "?{}", query.finish())?;
+            Body::File(read(&self.source)?)
+        };
+        remote.send(Method::POST, &path, body).await
+    }
+
+    /// The text of the signature that goes along; none if there is none.
+    fn signature(&self, is_url: bool) -> anyhow::Result<Option<String>> {
+        let (file, is_asked_for) = match &self.signature {
+            Some(file) => (file.clone(), true),
+            None if is_url || self.source == "-" => return Ok(None),
+            None => (signature_file(Path::new(&self.source)), false),
+        };
+        match read_signature_file(&file) {
+            Ok(None) if is_asked_for => anyhow::bail!("{} is not there", file.display()),
+            read => read.with_context(|| format!("{} cannot be read", file.display())),
+        }
+    }
+}
+
+/// The whole of a file or of standard input.
+fn read(source: &str) -> anyhow::Result<Vec<u8>> {
+    if source == "-" {
+        bounded(std::io::stdin().lock(), "standard input")
+    } else {
+        read_file(Path::new(source))
+    }
+}
+
+/// The whole of a file.
+pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+    bounded(opened, &name.to_string())
+}
+
+fn bounded(from: impl std::io::Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("{name} cannot be read"))?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= MOST_BYTES,
+        "{name} has more than {MOST_BYTES} bytes, which no plugin may have"
+    );
+    Ok(bytes)
+}
+
+impl Named {
+    /// The path of the plugin, or of something about it.
+    pub(super) fn path(&self, what: &str) -> String {
+        format!("/admin/plugins/{}{what}", encoded(&self.id))
+    }
+
+    pub(super) async fn reload(&self) -> anyhow::Result<String> {
+        self.order("/reload", "reloaded").await
+    }
+
+    pub(super) async fn rollback(&self) -> anyhow::Result<String> {
+        self.order("/rollback", "rolled back to").await
+    }
+
+    async fn order(&self, what: &str, done: &str) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let answer = remote
+            .send(Method::POST, &self.path(what), Body::None)
+            .await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let status: Status = understood(answer)?;
+        let done = paint(done, Style::new().green().bold());
+        let mut text = format!("{done} {} {}\n", status.id, status.version);
+        if let Some(notice) = status.notice() {
+            writeln!(text, "{notice}")?;
+        }
+        Ok(text)
+    }
+
+    /// What a shell can evaluate.
+    pub(super) async fn attach(&self) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Attachment {
+            socket: String,
+            secret: String,
+        }
+        let remote = self.which.remote()?;
+        let answer = remote
+            .send(Method::POST, &self.path("/attach"), Body::None)
+            .await?;
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let Attachment { socket, secret } = understood(answer)?;
+        // In quotes as a shell has them.
+        let socket = socket.replace('\'', r"'\''");
+        Ok(format!(
+            "export MORTISE_SOCKET='{socket}'\nexport MORTISE_SECRET='{secret}'\n"
+        ))
+    }
+
+    pub(super) async fn uninstall(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        remote
+            .send(Method::DELETE, &self.path(""), Body::None)
+            .await?;
+        Ok(self.done("removed", "what its users stored waits for its return"))
+    }
+
+    pub(super) async fn enable(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        let plugin = Own::find(&remote, &self.id).await?;
+        let what = if plugin.enabled && plugin.wants_more() {
+            "agree"
+        } else {
+            "enable"
+        };
+        plugin.order(&remote, what).await?;
+        let plugin = Own::find(&remote, &self.id).await?;
+        let agreed: Vec<_> = plugin
+            .permissions
+            .iter()
+            .filter(|asked| asked.answered_by == "user")
+            .map(|asked| format!("{} ({})", asked.name, printable(&asked.reason)))
+            .collect();
+        let mut note = match agreed.as_slice() {
+            [] => "it asks nothing of you".to_owned(),
+            agreed => format!("it may, with your data: {}", agreed.join(", ")),
+        };
+        if let Some(command) = plugin.grant_command {
+            write!(note, "\nit asks more of the administrator: {command}")?;
+        }
+        Ok(self.done("enabled", &note))
+    }
+
+    pub(super) async fn disable(&self) -> anyhow::Result<String> {
+        let remote = self.which.remote()?;
+        Own::find(&remote, &self.id)
+            .await?
+            .order(&remote, "disable")
+            .await?;
+        Ok(self.done("disabled", "its configuration and what it stored stay"))
+    }
+
+    fn done(&self, what: &str, note: &str) -> String {
+        if self.json {
+            return json!({ "ok": true, "id": self.id }).to_string() + "\n";
+        }
+        let what = paint(what, Style::new().green().bold());
+        format!("{what} {}\n{note}\n", self.id)
+    }
+}
+
+/// A plugin as its user has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Own {
+    id: i64,
+    /// The secret part of its webhook address.
+    token: String,
+    module_path: String,
+    pub(super) capabilities: Vec<String>,
+    pub(super) enabled: bool,
+    permissions: Vec<Asked>,
+    pub(super) grant_command: Option<String>,
+}
+
+impl Own {
+    /// The caller's own plugin of this id.
+    pub(super) async fn find(remote: &Remote, id: &str) -> anyhow::Result<Self> {
+        let plugins: Vec<Self> = remote.get("/plugin").await?;
+        plugins
+            .into_iter()
+            .find(|plugin| plugin.module_path == id)
+            .with_context(|| {
+                format!("no plugin `{id}` is installed; `mortise plugin list` shows those that are")
+            })
+    }
+
+    /// Whether it asks for something that its user has not agreed to. One that
+    /// is enabled may ask for more since.
+    pub(super) fn wants_more(&self) -> bool {
+        let mut permissions = self.permissions.iter();
+        permissions.any(|asked| asked.answered_by == "user" && !asked.granted)
+    }
+
+    /// The path of its webhook.
+    pub(super) fn webhook_path(&self) -> String {
+        format!("/plugin/{}/custom/{}/", self.id, self.token)
+    }
+
+    /// Saves its user's configuration.
+    pub(super) async fn configure(&self, remote: &Remote, text: Vec<u8>) -> anyhow::Result<()> {
+        let path = format!("/plugin/{}/config", self.id);
+        remote.send(Method::POST, &path, Body::File(text)).await?;
+        Ok(())
+    }
+
+    /// Does one of its user's actions, such as `enable`.
+    pub(super) async fn order(&self, remote: &Remote, what: &str) -> anyhow::Result<()> {
+        let path = format!("/plugin/{}/{what}", self.id);
+        remote.send(Method::POST, &path, Body::None).await?;
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    name: String,
+    reason: String,
+    answered_by: String,
+    granted: bool,
+}

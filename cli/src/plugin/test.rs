@@ -1,0 +1,233 @@
+//! `mortise plugin test`: runs a plugin's cases against a scripted host in
+//! memory. What a case is, and running one, is in `mortise-harness`; here is
+//! which backends there are, and how it is told.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use mortise_author::Project;
+use mortise_harness::{Case, Outcome, Report, Suite};
+use mortise_native::Settings as NativeSettings;
+use mortise_runtime::Loader;
+use owo_colors::Style;
+
+use super::{
+    check::failed,
+    show::{paint, printable},
+};
+use mortise_server::plugins;
+
+/// Which cases to run, and how to tell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin test
+      of the plugin in the current folder, as it was built last
+  mortise plugin test shout.wasm
+  mortise plugin test shout.wasm --cases cases/filter.yaml
+  mortise plugin test shout.wasm --junit report.xml")]
+pub(super) struct Test {
+    /// The plugin's file, a component or an executable; or a plugin's folder,
+    /// for what was built there last.
+    #[arg(value_name = "FILE|FOLDER", default_value = ".")]
+    plugin: PathBuf,
+    /// A file of cases, or a folder of such files [default: the folder `cases`
+    /// beside the plugin's file, or else in the current directory].
+    #[arg(long, value_name = "PATH")]
+    cases: Option<PathBuf>,
+    /// Run only cases with this in their name; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+    /// Write a report in JUnit's XML, which CI services show.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// What the plugin is written in, for cases that are not for every
+    /// language [default: of a plugin's folder, what it says itself].
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+    /// Print one line of JSON for each case.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Test {
+    /// The text to print, and exit code 1 if a case failed.
+    pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
+        let Subject {
+            file,
+            beside,
+            language,
+        } = self.subject()?;
+        let mut cases = Case::load(&self.cases(&beside)?)?;
+        if !self.only.is_empty() {
+            cases.retain(|case| self.only.iter().any(|text| case.name().contains(text)));
+            if cases.is_empty() {
+                anyhow::bail!("no case has `{}` in its name", self.only.join("` or `"));
+            }
+        }
+        let suite = match Suite::load(&file, &loaders()?).await {
+            Ok(suite) => suite,
+            Err(error) => return failed(&error, self.json),
+        };
+        let mut suite = suite.at_a_time(std::thread::available_parallelism()?.get());
+        if let Some(language) = &language {
+            suite = suite.language(language);
+        }
+        let report = suite.run(&cases).await;
+        if let Some(file) = &self.junit {
+            std::fs::write(file, report.junit())
+                .with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        let text = if self.json {
+            lines(&report, suite.plugin().backend(), language.as_deref())
+        } else {
+            text(&report)
+        };
+        let code = match report.passed() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+        Ok((text, code))
+    }
+
+    /// What is to be tested.
+    fn subject(&self) -> anyhow::Result<Subject> {
+        if !self.plugin.is_dir() {
+            return Ok(Subject {
+                file: self.plugin.clone(),
+                beside: self.plugin.with_file_name("cases"),
+                language: self.language.clone(),
+            });
+        }
+        let project = Project::open(&self.plugin)?;
+        let built = project.built().into_iter().filter_map(|file| {
+            let time = file.metadata().and_then(|found| found.modified()).ok()?;
+            Some((time, file))
+        });
+        let (_, file) = built.max().with_context(|| {
+            format!(
+                "the plugin in {} is not built yet: mortise plugin build",
+                project.folder.display()
+            )
+        })?;
+        let itself = || project.language.name().to_owned();
+        Ok(Subject {
+            file,
+            // As it was written, for it is in what is told.
+            beside: match self.plugin.as_path() {
+                here if here == Path::new(".") => PathBuf::from("cases"),
+                folder => folder.join("cases"),
+            },
+            language: Some(self.language.clone().unwrap_or_else(itself)),
+        })
+    }
+
+    fn cases(&self, beside: &Path) -> anyhow::Result<PathBuf> {
+        if let Some(cases) = &self.cases {
+            return Ok(cases.clone());
+        }
+        [beside, Path::new("cases")]
+            .into_iter()
+            .find(|folder| folder.is_dir())
+            .map(Path::to_owned)
+            .with_context(|| {
+                format!(
+                    "there is no folder {} or `cases` here; write some cases, or say where they \
+                     are with `--cases`",
+                    beside.display()
+                )
+            })
+    }
+}
+
+/// What is tested.
+struct Subject {
+    file: PathBuf,
+    /// Where its cases are, if nothing else is said.
+    beside: PathBuf,
+    language: Option<String>,
+}
+
+/// One line of JSON for each case.
+fn lines(report: &Report, backend: mortise_runtime::Backend, language: Option<&str>) -> String {
+    let mut text = String::new();
+    for result in &report.results {
+        let (passed, skipped, detail) = match &result.outcome {
+            Outcome::Passed => (Some(true), false, String::new()),
+            Outcome::Failed(failure) => (Some(false), false, failure.to_string()),
+            Outcome::Skipped(because) => (None, true, because.clone()),
+        };
+        let line = serde_json::json!({
+            "case": result.case,
+            "plugin": report.plugin,
+            "backend": backend,
+            "language": language,
+            "passed": passed,
+            "skipped": skipped,
+            "detail": detail,
+            "file": result.file,
+            "line": result.line,
+            "ms": result.took.as_millis() as u64,
+        });
+        _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// As for a server, but that a plugin which crashes on purpose is started again
+/// at once, and a busy machine is no reason to fail.
+fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
+    let mut settings = NativeSettings::default();
+    settings.restart.first = Duration::from_millis(10);
+    settings.restart.longest = Duration::from_millis(100);
+    settings.restart.give_up_after = u32::MAX;
+    settings.stop.ask = Duration::from_secs(1);
+    settings.greeting = Duration::from_secs(30);
+    settings.describe = Duration::from_secs(30);
+    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(plugins::wasm(None)?)];
+    loaders.extend(plugins::native(settings)?);
+    Ok(loaders)
+}
+
+/// For a person: a line for each case, and what was not as expected below it.
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    let mut file: Option<&Path> = None;
+    for result in &report.results {
+        if file != Some(&result.file) {
+            file = Some(&result.file);
+            _ = writeln!(text, "{}", result.file.display());
+        }
+        let name = printable(&result.case);
+        _ = match &result.outcome {
+            Outcome::Passed => {
+                writeln!(text, "  {} {name}", paint("pass", Style::new().green()))
+            }
+            Outcome::Skipped(because) => writeln!(
+                text,
+                "  {} {name}: {because}",
+                paint("skip", Style::new().yellow())
+            ),
+            Outcome::Failed(failure) => {
+                let failure = failure.to_string().replace('\n', "\n       ");
+                writeln!(
+                    text,
+                    "  {} {name}\n       {failure}",
+                    paint("FAIL", Style::new().red().bold())
+                )
+            }
+        };
+    }
+    let [passed, failed, skipped] = report.counts();
+    _ = writeln!(
+        text,
+        "{}: {passed} passed, {failed} failed, {skipped} skipped",
+        report.plugin
+    );
+    text
+}

@@ -1,0 +1,290 @@
+//! The loader: from an executable file to a [`NativePlugin`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{
+    Digest, LoadError, Loader, Plugin, Step, manifest,
+    registry::{Described, unreadable},
+};
+use tempfile::TempDir;
+
+use crate::{
+    imports::Imports,
+    launch,
+    plugin::NativePlugin,
+    sandbox::Reach,
+    settings::Settings,
+    supervisor::{running::Running, start_error::StartError},
+};
+
+/// Loads executables. One per host is enough; clones share everything.
+#[derive(Clone, Debug)]
+pub struct NativeBackend {
+    shared: Arc<Shared>,
+}
+
+/// What all native plugins of a host share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// The program that becomes guardian and stage.
+    pub(crate) launcher: PathBuf,
+    /// Where the processes' folders are.
+    pub(crate) folder: TempDir,
+}
+
+/// The backend cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// There is nothing that could become a launcher.
+    #[error(
+        "this program cannot launch native plugins: call `mortise_native::launch::intercept` first thing in `main`, or set `Settings::launcher`"
+    )]
+    NoLauncher,
+    /// The runtime folder cannot be used.
+    #[error("the folder for plugins' sockets cannot be made in `{parent}`: {error}")]
+    Folder {
+        /// Where it was to be.
+        parent: PathBuf,
+        /// Why it cannot be.
+        error: std::io::Error,
+    },
+}
+
+impl NativeBackend {
+    /// Sets up the backend; starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`].
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        let launcher = match &settings.launcher {
+            Some(launcher) => launcher.clone(),
+            None if !launch::intercepts() => return Err(SetupError::NoLauncher),
+            // Also there when the file was replaced meanwhile.
+            None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),
+            None => std::env::current_exe().map_err(|_| SetupError::NoLauncher)?,
+        };
+        let parent = settings
+            .runtime_folder
+            .clone()
+            .unwrap_or_else(std::env::temp_dir);
+        // Only this user can enter it: `tempfile` sees to that.
+        let folder = std::fs::create_dir_all(&parent)
+            .and_then(|()| {
+                tempfile::Builder::new()
+                    .prefix("mortise-")
+                    .tempdir_in(&parent)
+            })
+            .map_err(|error| SetupError::Folder { parent, error })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                settings,
+                launcher,
+                folder,
+            }),
+        })
+    }
+
+    /// As [`Loader::load`], with more to ask of the plugin.
+    ///
+    /// # Errors
+    ///
+    /// A report of the first step that failed.
+    pub async fn load_native(&self, file: &Path) -> Result<Arc<NativePlugin>, LoadError> {
+        let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
+        let digest = examine(&file).await?;
+        let imports = Arc::new(Imports::new(self.shared.settings.log_bytes));
+        let started = Running::start(&self.shared, &file, Reach::default(), imports, 0);
+        let running = started.await.map_err(|error| error.report(&file))?;
+        let described = running.describe(self.shared.settings.describe).await;
+        let described = match described {
+            Ok(manifest) => {
+                running.stop(&self.shared.settings.stop).await;
+                manifest
+            }
+            Err(error) => {
+                let error = StartError::Describe(running.explain(error).await);
+                running.kill().await;
+                return Err(error.report(&file));
+            }
+        };
+        manifest::check(&described).map_err(|flaw| LoadError {
+            file: file.clone(),
+            step: Step::Check,
+            expected: flaw.expected,
+            found: flaw.found,
+            fix: flaw.fix,
+        })?;
+        Ok(Arc::new(NativePlugin::new(
+            Arc::clone(&self.shared),
+            file,
+            described,
+            digest,
+        )))
+    }
+}
+
+#[async_trait]
+impl Loader for NativeBackend {
+    fn recognizes(&self, _file: &Path, head: &[u8]) -> bool {
+        is_executable_format(head)
+    }
+
+    async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
+        let plugin: Arc<dyn Plugin> = self.load_native(file).await?;
+        Ok(plugin)
+    }
+
+    /// Starts no process to ask what is known: the one that is started for the
+    /// first instance has to have this id.
+    async fn load_again(
+        &self,
+        file: &Path,
+        described: &Described,
+    ) -> Result<Arc<dyn Plugin>, LoadError> {
+        let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
+        let digest = examine(&file).await?;
+        Ok(Arc::new(NativePlugin::new(
+            Arc::clone(&self.shared),
+            file,
+            described.manifest.clone(),
+            digest,
+        )))
+    }
+}
+
+const ELF: &[u8] = b"\x7fELF";
+
+/// ELF, Mach-O of either order and width or for several machines, PE, or a
+/// script with its interpreter.
+fn is_executable_format(head: &[u8]) -> bool {
+    const FORMATS: [&[u8]; 7] = [
+        ELF,
+        b"#!",
+        b"\xfe\xed\xfa\xce",
+        b"\xfe\xed\xfa\xcf",
+        b"\xce\xfa\xed\xfe",
+        b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe",
+    ];
+    FORMATS.iter().any(|format| head.starts_with(format))
+        || (cfg!(windows) && head.starts_with(b"MZ"))
+}
+
+/// Sees that a file can be executed, and takes its digest.
+async fn examine(file: &Path) -> Result<Digest, LoadError> {
+    let bytes = tokio::fs::read(file)
+        .await
+        .map_err(|error| unreadable(file, &error))?;
+    let wrong = |expected: &str, found: &str, fix: &str| {
+        Err(LoadError {
+            file: file.to_owned(),
+            step: Step::Decode,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            fix: fix.to_owned(),
+        })
+    };
+    if bytes.starts_with(ELF) && file.extension().is_some_and(|end| end == "so") {
+        return wrong(
+            "an executable",
+            "a shared library, as `go build -buildmode=plugin` makes for Gotify",
+            "change the plugin's `main` to one line and build it with plain `go build`: see \
+             docs/porting-a-gotify-plugin.md",
+        );
+    }
+    if bytes.starts_with(ELF)
+        && let Err(found) = elf(&bytes)
+    {
+        return wrong(
+            &format!("an executable for {}", std::env::consts::ARCH),
+            &found,
+            "build it for this machine, or copy it again if it should be for it",
+        );
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = tokio::fs::metadata(file)
+            .await
+            .map_err(|error| unreadable(file, &error))?;
+        if metadata.permissions().mode() & 0o111 == 0 {
+            return wrong(
+                "a file that may be executed",
+                "one whose permissions do not allow it",
+                "if it is a plugin, allow it with `chmod +x`; otherwise move it out of the \
+                 plugins folder",
+            );
+        }
+    }
+    tokio::task::spawn_blocking(move || Digest::of(&bytes))
+        .await
+        .map_err(|error| unreadable(file, &std::io::Error::other(error)))
+}
+
+/// Sees that an ELF file is an executable for this machine, which the system
+/// would only call a wrong format.
+fn elf(bytes: &[u8]) -> Result<(), String> {
+    const MACHINES: [(u16, &str); 7] = [
+        (3, "x86"),
+        (21, "powerpc64"),
+        (22, "s390x"),
+        (40, "arm"),
+        (62, "x86_64"),
+        (183, "aarch64"),
+        (243, "riscv64"),
+    ];
+    let half = |at: usize| {
+        let field = bytes.get(at..at + 2)?.first_chunk::<2>()?;
+        // The sixth byte says which order.
+        Some(match bytes.get(5)? {
+            2 => u16::from_be_bytes(*field),
+            _ => u16::from_le_bytes(*field),
+        })
+    };
+    match (half(16), half(18)) {
+        (Some(2 | 3), Some(machine)) if bytes.len() > 52 => {
+            match MACHINES.iter().find(|(number, _)| *number == machine) {
+                Some((_, name)) if *name != std::env::consts::ARCH => {
+                    Err(format!("an executable for {name}"))
+                }
+                _ => Ok(()),
+            }
+        }
+        (Some(1), _) => Err("an object file, not linked".to_owned()),
+        _ => Err("an ELF file that is cut short or damaged".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NativeBackend, SetupError, is_executable_format};
+    use crate::settings::Settings;
+
+    #[test]
+    fn knows_executables_by_their_beginning() {
+        for (head, expected) in [
+            (&b"\x7fELF\x02\x01\x01\0"[..], true),
+            (b"#!/usr/bin/env python3", true),
+            (b"\xcf\xfa\xed\xfe\x07\0\0\x01", true),
+            (b"\0asm\x0d\0\x01\0", false),
+            (b"# A readme", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_executable_format(head), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_embedder_that_forgot_the_launcher_is_told() {
+        // This test's program does not call `intercept`.
+        let error = NativeBackend::new(Settings::default()).unwrap_err();
+        assert!(matches!(error, SetupError::NoLauncher), "{error}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What a plugin asks of its host, passed on to the [`Guard`] of the instance
+//! it asks for: the one place where grants and bounds are checked.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{Guard, Log, log::Source, types::Level};
+
+use crate::{
+    connection::{Answer, Handler},
+    supervisor::{lock, output::Sink},
+};
+use mortise_protocol::{
+    codec::Payload,
+    message::{Call, Failure, FailureKind},
+    methods::{Blob, Import, LOG},
+};
+
+/// The instances in a plugin's process by their numbers, and the plugin's own
+/// log.
+#[derive(Debug)]
+pub(crate) struct Imports {
+    log: Arc<Log>,
+    next: AtomicU64,
+    routes: Mutex<BTreeMap<u64, Route>>,
+}
+
+/// Where one instance's calls go.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// Its guard.
+    pub(crate) guard: Arc<Guard>,
+    /// How many of its `filter` calls are open.
+    pub(crate) filtering: Arc<AtomicU32>,
+}
+
+impl Imports {
+    /// `log_bytes` bounds the plugin's own log.
+    pub(crate) fn new(log_bytes: u64) -> Self {
+        Self {
+            log: Arc::new(Log::new(log_bytes)),
+            next: AtomicU64::new(1),
+            routes: Mutex::default(),
+        }
+    }
+
+    /// What the process prints, and what the host noticed about it.
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// Gives an instance a number that was never used before.
+    pub(crate) fn register(&self, route: Route) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.routes).insert(number, route);
+        number
+    }
+
+    /// Answers this instance no more.
+    pub(crate) fn unregister(&self, number: u64) {
+        lock(&self.routes).remove(&number);
+    }
+
+    fn route(&self, instance: Option<u64>) -> Result<Route, Failure> {
+        let Some(number) = instance else {
+            return Err(Failure::new(
+                FailureKind::Invalid,
+                "the call names no instance; every call to the host does",
+            ));
+        };
+        lock(&self.routes).get(&number).cloned().ok_or_else(|| {
+            Failure::new(
+                FailureKind::UnknownInstance,
+                format!("there is no instance {number}; it may have been dropped"),
+            )
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for Imports {
+    async fn asked(&self, call: Call) -> Result<Answer, Failure> {
+        let Route { guard, filtering } = self.route(call.instance)?;
+        Ok(match Import::read(&call.method, &call.payload)? {
+            Import::Send(message) => {
+                let in_filter = filtering.load(Ordering::Relaxed) > 0;
+                Answer::Id(guard.send(message, in_filter).await?)
+            }
+            Import::Message(id) => Answer::Message(guard.message(id).await?),
+            Import::Sent(page) => Answer::Messages(guard.sent(page.before, page.limit).await?),
+            Import::Received(page) => {
+                Answer::Messages(guard.received(page.before, page.limit).await?)
+            }
+            Import::RemoveMessage(id) => Answer::Null(guard.remove_message(id).await?),
+            Import::Load(key) => Answer::Value(guard.load(&key).await?.map(Blob)),
+            Import::Store(key, value) => Answer::Null(guard.store(&key, value).await?),
+            Import::Unset(key) => Answer::Null(guard.unset(&key).await?),
+            Import::Keys(prefix) => Answer::Keys(guard.keys(&prefix).await?),
+            Import::SetTimer(name, when) => Answer::Null(guard.set_timer(&name, when).await?),
+            Import::CancelTimer(name) => Answer::Null(guard.cancel_timer(&name).await?),
+            Import::Log(level, text) => {
+                guard.log().write(level, Source::Plugin, &text);
+                Answer::Null(())
+            }
+        })
+    }
+
+    fn notified(&self, method: &str, instance: Option<u64>, payload: &Payload) {
+        // What cannot be answered is ignored, as the protocol says.
+        if method == LOG
+            && let Ok(Route { guard, .. }) = self.route(instance)
+            && let Ok(Import::Log(level, text)) = Import::read(method, payload)
+        {
+            guard.log().write(level, Source::Plugin, &text);
+        }
+    }
+}
+
+impl Sink for Imports {
+    /// Into the plugin's log. What a process prints may be about any of its
+    /// users, so a user sees it only who has the process alone.
+    fn line(&self, level: Level, source: Source, text: &str) {
+        self.log.write(level, source, text);
+        let routes = lock(&self.routes);
+        if let (1, Some(route)) = (routes.len(), routes.values().next()) {
+            route.guard.log().write(level, source, text);
+        }
+    }
+}

@@ -1,0 +1,553 @@
+//! One user's instance in a plugin's process.
+//!
+//! The handle lasts; what it stands for in the process has a number there, and
+//! is made anew in each process. Calls go one after another, but those that a
+//! concurrent instance takes at the same time.
+//!
+//! - this module: reaching an instance, and bringing it to what a call needs.
+//! - `live`: what it is in the process, and what a call needs.
+//! - `calls`: the contract's exports.
+//! - `streaming`: webhooks' answers that come in pieces.
+//! - `failure`: what a plugin's failure means for the caller.
+
+mod calls;
+mod failure;
+mod live;
+mod streaming;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mortise_runtime::{
+    CallError, Capability, Guard, InstanceSetup, Log, Rights,
+    guard::OpenCall,
+    log::Source,
+    types::{Level, User},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::timeout_at,
+};
+
+use self::live::{Limit, Live, Made, Needs, Place};
+use crate::{
+    connection::AskError,
+    imports::Route,
+    sandbox::Reach,
+    supervisor::{Member, Supervisor, lock, running::Running},
+};
+use mortise_protocol::methods::{self, Created, Method};
+
+/// A handle on one user's instance. Dropping it drops what it stands for.
+#[derive(Debug)]
+pub(crate) struct NativeInstance {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    supervisor: Arc<Supervisor>,
+    user: User,
+    base_path: Option<String>,
+    guard: Arc<Guard>,
+    /// Exclusive for calls that go one after another.
+    gate: RwLock<Live>,
+    /// The last configuration that was accepted, or the one to try first.
+    config: Mutex<Option<String>>,
+    /// What it said it can do when it was made last; none before it was made.
+    made: Mutex<Option<Made>>,
+    /// Whether it has code in the process, or should have after a crash.
+    present: AtomicBool,
+    /// Whether it is to be started each time it comes up.
+    started: AtomicBool,
+    filtering: Arc<AtomicU32>,
+    /// The number under which it crashed while others were calling it too: the
+    /// next call that has it alone makes it anew.
+    crashed: AtomicU64,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Inner")
+            .field("user", &self.user)
+            .field("started", &self.started)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An instance that was reached, and is kept while it is called.
+enum Held<'a> {
+    Alone(RwLockWriteGuard<'a, Live>),
+    Shared(RwLockReadGuard<'a, Live>),
+}
+
+impl Held<'_> {
+    fn live(&self) -> &Live {
+        match self {
+            Self::Alone(live) => live,
+            Self::Shared(live) => live,
+        }
+    }
+}
+
+/// The process, the instance's number in it, and the instance.
+type Ready<'a> = (Arc<Running>, u64, Held<'a>);
+
+/// A call that may be made.
+struct Opened<'a> {
+    call: OpenCall<'a>,
+    limit: Limit,
+}
+
+/// An instance that was reached for a call.
+struct Reached<'a> {
+    running: Arc<Running>,
+    number: u64,
+    held: Held<'a>,
+    limit: Limit,
+    _call: OpenCall<'a>,
+}
+
+impl NativeInstance {
+    pub(crate) fn new(supervisor: Arc<Supervisor>, setup: InstanceSetup) -> Self {
+        let InstanceSetup {
+            user,
+            host,
+            grants,
+            limits,
+            log,
+            denials,
+            config,
+            base_path,
+        } = setup;
+        let rights = Rights { grants, limits };
+        Self {
+            inner: Arc::new(Inner {
+                supervisor,
+                user,
+                base_path,
+                guard: Arc::new(Guard::new(host, rights, log, denials)),
+                gate: RwLock::default(),
+                config: Mutex::new(config),
+                made: Mutex::default(),
+                present: AtomicBool::new(true),
+                started: AtomicBool::new(false),
+                filtering: Arc::default(),
+                crashed: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// What the supervisor brings up again after a crash.
+    pub(crate) fn member(&self) -> Arc<dyn Member> {
+        Arc::clone(&self.inner) as Arc<dyn Member>
+    }
+
+    /// Has the plugin make it.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    pub(crate) async fn create(&self) -> Result<(), CallError> {
+        let opened = self.inner.open(methods::CREATE)?;
+        self.inner.reach(opened, Needs::Bare, false).await.map(drop)
+    }
+}
+
+impl Drop for NativeInstance {
+    fn drop(&mut self) {
+        let inner = Arc::clone(&self.inner);
+        inner.started.store(false, Ordering::Relaxed);
+        // Without a runtime there is no process either.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { inner.remove().await });
+        }
+    }
+}
+
+impl Inner {
+    fn deadline(&self) -> Duration {
+        self.guard.call_deadline()
+    }
+
+    fn made(&self) -> Made {
+        lock(&self.made).unwrap_or_default()
+    }
+
+    /// Whether it can be called and may be.
+    fn open(&self, method: Method) -> Result<Opened<'_>, CallError> {
+        if let Some(capability) = method.capability
+            && !self.made().capabilities.contains(capability)
+        {
+            return Err(CallError::NotExported(capability));
+        }
+        let call = self.guard.open_call(method.contract, method.capability)?;
+        let given = call.in_force().limits.call_deadline();
+        Ok(Opened {
+            call,
+            limit: Limit::new(method, given),
+        })
+    }
+
+    /// Brings the process and the instance to what a call needs. With `shared`
+    /// a concurrent instance is left open to others.
+    async fn reach<'a>(
+        &'a self,
+        opened: Opened<'a>,
+        needs: Needs,
+        shared: bool,
+    ) -> Result<Reached<'a>, CallError> {
+        if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
+            return Err(CallError::Stopped);
+        }
+        let Opened { call, mut limit } = opened;
+        let (running, number, held) = match self.ready(needs, shared)? {
+            Some(ready) => ready,
+            // In a box, for all that may have to be done is much to keep in
+            // every call that needs none of it.
+            None => Box::pin(self.make_ready(&mut limit, needs, shared)).await?,
+        };
+        Ok(Reached {
+            running,
+            number,
+            held,
+            limit,
+            _call: call,
+        })
+    }
+
+    /// The instance, if nothing is to be done or waited for: nearly always.
+    fn ready(&self, needs: Needs, shared: bool) -> Result<Option<Ready<'_>>, CallError> {
+        let Some(running) = self.supervisor.up()? else {
+            return Ok(None);
+        };
+        let held = if shared && self.made().concurrent {
+            self.gate.try_read().ok().map(Held::Shared)
+        } else {
+            self.gate.try_write().ok().map(Held::Alone)
+        };
+        Ok(held.and_then(|held| {
+            let number = self.usable(&running, held.live(), needs)?;
+            Some((running, number, held))
+        }))
+    }
+
+    /// Its number, if it can be called as it is, in a process that is not over.
+    fn usable(&self, running: &Running, live: &Live, needs: Needs) -> Option<u64> {
+        let number = live.number(running.generation, needs)?;
+        let crashed = number == self.crashed.load(Ordering::Relaxed);
+        (!crashed && !running.is_stopping()).then_some(number)
+    }
+
+    async fn make_ready(
+        &self,
+        limit: &mut Limit,
+        needs: Needs,
+        shared: bool,
+    ) -> Result<Ready<'_>, CallError> {
+        let until = limit.until();
+        let (running, mut live) = loop {
+            // Before the gate: what restores instances after a crash takes gates.
+            let running = match self.supervisor.up()? {
+                Some(running) => running,
+                None => timeout_at(until, self.supervisor.running())
+                    .await
+                    .map_err(|_| limit.exceeded())??,
+            };
+            if shared && self.made().concurrent {
+                let live = timeout_at(until, self.gate.read())
+                    .await
+                    .map_err(|_| limit.busy())?;
+                // It may have been ended while this call waited for its turn.
+                if !running.is_over()
+                    && let Some(number) = self.usable(&running, &live, needs)
+                {
+                    return Ok((running, number, Held::Shared(live)));
+                }
+            }
+            let live = timeout_at(until, self.gate.write())
+                .await
+                .map_err(|_| limit.busy())?;
+            // As above.
+            if !running.is_over() && !running.is_stopping() {
+                break (running, live);
+            }
+        };
+        if live.place.map(|place| place.number) == Some(self.crashed.load(Ordering::Relaxed)) {
+            self.discard(&running, &mut live);
+        }
+        let bring_up = self.bring_up(&running, &mut live, needs, *limit);
+        let number = timeout_at(until, bring_up)
+            .await
+            .map_err(|_| limit.exceeded())??;
+        let held = if shared && self.made().concurrent {
+            Held::Shared(live.downgrade())
+        } else {
+            Held::Alone(live)
+        };
+        Ok((running, number, held))
+    }
+
+    async fn bring_up(
+        &self,
+        running: &Arc<Running>,
+        live: &mut Live,
+        needs: Needs,
+        limit: Limit,
+    ) -> Result<u64, CallError> {
+        if let Some(number) = live.number(running.generation, needs) {
+            return Ok(number);
+        }
+        let number = match live.number(running.generation, Needs::Bare) {
+            Some(number) => number,
+            None => self.make(running, live, limit).await?,
+        };
+        let capabilities = self.made().capabilities;
+        if needs != Needs::Bare && !live.configured {
+            let config = lock(&self.config).clone();
+            if let Some(config) = config
+                && capabilities.contains(Capability::Configurer)
+            {
+                let params = methods::Apply { config };
+                let applied: Result<(), _> = self
+                    .ask(running, methods::APPLY, number, &params, limit)
+                    .await;
+                if let Err(error) = applied {
+                    self.discard(running, live);
+                    return Err(error);
+                }
+            }
+            live.configured = true;
+        }
+        if needs == Needs::Started && !live.started {
+            if capabilities.contains(Capability::Lifecycle) {
+                let params = methods::Start {
+                    user: self.user.clone(),
+                };
+                self.ask::<_, ()>(running, methods::START, number, &params, limit)
+                    .await?;
+            }
+            live.started = true;
+        }
+        Ok(number)
+    }
+
+    /// Has the plugin make it in this process.
+    async fn make(
+        &self,
+        running: &Arc<Running>,
+        live: &mut Live,
+        limit: Limit,
+    ) -> Result<u64, CallError> {
+        // One of another process, or whose making was given up half way.
+        self.discard(running, live);
+        let number = self.supervisor.imports().register(Route {
+            guard: Arc::clone(&self.guard),
+            filtering: Arc::clone(&self.filtering),
+        });
+        live.place = Some(Place {
+            generation: running.generation,
+            number,
+        });
+        let params = methods::Create {
+            instance: number,
+            user: self.user.clone(),
+            base_path: self.base_path.clone(),
+        };
+        let answer = running
+            .ask::<_, Created>(methods::CREATE, None, &params, limit.left())
+            .await;
+        match answer {
+            Ok(created) => {
+                *lock(&self.made) = Some(Made {
+                    capabilities: created.known(),
+                    concurrent: created.concurrent,
+                });
+                live.created = true;
+                self.present.store(true, Ordering::Relaxed);
+                Ok(number)
+            }
+            Err(error) => {
+                let failed = self.failed(running, methods::CREATE, limit, error).await;
+                self.discard(running, live);
+                Err(failed)
+            }
+        }
+    }
+
+    /// Drops what it is in a process, without waiting for the plugin.
+    fn discard(&self, running: &Arc<Running>, live: &mut Live) {
+        let Some(place) = std::mem::take(live).place else {
+            return;
+        };
+        self.supervisor.imports().unregister(place.number);
+        if place.generation == running.generation {
+            let running = Arc::clone(running);
+            let deadline = self.deadline();
+            tokio::spawn(async move { drop_in(&running, place.number, deadline).await });
+        }
+    }
+
+    async fn ask<P: Serialize, R: DeserializeOwned>(
+        &self,
+        running: &Running,
+        method: Method,
+        number: u64,
+        params: &P,
+        limit: Limit,
+    ) -> Result<R, CallError> {
+        match running
+            .ask(method, Some(number), params, limit.left())
+            .await
+        {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Box::pin(self.failed(running, method, limit, error)).await),
+        }
+    }
+
+    /// What a failed question means for its caller.
+    async fn failed(
+        &self,
+        running: &Running,
+        method: Method,
+        limit: Limit,
+        error: AskError,
+    ) -> CallError {
+        let call = method.contract;
+        match error {
+            AskError::TimedOut => limit.exceeded(),
+            AskError::Closed(_) if running.is_stopping() => {
+                CallError::Unavailable("the host ended its process; try again".to_owned())
+            }
+            AskError::Closed(_) => running.crashed(call).await,
+            AskError::BadAnswer(what) => CallError::BadAnswer {
+                call,
+                what: format!("something else than was asked for: {what}"),
+            },
+            AskError::Unsendable(error) => CallError::Unavailable(error.to_string()),
+            AskError::Failed(failure) => failure::answered(call, failure, limit),
+        }
+    }
+
+    /// Calls an export.
+    async fn call<P: Serialize, R: DeserializeOwned>(
+        &self,
+        opened: Opened<'_>,
+        needs: Needs,
+        shared: bool,
+        params: &P,
+    ) -> Result<R, CallError> {
+        let mut reached = self.reach(opened, needs, shared).await?;
+        let Reached {
+            running,
+            number,
+            limit,
+            ..
+        } = &reached;
+        let outcome = self
+            .ask(running, limit.method, *number, params, *limit)
+            .await;
+        outcome.inspect_err(|error| self.failed_in(&mut reached, error))
+    }
+
+    /// Sees to what follows for the instance from a failed call.
+    fn failed_in(&self, reached: &mut Reached<'_>, error: &CallError) {
+        if let CallError::Crashed { .. } = error {
+            match &mut reached.held {
+                Held::Alone(live) => self.discard(&reached.running, live),
+                Held::Shared(_) => self.crashed.store(reached.number, Ordering::Relaxed),
+            }
+        }
+        self.note(error);
+    }
+
+    /// Failures that are nobody's answer go to the log.
+    fn note(&self, error: &CallError) {
+        if matches!(
+            error,
+            CallError::Crashed { .. }
+                | CallError::DeadlineExceeded { .. }
+                | CallError::BadAnswer { .. }
+        ) {
+            self.guard
+                .log()
+                .write(Level::Error, Source::Host, &error.full());
+        }
+    }
+
+    /// Drops it, and ends the process if it was the last one.
+    async fn remove(&self) {
+        if let Ok(mut live) = tokio::time::timeout(self.deadline(), self.gate.write()).await {
+            self.leave(&mut live).await;
+        }
+        self.present.store(false, Ordering::Relaxed);
+        self.supervisor.stop_if_empty().await;
+    }
+
+    /// Drops what it is in the process, and waits for the plugin.
+    async fn leave(&self, live: &mut Live) {
+        let Some(place) = std::mem::take(live).place else {
+            return;
+        };
+        self.supervisor.imports().unregister(place.number);
+        if let Some(running) = self.supervisor.current(place.generation) {
+            drop_in(&running, place.number, self.deadline()).await;
+        }
+    }
+}
+
+/// Has the plugin drop an instance. What it answers changes nothing.
+async fn drop_in(running: &Running, number: u64, deadline: Duration) {
+    let params = methods::Drop { instance: number };
+    let _: Result<(), _> = running.ask(methods::DROP, None, &params, deadline).await;
+}
+
+#[async_trait]
+impl Member for Inner {
+    fn reach(&self) -> Reach {
+        Reach::of(&self.guard)
+    }
+
+    fn is_present(&self) -> bool {
+        self.present.load(Ordering::Relaxed)
+    }
+
+    fn is_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    async fn restore(&self, running: &Arc<Running>) {
+        if lock(&self.made).is_none() {
+            // The first time, for which somebody waits.
+            return;
+        }
+        let needs = if self.is_started() {
+            Needs::Started
+        } else {
+            Needs::Configured
+        };
+        let mut limit = Limit::new(methods::START, self.deadline());
+        let restored = timeout_at(limit.until(), async {
+            let mut live = self.gate.write().await;
+            self.bring_up(running, &mut live, needs, limit).await
+        });
+        if let Err(error) = restored.await.unwrap_or_else(|_| Err(limit.exceeded())) {
+            self.guard.log().write(
+                Level::Error,
+                Source::Host,
+                &format!("it could not be brought up again: {}", error.full()),
+            );
+        }
+    }
+
+    fn log(&self) -> &Arc<Log> {
+        self.guard.log()
+    }
+}

@@ -1,0 +1,142 @@
+//! How the backend is set up. Every value is used; durations are deadlines.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    connection::Patience,
+    sandbox::{Mode, ProcessLimits},
+};
+use mortise_protocol::{
+    MAX_CALLS, MAX_FRAME,
+    codec::Codec,
+    greeting::{Terms, WEBHOOK_STREAM},
+};
+
+/// Of all native plugins of a host.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The program that becomes launcher and plugin; none for this executable,
+    /// which must call [`crate::launch::intercept`] first thing in `main`.
+    pub launcher: Option<PathBuf>,
+    /// Where sockets and working directories are made, in a folder that only
+    /// this user can enter; none for the system's temporary directory. Paths of
+    /// sockets are limited to about 100 bytes, so it should be short.
+    pub runtime_folder: Option<PathBuf>,
+    /// How much of the sandbox is insisted on.
+    pub sandbox: Mode,
+    /// Bounds of each plugin's process.
+    pub process: ProcessLimits,
+    /// Files and directories that every plugin may read and execute, beside
+    /// the system's, such as an interpreter that is installed elsewhere.
+    pub readable: Vec<PathBuf>,
+    /// Where plugins find programs: their `PATH`.
+    pub search_path: String,
+    /// From a process's start to its greeting.
+    pub greeting: Duration,
+    /// For `manifest.describe`.
+    pub describe: Duration,
+    /// How a plugin is stopped.
+    pub stop: StopLadder,
+    /// How a plugin that crashed is started again.
+    pub restart: Restart,
+    /// How a plugin that does not answer is noticed.
+    pub patience: Patience,
+    /// After how long without calls a process goes none of whose instances is
+    /// started.
+    pub linger: Duration,
+    /// The longest frame the host takes, in bytes.
+    pub max_frame: usize,
+    /// Calls a plugin may have open at a time.
+    pub max_calls: usize,
+    /// The plugin's own log, in bytes.
+    pub log_bytes: u64,
+    /// What a plugin may print in a second, in bytes; what is more waits.
+    pub output_bytes_per_second: u32,
+    /// Name and version of the host, told to plugins.
+    pub host: String,
+}
+
+/// Ask, then SIGTERM, then SIGKILL.
+#[derive(Clone, Copy, Debug)]
+pub struct StopLadder {
+    /// After being asked by `process.shutdown`.
+    pub ask: Duration,
+    /// After SIGTERM.
+    pub term: Duration,
+    /// After SIGKILL, before the process is left to the operating system.
+    pub kill: Duration,
+}
+
+/// Pauses between crashes.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    /// After the first crash; doubled after each further one.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// After this many crashes in a row the plugin has failed.
+    pub give_up_after: u32,
+    /// A process that ran this long did not crash in a row.
+    pub stable_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            launcher: None,
+            runtime_folder: None,
+            sandbox: Mode::BestEffort,
+            process: ProcessLimits::default(),
+            readable: Vec::new(),
+            search_path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            greeting: Duration::from_secs(5),
+            describe: Duration::from_secs(10),
+            stop: StopLadder::default(),
+            restart: Restart::default(),
+            patience: Patience::default(),
+            linger: Duration::from_secs(60),
+            max_frame: MAX_FRAME,
+            max_calls: MAX_CALLS,
+            log_bytes: 256 << 10,
+            output_bytes_per_second: 1 << 20,
+            host: concat!("mortise ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl Default for StopLadder {
+    fn default() -> Self {
+        Self {
+            ask: Duration::from_secs(5),
+            term: Duration::from_secs(2),
+            kill: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            give_up_after: 5,
+            stable_after: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Settings {
+    /// What is offered in the greeting.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            contracts: vec![mortise_runtime::contract::VERSION.to_owned()],
+            codecs: Codec::ALL.to_vec(),
+            features: vec![WEBHOOK_STREAM.to_owned()],
+            max_frame: self.max_frame,
+            max_calls: self.max_calls,
+            cancel_grace_ms: u64::try_from(self.patience.cancel_grace.as_millis())
+                .unwrap_or(u64::MAX),
+            host: self.host.clone(),
+        }
+    }
+}

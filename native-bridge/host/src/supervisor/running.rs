@@ -1,0 +1,491 @@
+//! A process that greeted: calls into it, and its end.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mortise_runtime::{CallError, log::Source, process::Protection, types::Manifest};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::watch;
+
+use super::{
+    process::{self, Exit, Process},
+    start_error::StartError,
+};
+use crate::{
+    activity::Activity,
+    backend::Shared,
+    connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
+    imports::Imports,
+    launch::plan::{Order, Plan},
+    sandbox::{Policy, ProcessLimits, Reach},
+    settings::StopLadder,
+    transport::Listener,
+};
+use mortise_protocol::{
+    SECRET_VARIABLE, SOCKET_VARIABLE,
+    methods::{self, Empty, Method},
+};
+
+/// What became of a process that had greeted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Postmortem {
+    /// In one line.
+    pub(crate) cause: String,
+    /// The last lines it printed.
+    pub(crate) details: String,
+}
+
+/// A process that greeted.
+pub(crate) struct Running {
+    /// Which start this was.
+    pub(crate) generation: u64,
+    /// What it was allowed to touch.
+    pub(crate) reach: Reach,
+    connection: Connection,
+    /// None if it was started by hand.
+    process: Option<Process>,
+    imports: Arc<Imports>,
+    /// From where on the log is about this process.
+    log_from: u64,
+    since: Instant,
+    used: Activity,
+    stopping: AtomicBool,
+    postmortem: watch::Sender<Option<Arc<Postmortem>>>,
+}
+
+/// Lines of output shown with an error.
+const LINES: usize = 20;
+/// How long a process may go on after it ended its connection.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often it is looked whether calls have ended.
+const DRAIN: Duration = Duration::from_millis(2);
+/// How long to wait for what is certain to come.
+const CERTAIN: Duration = Duration::from_secs(15);
+
+impl Running {
+    /// Starts a process and waits for its greeting.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left of it then.
+    pub(crate) async fn start(
+        shared: &Shared,
+        file: &Path,
+        reach: Reach,
+        imports: Arc<Imports>,
+        generation: u64,
+    ) -> Result<Arc<Self>, StartError> {
+        let settings = &shared.settings;
+        let log_from = imports.log().written();
+        let host = |error: &dyn std::fmt::Display| StartError::Host(error.to_string());
+        let folder = process::folder(shared.folder.path()).map_err(|error| host(&error))?;
+        let listener = Listener::bind(folder.path(), "s").map_err(|error| host(&error))?;
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| host(&error))?;
+        let secret = hex::encode(secret);
+        let directory = process::directory(folder.path());
+        let plan = Plan {
+            program: file.to_owned(),
+            environment: environment(shared, &reach, &directory, listener.path(), &secret),
+            policy: Policy {
+                mode: settings.sandbox,
+                program: file.to_owned(),
+                folder: folder.path().to_owned(),
+                directory: directory.clone(),
+                readable: settings.readable.clone(),
+                limits: ProcessLimits {
+                    memory_bytes: reach.memory_bytes.unwrap_or(settings.process.memory_bytes),
+                    ..settings.process.clone()
+                },
+                reach: reach.clone(),
+            },
+            folder: folder.path().to_owned(),
+            directory,
+            guardian: 0,
+        };
+        let process = Process::start(&shared.launcher, &plan, folder, &imports, settings)
+            .await
+            .map_err(|error| host(&format!("{}: {error}", shared.launcher.display())))?;
+        let mut connected = false;
+        let greeted = tokio::select! {
+            biased;
+            greeted = greeting(&listener, shared, &secret, &mut connected) => Some(greeted),
+            _ = process.exited() => None,
+            () = tokio::time::sleep(settings.greeting) => None,
+        };
+        drop(listener);
+        let error = match greeted {
+            Some(Ok(greeted)) => {
+                return Ok(Arc::new(Self {
+                    log_from,
+                    ..Self::new(shared, greeted, Some(process), reach, imports, generation)
+                }));
+            }
+            Some(Err(GreetError::Ended | GreetError::Io(_))) => {
+                // It ends, most likely; otherwise it is ended.
+                let _ = tokio::time::timeout(LINGER, process.exited()).await;
+                None
+            }
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        // Seen before it is killed, which would be its exit too.
+        let exit = tokio::time::timeout(Duration::ZERO, process.exited()).await;
+        process.kill(settings.stop.kill).await;
+        let output = after_newline(printed(&imports, log_from));
+        let deadline = settings.greeting;
+        Err(match (error, exit) {
+            (Some(error), _) => StartError::Greeting { error, output },
+            (None, Ok(exit)) => StartError::Exited { exit, output },
+            (None, Err(_)) if connected => StartError::Mute { deadline, output },
+            (None, Err(_)) => StartError::Silent { deadline, output },
+        })
+    }
+
+    /// Serves a process that was started by hand.
+    pub(crate) fn attached(
+        shared: &Shared,
+        greeted: Greeted,
+        imports: Arc<Imports>,
+        generation: u64,
+    ) -> Arc<Self> {
+        let reach = Reach::default();
+        Arc::new(Self::new(shared, greeted, None, reach, imports, generation))
+    }
+
+    fn new(
+        shared: &Shared,
+        greeted: Greeted,
+        process: Option<Process>,
+        reach: Reach,
+        imports: Arc<Imports>,
+        generation: u64,
+    ) -> Self {
+        let handler = Arc::clone(&imports);
+        Self {
+            generation,
+            reach,
+            connection: Connection::open(greeted, handler, shared.settings.patience),
+            process,
+            log_from: imports.log().written(),
+            imports,
+            since: Instant::now(),
+            used: Activity::new(),
+            stopping: AtomicBool::new(false),
+            postmortem: watch::Sender::new(None),
+        }
+    }
+
+    /// Whether it was started by hand.
+    pub(crate) const fn is_attached(&self) -> bool {
+        self.process.is_none()
+    }
+
+    /// What was applied to it.
+    pub(crate) fn protection(&self) -> Protection {
+        match &self.process {
+            Some(process) => process.protection(),
+            None => Protection {
+                missing: vec!["everything: it was started by hand".to_owned()],
+                ..Protection::default()
+            },
+        }
+    }
+
+    /// Waits until the process has ended, if that can be seen.
+    async fn exited(&self) -> Exit {
+        match &self.process {
+            Some(process) => process.exited().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Kills it, if it is ours, and waits until nothing is left of it.
+    async fn end(&self, deadline: Duration) {
+        if let Some(process) = &self.process {
+            process.kill(deadline).await;
+        }
+    }
+
+    /// Asks it who it is.
+    ///
+    /// # Errors
+    ///
+    /// As any call.
+    pub(crate) async fn describe(&self, deadline: Duration) -> Result<Manifest, AskError> {
+        self.connection
+            .ask(methods::DESCRIBE, None, &Empty {}, deadline)
+            .await
+    }
+
+    /// What a failed question says about the process, over several lines.
+    pub(crate) async fn explain(&self, error: AskError) -> String {
+        match error {
+            AskError::Closed(_) => {
+                let postmortem = self.examine().await;
+                let details = after_newline(postmortem.details);
+                format!("{}{details}", postmortem.cause)
+            }
+            AskError::Failed(failure) => format!("an error: {}", failure.text),
+            AskError::BadAnswer(what) => format!("an answer that is no manifest: {what}"),
+            AskError::TimedOut | AskError::Unsendable(_) => {
+                let output = after_newline(printed(&self.imports, self.log_from));
+                format!("{error}{output}")
+            }
+        }
+    }
+
+    /// Calls a function by a deadline.
+    ///
+    /// # Errors
+    ///
+    /// As the plugin or its end says it.
+    pub(crate) fn ask<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        instance: Option<u64>,
+        params: &P,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<R, AskError>> {
+        self.used.mark();
+        self.connection.ask(method, instance, params, deadline)
+    }
+
+    /// As [`Connection::ask_streamed`].
+    pub(crate) async fn ask_streamed<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        instance: u64,
+        params: &P,
+        deadline: Duration,
+        pieces: &Arc<Streamed>,
+    ) -> Result<R, AskError> {
+        self.used.mark();
+        let answer = self
+            .connection
+            .ask_streamed(method, Some(instance), params, deadline, pieces)
+            .await;
+        // It may have taken long.
+        self.used.mark();
+        answer
+    }
+
+    /// The error of a call that failed because the process ended.
+    pub(crate) async fn crashed(&self, call: &'static str) -> CallError {
+        let postmortem = self.postmortem().await;
+        CallError::Crashed {
+            call,
+            cause: postmortem.cause.clone(),
+            details: postmortem.details.clone(),
+        }
+    }
+
+    /// Whether it serves no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Whether the host ends it.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// How long it was called by nobody.
+    pub(crate) fn idle_for(&self) -> Duration {
+        self.used.silence()
+    }
+
+    /// How long it has been serving.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Waits until it serves no more.
+    pub(crate) async fn over(&self) {
+        tokio::select! {
+            _ = self.connection.closed() => {}
+            _ = self.exited() => {
+                // What it said last may still be on its way.
+                let ended = tokio::time::timeout(LINGER, self.connection.closed());
+                if ended.await.is_err() {
+                    self.connection.close(Closed::ByPlugin);
+                }
+            }
+        }
+    }
+
+    /// Sees to its end once it is over, and finds out what became of it.
+    pub(crate) async fn examine(&self) -> Postmortem {
+        let closed = self.connection.closed().await;
+        let exit = match closed {
+            Closed::ByPlugin => tokio::time::timeout(LINGER, self.exited()).await.ok(),
+            _ => None,
+        };
+        self.end(CERTAIN).await;
+        let cause = match (&closed, exit) {
+            (Closed::ByPlugin, Some(exit)) => exit.to_string(),
+            (Closed::ByPlugin, None) => {
+                "it ended the connection, but not its process, which was killed".to_owned()
+            }
+            (closed, _) => closed.to_string(),
+        };
+        Postmortem {
+            cause,
+            details: printed(&self.imports, self.log_from),
+        }
+    }
+
+    /// Tells those whose calls were under way.
+    pub(crate) fn publish(&self, postmortem: Postmortem) {
+        self.postmortem.send_replace(Some(Arc::new(postmortem)));
+    }
+
+    /// Waits until somebody saw to its end.
+    pub(crate) async fn postmortem(&self) -> Arc<Postmortem> {
+        let mut known = self.postmortem.subscribe();
+        let settled = tokio::time::timeout(CERTAIN, known.wait_for(Option::is_some)).await;
+        match settled {
+            Ok(Ok(known)) => known.clone(),
+            _ => None,
+        }
+        .unwrap_or_else(|| {
+            Arc::new(Postmortem {
+                cause: "its process does not end".to_owned(),
+                details: String::new(),
+            })
+        })
+    }
+
+    /// Waits until no call is under way in it, at most this long. It counts as
+    /// stopping from then on.
+    pub(crate) async fn drain(&self, most: Duration) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let end = Instant::now() + most;
+        while self.connection.is_busy() && Instant::now() < end {
+            tokio::time::sleep(DRAIN).await;
+        }
+    }
+
+    /// Ends it in order: asks, then SIGTERM, then SIGKILL.
+    pub(crate) async fn stop(&self, ladder: &StopLadder) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let asked = async {
+            let answer: Result<(), _> = self
+                .connection
+                .ask(methods::SHUTDOWN, None, &Empty {}, ladder.ask)
+                .await;
+            // An answer or none: what counts is that it exits.
+            drop(answer);
+            if !self.is_attached() {
+                self.exited().await;
+            }
+        };
+        let asked = tokio::time::timeout(ladder.ask, asked);
+        let mut exited = asked.await.is_ok();
+        self.connection.close(Closed::ByHost);
+        let Some(process) = &self.process else {
+            return;
+        };
+        if !exited {
+            process.order(Order::Term).await;
+            exited = tokio::time::timeout(ladder.term, process.exited())
+                .await
+                .is_ok();
+        }
+        if !exited {
+            self.imports.log().write(
+                mortise_runtime::types::Level::Warn,
+                Source::Host,
+                "it neither ended when asked to nor at SIGTERM, and was killed",
+            );
+        }
+        // What it started goes in any case.
+        self.end(ladder.kill).await;
+    }
+
+    /// Ends it at once.
+    pub(crate) async fn kill(&self) {
+        self.abandon();
+        self.end(CERTAIN).await;
+    }
+
+    /// Has it ended, without waiting.
+    pub(crate) fn abandon(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.connection.close(Closed::ByHost);
+    }
+}
+
+/// Waits for the right process to connect and greet.
+async fn greeting(
+    listener: &Listener,
+    shared: &Shared,
+    secret: &str,
+    connected: &mut bool,
+) -> Result<Greeted, GreetError> {
+    let terms = shared.settings.terms();
+    loop {
+        let link = listener.accept().await?;
+        *connected = true;
+        match greet(link, &terms, secret).await {
+            // Some other process of the same user; the right one may follow.
+            Err(GreetError::WrongSecret) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// All of a plugin's environment.
+fn environment(
+    shared: &Shared,
+    reach: &Reach,
+    directory: &Path,
+    socket: &Path,
+    secret: &str,
+) -> Vec<(String, String)> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let granted = reach.environment.iter();
+    let mut environment: Vec<(String, String)> = granted
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    environment.extend(std::env::var("TZ").ok().map(|zone| ("TZ".to_owned(), zone)));
+    environment.extend(
+        [
+            ("PATH", shared.settings.search_path.clone()),
+            ("HOME", text(directory)),
+            ("TMPDIR", text(&directory.join("tmp"))),
+            ("LANG", "C.UTF-8".to_owned()),
+            (SOCKET_VARIABLE, text(socket)),
+            (SECRET_VARIABLE, secret.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    environment
+}
+
+/// The last lines that were printed since this entry of the log.
+fn printed(imports: &Imports, from: u64) -> String {
+    let entries = imports.log().since(from);
+    let lines: Vec<&str> = entries
+        .iter()
+        .filter(|entry| matches!(entry.source, Source::Stdout | Source::Stderr))
+        .map(|entry| entry.text.as_str())
+        .collect();
+    let skip = lines.len().saturating_sub(LINES);
+    lines.get(skip..).unwrap_or_default().join("\n")
+}
+
+/// A text of its own lines below a line, if there is one.
+fn after_newline(text: String) -> String {
+    if text.is_empty() {
+        text
+    } else {
+        format!("; it printed:\n{text}")
+    }
+}

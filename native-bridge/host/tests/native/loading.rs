@@ -1,0 +1,143 @@
+//! Files that load, and the reports of those that do not. Whatever the file
+//! does, the report comes by its deadline, a neighbour goes on answering and
+//! nothing is left running.
+
+use std::time::{Duration, Instant};
+
+use mortise_native::Settings;
+use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step};
+
+use crate::support::{Neighbour, PLUGIN, State, World, script, state};
+
+async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
+    let world = World::with(|settings| {
+        settings.greeting = Duration::from_secs(2);
+        settings.describe = Duration::from_secs(2);
+        change(settings);
+    });
+    let neighbour = Neighbour::of(&world).await;
+    let begun = Instant::now();
+    let error = world
+        .backend
+        .load_native(&world.file(behaviour))
+        .await
+        .unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{behaviour}");
+    neighbour.answered().await;
+    assert_eq!(world.leftovers(), [] as [&str; 0], "{behaviour}");
+    error
+}
+
+#[tokio::test]
+async fn a_good_one_loads_and_is_not_left_running() {
+    let world = World::new();
+    let plugin = world.plugin("good").await;
+    assert_eq!(plugin.manifest().id, "io.mortise.stress");
+    assert_eq!(plugin.backend(), mortise_runtime::Backend::Native);
+    assert_eq!(plugin.capabilities(), None);
+    assert_eq!(state(&plugin), State::Down);
+    assert_eq!(world.leftovers(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn each_that_does_not_greet_is_reported() {
+    for (behaviour, step, found) in [
+        ("silent", Step::Start, "did not connect within 2s"),
+        ("mute", Step::Start, "connected but did not greet within 2s"),
+        (
+            "exit-at-once",
+            Step::Start,
+            "exited with status 3; it printed:\ngiving up: no reason",
+        ),
+        ("abort-at-once", Step::Start, "killed by signal 6"),
+        ("ends-before-greeting", Step::Start, "exited with status 0"),
+        ("garbage", Step::Start, "a frame of 1195725856 bytes"),
+        ("half-frame", Step::Start, "did not greet within 2s"),
+        ("oversized", Step::Start, "a frame of 2147483647 bytes"),
+        (
+            "call-before-greeting",
+            Step::Start,
+            "`call` where the greeting `hello` was expected",
+        ),
+        // It printed why, and ended.
+        ("wrong-secret", Step::Start, "rejected: the secret is wrong"),
+        ("wrong-version", Step::Start, "version 99 of the protocol"),
+    ] {
+        let error = report(behaviour, |_| {}).await;
+        assert_eq!(error.step, step, "{error}");
+        assert!(error.found.contains(found), "{behaviour}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn each_that_does_not_describe_itself_is_reported() {
+    for (behaviour, step, found) in [
+        (
+            "exits-at:manifest.describe",
+            Step::Describe,
+            "status 4; it printed:\nleaving at",
+        ),
+        (
+            "hangs-at:manifest.describe",
+            Step::Describe,
+            "no answer in time",
+        ),
+        ("bad-manifest", Step::Describe, "missing field `id`"),
+        ("bad-id", Step::Check, "Not An Id"),
+    ] {
+        let error = report(behaviour, |_| {}).await;
+        assert_eq!(error.step, step, "{error}");
+        assert!(error.found.contains(found), "{behaviour}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_executed_are_reported() {
+    let world = World::new();
+    let file = world.folder.path().join("plugin");
+
+    std::fs::write(&file, "#!/bin/sh\n").unwrap();
+    let error = world.backend.load_native(&file).await.unwrap_err();
+    assert!(error.fix.contains("chmod +x"), "{error}");
+
+    script(&file, "");
+    std::fs::write(&file, "#!/no/such/interpreter\n").unwrap();
+    let error = world.backend.load_native(&file).await.unwrap_err();
+    assert_eq!(error.step, Step::Start);
+    assert!(error.found.contains("interpreter"), "{error}");
+
+    let mut elf = std::fs::read(PLUGIN).unwrap();
+    elf[18..20].copy_from_slice(&22_u16.to_le_bytes());
+    for (bytes, found) in [
+        (&b"\x7fELF and then nothing"[..], "cut short or damaged"),
+        (&elf, "an executable for s390x"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = world.backend.load_native(&file).await.unwrap_err();
+        assert_eq!(error.step, Step::Decode);
+        assert!(error.found.contains(found), "{error}");
+    }
+
+    let library = world.folder.path().join("plugin.so");
+    std::fs::write(&library, b"\x7fELF").unwrap();
+    let error = world.backend.load_native(&library).await.unwrap_err();
+    assert!(error.found.contains("shared library"), "{error}");
+
+    let error = world
+        .backend
+        .load_native(&world.folder.path().join("gone"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.step, Step::Read);
+    assert_eq!(world.leftovers(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn recognizes_executables_and_nothing_else() {
+    let world = World::new();
+    let file = world.file("good");
+    assert!(world.backend.recognizes(&file, b"#!/bin/sh\nexec "));
+    assert!(world.backend.recognizes(&file, b"\x7fELF\x02\x01\x01"));
+    assert!(!world.backend.recognizes(&file, b"\0asm\x0d\0\x01\0"));
+    assert!(!world.backend.recognizes(&file, b"[ZoneTransfer]"));
+}

@@ -1,0 +1,129 @@
+//! What is in a frame: JSON, or MessagePack where both sides offer it.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::frame::{self, TooLong};
+
+/// How values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// Text that every language reads with its standard library.
+    Json,
+    /// Binary, with names as in JSON and bytes as they are.
+    MsgPack,
+}
+
+/// What cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// Longer than the other side takes.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// A value that the codec has no form for.
+    #[error("a value that cannot be encoded: {0}")]
+    Value(String),
+}
+
+/// What is not what was expected; the text says where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DecodeError(String);
+
+impl Codec {
+    /// All of them, in the host's order of preference.
+    pub const ALL: [Self; 2] = [Self::MsgPack, Self::Json];
+
+    /// Its name in the greeting.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::MsgPack => "msgpack",
+        }
+    }
+
+    /// Appends a frame with this value in it.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`]; the buffer is then as it was.
+    pub fn put<T: Serialize>(
+        self,
+        buffer: &mut Vec<u8>,
+        limit: usize,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        frame::put(buffer, limit, |buffer| match self {
+            Self::Json => serde_json::to_writer(buffer, value)
+                .map_err(|error| EncodeError::Value(error.to_string())),
+            Self::MsgPack => rmp_serde::encode::write_named(buffer, value)
+                .map_err(|error| EncodeError::Value(error.to_string())),
+        })
+    }
+
+    /// Reads a value out of a frame's content.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn read<'de, T: Deserialize<'de>>(self, content: &'de [u8]) -> Result<T, DecodeError> {
+        match self {
+            Self::Json => {
+                serde_json::from_slice(content).map_err(|error| DecodeError(error.to_string()))
+            }
+            Self::MsgPack => {
+                rmp_serde::from_slice(content).map_err(|error| DecodeError(error.to_string()))
+            }
+        }
+    }
+}
+
+/// A frame's content whose payload is read once it is known what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    codec: Codec,
+    content: Bytes,
+}
+
+impl Payload {
+    pub(crate) const fn new(codec: Codec, content: Bytes) -> Self {
+        Self { codec, content }
+    }
+
+    /// The parameters of a call or a notification.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        #[derive(Deserialize)]
+        struct Frame<T> {
+            params: Option<T>,
+        }
+        match self.codec.read::<Frame<T>>(&self.content)?.params {
+            Some(params) => Ok(params),
+            // Left out means an object without fields.
+            None => Codec::Json.read(b"{}"),
+        }
+    }
+
+    /// The result in a reply.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn result<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        #[derive(Deserialize)]
+        struct Frame<T> {
+            result: T,
+        }
+        self.codec
+            .read::<Frame<T>>(&self.content)
+            .map(|frame| frame.result)
+    }
+
+    /// The frame's size in bytes.
+    pub fn size(&self) -> usize {
+        self.content.len()
+    }
+}

@@ -1,0 +1,412 @@
+//! The greeting: the plugin's hello, the host's welcome or reject, and what is
+//! agreed by them. Always JSON, in frames of at most
+//! [`LEAST_MAX_FRAME`] bytes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    LEAST_MAX_FRAME, MOST_MAX_FRAME, NAME, VERSIONS, Violation,
+    codec::{Codec, EncodeError},
+};
+
+/// The streaming of webhook answers.
+pub const WEBHOOK_STREAM: &str = "webhook-stream";
+
+/// What a plugin says first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`NAME`].
+    pub protocol: String,
+    /// Versions of the protocol it speaks.
+    pub versions: Vec<u32>,
+    /// Versions of the contract it was written for.
+    pub contracts: Vec<String>,
+    /// Codecs it speaks.
+    pub codecs: Vec<String>,
+    /// Optional parts it supports.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// The longest frame it takes, in bytes.
+    pub max_frame: u64,
+    /// What it was given to prove who it is.
+    #[serde(default)]
+    pub secret: String,
+    /// Name and version of its SDK, for people.
+    #[serde(default)]
+    pub sdk: String,
+}
+
+/// The host's answer to a hello it agrees with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`NAME`].
+    pub protocol: String,
+    /// The version of the protocol from here on.
+    pub version: u32,
+    /// The version of the contract from here on.
+    pub contract: String,
+    /// The codec from the next frame on.
+    pub codec: String,
+    /// Optional parts that both sides support.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// The longest frame the host takes, in bytes.
+    pub max_frame: u64,
+    /// Calls that the plugin may have open at a time.
+    pub max_calls: u64,
+    /// How long a cancelled call may go unanswered, in milliseconds.
+    pub cancel_grace_ms: u64,
+    /// Name and version of the host, for people.
+    #[serde(default)]
+    pub host: String,
+}
+
+/// The host's answer to a hello it cannot go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct Reject {
+    /// Why, and what to do.
+    pub text: String,
+}
+
+/// A frame of the greeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Greeting {
+    /// The plugin's.
+    Hello(Hello),
+    /// The host's, when it goes on.
+    Welcome(Welcome),
+    /// The host's, when it does not.
+    Reject(Reject),
+}
+
+impl Greeting {
+    /// Appends it as a frame.
+    ///
+    /// # Errors
+    ///
+    /// A greeting longer than [`LEAST_MAX_FRAME`].
+    pub fn put(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Codec::Json.put(buffer, LEAST_MAX_FRAME, self)
+    }
+
+    /// Reads a frame's content.
+    ///
+    /// # Errors
+    ///
+    /// Content that is no greeting.
+    pub fn read(content: &[u8]) -> Result<Self, Violation> {
+        #[derive(Deserialize)]
+        struct Type<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: Cow<'a, str>,
+        }
+        Codec::Json
+            .read(content)
+            .map_err(|error| match Codec::Json.read::<Type<'_>>(content) {
+                Ok(other) if !matches!(&*other.kind, "hello" | "welcome" | "reject") => {
+                    Violation::NotGreeted(other.kind.chars().take(64).collect())
+                }
+                _ => Violation::Malformed(error.to_string()),
+            })
+    }
+}
+
+/// What a host offers to the plugins it greets.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Versions of the contract it speaks, the newest of each track.
+    pub contracts: Vec<String>,
+    /// Codecs it speaks, best first.
+    pub codecs: Vec<Codec>,
+    /// Optional parts it supports.
+    pub features: Vec<String>,
+    /// The longest frame it takes, in bytes.
+    pub max_frame: usize,
+    /// Calls that a plugin may have open at a time.
+    pub max_calls: usize,
+    /// How long a cancelled call may go unanswered, in milliseconds.
+    pub cancel_grace_ms: u64,
+    /// Name and version of the host, for people.
+    pub host: String,
+}
+
+/// What holds on a connection after the greeting, as this side needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// How values are written.
+    pub codec: Codec,
+    /// The longest frame this side takes, in bytes.
+    pub receive_limit: usize,
+    /// The longest frame the other side takes, in bytes.
+    pub send_limit: usize,
+    /// Calls that the other side may have open at a time.
+    pub max_calls: usize,
+    /// The version of the contract.
+    pub contract: String,
+    /// Optional parts that both sides support.
+    pub features: Vec<String>,
+}
+
+impl Terms {
+    /// Decides about a hello whose secret was found right.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject`] with what the two sides do not have in common.
+    pub fn answer(&self, hello: &Hello) -> Result<(Welcome, Agreement), Reject> {
+        let reject = |text: String| Err(Reject { text });
+        if hello.protocol != NAME {
+            return reject(format!(
+                "the plugin speaks `{}`, this host speaks `{NAME}`; rebuild it with a Mortise SDK",
+                shown(&hello.protocol)
+            ));
+        }
+        let Some(version) = VERSIONS
+            .iter()
+            .find(|version| hello.versions.contains(version))
+        else {
+            return reject(format!(
+                "the plugin speaks version {} of the protocol, this host version {}; rebuild the \
+                 plugin with a newer SDK, or update the server",
+                list(&hello.versions),
+                list(VERSIONS)
+            ));
+        };
+        let Some(contract) = common(&self.contracts, &hello.contracts) else {
+            return reject(format!(
+                "the plugin was written for contract {}, this host has {}; rebuild the plugin \
+                 with a newer SDK, or update the server",
+                shown(&list(&hello.contracts)),
+                list(&self.contracts)
+            ));
+        };
+        let Some(codec) = self
+            .codecs
+            .iter()
+            .find(|codec| hello.codecs.iter().any(|name| name == codec.name()))
+        else {
+            return reject(format!(
+                "the plugin speaks the codecs {}; `json` must be among them",
+                shown(&list(&hello.codecs))
+            ));
+        };
+        let send_limit = usize::try_from(hello.max_frame).unwrap_or(usize::MAX);
+        if !(LEAST_MAX_FRAME..=MOST_MAX_FRAME).contains(&send_limit) {
+            return reject(format!(
+                "the plugin takes frames of {} bytes; `max_frame` must be {LEAST_MAX_FRAME} to \
+                 {MOST_MAX_FRAME}",
+                hello.max_frame
+            ));
+        }
+        let features: Vec<String> = self
+            .features
+            .iter()
+            .filter(|feature| hello.features.contains(feature))
+            .cloned()
+            .collect();
+        let welcome = Welcome {
+            protocol: NAME.to_owned(),
+            version: *version,
+            contract: contract.to_string(),
+            codec: codec.name().to_owned(),
+            features: features.clone(),
+            max_frame: self.max_frame as u64,
+            max_calls: self.max_calls as u64,
+            cancel_grace_ms: self.cancel_grace_ms,
+            host: self.host.clone(),
+        };
+        let agreement = Agreement {
+            codec: *codec,
+            receive_limit: self.max_frame,
+            send_limit,
+            max_calls: self.max_calls,
+            contract: contract.to_string(),
+            features,
+        };
+        Ok((welcome, agreement))
+    }
+}
+
+/// A version of the contract. Those of one track only add to each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Contract(u32, u32, u32);
+
+impl Contract {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| part.parse().ok());
+        let version = Self(parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(version)
+    }
+
+    /// What it has in common with all versions that it is compatible with: a
+    /// major version, or a minor one before the first.
+    const fn track(self) -> (u32, u32) {
+        match self {
+            Self(0, minor, _) => (0, minor),
+            Self(major, ..) => (major, 0),
+        }
+    }
+}
+
+impl std::fmt::Display for Contract {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(major, minor, patch) = self;
+        write!(formatter, "{major}.{minor}.{patch}")
+    }
+}
+
+/// The newest version of the contract that both sides can keep to: in a track
+/// that both know, the older of the two.
+fn common(ours: &[String], theirs: &[String]) -> Option<Contract> {
+    let ours = || ours.iter().filter_map(|text| Contract::read(text));
+    theirs
+        .iter()
+        .filter_map(|text| Contract::read(text))
+        .flat_map(|their| {
+            ours()
+                .filter(move |our| our.track() == their.track())
+                .map(move |our| our.min(their))
+        })
+        .max()
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What came from the other side, short enough to be shown.
+fn shown(text: &str) -> String {
+    text.chars().take(128).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Greeting, Hello, Terms};
+    use crate::{Violation, codec::Codec};
+
+    fn terms() -> Terms {
+        Terms {
+            contracts: vec!["0.2.0".into(), "0.1.0".into()],
+            codecs: vec![Codec::MsgPack, Codec::Json],
+            features: vec!["webhook-stream".into(), "other".into()],
+            max_frame: 1 << 20,
+            max_calls: 16,
+            cancel_grace_ms: 5000,
+            host: "test".into(),
+        }
+    }
+
+    fn hello() -> Hello {
+        Hello {
+            protocol: "mortise-native".into(),
+            versions: vec![7, 1],
+            contracts: vec!["0.3.0".into(), "0.1.0".into()],
+            codecs: vec!["json".into()],
+            features: vec!["webhook-stream".into(), "unknown".into()],
+            max_frame: 1 << 17,
+            secret: String::new(),
+            sdk: String::new(),
+        }
+    }
+
+    #[test]
+    fn agrees_on_what_both_have() {
+        let (welcome, agreement) = terms().answer(&hello()).unwrap();
+        assert_eq!(welcome.version, 1);
+        assert_eq!(welcome.contract, "0.1.0");
+        assert_eq!(welcome.codec, "json");
+        assert_eq!(welcome.features, ["webhook-stream"]);
+        assert_eq!(agreement.codec, Codec::Json);
+        assert_eq!(agreement.send_limit, 1 << 17);
+        assert_eq!(agreement.receive_limit, 1 << 20);
+    }
+
+    #[test]
+    fn agrees_on_the_newest_contract_that_both_can_keep_to() {
+        for (theirs, ours, expected) in [
+            (&["0.1.0"][..], &["0.1.0"][..], Some("0.1.0")),
+            // A newer plugin, a newer host.
+            (&["0.1.7"], &["0.1.2"], Some("0.1.2")),
+            (&["0.1.2"], &["0.1.7"], Some("0.1.2")),
+            (&["1.0.0"], &["1.4.1"], Some("1.0.0")),
+            (&["0.1.0", "0.2.1"], &["0.2.0", "0.1.3"], Some("0.2.0")),
+            (&["0.10.0", "0.9.0"], &["0.9.0", "0.10.0"], Some("0.10.0")),
+            (&["0.2.0"], &["0.1.0"], None),
+            (&["2.0.0"], &["1.0.0"], None),
+            (
+                &["1", "1.0", "v1.0.0", "1.0.0.0", "1.0.x"],
+                &["1.0.0"],
+                None,
+            ),
+            (&[], &["1.0.0"], None),
+        ] {
+            let owned = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect();
+            let terms = Terms {
+                contracts: owned(ours),
+                ..terms()
+            };
+            let hello = Hello {
+                contracts: owned(theirs),
+                ..hello()
+            };
+            let agreed = terms
+                .answer(&hello)
+                .ok()
+                .map(|(welcome, _)| welcome.contract);
+            assert_eq!(agreed.as_deref(), expected, "{theirs:?} {ours:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_they_do_not_have_in_common() {
+        type Change = fn(&mut Hello);
+        let cases: [(Change, &str); 5] = [
+            (|hello| hello.protocol = "grpc".into(), "speaks `grpc`"),
+            (|hello| hello.versions = vec![2, 3], "version 2, 3"),
+            (|hello| hello.contracts = vec!["9.0.0".into()], "9.0.0"),
+            (|hello| hello.codecs = vec!["xml".into()], "xml"),
+            (|hello| hello.max_frame = 10, "10 bytes"),
+        ];
+        for (change, expected) in cases {
+            let mut hello = hello();
+            change(&mut hello);
+            let reject = terms().answer(&hello).unwrap_err();
+            assert!(reject.text.contains(expected), "{}", reject.text);
+        }
+    }
+
+    #[test]
+    fn reads_what_it_writes_and_ignores_unknown_fields() {
+        let text = br#"{"type":"hello","protocol":"mortise-native","versions":[7,1],
+            "contracts":["0.3.0","0.1.0"],"codecs":["json"],"max_frame":131072,"new":{"a":[1]},
+            "features":["webhook-stream","unknown"]}"#;
+        assert_eq!(Greeting::read(text), Ok(Greeting::Hello(hello())));
+        let mut buffer = Vec::new();
+        Greeting::Hello(hello()).put(&mut buffer).unwrap();
+        assert_eq!(Greeting::read(&buffer[4..]), Ok(Greeting::Hello(hello())));
+    }
+
+    #[test]
+    fn tells_another_message_from_garbage() {
+        assert_eq!(
+            Greeting::read(br#"{"type":"call","id":1}"#),
+            Err(Violation::NotGreeted("call".into()))
+        );
+        for text in [
+            &b"GET / HTTP/1.1"[..],
+            b"{}",
+            b"[]",
+            b"{\"type\":\"hello\"}",
+        ] {
+            assert!(matches!(Greeting::read(text), Err(Violation::Malformed(_))));
+        }
+    }
+}

@@ -1,8 +1,0 @@
-//! The launcher as a program of its own, for embedders whose own executable
-//! does not call [`mortise_native_bridge::launch::intercept`], and for tests.
-
-fn main() -> std::process::ExitCode {
-    mortise_native_bridge::launch::intercept();
-    // Only reached when it was not started by a host.
-    std::process::ExitCode::from(2)
-}

@@ -1,0 +1,37 @@
+//! The contract between plugins and hosts, in Rust: the types of `wit/`, and the
+//! rules that hold for every host, backend and tool.
+//!
+//! It has no I/O, no asynchronous runtime and no engine, so that SDKs, fuzzers
+//! and the tools of plugin authors can use it.
+//!
+//! - [`types`]: every type that crosses between host and plugin.
+//! - [`bytes`]: the data form of bytes.
+//! - [`Capability`]: the exports by name.
+//! - [`manifest`]: the rules of a manifest.
+//! - [`grants`], [`limits`]: the permissions of a plugin, and the bounds on its use
+//!   of everything.
+//! - [`schedule`]: the due times of timers.
+//! - [`Digest`]: a file's identity.
+//! - [`text`]: cutting text to a bound.
+//!
+//! The feature `component` adds the derives with which wasmtime lifts and lowers
+//! the types. Only the WebAssembly backend needs it.
+
+pub mod bytes;
+mod capability;
+pub mod digest;
+pub mod grants;
+pub mod limits;
+pub mod manifest;
+pub mod schedule;
+pub mod text;
+pub mod types;
+
+pub use capability::{Capabilities, Capability};
+pub use digest::Digest;
+pub use grants::Grants;
+pub use limits::Limits;
+
+/// Version of the package `mortise:plugin` that this contract describes. Plugins
+/// built against an older compatible version load too.
+pub const VERSION: &str = "0.1.0";

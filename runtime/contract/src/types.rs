@@ -1,0 +1,349 @@
+//! The types of `wit/types.wit`, as Rust values and as data.
+//!
+//! Each type is all three at once: what a component lifts and lowers, what
+//! serde writes for native plugins and the API, and what Rust code holds. The
+//! WIT file explains the fields; a name, an order or a type that differs from
+//! it fails when the first plugin is linked, and `tests/golden` pins the data
+//! form that Go and Python read.
+//!
+//! As data: names in `snake_case`, a variant without payload as its name, one
+//! with payload as an object of one field, bytes as base64 where the format is
+//! human readable, an absent option as `null` or left out.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "component")]
+use wasmtime::component::{ComponentType, Lift, Lower};
+
+/// Declares a record: fields in the order of the WIT file.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $wit:literal $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+        #[cfg_attr(feature = "component", component(record))]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[cfg_attr(feature = "component", component(name = $wit))]
+                pub $field: $type,
+            )*
+        }
+    };
+}
+
+/// Why the host refused what a plugin asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(variant))]
+#[serde(rename_all = "snake_case")]
+pub enum Error {
+    /// The plugin lacks a grant.
+    #[error("denied: {0}")]
+    #[cfg_attr(feature = "component", component(name = "denied"))]
+    Denied(String),
+    /// The argument is malformed or exceeds a bound.
+    #[error("invalid: {0}")]
+    #[cfg_attr(feature = "component", component(name = "invalid"))]
+    Invalid(String),
+    /// A quota or rate is used up.
+    #[error("exhausted: {0}")]
+    #[cfg_attr(feature = "component", component(name = "exhausted"))]
+    Exhausted(String),
+    /// The host could not do it now.
+    #[error("unavailable: {0}")]
+    #[cfg_attr(feature = "component", component(name = "unavailable"))]
+    Unavailable(String),
+}
+
+record! {
+    /// The user whom an instance belongs to.
+    User {
+        /// Unique on the server.
+        "id" id: u64,
+        /// Login name.
+        "name" name: String,
+        /// Whether the user administers the server. Grants nothing.
+        "admin" admin: bool,
+    }
+}
+
+record! {
+    /// What a person reads.
+    Content {
+        /// Empty means the application's name.
+        "title" title: String,
+        /// Not empty.
+        "body" body: String,
+        /// 0 (silent) to 10 (urgent) by convention.
+        "priority" priority: i32,
+        /// A JSON object as text.
+        #[serde(default)]
+        "extras" extras: Option<String>,
+    }
+}
+
+record! {
+    /// One sender of messages.
+    Application {
+        /// Unique on the server.
+        "id" id: u64,
+        /// As a person named it.
+        "name" name: String,
+    }
+}
+
+record! {
+    /// A message that has not been stored yet.
+    Draft {
+        /// Where it comes from.
+        "application" application: Application,
+        /// What it says.
+        "content" content: Content,
+        /// When the server received it, in milliseconds since the epoch.
+        "received-ms" received_ms: u64,
+    }
+}
+
+record! {
+    /// A stored message.
+    Message {
+        /// Unique on the server; grows with time.
+        "id" id: u64,
+        /// Where it comes from.
+        "application" application: Application,
+        /// What it says.
+        "content" content: Content,
+        /// When it was stored, in milliseconds since the epoch.
+        "created-ms" created_ms: u64,
+    }
+}
+
+record! {
+    /// A message that a plugin sends to its user.
+    Outgoing {
+        /// One of the plugin's own applications; none for its main one.
+        #[serde(default)]
+        "application" application: Option<String>,
+        /// What it says.
+        "content" content: Content,
+    }
+}
+
+/// What a filter decides about a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(variant))]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Leave it as it is.
+    #[cfg_attr(feature = "component", component(name = "keep"))]
+    Keep,
+    /// Put this content in place of what it had.
+    #[cfg_attr(feature = "component", component(name = "replace"))]
+    Replace(Content),
+    /// Do not store it, for this reason.
+    #[cfg_attr(feature = "component", component(name = "drop"))]
+    Drop(String),
+}
+
+/// When a timer fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(variant))]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Each time this many milliseconds have passed.
+    #[cfg_attr(feature = "component", component(name = "every-ms"))]
+    EveryMs(u64),
+    /// By a cron expression, in the server's time zone.
+    #[cfg_attr(feature = "component", component(name = "cron"))]
+    Cron(String),
+    /// Once, at this many milliseconds since the epoch.
+    #[cfg_attr(feature = "component", component(name = "once-at-ms"))]
+    OnceAtMs(u64),
+}
+
+/// Weight of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(enum))]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Level {
+    #[cfg_attr(feature = "component", component(name = "trace"))]
+    Trace,
+    #[cfg_attr(feature = "component", component(name = "debug"))]
+    Debug,
+    #[cfg_attr(feature = "component", component(name = "info"))]
+    Info,
+    #[cfg_attr(feature = "component", component(name = "warn"))]
+    Warn,
+    #[cfg_attr(feature = "component", component(name = "error"))]
+    Error,
+}
+
+record! {
+    /// A directory a plugin asks for.
+    #[derive(PartialOrd, Ord)]
+    Directory {
+        /// Absolute path, the same on the host and in the plugin.
+        "path" path: String,
+        /// Whether the plugin may change what is in it.
+        #[serde(default)]
+        "writable" writable: bool,
+    }
+}
+
+/// Something a plugin may do only when a person agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(variant))]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Send messages to the user.
+    #[cfg_attr(feature = "component", component(name = "send-messages"))]
+    SendMessages,
+    /// Be given messages of these applications; `*` for all.
+    #[cfg_attr(feature = "component", component(name = "read-messages"))]
+    ReadMessages(Vec<String>),
+    /// See, change and drop messages before they are stored.
+    #[cfg_attr(feature = "component", component(name = "filter-messages"))]
+    FilterMessages,
+    /// Be reachable by HTTP.
+    #[cfg_attr(feature = "component", component(name = "webhook"))]
+    Webhook,
+    /// See these cookies of webhook requests.
+    #[cfg_attr(feature = "component", component(name = "cookies"))]
+    Cookies(Vec<String>),
+    /// Call out by HTTP to these hosts.
+    #[cfg_attr(feature = "component", component(name = "http"))]
+    Http(Vec<String>),
+    /// Use these directories.
+    #[cfg_attr(feature = "component", component(name = "files"))]
+    Files(Vec<Directory>),
+    /// Read these environment variables of the server.
+    #[cfg_attr(feature = "component", component(name = "environment"))]
+    Environment(Vec<String>),
+    /// Be woken by timers.
+    #[cfg_attr(feature = "component", component(name = "timers"))]
+    Timers,
+}
+
+record! {
+    /// A permission a plugin asks for.
+    Request {
+        /// What it asks for.
+        "permission" permission: Permission,
+        /// Why, for the person who decides.
+        "reason" reason: String,
+    }
+}
+
+record! {
+    /// Who a plugin is and what it asks for.
+    Manifest {
+        /// Unique and stable across versions.
+        "id" id: String,
+        /// For people.
+        "name" name: String,
+        /// Semantic version.
+        "version" version: String,
+        /// A sentence or two.
+        #[serde(default)]
+        "description" description: String,
+        /// Who wrote it.
+        #[serde(default)]
+        "author" author: String,
+        /// SPDX expression.
+        #[serde(default)]
+        "license" license: String,
+        /// URL, or empty.
+        #[serde(default)]
+        "website" website: String,
+        /// What it cannot work without.
+        #[serde(default)]
+        "wants" wants: Vec<Request>,
+    }
+}
+
+/// Why an instance is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(enum))]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum StopReason {
+    /// Its user disabled it, or was removed.
+    #[cfg_attr(feature = "component", component(name = "disabled"))]
+    Disabled,
+    /// A new version or configuration takes its place.
+    #[cfg_attr(feature = "component", component(name = "reloading"))]
+    Reloading,
+    /// It was not called for a while.
+    #[cfg_attr(feature = "component", component(name = "idle"))]
+    Idle,
+    /// The server ends.
+    #[cfg_attr(feature = "component", component(name = "shutting-down"))]
+    ShuttingDown,
+}
+
+record! {
+    /// One thing that is wrong with a configuration.
+    Problem {
+        /// Where, such as `rules[2].pattern`; empty means the whole.
+        "path" path: String,
+        /// What is wrong and what is expected.
+        "text" text: String,
+    }
+}
+
+record! {
+    /// One HTTP header.
+    Header {
+        /// Lower case.
+        "name" name: String,
+        /// As text.
+        "value" value: String,
+    }
+}
+
+record! {
+    /// An HTTP request to a plugin's secret address.
+    WebhookRequest {
+        /// Upper case.
+        "method" method: String,
+        /// Below the base path, without a leading slash, not decoded.
+        "path" path: String,
+        /// Behind `?`, not decoded.
+        #[serde(default)]
+        "query" query: Option<String>,
+        /// In the order they came.
+        "headers" headers: Vec<Header>,
+        /// Whole.
+        #[serde(with = "super::bytes")]
+        "body" body: Vec<u8>,
+        /// The client's address.
+        "client" client: String,
+        /// `http` or `https`.
+        "scheme" scheme: String,
+        /// Host and port, as the client sees them.
+        "host" host: String,
+        /// `/plugin/<id>/custom/<token>/`.
+        "base-path" base_path: String,
+    }
+}
+
+record! {
+    /// The answer to a webhook request.
+    WebhookResponse {
+        /// 200 to 599.
+        "status" status: u16,
+        /// In order; names may repeat.
+        #[serde(default)]
+        "headers" headers: Vec<Header>,
+        /// Whole.
+        #[serde(with = "super::bytes", default)]
+        "body" body: Vec<u8>,
+    }
+}

@@ -1,0 +1,639 @@
+//! The one place where grants and bounds are checked, for every backend.
+//!
+//! A backend holds one [`Guard`] per instance. It asks the guard before it
+//! calls into the plugin ([`Guard::open_call`]) and passes everything the
+//! plugin asks for through it; the guard checks the grant, then the bounds, and
+//! only then calls [`Host`]. A refusal is counted, written to the instance's
+//! log with the grant that is missing, and answered to the plugin.
+//!
+//! Rights may change while the instance runs ([`Guard::change`]).
+//!
+//! - `in_force`: the rights of the moment, and what was opened by them.
+//! - `denials`: what was refused.
+
+mod denials;
+mod in_force;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+
+use self::in_force::{Requests, Target};
+pub use self::{
+    denials::{Denial, Denials, Reached},
+    in_force::{Allowed, InForce, OpenCall, Rights},
+};
+use crate::{
+    Host, Log,
+    contract::{
+        Capability,
+        types::{
+            Content, Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict,
+            WebhookRequest, WebhookResponse,
+        },
+    },
+    grants::{Applications, Grants, Scheme},
+    limits::{self, Limit},
+    log::Source,
+    plugin::CallError,
+    text::cut,
+};
+
+/// Stands between one instance and its [`Host`].
+pub struct Guard {
+    host: Arc<dyn Host>,
+    /// Looked at in each call, and hardly ever changed.
+    in_force: ArcSwap<InForce>,
+    log: Arc<Log>,
+    denials: Arc<Denials>,
+    sending: Mutex<Bucket>,
+    requests: Arc<Requests>,
+    calls: AtomicU32,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Guard")
+            .field("in_force", &self.in_force())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// A guard in front of `host`.
+    pub fn new(host: Arc<dyn Host>, rights: Rights, log: Arc<Log>, denials: Arc<Denials>) -> Self {
+        let sending = Mutex::new(Bucket::full(rights.limits.messages_per_minute));
+        log.set_bound(rights.limits.log_bytes);
+        Self {
+            host,
+            in_force: ArcSwap::from_pointee(InForce::new(rights)),
+            log,
+            denials,
+            sending,
+            requests: Arc::default(),
+            calls: AtomicU32::default(),
+        }
+    }
+
+    /// What it may do now, and how much of it.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// How long a call may take.
+    pub fn call_deadline(&self) -> Duration {
+        self.in_force.load().limits.call_deadline()
+    }
+
+    /// Puts other rights in the place of those it has. They hold for all that
+    /// is asked from now on; what was opened by a right that is gone is closed,
+    /// or told to those who have it open ([`InForce`]).
+    pub fn change(&self, rights: Rights) {
+        // Held to the end: one change follows another.
+        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        sending.resize(rights.limits.messages_per_minute);
+        self.log.set_bound(rights.limits.log_bytes);
+        let before = self.in_force.load_full();
+        let (now, ended) = before.followed_by(rights);
+        let now = Arc::new(now);
+        self.in_force.store(Arc::clone(&now));
+        if let Some(ended) = ended {
+            ended.cancel();
+        }
+        drop(sending);
+        let ended = self.requests.hold_to(&now.grants);
+        if ended > 0 {
+            let text = format!("{ended} requests to the outside were ended: the grant is gone");
+            self.log.write(Level::Warn, Source::Host, &text);
+        }
+    }
+
+    /// The instance's log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// What was refused so far.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.denials.list()
+    }
+
+    /// Counts and logs a refusal and says what the plugin is told.
+    pub fn deny(&self, permission: &'static str, what: &str) -> String {
+        let text = format!(
+            "{what} needs the permission `{permission}`, which this plugin was not granted; \
+             the manifest has to ask for it and a person to grant it"
+        );
+        if self.denials.add(permission, what) {
+            self.log
+                .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+        }
+        text
+    }
+
+    /// Counts that a limit was reached.
+    pub fn reach(&self, limit: Limit) {
+        self.denials.reach(limit);
+    }
+
+    /// Counts that a limit was reached, if that is what the answer says.
+    fn bounded<T>(&self, limit: Limit, answer: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Exhausted(_)) = &answer {
+            self.reach(limit);
+        }
+        answer
+    }
+
+    /// Counts what the host refused for a reason of its own.
+    fn counted<T>(
+        &self,
+        permission: &Permission,
+        what: &str,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Denied(text)) = &answer
+            && self.denials.add(permission.name(), what)
+        {
+            self.log
+                .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+        }
+        answer
+    }
+
+    fn require(&self, granted: bool, permission: &Permission, what: &str) -> Result<(), Error> {
+        if granted {
+            Ok(())
+        } else {
+            Err(Error::Denied(self.deny(permission.name(), what)))
+        }
+    }
+
+    // ---- calls into the plugin ----
+
+    /// Opens a call of a function of this capability, if it is of one: there are
+    /// functions that every plugin has. It counts until what is returned is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Denied`], which is counted too; [`CallError::TooMany`].
+    pub fn open_call(
+        &self,
+        call: &'static str,
+        capability: Option<Capability>,
+    ) -> Result<OpenCall<'_>, CallError> {
+        let in_force = self.in_force.load();
+        if let Some(capability) = capability {
+            self.allow(capability, &in_force.grants)?;
+        }
+        OpenCall::new(&self.calls, in_force, call)
+    }
+
+    /// Whether the plugin may be called for this, now.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Denied`], which is counted too.
+    pub fn may_be_called(&self, capability: Capability) -> Result<(), CallError> {
+        self.allow(capability, &self.in_force.load().grants)
+    }
+
+    fn allow(&self, capability: Capability, grants: &Grants) -> Result<(), CallError> {
+        let (granted, permission) = match capability {
+            Capability::Webhook => (grants.webhook, Permission::Webhook),
+            Capability::Filter => (grants.filter_messages, Permission::FilterMessages),
+            Capability::Listener => (
+                grants.read_messages != Applications::Own,
+                Permission::ReadMessages(Vec::new()),
+            ),
+            Capability::Timer => (grants.timers, Permission::Timers),
+            Capability::Lifecycle | Capability::Configurer | Capability::Displayer => return Ok(()),
+        };
+        if granted {
+            return Ok(());
+        }
+        self.deny(
+            permission.name(),
+            &format!("being called as a {capability}"),
+        );
+        Err(CallError::Denied {
+            permission: permission.name(),
+        })
+    }
+
+    /// Removes from a request what the plugin may not see: cookies it was not
+    /// granted.
+    pub fn webhook_request(&self, mut request: WebhookRequest) -> WebhookRequest {
+        let in_force = self.in_force();
+        request.headers.retain_mut(|header| {
+            if !header.name.eq_ignore_ascii_case("cookie") {
+                return true;
+            }
+            let kept: Vec<&str> = header
+                .value
+                .split(';')
+                .map(str::trim)
+                .filter(|cookie| {
+                    let name = cookie.split_once('=').map_or(*cookie, |(name, _)| name);
+                    in_force.grants.cookies.contains(name)
+                })
+                .collect();
+            header.value = kept.join("; ");
+            !header.value.is_empty()
+        });
+        request
+    }
+
+    /// Checks a plugin's answer to a webhook request.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn webhook_response(&self, answer: WebhookResponse) -> Result<WebhookResponse, CallError> {
+        let bad = |what| {
+            Err(CallError::BadAnswer {
+                call: "webhook.handle",
+                what,
+            })
+        };
+        self.webhook_head(answer.status, &answer.headers)?;
+        if answer.body.len() > limits::WEBHOOK_RESPONSE_BYTES {
+            return bad(over(
+                "a body",
+                answer.body.len(),
+                limits::WEBHOOK_RESPONSE_BYTES,
+            ));
+        }
+        Ok(answer)
+    }
+
+    /// Checks what comes before the body of an answer to a webhook request.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn webhook_head(&self, status: u16, headers: &[Header]) -> Result<(), CallError> {
+        let bad = |what| {
+            Err(CallError::BadAnswer {
+                call: "webhook.handle",
+                what,
+            })
+        };
+        if !(200..=599).contains(&status) {
+            return bad(format!("status {status}, which is not 200 to 599"));
+        }
+        for Header { name, value } in headers {
+            if http::HeaderName::try_from(name.as_str()).is_err()
+                || http::HeaderValue::try_from(value.as_str()).is_err()
+            {
+                return bad(format!(
+                    "the malformed header `{}`",
+                    cut(&name.escape_debug().to_string(), 80)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a filter's answer.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::BadAnswer`].
+    pub fn verdict(&self, verdict: Verdict) -> Result<Verdict, CallError> {
+        match verdict {
+            Verdict::Replace(content) => match check_content(&content) {
+                Ok(()) => Ok(Verdict::Replace(content)),
+                Err(what) => Err(CallError::BadAnswer {
+                    call: "filter.filter",
+                    what,
+                }),
+            },
+            Verdict::Drop(reason) => {
+                Ok(Verdict::Drop(cut(&reason, limits::REASON_BYTES).to_owned()))
+            }
+            Verdict::Keep => Ok(Verdict::Keep),
+        }
+    }
+
+    // ---- what the plugin asks for ----
+
+    /// `messages.send`; `in_filter` while the plugin's own `filter` runs.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
+        let (permission, what) = (Permission::SendMessages, "sending a message");
+        let in_force = self.in_force();
+        self.require(in_force.grants.send_messages, &permission, what)?;
+        check_content(&message.content).map_err(Error::Invalid)?;
+        if let Some(name) = &message.application {
+            within(
+                "an application's name",
+                name.len(),
+                1,
+                limits::APPLICATION_NAME_BYTES,
+            )?;
+        }
+        if let Err(wait) = self
+            .sending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now())
+        {
+            self.reach(Limit::MessagesPerMinute);
+            return Err(Error::Exhausted(format!(
+                "{} messages a minute are allowed; the next one in {} s",
+                in_force.limits.messages_per_minute,
+                wait.as_secs() + 1
+            )));
+        }
+        let answer = self.host.send(message, !in_filter).await;
+        self.counted(&permission, what, answer)
+    }
+
+    /// `messages.get`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn message(&self, id: u64) -> Result<Option<Message>, Error> {
+        let readable = &self.in_force().grants.read_messages;
+        let answer = self.host.message(id, readable).await;
+        self.counted(&READ, "reading a message", answer)
+    }
+
+    /// `messages.sent`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        within("limit", limit as usize, 1, limits::PAGE as usize)?;
+        let answer = self.host.sent(before, limit).await;
+        self.counted(&READ, "reading its own messages", answer)
+    }
+
+    /// `messages.received`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
+        let readable = &self.in_force().grants.read_messages;
+        let what = "reading other applications' messages";
+        self.require(*readable != Applications::Own, &READ, what)?;
+        within("limit", limit as usize, 1, limits::PAGE as usize)?;
+        let answer = self.host.received(before, limit, readable).await;
+        self.counted(&READ, what, answer)
+    }
+
+    /// `messages.remove`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn remove_message(&self, id: u64) -> Result<(), Error> {
+        let answer = self.host.remove_message(id).await;
+        self.counted(&Permission::SendMessages, "deleting a message", answer)
+    }
+
+    /// `storage.get`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.host.load(key).await
+    }
+
+    /// `storage.set`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn store(&self, key: &str, value: Vec<u8>) -> Result<(), Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        let quota = self.in_force().limits.storage_bytes;
+        if (key.len() + value.len()) as u64 > quota {
+            self.reach(Limit::StorageBytes);
+            return Err(Error::Exhausted(format!(
+                "storage is limited to {quota} bytes"
+            )));
+        }
+        let answer = self.host.store(key, value, quota).await;
+        self.bounded(Limit::StorageBytes, answer)
+    }
+
+    /// `storage.remove`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn unset(&self, key: &str) -> Result<(), Error> {
+        within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.host.unset(key).await
+    }
+
+    /// `storage.keys`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        within("a prefix", prefix.len(), 0, limits::KEY_BYTES)?;
+        self.host.keys(prefix).await
+    }
+
+    /// `timers.set`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
+        let in_force = self.in_force();
+        self.require(
+            in_force.grants.timers,
+            &Permission::Timers,
+            "setting a timer",
+        )?;
+        within(
+            "a timer's name",
+            name.chars().count(),
+            1,
+            limits::TIMER_NAME_CHARS,
+        )?;
+        match &when {
+            Schedule::EveryMs(period) if *period < limits::TIMER_PERIOD_MS => {
+                return Err(Error::Invalid(format!(
+                    "a period of {period} ms is shorter than {} ms",
+                    limits::TIMER_PERIOD_MS
+                )));
+            }
+            Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
+            Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
+        }
+        let most = in_force.limits.timers;
+        let answer = self.host.set_timer(name, when, most).await;
+        self.bounded(Limit::Timers, answer)
+    }
+
+    /// `timers.cancel`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn cancel_timer(&self, name: &str) -> Result<(), Error> {
+        within(
+            "a timer's name",
+            name.chars().count(),
+            1,
+            limits::TIMER_NAME_CHARS,
+        )?;
+        self.host.cancel_timer(name).await
+    }
+
+    /// The environment variables that were granted and are there.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let in_force = self.in_force();
+        let granted = in_force.grants.environment.iter();
+        granted
+            .filter_map(|name| Some((name.clone(), self.host.environment(name)?)))
+            .collect()
+    }
+
+    /// Lets the plugin call out to a host. The request is under way for as long
+    /// as the answer is there, and has to end when it is taken back.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the plugin.
+    pub fn outbound_http(
+        &self,
+        scheme: Scheme,
+        host: &str,
+        port: Option<u16>,
+    ) -> Result<Allowed, String> {
+        // Open before it is looked whether it may be: a change of the grants
+        // meanwhile finds it.
+        let target = Target {
+            scheme,
+            host: host.to_owned(),
+            port,
+        };
+        let allowed = Allowed::new(&self.requests, target);
+        if self.in_force().grants.allows_http(scheme, host, port) {
+            return Ok(allowed);
+        }
+        let target = match port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        };
+        Err(self.deny("http", &format!("a request to {target}")))
+    }
+}
+
+/// What reading messages needs.
+const READ: Permission = Permission::ReadMessages(Vec::new());
+
+/// Checks what a message says against the contract's bounds.
+///
+/// # Errors
+///
+/// What is wrong, as a phrase.
+pub fn check_content(content: &Content) -> Result<(), String> {
+    let Content {
+        title,
+        body,
+        priority: _,
+        extras,
+    } = content;
+    if body.is_empty() {
+        return Err("an empty body".to_owned());
+    }
+    for (what, size, most) in [
+        ("a title", title.len(), limits::TITLE_BYTES),
+        ("a body", body.len(), limits::BODY_BYTES),
+        (
+            "extras",
+            extras.as_ref().map_or(0, String::len),
+            limits::EXTRAS_BYTES,
+        ),
+    ] {
+        if size > most {
+            return Err(over(what, size, most));
+        }
+    }
+    if let Some(extras) = extras
+        && let Err(error) =
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extras)
+    {
+        return Err(format!("extras that are not a JSON object: {error}"));
+    }
+    Ok(())
+}
+
+fn over(what: &str, size: usize, most: usize) -> String {
+    format!("{what} of {size} bytes, more than {most}")
+}
+
+fn within(what: &str, size: usize, least: usize, most: usize) -> Result<(), Error> {
+    if (least..=most).contains(&size) {
+        Ok(())
+    } else {
+        Err(Error::Invalid(format!(
+            "{what} of {size} is not within {least} to {most}"
+        )))
+    }
+}
+
+/// A token bucket: bursts up to its size, refilled evenly over a minute.
+struct Bucket {
+    size: f64,
+    tokens: f64,
+    since: Instant,
+}
+
+impl Bucket {
+    fn full(per_minute: u32) -> Self {
+        let size = f64::from(per_minute);
+        Self {
+            size,
+            tokens: size,
+            since: Instant::now(),
+        }
+    }
+
+    /// Gives it another size. What was taken stays taken.
+    fn resize(&mut self, per_minute: u32) {
+        let size = f64::from(per_minute);
+        self.tokens = (self.tokens + size - self.size).clamp(0.0, size);
+        self.size = size;
+    }
+
+    /// Takes a token, or says how long until there is one.
+    fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let per_second = self.size / 60.0;
+        let passed = now.saturating_duration_since(self.since).as_secs_f64();
+        self.tokens = (self.tokens + passed * per_second).min(self.size);
+        self.since = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(())
+        } else if per_second > 0.0 {
+            Err(Duration::from_secs_f64((1.0 - self.tokens) / per_second))
+        } else {
+            Err(Duration::from_secs(60))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Mortise's plugin host: the traits that join plugins to a host, and the guard
+//! that stands between a plugin and everything it may touch.
+//!
+//! It knows nothing of WebAssembly, processes, HTTP routes, databases or users'
+//! tables. An embedder implements [`Host`], hands plugins their [`Grants`] and
+//! [`Limits`], and calls the [`Instance`]s it gets back from a backend
+//! (`mortise-wasm`, `mortise-native`).
+//!
+//! - [`contract`]: the contract's types, capabilities and rules.
+//! - [`plugin`]: the traits [`Plugin`] and [`Instance`] that every backend
+//!   implements, and [`CallError`].
+//! - [`host`]: the trait [`Host`] that the embedder implements.
+//! - [`guard`]: the one place where grants and bounds are checked, in front of
+//!   [`Host`], for every backend.
+//! - [`report`]: the report of a plugin that does not load.
+//! - [`process`]: the status of a native plugin's process.
+//! - [`registry`]: the plugins folder.
+//! - [`log`]: an instance's log.
+
+pub mod guard;
+pub mod host;
+pub mod log;
+pub mod plugin;
+pub mod process;
+pub mod registry;
+pub mod report;
+
+pub use mortise_contract::{
+    self as contract, Capabilities, Capability, Digest, Grants, Limits, digest, grants, limits,
+    manifest, schedule, text, types,
+};
+
+pub use guard::{Guard, Rights};
+pub use host::Host;
+pub use log::Log;
+pub use plugin::{Backend, CallError, Instance, InstanceSetup, Loader, Plugin};
+pub use registry::Registry;
+pub use report::{LoadError, Step};

@@ -1,0 +1,85 @@
+//! One deadline for everything a call does: waiting for its turn, bringing the
+//! guest up, computing and I/O.
+
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use mortise_runtime::plugin::CallError;
+
+/// Why a call did not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The deadline passed.
+    Elapsed,
+    /// What it had in use was taken back.
+    TakenBack,
+}
+
+/// When a call must have ended.
+///
+/// Most calls end without ever waiting, in less time than it takes to read the
+/// clock and set a timer. So the clock starts when something is first waited
+/// for; as a guest that computes is made to wait at each tick, that is at most
+/// one tick late.
+#[derive(Debug)]
+pub(super) struct Deadline {
+    pub(super) given: Duration,
+    until: Option<Instant>,
+}
+
+impl Deadline {
+    pub(super) const fn after(given: Duration) -> Self {
+        Self { given, until: None }
+    }
+
+    /// That it passed, of the call with this name.
+    pub(super) const fn exceeded(&self, call: &'static str) -> CallError {
+        CallError::DeadlineExceeded {
+            call,
+            deadline: self.given,
+        }
+    }
+
+    /// Runs a future until it ends or has to; then it is dropped.
+    pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+        self.until_ended(future, None).await
+    }
+
+    /// The same, until something that the call has in use is taken back, too.
+    pub(super) async fn run_unless<F: Future>(
+        &mut self,
+        future: F,
+        taken_back: &CancellationToken,
+    ) -> Result<F::Output, Ended> {
+        self.until_ended(future, Some(taken_back)).await
+    }
+
+    async fn until_ended<F: Future>(
+        &mut self,
+        future: F,
+        taken_back: Option<&CancellationToken>,
+    ) -> Result<F::Output, Ended> {
+        let mut future = pin!(future);
+        let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = first {
+            return Ok(output);
+        }
+        let until = *self
+            .until
+            .get_or_insert_with(|| Instant::now() + self.given);
+        let ended = timeout_at(until, future);
+        let ended = match taken_back {
+            None => ended.await,
+            Some(taken_back) => {
+                tokio::select! {
+                    biased;
+                    () = taken_back.cancelled() => return Err(Ended::TakenBack),
+                    ended = ended => ended,
+                }
+            }
+        };
+        ended.map_err(|_| Ended::Elapsed)
+    }
+}

@@ -1,0 +1,76 @@
+//! Which of the contract's functions a component has: looked up once when it
+//! is loaded, made callable per store on first use.
+
+use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler;
+
+use super::store::State;
+use crate::bindings::exports::mortise::plugin::{
+    configurer, displayer, filter, lifecycle, listener, manifest, timer, webhook,
+};
+use mortise_runtime::{Capabilities, Capability};
+
+/// Where each exported interface is in the component; none where it is not
+/// exported.
+pub(super) struct Indices {
+    pub(super) manifest: Option<manifest::GuestIndices>,
+    pub(super) lifecycle: Option<lifecycle::GuestIndices>,
+    pub(super) configurer: Option<configurer::GuestIndices>,
+    pub(super) displayer: Option<displayer::GuestIndices>,
+    pub(super) webhook: Option<webhook::GuestIndices>,
+    pub(super) filter: Option<filter::GuestIndices>,
+    pub(super) listener: Option<listener::GuestIndices>,
+    pub(super) timer: Option<timer::GuestIndices>,
+    /// The standard's way to be a webhook.
+    pub(super) incoming: Option<incoming_handler::GuestIndices>,
+}
+
+impl Indices {
+    pub(super) fn new(pre: &InstancePre<State>) -> Self {
+        // Looked at first: the failure to find an interface is an error with a
+        // stack trace, and most components leave most interfaces out.
+        let exports = |name: &str| {
+            let component = pre.component();
+            // Also finds a version that is compatible.
+            component.get_export_index(None, name).is_some()
+        };
+        macro_rules! indices {
+            ($interface:ident) => {
+                exports(concat!("mortise:plugin/", stringify!($interface), "@0.1.0"))
+                    .then(|| $interface::GuestIndices::new(pre).ok())
+                    .flatten()
+            };
+        }
+        Self {
+            manifest: indices!(manifest),
+            lifecycle: indices!(lifecycle),
+            configurer: indices!(configurer),
+            displayer: indices!(displayer),
+            webhook: indices!(webhook),
+            filter: indices!(filter),
+            listener: indices!(listener),
+            timer: indices!(timer),
+            incoming: exports("wasi:http/incoming-handler@0.2.0")
+                .then(|| incoming_handler::GuestIndices::new(pre).ok())
+                .flatten(),
+        }
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        [
+            (self.lifecycle.is_some(), Capability::Lifecycle),
+            (self.configurer.is_some(), Capability::Configurer),
+            (self.displayer.is_some(), Capability::Displayer),
+            (
+                self.webhook.is_some() || self.incoming.is_some(),
+                Capability::Webhook,
+            ),
+            (self.filter.is_some(), Capability::Filter),
+            (self.listener.is_some(), Capability::Listener),
+            (self.timer.is_some(), Capability::Timer),
+        ]
+        .into_iter()
+        .filter_map(|(exported, capability)| exported.then_some(capability))
+        .collect()
+    }
+}

@@ -1,0 +1,279 @@
+//! One user's component: brought up at the first call, called by a deadline,
+//! discarded when it failed.
+//!
+//! Whoever calls takes the store out of its slot and puts it back only when
+//! the guest returned in order. So a trap, a time-out and a caller that gives
+//! up all have the same end: the store is dropped, the slot stays empty, and
+//! the next call fills it.
+//!
+//! - `slot`: what lasts while stores come and go.
+//! - `up`: a store with its component in it.
+//! - `call`: a call, from waiting for its turn to what became of it.
+
+mod call;
+mod slot;
+mod up;
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use self::{
+    call::{Export, refused},
+    slot::Slot,
+    up::{Needs, Up},
+};
+use super::{incoming, loader::Linked};
+use mortise_runtime::{
+    Guard,
+    contract::{
+        Capabilities, Capability,
+        types::{
+            Draft, Manifest, Message, StopReason, User, Verdict, WebhookRequest, WebhookResponse,
+        },
+    },
+    guard::Rights,
+    limits,
+    plugin::{CallError, Instance, InstanceSetup},
+};
+
+/// The exports of a capability.
+const fn of(capability: Capability, name: &'static str, needs: Needs) -> Export {
+    Export {
+        name,
+        capability: Some(capability),
+        needs,
+    }
+}
+
+/// Those that every plugin has.
+const fn of_all(name: &'static str, needs: Needs) -> Export {
+    Export {
+        name,
+        capability: None,
+        needs,
+    }
+}
+
+const DESCRIBE: Export = of_all("manifest.describe", Needs::Bare);
+const START: Export = of_all("lifecycle.start", Needs::Started);
+const DEFAULTS: Export = of(Capability::Configurer, "configurer.defaults", Needs::Bare);
+const SCHEMA: Export = of(Capability::Configurer, "configurer.schema", Needs::Bare);
+const APPLY: Export = of(Capability::Configurer, "configurer.apply", Needs::Bare);
+const DISPLAY: Export = of(
+    Capability::Displayer,
+    "displayer.display",
+    Needs::Configured,
+);
+const HANDLE: Export = of(Capability::Webhook, "webhook.handle", Needs::Started);
+const FILTER: Export = of(Capability::Filter, "filter.filter", Needs::Started);
+const ON_MESSAGES: Export = of(Capability::Listener, "listener.on-messages", Needs::Started);
+const ON_TIMER: Export = of(Capability::Timer, "timer.on-timer", Needs::Started);
+
+/// A handle on one user's component.
+#[derive(Debug)]
+pub(super) struct WasmInstance {
+    linked: Arc<Linked>,
+    user: User,
+    guard: Arc<Guard>,
+    slot: Mutex<Slot>,
+}
+
+/// Calls one function of an interface, by the call's deadline and unless what
+/// it runs under is taken back, or what is named instead.
+macro_rules! run {
+    (
+        $self:ident, $call:ident,
+        $interface:ident . $function:ident ( $($argument:expr),* )
+        $(, unless $taken_back:expr)?
+    ) => {
+        match $call.up.$interface(&$self.linked.indices) {
+            Ok(guest) => {
+                let Up { store, under, .. } = &mut *$call.up;
+                let taken_back = None$(.or(Some($taken_back)))?.unwrap_or(under.given());
+                // Pinned here: each function that it was handed to would have to
+                // make room for it.
+                let answer = pin!(guest.$function(store $(, $argument)*));
+                $call.deadline.run_unless(answer, taken_back).await
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    };
+}
+
+impl WasmInstance {
+    pub(super) fn new(linked: Arc<Linked>, setup: InstanceSetup) -> Self {
+        let InstanceSetup {
+            user,
+            host,
+            grants,
+            limits,
+            log,
+            denials,
+            config,
+            // Guests are told with each request.
+            base_path: _,
+        } = setup;
+        Self {
+            linked,
+            user,
+            guard: Arc::new(Guard::new(host, Rights { grants, limits }, log, denials)),
+            slot: Mutex::new(Slot::new(config)),
+        }
+    }
+
+    /// Asks for the manifest, after the types of all exports were checked.
+    ///
+    /// # Errors
+    ///
+    /// Of the types, as wasmtime says it; of the call, as any call.
+    pub(super) async fn describe(&self) -> Result<wasmtime::Result<Manifest>, CallError> {
+        let mut call = self.begin(&DESCRIBE).await?;
+        if let Err(error) = call.up.check_types(&self.linked.indices) {
+            return Ok(Err(error));
+        }
+        let outcome = run!(self, call, manifest.call_describe());
+        call.settle(outcome).map(Ok)
+    }
+
+    /// What became of a webhook call that was ended because something was
+    /// taken back: most likely its grant.
+    fn webhook_ended(&self, error: CallError) -> CallError {
+        match (error, self.guard.may_be_called(Capability::Webhook)) {
+            (CallError::TakenBack { .. }, Err(denied)) => denied,
+            (error, _) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Instance for WasmInstance {
+    fn capabilities(&self) -> Capabilities {
+        self.linked.capabilities
+    }
+
+    fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    async fn regrant(&self, rights: Rights) {
+        self.guard.change(rights);
+        // A call under way sees to it itself, and the next one does too.
+        let Ok(mut slot) = self.slot.try_lock() else {
+            return;
+        };
+        let in_force = self.guard.in_force();
+        let replaced = slot.up.take_if(|up| !up.under.gives_the_same(&in_force));
+        if let Some(up) = replaced {
+            self.let_go(up).await;
+        }
+    }
+
+    async fn start(&self) -> Result<(), CallError> {
+        let before = std::mem::replace(&mut self.slot.lock().await.started, true);
+        match self.begin(&START).await {
+            Ok(call) => call.settle(Ok(Ok(()))),
+            Err(error) => {
+                self.slot.lock().await.started = before;
+                Err(error)
+            }
+        }
+    }
+
+    async fn stop(&self, reason: StopReason) -> Result<(), CallError> {
+        let mut slot = self.slot.lock().await;
+        if reason != StopReason::Idle {
+            slot.started = false;
+        }
+        match slot.up.take() {
+            Some(mut up) => self.tell_to_stop(&mut up, reason).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn default_config(&self) -> Result<String, CallError> {
+        let mut call = self.begin(&DEFAULTS).await?;
+        let outcome = run!(self, call, configurer.call_defaults());
+        let text = call.settle(outcome)?;
+        bounded(DEFAULTS.name, text, limits::CONFIG_BYTES)
+    }
+
+    async fn config_schema(&self) -> Result<Option<String>, CallError> {
+        let mut call = self.begin(&SCHEMA).await?;
+        let outcome = run!(self, call, configurer.call_schema());
+        let schema = call.settle(outcome)?;
+        schema
+            .map(|text| bounded(SCHEMA.name, text, limits::CONFIG_BYTES))
+            .transpose()
+    }
+
+    async fn apply_config(&self, config: &str) -> Result<(), CallError> {
+        let mut call = self.begin(&APPLY).await?;
+        let outcome = run!(self, call, configurer.call_apply(config));
+        let answer = call.settle(outcome)?;
+        let mut slot = self.slot.lock().await;
+        answer.map_err(CallError::Config)?;
+        slot.config = Some(config.to_owned());
+        if let Some(up) = &mut slot.up {
+            up.configured = true;
+        }
+        Ok(())
+    }
+
+    async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
+        let mut call = self.begin(&DISPLAY).await?;
+        let outcome = run!(self, call, displayer.call_display(base_url));
+        let text = call.settle(outcome)?;
+        bounded(DISPLAY.name, text, limits::DISPLAY_BYTES)
+    }
+
+    async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
+        let request = self.guard.webhook_request(request);
+        let mut call = self.begin(&HANDLE).await?;
+        let taken_back = call.open.in_force().webhook();
+        let outcome = match &self.linked.indices.incoming {
+            Some(indices) if self.linked.indices.webhook.is_none() => {
+                let up = &mut *call.up;
+                let handled = incoming::handle(&mut up.store, &up.instance, indices, request);
+                call.deadline.run_unless(handled, taken_back).await
+            }
+            _ => run!(self, call, webhook.call_handle(&request), unless taken_back),
+        };
+        let response = call
+            .settle(outcome)
+            .map_err(|error| self.webhook_ended(error))?;
+        self.guard.webhook_response(response)
+    }
+
+    async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
+        let mut call = self.begin_within(deadline, &FILTER).await?;
+        call.up.store.data_mut().in_filter = true;
+        let outcome = run!(self, call, filter.call_filter(draft));
+        call.up.store.data_mut().in_filter = false;
+        self.guard.verdict(call.settle(outcome)?.map_err(refused)?)
+    }
+
+    async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
+        let mut call = self.begin(&ON_MESSAGES).await?;
+        let outcome = run!(self, call, listener.call_on_messages(messages));
+        call.settle(outcome)?.map_err(refused)
+    }
+
+    async fn on_timer(&self, name: &str) -> Result<(), CallError> {
+        let mut call = self.begin(&ON_TIMER).await?;
+        let outcome = run!(self, call, timer.call_on_timer(name));
+        call.settle(outcome)?.map_err(refused)
+    }
+}
+
+fn bounded(call: &'static str, text: String, most: usize) -> Result<String, CallError> {
+    if text.len() <= most {
+        Ok(text)
+    } else {
+        Err(CallError::BadAnswer {
+            call,
+            what: format!("{} bytes, more than {most}", text.len()),
+        })
+    }
+}

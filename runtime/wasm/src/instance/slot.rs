@@ -1,0 +1,90 @@
+//! What lasts of an instance while its stores come and go, and how long it is
+//! left alone after failures in a row.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::up::{Needs, Up};
+use mortise_runtime::{guard::InForce, plugin::CallError};
+
+/// What lasts while stores come and go.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) up: Option<Box<Up>>,
+    /// Whether `lifecycle.start` is to be called each time it comes up.
+    pub(super) started: bool,
+    /// The last configuration that was accepted, or the one to try first.
+    pub(super) config: Option<String>,
+    failures: Option<Failures>,
+}
+
+/// Failures in a row.
+#[derive(Debug)]
+struct Failures {
+    count: u32,
+    retry: Instant,
+    last: String,
+}
+
+/// The pause after the second failure in a row; doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Slot {
+    /// Nothing is up yet. The configuration is the one to try first.
+    pub(super) fn new(config: Option<String>) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it may be called at all.
+    ///
+    /// # Errors
+    ///
+    /// It was stopped, or it failed and is left alone for a while.
+    pub(super) fn may_be_called(&self, needs: Needs) -> Result<(), CallError> {
+        if needs == Needs::Started && !self.started {
+            return Err(CallError::Stopped);
+        }
+        match &self.failures {
+            Some(failures) if failures.retry > Instant::now() => Err(CallError::BackingOff {
+                retry_in: failures.retry.duration_since(Instant::now()),
+                last: failures.last.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes what is up, if it needs nothing before it is called. From now on it
+    /// runs under these.
+    pub(super) fn take_ready(&mut self, needs: Needs, in_force: &Arc<InForce>) -> Option<Box<Up>> {
+        self.up
+            .take_if(|up| up.meets(needs) && up.goes_on_under(in_force))
+    }
+
+    /// Puts back what a call was made on in order.
+    pub(super) fn succeeded(&mut self, up: Box<Up>) {
+        self.failures = None;
+        self.up = Some(up);
+    }
+
+    /// Has it left alone for a while, if it failed before too.
+    pub(super) fn failed(&mut self, error: &CallError) {
+        let count = self.failures.as_ref().map_or(0, |failures| failures.count) + 1;
+        // The first failure costs nothing: most are one bad input.
+        let pause = match count {
+            1 => Duration::ZERO,
+            _ => FIRST_PAUSE
+                .saturating_mul(1 << (count - 2).min(16))
+                .min(LONGEST_PAUSE),
+        };
+        self.failures = Some(Failures {
+            count,
+            retry: Instant::now() + pause,
+            last: error.to_string(),
+        });
+    }
+}

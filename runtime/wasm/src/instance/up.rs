@@ -1,0 +1,153 @@
+//! A store with its component in it: how it is made, and what it has to be
+//! before it is called.
+
+use std::sync::Arc;
+
+use wasmtime::{Store, component};
+
+use crate::{
+    bindings::exports::mortise::plugin::{
+        configurer, displayer, filter, lifecycle, listener, manifest, timer, webhook,
+    },
+    exports::Indices,
+    loader::Linked,
+    store::State,
+};
+use mortise_runtime::{Guard, guard::InForce, limits, plugin::CallError};
+
+/// The most bytes a guest may hand over in one call: a webhook's answer is the
+/// largest thing it can say.
+const HANDOVER_BYTES: usize = 2 * limits::WEBHOOK_RESPONSE_BYTES;
+
+/// What a call needs of the instance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// To be up, configured or not.
+    Bare,
+    /// To be up with its configuration applied.
+    Configured,
+    /// To be started too.
+    Started,
+}
+
+/// A store with its component in it.
+pub(super) struct Up {
+    pub(super) store: Store<State>,
+    pub(super) instance: component::Instance,
+    guests: Guests,
+    /// What it runs under.
+    pub(super) under: Arc<InForce>,
+    /// Whether the instance's configuration was applied, if it has one.
+    pub(super) configured: bool,
+    pub(super) started: bool,
+}
+
+impl std::fmt::Debug for Up {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Up")
+            .field("started", &self.started)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Up {
+    /// Makes a store and instantiates the component in it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from coming up.
+    pub(super) async fn new(
+        linked: &Linked,
+        guard: Arc<Guard>,
+        in_force: Arc<InForce>,
+    ) -> Result<Box<Self>, CallError> {
+        let state = State::new(guard, &in_force).map_err(CallError::Unavailable)?;
+        let mut store = Store::new(&linked.shared.engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store.set_hostcall_fuel(HANDOVER_BYTES);
+        match linked.pre.instantiate_async(&mut store).await {
+            Ok(instance) => Ok(Box::new(Self {
+                store,
+                instance,
+                guests: Guests::default(),
+                under: in_force,
+                configured: false,
+                started: false,
+            })),
+            Err(error) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(CallError::Unavailable(
+                    "as many instances are up as the server allows at the same time".to_owned(),
+                ))
+            }
+            Err(error) => Err(super::call::crashed("instantiate", &error, store.data())),
+        }
+    }
+
+    /// Has it run under these from now on, if it can.
+    pub(super) fn goes_on_under(&mut self, in_force: &Arc<InForce>) -> bool {
+        if Arc::ptr_eq(&self.under, in_force) {
+            return true;
+        }
+        let can = self.under.gives_the_same(in_force);
+        if can {
+            self.under = Arc::clone(in_force);
+        }
+        can
+    }
+
+    pub(super) fn meets(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Bare => true,
+            Needs::Configured => self.configured,
+            Needs::Started => self.started,
+        }
+    }
+}
+
+/// Declares the functions of each interface, made callable on first use.
+macro_rules! guests {
+    ($($interface:ident,)*) => {
+        #[derive(Default)]
+        struct Guests {
+            $($interface: Option<$interface::Guest>,)*
+        }
+
+        impl Up {
+            $(
+                /// The interface's functions; the caller saw that it is exported.
+                pub(super) fn $interface(
+                    &mut self,
+                    indices: &Indices,
+                ) -> wasmtime::Result<$interface::Guest> {
+                    if let Some(guest) = &self.guests.$interface {
+                        return Ok(guest.clone());
+                    }
+                    let indices = indices.$interface.as_ref().ok_or_else(|| {
+                        wasmtime::format_err!("`{}` is not exported", stringify!($interface))
+                    })?;
+                    let guest = indices.load(&mut self.store, &self.instance)?;
+                    self.guests.$interface = Some(guest.clone());
+                    Ok(guest)
+                }
+            )*
+
+            /// Checks the type of everything that is exported.
+            pub(super) fn check_types(&mut self, indices: &Indices) -> wasmtime::Result<()> {
+                $(
+                    if indices.$interface.is_some() {
+                        self.$interface(indices).map_err(|error| {
+                            let name = stringify!($interface);
+                            wasmtime::format_err!("in the export `{name}`: {error:#}")
+                        })?;
+                    }
+                )*
+                Ok(())
+            }
+        }
+    };
+}
+
+guests! { manifest, lifecycle, configurer, displayer, webhook, filter, listener, timer, }

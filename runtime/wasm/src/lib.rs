@@ -1,0 +1,150 @@
+//! The WebAssembly backend: components, run by wasmtime in this process.
+//!
+//! A file becomes a plugin in `loader` (read, decode, compile or take from the
+//! `cache`, link, describe, check). A plugin gives each user an `instance`: a
+//! handle whose store comes up at the first call and is dropped after a trap, a
+//! time-out or when it is idle.
+//!
+//! - `bindings`: the code that wasmtime generates from `wit/`.
+//! - `engine`: wasmtime's settings, and the ticker that makes time pass for
+//!   running guests.
+//! - `cache`: compiled code between runs, trusted only when authenticated.
+//! - `loader`: from file to plugin, with a report of what is wrong.
+//! - `store`: what one store holds: WASI with exactly what was granted, the
+//!   memory bound, the way to the guard.
+//! - `imports`: the contract's imports, answered by the guard.
+//! - `outbound`: the allow-list in front of `wasi:http`.
+//! - `output`: standard output and error, into the instance's log.
+//! - `incoming`: webhooks for components that export `wasi:http/incoming-handler`.
+//! - `exports`: which of the contract's functions a component has.
+//! - `deadline`: one bound on the time of a call.
+//! - `instance`: bringing up, calling by a deadline, discarding.
+
+mod bindings;
+mod cache;
+mod deadline;
+mod engine;
+mod exports;
+mod imports;
+mod incoming;
+mod instance;
+mod loader;
+mod outbound;
+mod output;
+mod store;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+pub use self::engine::EngineError;
+use self::engine::Shared;
+use mortise_runtime::{
+    Capabilities, Digest, Limits, LoadError, Plugin, contract::types::Manifest, plugin::Loader,
+    registry::Described,
+};
+
+/// How the backend is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where compiled code is kept between runs; made if it is not there. None
+    /// to compile at each start.
+    pub cache: Option<PathBuf>,
+    /// The most bytes of compiled code to keep; the least recently used goes
+    /// first.
+    pub cache_bytes: u64,
+    /// How many instances can be up at the same time, of all plugins together.
+    pub instances: u32,
+    /// The largest component, in bytes.
+    pub component_bytes: u64,
+    /// Bounds of the throw-away instance that is asked for the manifest.
+    pub describe: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cache: None,
+            cache_bytes: 2 << 30,
+            instances: 512,
+            component_bytes: 128 << 20,
+            describe: Limits {
+                call_ms: 5_000,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+/// Loads components. One per process is enough; clones share everything.
+#[derive(Clone, Debug)]
+pub struct WasmBackend {
+    shared: Arc<Shared>,
+}
+
+/// What is in a component's file, for a person or a program.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Digest,
+    /// Who it is and what it asks for.
+    pub manifest: Manifest,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// The interfaces it imports, with versions.
+    pub imports: Vec<String>,
+    /// The interfaces it exports, with versions.
+    pub exports: Vec<String>,
+}
+
+impl WasmBackend {
+    /// Sets up the engine and the cache.
+    ///
+    /// # Errors
+    ///
+    /// A machine that lacks what wasmtime needs, or a cache folder that cannot
+    /// be used.
+    pub fn new(settings: &Settings) -> Result<Self, EngineError> {
+        Ok(Self {
+            shared: Arc::new(Shared::new(settings)?),
+        })
+    }
+
+    /// Loads a component and tells what is in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    pub async fn inspect(&self, file: &Path) -> Result<Inspection, LoadError> {
+        loader::inspect(&self.shared, file).await
+    }
+}
+
+#[async_trait]
+impl Loader for WasmBackend {
+    fn recognizes(&self, _file: &Path, head: &[u8]) -> bool {
+        head.starts_with(b"\0asm")
+    }
+
+    async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
+        loader::load(&self.shared, file).await
+    }
+
+    /// Runs nothing of the plugin: only a new version can have another
+    /// manifest.
+    async fn load_again(
+        &self,
+        file: &Path,
+        described: &Described,
+    ) -> Result<Arc<dyn Plugin>, LoadError> {
+        loader::load_again(&self.shared, file, described).await
+    }
+}

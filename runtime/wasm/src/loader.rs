@@ -1,0 +1,511 @@
+//! From file to plugin, step by step; each failure is a report.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use tokio::task::JoinError;
+use wasmtime::component::{Component, InstancePre};
+
+use super::{
+    Inspection, engine::Shared, exports::Indices, imports::PROVIDED, instance::WasmInstance,
+    store::State,
+};
+use mortise_runtime::{
+    Capabilities, Digest, Grants, Host, LoadError, Log, Step,
+    contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
+    grants::Applications,
+    manifest,
+    plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
+    registry::{Described, unreadable},
+};
+
+/// A component ready to be instantiated.
+pub(super) struct Linked {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pre: InstancePre<State>,
+    pub(super) indices: Indices,
+    pub(super) capabilities: Capabilities,
+}
+
+impl std::fmt::Debug for Linked {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Linked")
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A loaded component.
+#[derive(Debug)]
+struct WasmPlugin {
+    linked: Arc<Linked>,
+    manifest: Manifest,
+    digest: Digest,
+}
+
+#[async_trait]
+impl Plugin for WasmPlugin {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn backend(&self) -> Backend {
+        Backend::Wasm
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        Some(self.linked.capabilities)
+    }
+
+    async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
+        Ok(Arc::new(WasmInstance::new(self.linked.clone(), setup)))
+    }
+}
+
+/// Loads a plugin.
+///
+/// # Errors
+///
+/// A report of the first step that failed.
+pub(super) async fn load(shared: &Arc<Shared>, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
+    let Compiled {
+        digest, component, ..
+    } = compiled(shared, file).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = describe(&linked, file).await?;
+    Ok(Arc::new(WasmPlugin {
+        linked,
+        manifest,
+        digest,
+    }))
+}
+
+/// Loads a plugin that was loaded before, without asking it again who it is.
+///
+/// # Errors
+///
+/// As [`load`].
+pub(super) async fn load_again(
+    shared: &Arc<Shared>,
+    file: &Path,
+    known: &Described,
+) -> Result<Arc<dyn Plugin>, LoadError> {
+    let Compiled {
+        digest, component, ..
+    } = compiled(shared, file).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = if digest == known.digest {
+        known.manifest.clone()
+    } else {
+        describe(&linked, file).await?
+    };
+    Ok(Arc::new(WasmPlugin {
+        linked,
+        manifest,
+        digest,
+    }))
+}
+
+/// Loads a plugin and tells what is in it.
+///
+/// # Errors
+///
+/// As [`load`].
+pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspection, LoadError> {
+    let Compiled {
+        size,
+        digest,
+        component,
+    } = compiled(shared, file).await?;
+    let linked = link(shared, file, &component)?;
+    let manifest = describe(&linked, file).await?;
+    let ty = component.component_type();
+    Ok(Inspection {
+        file: file.to_owned(),
+        size,
+        digest,
+        manifest,
+        capabilities: linked.capabilities,
+        imports: ty
+            .imports(&shared.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        exports: ty
+            .exports(&shared.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+    })
+}
+
+/// Makes reports about one file.
+struct Report<'a>(&'a Path);
+
+impl Report<'_> {
+    fn of(
+        &self,
+        step: Step,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> LoadError {
+        LoadError {
+            file: self.0.to_owned(),
+            step,
+            expected: expected.into(),
+            found: found.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
+/// A component as machine code.
+struct Compiled {
+    /// Of the file, in bytes.
+    size: u64,
+    digest: Digest,
+    component: Component,
+}
+
+/// Read, decode, compile.
+async fn compiled(shared: &Arc<Shared>, file: &Path) -> Result<Compiled, LoadError> {
+    let read = read(shared, file).await?;
+    let (size, digest) = (read.bytes.len() as u64, read.digest);
+    let component = match read.code {
+        Some(component) => component,
+        None => {
+            let shared = shared.clone();
+            let owned = file.to_owned();
+            // Takes up to seconds of every core, and whoever waits for it may
+            // give up.
+            tokio::task::spawn_blocking(move || compile(&shared, &owned, &read))
+                .await
+                .unwrap_or_else(|error| Err(broke_off(file, &error)))?
+        }
+    };
+    Ok(Compiled {
+        size,
+        digest,
+        component,
+    })
+}
+
+/// What is in a component's file.
+struct Read {
+    bytes: Vec<u8>,
+    digest: Digest,
+    /// Its code, if it was compiled before.
+    code: Option<Component>,
+}
+
+/// The largest file, in bytes, that is read where it is asked for: waking
+/// another thread takes as long as reading a small one. Those up to here take a
+/// few milliseconds at most, less than a guest may compute before it yields.
+const READ_AT_ONCE_BYTES: u64 = 2 << 20;
+
+/// Reads a file, and looks for its code.
+async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
+    let size = std::fs::metadata(file)
+        .map_err(|error| unreadable(file, &error))?
+        .len();
+    if size > shared.component_bytes {
+        return Err(Report(file).of(
+            Step::Read,
+            format!("a component of at most {} bytes", shared.component_bytes),
+            format!("{size} bytes"),
+            "build it without debug information and for size, or raise the limit",
+        ));
+    }
+    if size <= READ_AT_ONCE_BYTES {
+        return look_up(shared, file);
+    }
+    let shared = shared.clone();
+    let owned = file.to_owned();
+    tokio::task::spawn_blocking(move || look_up(&shared, &owned))
+        .await
+        .unwrap_or_else(|error| Err(broke_off(file, &error)))
+}
+
+fn broke_off(file: &Path, error: &JoinError) -> LoadError {
+    Report(file).of(
+        Step::Compile,
+        "the compiler to come to an end",
+        format!("an internal error: {error}"),
+        "report this with the file to Mortise's maintainers",
+    )
+}
+
+fn look_up(shared: &Shared, file: &Path) -> Result<Read, LoadError> {
+    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+    decode(&Report(file), &bytes)?;
+    let digest = Digest::of(&bytes);
+    let code = shared
+        .cache
+        .as_ref()
+        .and_then(|cache| cache.load(&shared.engine, &digest));
+    Ok(Read {
+        bytes,
+        digest,
+        code,
+    })
+}
+
+fn compile(shared: &Shared, file: &Path, read: &Read) -> Result<Component, LoadError> {
+    let component = Component::from_binary(&shared.engine, &read.bytes).map_err(|error| {
+        Report(file).of(
+            Step::Compile,
+            "a valid component",
+            format!("{error:#}"),
+            "copy the file again, it may be cut short or damaged; or build it again",
+        )
+    })?;
+    if let Some(cache) = &shared.cache {
+        cache.store(&read.digest, &component);
+    }
+    Ok(component)
+}
+
+fn decode(report: &Report<'_>, bytes: &[u8]) -> Result<(), LoadError> {
+    if wasmparser::Parser::is_component(bytes) {
+        return Ok(());
+    }
+    let expected = "a WebAssembly component";
+    Err(if wasmparser::Parser::is_core_wasm(bytes) {
+        report.of(
+            Step::Decode,
+            expected,
+            "a core WebAssembly module",
+            "build it as a component: in Rust `cargo build --target wasm32-wasip2`, elsewhere turn \
+             the module into one with `wasm-tools component new`",
+        )
+    } else if bytes.starts_with(b"\0asm") {
+        report.of(
+            Step::Decode,
+            expected,
+            format!("WebAssembly of the unknown version {}", hex::encode(bytes.get(4..8).unwrap_or_default())),
+            "copy the file again, it may be cut short or damaged; or build it with a current toolchain",
+        )
+    } else {
+        report.of(
+            Step::Decode,
+            expected,
+            "a file that is no WebAssembly",
+            "move it out of the plugins folder, or build it again if it should be a plugin",
+        )
+    })
+}
+
+/// Link.
+fn link(
+    shared: &Arc<Shared>,
+    file: &Path,
+    component: &Component,
+) -> Result<Arc<Linked>, LoadError> {
+    let report = Report(file);
+    check_imports(&report, shared, component)?;
+    let pre = shared.linker.instantiate_pre(component).map_err(|error| {
+        report.of(
+            Step::Link,
+            "imports of the types that this host provides",
+            format!("{error:#}"),
+            "build it against the WIT files of this version of Mortise",
+        )
+    })?;
+    let indices = Indices::new(&pre);
+    if indices.manifest.is_none() {
+        return Err(no_manifest(&report, shared, component));
+    }
+    let capabilities = indices.capabilities();
+    Ok(Arc::new(Linked {
+        shared: shared.clone(),
+        pre,
+        indices,
+        capabilities,
+    }))
+}
+
+/// Sees that every import is one this host knows, to say more than that it is
+/// missing.
+fn check_imports(
+    report: &Report<'_>,
+    shared: &Shared,
+    component: &Component,
+) -> Result<(), LoadError> {
+    for (import, _) in component.component_type().imports(&shared.engine) {
+        let (name, version) = import.split_once('@').unwrap_or((import, ""));
+        let provided = if name.starts_with("wasi:") {
+            // Wasmtime knows which of these there are; see `instantiate_pre`.
+            version.starts_with("0.2.")
+        } else {
+            PROVIDED.contains(&name) && is_provided_version(version)
+        };
+        if provided {
+            continue;
+        }
+        let expected = format!(
+            "only imports of `mortise:plugin@{}` and of WASI 0.2",
+            mortise_runtime::contract::VERSION
+        );
+        let found = format!("the import `{import}`");
+        let fix = if PROVIDED.contains(&name) {
+            "update Mortise to a version that speaks this version of the contract, or build the \
+             plugin against the older one"
+        } else if name.starts_with("wasi:") {
+            "build it for WASI 0.2 (target `wasm32-wasip2`)"
+        } else if name.starts_with("mortise:plugin/") {
+            "update Mortise, if a newer version has this interface; otherwise build the plugin \
+             against the WIT files of this version"
+        } else {
+            "remove the import, or put the component that provides it into this one with \
+             `wac plug`"
+        };
+        return Err(report.of(Step::Link, expected, found, fix));
+    }
+    Ok(())
+}
+
+/// Whether a plugin built against this version of the contract can be served:
+/// the same up to the last number, which may be lower.
+fn is_provided_version(version: &str) -> bool {
+    fn parts(version: &str) -> Option<(&str, u64)> {
+        let (compatible, patch) = version.rsplit_once('.')?;
+        Some((compatible, patch.parse().ok()?))
+    }
+    match (parts(version), parts(mortise_runtime::contract::VERSION)) {
+        (Some((wanted, wanted_patch)), Some((own, own_patch))) => {
+            wanted == own && wanted_patch <= own_patch
+        }
+        _ => false,
+    }
+}
+
+/// The report about a component that does not export the contract's manifest.
+fn no_manifest(report: &Report<'_>, shared: &Shared, component: &Component) -> LoadError {
+    let expected = format!(
+        "the export `mortise:plugin/manifest@{}`",
+        mortise_runtime::contract::VERSION
+    );
+    let ty = component.component_type();
+    let exports: Vec<&str> = ty.exports(&shared.engine).map(|(name, _)| name).collect();
+    match exports
+        .iter()
+        .find(|name| name.starts_with("mortise:plugin/"))
+    {
+        Some(other) => report.of(
+            Step::Link,
+            expected,
+            format!("the export `{other}`"),
+            "update Mortise if the plugin needs a newer contract, or build it against this one; \
+             every plugin exports `manifest`",
+        ),
+        None => report.of(
+            Step::Link,
+            expected,
+            match exports.as_slice() {
+                [] => "a component that exports nothing".to_owned(),
+                names => format!(
+                    "a component of another world, which exports {}",
+                    names.join(", ")
+                ),
+            },
+            "build it with one of Mortise's guest SDKs, or against `wit/`; or move it out of the \
+             plugins folder",
+        ),
+    }
+}
+
+/// Describe and check: asks for the manifest, on an instance that belongs to
+/// nobody.
+async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadError> {
+    let report = Report(file);
+    let limits = linked.shared.describe.clone();
+    let setup = InstanceSetup {
+        user: User {
+            id: 0,
+            name: String::new(),
+            admin: false,
+        },
+        host: Arc::new(Nobody),
+        grants: Grants::default(),
+        log: Arc::new(Log::new(limits.log_bytes)),
+        denials: Arc::default(),
+        limits,
+        config: None,
+        base_path: None,
+    };
+    let manifest = match WasmInstance::new(linked.clone(), setup).describe().await {
+        Ok(Ok(manifest)) => Ok(manifest),
+        Ok(Err(error)) => Err(report.of(
+            Step::Link,
+            "exports of the types that the contract has",
+            format!("{error:#}"),
+            "build it against the WIT files of this version of Mortise",
+        )),
+        Err(error) => Err(report.of(
+            Step::Describe,
+            "`manifest.describe` to answer with the manifest",
+            error.full(),
+            "make `describe` return constants: it runs before anything was granted",
+        )),
+    }?;
+    manifest::check(&manifest)
+        .map_err(|flaw| report.of(Step::Check, flaw.expected, flaw.found, flaw.fix))?;
+    Ok(manifest)
+}
+
+/// The host of an instance that belongs to nobody.
+struct Nobody;
+
+impl Nobody {
+    fn refuse<T>() -> Result<T, Error> {
+        Err(Error::Unavailable(
+            "nothing can be asked of the host while the plugin is being described".to_owned(),
+        ))
+    }
+}
+
+#[async_trait]
+impl Host for Nobody {
+    async fn send(&self, _: Outgoing, _: bool) -> Result<u64, Error> {
+        Self::refuse()
+    }
+    async fn message(&self, _: u64, _: &Applications) -> Result<Option<Message>, Error> {
+        Self::refuse()
+    }
+    async fn sent(&self, _: Option<u64>, _: u32) -> Result<Vec<Message>, Error> {
+        Self::refuse()
+    }
+    async fn received(
+        &self,
+        _: Option<u64>,
+        _: u32,
+        _: &Applications,
+    ) -> Result<Vec<Message>, Error> {
+        Self::refuse()
+    }
+    async fn remove_message(&self, _: u64) -> Result<(), Error> {
+        Self::refuse()
+    }
+    async fn load(&self, _: &str) -> Result<Option<Vec<u8>>, Error> {
+        Self::refuse()
+    }
+    async fn store(&self, _: &str, _: Vec<u8>, _: u64) -> Result<(), Error> {
+        Self::refuse()
+    }
+    async fn unset(&self, _: &str) -> Result<(), Error> {
+        Self::refuse()
+    }
+    async fn keys(&self, _: &str) -> Result<Vec<String>, Error> {
+        Self::refuse()
+    }
+    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+        Self::refuse()
+    }
+    async fn cancel_timer(&self, _: &str) -> Result<(), Error> {
+        Self::refuse()
+    }
+}
