@@ -2,6 +2,7 @@
 //! `disable`: orders to a running server.
 
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     io::Read as _,
     path::{Path, PathBuf},
@@ -108,6 +109,11 @@ impl Install {
             }
             if let Some(signature) = &signature {
                 query.append_pair("signature", signature);
+            }
+            if let Some(name) = Path::new(&self.source).file_name().and_then(OsStr::to_str)
+                && self.source != "-"
+            {
+                query.append_pair("name", name);
             }
             write!(path, "?{}", query.finish())?;
             Body::File(read(&self.source)?)

@@ -6,9 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use mortise_runtime::{
     Digest, LoadError, Loader, Plugin, Step, manifest,
-    registry::{Described, unreadable},
+    registry::{Described, Staged, unreadable},
 };
 use tempfile::TempDir;
 
@@ -18,7 +19,7 @@ use crate::{
     plugin::NativePlugin,
     sandbox::Reach,
     settings::Settings,
-    supervisor::{running::Running, start_error::StartError},
+    supervisor::{FIRST_GENERATION, Supervisor, running::Running, start_error::StartError},
 };
 
 /// Loads executables. One per host is enough; clones share everything.
@@ -98,35 +99,51 @@ impl NativeBackend {
     /// A report of the first step that failed.
     pub async fn load_native(&self, file: &Path) -> Result<Arc<NativePlugin>, LoadError> {
         let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
-        let digest = examine(&file).await?;
+        let bytes = read(&file).await?;
+        let digest = digest(&file, bytes.clone()).await?;
+        self.describe(file, &bytes, digest).await
+    }
+
+    /// Starts the plugin's process and asks it for its manifest. The process goes
+    /// on to serve: it is the plugin's first.
+    async fn describe(
+        &self,
+        file: PathBuf,
+        bytes: &[u8],
+        digest: Digest,
+    ) -> Result<Arc<NativePlugin>, LoadError> {
+        check_executable(&file, bytes).await?;
         let imports = Arc::new(Imports::new(self.shared.settings.log_bytes));
-        let started = Running::start(&self.shared, &file, Reach::default(), imports, 0);
+        let started = Running::start(
+            &self.shared,
+            &file,
+            Reach::default().or_default_memory(&self.shared.settings.process),
+            Arc::clone(&imports),
+            FIRST_GENERATION,
+        );
         let running = started.await.map_err(|error| error.report(&file))?;
-        let described = running.describe(self.shared.settings.describe).await;
-        let described = match described {
-            Ok(manifest) => {
-                running.stop(&self.shared.settings.stop).await;
-                manifest
-            }
+        let manifest = match running.describe(self.shared.settings.describe).await {
+            Ok(manifest) => manifest,
             Err(error) => {
                 let error = StartError::Describe(running.explain(error).await);
                 running.kill().await;
                 return Err(error.report(&file));
             }
         };
-        manifest::check(&described).map_err(|flaw| LoadError {
-            file: file.clone(),
-            step: Step::Check,
-            expected: flaw.expected,
-            found: flaw.found,
-            fix: flaw.fix,
-        })?;
-        Ok(Arc::new(NativePlugin::new(
-            Arc::clone(&self.shared),
-            file,
-            described,
-            digest,
-        )))
+        if let Err(flaw) = manifest::check(&manifest) {
+            running.kill().await;
+            return Err(LoadError {
+                file,
+                step: Step::Check,
+                expected: flaw.expected,
+                found: flaw.found,
+                fix: flaw.fix,
+            });
+        }
+        let shared = Arc::clone(&self.shared);
+        let supervisor =
+            Supervisor::adopting(shared, file, manifest.id.clone(), imports, running).await;
+        Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
     }
 }
 
@@ -141,6 +158,13 @@ impl Loader for NativeBackend {
         Ok(plugin)
     }
 
+    async fn load_staged(&self, staged: &Staged) -> Result<Arc<dyn Plugin>, LoadError> {
+        let file = &staged.file;
+        let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
+        let plugin: Arc<dyn Plugin> = self.describe(file, &staged.bytes, staged.digest).await?;
+        Ok(plugin)
+    }
+
     /// Starts no process to ask what is known: the one that is started for the
     /// first instance has to have this id.
     async fn load_again(
@@ -149,13 +173,12 @@ impl Loader for NativeBackend {
         described: &Described,
     ) -> Result<Arc<dyn Plugin>, LoadError> {
         let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
-        let digest = examine(&file).await?;
-        Ok(Arc::new(NativePlugin::new(
-            Arc::clone(&self.shared),
-            file,
-            described.manifest.clone(),
-            digest,
-        )))
+        let bytes = read(&file).await?;
+        check_executable(&file, &bytes).await?;
+        let digest = digest(&file, bytes).await?;
+        let manifest = described.manifest.clone();
+        let supervisor = Supervisor::new(Arc::clone(&self.shared), file, manifest.id.clone());
+        Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
     }
 }
 
@@ -177,11 +200,19 @@ fn is_executable_format(head: &[u8]) -> bool {
         || (cfg!(windows) && head.starts_with(b"MZ"))
 }
 
-/// Sees that a file can be executed, and takes its digest.
-async fn examine(file: &Path) -> Result<Digest, LoadError> {
-    let bytes = tokio::fs::read(file)
+async fn read(file: &Path) -> Result<Bytes, LoadError> {
+    let bytes = tokio::fs::read(file).await;
+    Ok(bytes.map_err(|error| unreadable(file, &error))?.into())
+}
+
+async fn digest(file: &Path, bytes: Bytes) -> Result<Digest, LoadError> {
+    tokio::task::spawn_blocking(move || Digest::of(&bytes))
         .await
-        .map_err(|error| unreadable(file, &error))?;
+        .map_err(|error| unreadable(file, &std::io::Error::other(error)))
+}
+
+/// Sees that a file with this content can be executed.
+async fn check_executable(file: &Path, bytes: &[u8]) -> Result<(), LoadError> {
     let wrong = |expected: &str, found: &str, fix: &str| {
         Err(LoadError {
             file: file.to_owned(),
@@ -200,7 +231,7 @@ async fn examine(file: &Path) -> Result<Digest, LoadError> {
         );
     }
     if bytes.starts_with(ELF)
-        && let Err(found) = elf(&bytes)
+        && let Err(found) = elf(bytes)
     {
         return wrong(
             &format!("an executable for {}", std::env::consts::ARCH),
@@ -223,9 +254,7 @@ async fn examine(file: &Path) -> Result<Digest, LoadError> {
             );
         }
     }
-    tokio::task::spawn_blocking(move || Digest::of(&bytes))
-        .await
-        .map_err(|error| unreadable(file, &std::io::Error::other(error)))
+    Ok(())
 }
 
 /// Sees that an ELF file is an executable for this machine, which the system

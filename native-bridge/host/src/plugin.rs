@@ -1,9 +1,6 @@
 //! A loaded native plugin: one file, one supervisor, many instances.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Weak},
-};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use mortise_runtime::{
@@ -13,7 +10,6 @@ use mortise_runtime::{
 };
 
 use crate::{
-    backend::Shared,
     instance::NativeInstance,
     supervisor::{Member, Supervisor},
 };
@@ -27,14 +23,13 @@ pub struct NativePlugin {
 }
 
 impl NativePlugin {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        file: PathBuf,
+    pub(crate) const fn new(
+        supervisor: Arc<Supervisor>,
         manifest: Manifest,
         digest: Digest,
     ) -> Self {
         Self {
-            supervisor: Supervisor::new(shared, file, manifest.id.clone()),
+            supervisor,
             manifest,
             digest,
         }

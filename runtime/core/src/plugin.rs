@@ -26,7 +26,7 @@ use crate::{
     host::Host,
     limits::Limit,
     process::{Attachment, Process},
-    registry::Described,
+    registry::{Described, Staged},
     report::LoadError,
 };
 
@@ -415,6 +415,16 @@ pub trait Loader: Send + Sync {
     ///
     /// A report of the first step that failed.
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError>;
+
+    /// Loads a copy whose content and digest are at hand, and so need not be read
+    /// or computed again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    async fn load_staged(&self, staged: &Staged) -> Result<Arc<dyn Plugin>, LoadError> {
+        self.load(&staged.file).await
+    }
 
     /// Loads a file that was loaded before, when it was `described` so. A
     /// backend for which describing costs something may take that as said; the

@@ -44,8 +44,10 @@ use serde::Serialize;
 pub use self::engine::EngineError;
 use self::engine::Shared;
 use mortise_runtime::{
-    Capabilities, Digest, Limits, LoadError, Plugin, contract::types::Manifest, plugin::Loader,
-    registry::Described,
+    Capabilities, Digest, Limits, LoadError, Plugin,
+    contract::types::Manifest,
+    plugin::Loader,
+    registry::{Described, Staged},
 };
 
 /// How the backend is set up.
@@ -135,7 +137,11 @@ impl Loader for WasmBackend {
     }
 
     async fn load(&self, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
-        loader::load(&self.shared, file).await
+        loader::load(&self.shared, loader::Source::File(file)).await
+    }
+
+    async fn load_staged(&self, staged: &Staged) -> Result<Arc<dyn Plugin>, LoadError> {
+        loader::load(&self.shared, loader::Source::Staged(staged)).await
     }
 
     /// Runs nothing of the plugin: only a new version can have another

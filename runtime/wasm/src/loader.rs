@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::task::JoinError;
 use wasmtime::component::{Component, InstancePre};
 
@@ -16,7 +17,7 @@ use mortise_runtime::{
     grants::Applications,
     manifest,
     plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
-    registry::{Described, unreadable},
+    registry::{Described, Staged, unreadable},
 };
 
 /// A component ready to be instantiated.
@@ -67,15 +68,37 @@ impl Plugin for WasmPlugin {
     }
 }
 
+/// A component's content, and the file it is in.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// To be read.
+    File(&'a Path),
+    /// Read and hashed before.
+    Staged(&'a Staged),
+}
+
+impl<'a> Source<'a> {
+    fn file(self) -> &'a Path {
+        match self {
+            Self::File(file) => file,
+            Self::Staged(staged) => &staged.file,
+        }
+    }
+}
+
 /// Loads a plugin.
 ///
 /// # Errors
 ///
 /// A report of the first step that failed.
-pub(super) async fn load(shared: &Arc<Shared>, file: &Path) -> Result<Arc<dyn Plugin>, LoadError> {
+pub(super) async fn load(
+    shared: &Arc<Shared>,
+    source: Source<'_>,
+) -> Result<Arc<dyn Plugin>, LoadError> {
+    let file = source.file();
     let Compiled {
         digest, component, ..
-    } = compiled(shared, file).await?;
+    } = compiled(shared, source).await?;
     let linked = link(shared, file, &component)?;
     let manifest = describe(&linked, file).await?;
     Ok(Arc::new(WasmPlugin {
@@ -97,7 +120,7 @@ pub(super) async fn load_again(
 ) -> Result<Arc<dyn Plugin>, LoadError> {
     let Compiled {
         digest, component, ..
-    } = compiled(shared, file).await?;
+    } = compiled(shared, Source::File(file)).await?;
     let linked = link(shared, file, &component)?;
     let manifest = if digest == known.digest {
         known.manifest.clone()
@@ -121,7 +144,7 @@ pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspect
         size,
         digest,
         component,
-    } = compiled(shared, file).await?;
+    } = compiled(shared, Source::File(file)).await?;
     let linked = link(shared, file, &component)?;
     let manifest = describe(&linked, file).await?;
     let ty = component.component_type();
@@ -172,8 +195,9 @@ struct Compiled {
 }
 
 /// Read, decode, compile.
-async fn compiled(shared: &Arc<Shared>, file: &Path) -> Result<Compiled, LoadError> {
-    let read = read(shared, file).await?;
+async fn compiled(shared: &Arc<Shared>, source: Source<'_>) -> Result<Compiled, LoadError> {
+    let file = source.file();
+    let read = read(shared, source).await?;
     let (size, digest) = (read.bytes.len() as u64, read.digest);
     let component = match read.code {
         Some(component) => component,
@@ -196,7 +220,7 @@ async fn compiled(shared: &Arc<Shared>, file: &Path) -> Result<Compiled, LoadErr
 
 /// What is in a component's file.
 struct Read {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     digest: Digest,
     /// Its code, if it was compiled before.
     code: Option<Component>,
@@ -208,10 +232,18 @@ struct Read {
 const READ_AT_ONCE_BYTES: u64 = 2 << 20;
 
 /// Reads a file, and looks for its code.
-async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
-    let size = std::fs::metadata(file)
-        .map_err(|error| unreadable(file, &error))?
-        .len();
+async fn read(shared: &Arc<Shared>, source: Source<'_>) -> Result<Read, LoadError> {
+    let file = source.file();
+    let (size, content) = match source {
+        Source::Staged(staged) => (
+            staged.bytes.len() as u64,
+            Some((staged.bytes.clone(), staged.digest)),
+        ),
+        Source::File(file) => {
+            let metadata = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?;
+            (metadata.len(), None)
+        }
+    };
     if size > shared.component_bytes {
         return Err(Report(file).of(
             Step::Read,
@@ -221,11 +253,11 @@ async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
         ));
     }
     if size <= READ_AT_ONCE_BYTES {
-        return look_up(shared, file);
+        return look_up(shared, file, content);
     }
     let shared = shared.clone();
     let owned = file.to_owned();
-    tokio::task::spawn_blocking(move || look_up(&shared, &owned))
+    tokio::task::spawn_blocking(move || look_up(&shared, &owned, content))
         .await
         .unwrap_or_else(|error| Err(broke_off(file, &error)))
 }
@@ -239,10 +271,21 @@ fn broke_off(file: &Path, error: &JoinError) -> LoadError {
     )
 }
 
-fn look_up(shared: &Shared, file: &Path) -> Result<Read, LoadError> {
-    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+fn look_up(
+    shared: &Shared,
+    file: &Path,
+    content: Option<(Bytes, Digest)>,
+) -> Result<Read, LoadError> {
+    let (bytes, digest) = match content {
+        Some(content) => content,
+        None => {
+            let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+            tracing::debug!(file = %file.display(), "read a component");
+            let digest = Digest::of(&bytes);
+            (Bytes::from(bytes), digest)
+        }
+    };
     decode(&Report(file), &bytes)?;
-    let digest = Digest::of(&bytes);
     let code = shared
         .cache
         .as_ref()
@@ -263,6 +306,7 @@ fn compile(shared: &Shared, file: &Path, read: &Read) -> Result<Component, LoadE
             "copy the file again, it may be cut short or damaged; or build it again",
         )
     })?;
+    tracing::debug!(file = %file.display(), "compiled a component");
     if let Some(cache) = &shared.cache {
         cache.store(&read.digest, &component);
     }

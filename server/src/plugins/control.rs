@@ -90,7 +90,7 @@ impl Plugins {
             state.agreed = agreed;
             state.last_error = None;
         });
-        self.activate(slot).await?;
+        self.put_started_to_work(slot).await?;
         self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Plugins {
             if let CallError::Refused(_) = error
                 && self.start_instance(slot).await.is_ok()
             {
-                self.activate(slot).await?;
+                self.put_started_to_work(slot).await?;
                 return Err(error.into());
             }
         }
@@ -248,7 +248,7 @@ impl Plugins {
     pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
         let _turn = slot.control.lock().await;
         let result = match self.start_instance(slot).await {
-            Ok(()) => self.activate(slot).await,
+            Ok(()) => self.put_started_to_work(slot).await,
             Err(error) => self.give_up(slot, &error).await,
         };
         if let Err(error) = result {
@@ -324,7 +324,7 @@ impl Plugins {
     }
 
     /// Puts an instance that started to its work.
-    async fn activate(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), StoreError> {
+    async fn put_started_to_work(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), StoreError> {
         let Some(made) = slot.made.lock().await.clone() else {
             return Ok(());
         };

@@ -2,13 +2,11 @@
 //! the watch tells of a change, and by an administrator's order, it is this
 //! one way:
 //!
-//! 1. A copy is taken, by which what is checked is what runs (`Versions`).
-//! 2. The copy is held against its signature (`signature`).
-//! 3. It is loaded, described and checked.
-//! 4. [`admission`](super::admission) decides whether it may run.
-//! 5. It is brought up beside the version that runs, and users' slots move
-//!    over (`swap`).
-//! 6. It is noted in the database, so that the next start loads nothing.
+//! 1. It is staged, verified and loaded, each once ([`load`](super::load)).
+//! 2. [`admission`](super::admission) decides whether it may run.
+//! 3. Its instances come up beside those of the active version, and users'
+//!    slots move over (`swap`).
+//! 4. It is noted in the database, so that the next start loads nothing.
 //!
 //! Where a step fails, what ran goes on and the report says which. A file that
 //! was removed takes its plugin along; what users have of it waits. One file is
@@ -27,10 +25,11 @@ use mortise_runtime::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changed, Plugins, Signed, StartError,
+    Changed, Plugins, StartError,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action, Actor},
     installed::{Entry, VersionOf, Waiting},
+    load::Loaded,
     signature::{read_signature, signed_file},
 };
 use crate::store::InstalledRow;
@@ -44,11 +43,11 @@ pub(super) struct Cause<'a> {
     pub(super) anew: bool,
 }
 
-/// A version that loads, and the copy that it would run from.
-struct Checked<'a> {
-    described: Described,
-    signed: Option<Signed>,
-    copy: &'a Path,
+/// A version's file in the plugins folder, and its identity there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a Path,
+    pub(super) identity: Identity,
 }
 
 /// Takes up what changes in the folder until it is told to stop.
@@ -173,7 +172,7 @@ impl Plugins {
                 Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
                 signed => {
                     let text = signed.map(|signed| signed.text);
-                    self.check_signed(&in_folder, &copy, text).await
+                    self.check_signed_copy(&in_folder, &copy, text).await
                 }
             };
             let signed = match checked {
@@ -274,34 +273,19 @@ impl Plugins {
         identity: Identity,
         cause: Cause<'_>,
     ) -> Result<(), LoadError> {
-        let about_file = |report: LoadError| LoadError {
-            file: file.to_owned(),
-            ..report
-        };
-        let loaders = self.loaders();
         // Before anything is copied: most of what is no plugin ends here.
-        registry::loader_of(file, &loaders).await?;
-        let kept = self.versions.keep(file).await?;
+        registry::loader_of(file, &self.loaders()).await?;
+        let staged = self.versions.stage(file).await?;
         let outcome = async {
-            let signed = self.check_signature(file, &kept.file).await?;
-            let described = registry::load(&kept.file, &loaders)
-                .await
-                .map(|plugin| Described::of(&*plugin))
-                .map_err(about_file)?;
-            self.free_of_twins(file, &described, cause.by).await?;
-            let version = Checked {
-                described,
-                signed,
-                copy: &kept.file,
-            };
-            self.take_place(file, identity, cause, version)
-                .await
-                .map_err(about_file)
+            let signature = read_signature(file)?;
+            let verified = self.verify(file, &staged, signature).await?;
+            let loaded = self.load_verified(file, verified).await?;
+            self.free_of_twins(file, &loaded.manifest().id, cause.by)
+                .await?;
+            self.activate(loaded, Place { file, identity }, cause).await
         }
         .await;
-        if !self.installed.uses(&kept.digest) {
-            self.versions.remove(&kept.digest).await;
-        }
+        self.discard_unused(&staged).await;
         outcome
     }
 
@@ -310,10 +294,9 @@ impl Plugins {
     async fn free_of_twins(
         self: &Arc<Self>,
         file: &Path,
-        described: &Described,
+        id: &str,
         by: &Actor,
     ) -> Result<(), LoadError> {
-        let id = &described.manifest.id;
         if let Some(other) = self.installed.get(id)
             && other.file != *file
             // It may have gone, and another plugin have come in its file.
@@ -337,25 +320,29 @@ impl Plugins {
         Ok(())
     }
 
-    /// Puts a version that is in order in the place of the one that runs.
-    async fn take_place(
+    /// Puts a loaded version in the place of the active one, or holds it back for
+    /// the administrator. Holds the turn.
+    ///
+    /// # Errors
+    ///
+    /// A report of what keeps it from running; the active version goes on.
+    pub(super) async fn activate(
         self: &Arc<Self>,
-        file: &Path,
-        identity: Identity,
+        loaded: Loaded,
+        place: Place<'_>,
         cause: Cause<'_>,
-        version: Checked<'_>,
     ) -> Result<(), LoadError> {
-        let Checked {
-            described,
+        let Place { file, identity } = place;
+        let Loaded {
+            plugin: new,
             signed,
-            copy,
-        } = version;
-        let id = described.manifest.id.clone();
+        } = loaded;
+        let id = new.manifest().id.clone();
         let before = self.installed.get(&id);
         if let Some(before) = &before
             && !before.is_missing()
             && !cause.anew
-            && before.current.digest() == described.digest
+            && before.current.digest() == new.digest()
         {
             // Touched, renamed, or put back as it was.
             self.note(Entry {
@@ -370,18 +357,18 @@ impl Plugins {
             return Ok(());
         }
         if let Some(before) = &before {
-            self.may_change(file, &described, &before.current, cause.by)?;
+            self.may_change(file, &new, &before.current, cause.by)?;
         }
         let candidate = Candidate {
-            new: &described.manifest,
+            new: new.manifest(),
             running: before.as_ref().map(|before| before.current.manifest()),
         };
         if let Admission::Pending(difference) = admission::admit(self, candidate).await {
+            let version = VersionOf::of(&new);
             return self
-                .hold_back(file, identity, before, &described, difference, cause.by)
+                .hold_back(place, before, (&id, version), difference, cause.by)
                 .await;
         }
-        let new = self.on_demand(described, copy.to_owned());
         let entry = Entry {
             file: file.to_owned(),
             dealt: Some(identity),
@@ -425,13 +412,13 @@ impl Plugins {
     fn may_change(
         &self,
         file: &Path,
-        new: &Described,
+        new: &OnDemand,
         installed: &OnDemand,
         by: &Actor,
     ) -> Result<(), LoadError> {
         if self.settings.changed == Changed::TakeUp
             || *by != Actor::Folder
-            || new.digest == installed.digest()
+            || new.digest() == installed.digest()
         {
             return Ok(());
         }
@@ -439,22 +426,21 @@ impl Plugins {
             file: file.to_owned(),
             step: Step::Check,
             expected: format!("{INSTALLED}, {}", installed.digest()),
-            found: format!("{}, which no order put there", new.digest),
+            found: format!("{}, which no order put there", new.digest()),
             fix: format!(
                 "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
                  one back",
-                new.manifest.id
+                new.manifest().id
             ),
         })
     }
 
-    /// Leaves a version to the administrator. What runs goes on.
+    /// Leaves a version to the administrator. The active version goes on.
     async fn hold_back(
         &self,
-        file: &Path,
-        identity: Identity,
+        Place { file, identity }: Place<'_>,
         before: Option<Entry>,
-        described: &Described,
+        (id, version): (&str, VersionOf),
         difference: Difference,
         by: &Actor,
     ) -> Result<(), LoadError> {
@@ -464,27 +450,19 @@ impl Plugins {
                 step: Step::Check,
                 expected: "the administrator's approval".to_owned(),
                 found: difference.lines.join("; "),
-                fix: format!(
-                    "approve it: mortise plugin approve {}",
-                    described.manifest.id
-                ),
+                fix: format!("approve it: mortise plugin approve {id}"),
             });
         };
         tracing::warn!(
-            plugin = described.manifest.id,
-            version = described.manifest.version,
+            plugin = id,
+            version = version.version,
             "waits for the administrator's approval"
         );
-        let version = VersionOf {
-            version: described.manifest.version.clone(),
-            digest: described.digest,
-        };
         let mut details = audit::versions(&version, Some(&VersionOf::of(&before.current)));
         if let Some(details) = details.as_object_mut() {
             details.insert("asks".to_owned(), difference.lines.clone().into());
         }
-        self.audit(by, Action::HeldBack, &described.manifest.id, &details)
-            .await;
+        self.audit(by, Action::HeldBack, id, &details).await;
         self.installed.set(Entry {
             file: file.to_owned(),
             dealt: Some(identity),

@@ -5,7 +5,8 @@
 //!
 //! - this file: starting, stopping, and each user's [`Slot`]s in memory.
 //! - `installed`: which plugins there are, and how they are.
-//! - `folder`: from a file in the plugins folder to a plugin that runs.
+//! - `load`: staging, verifying and loading a version, each once.
+//! - `folder`: from a file in the plugins folder to an active version.
 //! - `orders`: the administrator's: install, reload, roll back, uninstall.
 //! - `arriving`: a plugin's file on its way in.
 //! - `admission`: whether a version may run.
@@ -45,6 +46,7 @@ mod host;
 mod idle;
 mod installed;
 mod listeners;
+mod load;
 pub mod logs;
 mod orders;
 mod regrant;
@@ -85,7 +87,7 @@ pub use self::{
     filters::{Filtered, Outcome},
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     listeners::Retry,
-    orders::OrderError,
+    orders::{OrderError, Upload},
     setup::{
         BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
         loaders, native, wasm,

@@ -11,7 +11,10 @@ use std::{
 use mortise_runtime::{
     Backend, LoadError, Plugin as _,
     process::Attachment,
-    registry::{self, Described, Identity},
+    registry::{
+        Identity, Staged,
+        versions::{Permissions, sync_folder},
+    },
     types::Manifest,
 };
 use tempfile::TempPath;
@@ -20,10 +23,10 @@ use super::{
     Plugins, Status,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action, Actor},
-    folder::Cause,
+    folder::{Cause, Place},
     grants::GrantsError,
-    installed::{Entry, VersionOf, Waiting},
-    signature::{read_signature, signature_file},
+    installed::{Entry, VersionOf},
+    signature::signature_file,
 };
 
 /// Why an order was not carried out. What ran before goes on.
@@ -73,70 +76,69 @@ pub enum OrderError {
 }
 
 impl Plugins {
-    /// Installs or replaces a plugin from a complete file anywhere. It is
-    /// loaded and checked before the plugins folder is touched; then it is put
-    /// there, under the name its plugin has there or one made of its id, with
-    /// its signature beside it, if it has one, and taken up. `signature` is what
-    /// minisign wrote. A version that has to be approved first is in the folder,
-    /// and its status says that it waits.
+    /// Installs or replaces a plugin from a complete file anywhere. It is staged,
+    /// verified, loaded and activated; then it appears in the plugins folder,
+    /// under the name its plugin has there or one made of its id, with its
+    /// signature beside it, if it has one. A version that has to be approved first
+    /// is put into the folder too, and its status says that it waits.
     ///
     /// # Errors
     ///
-    /// [`OrderError`]. One that does not load or come up changes nothing.
+    /// [`OrderError`]. A file that does not load or come up changes nothing.
     pub async fn install(
         self: &Arc<Self>,
-        source: &Path,
-        signature: Option<String>,
+        upload: Upload<'_>,
         by: &Actor,
     ) -> Result<Status, OrderError> {
         let _turn = self.turn.lock().await;
-        let loaders = self.loaders();
-        let aside = aside(source, &self.settings.folder).await?;
-        self.check_signed(source, &aside, signature.clone()).await?;
-        let loaded = registry::load(&aside, &loaders).await;
-        let described = loaded
-            .map(|plugin| Described::of(&*plugin))
-            .map_err(|report| LoadError {
-                file: source.to_owned(),
-                ..report
-            })?;
-        let id = described.manifest.id.clone();
-        let known = self.installed.get(&id);
-        let file = match &known {
+        let name = copy_name(upload.name);
+        let staged = self
+            .versions
+            .stage_as(upload.file, name.as_ref(), Permissions::ByContent)
+            .await?;
+        let outcome = self.install_staged(&upload, &staged, by).await;
+        self.discard_unused(&staged).await;
+        outcome
+    }
+
+    async fn install_staged(
+        self: &Arc<Self>,
+        upload: &Upload<'_>,
+        staged: &Staged,
+        by: &Actor,
+    ) -> Result<Status, OrderError> {
+        let verified = self
+            .verify(upload.file, staged, upload.signature.clone())
+            .await?;
+        let loaded = self.load_verified(upload.file, verified).await?;
+        let id = loaded.manifest().id.clone();
+        let file = match self.installed.get(&id) {
             // Unless another plugin has its file by now.
-            Some(known) if self.has_file(&id, &known.file) => known.file.clone(),
+            Some(known) if self.has_file(&id, &known.file) => known.file,
             _ => {
-                let name = file_name(&id, described.backend);
+                let name = file_name(&id, loaded.plugin.backend());
                 self.settings.folder.join(name)
             }
         };
         if !self.has_file(&id, &file) && matches!(Identity::read(&file), Ok(Some(_))) {
             return Err(OrderError::Taken(file));
         }
-        let signature_before = read_signature(&file)?;
-        put_signature(&file, signature).await?;
-        let before = put(aside, &file).await?;
-        match self.take_up(&file, Cause { by, anew: false }).await {
-            Ok(()) => {
-                before.forget().await;
-                self.status(&id).ok_or(OrderError::Unknown(id))
-            }
-            Err(error) => {
-                // As if nothing had been ordered.
-                before.put_back(&file).await;
-                if let Err(error) = put_signature(&file, signature_before).await {
-                    tracing::error!(%error, "the signature was not put back as it was");
-                }
-                match Identity::read(&file) {
-                    Ok(Some(identity)) => {
-                        let waiting = known.and_then(|known| known.waiting);
-                        self.accept_as_is(&file, identity, waiting).await;
-                    }
-                    _ => self.removed(&file, by).await,
-                }
-                Err(error)
-            }
-        }
+        let aside = aside(&staged.file, &self.settings.folder).await?;
+        let identity = look(&aside)?;
+        self.installed.set_busy(Some(&file));
+        let place = Place {
+            file: &file,
+            identity,
+        };
+        let cause = Cause { by, anew: false };
+        let activated = self.activate(loaded, place, cause).await;
+        self.installed.set_busy(None);
+        activated?;
+        put_signature(&file, upload.signature.clone()).await?;
+        put(aside, &file).await?;
+        // The name changed, and with it the identity.
+        self.placed(&id, look(&file)?).await;
+        self.status(&id).ok_or(OrderError::Unknown(id))
     }
 
     /// Loads a plugin anew from its file, whether it changed or not: new
@@ -177,7 +179,7 @@ impl Plugins {
         }
         let signature = previous.signed.clone().map(|signed| signed.text);
         let signed = self
-            .check_signed(&entry.file, &copy, signature.clone())
+            .check_signed_copy(&entry.file, &copy, signature.clone())
             .await?;
         let back = Entry {
             current: self.on_demand(previous.described.clone(), copy.clone()),
@@ -207,16 +209,13 @@ impl Plugins {
             put_signature(&entry.file, signature).await?;
             put(aside, &entry.file).await
         };
-        match put_back.await {
-            Ok(before) => before.forget().await,
-            // What runs is what was asked for; the next change of the file
-            // counts.
-            Err(error) => {
-                tracing::warn!(%error, "the version before runs, but is not in the folder");
-            }
+        if let Err(error) = put_back.await {
+            // The active version is the one that was asked for; the next change of
+            // the file counts.
+            tracing::warn!(%error, "the version before runs, but is not in the folder");
         }
         if let Ok(Some(identity)) = Identity::read(&entry.file) {
-            self.accept_as_is(&entry.file, identity, None).await;
+            self.placed(id, identity).await;
         }
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -319,31 +318,64 @@ impl Plugins {
 
     /// Takes up a file by order. Holds the turn.
     async fn take_up(self: &Arc<Self>, file: &Path, cause: Cause<'_>) -> Result<(), OrderError> {
-        match Identity::read(file) {
-            Ok(Some(identity)) => Ok(self.take_in(file, identity, cause).await?),
-            Ok(None) => Err(OrderError::Missing(file.to_owned())),
-            Err(source) => Err(OrderError::File {
-                path: file.to_owned(),
-                source,
-            }),
-        }
+        let identity = look(file)?;
+        Ok(self.take_in(file, identity, cause).await?)
     }
 
-    /// Notes that a file holds what runs already, or what waits.
-    async fn accept_as_is(&self, file: &Path, identity: Identity, waiting: Option<Waiting>) {
-        let Some(id) = self.installed.at(file) else {
-            return;
-        };
-        let entry = self.installed.change(&id, |entry| {
+    /// Notes the identity of a plugin's file, which holds what was activated, or
+    /// what waits.
+    async fn placed(&self, id: &str, identity: Identity) {
+        let entry = self.installed.change(id, |entry| {
             entry.dealt = Some(identity);
-            if waiting.is_none() {
+            if entry.waiting.is_none() {
                 entry.accepted = entry.accepted.map(|_| identity);
             }
-            entry.waiting = waiting;
         });
         if let Some(entry) = entry {
             self.note_stored(&entry).await;
         }
+    }
+}
+
+/// A plugin's file on its way into the server.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    /// The complete file, anywhere.
+    pub file: &'a Path,
+    /// Its name where it came from, by which its process is known; none if it had
+    /// no name.
+    pub name: Option<&'a str>,
+    /// Its signature, as minisign wrote it; none if it has none.
+    pub signature: Option<String>,
+}
+
+/// The longest name of a copy, in bytes.
+const NAME_BYTES: usize = 64;
+
+/// The name of a version's copy: that of the file it came from, of which nothing
+/// but plain characters is kept.
+fn copy_name(name: Option<&str>) -> String {
+    let plain: String = name
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c))
+        .take(NAME_BYTES)
+        .collect();
+    match plain.trim_start_matches('.') {
+        "" => "plugin".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The identity of a file that is there.
+fn look(file: &Path) -> Result<Identity, OrderError> {
+    match Identity::read(file) {
+        Ok(Some(identity)) => Ok(identity),
+        Ok(None) => Err(OrderError::Missing(file.to_owned())),
+        Err(source) => Err(OrderError::File {
+            path: file.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -374,27 +406,6 @@ async fn put_signature(file: &Path, text: Option<String>) -> Result<(), OrderErr
     .await
 }
 
-/// What was in a file's place before, under a hidden name beside it.
-struct Before(Option<PathBuf>);
-
-impl Before {
-    async fn forget(self) {
-        if let Some(aside) = self.0 {
-            let _: Result<(), _> = tokio::fs::remove_file(aside).await;
-        }
-    }
-
-    async fn put_back(self, file: &Path) {
-        let result = match self.0 {
-            Some(aside) => tokio::fs::rename(aside, file).await,
-            None => tokio::fs::remove_file(file).await,
-        };
-        if let Err(error) = result {
-            tracing::error!(%error, "{} was not put back as it was", file.display());
-        }
-    }
-}
-
 /// A copy of a file under a hidden name in a folder, which the watch passes
 /// over; it goes with the value.
 async fn aside(source: &Path, folder: &Path) -> Result<TempPath, OrderError> {
@@ -409,43 +420,22 @@ fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
         .prefix(".install-")
         .tempfile_in(folder)?;
     io::copy(&mut source, &mut aside)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
-        let mut head = [0; 4];
-        let component = source.read_exact_at(&mut head, 0).is_ok() && head == *b"\0asm";
-        // What came over the network or by standard input has no permissions.
-        let mode = if component { 0o644 } else { 0o755 };
-        aside
-            .as_file()
-            .set_permissions(std::fs::Permissions::from_mode(mode))?;
-    }
+    aside
+        .as_file()
+        .set_permissions(source.metadata()?.permissions())?;
     aside.as_file().sync_all()?;
     // Closed, for nobody can execute what somebody can write to.
     Ok(aside.into_temp_path())
 }
 
 /// Gives a file its name, in place of what has it.
-async fn put(aside: TempPath, file: &Path) -> Result<Before, OrderError> {
+async fn put(aside: TempPath, file: &Path) -> Result<(), OrderError> {
     let to = file.to_owned();
-    blocking(file, move || put_now(aside, &to)).await
-}
-
-fn put_now(aside: TempPath, file: &Path) -> io::Result<Before> {
-    let before = match std::fs::symlink_metadata(file) {
-        Ok(_) => {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let kept = file.with_file_name(format!(".before-{name}"));
-            let _: io::Result<()> = std::fs::remove_file(&kept);
-            if std::fs::hard_link(file, &kept).is_err() {
-                std::fs::copy(file, &kept)?;
-            }
-            Some(kept)
-        }
-        Err(_) => None,
-    };
-    aside.persist(file).map_err(|error| error.error)?;
-    Ok(Before(before))
+    blocking(file, move || {
+        aside.persist(&to).map_err(|error| error.error)?;
+        to.parent().map_or(Ok(()), sync_folder)
+    })
+    .await
 }
 
 /// Does what waits for the disk.
@@ -466,7 +456,7 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use mortise_runtime::Backend;
 
-    use super::file_name;
+    use super::{copy_name, file_name};
 
     #[test]
     fn any_id_makes_a_visible_file_in_the_folder() {
@@ -478,6 +468,18 @@ mod tests {
             ("..", Backend::Wasm, "plugin.wasm"),
         ] {
             assert_eq!(file_name(id, backend), name);
+        }
+    }
+
+    #[test]
+    fn a_copy_has_a_plain_name() {
+        for (given, name) in [
+            (None, "plugin"),
+            (Some("rules.wasm"), "rules.wasm"),
+            (Some("../..//x y"), "xy"),
+            (Some("..."), "plugin"),
+        ] {
+            assert_eq!(copy_name(given), name);
         }
     }
 }

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use minisign_verify::{Error, PublicKey};
 use mortise_runtime::{
     LoadError, Step,
@@ -102,20 +103,6 @@ pub(super) fn signed_file(signature: &Path) -> Option<PathBuf> {
 }
 
 impl Plugins {
-    /// Checks a copy of a file with the signature that is beside the file.
-    ///
-    /// # Errors
-    ///
-    /// A report of the step `signature`.
-    pub(super) async fn check_signature(
-        &self,
-        file: &Path,
-        copy: &Path,
-    ) -> Result<Option<Signed>, LoadError> {
-        let text = read_signature(file)?;
-        self.check_signed(file, copy, text).await
-    }
-
     /// The keys that are trusted now; none if the trust file cannot be used,
     /// which whatever is checked then reports.
     pub(super) async fn trusted_keys(&self) -> Vec<Key> {
@@ -125,7 +112,7 @@ impl Plugins {
             .unwrap_or_default()
     }
 
-    /// Checks a copy of a file with a signature.
+    /// Checks a file's content with a signature.
     ///
     /// # Errors
     ///
@@ -133,19 +120,39 @@ impl Plugins {
     pub(super) async fn check_signed(
         &self,
         file: &Path,
-        copy: &Path,
+        content: Bytes,
         text: Option<String>,
     ) -> Result<Option<Signed>, LoadError> {
         let trust = self.settings.trust.clone();
-        // Most are not signed, and at a start there may be many.
         let Some(text) = text else {
             return trust.unsigned(file);
         };
-        let (file, copy) = (file.to_owned(), copy.to_owned());
-        let of = file.clone();
-        tokio::task::spawn_blocking(move || trust.check(&file, &copy, text))
+        let of = file.to_owned();
+        tokio::task::spawn_blocking(move || trust.check(&of, &content, text))
             .await
-            .unwrap_or_else(|error| Err(unreadable(&of, &std::io::Error::other(error))))
+            .unwrap_or_else(|error| Err(unreadable(file, &std::io::Error::other(error))))
+    }
+
+    /// As [`Plugins::check_signed`], for a copy that has yet to be read.
+    ///
+    /// # Errors
+    ///
+    /// A report of the step `signature`, or that the copy cannot be read.
+    pub(super) async fn check_signed_copy(
+        &self,
+        file: &Path,
+        copy: &Path,
+        text: Option<String>,
+    ) -> Result<Option<Signed>, LoadError> {
+        let content = match text {
+            // Most are not signed, and at a start there may be many.
+            None => Bytes::new(),
+            Some(_) => {
+                let read = tokio::fs::read(copy).await;
+                read.map_err(|error| unreadable(file, &error))?.into()
+            }
+        };
+        self.check_signed(file, content, text).await
     }
 }
 
@@ -166,7 +173,12 @@ impl Trust {
         })
     }
 
-    fn check(&self, file: &Path, copy: &Path, text: String) -> Result<Option<Signed>, LoadError> {
+    fn check(
+        &self,
+        file: &Path,
+        content: &[u8],
+        text: String,
+    ) -> Result<Option<Signed>, LoadError> {
         let report = |expected: &str, found: String, fix: String| LoadError {
             file: file.to_owned(),
             step: Step::Signature,
@@ -190,9 +202,8 @@ impl Trust {
                     .to_owned(),
             )
         })?;
-        let bytes = std::fs::read(copy).map_err(|error| unreadable(file, &error))?;
         for key in keys {
-            match key.public.verify(&bytes, &signature, true) {
+            match key.public.verify(content, &signature, true) {
                 Ok(()) => {
                     return Ok(Some(Signed {
                         text,

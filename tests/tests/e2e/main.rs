@@ -7,6 +7,7 @@
 //! - `command_line`: orders from a shell.
 //! - `dev`: a plugin while it is written.
 //! - `gotify`: Gotify's own plugins, of which one line was changed.
+//! - `loads`: a plugin is loaded once.
 //! - `process`: starting, stopping, and two servers on one data directory.
 
 #![expect(
@@ -26,4 +27,6 @@ mod command_line;
 mod dev;
 #[cfg(unix)]
 mod gotify;
+#[cfg(unix)]
+mod loads;
 mod process;

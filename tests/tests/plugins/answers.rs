@@ -1,6 +1,8 @@
 //! Answers that change while the server runs, and versions that wait for one.
 
-use mortise_server::plugins::{Actor, Approval, PluginState, Status, Waiting, grants::Answer};
+use mortise_server::plugins::{
+    Actor, Approval, PluginState, Status, Upload, Waiting, grants::Answer,
+};
 
 use crate::{
     Rig, data,
@@ -92,7 +94,14 @@ async fn what_was_denied_once_is_not_asked_again() {
     rig.enable("a").await;
     let plugins = &rig.server.state().plugins;
     let status = plugins
-        .install(&data.path().join("plugins/a.wasm"), None, &BY)
+        .install(
+            Upload {
+                file: &data.path().join("plugins/a.wasm"),
+                name: None,
+                signature: None,
+            },
+            &BY,
+        )
         .await
         .unwrap();
     assert_eq!(status.waiting, None);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mortise_runtime::{Digest, Step};
-use mortise_server::plugins::{Actor, Changed, OrderError, Signature, Waiting};
+use mortise_server::plugins::{Actor, Changed, OrderError, Signature, Upload, Waiting};
 use mortise_tests::{minisign::Signer, web};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -117,7 +117,16 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
     let install = async |bytes: &[u8], signature: Option<String>| {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        plugins.install(file.path(), signature, &BY).await
+        plugins
+            .install(
+                Upload {
+                    file: file.path(),
+                    name: None,
+                    signature,
+                },
+                &BY,
+            )
+            .await
     };
     let in_folder = || std::fs::read_to_string(data.path().join("plugins/a.wasm.minisig")).ok();
     let (one, two) = (version("one"), version("two"));

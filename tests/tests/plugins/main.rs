@@ -36,7 +36,7 @@ use mortise_runtime::{
 use mortise_server::{
     Config, Server,
     pipeline::{PostError, Posted, Sender, TraceEntry},
-    plugins::{Actor, OrderError, Plugins, Retry, Slot, Status},
+    plugins::{Actor, OrderError, Plugins, Retry, Slot, Status, Upload},
     store::{MessageRow, NewApplication},
 };
 use reqwest::{Method, StatusCode};
@@ -89,7 +89,16 @@ impl Rig {
     async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        self.plugins().install(file.path(), None, &BY).await
+        self.plugins()
+            .install(
+                Upload {
+                    file: file.path(),
+                    name: None,
+                    signature: None,
+                },
+                &BY,
+            )
+            .await
     }
 
     /// The steps that failed, by the names of the files.

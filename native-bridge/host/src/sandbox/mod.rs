@@ -127,6 +127,14 @@ impl Reach {
         }
     }
 
+    /// The same, with the memory that a process has where no instance says
+    /// otherwise.
+    #[must_use]
+    pub fn or_default_memory(mut self, process: &ProcessLimits) -> Self {
+        self.memory_bytes.get_or_insert(process.memory_bytes);
+        self
+    }
+
     /// What either may touch.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {

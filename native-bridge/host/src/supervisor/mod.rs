@@ -90,13 +90,47 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
+/// The generation of a plugin's first process.
+pub(crate) const FIRST_GENERATION: u64 = 1;
 /// How often it is looked whether a process is still needed.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
 
 impl Supervisor {
+    /// Supervises a plugin of which no process runs.
     pub(crate) fn new(shared: Arc<Shared>, file: PathBuf, id: String) -> Arc<Self> {
-        let crashes = Mutex::new(Crashes::new(shared.settings.restart));
         let imports = Arc::new(Imports::new(shared.settings.log_bytes));
+        Self::with_imports(shared, file, id, imports)
+    }
+
+    /// Supervises a plugin whose first process runs, and has said that it has this
+    /// id. `imports` are those that the process was started with.
+    pub(crate) async fn adopting(
+        shared: Arc<Shared>,
+        file: PathBuf,
+        id: String,
+        imports: Arc<Imports>,
+        running: Arc<Running>,
+    ) -> Arc<Self> {
+        let supervisor = Self::with_imports(shared, file, id, imports);
+        let _turn = supervisor.turn.lock().await;
+        supervisor
+            .generations
+            .store(running.generation, Ordering::Relaxed);
+        *supervisor.phase() = Phase::Starting;
+        supervisor.note_missing_protection(&running);
+        // One that has ended meanwhile is started again when it is needed.
+        let _: Result<_, _> = supervisor.admit(running).await;
+        drop(_turn);
+        supervisor
+    }
+
+    fn with_imports(
+        shared: Arc<Shared>,
+        file: PathBuf,
+        id: String,
+        imports: Arc<Imports>,
+    ) -> Arc<Self> {
+        let crashes = Mutex::new(Crashes::new(shared.settings.restart));
         Arc::new(Self {
             shared,
             file,
@@ -244,6 +278,11 @@ impl Supervisor {
                 return Err(CallError::Unavailable(last));
             }
         };
+        self.note_missing_protection(&running);
+        self.admit(running).await
+    }
+
+    fn note_missing_protection(&self, running: &Running) {
         for note in running.protection().missing {
             self.log().write(
                 Level::Warn,
@@ -251,7 +290,6 @@ impl Supervisor {
                 &format!("not protected on this machine: {note}"),
             );
         }
-        self.admit(running).await
     }
 
     /// Sees that a process is the plugin that it should be.
@@ -308,9 +346,11 @@ impl Supervisor {
 
     /// What all instances together may touch.
     fn wanted_reach(&self) -> Reach {
-        self.members()
+        let all = self
+            .members()
             .iter()
-            .fold(Reach::default(), |all, member| all.or(member.reach()))
+            .fold(Reach::default(), |all, member| all.or(member.reach()));
+        all.or_default_memory(&self.shared.settings.process)
     }
 
     /// Puts a process for the grants of now in the place of one that was started

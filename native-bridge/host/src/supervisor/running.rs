@@ -122,6 +122,7 @@ impl Running {
         drop(listener);
         let error = match greeted {
             Some(Ok(greeted)) => {
+                tracing::debug!(file = %file.display(), generation, "started a process");
                 return Ok(Arc::new(Self {
                     log_from,
                     ..Self::new(shared, greeted, Some(process), reach, imports, generation)

@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use mortise_native::Settings;
-use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step};
+use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step, types::StopReason};
 
-use crate::support::{Neighbour, PLUGIN, State, World, script, state};
+use crate::support::{Neighbour, PLUGIN, State, World, eventually, made, script, state};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -29,14 +29,23 @@ async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadErro
 }
 
 #[tokio::test]
-async fn a_good_one_loads_and_is_not_left_running() {
+async fn a_good_one_serves_in_the_process_that_described_it() {
     let world = World::new();
     let plugin = world.plugin("good").await;
     assert_eq!(plugin.manifest().id, "io.mortise.stress");
     assert_eq!(plugin.backend(), mortise_runtime::Backend::Native);
     assert_eq!(plugin.capabilities(), None);
-    assert_eq!(state(&plugin), State::Down);
-    assert_eq!(world.leftovers(), [] as [&str; 0]);
+    let is_first = || matches!(state(&plugin), State::Up { generation: 1, .. });
+    assert!(is_first());
+    let user = made(&plugin, "ann").await;
+    user.instance.start().await.unwrap();
+    assert!(is_first());
+    user.instance.stop(StopReason::ShuttingDown).await.unwrap();
+    drop((user, plugin));
+    eventually("the end of all processes", async || {
+        world.leftovers().is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ use tokio::io::AsyncReadExt as _;
 pub use self::{
     identity::Identity,
     on_demand::{Described, OnDemand, Residence},
-    versions::Versions,
+    versions::{Staged, Versions},
     watch::Watch,
 };
 use crate::{
@@ -165,6 +165,22 @@ pub async fn load(file: &Path, loaders: &[Arc<dyn Loader>]) -> Result<Arc<dyn Pl
     loader_of(file, loaders).await?.load(file).await
 }
 
+/// Loads a copy whose content is at hand with the first of the loaders that
+/// recognizes it.
+///
+/// # Errors
+///
+/// The loader's report, or that no loader recognizes the content.
+pub async fn load_staged(
+    staged: &Staged,
+    loaders: &[Arc<dyn Loader>],
+) -> Result<Arc<dyn Plugin>, LoadError> {
+    let head = staged.bytes.get(..HEAD_BYTES).unwrap_or(&staged.bytes);
+    recognizing(&staged.file, head, loaders)?
+        .load_staged(staged)
+        .await
+}
+
 /// The first of the loaders that recognizes a file. Reads no more than its
 /// beginning.
 ///
@@ -176,18 +192,29 @@ pub async fn loader_of<'a>(
     loaders: &'a [Arc<dyn Loader>],
 ) -> Result<&'a Arc<dyn Loader>, LoadError> {
     let head = head(file).await.map_err(|error| unreadable(file, &error))?;
+    recognizing(file, &head, loaders)
+}
+
+fn recognizing<'a>(
+    file: &Path,
+    head: &[u8],
+    loaders: &'a [Arc<dyn Loader>],
+) -> Result<&'a Arc<dyn Loader>, LoadError> {
     loaders
         .iter()
-        .find(|loader| loader.recognizes(file, &head))
+        .find(|loader| loader.recognizes(file, head))
         .ok_or_else(|| LoadError {
             file: file.to_owned(),
             step: Step::Decode,
             expected: "a WebAssembly component or an executable".to_owned(),
-            found: describe(&head),
+            found: describe(head),
             fix: "move it out of the plugins folder, or build it again if it should be a plugin"
                 .to_owned(),
         })
 }
+
+/// Bytes at the beginning of a file by which its loader is found.
+const HEAD_BYTES: usize = 16;
 
 /// The report of a file that cannot be read.
 pub fn unreadable(file: &Path, error: &std::io::Error) -> LoadError {
@@ -201,10 +228,10 @@ pub fn unreadable(file: &Path, error: &std::io::Error) -> LoadError {
 }
 
 async fn head(file: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(16);
+    let mut head = Vec::with_capacity(HEAD_BYTES);
     tokio::fs::File::open(file)
         .await?
-        .take(16)
+        .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .await?;
     Ok(head)

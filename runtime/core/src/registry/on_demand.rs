@@ -124,6 +124,18 @@ impl OnDemand {
         }
     }
 
+    /// A plugin that was loaded just now, from this file: its first instance is
+    /// made of what is in memory.
+    pub fn loaded_from(
+        plugin: Arc<dyn Plugin>,
+        file: PathBuf,
+        loaders: Arc<[Arc<dyn Loader>]>,
+    ) -> Self {
+        let known = Self::new(Described::of(&*plugin), file, loaders);
+        known.inner.memory().plugin = Some(plugin);
+        known
+    }
+
     /// What is known of it by now.
     pub fn described(&self) -> Described {
         Described {

@@ -9,9 +9,12 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    ffi::OsStr,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
+
+use bytes::Bytes;
 
 use crate::{Digest, LoadError, Step, registry::unreadable};
 
@@ -21,13 +24,37 @@ pub struct Versions {
     folder: PathBuf,
 }
 
-/// A version's own copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Where it is.
+/// A version's own copy, with its content as it was read: whoever loads it need
+/// neither read nor hash it again.
+#[derive(Clone)]
+pub struct Staged {
+    /// The copy.
     pub file: PathBuf,
-    /// Of its content.
+    /// The digest of its content.
     pub digest: Digest,
+    /// Its content.
+    pub bytes: Bytes,
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Staged")
+            .field("file", &self.file)
+            .field("digest", &self.digest)
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
+}
+
+/// How the permissions of a copy are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permissions {
+    /// As those of the file that is copied.
+    Same,
+    /// As its content needs them: executable, unless it is a component. For a
+    /// file that came over the network, and so without permissions.
+    ByContent,
 }
 
 /// The largest file that is taken for a plugin, in bytes.
@@ -45,22 +72,40 @@ impl Versions {
         self.folder.join(digest.hex()).join(name)
     }
 
-    /// Takes a copy of a file, with its permissions.
+    /// Takes a copy of a file under its own name, with its permissions.
     ///
     /// # Errors
     ///
     /// A report of the step `read`: the file cannot be read, or is too large,
     /// or the copy cannot be written.
-    pub async fn keep(&self, file: &Path) -> Result<Kept, LoadError> {
-        let (versions, file) = (self.clone(), file.to_owned());
-        let copied = {
-            let file = file.clone();
-            tokio::task::spawn_blocking(move || versions.copy(&file)).await
-        };
-        copied.unwrap_or_else(|error| Err(unreadable(&file, &io::Error::other(error))))
+    pub async fn stage(&self, file: &Path) -> Result<Staged, LoadError> {
+        let name = file.file_name().unwrap_or_default().to_owned();
+        self.stage_as(file, &name, Permissions::Same).await
     }
 
-    fn copy(&self, file: &Path) -> Result<Kept, LoadError> {
+    /// Takes a copy of a file under another name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Versions::stage`].
+    pub async fn stage_as(
+        &self,
+        file: &Path,
+        name: &OsStr,
+        permissions: Permissions,
+    ) -> Result<Staged, LoadError> {
+        let (versions, from, name) = (self.clone(), file.to_owned(), name.to_owned());
+        let copied =
+            tokio::task::spawn_blocking(move || versions.copy(&from, &name, permissions)).await;
+        copied.unwrap_or_else(|error| Err(unreadable(file, &io::Error::other(error))))
+    }
+
+    fn copy(
+        &self,
+        file: &Path,
+        name: &OsStr,
+        permissions: Permissions,
+    ) -> Result<Staged, LoadError> {
         let metadata = fs::metadata(file).map_err(|error| unreadable(file, &error))?;
         if metadata.len() > MOST_BYTES {
             return Err(LoadError {
@@ -71,14 +116,19 @@ impl Versions {
                 fix: "build it without debug information".to_owned(),
             });
         }
-        let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let bytes = Bytes::from(fs::read(file).map_err(|error| unreadable(file, &error))?);
+        tracing::debug!(file = %file.display(), "read a plugin's file");
         let digest = Digest::of(&bytes);
-        let name = file.file_name().unwrap_or_default();
-        let kept = Kept {
+        let staged = Staged {
             file: self.folder.join(digest.hex()).join(name),
             digest,
+            bytes,
         };
-        self.write(&kept, &bytes, &metadata)
+        let permissions = match permissions {
+            Permissions::Same => metadata.permissions(),
+            Permissions::ByContent => by_content(&staged.bytes, &metadata),
+        };
+        self.write(&staged, permissions)
             .map_err(|error| LoadError {
                 file: file.to_owned(),
                 step: Step::Read,
@@ -87,25 +137,25 @@ impl Versions {
                 fix: "check that the server's user may write there, and that the disk is not full"
                     .to_owned(),
             })?;
-        Ok(kept)
+        Ok(staged)
     }
 
-    fn write(&self, kept: &Kept, bytes: &[u8], original: &fs::Metadata) -> io::Result<()> {
+    fn write(&self, staged: &Staged, permissions: fs::Permissions) -> io::Result<()> {
         // It may run already: then it is left alone.
-        if let Ok(metadata) = fs::metadata(&kept.file)
-            && metadata.permissions() == original.permissions()
-            && fs::read(&kept.file).is_ok_and(|there| there == bytes)
+        if let Ok(metadata) = fs::metadata(&staged.file)
+            && metadata.permissions() == permissions
+            && fs::read(&staged.file).is_ok_and(|there| there == staged.bytes)
         {
             return Ok(());
         }
-        let folder = kept.file.parent().unwrap_or(&self.folder);
+        let folder = staged.file.parent().unwrap_or(&self.folder);
         make_private(folder)?;
         let mut aside = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut aside, bytes)?;
-        aside.as_file().set_permissions(original.permissions())?;
+        io::Write::write_all(&mut aside, &staged.bytes)?;
+        aside.as_file().set_permissions(permissions)?;
         aside.as_file().sync_all()?;
-        aside.persist(&kept.file)?;
-        Ok(())
+        aside.persist(&staged.file)?;
+        sync_folder(folder)
     }
 
     /// Removes a version; one that is not there is removed already. What cannot
@@ -146,6 +196,34 @@ impl Versions {
             );
         }
     }
+}
+
+#[cfg(unix)]
+fn by_content(bytes: &[u8], _metadata: &fs::Metadata) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = if bytes.starts_with(b"\0asm") {
+        0o644
+    } else {
+        0o755
+    };
+    fs::Permissions::from_mode(mode)
+}
+
+#[cfg(not(unix))]
+fn by_content(_bytes: &[u8], metadata: &fs::Metadata) -> fs::Permissions {
+    metadata.permissions()
+}
+
+/// Has the names in a folder survive a loss of power, after a rename in it.
+///
+/// # Errors
+///
+/// A folder that cannot be opened or written.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Makes a folder that only this user can use.

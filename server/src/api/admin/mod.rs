@@ -31,7 +31,7 @@ use super::{
 use crate::{
     auth::Caller,
     plugins::{
-        OrderError, Plugins, Status,
+        OrderError, Plugins, Status, Upload,
         arriving::{self, ArrivalError, Arriving},
         doctor::Diagnosis,
     },
@@ -119,6 +119,8 @@ struct Meant {
     digest: Option<Digest>,
     /// Its signature: what minisign wrote into `NAME.minisig`.
     signature: Option<String>,
+    /// Its file name, by which its process is known.
+    name: Option<String>,
 }
 
 /// Installs or replaces a plugin: from the request's body, or, where that is
@@ -142,19 +144,26 @@ async fn install(
     Parameters(meant): Parameters<Meant>,
     request: Request,
 ) -> Result<Json<Status>, ApiError> {
-    let (file, signature, called) = if content_type(request.headers()) == "application/json" {
+    let (file, signature, name, called) = if content_type(request.headers()) == "application/json" {
         let Fields(source) = Fields::<Source>::from_request(request, &state).await?;
         let url = Url::parse(&source.url)
             .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
         let file = arriving::download(&url, source.digest).await?;
-        (file, source.signature, "the downloaded file")
+        let name = url.path_segments().and_then(|mut parts| parts.next_back());
+        let name = name.map(str::to_owned);
+        (file, source.signature, name, "the downloaded file")
     } else {
         let file = receive(request, meant.digest).await?;
-        (file, meant.signature, "the uploaded file")
+        (file, meant.signature, meant.name, "the uploaded file")
     };
     let by = caller.actor();
     let done = order(&state, |plugins| async move {
-        match plugins.install(&file, signature, &by).await {
+        let upload = Upload {
+            file: &file,
+            name: name.as_deref(),
+            signature,
+        };
+        match plugins.install(upload, &by).await {
             // Its name here says nothing to who sent it.
             Err(OrderError::Load(mut report)) if report.file == *file => {
                 report.file = called.into();
