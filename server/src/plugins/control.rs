@@ -17,6 +17,7 @@ use super::{
     host,
     idle::drop_unused,
     listeners, lock,
+    recovery::is_rejection,
     slot::Feeding,
     working::Active,
 };
@@ -44,12 +45,23 @@ pub enum ControlError {
 }
 
 impl Plugins {
-    /// Enables a plugin: the user agrees to what its manifest asks of them.
+    /// Enables a plugin: the user agrees to what its manifest asks of them. Runs to
+    /// its end, whatever becomes of the caller.
     ///
     /// # Errors
     ///
     /// [`ControlError`]; it is then as disabled as before.
     pub async fn enable(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
+        let (plugins, slot, by) = (Arc::clone(self), Arc::clone(slot), by.clone());
+        self.to_its_end(async move { plugins.enable_now(&slot, &by).await })
+            .await
+    }
+
+    async fn enable_now(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         by: &Actor,
@@ -68,6 +80,9 @@ impl Plugins {
         self.hold_to_rights(slot).await;
         if let Err(error) = self.start_instance(slot).await {
             slot.note(&error);
+            // It may have missed its deadline and go on: nothing runs that is
+            // shown as disabled.
+            let _: Result<(), _> = self.stop_instance(slot, StopReason::Disabled).await;
             if let CallError::Config(_) = error {
                 self.fall_back(slot, &error).await?;
             }
@@ -85,24 +100,37 @@ impl Plugins {
             self.stop_instance(slot, StopReason::Disabled).await.ok();
             return Err(error.into());
         }
-        slot.change(|state| {
+        let fail_closed = slot.change(|state| {
             state.enabled = true;
             state.agreed = agreed;
             state.last_error = None;
+            state.fail_closed
         });
+        if fail_closed {
+            self.require_filter(slot);
+        }
         self.put_started_to_work(slot).await?;
         self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
         Ok(())
     }
 
-    /// Disables a plugin.
+    /// Disables a plugin. Runs to its end, whatever becomes of the caller.
     ///
     /// # Errors
     ///
-    /// [`ControlError`]. What the plugin answers with an error leaves it
-    /// enabled, as in Gotify; one that crashes or hangs is disabled all the
-    /// same.
+    /// [`ControlError`]. A plugin that answers with an error stays enabled, as in
+    /// Gotify; one that crashes or hangs is disabled all the same.
     pub async fn disable(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
+        let (plugins, slot, by) = (Arc::clone(self), Arc::clone(slot), by.clone());
+        self.to_its_end(async move { plugins.disable_now(&slot, &by).await })
+            .await
+    }
+
+    async fn disable_now(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
         by: &Actor,
@@ -123,6 +151,8 @@ impl Plugins {
         }
         slot.change(|state| state.enabled = false);
         slot.set_consent(false);
+        slot.set_down(false);
+        self.working.unrequire(slot.user_id(), slot.id);
         self.store.disable_plugin_instance(slot.id, None).await?;
         self.audit_slot(by, Action::Disabled, slot, &json!({}))
             .await;
@@ -178,12 +208,25 @@ impl Plugins {
         Ok(instance.config_schema().await?)
     }
 
-    /// Takes a configuration into use and stores it byte for byte.
+    /// Takes a configuration into use and stores it byte for byte. That of a plugin
+    /// that is down is stored and comes into use with it. Runs to its end,
+    /// whatever becomes of the caller.
     ///
     /// # Errors
     ///
     /// [`ControlError`]; the one before stays in use and stored.
     pub async fn configure(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        config: String,
+        by: &Actor,
+    ) -> Result<(), ControlError> {
+        let (plugins, slot, by) = (Arc::clone(self), Arc::clone(slot), by.clone());
+        self.to_its_end(async move { plugins.configure_now(&slot, config, &by).await })
+            .await
+    }
+
+    async fn configure_now(
         &self,
         slot: &Slot,
         config: String,
@@ -193,8 +236,13 @@ impl Plugins {
             return Err(ControlError::ConfigTooLong(config.len()));
         }
         let _turn = slot.control.lock().await;
-        let instance = self.supporting(slot, Capability::Configurer).await?;
-        instance.apply_config(&config).await?;
+        match self.supporting(slot, Capability::Configurer).await {
+            Ok(instance) => instance.apply_config(&config).await?,
+            Err(ControlError::Call(error)) if slot.can(Capability::Configurer) => {
+                slot.note(&error);
+            }
+            Err(error) => return Err(error),
+        }
         self.store.set_plugin_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
         self.audit_slot(by, Action::Configured, slot, &json!({}))
@@ -235,27 +283,74 @@ impl Plugins {
         self.store
             .set_plugin_filter(slot.id, order, fail_closed)
             .await?;
-        slot.change(|state| {
+        let enabled = slot.change(|state| {
             state.filter_order = order;
             state.fail_closed = fail_closed;
+            state.enabled
         });
+        if enabled && fail_closed {
+            self.require_filter(slot);
+        } else {
+            self.working.unrequire(slot.user_id(), slot.id);
+        }
         self.working.sort_filters(slot.user_id());
         Ok(())
     }
 
-    /// Brings up what was enabled when the server stopped. What does not start
-    /// is disabled, and its user is told why.
+    /// Brings up what was enabled when the server stopped. What the plugin itself
+    /// refuses is disabled, and its user is told why; what else does not come up
+    /// stays enabled, and is retried.
     pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
         let _turn = slot.control.lock().await;
+        if slot.is_enabled() && slot.state().fail_closed {
+            self.require_filter(slot);
+        }
+        self.bring_up(slot).await;
+    }
+
+    /// Starts an enabled instance and puts it to its work; whether it is up. Holds
+    /// the slot's turn.
+    pub(super) async fn bring_up(self: &Arc<Self>, slot: &Arc<Slot>) -> bool {
         let result = match self.start_instance(slot).await {
-            Ok(()) => self.put_started_to_work(slot).await,
-            Err(error) => self.give_up(slot, &error).await,
+            Ok(()) => {
+                slot.set_down(false);
+                self.put_started_to_work(slot).await
+            }
+            // Without it no message passes: it stays its user's choice.
+            Err(error) if is_rejection(&error) && !slot.state().fail_closed => {
+                slot.set_down(false);
+                self.give_up(slot, &error).await
+            }
+            Err(error) => {
+                self.retry(slot, &error);
+                return false;
+            }
         };
         if let Err(error) = result {
             tracing::error!(%error, plugin = slot.plugin().manifest().id, "a plugin was not resumed");
         }
+        true
     }
 
+    /// Has no message of the slot's user pass without its filter.
+    fn require_filter(&self, slot: &Slot) {
+        let plugin = slot.plugin();
+        self.working
+            .require(slot.user_id(), slot.id, &plugin.manifest().id);
+    }
+
+    /// Carries out what a user wants to its end, though the user may go away.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        action: impl Future<Output = Result<T, ControlError>> + Send + 'static,
+    ) -> Result<T, ControlError> {
+        self.tasks.spawn(action).await.unwrap_or_else(|error| {
+            let text = format!("an internal error: {error}");
+            Err(CallError::Unavailable(text).into())
+        })
+    }
+
+    /// The plugin refused to run: that is its decision, and disables it.
     async fn give_up(&self, slot: &Slot, error: &CallError) -> Result<(), StoreError> {
         slot.note(error);
         slot.change(|state| state.enabled = false);

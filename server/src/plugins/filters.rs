@@ -2,8 +2,10 @@
 //!
 //! All filters of a message share one deadline, and each leaves half of what is
 //! left to those after it: one that never answers does not take the time of all.
-//! One that fails, traps or takes too long is passed over, unless its user wants
-//! the message refused then. A user without filters pays one look into a map.
+//! One that fails, traps or takes too long is skipped, unless its user wants the
+//! message refused then. Such a filter also refuses messages while it cannot be
+//! asked at all: its file is away, it is being replaced, or it is down. A user
+//! without filters pays one look into a map.
 
 use std::{
     sync::Arc,
@@ -61,6 +63,16 @@ impl Plugins {
             };
         };
         let end = Instant::now() + self.settings.filter_deadline;
+        if let Some((_, plugin)) = chain.absent.iter().find(|(id, _)| Some(*id) != skip) {
+            return Filtered {
+                outcome: Outcome::Refused {
+                    by: plugin.clone(),
+                    reason: "it is not at work; see `mortise plugin doctor`".to_owned(),
+                },
+                trace,
+            };
+        }
+        let chain = chain.filters;
         let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip;
         let mut to_ask = chain.iter().filter(asked).count();
         for slot in chain.iter().filter(asked) {

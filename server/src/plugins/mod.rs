@@ -15,6 +15,7 @@
 //! - `users`: users who come, change and go.
 //! - `slot`: one user's plugin in memory.
 //! - `control`: enabling, disabling, configuring.
+//! - `recovery`: bringing up what is enabled and down.
 //! - `host`: what an instance may ask of the server.
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called.
 //!   Webhooks are in `api::webhooks`.
@@ -49,6 +50,7 @@ mod listeners;
 mod load;
 pub mod logs;
 mod orders;
+mod recovery;
 mod regrant;
 mod setup;
 mod signature;
@@ -103,6 +105,9 @@ use crate::{
 
 /// Instances that start at the same time when the server does.
 const STARTING: usize = 8;
+/// How long the server waits for plugins to start before it serves without those
+/// that are not up: most are up by then, so that no message misses its filters.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 /// How long calls in flight, and then instances, have to stop when the server
 /// does.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -199,7 +204,18 @@ impl Plugins {
             .collect();
         self.add_instances(&users).await?;
         let enabled = self.store.enabled_plugin_instances().await?;
-        self.resume_all(enabled).await?;
+        let closed = enabled.iter().filter(|row| row.fail_closed);
+        for row in closed.filter(|row| self.installed.has(&row.plugin)) {
+            self.working.require(row.user_id, row.id, &row.plugin);
+        }
+        let plugins = Arc::clone(self);
+        let resumed = self
+            .tasks
+            .spawn(async move { plugins.resume_all(enabled).await });
+        // Goes on by itself after that: whatever plugins do, the server serves.
+        if let Ok(resumed) = tokio::time::timeout(START_PATIENCE, resumed).await {
+            resumed.unwrap_or(Ok(()))?;
+        }
         let _: Result<(), _> = self.opened.set(());
         self.tasks
             .spawn(timers::run(Arc::clone(self), self.stopping.clone()));

@@ -243,6 +243,7 @@ impl Plugins {
             self.removed(&entry.file, by).await;
         }
         self.installed.remove(id);
+        self.working.unrequire_plugin(id);
         if let Err(error) = self.store.remove_installed_plugin(id).await {
             tracing::error!(%error, "an uninstalled plugin was not forgotten");
         }

@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use mortise_runtime::{
-    CallError, Instance, Limits, Log, Plugin as _,
+    CallError, Capability, Instance, Limits, Log, Plugin as _,
     grants::Applications,
     guard::{Denial, Denials, Reached},
     limits::Limit,
@@ -52,6 +52,8 @@ pub struct Slot {
     plugin: RwLock<Arc<OnDemand>>,
     /// Whether the slot was taken from its user: nothing is made for it again.
     gone: AtomicBool,
+    /// Whether it is enabled and did not come up; somebody retries then.
+    down: AtomicBool,
     consent: Arc<AtomicBool>,
     used_ms: AtomicI64,
     state: Mutex<State>,
@@ -96,6 +98,7 @@ impl Slot {
             user,
             plugin: RwLock::new(plugin),
             gone: AtomicBool::new(false),
+            down: AtomicBool::new(false),
             feeding: Mutex::default(),
             token: row.token,
             created_ms: row.created_ms,
@@ -140,6 +143,16 @@ impl Slot {
         self.gone.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it is enabled and down for now.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it is down; returns whether it was.
+    pub(super) fn set_down(&self, down: bool) -> bool {
+        self.down.swap(down, Ordering::Relaxed)
+    }
+
     /// The user's id as the database has it.
     pub fn user_id(&self) -> i64 {
         i64::try_from(self.user.id).unwrap_or(i64::MAX)
@@ -163,6 +176,12 @@ impl Slot {
         } else {
             Consent::to(self.plugin().manifest())
         }
+    }
+
+    /// Whether its plugin is known to have a capability, without asking it.
+    pub(super) fn can(&self, capability: Capability) -> bool {
+        let capabilities = self.plugin().capabilities();
+        capabilities.is_some_and(|all| all.contains(capability))
     }
 
     /// Whether the user enabled it.

@@ -126,9 +126,17 @@ impl Plugins {
         if !slot.is_enabled() {
             return Ok(None);
         }
-        let made = self.make(slot, new).await?;
-        made.start().await?;
-        Ok(Some(made))
+        let made = async {
+            let made = self.make(slot, new).await?;
+            made.start().await?;
+            Ok(made)
+        };
+        match made.await {
+            Ok(made) => Ok(Some(made)),
+            // It is retried with the new version; the others need not wait.
+            Err(_) if slot.is_down() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has a slot's next call go to another version. Holds its turn.
@@ -149,10 +157,11 @@ impl Plugins {
         };
         // They may have changed since it was made.
         self.hold_to_rights(slot).await;
-        if let Some(made) = made
-            && let Err(error) = self.put_to_work(slot, &*made).await
-        {
-            tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
+        if let Some(made) = made {
+            slot.set_down(false);
+            if let Err(error) = self.put_to_work(slot, &*made).await {
+                tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
+            }
         }
         if let Some(old) = old {
             let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));

@@ -44,6 +44,7 @@ impl Plugins {
     pub async fn user_deleted(&self, user_id: i64) {
         self.let_go(|slot| slot.user_id() == user_id, StopReason::Disabled)
             .await;
+        self.working.unrequire_user(user_id);
     }
 
     /// Makes the rows that these users lack.

@@ -1,9 +1,9 @@
-//! Who is at work: for each user, the instances that are called for messages
-//! and timers. Looked at for every message, so a user without plugins costs
-//! one look into a map.
+//! The instances at work: for each user, those that are called for messages and
+//! timers, and the filters that a user's chain must not do without. Looked at for
+//! every message, so a user without plugins costs one look into a map.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -21,11 +21,22 @@ pub(super) struct Active {
 #[derive(Debug, Default)]
 pub(super) struct Working(RwLock<HashMap<i64, OfUser>>);
 
+/// A user's filters, as a message meets them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chain {
+    /// Those at work, in the order in which they are asked.
+    pub(super) filters: Arc<[Arc<Slot>]>,
+    /// Those without which no message passes and which are not at work: the
+    /// instance, and the plugin's id.
+    pub(super) absent: Arc<[(i64, String)]>,
+}
+
 /// A user's instances at work.
 #[derive(Debug, Default)]
 struct OfUser {
-    /// In the order in which they are asked.
-    filters: Arc<[Arc<Slot>]>,
+    chain: Chain,
+    /// Filters whose failure refuses a message: the instance, and the plugin's id.
+    required: BTreeMap<i64, String>,
     listeners: Vec<Arc<Slot>>,
     timers: Vec<i64>,
 }
@@ -33,16 +44,63 @@ struct OfUser {
 impl OfUser {
     fn set_filters(&mut self, mut filters: Vec<Arc<Slot>>) {
         filters.sort_by_key(|slot| (slot.state().filter_order, slot.id));
-        self.filters = filters.into();
+        self.chain.filters = filters.into();
+        self.note_absent();
+    }
+
+    fn note_absent(&mut self) {
+        let at_work = |id: i64| self.chain.filters.iter().any(|slot| slot.id == id);
+        let absent = self.required.iter().filter(|(id, _)| !at_work(**id));
+        self.chain.absent = absent.map(|(id, plugin)| (*id, plugin.clone())).collect();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chain.filters.is_empty()
+            && self.required.is_empty()
+            && self.listeners.is_empty()
+            && self.timers.is_empty()
     }
 }
 
 impl Working {
-    /// A user's filters in their order; none if there is none.
-    pub(super) fn filters(&self, user_id: i64) -> Option<Arc<[Arc<Slot>]>> {
+    /// A user's filters; none if there is none.
+    pub(super) fn filters(&self, user_id: i64) -> Option<Chain> {
         let users = self.read();
-        let filters = &users.get(&user_id)?.filters;
-        (!filters.is_empty()).then(|| Arc::clone(filters))
+        let chain = &users.get(&user_id)?.chain;
+        let any = !chain.filters.is_empty() || !chain.absent.is_empty();
+        any.then(|| chain.clone())
+    }
+
+    /// Has no message of a user pass without this filter.
+    pub(super) fn require(&self, user_id: i64, instance: i64, plugin: &str) {
+        let mut users = self.write();
+        let user = users.entry(user_id).or_default();
+        user.required.insert(instance, plugin.to_owned());
+        user.note_absent();
+    }
+
+    /// Lets messages of a user pass without this filter.
+    pub(super) fn unrequire(&self, user_id: i64, instance: i64) {
+        self.unrequire_where(|user, id, _| user == user_id && id == instance);
+    }
+
+    /// Lets messages pass without any filter of a plugin, which was uninstalled.
+    pub(super) fn unrequire_plugin(&self, plugin: &str) {
+        self.unrequire_where(|_, _, of| of == plugin);
+    }
+
+    /// Forgets the filters of a user who was deleted.
+    pub(super) fn unrequire_user(&self, user_id: i64) {
+        self.unrequire_where(|user, _, _| user == user_id);
+    }
+
+    fn unrequire_where(&self, which: impl Fn(i64, i64, &str) -> bool) {
+        self.write().retain(|user_id, user| {
+            user.required
+                .retain(|instance, plugin| !which(*user_id, *instance, plugin));
+            user.note_absent();
+            !user.is_empty()
+        });
     }
 
     /// Wakes a user's listeners.
@@ -67,7 +125,11 @@ impl Working {
     pub(super) fn put(&self, slot: &Arc<Slot>, active: Active) {
         let mut users = self.write();
         let user = users.entry(slot.user_id()).or_default();
-        let others = user.filters.iter().filter(|other| other.id != slot.id);
+        let others = user
+            .chain
+            .filters
+            .iter()
+            .filter(|other| other.id != slot.id);
         let own = active.filter.then_some(slot);
         user.set_filters(others.chain(own).cloned().collect());
         user.listeners.retain(|other| other.id != slot.id);
@@ -83,11 +145,16 @@ impl Working {
     pub(super) fn take(&self, slot: &Slot) {
         let mut users = self.write();
         if let Some(user) = users.get_mut(&slot.user_id()) {
-            let others = user.filters.iter().filter(|other| other.id != slot.id);
-            user.filters = others.cloned().collect();
+            let others = user
+                .chain
+                .filters
+                .iter()
+                .filter(|other| other.id != slot.id);
+            let others = others.cloned().collect();
+            user.set_filters(others);
             user.listeners.retain(|other| other.id != slot.id);
             user.timers.retain(|id| *id != slot.id);
-            if user.filters.is_empty() && user.listeners.is_empty() && user.timers.is_empty() {
+            if user.is_empty() {
                 users.remove(&slot.user_id());
             }
         }
@@ -96,7 +163,7 @@ impl Working {
     /// Puts a user's filters in order again.
     pub(super) fn sort_filters(&self, user_id: i64) {
         if let Some(user) = self.write().get_mut(&user_id) {
-            user.set_filters(user.filters.to_vec());
+            user.set_filters(user.chain.filters.to_vec());
         }
     }
 

@@ -70,6 +70,8 @@ pub enum Condition {
     ConfigurationRefused,
     /// It did not start for a user.
     StartFailed,
+    /// It is enabled, does not come up now, and is retried.
+    Down,
     /// It asks its user for more than they agreed to.
     AgreementMissing,
     /// It asks the administrator for something that was not granted.

@@ -195,7 +195,16 @@ impl Plugins {
 
     async fn of_enabled(&self, slot: &Slot, id: &str) -> Result<Vec<Finding>, StoreError> {
         let mut findings = Vec::new();
-        if let Some(error) = slot.state().last_error {
+        let error = slot.state().last_error;
+        if slot.is_down() {
+            findings.push(Condition::Down.finding(
+                format!(
+                    "it is enabled and does not come up: {}",
+                    error.unwrap_or_default()
+                ),
+                "do what it says; the server retries at least once a minute",
+            ));
+        } else if let Some(error) = error {
             let when = slot.log.last(Source::Host, 1);
             let when = when.first().map_or(0, |entry| entry.time_ms);
             let when = i64::try_from(when).unwrap_or(0);
