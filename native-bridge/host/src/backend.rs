@@ -134,7 +134,7 @@ impl NativeBackend {
             running.kill().await;
             return Err(LoadError {
                 file,
-                step: Step::Check,
+                step: Step::Manifest,
                 expected: flaw.expected,
                 found: flaw.found,
                 fix: flaw.fix,

@@ -1,44 +1,78 @@
-//! What is told about a plugin that does not load: which step, what was
-//! expected, what was found, and what to do.
+//! The report of a plugin that does not load: the step, the expectation, the
+//! finding and the fix.
 
 use std::{fmt, path::PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// The steps of loading a plugin, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// The step of loading that failed, in their order; where a step can fail in
+/// several ways that a host tells apart, the way too. As text, and as data, it is
+/// the step alone ([`Step::name`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Step {
     /// Reading the file.
     Read,
-    /// Seeing who signed it, where the embedder looks at signatures.
-    Signature,
-    /// Seeing that it is a plugin, and of which kind.
+    /// Checking the signature: there is none, and one is required.
+    SignatureMissing,
+    /// Checking the signature: it cannot be read, or is not of this file.
+    SignatureWrong,
+    /// Checking the signature: one by a trusted key is required.
+    SignatureUntrusted,
+    /// Checking the signature: the trust file cannot be used.
+    TrustFile,
+    /// Finding out whether it is a plugin, and of which kind.
     Decode,
-    /// Making machine code of it, or finding it in the cache.
+    /// Compiling it, or finding its code in the cache.
     Compile,
-    /// Seeing that it imports what this host provides, and exports the contract.
+    /// Matching its imports and exports with the contract.
     Link,
-    /// Asking it who it is.
+    /// Asking it for its manifest.
     Describe,
-    /// Checking its manifest, also against the plugins already loaded.
-    Check,
-    /// Starting its process.
+    /// Checking its manifest.
+    Manifest,
+    /// Checking its id, which another file of the folder has.
+    Duplicate,
+    /// Checking the server's own copy, which is not the file that was installed.
+    Copy,
+    /// Checking who changed the file, which only orders may do.
+    Unordered,
+    /// Checking its permissions, which have to be approved.
+    Approval,
+    /// Starting its process, or its instances.
     Start,
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Step {
+    /// The name of the step.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Read => "read",
-            Self::Signature => "signature",
+            Self::SignatureMissing
+            | Self::SignatureWrong
+            | Self::SignatureUntrusted
+            | Self::TrustFile => "signature",
             Self::Decode => "decode",
             Self::Compile => "compile",
             Self::Link => "link",
             Self::Describe => "describe",
-            Self::Check => "check",
+            Self::Manifest | Self::Duplicate | Self::Copy | Self::Unordered | Self::Approval => {
+                "check"
+            }
             Self::Start => "start",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -497,7 +497,7 @@ async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadErr
         )),
     }?;
     manifest::check(&manifest)
-        .map_err(|flaw| report.of(Step::Check, flaw.expected, flaw.found, flaw.fix))?;
+        .map_err(|flaw| report.of(Step::Manifest, flaw.expected, flaw.found, flaw.fix))?;
     Ok(manifest)
 }
 

@@ -306,7 +306,7 @@ impl Plugins {
             let first = other.file.display();
             return Err(LoadError {
                 file: file.to_owned(),
-                step: Step::Check,
+                step: Step::Duplicate,
                 expected: "an id that no other plugin in the folder has".to_owned(),
                 found: format!("the id `{id}`, which {first} has too"),
                 fix: format!("remove this file or {first}"),
@@ -424,8 +424,11 @@ impl Plugins {
         }
         Err(LoadError {
             file: file.to_owned(),
-            step: Step::Check,
-            expected: format!("{INSTALLED}, {}", installed.digest()),
+            step: Step::Unordered,
+            expected: format!(
+                "the file that was installed by order, {}",
+                installed.digest()
+            ),
             found: format!("{}, which no order put there", new.digest()),
             fix: format!(
                 "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
@@ -447,7 +450,7 @@ impl Plugins {
         let Some(before) = before else {
             return Err(LoadError {
                 file: file.to_owned(),
-                step: Step::Check,
+                step: Step::Approval,
                 expected: "the administrator's approval".to_owned(),
                 found: difference.lines.join("; "),
                 fix: format!("approve it: mortise plugin approve {id}"),
@@ -505,7 +508,7 @@ impl Plugins {
         }
         // It may have kept another of the same id out.
         for (other, identity, report) in self.installed.failed_files() {
-            if report.step == Step::Check && self.installed.forget_failure(&other) {
+            if report.step == Step::Duplicate && self.installed.forget_failure(&other) {
                 self.appeared(&other, identity).await;
             }
         }
@@ -525,14 +528,6 @@ impl Plugins {
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Removed, id, &details).await;
     }
-}
-
-/// What a file has to be that only orders may change.
-const INSTALLED: &str = "the file that was installed by order";
-
-/// Whether a report is that nobody's order changed a file.
-pub(super) fn was_changed_by_nobody(report: &LoadError) -> bool {
-    report.step == Step::Check && report.expected.starts_with(INSTALLED)
 }
 
 /// What there is to go back to once `new` runs.

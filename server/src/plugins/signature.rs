@@ -27,37 +27,6 @@ use super::Plugins;
 /// The longest signature and the longest trust file, in bytes.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// Why a file's signature keeps it from being loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// There is none, and one is required.
-    Missing,
-    /// It is not of this file, or is no signature.
-    Wrong,
-    /// One by a trusted key is required, and this is another's.
-    Untrusted,
-    /// The trust file cannot be used.
-    TrustFile,
-}
-
-// What reports expect, by which `refusal` tells them apart.
-const MISSING: &str = "a signature, which this server requires";
-const UNTRUSTED: &str = "a signature made with a key that is trusted";
-const TRUST_FILE: &str = "a trust file with a minisign public key on each line";
-
-/// Why a file was refused, if it was for its signature.
-pub(super) fn refusal(report: &LoadError) -> Option<Refusal> {
-    if report.step != Step::Signature {
-        return None;
-    }
-    Some(match report.expected.as_str() {
-        MISSING => Refusal::Missing,
-        UNTRUSTED => Refusal::Untrusted,
-        TRUST_FILE => Refusal::TrustFile,
-        _ => Refusal::Wrong,
-    })
-}
-
 /// A file's signature, which is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
@@ -163,8 +132,8 @@ impl Trust {
         }
         Err(LoadError {
             file: file.to_owned(),
-            step: Step::Signature,
-            expected: MISSING.to_owned(),
+            step: Step::SignatureMissing,
+            expected: "a signature, which this server requires".to_owned(),
             found: "none".to_owned(),
             fix: format!(
                 "put its author's signature beside it, as {}",
@@ -179,9 +148,9 @@ impl Trust {
         content: &[u8],
         text: String,
     ) -> Result<Option<Signed>, LoadError> {
-        let report = |expected: &str, found: String, fix: String| LoadError {
+        let report = |step, expected: &str, found: String, fix: String| LoadError {
             file: file.to_owned(),
-            step: Step::Signature,
+            step,
             expected: expected.to_owned(),
             found,
             fix,
@@ -189,6 +158,7 @@ impl Trust {
         let beside = signature_file(file);
         let signature = minisign_verify::Signature::decode(&text).map_err(|error| {
             report(
+                Step::SignatureWrong,
                 "a signature made by minisign",
                 format!("in {}: {error}", beside.display()),
                 "get it again from where the plugin came from, or remove it".to_owned(),
@@ -196,7 +166,8 @@ impl Trust {
         })?;
         let keys = self.keys().map_err(|what| {
             report(
-                TRUST_FILE,
+                Step::TrustFile,
+                "a trust file with a minisign public key on each line",
                 format!("in {}: {what}", self.keys.display()),
                 "correct that line; the key is what begins with RW in the author's .pub file"
                     .to_owned(),
@@ -214,6 +185,7 @@ impl Trust {
                 Err(Error::UnexpectedKeyId) => {}
                 Err(error) => {
                     return Err(report(
+                        Step::SignatureWrong,
                         &format!("what `{}` signed", key.name),
                         format!("another file, or another signature: {error}"),
                         "do not use it before you know why; get file and signature again from \
@@ -225,7 +197,8 @@ impl Trust {
         }
         if self.required {
             return Err(report(
-                UNTRUSTED,
+                Step::SignatureUntrusted,
+                "a signature made with a key that is trusted",
                 "one made with another key".to_owned(),
                 format!(
                     "if you trust its author, add their public key to {} and load the plugin \
@@ -292,7 +265,7 @@ pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
     let path = signature_file(file);
     read_signature_file(&path).map_err(|error| LoadError {
         file: file.to_owned(),
-        step: Step::Signature,
+        step: Step::SignatureWrong,
         expected: "a signature that can be read".to_owned(),
         found: format!("in {}: {error}", path.display()),
         fix: "check that the server's user may read it, or remove it".to_owned(),

@@ -196,7 +196,7 @@ async fn an_empty_id() {
     let bytes = plugin("", "", "").unwrap();
     report(
         &bytes,
-        Step::Check,
+        Step::Manifest,
         "the manifest's `id`",
         "nothing",
         "correct `id`",
@@ -288,7 +288,7 @@ async fn a_folder_with_everything_in_it_yields_the_good_ones() {
     assert_eq!(
         failures,
         [
-            ("b-again.wasm", Step::Check),
+            ("b-again.wasm", Step::Duplicate),
             ("dangling.wasm", Step::Read),
             ("readme.txt", Step::Decode),
         ]

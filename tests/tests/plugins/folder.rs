@@ -119,7 +119,7 @@ async fn a_file_that_goes_takes_its_plugin_along_until_it_is_back() {
     // first goes.
     std::fs::write(folder.join("twin.wasm"), version("twin")).unwrap();
     until("the twin was reported", async || {
-        rig.failed() == [("twin.wasm".to_owned(), Step::Check)]
+        rig.failed() == [("twin.wasm".to_owned(), Step::Duplicate)]
     })
     .await;
     assert_eq!(rig.title().await, "filtered");

@@ -206,11 +206,12 @@ async fn what_is_refused_is_counted_and_what_a_user_agrees_to_grows_by_their_wor
         rig.json(&["status", "a"]).await["digest"] == digest
     })
     .await;
-    assert!(
-        rig.conditions("a")
-            .await
-            .contains(&"agreement_missing".to_owned())
-    );
+    // Users' slots move one after the other once the version is noted.
+    until("its user was asked for more", async || {
+        let conditions = rig.conditions("a").await;
+        conditions.contains(&"agreement_missing".to_owned())
+    })
+    .await;
     assert_eq!(rig.hooked("a").await, 500);
     let text = rig.says(&["enable", "a"]).await;
     assert!(text.contains("send-messages"), "{text}");

@@ -43,7 +43,7 @@ impl Rig {
     fn refusal(&self) -> (String, String) {
         let failures = self.server.state().plugins.failures();
         assert_eq!(failures.len(), 1, "{failures:?}");
-        assert_eq!(failures[0].step, Step::Signature);
+        assert_eq!(failures[0].step.name(), "signature");
         assert!(!failures[0].fix.is_empty());
         (failures[0].expected.clone(), failures[0].found.clone())
     }
@@ -140,7 +140,7 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
     let OrderError::Load(report) = refused else {
         panic!("{refused}")
     };
-    assert_eq!(report.step, Step::Signature);
+    assert_eq!(report.step, Step::SignatureMissing);
     assert_eq!(in_folder(), Some(frank.sign(&two)));
     plugins.rollback("a", &BY).await.unwrap();
     assert_eq!(rig.stored("backup", "done").await.title, "one");

@@ -17,6 +17,7 @@ mod folder;
 mod granting;
 mod grants;
 mod integrity;
+mod intent;
 mod listeners;
 mod natives;
 mod orders;

@@ -118,7 +118,7 @@ async fn what_does_not_come_up_leaves_the_version_before() {
             .unwrap(),
             Step::Link,
         ),
-        (plugin("Not An Id", &[], &[]), Step::Check),
+        (plugin("Not An Id", &[], &[]), Step::Manifest),
         (refusing.clone(), Step::Start),
     ];
     for (bytes, expected) in cases {

@@ -92,7 +92,7 @@ async fn each_that_does_not_describe_itself_is_reported() {
             "no answer in time",
         ),
         ("bad-manifest", Step::Describe, "missing field `id`"),
-        ("bad-id", Step::Check, "Not An Id"),
+        ("bad-id", Step::Manifest, "Not An Id"),
     ] {
         let error = report(behaviour, |_| {}).await;
         assert_eq!(error.step, step, "{error}");

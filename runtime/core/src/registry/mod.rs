@@ -86,7 +86,7 @@ impl Registry {
                 fix: format!("remove this file or {first}"),
                 found: format!("the id `{id}`, which {first} has too"),
                 expected: "an id that no other plugin in the folder has".to_owned(),
-                step: Step::Check,
+                step: Step::Duplicate,
                 file,
             });
         } else {

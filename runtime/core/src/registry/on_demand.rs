@@ -256,7 +256,7 @@ impl Inner {
         let plugin = loader.load_again(&self.file, &self.described).await?;
         let other = |expected: String, found: String| LoadError {
             file: self.file.clone(),
-            step: Step::Check,
+            step: Step::Copy,
             expected,
             found,
             fix: "copy the plugin into the plugins folder again".to_owned(),

@@ -1,13 +1,8 @@
 //! A finding, in words and as a condition that programs can tell apart.
 
-use mortise_runtime::LoadError;
+use mortise_runtime::{LoadError, Step};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::plugins::{
-    folder::was_changed_by_nobody,
-    signature::{Refusal, refusal},
-};
 
 /// A condition that a plugin is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -97,13 +92,13 @@ pub enum Condition {
 impl Condition {
     /// What a file is in by which nothing runs.
     pub(super) fn of(report: &LoadError) -> Self {
-        match refusal(report) {
-            _ if was_changed_by_nobody(report) => Self::ChangeRefused,
-            None => Self::BrokenFile,
-            Some(Refusal::Missing) => Self::SignatureMissing,
-            Some(Refusal::Wrong) => Self::SignatureWrong,
-            Some(Refusal::Untrusted) => Self::SignatureUntrusted,
-            Some(Refusal::TrustFile) => Self::TrustBroken,
+        match report.step {
+            Step::Unordered => Self::ChangeRefused,
+            Step::SignatureMissing => Self::SignatureMissing,
+            Step::SignatureWrong => Self::SignatureWrong,
+            Step::SignatureUntrusted => Self::SignatureUntrusted,
+            Step::TrustFile => Self::TrustBroken,
+            _ => Self::BrokenFile,
         }
     }
 
