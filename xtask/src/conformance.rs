@@ -89,7 +89,7 @@ static PLUGINS: [Plugin; 10] = [
         language: "python",
         backend: "wasm",
         tool: "componentize-py",
-        lacks: "threads, sockets, subprocesses; packages that are not Python alone",
+        lacks: "threads, sockets, subprocesses; packages not written in Python alone",
         build: |workspace| authored(workspace, "python", ".wasm"),
     },
     Plugin {

@@ -192,7 +192,7 @@ fn table(rows: &[Row], outcomes: &[Outcome]) -> String {
     skipped.sort();
     skipped.dedup();
     if !skipped.is_empty() {
-        text.push_str("\nSkipped is:\n\n");
+        text.push_str("\nSkipped cases:\n\n");
     }
     for (case, because) in skipped {
         let _ = writeln!(text, "- {case}: {because}");
