@@ -1,17 +1,17 @@
-//! A message as a value that programs are given, and what they gave as a
-//! verdict. The names of its fields are the contract's.
+//! Turns a message into the input of a program, and a program's output into a
+//! verdict. The fields have the contract's names.
 
 use jaq_json::{Map, Val, read::parse_single};
 use mortise_plugin::types::{Content, Draft, Verdict};
 
-/// A title may not become longer than the contract allows.
+/// The contract's bound for a title.
 const TITLE_BYTES: usize = 1 << 10;
-/// Nor a body.
+/// The contract's bound for a body.
 const BODY_BYTES: usize = 64 << 10;
-/// Nor extras.
+/// The contract's bound for extras.
 const EXTRAS_BYTES: usize = 64 << 10;
 
-/// What a program is given.
+/// Returns the input of a program.
 pub(crate) fn input(draft: &Draft) -> Result<Val, String> {
     let extras = match &draft.content.extras {
         Some(text) => parse_single(text.as_bytes())
@@ -30,7 +30,7 @@ pub(crate) fn input(draft: &Draft) -> Result<Val, String> {
     Ok(Val::obj(fields.collect::<Map>()))
 }
 
-/// What a program's output means for the message.
+/// Turns a program's output into a verdict on the message.
 pub(crate) fn verdict(
     output: Option<Val>,
     program: &str,
@@ -93,7 +93,7 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
                 _ => return Err(format!("the extras are {}, not an object", short(value))),
             };
         }
-        // It is part of what was given, so it is often part of what comes back.
+        // The input has this field, so the output often has it too.
         "application" => {}
         other => {
             return Err(format!(
@@ -118,7 +118,7 @@ fn string(what: &str, value: &Val) -> Result<String, String> {
     }
 }
 
-/// The beginning of a value as JSON.
+/// Returns the beginning of a value as JSON.
 fn short(value: &Val) -> String {
     let text = value.to_string();
     match text.char_indices().nth(40) {
@@ -222,8 +222,8 @@ mod tests {
         );
     }
 
-    /// The configuration that new users see, with its comment signs removed,
-    /// and that of the README.
+    /// The default configuration without its comment signs, and the one in the
+    /// README.
     #[test]
     fn the_examples_shown_to_users_work() {
         let shown = |text: &str, margin: &str| {

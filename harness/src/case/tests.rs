@@ -1,4 +1,4 @@
-//! Reading cases: what is wrong is told with its line.
+//! Reading cases: errors report their line.
 
 use std::path::Path;
 
