@@ -60,7 +60,7 @@ impl Configurer for Clock {
                 // timers.
                 if let Err((name, error)) = self.change(&wanted, &set) {
                     self.context
-                        .error(format!("the timer `{name}` cannot be set back: {error}"));
+                        .error(format!("the timer `{name}` cannot be restored: {error}"));
                 }
                 let index = config.messages.iter().position(|entry| entry.name == name);
                 let path =

@@ -55,7 +55,7 @@ impl Config {
             if name.is_empty() || !name.chars().all(token) || value.contains(['\r', '\n', '\0']) {
                 problems.push(Problem::new(
                     format!("headers.{name}"),
-                    "this is no header that HTTP has",
+                    "HTTP does not allow this header",
                 ));
             }
         }

@@ -113,7 +113,7 @@ impl Forward {
         let answer: String = response.text().chars().take(200).collect();
         if matches!(response.status, 400 | 413 | 415 | 422) {
             self.context.warn(format!(
-                "message {} was refused with status {}: {answer}",
+                "the receiver rejected message {} with status {}: {answer}",
                 message.id, response.status
             ));
             return Ok(());

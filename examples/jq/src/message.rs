@@ -51,7 +51,7 @@ pub(crate) fn verdict(
         Some(body @ Val::TStr(_)) => content.body = string("the body", &body)?,
         Some(other) => {
             return Err(format!(
-                "it gives {}; give an object with fields to change, a text for the body, or nothing to drop the message",
+                "its output is {}; output an object with the fields to change, a text for the body, or nothing to drop the message",
                 short(&other)
             ));
         }
@@ -97,7 +97,7 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
         "application" => {}
         other => {
             return Err(format!(
-                "`{other}` is no field of a message; those are title, body, priority and extras"
+                "`{other}` is not a field of a message; the fields are title, body, priority and extras"
             ));
         }
     }
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn what_is_no_message_is_an_error() {
         for (code, words) in [
-            ("1", "it gives 1; give an object"),
-            ("[.]", "it gives [{"),
+            ("1", "its output is 1; output an object"),
+            ("[.]", "its output is [{"),
             (
                 ".body = {a: 1}",
                 "the body is {\"a\":1}, not a text; `tojson`",
@@ -203,7 +203,7 @@ mod tests {
             (".priority = 1.5", "the priority is 1.5, not a whole number"),
             (".priority = 1e12", "not a whole number"),
             (".extras = []", "the extras are [], not an object"),
-            (".tilte = \"x\"", "`tilte` is no field of a message"),
+            (".tilte = \"x\"", "`tilte` is not a field of a message"),
             (".body = \"\"", "needs one"),
         ] {
             let error = of(code).unwrap_err();

@@ -66,7 +66,7 @@ impl Program {
         let first = outputs.next().transpose()?;
         match outputs.next().transpose()? {
             Some(_) => {
-                Err("it gives more than one value; put them into one, or use `first(…)`".to_owned())
+                Err("it has more than one output; put them into one, or use `first(…)`".to_owned())
             }
             None => Ok(first),
         }
@@ -122,12 +122,12 @@ mod tests {
         assert_eq!(run(".a | add").unwrap().unwrap().to_string(), "3");
         assert_eq!(run("empty").unwrap(), None);
         assert_eq!(run("first(.a[])").unwrap().unwrap().to_string(), "1");
-        assert!(run(".a[]").unwrap_err().contains("more than one value"));
+        assert!(run(".a[]").unwrap_err().contains("more than one output"));
         // The output is endless, but only two values are computed.
         assert!(
             run("repeat(1)")
                 .unwrap_err()
-                .contains("more than one value")
+                .contains("more than one output")
         );
     }
 

@@ -112,7 +112,7 @@ impl Case {
         for case in &cases {
             if let Some(other) = names.insert(&case.name, case) {
                 return Err(case.wrong(format!(
-                    "the name `{}` is that of the case in {}:{} already; give it another",
+                    "the name `{}` belongs to the case in {}:{}; choose another",
                     case.name,
                     other.file.display(),
                     other.line

@@ -248,7 +248,7 @@ impl Written {
             "webhook" => written.webhook = Some(None),
             name => {
                 return Err(format!(
-                    "`{name}` is no step by itself; a step does one of {ACTIONS}"
+                    "`{name}` alone is not a step; a step does one of {ACTIONS}"
                 ));
             }
         }
@@ -292,7 +292,7 @@ impl Step {
             && !(1..=mortise_runtime::limits::BATCH).contains(&messages.len())
         {
             return Err(format!(
-                "a listener is given 1 to {} messages at a time",
+                "a listener receives 1 to {} messages at a time",
                 mortise_runtime::limits::BATCH
             ));
         }

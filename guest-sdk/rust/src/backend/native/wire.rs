@@ -95,7 +95,7 @@ impl Wire {
         let greeting: Greeting = wire
             .frame(GREETING)
             .and_then(|content| Ok(serde_json::from_slice(&content)?))
-            .map_err(|error| format!("the host did not answer the greeting: {error}"))?;
+            .map_err(|error| format!("the host did not answer the handshake: {error}"))?;
         if greeting.kind != "welcome" {
             return Err(greeting.text);
         }
