@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is not part of an SDK as an author needs it.
+/// Files of an SDK that authors do not need.
 const SKIPPED: [&str; 6] = [
     "__pycache__",
     "benches",

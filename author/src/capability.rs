@@ -1,5 +1,5 @@
-//! What a plugin can do, as its author names it in `plugin.toml` and on the
-//! command line.
+//! A plugin's capabilities, as its author names them in `plugin.toml` and on
+//! the command line.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
-    /// Is told when it comes up and goes down.
+    /// Called when an instance starts and stops.
     Lifecycle,
     /// Has a configuration.
     Configurer,

@@ -1,12 +1,12 @@
-//! What the build script put into this crate: `templates/`, `sdk/`, `wit/`
-//! and `wasi/`.
+//! The files that the build script put into this crate: `templates/`, `sdk/`,
+//! `wit/` and `wasi/`.
 
 /// A file that was there when this crate was built.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// Where it was, with `/` between names.
+    /// Its path, with `/` between names.
     pub(crate) path: &'static str,
-    /// What was in it.
+    /// Its content.
     pub(crate) bytes: &'static [u8],
 }
 

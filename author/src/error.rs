@@ -1,4 +1,4 @@
-//! What can go wrong, said so that the author knows what to do next.
+//! Errors, with the next step for the author.
 
 use std::{
     fmt, io,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::Language;
 
-/// Why a plugin could not be begun or built.
+/// The reason for which a plugin could not be created or built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,12 +17,12 @@ pub enum Error {
         .0.display()
     )]
     NoProject(PathBuf),
-    /// `plugin.toml` is not what it should be.
+    /// `plugin.toml` has an error.
     #[error("{}: {text}", file.display())]
     Project {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         text: String,
     },
     /// The name of a new plugin cannot be one.
@@ -41,26 +41,26 @@ pub enum Error {
     Start {
         /// Its name and arguments.
         command: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A program failed; what it printed was shown.
+    /// A program failed after its output was shown.
     #[error("`{command}` failed ({status}); what it printed says why")]
     Failed {
         /// Its name and arguments.
         command: String,
-        /// How it ended.
+        /// Its exit status.
         status: String,
     },
     /// The language has no native plugins.
     #[error("{} plugins are components only; build without `--native`", .0.title())]
     NoNative(Language),
-    /// What was built is no plugin.
+    /// The build result is not a plugin.
     #[error("{}: {text}", file.display())]
     Output {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         text: String,
     },
     /// The world could not be made.
@@ -71,7 +71,7 @@ pub enum Error {
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -91,9 +91,9 @@ impl Error {
 pub struct MissingTool {
     /// Its name.
     pub tool: String,
-    /// What it is needed for, such as `compiles Go to WebAssembly`.
+    /// Its purpose, such as `compiles Go to WebAssembly`.
     pub why: String,
-    /// How to get it, a way to a line.
+    /// The ways to install it, one in each line.
     pub get: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! What a language's file is given to do its work with: finding tools, running
-//! them, telling how long each step takes, and putting the result in its place.
+//! The tools for a language's build: finding and running programs, reporting
+//! the time of each step, and putting the result in its place.
 
 use std::{
     cell::RefCell,
@@ -12,7 +12,7 @@ use std::{
 
 use crate::{Error, MissingTool, Progress, Project, component, process, scaffold, world};
 
-/// Where the built file goes, in the plugin's folder.
+/// The folder for built files, in the plugin's folder.
 pub const DIST: &str = "dist";
 
 /// One build of one plugin.
@@ -35,7 +35,7 @@ impl<'a> Job<'a> {
         self.steps.into_inner()
     }
 
-    /// What is built.
+    /// Returns the project to build.
     pub fn project(&self) -> &'a Project {
         self.project
     }
@@ -45,11 +45,11 @@ impl<'a> Job<'a> {
         &self.project.folder
     }
 
-    /// Does one step, which `name` tells a person, and keeps the time it took.
+    /// Does one step, whose `name` is for people, and measures its time.
     ///
     /// # Errors
     ///
-    /// What the work answers.
+    /// The error of the work.
     pub fn step<T>(&self, name: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.progress.begin(name);
         let begin = Instant::now();
@@ -82,7 +82,7 @@ impl<'a> Job<'a> {
         command
     }
 
-    /// Runs a program to its end; what it prints is shown.
+    /// Runs a program to its end and shows its output.
     ///
     /// # Errors
     ///
@@ -115,9 +115,8 @@ impl<'a> Job<'a> {
         Ok(folder)
     }
 
-    /// Makes a component of a core module and the plugin's world, where the
-    /// module does not tell its world itself. What it calls of WASI 0.1 becomes
-    /// WASI 0.2.
+    /// Makes a component of a core module. Uses the plugin's world if the
+    /// module has none. Calls of WASI 0.1 become WASI 0.2.
     ///
     /// # Errors
     ///
@@ -134,7 +133,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// A folder for what is made on the way, inside [`DIST`].
+    /// Returns a folder for intermediate files, inside [`DIST`].
     ///
     /// # Errors
     ///

@@ -1,19 +1,19 @@
-//! What a plugin's author does: begins a plugin, in any language, and builds
-//! it. `mortise plugin new`, `build` and `dev` are this crate with a command
-//! line around it; `cargo xtask` builds the guests with it.
+//! The tools of a plugin's author: creating a plugin in any language, and
+//! building it. `mortise plugin new`, `build` and `dev` put a command line
+//! around this crate, and `cargo xtask` builds the guests with it.
 //!
 //! - [`project`]: a plugin's folder and its `plugin.toml`.
-//! - [`capability`]: what a plugin can do, as the author names it.
-//! - [`language`]: one file for each language, with all that is particular to
-//!   it; everything else here is the same for all of them.
-//! - [`job`]: what a language's file is given to do its work with.
+//! - [`capability`]: a plugin's capabilities, as the author names them.
+//! - [`language`]: one file for each language, with all of its peculiarities.
+//! - [`job`]: the tools for a language's build.
 //! - [`scaffold`]: a new plugin's folder, from a template.
-//! - [`world`]: the WIT world of a plugin, written from what its author named.
+//! - [`world`]: the WIT world of a plugin, written from its capabilities.
 //! - [`component`]: a core module made into a component.
-//! - [`process`]: running other programs. [`progress`]: telling how far it is.
+//! - [`process`]: running other programs. [`progress`]: reporting progress.
 //!
-//! Nothing here installs anything unasked, talks to a server, or runs a plugin:
-//! a tool that is missing is an error that says which, why, and how to get it.
+//! Nothing here installs tools unasked, talks to a server, or runs a plugin. A
+//! missing tool is an error with its name, its purpose, and the way to install
+//! it.
 
 pub mod capability;
 pub mod component;
@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-/// What to build.
+/// The kind of build.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A WebAssembly component.
@@ -48,7 +48,7 @@ pub enum Kind {
     Native,
 }
 
-/// What was built.
+/// The result of a build.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The plugin's file.

@@ -1,5 +1,5 @@
-//! Running other programs. What they print goes to standard error: standard
-//! output is for results.
+//! Running other programs. Their output goes to standard error, because
+//! standard output is for results.
 
 use std::{
     io,
@@ -39,7 +39,7 @@ pub fn run(command: &mut Command) -> Result<(), Error> {
     }
 }
 
-/// Runs a program to its end and returns what it wrote to standard output.
+/// Runs a program to its end and returns its standard output.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn output(command: &mut Command) -> Result<String, Error> {
         .map_err(|error| not_started(command, io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
-/// Whether a program is there and answers with success, in silence.
+/// Returns true if a program exists and succeeds. Shows no output.
 pub fn answers(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())

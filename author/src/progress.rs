@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// Is told what happens while a plugin is built. What the languages' own tools
-/// print goes to standard error between these.
+/// Receives the progress of a build. The output of the languages' own tools
+/// goes to standard error in between.
 pub trait Progress {
-    /// A step begins: what is done and with what, such as `compiling with cargo`.
+    /// Begins a step: its work and its tool, such as `compiling with cargo`.
     fn begin(&self, step: &str);
 
     /// The step that began last is done.
     fn done(&self, step: &str, time: Duration);
 }
 
-/// For nobody.
+/// Reports nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 

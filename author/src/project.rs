@@ -1,5 +1,5 @@
-//! A plugin's folder and its `plugin.toml`, which says what the build cannot
-//! see in the source.
+//! A plugin's folder and its `plugin.toml`, which has the settings that the
+//! source does not show.
 
 use std::{
     ffi::OsStr,
@@ -16,7 +16,7 @@ pub const FILE: &str = "plugin.toml";
 const MOST_BYTES: u64 = 64 << 10;
 /// Folders that tools make anywhere among sources.
 const MADE_ANYWHERE: [&str; 3] = ["__pycache__", "node_modules", "venv"];
-/// What is for tests, not for the build.
+/// The folder for tests, which the build ignores.
 const CASES: &str = "cases";
 
 /// A plugin's folder.
@@ -24,17 +24,17 @@ const CASES: &str = "cases";
 pub struct Project {
     /// The folder, absolute.
     pub folder: PathBuf,
-    /// What the built file is called, without an ending.
+    /// The name of the built file, without an ending.
     pub name: String,
-    /// What it is written in.
+    /// Its language.
     pub language: Language,
-    /// What it can do; empty where the source itself says it.
+    /// Its capabilities; empty if the source names them.
     pub capabilities: Vec<Capability>,
-    /// What its component runs its source with, where there is a choice.
+    /// The engine of its component, if there is a choice.
     pub engine: Engine,
 }
 
-/// What a component in JavaScript or TypeScript carries to run it.
+/// The engine in a component of JavaScript or TypeScript.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
@@ -112,9 +112,9 @@ impl Project {
         })
     }
 
-    /// Whether a file, or what is in a folder, is a reason to build again when
-    /// it changes: what a build or an editor makes, and the plugin's cases, are
-    /// not. The path is relative to the plugin's folder.
+    /// Returns true if a change of this file or folder needs a new build.
+    /// Results of a build, files of an editor, and the plugin's cases do not.
+    /// The path is relative to the plugin's folder.
     pub fn is_source(&self, path: &Path) -> bool {
         let recipe = self.language.recipe();
         let made = |first: &Path| {
@@ -137,7 +137,7 @@ impl Project {
             && !path.iter().any(passed_over)
     }
 
-    /// Where a build puts the component, and where the executable.
+    /// Returns the paths of the built component and the built executable.
     pub fn built(&self) -> [PathBuf; 2] {
         let dist = self.folder.join(DIST);
         [
@@ -147,8 +147,8 @@ impl Project {
     }
 }
 
-/// Whether a text can be a plugin's name, which is part of file names, of the
-/// names of crates, modules and packages, and of types.
+/// Returns true if a text can be a plugin's name. It becomes part of file
+/// names, of the names of crates, modules and packages, and of types.
 pub(crate) fn is_name(text: &str) -> bool {
     let well_formed = text
         .chars()

@@ -22,19 +22,19 @@ use crate::{
     project,
 };
 
-/// Where a new plugin's copy of the SDK goes, in its folder.
+/// The folder of a new plugin's copy of the SDK.
 pub(crate) const SDK: &str = "sdk";
 
-/// What to make.
+/// A new plugin.
 #[derive(Clone, Debug)]
 pub struct New {
     /// The plugin's name, which its folder has too.
     pub name: String,
     /// Its id; one made of the name if none.
     pub id: Option<String>,
-    /// What it is written in.
+    /// Its language.
     pub language: Language,
-    /// What it can do.
+    /// Its capabilities.
     pub capabilities: Vec<Capability>,
     /// A clone of this repository whose SDK the plugin refers to; it gets a
     /// copy of its own if none.
@@ -87,7 +87,7 @@ pub(crate) fn copy_sdk(recipe: &dyn Recipe, folder: &Path) -> Result<(), Error> 
     Ok(())
 }
 
-/// What stands for what in a template.
+/// Returns the words of a template and their values.
 fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
     let capitals = |text: &str| {
         let mut letters = text.chars();

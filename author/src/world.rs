@@ -22,7 +22,7 @@ const OWN: &str = "world.wit";
 /// The contract, as other packages call it.
 const CONTRACT: (&str, &str) = ("mortise:plugin", "0.1.0");
 
-/// What SDKs call out with.
+/// The interface with which SDKs send HTTP requests.
 pub(crate) const HTTP: &str = "wasi:http/outgoing-handler@0.2.0";
 
 /// A plugin's world.
@@ -32,7 +32,7 @@ pub struct World {
     pub folder: PathBuf,
     /// All that it refers to.
     pub resolve: Resolve,
-    /// Which one in there it is.
+    /// The world's id in there.
     pub id: WorldId,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn write(project: &Project) -> Result<World, Error> {
     read(&folder)
 }
 
-/// What the plugin exports beside its manifest, in the contract's order.
+/// Returns the plugin's exports beside its manifest, in the contract's order.
 fn exports(project: &Project) -> Vec<Capability> {
     let always = project.language.recipe().always_exports();
     Capability::ALL

@@ -1,7 +1,7 @@
 //! The host of a case: messages, storage, timers and the time, in memory.
 //!
-//! It keeps what the plugin left behind, for the case to look at. The runtime's
-//! guard stands in front of it, as in front of any host.
+//! It keeps the effects of the plugin for the case to inspect. As for every
+//! host, the runtime's guard stands in front of it.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::case::plan::{MessageSpec, Plan};
 #[derive(Debug)]
 pub(crate) struct ScriptedHost {
     environment: BTreeMap<String, String>,
-    /// What the plugin's main application is called.
+    /// The name of the plugin's main application.
     main: String,
     kept: Mutex<Kept>,
 }
@@ -30,9 +30,9 @@ pub(crate) struct ScriptedHost {
 #[derive(Debug, Default)]
 struct Kept {
     now_ms: u64,
-    /// By id, each with whether the plugin sent it.
+    /// Messages by id. The flag is set for those that the plugin sent.
     messages: BTreeMap<u64, (Message, bool)>,
-    /// Ids, by whether an application is the plugin's own and its name.
+    /// Ids of applications. The flag in the key is set for the plugin's own.
     applications: BTreeMap<(bool, String), u64>,
     sent: Vec<(Outgoing, bool)>,
     storage: BTreeMap<String, Vec<u8>>,
@@ -69,7 +69,7 @@ impl Kept {
 }
 
 impl ScriptedHost {
-    /// As a case begins, for a plugin of this name.
+    /// Creates the host at the beginning of a case, for a plugin of this name.
     pub(crate) fn new(plan: &Plan, plugin: &str) -> Self {
         let stored = plan.storage.iter();
         let host = Self {
@@ -104,7 +104,7 @@ impl ScriptedHost {
         message
     }
 
-    /// Another application, by its name.
+    /// Returns another application, by its name.
     pub(crate) fn application(&self, name: &str) -> Application {
         self.kept().application(false, name)
     }
@@ -114,18 +114,18 @@ impl ScriptedHost {
         self.kept().now_ms
     }
 
-    /// What was sent, and whether to be filtered, from the message of this
-    /// number on.
+    /// Returns the messages sent from this number on. The flag is set for those
+    /// to be filtered.
     pub(crate) fn sent(&self, from: usize) -> Vec<(Outgoing, bool)> {
         self.kept().sent.get(from..).unwrap_or_default().to_vec()
     }
 
-    /// What is stored.
+    /// Returns the value stored under a key.
     pub(crate) fn stored(&self, key: &str) -> Option<Vec<u8>> {
         self.kept().storage.get(key).cloned()
     }
 
-    /// The timers that are set.
+    /// Returns the timers that are set.
     pub(crate) fn timers(&self) -> BTreeMap<String, Schedule> {
         let kept = self.kept();
         let timers = kept.timers.iter();
@@ -134,8 +134,8 @@ impl ScriptedHost {
             .collect()
     }
 
-    /// Moves the time on to the next timer that is due until then, or to then
-    /// if there is none, and tells its name.
+    /// Advances the time to the next timer that is due by then and returns its
+    /// name. If there is none, advances to that time.
     pub(crate) fn next_due(&self, until_ms: u64) -> Option<String> {
         let mut kept = self.kept();
         let due = kept.timers.iter().map(|(name, (_, due))| (*due, name));
@@ -156,7 +156,8 @@ impl ScriptedHost {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // What is kept is whole at every point where a panic could poison it.
+        // The data is consistent at every point where a panic could poison the
+        // lock.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,10 @@
 //! Tests a plugin, of any backend, against a scripted host in memory.
 //!
-//! A *case* says what the plugin is given (messages, requests, configuration,
-//! time) and what must come of it (verdicts, answers, messages, storage, calls
-//! by HTTP). Cases are data, in YAML; docs/testing-a-plugin.md explains them.
-//! `mortise plugin test` runs them from the command line, this crate from a
-//! test in Rust:
+//! A *case* lists inputs for the plugin (messages, requests, configuration,
+//! time) and the expected results (verdicts, responses, messages, storage, HTTP
+//! requests). Cases are data in YAML; docs/testing-a-plugin.md explains them.
+//! `mortise plugin test` runs them from the command line, and this crate runs
+//! them from a test in Rust:
 //!
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
@@ -20,14 +20,14 @@
 //! # }
 //! ```
 //!
-//! - [`case`]: what a case says, and reading it.
-//! - `host`, `web`: what a case's plugin reaches: messages, storage, timers and
-//!   the time; and servers on loopback that answer what the case scripts.
-//! - `run`: one case after another, step by step, and what was not as expected.
-//! - [`report`]: how it went, for people and as JUnit's XML.
+//! - [`case`]: cases, and reading them.
+//! - `host`, `web`: everything that a case's plugin can reach: messages, storage,
+//!   timers and the time, and servers on loopback with scripted responses.
+//! - `run`: runs the cases step by step, and finds differences.
+//! - [`report`]: the results, for people and as JUnit's XML.
 //!
-//! Each case has a host and an instance of its own, and a native plugin a
-//! process of its own. Only loopback is reached.
+//! Each case has its own host and instance, and a native plugin has its own
+//! process. Nothing but loopback is reached.
 
 pub mod case;
 mod host;
@@ -39,7 +39,7 @@ pub use case::{Case, CaseError};
 pub use report::{Difference, Failed, Failure, Outcome, Report, Result};
 pub use run::{Suite, run};
 
-/// The code on the page about testing compiles.
+/// Compiles the code on the page about testing.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/testing-a-plugin.md")]
 mod testing_a_plugin {}

@@ -1,5 +1,4 @@
-//! How cases went: for people, and as JUnit's XML for programs that show test
-//! results.
+//! The results of cases: for people, and as JUnit's XML for programs.
 
 use std::{
     fmt::{self, Write as _},
@@ -9,14 +8,14 @@ use std::{
 
 use mortise_runtime::log::Entry;
 
-/// One thing that was not as expected.
+/// A difference between the expected and the found result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is about, such as `body.content.title`.
+    /// The field, such as `body.content.title`.
     pub field: String,
-    /// What was expected there.
+    /// The expected value.
     pub expected: String,
-    /// What was there.
+    /// The found value.
     pub found: String,
 }
 
@@ -34,14 +33,14 @@ impl Difference {
     }
 }
 
-/// Why a case failed.
+/// The failure of a case.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Where: the step and what it does, such as `step 2, webhook`.
+    /// The step and its action, such as `step 2, webhook`.
     pub at: String,
     /// The line of the case's file.
     pub line: u64,
-    /// What was not as expected; at least one.
+    /// The differences, at least one.
     pub differences: Vec<Difference>,
     /// The last entries of the plugin's log.
     pub log: Vec<Entry>,
@@ -81,7 +80,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Further lines below the first, and nothing that would steer a terminal.
+/// Indents further lines, and removes characters that would control a terminal.
 fn indented(text: &str) -> String {
     let shown: String = text
         .trim_end_matches('\n')
@@ -97,33 +96,33 @@ fn indented(text: &str) -> String {
     shown.replace('\n', "\n              ")
 }
 
-/// How a case went.
+/// The outcome of a case.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// Everything was as expected.
+    /// All results were as expected.
     Passed,
-    /// Something was not.
+    /// A result was not as expected.
     Failed(Box<Failure>),
-    /// It is not for this plugin, for this reason.
+    /// The case is not for this plugin, for this reason.
     Skipped(String),
 }
 
-/// A case and how it went.
+/// A case and its outcome.
 #[derive(Clone, Debug)]
 pub struct Result {
     /// Its name.
     pub case: String,
     /// The file it is in.
     pub file: PathBuf,
-    /// Where in that.
+    /// Its line in that file.
     pub line: u64,
-    /// How it went.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
 }
 
-/// How all cases went, in their order.
+/// The results of all cases, in order.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The plugin's id.
@@ -132,7 +131,7 @@ pub struct Report {
     pub results: Vec<Result>,
 }
 
-/// Cases that failed, told whole.
+/// The failed cases, as text.
 #[derive(Clone)]
 pub struct Failed(String);
 
@@ -142,7 +141,7 @@ impl fmt::Display for Failed {
     }
 }
 
-/// For `unwrap` in a test: as a person reads it.
+/// Writes the same text for people, for `unwrap` in a test.
 impl fmt::Debug for Failed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -152,7 +151,7 @@ impl fmt::Debug for Failed {
 impl std::error::Error for Failed {}
 
 impl Report {
-    /// How many passed, failed and were skipped.
+    /// Returns the numbers of passed, failed and skipped cases.
     pub fn counts(&self) -> [usize; 3] {
         let count = |is: fn(&Outcome) -> bool| {
             let results = self.results.iter();
@@ -165,11 +164,12 @@ impl Report {
         ]
     }
 
-    /// That no case failed. What was skipped says in [`Report::results`] why.
+    /// Succeeds if no case failed. [`Report::results`] has the reasons of
+    /// skipped cases.
     ///
     /// # Errors
     ///
-    /// Each failure, as a person reads it.
+    /// All failures, as text for people.
     pub fn passed(&self) -> std::result::Result<(), Failed> {
         let mut text = String::new();
         for result in &self.results {
@@ -192,7 +192,7 @@ impl Report {
         )))
     }
 
-    /// As JUnit's XML: one suite, named after the plugin.
+    /// Returns JUnit's XML: one suite, named after the plugin.
     pub fn junit(&self) -> String {
         let [_, failed, skipped] = self.counts();
         let all: Duration = self.results.iter().map(|result| result.took).sum();
@@ -239,7 +239,7 @@ impl Report {
     }
 }
 
-/// Text in XML, without the characters that XML has no way to write.
+/// Escapes a text for XML and removes characters that XML cannot express.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! Two servers on loopback, `${http}` and `${other}`, which answer what a case
-//! scripts and keep what they were asked. They end when this is dropped.
+//! Two servers on loopback, `${http}` and `${other}`. They send a case's
+//! responses and record the requests. Dropping the value ends them.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ pub(crate) struct Web {
     addresses: [SocketAddr; 2],
 }
 
-/// The servers, answering.
+/// The running servers.
 #[derive(Debug)]
 pub(crate) struct Answering {
     script: Arc<Script>,
@@ -33,12 +33,12 @@ pub(crate) struct Answering {
 
 #[derive(Debug)]
 struct Script {
-    /// The answers to each request, in turn.
+    /// The responses to each request, in order.
     answers: Mutex<BTreeMap<(String, String), Vec<Respond>>>,
     asked: Mutex<Vec<Asked>>,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -52,7 +52,7 @@ pub(crate) struct Asked {
 const LONGEST: usize = 64 << 20;
 
 impl Web {
-    /// Takes two ports.
+    /// Binds two ports.
     pub(crate) async fn bind() -> io::Result<Self> {
         let bind = || TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
         let listeners = [bind().await?, bind().await?];
@@ -64,17 +64,17 @@ impl Web {
         })
     }
 
-    /// Of `${http}` and `${other}`.
+    /// The addresses of `${http}` and `${other}`.
     pub(crate) const fn addresses(&self) -> [SocketAddr; 2] {
         self.addresses
     }
 
-    /// Answers from here on.
+    /// Starts to answer.
     pub(crate) fn answer(self, exchanges: &[Exchange]) -> Answering {
         let [http, _] = self.addresses;
         let mut answers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for Exchange { request, respond } in exchanges {
-            // The first server is also the one that paths alone are for.
+            // A path alone belongs to the first server.
             let own = request.url.strip_prefix(&format!("http://{http}"));
             let url = own.unwrap_or(&request.url).to_owned();
             let to = answers.entry((request.method.clone(), url)).or_default();
@@ -97,7 +97,7 @@ impl Web {
 }
 
 impl Answering {
-    /// What was asked, from the request of this number on.
+    /// Returns the requests received from this number on.
     pub(crate) fn asked(&self, from: usize) -> Vec<Asked> {
         lock(&self.script.asked)
             .get(from..)
@@ -106,14 +106,14 @@ impl Answering {
     }
 }
 
-/// Serves connections until it is dropped, and they with it.
+/// Serves connections. Dropping the future ends them.
 async fn accept(listener: TcpListener, script: Arc<Script>, prefix: String) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let (script, prefix) = (Arc::clone(&script), prefix.clone());
         connections.spawn(async move {
             let service = service_fn(|request| answer(&script, &prefix, request));
-            // A client that goes away is no error of ours.
+            // A client that disconnects is not an error here.
             _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

@@ -1,5 +1,5 @@
-//! What the runtime adds to wasmtime, in layers: the same component and the
-//! same calls, raw beneath and through [`Instance`] above.
+//! The cost of the runtime above wasmtime, in layers: the same component and
+//! the same calls, raw below and through [`Instance`] above.
 //!
 //! - `warm`: one filter call, message in and message out.
 //! - `fresh`: a new instance for each call: instantiate, start, filter, stop,

@@ -1,6 +1,6 @@
-//! What a filter costs a message, from the socket to the disk and back: a real
-//! server, sixteen senders over kept connections, each message acknowledged once
-//! it is stored.
+//! The cost of a filter for a message, from the socket to the disk and back: a
+//! real server, sixteen senders over kept connections, each message
+//! acknowledged after it is stored.
 //!
 //! - `message/plain`: the user has no plugin.
 //! - `message/filtered`: each message passes one filter in Rust, which answers
@@ -34,7 +34,7 @@ use tokio::{
     runtime::Runtime,
 };
 
-/// Who sends at the same time.
+/// The number of simultaneous senders.
 const SENDERS: u32 = 16;
 /// Messages in a run.
 const MESSAGES: u32 = 400;
@@ -122,7 +122,7 @@ async fn sender(mut stream: TcpStream, request: Vec<u8>, messages: u32) {
     }
 }
 
-/// Whether an answer with a length is there to its end.
+/// Returns true if a response with a length is complete.
 fn is_whole(answer: &[u8]) -> bool {
     let Some(head) = answer.windows(4).position(|part| part == b"\r\n\r\n") else {
         return false;

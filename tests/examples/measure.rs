@@ -1,7 +1,7 @@
-//! How long a plugin takes: to load, to load again with its code in the cache,
+//! The times of a plugin: to load, to load again with its code in the cache,
 //! and to answer a call. `cargo xtask languages` runs this with the conformance
-//! plugins, built for release. The times are those of the machine, best of
-//! several; nothing is decided by them.
+//! plugins, built for release. The times depend on the machine and are the best
+//! of several; no test depends on them.
 
 use std::{
     path::Path,
@@ -19,9 +19,9 @@ use mortise_runtime::{
 use mortise_tests::host::{MemoryHost, setup};
 use mortise_wasm::{Settings, WasmBackend};
 
-/// How often it is loaded with its code in the cache.
+/// The number of loads with its code in the cache.
 const LOADS: u32 = 5;
-/// How long it is called.
+/// The time of calling it.
 const CALLING: Duration = Duration::from_secs(1);
 /// Calls that are timed together.
 const TOGETHER: u32 = 50;

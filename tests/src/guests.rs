@@ -122,7 +122,7 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where guests are built.
+/// Returns the target folder of guests.
 pub fn target() -> PathBuf {
     build_folder().join("guests")
 }

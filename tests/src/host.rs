@@ -18,12 +18,12 @@ pub struct MemoryHost {
     kept: Mutex<Kept>,
 }
 
-/// What a [`MemoryHost`] holds.
+/// The data of a [`MemoryHost`].
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// Messages, of the plugin and of others, by id.
     pub messages: BTreeMap<u64, Message>,
-    /// What it sent, with whether it was to be filtered.
+    /// The sent messages. The flag is set for those to be filtered.
     pub sent: Vec<(Outgoing, bool)>,
     /// Its storage.
     pub storage: BTreeMap<String, Vec<u8>>,
@@ -35,7 +35,7 @@ pub struct Kept {
 pub const OWN_APPLICATION: u64 = 1;
 
 impl MemoryHost {
-    /// What is there now.
+    /// Returns the current data.
     pub fn kept(&self) -> Kept {
         self.lock().clone()
     }

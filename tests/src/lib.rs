@@ -1,12 +1,12 @@
-//! What the tests that cross crates share.
+//! The shared parts of tests that cross crates.
 //!
-//! - [`components`]: components made in memory, for what must fail.
+//! - [`components`]: components made in memory, for failures.
 //! - [`guests`]: components built from the guests' sources.
-//! - [`host`]: a host that keeps everything in memory and tells what happened.
-//! - [`minisign`]: keys and signatures as minisign makes them.
+//! - [`host`]: a host in memory that records calls.
+//! - [`minisign`]: keys and signatures in minisign's form.
 //! - [`natives`]: plugins that are executables.
 //! - [`server`]: the real `mortise` program, driven from outside.
-//! - [`web`]: a web server that answers as it was told.
+//! - [`web`]: a web server with fixed responses.
 
 pub mod components;
 pub mod guests;

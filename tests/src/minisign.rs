@@ -9,7 +9,7 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 
-/// Somebody who signs.
+/// A signer.
 #[derive(Debug)]
 pub struct Signer {
     id: [u8; 8],
@@ -40,7 +40,7 @@ impl Signer {
         STANDARD.encode(parts.concat())
     }
 
-    /// What belongs into `NAME.minisig`.
+    /// Returns the content of `NAME.minisig`.
     pub fn sign(&self, bytes: &[u8]) -> String {
         let hash = Blake2b512::digest(bytes);
         let signature = self.pair.sign(&hash);

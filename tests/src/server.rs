@@ -30,9 +30,9 @@ pub const USER: &str = "admin";
 /// Its password.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// How long a server may take to be ready.
+/// The time in which a server must be ready.
 const READY: Duration = Duration::from_secs(120);
-/// How long a server may take to end.
+/// The time in which a server must end.
 const ENDED: Duration = Duration::from_secs(30);
 
 /// The program, built now if it is not up to date.
@@ -89,7 +89,7 @@ impl Data {
         Self { folder }
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -101,8 +101,8 @@ impl Data {
         file
     }
 
-    /// Puts an executable into the plugins folder at once, whole, in place of
-    /// what has its name there.
+    /// Puts a complete executable into the plugins folder, and replaces a file
+    /// with its name.
     #[cfg(unix)]
     pub fn executable(&self, name: &str, bytes: &[u8]) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -219,7 +219,7 @@ impl Server {
         &self.url
     }
 
-    /// What it has logged so far.
+    /// Returns its log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -273,7 +273,7 @@ impl Server {
         made["token"].as_str().unwrap().to_owned()
     }
 
-    /// Sends a message as an application; what the server answers.
+    /// Sends a message as an application; returns the server's response.
     pub async fn send(&self, token: &str, message: &Value) -> Response {
         self.request(Method::POST, "/message")
             .header("X-Gotify-Key", token)

@@ -1,5 +1,5 @@
-//! A web server on loopback that answers as it was told, whatever it is asked:
-//! for what downloads.
+//! A web server on loopback that gives the same response to every request, for
+//! downloads.
 
 #![expect(clippy::unwrap_used, reason = "only tests use this")]
 

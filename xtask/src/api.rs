@@ -8,7 +8,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// Who asks.
+/// The credentials of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum As<'a> {
     User(&'a str, &'a str),
@@ -26,7 +26,7 @@ pub(crate) struct Application {
     pub(crate) token: String,
 }
 
-/// What is only looked up by its id.
+/// An object of which only the id is needed.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Identified {
     pub(crate) id: u64,
@@ -75,7 +75,7 @@ impl Api {
         }
     }
 
-    /// Whether the server lets this one in.
+    /// Returns true if the server accepts these credentials.
     pub(crate) async fn accepts(&self, by: As<'_>) -> Result<bool> {
         let response = self
             .request(Method::GET, "/current/user", by)

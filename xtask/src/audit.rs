@@ -14,7 +14,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where crates may come from; what has no source is in the repository.
+/// The allowed source of crates; crates without a source are in the repository.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 #[derive(Debug, Deserialize)]
@@ -123,8 +123,8 @@ impl Policy {
     }
 }
 
-/// Whether an SPDX expression can be satisfied with allowed licences. `/` is
-/// how older crates write `OR`. What does not parse is not allowed.
+/// Returns true if allowed licences satisfy an SPDX expression. Older crates
+/// write `/` instead of `OR`. An expression that does not parse is not allowed.
 fn allowed(expression: &str, allow: &BTreeSet<String>) -> bool {
     let spaced = expression
         .replace('(', " ( ")

@@ -14,14 +14,13 @@ use crate::{
     workspace::Workspace,
 };
 
-/// One path and what it is held against. Ids are criterion's: group, then
-/// function.
+/// One path and its reference. Ids are criterion's: group, then function.
 struct Pair {
     name: &'static str,
     bench: &'static str,
     ours: &'static str,
     reference: &'static str,
-    /// What ours may take at most, in times of the reference.
+    /// The largest allowed ratio of ours to the reference.
     bar: f64,
 }
 
@@ -36,9 +35,8 @@ const PAIRS: [Pair; 6] = [
     Pair { name: "message_with_filter", bench: "message", ours: "message/filtered", reference: "message/plain", bar: 1.0 / 0.95 },
 ];
 
-/// The programs in Go that `bridge` measures: where they are, and the variables
-/// in which it is told where they were built. `go build` knows what is up to
-/// date.
+/// The programs in Go that `bridge` measures: their folders, and the variables
+/// with their built paths. `go build` knows whether they are up to date.
 const GO_PROGRAMS: [(&str, &str, &str); 2] = [
     (
         "native-bridge/go",
@@ -52,8 +50,8 @@ const GO_PROGRAMS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// How often both sides of a pair are measured, and for how long, in seconds:
-/// what disturbs a machine lasts longer than one turn, and not for all of them.
+/// The number of turns for both sides of a pair, and their length in seconds. A
+/// disturbance lasts longer than one turn, but not as long as all of them.
 const TURNS: usize = 10;
 const WARM_UP: &str = "0.5";
 const MEASUREMENT: &str = "1";
@@ -124,8 +122,8 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
     let ids = [pair.ours, pair.reference].map(|id| criterion.join(id));
     let mut command = workspace.cargo();
     command
-        // Of the whole workspace, so that all benchmarks are built with
-        // the same features of what they share.
+        // For the whole workspace, so that all benchmarks use the same features
+        // of shared crates.
         .args(["bench", "--locked", "--workspace"])
         .args(["--bench", pair.bench, "--"])
         .arg(format!("^({}|{})$", pair.ours, pair.reference))
@@ -141,7 +139,7 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
     let mut fastest = [f64::INFINITY; 2];
     for _ in 0..TURNS {
         for id in &ids {
-            // What was measured before must not pass for a result of now.
+            // Earlier results must not pass for current ones.
             let old = id.join("new");
             if old.exists() {
                 std::fs::remove_dir_all(&old)
@@ -177,8 +175,8 @@ struct Estimate {
     point_estimate: f64,
 }
 
-/// The median of what was measured just now: a mean would follow whatever
-/// else the machine was doing.
+/// Returns the median of the last measurement. A mean would follow other work
+/// on the machine.
 fn estimate(folder: &Path) -> Result<f64> {
     let file = folder.join("new").join("estimates.json");
     let text = std::fs::read_to_string(&file).with_context(|| {

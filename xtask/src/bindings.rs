@@ -1,7 +1,7 @@
-//! `cargo xtask bindings`: generates what the SDK for Go has of the contract,
-//! with imports of our own in place of a module that Go's proxy may not have.
-//! The code is in the tree, so that `go build` needs no generator; the tests
-//! hold it to the contract.
+//! `cargo xtask bindings`: generates the Go SDK's bindings of the contract, and
+//! replaces imports of a module that Go's proxy may not have. The code is in
+//! the tree, so that `go build` needs no generator. The tests compare it with
+//! the contract.
 
 use std::{fs, path::Path};
 
@@ -13,10 +13,10 @@ use crate::workspace::Workspace;
 
 const FOLDER: &str = "guest-sdk/go/internal/bindings";
 const MODULE: &str = "github.com/mortise-plugins/mortise/guest-sdk/go/internal";
-/// What generated code imports, and what takes its place.
+/// The module that generated code imports, and its replacement.
 const SUPPORT: &str = "go.bytecodealliance.org/pkg/wit";
 
-/// What to do with the bindings.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only say whether they are those of the contract.

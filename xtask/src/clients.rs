@@ -29,7 +29,7 @@ const NPM: &str = "tests/npm";
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
 
-/// Where the clients are.
+/// The paths of the clients.
 #[derive(Debug)]
 pub(crate) struct Clients {
     /// A Python that has `apprise` and `gotify`.

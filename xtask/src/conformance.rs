@@ -28,9 +28,10 @@ pub(crate) struct Plugin {
     /// As cases name it.
     language: &'static str,
     backend: &'static str,
-    /// What it is built with.
+    /// The tool that builds it.
     pub(crate) tool: &'static str,
-    /// What plugins of this kind cannot do, for the page about languages.
+    /// The features that plugins of this kind lack, for the page about
+    /// languages.
     pub(crate) lacks: &'static str,
     build: fn(&Workspace) -> Result<PathBuf>,
 }
@@ -89,7 +90,7 @@ static PLUGINS: [Plugin; 10] = [
         language: "python",
         backend: "wasm",
         tool: "componentize-py",
-        lacks: "threads, sockets, subprocesses; packages that are not Python alone",
+        lacks: "threads, sockets, subprocesses; packages not written in Python alone",
         build: |workspace| authored(workspace, "python", ".wasm"),
     },
     Plugin {
@@ -132,7 +133,7 @@ fn authored(workspace: &Workspace, name: &str, ending: &str) -> Result<PathBuf> 
     Ok(copy.join("dist").join(format!("everything-{name}{ending}")))
 }
 
-/// Copies a folder and what is in it; what a link leads to in its place.
+/// Copies a folder and its content; copies the target of a link in its place.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("{} cannot be made", to.display()))?;
     let entries =
@@ -177,7 +178,7 @@ fn rust_native(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.guests_target().join("debug").join(name))
 }
 
-/// Which of them, and how to tell.
+/// The cases to run, and the form of the results.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
     /// Print one line of JSON for each case and plugin.
@@ -191,7 +192,7 @@ pub(crate) struct Arguments {
     backend: Option<String>,
 }
 
-/// How a case went with a plugin.
+/// The outcome of a case with a plugin.
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
     case: String,
@@ -199,14 +200,14 @@ struct Line {
     language: String,
     /// Neither, if it was skipped.
     passed: Option<bool>,
-    /// What was not as expected, or why it was skipped.
+    /// The differences, or the reason for skipping it.
     detail: String,
 }
 
-/// How it went with a plugin.
+/// The results of a plugin.
 pub(crate) struct Outcome {
     pub(crate) plugin: &'static Plugin,
-    /// What was built, if it was.
+    /// The built file, if there is one.
     pub(crate) file: Option<PathBuf>,
     pub(crate) passed: u64,
     pub(crate) failed: u64,
@@ -313,7 +314,7 @@ impl Plugin {
         }
     }
 
-    /// What runs it, for people.
+    /// Describes its backend for people.
     pub(crate) fn kind(&self) -> &'static str {
         if self.backend == "wasm" {
             "component"

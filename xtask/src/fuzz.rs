@@ -15,15 +15,15 @@ use crate::{
 
 /// The targets of `native-bridge/fuzz`.
 const TARGETS: [&str; 2] = ["connection", "values"];
-/// What is installed where there is no `cargo fuzz`.
+/// The version to install if there is no `cargo fuzz`.
 const VERSION: &str = "0.13.1";
 
-/// How the files begin that the fuzzer writes when it found something.
+/// The beginning of the names of the fuzzer's findings.
 const FINDING: &str = "finding-";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How long each target runs, in seconds.
+    /// Run each target for this time, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
     /// Only the target of this name.

@@ -12,11 +12,11 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Whether there is a Go to build with.
+/// Checks that Go is installed.
 ///
 /// # Errors
 ///
-/// What to do if there is none.
+/// The way to install it.
 pub(crate) fn find() -> Result<()> {
     if !answers(Command::new("go").arg("version")) {
         bail!("there is no `go`: install Go 1.22 or newer (Debian's package `golang-go`)");

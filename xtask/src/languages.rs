@@ -1,10 +1,9 @@
-//! `cargo xtask languages`: the table of `docs/languages.md`, from what was
-//! built and measured here. The table stands between two marks; the rest of the
-//! page is written by hand.
+//! `cargo xtask languages`: the table of `docs/languages.md`, from builds and
+//! measurements on this machine. The table is between two marks; the rest of
+//! the page is written by hand.
 //!
-//! What can be different on another machine (sizes and times) is only written.
-//! The rest is checked by `cargo xtask test`, with the conformance run that it
-//! does anyway.
+//! Sizes and times differ between machines and are only written. `cargo xtask
+//! test` checks the rest with its own conformance run.
 
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
@@ -41,7 +40,7 @@ pub(crate) struct Arguments {
     check: bool,
 }
 
-/// What the example `measure` of the crate of tests prints.
+/// The output of the tests' example `measure`.
 #[derive(Debug, Deserialize)]
 struct Measured {
     bytes: u64,
@@ -180,7 +179,8 @@ fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// The table as Markdown, and below it what was skipped and why.
+/// Returns the table as Markdown, followed by the skipped cases and their
+/// reasons.
 fn table(rows: &[Row], outcomes: &[Outcome]) -> String {
     let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
     let mut text = line(COLUMNS.iter().map(|(name, _)| *name).collect());
@@ -192,7 +192,7 @@ fn table(rows: &[Row], outcomes: &[Outcome]) -> String {
     skipped.sort();
     skipped.dedup();
     if !skipped.is_empty() {
-        text.push_str("\nSkipped is:\n\n");
+        text.push_str("\nSkipped cases:\n\n");
     }
     for (case, because) in skipped {
         let _ = writeln!(text, "- {case}: {because}");

@@ -1,16 +1,16 @@
-//! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz` and
-//! `audit`.
+//! The repeated tasks of this repository, as one command each: `cargo xtask
+//! demo`, `test`, `conformance`, `languages`, `first-plugin`, `bench`, `soak`,
+//! `fuzz` and `audit`.
 //!
-//! Everything that is made here goes under `target/`; nothing is written into
-//! the tree, and nothing that is missing is passed over in silence.
+//! All results go under `target/`. Only `languages` and `bindings` write into
+//! the tree. A missing tool is never skipped silently.
 //!
-//! - [`workspace`]: where things are, and how `cargo` is called.
-//! - [`run`]: running other programs, and telling about it.
+//! - [`workspace`]: paths, and calling `cargo`.
+//! - [`run`]: running other programs, and reporting it.
 //! - [`go`], [`python`]: programs in these languages.
-//! - [`server`], [`api`]: the real server, and how it is spoken to.
-//! - [`wasm`]: what turns a guest's source into a component.
-//! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
+//! - [`server`], [`api`]: the real server and its API.
+//! - [`wasm`]: the toolchain for guests.
+//! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
 //!   [`mod@bench`], `soak`, [`fuzz`], [`audit`]: the commands.
 
@@ -41,7 +41,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// What a person repeats in this repository.
+/// Repeated tasks of this repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -54,13 +54,13 @@ enum Command {
     /// Builds and runs a server with the example plugins, and sends a message
     /// through them. Runs until interrupted.
     Demo(demo::Arguments),
-    /// Sets up what is missing, then runs every check and every test.
+    /// Installs missing tools, then runs every check and every test.
     Test,
     /// Runs the conformance cases against the plugin in each language and for
     /// each backend.
     Conformance(conformance::Arguments),
-    /// Writes the table of docs/languages.md: how plugins in each language are
-    /// built, how large and how fast they are, and what they lack.
+    /// Writes the table of docs/languages.md: tools, sizes, speeds and missing
+    /// features of plugins in each language.
     Languages(languages::Arguments),
     /// Begins, builds, tests and installs a plugin as a newcomer does, by the
     /// commands of docs/first-plugin.md, and tells how long each took.

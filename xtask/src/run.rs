@@ -1,7 +1,7 @@
-//! Running other programs, and telling about it.
+//! Running other programs, and reporting it.
 //!
-//! Standard output is for results (`--json`); all else, also what the programs
-//! print, goes to standard error.
+//! Standard output is for results (`--json`). All other output, including that
+//! of the programs, goes to standard error.
 
 use std::{
     ffi::OsString,
@@ -19,7 +19,7 @@ pub(crate) const TIED: &str = "__tied";
 
 /// Tells the person something.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    // Nobody listening is no reason to stop.
+    // A closed output is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -31,12 +31,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
         .context("standard output is closed")
 }
 
-/// Runs a program to its end; what it prints goes to standard error.
+/// Runs a program to its end. Its output goes to standard error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(process::run(command)?)
 }
 
-/// Runs a program to its end and returns what it wrote to standard output.
+/// Runs a program to its end and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(process::output(command)?)
 }

@@ -20,9 +20,9 @@ use crate::{
     workspace::Workspace,
 };
 
-/// How long it may take to come up: it may compile components for a while.
+/// The time in which it must be ready; it may compile components first.
 const UP: Duration = Duration::from_secs(120);
-/// How long it may take to end by itself.
+/// The time in which it must end by itself.
 const DOWN: Duration = Duration::from_secs(15);
 
 /// Builds the server, if it is not up to date, and returns the program. It is
@@ -31,7 +31,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     build_in("dev", "debug", workspace)
 }
 
-/// The same, as it is shipped: for what is measured in time.
+/// Builds the server for release, for measurements of time.
 pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
     build_in("release", "release", workspace)
 }
@@ -64,7 +64,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
 }
 
-/// What the server says on one line when it is ready.
+/// The server's line of JSON when it is ready.
 #[derive(Deserialize)]
 struct Ready {
     url: String,
@@ -86,7 +86,7 @@ impl Server {
             .arg("--data-dir")
             .arg(data)
             .env("MORTISE_ADMIN_PASSWORD", password)
-            // Its log is for programs here; a person wants to see what is wrong.
+            // Programs read its log here; a person needs its errors.
             .env(
                 "RUST_LOG",
                 std::env::var_os("RUST_LOG").unwrap_or("warn".into()),

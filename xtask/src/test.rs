@@ -1,6 +1,6 @@
-//! `cargo xtask test`: sets up what is missing, then runs every check and
-//! every test. A step that fails does not keep the others from running, and
-//! none is passed over: what cannot be had fails with what to do.
+//! `cargo xtask test`: installs missing tools, then runs every check and every
+//! test. A failed step does not stop the others, and no step is skipped: a
+//! missing tool is a failure with its fix.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -34,21 +34,21 @@ const CLIPPY: [&str; 6] = [
 ];
 const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
 
-/// What is written in Go for components.
+/// The plugins in Go for components.
 const GO_PLUGINS: [&str; 3] = [
     "guest-sdk/go",
     "examples/go-feed",
     "tests/conformance/plugins/go",
 ];
 
-/// How many tests there were, as the test runner counts them.
+/// The numbers of tests, as the test runner counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: u64,
     failed: u64,
 }
 
-/// What has been run so far.
+/// The results of the steps so far.
 #[derive(Debug, Default)]
 struct Steps {
     done: Vec<(String, Duration, Result<Count>)>,
@@ -196,7 +196,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
                 &["-unsafeptr=false", "./..."],
                 &[("GOOS", "wasip1"), ("GOARCH", "wasm")],
             )?;
-            // What is not in them is also a native plugin.
+            // The others are native plugins too.
             vet(&["."], &[])?;
         }
         let badly = output(
@@ -228,8 +228,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.finish()
 }
 
-/// Runs `cargo test`, passing on what it prints, and counts its tests. Failed
-/// tests are in the count; an error is what kept tests from running.
+/// Runs `cargo test`, passes on its output, and counts its tests. The count
+/// includes failed tests; an error means that tests could not run.
 fn count(command: &mut Command) -> Result<Count> {
     let text = shown(command);
     let mut child = command
@@ -243,7 +243,7 @@ fn count(command: &mut Command) -> Result<Count> {
         let line = line.with_context(|| format!("the output of `{text}` broke off"))?;
         let line = String::from_utf8_lossy(&line);
         let mut stdout = std::io::stdout().lock();
-        // Nobody listening is no reason to stop.
+        // A closed output is no reason to stop.
         let _ = writeln!(stdout, "{line}");
         if let Some(one) = result(&line) {
             count.passed += one.passed;

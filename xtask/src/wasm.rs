@@ -1,5 +1,5 @@
-//! What turns a guest's source into a component: the target that rustup
-//! installs where it can be had, or else Debian's packages.
+//! The toolchain that turns a guest's source into a component: the target that
+//! rustup installs, or else Debian's packages.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Finds a way to build guests, installing what is missing.
+/// Finds a toolchain for guests, and installs missing parts.
 pub(crate) fn provide(workspace: &Workspace) -> Result<Toolchain> {
     let tools = workspace.tools();
     if let Some(there) = Toolchain::find(Some(&tools)) {

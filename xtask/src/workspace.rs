@@ -1,4 +1,4 @@
-//! Where things are, and how `cargo` is called.
+//! Paths, and calling `cargo`.
 
 use std::{
     ffi::OsString,
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 pub(crate) struct Workspace {
     /// The repository's root.
     pub(crate) root: PathBuf,
-    /// Where everything that is built goes.
+    /// The folder for all build results.
     pub(crate) target: PathBuf,
 }
 
@@ -57,12 +57,14 @@ impl Workspace {
         command
     }
 
-    /// What [`crate::clients`] and [`crate::wasm`] install.
+    /// Returns the folder of the tools that [`crate::clients`] and
+    /// [`crate::wasm`] install.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
     }
 
-    /// One build folder for all guests: what they have in common is built once.
+    /// Returns one target folder for all guests, so that shared crates are
+    /// built once.
     pub(crate) fn guests_target(&self) -> PathBuf {
         self.target.join("guests")
     }

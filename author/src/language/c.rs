@@ -20,9 +20,9 @@ use crate::{
     world::World,
 };
 
-/// Where the bindings go, in the plugin's folder.
+/// The folder for the bindings, in the plugin's folder.
 const BINDINGS: &str = "bindings";
-/// Small, with the names and lines that a trap is told by.
+/// Small, with the names and lines for reports of traps.
 const FLAGS: [&str; 5] = ["-mexec-model=reactor", "-Os", "-g", "-Wall", "-Wextra"];
 
 /// Plugins in C.

@@ -1,15 +1,16 @@
 //! JavaScript and TypeScript: `jco` makes a component of the plugin's module
-//! and what it imports, with QuickJS inside. TypeScript is bundled by `esbuild`
-//! before, for `jco`'s own bundling fails with Node.js 20.
+//! and its imports, with QuickJS inside. `esbuild` bundles TypeScript first,
+//! because `jco`'s own bundling fails with Node.js 20.
 //!
-//! The tool runs the plugin's module once while it builds, and links the
-//! imports for that; it cannot link `wasi:http`. A plugin that calls out
-//! therefore imports the same interfaces under the package name `late`, which is
-//! as long, and gets their true names in the finished component.
+//! The tool runs the plugin's module once during the build, and links the
+//! imports for that. It cannot link `wasi:http`. A plugin that sends HTTP
+//! requests therefore imports the same interfaces under the package name
+//! `late`, which has the same length. The finished component gets their
+//! standard names.
 //!
-//! With `engine = "starlingmonkey"` in `plugin.toml`, `componentize-js` does the
-//! same with the larger engine. It takes one module, so that JavaScript is
-//! bundled too, and knows `wasi:http`, which has its true name from the start.
+//! With `engine = "starlingmonkey"` in `plugin.toml`, `componentize-js` does
+//! the same with the larger engine. It accepts one module, so JavaScript is
+//! bundled too. It supports `wasi:http` under its standard name.
 
 use std::{
     fs,
@@ -37,8 +38,8 @@ pub static TYPESCRIPT: Script = Script {
     typed: true,
 };
 
-/// A program from npm: its name, what it does, and how npm installs it for the
-/// plugin.
+/// A program from npm: its name, its purpose, and the command that installs it
+/// for the plugin.
 type Tool = (&'static str, &'static str, &'static str);
 const JCO: Tool = (
     "jco",
@@ -60,7 +61,7 @@ const ESBUILD: Tool = (
 /// The engine that `jco` builds in, without functions that only hosts of the
 /// component model's next version have.
 const ENGINE: [&str; 3] = ["--backend", "quickjs", "--backend-qjs-disable-async"];
-/// What `esbuild` makes: one module, with the host's interfaces left as imports.
+/// The output of `esbuild`: one module that imports the host's interfaces.
 const BUNDLE: &str = "plugin.js";
 const BUNDLING: [&str; 6] = [
     "--bundle",
@@ -74,13 +75,13 @@ const BUNDLING: [&str; 6] = [
 const WITH_HTTP: &str = "plugin-with-http";
 /// The file of the SDK that calls out.
 const HTTP_MODULE: &str = "sdk/http";
-/// What the packages in [`LATE_PACKAGES`] are called while the tool runs.
+/// The package name of [`LATE_PACKAGES`] while the tool runs.
 const LATE: &str = "late:";
 const TRUE: &str = "wasi:";
 const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];
 /// The id of a component's section of imports.
 const IMPORTS: u8 = 10;
-/// What is in a plugin's folder and is not its source.
+/// Entries of a plugin's folder that are not its source.
 const NOT_SOURCE: [&str; 4] = ["dist", "node_modules", "sdk", "wit"];
 
 /// One of the two languages.
@@ -214,7 +215,7 @@ fn write_world(job: &Job<'_>, http: &str) -> Result<&'static str, Error> {
     Ok(WITH_HTTP)
 }
 
-/// Where the tool writes to, with nothing of an earlier build there.
+/// Returns an empty folder for the tool's output.
 fn made_anew(job: &Job<'_>) -> Result<PathBuf, Error> {
     let module = job.work()?.join("plugin.wasm");
     if module.exists() {
@@ -270,7 +271,7 @@ fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
     })
 }
 
-/// Whether a source file of the plugin imports the SDK's HTTP.
+/// Returns true if a source file of the plugin imports the SDK's HTTP module.
 fn calls_out(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else {
         return false;
@@ -309,8 +310,8 @@ fn write_http_world(job: &Job<'_>, package: &str) -> Result<(), Error> {
     world::put(&folder.join("with-http.wit"), text.as_bytes())
 }
 
-/// Gives a component's own imports their true names. What is no component, or is
-/// cut short, is left as it is: whoever loads it says so.
+/// Gives a component's imports their standard names. Leaves other content
+/// unchanged; loading it reports the error.
 fn name_truly(component: &mut [u8]) {
     let mut at = 8;
     while let Some(&id) = component.get(at) {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{Capability, Error, job::Job, world};
 
-/// What a plugin is written in.
+/// The language of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
@@ -33,7 +33,7 @@ pub enum Language {
     TypeScript,
 }
 
-/// How plugins in one language are begun and built.
+/// The creation and the build of plugins in one language.
 pub trait Recipe: Sync {
     /// The language's name for people.
     fn title(&self) -> &'static str;
@@ -41,30 +41,30 @@ pub trait Recipe: Sync {
     /// The folder of its SDK in `guest-sdk/`.
     fn sdk(&self) -> &'static str;
 
-    /// What to put in the place of a file of its SDK where a new plugin gets a
-    /// copy of it.
+    /// Returns the replacement of an SDK's file in a new plugin's copy.
     fn adapt_sdk(&self, _path: &str, bytes: &'static [u8]) -> Cow<'static, [u8]> {
         Cow::Borrowed(bytes)
     }
 
-    /// Whether it makes a component of the world in the folder `wit`. Such a
-    /// plugin names its capabilities in `plugin.toml`; another names them in
-    /// its source.
+    /// Returns true if it makes a component of the world in the folder `wit`.
+    /// Such a plugin names its capabilities in `plugin.toml`, and others in
+    /// their source.
     fn reads_world(&self) -> bool {
         true
     }
 
-    /// Whether `plugin.toml` may name an [`Engine`](crate::project::Engine).
+    /// Returns true if `plugin.toml` may name an
+    /// [`Engine`](crate::project::Engine).
     fn has_engines(&self) -> bool {
         false
     }
 
-    /// What its SDK exports for every plugin, whatever the author named.
+    /// Returns the capabilities that its SDK exports for every plugin.
     fn always_exports(&self) -> &'static [Capability] {
         &[]
     }
 
-    /// What its SDK imports of WASI.
+    /// Returns the WASI interfaces that its SDK imports.
     fn imports(&self) -> &'static [&'static str] {
         &[world::HTTP]
     }
@@ -104,7 +104,7 @@ impl Language {
         Self::TypeScript,
     ];
 
-    /// How plugins in it are begun and built.
+    /// Returns the creation and the build of its plugins.
     pub fn recipe(self) -> &'static dyn Recipe {
         match self {
             Self::Rust => &rust::Rust,

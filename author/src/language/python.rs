@@ -1,5 +1,5 @@
-//! Python: `componentize-py` makes a component of the module `plugin` and what
-//! it imports; a native plugin is the same source with another SDK, zipped.
+//! Python: `componentize-py` makes a component of the module `plugin` and its
+//! imports. A native plugin is the same source with another SDK, zipped.
 
 use std::{fs, path::PathBuf};
 

@@ -1,5 +1,5 @@
-//! Rust: `cargo` makes the component itself, from the macros of the crate
-//! `mortise-plugin`; the plugin's source names what it can do.
+//! Rust: `cargo` makes the component itself, with the macros of the crate
+//! `mortise-plugin`. The plugin's source names its capabilities.
 
 use std::{
     borrow::Cow,
@@ -18,8 +18,8 @@ use crate::{
 
 /// The target of all plugins.
 pub const TARGET: &str = "wasm32-wasip2";
-/// What Debian's way needs: a compiler, the standard library's source, a
-/// linker for Wasm, and the C library under the standard library.
+/// The packages for Debian: a compiler, the standard library's source, a linker
+/// for Wasm, and the C library below the standard library.
 pub const DEBIAN_PACKAGES: [&str; 5] = [
     "rustc-web",
     "cargo-web",
@@ -149,14 +149,14 @@ pub enum Toolchain {
     },
 }
 
-/// What to build and how.
+/// The crate to build, and the options.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
     /// The crate's folder.
     pub folder: &'a Path,
-    /// Where to build; cargo's own choice if none.
+    /// The target folder; cargo's own choice if none.
     pub target: Option<&'a Path>,
-    /// Whether the lock file has to be there and is not changed.
+    /// True if the lock file must exist and stay unchanged.
     pub locked: bool,
 }
 
@@ -188,7 +188,7 @@ impl Toolchain {
         Some(Self::Debian { linker })
     }
 
-    /// Which way it is, for a person.
+    /// Describes the way for a person.
     pub const fn describe(&self) -> &'static str {
         match self {
             Self::Target => "the target wasm32-wasip2",
@@ -239,7 +239,7 @@ impl Toolchain {
     }
 }
 
-/// Whether the compiler in use has the target's standard library.
+/// Returns true if the current compiler has the target's standard library.
 fn has_target() -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let folder = Command::new(rustc)
@@ -264,7 +264,7 @@ struct Artifact {
     executable: Option<PathBuf>,
 }
 
-/// What cargo built of the crate in a folder.
+/// Returns cargo's results for the crate in a folder.
 fn artifacts<'a>(messages: &'a str, folder: &'a Path) -> impl Iterator<Item = Artifact> + 'a {
     messages
         .lines()

@@ -1,22 +1,22 @@
-//! The configuration, as the user writes it.
+//! The configuration in the user's form.
 
 use std::collections::BTreeMap;
 
 use mortise_plugin::prelude::*;
 
-/// What the user writes.
+/// The user's configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The label that says how bad an alert is.
+    /// The label with an alert's severity.
     pub(crate) severity_label: String,
     /// The priority of a notification by its worst firing alert's severity.
     pub(crate) priorities: BTreeMap<String, i32>,
     /// The priority for a severity that is not listed.
     pub(crate) priority: i32,
-    /// The priority when all alerts are resolved.
+    /// The priority of a message that all alerts are resolved.
     pub(crate) resolved_priority: i32,
-    /// Whether to tell that all alerts are resolved.
+    /// True to send a message when all alerts are resolved.
     pub(crate) send_resolved: bool,
 }
 
@@ -35,7 +35,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Says what is wrong beyond the form.
+    /// Checks the rules that the type cannot express.
     pub(crate) fn check(&self) -> Result<(), Vec<Problem>> {
         let named = self
             .priorities

@@ -1,7 +1,7 @@
-//! A webhook that turns Prometheus Alertmanager's notifications into messages.
+//! A webhook that turns notifications of Prometheus Alertmanager into messages.
 //!
-//! `notification` reads what Alertmanager sends, `render` makes a message of
-//! it; this file answers the request and shows the address.
+//! `notification` reads Alertmanager's format, and `render` makes a message.
+//! This file answers the request and shows the address.
 
 mod config;
 mod notification;
@@ -11,8 +11,8 @@ use mortise_plugin::prelude::*;
 
 use crate::{config::Config, notification::Notification};
 
-/// Where requests were last received, for the page: the path of the secret
-/// address is known only from requests.
+/// The address of the last request, for the page. Only requests contain the
+/// path of the secret address.
 const BASE_PATH: &str = "base-path";
 
 struct Alertmanager {
@@ -86,7 +86,7 @@ impl Webhook for Alertmanager {
             Ok(_) => WebhookResponse::status(204),
             Err(error) => {
                 self.context.error(format!("sending failed: {error}"));
-                // Alertmanager tries again after a status of 500 and above.
+                // Alertmanager repeats a request after a status of 500 or more.
                 let status = match error {
                     Error::Denied(_) => 403,
                     Error::Invalid(_) => 422,

@@ -1,5 +1,5 @@
-//! What Alertmanager sends to webhooks (version 4 of its form). Fields that are
-//! of no use here are not read, and new ones do no harm.
+//! Alertmanager's format for webhooks, version 4. The plugin ignores fields
+//! that it does not need, and new ones.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use mortise_plugin::prelude::Deserialize;
 /// Names and values of labels or annotations.
 pub(crate) type Pairs = BTreeMap<String, String>;
 
-/// Alerts that belong together.
+/// A group of alerts.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Notification {
-    /// All of them, those that are resolved too.
+    /// All of them, including resolved ones.
     pub(crate) alerts: Vec<Alert>,
-    /// How many more there are.
+    /// The number of alerts that are left out.
     #[serde(default)]
     pub(crate) truncated_alerts: u64,
-    /// The labels by which they belong together.
+    /// The labels that define the group.
     #[serde(default)]
     pub(crate) group_labels: Pairs,
-    /// The labels that all have.
+    /// The labels that all alerts have.
     #[serde(default)]
     pub(crate) common_labels: Pairs,
-    /// Where Alertmanager is.
+    /// Alertmanager's address.
     #[serde(default, rename = "externalURL")]
     pub(crate) external_url: String,
 }
@@ -32,31 +32,31 @@ pub(crate) struct Notification {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alert {
-    /// Whether it is still there.
+    /// The alert's status.
     pub(crate) status: Status,
-    /// What tells it from others.
+    /// The alert's labels.
     #[serde(default)]
     pub(crate) labels: Pairs,
-    /// What people are told.
+    /// The alert's texts for people.
     #[serde(default)]
     pub(crate) annotations: Pairs,
-    /// Where the expression behind it is shown.
+    /// The address of the alert's expression.
     #[serde(default, rename = "generatorURL")]
     pub(crate) generator_url: String,
 }
 
-/// Whether an alert is still there.
+/// The status of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
-    /// It is.
+    /// It is firing.
     Firing,
-    /// It was.
+    /// It is resolved.
     Resolved,
 }
 
 impl Notification {
-    /// The alerts of one status.
+    /// Returns the alerts with one status.
     pub(crate) fn of(&self, status: Status) -> impl Iterator<Item = &Alert> {
         self.alerts
             .iter()

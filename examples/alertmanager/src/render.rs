@@ -1,4 +1,4 @@
-//! From a notification to a message. Knows nothing of the host.
+//! Turns a notification into a message. Does not use the host.
 
 use mortise_plugin::types::Content;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ const ALERT_CHARS: usize = 1000;
 /// The longest title, in characters.
 const TITLE_CHARS: usize = 200;
 
-/// The message for a notification; none if it says nothing the user wants.
+/// Returns the message for a notification; none if the user wants none.
 pub(crate) fn message(notification: &Notification, config: &Config) -> Option<Content> {
     let firing = notification.of(Status::Firing).count();
     if notification.alerts.is_empty() || (firing == 0 && !config.send_resolved) {
@@ -38,8 +38,8 @@ pub(crate) fn message(notification: &Notification, config: &Config) -> Option<Co
     )
 }
 
-/// What the alerts are about: the alert's name where all have the same, then
-/// what else they are grouped by.
+/// Returns the subject of the alerts: their common name, followed by the other
+/// labels of the group.
 fn name(notification: &Notification) -> String {
     let Notification {
         common_labels,
@@ -70,7 +70,7 @@ fn priority(alert: &Alert, config: &Config) -> i32 {
         .unwrap_or(config.priority)
 }
 
-/// Markdown: a list of the alerts, those that fire first.
+/// Returns Markdown: a list of the alerts, firing ones first.
 fn body(notification: &Notification) -> String {
     let mut lines: Vec<String> = notification
         .of(Status::Firing)
@@ -109,7 +109,7 @@ fn line(alert: &Alert, state: &str, common: &Pairs) -> String {
             .cloned()
             .unwrap_or_else(|| "an alert without a name".to_owned()),
     };
-    // What tells it from the others in the list.
+    // The labels that distinguish it in the list.
     let own: Vec<String> = alert
         .labels
         .iter()
@@ -126,8 +126,8 @@ fn line(alert: &Alert, state: &str, common: &Pairs) -> String {
     short(&text, ALERT_CHARS)
 }
 
-/// Markdown, and where a tap leads: to the expression behind a single alert,
-/// or else to Alertmanager.
+/// Returns the extras: Markdown, and the link. The link leads to the expression
+/// of a single alert, and otherwise to Alertmanager.
 fn extras(notification: &Notification) -> Map<String, Value> {
     let single = match notification.alerts.as_slice() {
         [alert] if !alert.generator_url.is_empty() => Some(&alert.generator_url),

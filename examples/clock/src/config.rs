@@ -1,22 +1,22 @@
-//! The configuration, as the user writes it.
+//! The configuration in the user's form.
 
 use std::collections::BTreeSet;
 
 use mortise_plugin::prelude::*;
 
-/// What the user writes.
+/// The user's configuration.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// What to send and when; at most 32.
+    /// The messages to send; at most 32.
     pub(crate) messages: Vec<Entry>,
 }
 
-/// One message at its times.
+/// One message and its times.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
-    /// Its own among all, 1 to 64 characters.
+    /// A unique name, 1 to 64 characters.
     pub(crate) name: String,
     /// Minute, hour, day of month, month, day of week; with six fields the
     /// first is seconds.
@@ -24,7 +24,7 @@ pub(crate) struct Entry {
     /// Empty means the application's name.
     #[serde(default)]
     pub(crate) title: String,
-    /// What the message says.
+    /// The message's text.
     pub(crate) text: String,
     /// 0 to 10.
     #[serde(default = "normal")]
@@ -37,7 +37,7 @@ const fn normal() -> i32 {
 }
 
 impl Config {
-    /// Says what is wrong beyond the form.
+    /// Checks the rules that the type cannot express.
     pub(crate) fn check(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         let mut names = BTreeSet::new();

@@ -1,8 +1,8 @@
-//! A timer that sends messages at the times the user chose.
+//! A timer that sends messages at the user's times.
 //!
-//! Timers outlive instances, so they are set when the configuration changes and
-//! not each time the instance comes up: setting one anew would lose what came
-//! due while the server was down.
+//! Timers outlive instances, so the plugin sets them when the configuration
+//! changes, and not when an instance starts. Setting a timer again would lose a
+//! time that passed while the server was down.
 
 mod config;
 
@@ -54,12 +54,13 @@ impl Configurer for Clock {
             .map(|entry| (entry.name.clone(), entry.cron.clone()))
             .collect();
         if set != wanted {
-            // Whether a cron expression is right is for the host to say.
+            // The host checks cron expressions.
             self.change(&set, &wanted).map_err(|(name, error)| {
-                // The configuration before stays in use, and so do its timers.
+                // The previous configuration stays in use, and so do its
+                // timers.
                 if let Err((name, error)) = self.change(&wanted, &set) {
                     self.context
-                        .error(format!("the timer `{name}` cannot be set back: {error}"));
+                        .error(format!("the timer `{name}` cannot be restored: {error}"));
                 }
                 let index = config.messages.iter().position(|entry| entry.name == name);
                 let path =
@@ -82,8 +83,8 @@ impl Configurer for Clock {
 }
 
 impl Clock {
-    /// Cancels and sets what differs. Fails with the name of the first timer
-    /// that the host refused.
+    /// Cancels and sets the timers that changed. Returns the name of the first
+    /// timer that the host rejected.
     fn change(&self, from: &Crons, to: &Crons) -> Result<(), (String, Error)> {
         let timers = self.context.timers();
         for name in from.keys().filter(|name| !to.contains_key(*name)) {
@@ -103,7 +104,7 @@ impl Clock {
 impl Timer for Clock {
     fn on_timer(&mut self, name: &str) -> Result<(), String> {
         let Some(entry) = self.entries.get(name) else {
-            // Due just as it was taken out of the configuration.
+            // The timer came due just when the user removed it.
             self.context.timers().cancel(name)?;
             return Ok(());
         };
@@ -153,7 +154,8 @@ mod tests {
         let host = Recorder::new();
         let yaml = "messages: [{name: a, cron: '0 9 * * *', text: x}]";
         apply(&mut Clock::new(host.context()), yaml);
-        // The host's timer fired or moved on; the next instance must not touch it.
+        // The host's timer fired or advanced; the next instance must not set it
+        // again.
         host.context().timers().cancel("a").unwrap();
         apply(&mut Clock::new(host.context()), yaml);
         assert!(host.timers().is_empty());

@@ -1,40 +1,40 @@
-//! The configuration, as the user writes it.
+//! The configuration in the user's form.
 
 use std::collections::BTreeMap;
 
 use mortise_plugin::prelude::*;
 
-/// What the user writes.
+/// The user's configuration.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where to send each message as JSON with POST. Empty: nowhere.
+    /// The address for each message, as JSON with POST. Empty sends nothing.
     pub(crate) url: String,
-    /// What the receiver understands.
+    /// The receiver's format.
     pub(crate) format: Format,
     /// The topic, for `ntfy` only.
     pub(crate) topic: String,
     /// Messages of a lower priority are not forwarded.
     pub(crate) min_priority: i32,
-    /// Sent along.
+    /// Additional headers.
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-/// A form of JSON.
+/// A JSON format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
-    /// Everything there is to know about the message.
+    /// All fields of the message.
     #[default]
     Message,
-    /// As Slack, Mattermost and Rocket.Chat take it.
+    /// The format of Slack, Mattermost and Rocket.Chat.
     Slack,
-    /// As ntfy takes it at its root.
+    /// The format of ntfy at its root.
     Ntfy,
 }
 
 impl Config {
-    /// Says what is wrong beyond the form.
+    /// Checks the rules that the type cannot express.
     pub(crate) fn check(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         let host = ["http://", "https://"]
@@ -55,7 +55,7 @@ impl Config {
             if name.is_empty() || !name.chars().all(token) || value.contains(['\r', '\n', '\0']) {
                 problems.push(Problem::new(
                     format!("headers.{name}"),
-                    "this is no header that HTTP has",
+                    "HTTP does not allow this header",
                 ));
             }
         }

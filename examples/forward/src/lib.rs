@@ -1,7 +1,7 @@
 //! A listener that forwards messages to an HTTP address.
 //!
-//! `config` holds the configuration's form, `payload` what is sent; this file
-//! decides what happens when sending fails.
+//! `config` has the configuration, and `payload` the formats. This file handles
+//! failed deliveries.
 
 mod config;
 mod payload;
@@ -12,11 +12,11 @@ use mortise_plugin::prelude::*;
 
 use crate::config::Config;
 
-/// The id of the last message forwarded from a batch that failed further on:
-/// the host gives such a batch again as a whole.
+/// The id of the last message that was forwarded from a batch with a later
+/// failure. The host passes such a batch again as a whole.
 const FORWARDED: &str = "forwarded";
 
-/// How long one call may go on sending; the host's own deadline is later.
+/// The time for deliveries in one call. The host's own deadline is later.
 const BUDGET: Duration = Duration::from_secs(5);
 
 struct Forward {
@@ -97,8 +97,9 @@ impl Forward {
     ///
     /// # Errors
     ///
-    /// What may be better later. A message that the receiver refuses for what
-    /// it is would hold up all others: it is logged and passed over.
+    /// Failures that a later attempt may not have. If the receiver rejects a
+    /// message because of its content, the plugin logs and skips it, because it
+    /// would hold up all others.
     fn forward(&self, message: &Message) -> Result<(), String> {
         let mut request = HttpRequest::post(&self.config.url).timeout(BUDGET);
         for (name, value) in &self.config.headers {
@@ -112,7 +113,7 @@ impl Forward {
         let answer: String = response.text().chars().take(200).collect();
         if matches!(response.status, 400 | 413 | 415 | 422) {
             self.context.warn(format!(
-                "message {} was refused with status {}: {answer}",
+                "the receiver rejected message {} with status {}: {answer}",
                 message.id, response.status
             ));
             return Ok(());
@@ -138,8 +139,8 @@ mod tests {
     use super::Forward;
     use crate::config::Config;
 
-    /// A plugin whose receiver answers with these statuses in turn, and the
-    /// bodies it was sent.
+    /// Creates a plugin whose receiver answers with these statuses in turn, and
+    /// returns the received bodies.
     fn forward(statuses: &[u16]) -> (Forward, Recorder, Arc<Mutex<Vec<String>>>) {
         let host = Recorder::new();
         let mut plugin = Forward::new(host.context());

@@ -1,14 +1,14 @@
-//! What is sent for a message. Knows nothing of the host.
+//! The payload for a message. Does not use the host.
 
 use mortise_plugin::types::Message;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Format};
 
-/// The JSON body for a message.
+/// Returns the JSON body for a message.
 pub(crate) fn of(message: &Message, config: &Config) -> Value {
     let content = &message.content;
-    // An empty title means the application's name, everywhere in Gotify.
+    // As everywhere in Gotify, an empty title means the application's name.
     let title = match content.title.as_str() {
         "" => &message.application.name,
         title => title,
@@ -40,14 +40,15 @@ fn extras(text: Option<&str>) -> Value {
         .unwrap_or_default()
 }
 
-/// Slack takes three characters for markup.
+/// Escapes three characters that Slack uses for markup.
 fn slack(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-/// From 0 to 10, of which clients ring from 4 and insist from 8, to 1 to 5.
+/// Converts a priority of 0 to 10 to ntfy's 1 to 5. Gotify's clients ring from
+/// 4 on and insist from 8 on.
 const fn ntfy_priority(priority: i32) -> i32 {
     match priority {
         ..=0 => 1,

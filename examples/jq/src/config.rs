@@ -1,4 +1,4 @@
-//! The configuration, as the user writes it.
+//! The configuration in the user's form.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use mortise_plugin::prelude::*;
 
 use crate::program::Program;
 
-/// The name that stands for every application without a program of its own.
+/// The name for all applications without a program.
 pub(crate) const EVERY: &str = "*";
-/// The most that one program may have.
+/// The largest size of a program.
 const PROGRAM_BYTES: usize = 16 << 10;
 
-/// What the user writes.
+/// The user's configuration.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// A jq program for each application, by its exact name; `*` is for all
-    /// that have none.
+    /// others.
     pub(crate) applications: BTreeMap<String, String>,
 }
 
 impl Config {
-    /// Compiles all programs, or reports everything that is wrong with them.
+    /// Compiles all programs, or reports all their mistakes.
     pub(crate) fn compile(self) -> Result<BTreeMap<String, Program>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut programs = BTreeMap::new();

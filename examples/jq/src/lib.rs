@@ -1,9 +1,9 @@
-//! A filter whose configuration is a jq program for each application: it
-//! rewrites or drops messages without a plugin having to be written.
+//! A filter with a jq program for each application in its configuration. A
+//! program changes or drops messages, so users need not write a plugin.
 //!
-//! `config` holds the configuration's form, `program` compiles and runs a
-//! program, `message` turns a message into a value and back; this file only
-//! connects them to the host.
+//! `config` has the configuration, `program` compiles and runs a program,
+//! `message` turns a message into a value and back. This file connects them to
+//! the host.
 
 mod config;
 mod message;
@@ -31,7 +31,7 @@ impl Plugin for Jq {
             .license(env!("CARGO_PKG_LICENSE"))
             .wants(
                 Permission::FilterMessages,
-                "to hand messages to your programs and keep what they make of them",
+                "to pass messages to your programs and store the results",
             )
     }
 

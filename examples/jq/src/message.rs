@@ -1,17 +1,17 @@
-//! A message as a value that programs are given, and what they gave as a
-//! verdict. The names of its fields are the contract's.
+//! Turns a message into the input of a program, and a program's output into a
+//! verdict. The fields have the contract's names.
 
 use jaq_json::{Map, Val, read::parse_single};
 use mortise_plugin::types::{Content, Draft, Verdict};
 
-/// A title may not become longer than the contract allows.
+/// The contract's bound for a title.
 const TITLE_BYTES: usize = 1 << 10;
-/// Nor a body.
+/// The contract's bound for a body.
 const BODY_BYTES: usize = 64 << 10;
-/// Nor extras.
+/// The contract's bound for extras.
 const EXTRAS_BYTES: usize = 64 << 10;
 
-/// What a program is given.
+/// Returns the input of a program.
 pub(crate) fn input(draft: &Draft) -> Result<Val, String> {
     let extras = match &draft.content.extras {
         Some(text) => parse_single(text.as_bytes())
@@ -30,7 +30,7 @@ pub(crate) fn input(draft: &Draft) -> Result<Val, String> {
     Ok(Val::obj(fields.collect::<Map>()))
 }
 
-/// What a program's output means for the message.
+/// Turns a program's output into a verdict on the message.
 pub(crate) fn verdict(
     output: Option<Val>,
     program: &str,
@@ -51,7 +51,7 @@ pub(crate) fn verdict(
         Some(body @ Val::TStr(_)) => content.body = string("the body", &body)?,
         Some(other) => {
             return Err(format!(
-                "it gives {}; give an object with fields to change, a text for the body, or nothing to drop the message",
+                "its output is {}; output an object with the fields to change, a text for the body, or nothing to drop the message",
                 short(&other)
             ));
         }
@@ -93,11 +93,11 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
                 _ => return Err(format!("the extras are {}, not an object", short(value))),
             };
         }
-        // It is part of what was given, so it is often part of what comes back.
+        // The input has this field, so the output often has it too.
         "application" => {}
         other => {
             return Err(format!(
-                "`{other}` is no field of a message; those are title, body, priority and extras"
+                "`{other}` is not a field of a message; the fields are title, body, priority and extras"
             ));
         }
     }
@@ -118,7 +118,7 @@ fn string(what: &str, value: &Val) -> Result<String, String> {
     }
 }
 
-/// The beginning of a value as JSON.
+/// Returns the beginning of a value as JSON.
 fn short(value: &Val) -> String {
     let text = value.to_string();
     match text.char_indices().nth(40) {
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn what_is_no_message_is_an_error() {
         for (code, words) in [
-            ("1", "it gives 1; give an object"),
-            ("[.]", "it gives [{"),
+            ("1", "its output is 1; output an object"),
+            ("[.]", "its output is [{"),
             (
                 ".body = {a: 1}",
                 "the body is {\"a\":1}, not a text; `tojson`",
@@ -203,7 +203,7 @@ mod tests {
             (".priority = 1.5", "the priority is 1.5, not a whole number"),
             (".priority = 1e12", "not a whole number"),
             (".extras = []", "the extras are [], not an object"),
-            (".tilte = \"x\"", "`tilte` is no field of a message"),
+            (".tilte = \"x\"", "`tilte` is not a field of a message"),
             (".body = \"\"", "needs one"),
         ] {
             let error = of(code).unwrap_err();
@@ -222,8 +222,8 @@ mod tests {
         );
     }
 
-    /// The configuration that new users see, with its comment signs removed,
-    /// and that of the README.
+    /// The default configuration without its comment signs, and the one in the
+    /// README.
     #[test]
     fn the_examples_shown_to_users_work() {
         let shown = |text: &str, margin: &str| {

@@ -1,4 +1,5 @@
-//! A jq program: compiled once, run for each message. Knows nothing of either.
+//! A jq program, compiled once and run for each message. Knows neither the host
+//! nor messages.
 
 use jaq_core::{
     Compiler, Ctx, Filter, Vars, data,
@@ -12,8 +13,8 @@ type Data = data::JustLut<Val>;
 pub(crate) struct Program(Filter<Data>);
 
 impl Program {
-    /// Compiles it, or says everything that is wrong with it, each with its
-    /// line and column.
+    /// Compiles a program, or returns all its mistakes, each with its line and
+    /// column.
     pub(crate) fn compile(code: &str) -> Result<Self, Vec<String>> {
         let defs = jaq_core::defs()
             .chain(jaq_std::defs())
@@ -48,11 +49,12 @@ impl Program {
         Ok(Self(filter))
     }
 
-    /// What it makes of a value; none if that is nothing.
+    /// Runs the program on a value. Returns none if it has no output.
     ///
     /// # Errors
     ///
-    /// It fails, or gives more than one value: the rest is not computed.
+    /// The program fails, or has more than one output; the others are not
+    /// computed.
     pub(crate) fn first(&self, input: Val) -> Result<Option<Val>, String> {
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
         let mut outputs = self.0.id.run((context, input)).map(|output| {
@@ -64,7 +66,7 @@ impl Program {
         let first = outputs.next().transpose()?;
         match outputs.next().transpose()? {
             Some(_) => {
-                Err("it gives more than one value; put them into one, or use `first(…)`".to_owned())
+                Err("it has more than one output; put them into one, or use `first(…)`".to_owned())
             }
             None => Ok(first),
         }
@@ -96,7 +98,7 @@ fn unexpected(code: &str, expected: &str, at: &str) -> String {
     format!("{}: {expected} expected, {found} found", place(code, at))
 }
 
-/// Where a part of the code is, as a person counts.
+/// Returns the line and column of a part of the code, from 1.
 fn place(code: &str, part: &str) -> String {
     let before = code.get(..load::span(code, part).start).unwrap_or(code);
     let line = before.matches('\n').count() + 1;
@@ -120,12 +122,12 @@ mod tests {
         assert_eq!(run(".a | add").unwrap().unwrap().to_string(), "3");
         assert_eq!(run("empty").unwrap(), None);
         assert_eq!(run("first(.a[])").unwrap().unwrap().to_string(), "1");
-        assert!(run(".a[]").unwrap_err().contains("more than one value"));
-        // Endless, but only the second is asked for.
+        assert!(run(".a[]").unwrap_err().contains("more than one output"));
+        // The output is endless, but only two values are computed.
         assert!(
             run("repeat(1)")
                 .unwrap_err()
-                .contains("more than one value")
+                .contains("more than one output")
         );
     }
 

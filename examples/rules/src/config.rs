@@ -1,13 +1,13 @@
-//! The configuration, as the user writes it.
+//! The configuration in the user's form.
 
 use mortise_plugin::prelude::*;
 
-/// What the user writes.
+/// The user's configuration.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Tried from top to bottom; each that matches changes the message for
-    /// those below it.
+    /// The rules, applied from top to bottom. Each matching rule changes the
+    /// message for the next ones.
     pub(crate) rules: Vec<RuleConfig>,
 }
 
@@ -15,13 +15,14 @@ pub(crate) struct Config {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RuleConfig {
-    /// Shown as the reason where the rule drops a message.
+    /// The rule's name, shown as the reason if the rule drops a message.
     pub(crate) name: String,
-    /// All must hold; what is left out holds.
+    /// The conditions, all of which must hold. Conditions that are left out
+    /// hold.
     pub(crate) when: When,
-    /// What is done to a message that matches.
+    /// The changes to a matching message.
     pub(crate) then: Then,
-    /// Whether the rules below are not tried for a message that matches.
+    /// True to end with this rule if it matches.
     pub(crate) stop: bool,
 }
 
@@ -31,11 +32,11 @@ pub(crate) struct RuleConfig {
 pub(crate) struct When {
     /// The exact name of the application.
     pub(crate) application: Option<String>,
-    /// A regular expression that the title must have somewhere.
+    /// A regular expression with a match in the title.
     pub(crate) title: Option<String>,
-    /// A regular expression that the body must have somewhere.
+    /// A regular expression with a match in the body.
     pub(crate) body: Option<String>,
-    /// Text that the title or the body must have, whatever its case.
+    /// A text in the title or the body. Case does not matter.
     pub(crate) contains: Option<String>,
     /// The lowest priority.
     pub(crate) min_priority: Option<i32>,
@@ -47,9 +48,9 @@ pub(crate) struct When {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Then {
-    /// Drop the message; other changes do not matter then.
+    /// Drop the message; other changes have no effect.
     pub(crate) drop: bool,
-    /// Put this in place of the title.
+    /// Replace the title by this.
     pub(crate) title: Option<String>,
     /// Put this before the title.
     pub(crate) prefix_title: Option<String>,
@@ -66,6 +67,6 @@ pub(crate) struct Then {
 pub(crate) struct Replace {
     /// A regular expression; every match is replaced.
     pub(crate) pattern: String,
-    /// What takes its place; `$1` or `${name}` stands for a group.
+    /// The replacement; `$1` or `${name}` stands for a group.
     pub(crate) with: String,
 }

@@ -1,7 +1,7 @@
-//! A filter that rewrites and drops messages by rules from its configuration.
+//! A filter that changes and drops messages by rules in its configuration.
 //!
-//! `config` holds the configuration's form, `rule` what a rule does to a
-//! message; this file only connects them to the host.
+//! `config` has the configuration, and `rule` applies the rules. This file
+//! connects them to the host.
 
 mod config;
 mod rule;

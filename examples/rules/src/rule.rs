@@ -1,16 +1,16 @@
-//! What rules do to a message. Knows nothing of the host.
+//! Applies rules to a message. Does not use the host.
 
 use mortise_plugin::types::{Content, Draft, Problem, Verdict};
 use regex_lite::Regex;
 
 use crate::config::{RuleConfig, Then, When};
 
-/// A body may not become longer than the contract allows.
+/// The contract's bound for a body.
 const BODY_BYTES: usize = 64 << 10;
-/// Nor a title.
+/// The contract's bound for a title.
 const TITLE_BYTES: usize = 1 << 10;
 
-/// A rule, ready to be used.
+/// A compiled rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
     name: String,
@@ -31,7 +31,7 @@ struct Conditions {
 }
 
 impl Rule {
-    /// Checks all rules and reports everything that is wrong with them.
+    /// Compiles all rules, or reports all their mistakes.
     pub(crate) fn compile_all(rules: Vec<RuleConfig>) -> Result<Vec<Self>, Vec<Problem>> {
         let mut problems = Vec::new();
         let compiled = rules
@@ -46,7 +46,7 @@ impl Rule {
         }
     }
 
-    /// Problems are collected; what they concern is then left out.
+    /// Collects problems. Parts with problems are left out.
     fn compile(at: &str, rule: RuleConfig, problems: &mut Vec<Problem>) -> Self {
         let RuleConfig {
             name,
@@ -159,7 +159,8 @@ impl Rule {
         cut(&mut content.title, TITLE_BYTES);
         cut(&mut content.body, BODY_BYTES);
         if content.body.is_empty() {
-            // A message needs a body; all of it was replaced by nothing.
+            // A message needs a body, and the rule replaced all of it by
+            // nothing.
             content.body.push('…');
         }
     }
@@ -221,7 +222,7 @@ mod tests {
         )
     }
 
-    /// The example that new users see, with its comment signs removed.
+    /// The default configuration without its comment signs.
     fn shown() -> String {
         let text = include_str!("default.yaml");
         let (_, example) = text.split_once("#\n").unwrap();

@@ -9,7 +9,7 @@ struct Everything {
     config: Config,
 }
 
-/// What its user chooses.
+/// The user's configuration.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Config {

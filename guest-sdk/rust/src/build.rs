@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Manifest {
-    /// A manifest with this id and name, version 0.1.0, that asks for nothing.
-    /// An id is unique and stays: `org.example.name`.
+    /// Creates a manifest with this id and name and version 0.1.0 that asks for
+    /// nothing. The id is unique and permanent: `org.example.name`.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -26,21 +26,21 @@ impl Manifest {
         }
     }
 
-    /// Sets the version; `env!("CARGO_PKG_VERSION")` is the crate's own.
+    /// Sets the version; `env!("CARGO_PKG_VERSION")` is the crate's version.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// Sets what the plugin does, in a sentence or two.
+    /// Sets the description, a sentence or two.
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
     }
 
-    /// Sets who wrote it.
+    /// Sets the author.
     #[must_use]
     pub fn author(mut self, author: impl Into<String>) -> Self {
         self.author = author.into();
@@ -54,15 +54,15 @@ impl Manifest {
         self
     }
 
-    /// Sets where to read more.
+    /// Sets the website.
     #[must_use]
     pub fn website(mut self, website: impl Into<String>) -> Self {
         self.website = website.into();
         self
     }
 
-    /// Asks for a permission, for a reason that completes "The plugin wants
-    /// this …", such as "to rewrite titles".
+    /// Asks for a permission. The reason completes "The plugin wants this …",
+    /// such as "to rewrite titles".
     #[must_use]
     pub fn wants(mut self, permission: Permission, reason: impl Into<String>) -> Self {
         self.wants.push(Request {
@@ -74,7 +74,7 @@ impl Manifest {
 }
 
 impl Content {
-    /// A message of normal priority (5).
+    /// Creates a message of normal priority (5).
     pub fn new(title: impl Into<String>, body: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -100,8 +100,8 @@ impl Content {
 }
 
 impl Outgoing {
-    /// Sends it from another of the plugin's own applications, made on first
-    /// use.
+    /// Sends the message from this application of the plugin, which the server
+    /// creates on first use.
     #[must_use]
     pub fn application(mut self, name: impl Into<String>) -> Self {
         self.application = Some(name.into());
@@ -119,7 +119,8 @@ impl From<Content> for Outgoing {
 }
 
 impl Problem {
-    /// What is wrong at a path such as `rules[2].pattern`; empty for the whole.
+    /// Creates a problem with a path such as `rules[2].pattern`; an empty path
+    /// means the whole configuration.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -128,7 +129,7 @@ impl Problem {
     }
 }
 
-/// So that `?` works where a plugin answers with a text.
+/// Lets `?` work where a plugin returns a text as its error.
 impl From<Error> for String {
     fn from(error: Error) -> Self {
         error.to_string()
@@ -136,7 +137,7 @@ impl From<Error> for String {
 }
 
 impl Header {
-    /// A header; the name is written in lower case.
+    /// Creates a header. The name is converted to lower case.
     pub fn new(name: &str, value: impl Into<String>) -> Self {
         Self {
             name: name.to_ascii_lowercase(),
@@ -145,7 +146,7 @@ impl Header {
     }
 }
 
-/// The first value of a header, whatever its case.
+/// Returns the first value of a header. The name's case does not matter.
 pub(crate) fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
     headers
         .iter()
@@ -154,26 +155,26 @@ pub(crate) fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
 }
 
 impl WebhookRequest {
-    /// The first value of a header, whatever its case.
+    /// Returns the first value of a header. The name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     ///
-    /// What is wrong and where, as a text for the sender.
+    /// The mistake and its place, as a text for the sender.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
         serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&self.body))
             .map_err(|error| match error.path().to_string().as_str() {
-                "." => format!("the body is not what was expected: {}", error.inner()),
+                "." => format!("the body has an unexpected form: {}", error.inner()),
                 path => format!("`{path}` in the body: {}", error.inner()),
             })
     }
 
-    /// The body's form fields, decoded, in order. Empty for another content
-    /// type.
+    /// Returns the body's form fields, decoded, in order; none for another
+    /// content type.
     pub fn form(&self) -> Vec<(String, String)> {
         let is_form = self
             .header("content-type")
@@ -189,14 +190,14 @@ impl WebhookRequest {
         }
     }
 
-    /// The query's fields, decoded, in order.
+    /// Returns the query's fields, decoded, in order.
     pub fn query(&self) -> Vec<(String, String)> {
         form::decode(self.query.as_deref().unwrap_or_default())
     }
 }
 
 impl WebhookResponse {
-    /// An empty answer of this status.
+    /// Creates an empty response with this status.
     pub const fn status(status: u16) -> Self {
         Self {
             status,
@@ -205,7 +206,7 @@ impl WebhookResponse {
         }
     }
 
-    /// A text, with status 200.
+    /// Creates a response with a text and status 200.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             body: text.into().into_bytes(),
@@ -214,7 +215,8 @@ impl WebhookResponse {
         .with_header("content-type", "text/plain; charset=utf-8")
     }
 
-    /// A value as JSON, with status 200; 500 if JSON cannot express it.
+    /// Creates a response with a value as JSON and status 200; the status is
+    /// 500 if JSON cannot express the value.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self {
@@ -244,7 +246,7 @@ impl WebhookResponse {
 }
 
 impl StopReason {
-    /// What generated bindings call to read the contract's number.
+    /// Used by generated bindings to read the contract's number.
     #[cfg(target_family = "wasm")]
     #[doc(hidden)]
     pub const fn _lift(number: u8) -> Self {

@@ -1,5 +1,5 @@
-//! Bytes as data: base64 in formats that people read (JSON), as they are in
-//! binary ones (MessagePack).
+//! Bytes as data: base64 in text formats (JSON), unchanged in binary ones
+//! (MessagePack).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserializer, Serializer, de};

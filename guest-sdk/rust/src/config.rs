@@ -1,14 +1,15 @@
-//! A configuration's text: YAML to a type and back, with errors that say where.
+//! A configuration's text: YAML to a type and back, with the places of
+//! mistakes.
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::types::Problem;
 
-/// Reads YAML. Text that holds nothing but comments is the default.
+/// Reads YAML. A text with nothing but comments is the default.
 ///
 /// # Errors
 ///
-/// One problem, with the path and the line of what is wrong.
+/// One problem, with the path and the line of the mistake.
 pub fn from_yaml<C: DeserializeOwned + Default>(text: &str) -> Result<C, Vec<Problem>> {
     if is_blank(text) {
         return Ok(C::default());
@@ -16,7 +17,8 @@ pub fn from_yaml<C: DeserializeOwned + Default>(text: &str) -> Result<C, Vec<Pro
     let mut path = String::new();
     serde_saphyr::with_deserializer_from_str(text, |deserializer| {
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            // The whole document is called `.` there and nothing here.
+            // The library calls the whole document `.`; the contract uses an
+            // empty path.
             path = match error.path().to_string() {
                 root if root == "." => String::new(),
                 path => path,
@@ -38,7 +40,8 @@ fn is_blank(text: &str) -> bool {
         .all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
 
-/// Writes YAML; a comment that says why if the value has no such form.
+/// Writes YAML. If the value has no such form, writes a comment with the
+/// reason.
 pub fn to_yaml<C: Serialize>(config: &C) -> String {
     serde_saphyr::to_string(config)
         .unwrap_or_else(|error| format!("# The default configuration has no YAML form: {error}\n"))

@@ -1,5 +1,5 @@
-//! [`Context`]: what a plugin asks of its host. It only shapes arguments and
-//! passes them to the backend; grants and bounds are the host's to check.
+//! [`Context`]: the functions of the host. It only prepares arguments and
+//! passes them to the backend. The host checks grants and bounds.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -9,7 +9,7 @@ use crate::{
     types::{Error, Level, Message, Outgoing, Schedule},
 };
 
-/// The way to the host, for one instance. Cheap to clone; usable from any
+/// The connection of one instance to the host. Cheap to clone; usable from any
 /// thread.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -21,17 +21,19 @@ impl Context {
         Self { handle }
     }
 
-    /// Sends a message to the user and returns its id once it is stored. Takes
-    /// a [`crate::types::Content`] or an [`Outgoing`]. Needs `send-messages`.
+    /// Sends a message to the user and returns its id after it was stored.
+    /// Takes a [`crate::types::Content`] or an [`Outgoing`]. Needs
+    /// `send-messages`.
     ///
     /// # Errors
     ///
-    /// Denied without the grant, exhausted when too many are sent in a minute.
+    /// Denied without the grant, exhausted if the instance sends too many
+    /// messages in a minute.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<u64, Error> {
         self.handle.send(&message.into())
     }
 
-    /// One message; none if there is none that this plugin may read.
+    /// Returns one message; none if the plugin may not read such a message.
     ///
     /// # Errors
     ///
@@ -40,8 +42,8 @@ impl Context {
         self.handle.message(id)
     }
 
-    /// Messages this plugin sent, newest first, older than the id `before`
-    /// where given; at most `limit`, which is 1 to 200.
+    /// Returns messages that this plugin sent, newest first. With `before`,
+    /// returns only those with a smaller id. `limit` is 1 to 200.
     ///
     /// # Errors
     ///
@@ -50,8 +52,8 @@ impl Context {
         self.handle.sent(before, limit)
     }
 
-    /// Messages of the applications it was granted to read, in the same order.
-    /// Needs `read-messages`.
+    /// Returns messages of the applications that the plugin may read, in the
+    /// same order. Needs `read-messages`.
     ///
     /// # Errors
     ///
@@ -60,76 +62,77 @@ impl Context {
         self.handle.received(before, limit)
     }
 
-    /// Deletes a message this plugin sent; nothing if it is gone already.
+    /// Deletes a message that this plugin sent. Does nothing if it does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// Denied if another sent it.
+    /// Denied if another application sent it.
     pub fn remove(&self, id: u64) -> Result<(), Error> {
         self.handle.remove(id)
     }
 
-    /// What outlives the instance.
+    /// Returns the storage, which outlives the instance.
     pub const fn storage(&self) -> Storage<'_> {
         Storage(&self.handle)
     }
 
-    /// Being woken.
+    /// Returns the timers.
     pub const fn timers(&self) -> Timers<'_> {
         Timers(&self.handle)
     }
 
-    /// Calls out by HTTP. Follows redirects, each of which the host checks as
-    /// a request of its own. Needs `http` for the hosts called. A response of
-    /// any status is a response: see [`HttpResponse::ok`].
+    /// Sends an HTTP request. Follows redirects; the host checks each of them
+    /// as a separate request. Needs `http` for all hosts. A response of any
+    /// status is a success; see [`HttpResponse::ok`].
     ///
     /// # Errors
     ///
-    /// Denied for a host that was not granted, invalid for a malformed request
-    /// or a response beyond [`HttpRequest::max_body`] or
-    /// [`HttpRequest::max_redirects`], unavailable when no response came.
+    /// Denied for a host without a grant, invalid for a malformed request or a
+    /// response beyond [`HttpRequest::max_body`] or
+    /// [`HttpRequest::max_redirects`], unavailable if no response came.
     pub fn http(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         http::follow(request, |hop| self.handle.http(hop))
     }
 
-    /// Writes to the instance's log; what exceeds 8 KiB is cut.
+    /// Writes to the instance's log. Cuts entries at 8 KiB.
     pub fn log(&self, level: Level, text: impl AsRef<str>) {
         self.handle.log(level, text.as_ref());
     }
 
-    /// Logs what helps when following the plugin's every step.
+    /// Logs single steps.
     pub fn trace(&self, text: impl AsRef<str>) {
         self.log(Level::Trace, text);
     }
 
-    /// Logs what helps when looking for an error.
+    /// Logs details for finding errors.
     pub fn debug(&self, text: impl AsRef<str>) {
         self.log(Level::Debug, text);
     }
 
-    /// Logs what happened as it should.
+    /// Logs normal events.
     pub fn info(&self, text: impl AsRef<str>) {
         self.log(Level::Info, text);
     }
 
-    /// Logs what the user should look at.
+    /// Logs warnings for the user.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.log(Level::Warn, text);
     }
 
-    /// Logs what went wrong.
+    /// Logs errors.
     pub fn error(&self, text: impl AsRef<str>) {
         self.log(Level::Error, text);
     }
 }
 
-/// A small key-value store per user and plugin. Keys are 1 to 256 bytes; the
-/// sum of keys and values is bounded by a quota.
+/// A small key-value store for each user and plugin. Keys have 1 to 256 bytes.
+/// A quota bounds the sum of keys and values.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage<'a>(&'a Handle);
 
 impl Storage<'_> {
-    /// The bytes last set, if any.
+    /// Returns the stored bytes, if any.
     ///
     /// # Errors
     ///
@@ -138,7 +141,7 @@ impl Storage<'_> {
         self.0.load(key)
     }
 
-    /// Stores bytes durably before it returns.
+    /// Stores bytes durably.
     ///
     /// # Errors
     ///
@@ -147,25 +150,25 @@ impl Storage<'_> {
         self.0.store(key, value)
     }
 
-    /// The value last [set](Storage::set), if any.
+    /// Returns the [stored](Storage::set) value, if any.
     ///
     /// # Errors
     ///
-    /// Invalid if what is stored is not such a value.
+    /// Invalid if the stored value has another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.0
             .load(key)?
             .map(|bytes| {
                 serde_json::from_slice(&bytes).map_err(|error| {
                     Error::Invalid(format!(
-                        "what is stored under `{key}` has another form: {error}"
+                        "the value stored under `{key}` has another form: {error}"
                     ))
                 })
             })
             .transpose()
     }
 
-    /// Stores a value, as JSON, durably before it returns.
+    /// Stores a value durably, as JSON.
     ///
     /// # Errors
     ///
@@ -176,7 +179,7 @@ impl Storage<'_> {
         self.0.store(key, &bytes)
     }
 
-    /// Removes a key; nothing if it is not there.
+    /// Removes a key. Does nothing if it does not exist.
     ///
     /// # Errors
     ///
@@ -185,7 +188,7 @@ impl Storage<'_> {
         self.0.unset(key)
     }
 
-    /// All keys that start with `prefix`, sorted.
+    /// Returns all keys that start with `prefix`, sorted.
     ///
     /// # Errors
     ///
@@ -195,22 +198,22 @@ impl Storage<'_> {
     }
 }
 
-/// Timers per user and plugin, which outlive instances and restarts.
+/// Timers for each user and plugin. They outlive instances and restarts.
 #[derive(Clone, Copy, Debug)]
 pub struct Timers<'a>(&'a Handle);
 
 impl Timers<'_> {
-    /// Sets or replaces the timer of this name (1 to 64 characters).
+    /// Sets or replaces the timer with this name (1 to 64 characters).
     ///
     /// # Errors
     ///
-    /// Denied without the grant, invalid for a schedule that is malformed,
-    /// exhausted beyond 32 timers.
+    /// Denied without the grant, invalid for a malformed schedule, exhausted
+    /// beyond 32 timers.
     pub fn set(&self, name: &str, when: Schedule) -> Result<(), Error> {
         self.0.set_timer(name, &when)
     }
 
-    /// Cancels a timer; nothing if there is none.
+    /// Cancels a timer. Does nothing if it does not exist.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The form encoding of queries and bodies: `name=value&name=value`.
 
-/// Decodes all pairs, in order. A name without `=` has an empty value; what is
-/// no valid escape stays as it is, and bytes that are not UTF-8 become `�`.
+/// Decodes all pairs, in order. A name without `=` has an empty value. Invalid
+/// escapes stay unchanged, and bytes that are not UTF-8 become `�`.
 pub fn decode(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())

@@ -1,7 +1,7 @@
 //! Write plugins for Mortise.
 //!
-//! A plugin is a type that implements [`Plugin`] and the capabilities it wants,
-//! and one line that exports them:
+//! A plugin is a type that implements [`Plugin`] and its capabilities, and one
+//! line that exports them:
 //!
 //! ```
 //! use mortise_plugin::prelude::*;
@@ -32,23 +32,23 @@
 //! ```
 //!
 //! With `crate-type = ["cdylib"]`, `cargo build --release --target
-//! wasm32-wasip2` makes the component. Nothing in this crate's surface is
-//! particular to WebAssembly: the same source builds for the machine itself,
-//! where [`testing`] stands in for the server in unit tests.
+//! wasm32-wasip2` builds the component. No part of this crate's interface is
+//! specific to WebAssembly: the same source builds for the machine itself, and
+//! [`testing`] takes the server's place in unit tests.
 //!
-//! In a program, `src/main.rs`, with [`main!`] in place of `export!`, the same
-//! command makes the component, and `cargo build --release` a native plugin:
-//! an executable that the server runs as a process.
+//! A program, `src/main.rs`, uses [`main!`] instead of `export!`. The same
+//! command builds the component, and `cargo build --release` builds a native
+//! plugin: an executable that the server runs as a process.
 //!
-//! - [`types`]: the contract's types; constructors for them are in `build`.
+//! - [`types`]: the contract's types; their constructors are in `build`.
 //! - [`Plugin`], [`Configurer`], [`Displayer`], [`Webhook`], [`Filter`],
-//!   [`Listener`], [`Timer`]: what a plugin implements; when each is called.
-//! - [`Context`]: what a plugin asks of its host.
-//! - [`http`]: calling out.
-//! - `backend`: the one seam between this crate and what runs the plugin.
+//!   [`Listener`], [`Timer`]: the traits that a plugin implements.
+//! - [`Context`]: the functions of the host.
+//! - [`http`]: HTTP requests.
+//! - `backend`: the boundary between this crate and the hosts.
 //!
-//! What a plugin prints to standard output or standard error, a panic's message
-//! included, ends up in its log.
+//! The plugin's log has everything that the plugin prints to standard output or
+//! standard error, including a panic's message.
 
 mod backend;
 mod build;
@@ -69,8 +69,8 @@ pub use {schemars, serde, serde_json};
 #[doc(hidden)]
 pub use backend::exports as __exports;
 
-/// All that a plugin usually needs. The derives `Serialize`, `Deserialize` and
-/// `JsonSchema` need the crates `serde` and `schemars` among the plugin's own
+/// The usual imports of a plugin. For the derives `Serialize`, `Deserialize`
+/// and `JsonSchema`, add `serde` and `schemars` to the plugin's own
 /// dependencies.
 pub mod prelude {
     pub use schemars::JsonSchema;
@@ -83,25 +83,24 @@ pub mod prelude {
     };
 }
 
-/// Makes a type the plugin: `export!(Type: Capability, Capability, …);`, once in
-/// a crate. The type implements [`Plugin`] and each of the traits named, which
-/// are any of [`Configurer`], [`Displayer`], [`Webhook`], [`Filter`],
-/// [`Listener`] and [`Timer`]. The host offers the plugin for exactly these.
+/// Exports a type as the plugin: `export!(Type: Capability, Capability, …);`,
+/// once in a crate. The type implements [`Plugin`] and the named traits, which
+/// may be [`Configurer`], [`Displayer`], [`Webhook`], [`Filter`], [`Listener`]
+/// and [`Timer`]. The host calls only these.
 #[macro_export]
 macro_rules! export {
     ($plugin:ident $(: $($capability:ident),* $(,)?)?) => {
         $crate::__export!($plugin: $($($capability)*)?);
 
-        // A library that is built for the machine exports nothing; this keeps
-        // the compiler from calling the plugin unused.
+        // A library built for the machine exports nothing; this keeps the
+        // compiler from reporting the plugin as unused.
         const _: fn() -> ::std::process::ExitCode = $crate::__exports::main::<$plugin>;
     };
 }
 
-/// As [`export!`], in a program's `main.rs`, of which it is all that is beside
-/// the plugin itself: `main!(Type: Capability, Capability, …);`. Built for
-/// WebAssembly the program is a component like any other; built for the machine
-/// it is a native plugin.
+/// Exports a type like [`export!`], in a program's `main.rs`: `main!(Type:
+/// Capability, Capability, …);`. Built for WebAssembly, the program is a
+/// component; built for the machine, it is a native plugin. It defines `main`.
 #[macro_export]
 macro_rules! main {
     ($plugin:ident $(: $($capability:ident),* $(,)?)?) => {
@@ -113,7 +112,7 @@ macro_rules! main {
     };
 }
 
-/// The code on the page about writing plugins runs.
+/// Runs the code on the page about writing plugins.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/writing-a-plugin.md")]
 mod writing_a_plugin {}

@@ -23,8 +23,8 @@ use crate::{
     types::{Application, Content, Draft, Error, Level, Message, Outgoing, Schedule},
 };
 
-/// Records what a plugin asks for and answers as a host would that grants
-/// everything. HTTP is answered by what [`Recorder::answer_http`] was given.
+/// Records the calls of a plugin and answers like a host that grants
+/// everything. [`Recorder::answer_http`] sets the answers to HTTP requests.
 #[derive(Clone, Default)]
 pub struct Recorder {
     state: Arc<Mutex<State>>,
@@ -49,12 +49,12 @@ impl fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// A host that was asked nothing yet.
+    /// Creates a host without recorded calls.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A context that leads to it, for `Plugin::new`.
+    /// Returns a context for `Plugin::new` that uses this host.
     pub fn context(&self) -> Context {
         Context::new(Handle::new(Arc::new(self.clone())))
     }
@@ -67,17 +67,17 @@ impl Recorder {
         self.state().http = Some(Arc::new(answer));
     }
 
-    /// What was sent, in order. Ids are 1, 2, ….
+    /// Returns the sent messages, in order. Their ids are 1, 2, ….
     pub fn sent(&self) -> Vec<Outgoing> {
         self.state().sent.clone()
     }
 
-    /// The timers that are set.
+    /// Returns the timers that are set.
     pub fn timers(&self) -> BTreeMap<String, Schedule> {
         self.state().timers.clone()
     }
 
-    /// What was logged, in order.
+    /// Returns the log, in order.
     pub fn log(&self) -> Vec<(Level, String)> {
         self.state().log.clone()
     }
@@ -87,7 +87,7 @@ impl Recorder {
     }
 }
 
-/// A draft from an application of this name.
+/// Creates a draft from an application with this name.
 pub fn draft(application: &str, content: Content) -> Draft {
     Draft {
         application: Application {
@@ -99,7 +99,7 @@ pub fn draft(application: &str, content: Content) -> Draft {
     }
 }
 
-/// A stored message from an application of this name.
+/// Creates a stored message from an application with this name.
 pub fn message(id: u64, application: &str, content: Content) -> Message {
     Message {
         id,

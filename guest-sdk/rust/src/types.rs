@@ -1,15 +1,15 @@
-//! The types of the contract, `wit/types.wit`, which explains the fields.
+//! The types of the contract; `wit/types.wit` explains the fields.
 //!
-//! One definition serves both ways a plugin is built: as a component, the
-//! generated bindings take these types by name, so that a field that differs
-//! does not compile; as an executable, serde writes them as data. Form as data:
-//! names in `snake_case`, a variant without payload as its name, one with
-//! payload as an object of one field, bytes as base64, an absent option as
-//! `null` or left out.
+//! One definition serves both builds of a plugin. For a component, the
+//! generated bindings use these types by name, so a field that differs does not
+//! compile. For an executable, serde writes them as data: names in
+//! `snake_case`, a variant without payload as its name, a variant with payload
+//! as an object with one field, bytes as base64, an absent option as `null` or
+//! left out.
 
 use serde::{Deserialize, Serialize};
 
-/// Why the host refused what a plugin asked.
+/// An error of the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Error {
@@ -22,23 +22,23 @@ pub enum Error {
     /// A quota or rate is used up.
     #[error("exhausted: {0}")]
     Exhausted(String),
-    /// The host could not do it now.
+    /// The host cannot do it now.
     #[error("unavailable: {0}")]
     Unavailable(String),
 }
 
-/// The user whom an instance belongs to.
+/// The user of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Unique on the server.
     pub id: u64,
     /// Login name.
     pub name: String,
-    /// Whether the user administers the server. Grants nothing.
+    /// True if the user administers the server. Grants nothing.
     pub admin: bool,
 }
 
-/// What a person reads.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Empty means the application's name.
@@ -57,18 +57,18 @@ pub struct Content {
 pub struct Application {
     /// Unique on the server.
     pub id: u64,
-    /// As a person named it.
+    /// The name that a person chose.
     pub name: String,
 }
 
-/// A message that has not been stored yet.
+/// A message that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
-    /// Where it comes from.
+    /// Its application.
     pub application: Application,
-    /// What it says.
+    /// Its content.
     pub content: Content,
-    /// When the server received it, in milliseconds since the epoch.
+    /// The time of its arrival, in milliseconds since the epoch.
     pub received_ms: u64,
 }
 
@@ -77,11 +77,11 @@ pub struct Draft {
 pub struct Message {
     /// Unique on the server; grows with time.
     pub id: u64,
-    /// Where it comes from.
+    /// Its application.
     pub application: Application,
-    /// What it says.
+    /// Its content.
     pub content: Content,
-    /// When it was stored, in milliseconds since the epoch.
+    /// The time at which it was stored, in milliseconds since the epoch.
     pub created_ms: u64,
 }
 
@@ -91,23 +91,23 @@ pub struct Outgoing {
     /// One of the plugin's own applications; none for its main one.
     #[serde(default)]
     pub application: Option<String>,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a filter decides about a draft.
+/// A filter's decision about a draft.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Leave it as it is.
+    /// Store it unchanged.
     Keep,
-    /// Put this content in place of what it had.
+    /// Replace its content by this one.
     Replace(Content),
     /// Do not store it, for this reason.
     Drop(String),
 }
 
-/// When a timer fires.
+/// The times at which a timer fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
@@ -119,7 +119,7 @@ pub enum Schedule {
     OnceAtMs(u64),
 }
 
-/// Weight of a log line.
+/// The level of a log entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -132,50 +132,50 @@ pub enum Level {
     Error,
 }
 
-/// A directory a plugin asks for.
+/// A directory that a plugin asks for.
 #[derive(PartialOrd, Ord, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directory {
     /// Absolute path, the same on the host and in the plugin.
     pub path: String,
-    /// Whether the plugin may change what is in it.
+    /// True if the plugin may write in it.
     #[serde(default)]
     pub writable: bool,
 }
 
-/// Something a plugin may do only when a person agreed.
+/// A permission, which a person must grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Send messages to the user.
     SendMessages,
-    /// Be given messages of these applications; `*` for all.
+    /// Receive messages of these applications; `*` for all.
     ReadMessages(Vec<String>),
     /// See, change and drop messages before they are stored.
     FilterMessages,
-    /// Be reachable by HTTP.
+    /// Receive HTTP requests.
     Webhook,
     /// See these cookies of webhook requests.
     Cookies(Vec<String>),
-    /// Call out by HTTP to these hosts.
+    /// Send HTTP requests to these hosts.
     Http(Vec<String>),
     /// Use these directories.
     Files(Vec<Directory>),
     /// Read these environment variables of the server.
     Environment(Vec<String>),
-    /// Be woken by timers.
+    /// Set timers.
     Timers,
 }
 
-/// A permission a plugin asks for.
+/// A permission that a plugin asks for, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// What it asks for.
+    /// The permission.
     pub permission: Permission,
-    /// Why, for the person who decides.
+    /// The reason, for the person who decides.
     pub reason: String,
 }
 
-/// Who a plugin is and what it asks for.
+/// The description of a plugin, and the permissions that it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Unique and stable across versions.
@@ -187,7 +187,7 @@ pub struct Manifest {
     /// A sentence or two.
     #[serde(default)]
     pub description: String,
-    /// Who wrote it.
+    /// The author.
     #[serde(default)]
     pub author: String,
     /// SPDX expression.
@@ -196,12 +196,12 @@ pub struct Manifest {
     /// URL, or empty.
     #[serde(default)]
     pub website: String,
-    /// What it cannot work without.
+    /// The permissions that it asks for.
     #[serde(default)]
     pub wants: Vec<Request>,
 }
 
-/// Why an instance is stopped.
+/// The reason for stopping an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -210,18 +210,19 @@ pub enum StopReason {
     Disabled,
     /// A new version or configuration takes its place.
     Reloading,
-    /// It was not called for a while.
+    /// The instance was idle.
     Idle,
     /// The server ends.
     ShuttingDown,
 }
 
-/// One thing that is wrong with a configuration.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Where, such as `rules[2].pattern`; empty means the whole.
+    /// The path, such as `rules[2].pattern`; empty means the whole
+    /// configuration.
     pub path: String,
-    /// What is wrong and what is expected.
+    /// The mistake, and the expected value.
     pub text: String,
 }
 
@@ -244,7 +245,7 @@ pub struct WebhookRequest {
     /// Behind `?`, not decoded.
     #[serde(default)]
     pub query: Option<String>,
-    /// In the order they came.
+    /// In the order of their arrival.
     pub headers: Vec<Header>,
     /// Whole.
     #[serde(with = "crate::bytes")]

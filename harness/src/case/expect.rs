@@ -1,4 +1,4 @@
-//! What must come of a step.
+//! Expected results of a step.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use serde_json::Value;
 
 use super::values::{Text, maybe_many, one_or_many, present};
 
-/// What must come of a step; of what is left out nothing is said, but that an
-/// error, or an HTTP status from 400 on, must be expected.
+/// The expected results of a step. Fields that are left out are not checked,
+/// except that an error, or an HTTP status of 400 or more, must be expected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expect {
     pub(crate) answer: Answer,
     pub(crate) effects: Effects,
 }
 
-/// What the plugin answers to the step itself.
+/// The plugin's answer to the step.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) error: Option<ErrorIs>,
@@ -38,29 +38,28 @@ pub(crate) struct Answer {
     pub(crate) fired: Option<Vec<String>>,
 }
 
-/// What it left behind. It may take a moment to be there.
+/// The effects of the step, which may take a moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
-    /// Entries that were written since the step before, in any order, among
-    /// others.
+    /// Log entries written since the previous step, in any order, among others.
     pub(crate) log: Vec<LogIs>,
-    /// What none of them may be.
+    /// A text that no new entry may have.
     pub(crate) no_log: Vec<LogIs>,
-    /// All messages that were sent since then.
+    /// All messages sent since then.
     pub(crate) sent: Option<Vec<SentIs>>,
-    /// All requests that were made since then.
+    /// All requests made since then.
     pub(crate) requests: Option<Vec<RequestIs>>,
-    /// All that was refused since then.
+    /// All denials since then.
     pub(crate) denials: Option<Vec<DenialIs>>,
-    /// What is stored now, by key.
+    /// The stored values, by key.
     pub(crate) storage: BTreeMap<String, Option<Text>>,
-    /// All timers that are set now.
+    /// All timers that are set.
     pub(crate) timers: Option<BTreeMap<String, Schedule>>,
-    /// What is in `${dir}` now, by path below it.
+    /// The files in `${dir}`, by path below it.
     pub(crate) files: BTreeMap<String, Option<Text>>,
 }
 
-/// An expectation as it is written.
+/// An expectation in the form of the file.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Written {
@@ -137,7 +136,7 @@ impl<'de> Deserialize<'de> for Expect {
             type Value = Expect;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("what is expected, or `keep`")
+                formatter.write_str("the expected results, or `keep`")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Expect, E> {
@@ -164,7 +163,7 @@ impl<'de> Deserialize<'de> for Expect {
 }
 
 impl Expect {
-    /// That it says of `whom` only what it can answer.
+    /// Checks that it expects only results that `whom` can have.
     pub(crate) fn check(&self, whom: &str, can: &[&str]) -> Result<(), String> {
         let Answer {
             error,
@@ -201,7 +200,7 @@ impl Expect {
         }
     }
 
-    /// The files it looks at.
+    /// The files that it inspects.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.effects.files.keys().map(String::as_str)
     }
@@ -226,11 +225,11 @@ pub(crate) struct ContentIs {
     pub(crate) extras: Option<Value>,
 }
 
-/// A message that was sent.
+/// A sent message.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SentIs {
-    /// Of which application of the plugin's; `null` for its main one.
+    /// The plugin's application; `null` for its main one.
     #[serde(deserialize_with = "present")]
     pub(crate) application: Option<Option<Text>>,
     pub(crate) title: Option<Text>,
@@ -238,7 +237,7 @@ pub(crate) struct SentIs {
     pub(crate) priority: Option<i32>,
     #[serde(deserialize_with = "present")]
     pub(crate) extras: Option<Value>,
-    /// Whether it passes the user's filters.
+    /// True if it passes the user's filters.
     pub(crate) filtered: Option<bool>,
 }
 
@@ -263,7 +262,7 @@ pub(crate) struct RequestIs {
     pub(crate) body: Option<Text>,
 }
 
-/// One thing that is wrong with a configuration.
+/// A problem of a configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ProblemIs {
@@ -350,7 +349,7 @@ impl ErrorKind {
     }
 }
 
-/// An entry of the log: its text, or more of it.
+/// A log entry: its text, or several fields.
 #[derive(Clone, Debug)]
 pub(crate) struct LogIs {
     pub(crate) text: Option<Text>,
@@ -390,7 +389,7 @@ impl<'de> Deserialize<'de> for LogIs {
     }
 }
 
-/// Something that was refused: the permission, or more of it.
+/// A denial: the permission, or several fields.
 #[derive(Clone, Debug)]
 pub(crate) struct DenialIs {
     pub(crate) permission: String,
@@ -434,7 +433,7 @@ impl std::fmt::Display for LogIs {
             Some(text) => write!(formatter, "{text}")?,
             None => formatter.write_str("any text")?,
         }
-        // As a case has them.
+        // In the form of a case.
         if let Some(level) = self.level {
             let level = format!("{level:?}").to_lowercase();
             write!(formatter, ", at the level {level}")?;

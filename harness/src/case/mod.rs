@@ -1,14 +1,15 @@
-//! What a case says, and reading it from YAML.
+//! Cases, and reading them from YAML.
 //!
-//! - this module: files, and the documents in them.
-//! - `variables`: `${dir}` and the like, which are known when the case runs.
-//! - `plan`: what the plugin is set up with.
-//! - `step`: what is done with it.
-//! - `expect`: what must come of it.
+//! - this module: files and their documents.
+//! - `variables`: names such as `${dir}`, whose values are known when the case
+//!   runs.
+//! - `plan`: the setup of the plugin.
+//! - `step`: the steps.
+//! - `expect`: the expected results.
 //! - `values`: texts, bytes and lists as people write them.
 //!
-//! Nothing here runs a plugin. Every mistake in a file is found when it is
-//! read, and told with file and line.
+//! Nothing here runs a plugin. Reading a file finds every mistake in it and
+//! reports file and line.
 
 pub(crate) mod expect;
 pub(crate) mod plan;
@@ -34,29 +35,29 @@ pub struct Case {
     skip: Vec<Skip>,
 }
 
-/// What is wrong with a file of cases.
+/// An error in a file of cases.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaseError {
-    /// It cannot be read.
+    /// The file or folder cannot be read.
     #[error("{} cannot be read: {error}; name a file of cases, or a folder that has some", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
-    /// There is nothing to run.
+    /// There are no cases.
     #[error("{} has no cases: write some in a file whose name ends in .yaml", .0.display())]
     None(PathBuf),
-    /// It is not what a case is.
+    /// The text is not a case.
     #[error("{}:{line}: {what}", file.display())]
     Wrong {
         /// The file.
         file: PathBuf,
         /// The line in it, from 1.
         line: u64,
-        /// What is wrong, and with which case.
+        /// The mistake and the case.
         what: String,
     },
 }
@@ -65,12 +66,12 @@ pub enum CaseError {
 const LONGEST: u64 = 16 << 20;
 
 impl Case {
-    /// Reads all cases of a file, or of the files in a folder whose names end
-    /// in `.yaml` or `.yml`, in the order of their names.
+    /// Reads all cases of a file, or of the files in a folder with names that
+    /// end in `.yaml` or `.yml`, in the order of their names.
     ///
     /// # Errors
     ///
-    /// [`CaseError`], the first one.
+    /// The first [`CaseError`].
     pub fn load(path: &Path) -> Result<Vec<Self>, CaseError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
@@ -111,7 +112,7 @@ impl Case {
         for case in &cases {
             if let Some(other) = names.insert(&case.name, case) {
                 return Err(case.wrong(format!(
-                    "the name `{}` is that of the case in {}:{} already; give it another",
+                    "the name `{}` belongs to the case in {}:{}; choose another",
                     case.name,
                     other.file.display(),
                     other.line
@@ -121,12 +122,11 @@ impl Case {
         Ok(cases)
     }
 
-    /// Reads the cases in a file's text: YAML documents with `---` between
-    /// them.
+    /// Reads the cases in a file's text: YAML documents separated by `---`.
     ///
     /// # Errors
     ///
-    /// [`CaseError::Wrong`], the first one.
+    /// The first [`CaseError::Wrong`].
     pub fn parse(file: &Path, text: &str) -> Result<Vec<Self>, CaseError> {
         documents(text)
             .into_iter()
@@ -146,7 +146,7 @@ impl Case {
             .collect()
     }
 
-    /// Its name, which is told wherever it fails.
+    /// Its name, which every failure reports.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -156,12 +156,13 @@ impl Case {
         &self.file
     }
 
-    /// Where it begins in the file, from 1.
+    /// Its first line in the file, from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Why it is not for plugins of this language and backend, if it is not.
+    /// The reason for which it does not apply to plugins of this language and
+    /// backend, if there is one.
     pub(crate) fn skipped(
         &self,
         language: Option<&str>,
@@ -174,7 +175,7 @@ impl Case {
         skip.map(|skip| skip.because.as_str())
     }
 
-    /// What it says, with what is known when it runs.
+    /// Returns its content, with the values of this run.
     pub(crate) fn plan(&self, variables: &Variables) -> Result<Plan, CaseError> {
         let source = variables
             .fill(&self.source)
@@ -203,8 +204,8 @@ impl Case {
     }
 }
 
-/// The documents of a file that say something, each with the number of lines
-/// before it.
+/// Returns the documents of a file that are not empty, each with the number of
+/// lines before it.
 fn documents(text: &str) -> Vec<(u64, &str)> {
     let mut documents = Vec::new();
     let (mut begin, mut before) = (0, 0);
@@ -228,7 +229,7 @@ fn says_something(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
-/// The number, from 1, of the first line that says something.
+/// Returns the number, from 1, of the first line with content.
 fn first_line(source: &str) -> u64 {
     let before = source.lines().take_while(|line| !says_something(line));
     before.count() as u64 + 1

@@ -1,4 +1,4 @@
-//! What a plugin is set up with, and the whole of a case.
+//! The setup of a plugin, and the whole of a case.
 
 use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use super::{
     values::{Blob, one_or_many},
 };
 
-/// The time in a case that does not say: 2026-01-01T00:00:00Z.
+/// The time of a case that sets none: 2026-01-01T00:00:00Z.
 pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
 
 /// A whole case.
@@ -25,24 +25,24 @@ pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Plan {
     pub(crate) name: String,
-    /// For whom it cannot be.
+    /// The plugins for which the case is impossible.
     #[serde(default, deserialize_with = "one_or_many")]
     pub(crate) skip: Vec<Skip>,
-    /// Whether the plugin is started before the first step.
+    /// True if the plugin is started before the first step.
     #[serde(default = "yes")]
     pub(crate) start: bool,
-    /// The configuration it comes up with.
+    /// The configuration of the new instance.
     #[serde(default)]
     pub(crate) config: Option<String>,
     #[serde(default)]
     user: UserSpec,
-    /// The time, which only `advance` moves.
+    /// The time, which only `advance` changes.
     #[serde(default = "now", deserialize_with = "moment")]
     pub(crate) now: u64,
-    /// What is granted; if it is left out, what the manifest asks for.
+    /// The grants; by default the permissions in the manifest.
     #[serde(default)]
     grants: Option<Grants>,
-    /// What is taken away from that.
+    /// The permissions to remove from the grants.
     #[serde(default, deserialize_with = "one_or_many")]
     without: Vec<PermissionName>,
     #[serde(default)]
@@ -50,21 +50,21 @@ pub(crate) struct Plan {
     /// The server's environment.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
-    /// What is stored.
+    /// The stored values.
     #[serde(default)]
     pub(crate) storage: BTreeMap<String, Blob>,
-    /// What other applications sent.
+    /// The messages of other applications.
     #[serde(default, deserialize_with = "one_or_many")]
     pub(crate) messages: Vec<MessageSpec>,
-    /// What is in `${dir}`, by path below it.
+    /// The files in `${dir}`, by path below it.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, Blob>,
-    /// What `${http}` and `${other}` answer.
+    /// The responses of `${http}` and `${other}`.
     #[serde(default)]
     pub(crate) http: Vec<Exchange>,
     #[serde(default)]
     pub(crate) steps: Vec<Spanned<Step>>,
-    /// What must be so in the end.
+    /// The results expected at the end.
     #[serde(default)]
     pub(crate) expect: Expect,
 }
@@ -88,15 +88,15 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Plugins that a case is not for.
+/// Plugins to which a case does not apply.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Skip {
-    /// Those in this language; in any if it is left out.
+    /// Those in this language; by default in any.
     language: Option<String>,
-    /// Those of this backend; of any if it is left out.
+    /// Those of this backend; by default of any.
     backend: Option<Backend>,
-    /// Why, which is told.
+    /// The reason, for the report.
     pub(crate) because: String,
 }
 
@@ -147,9 +147,9 @@ enum PermissionName {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageSpec {
-    /// Its number; the next one if it is left out.
+    /// Its id; by default the next one.
     pub(crate) id: Option<u64>,
-    /// Who sent it.
+    /// Its application.
     #[serde(default = "application")]
     pub(crate) application: String,
     #[serde(default)]
@@ -160,21 +160,21 @@ pub(crate) struct MessageSpec {
     priority: i32,
     #[serde(default)]
     extras: Option<serde_json::Map<String, Value>>,
-    /// When, in milliseconds since the epoch; now if it is left out.
+    /// Its time in milliseconds since the epoch; by default now.
     pub(crate) created_ms: Option<u64>,
 }
 
-/// Where messages come from in a case that does not say.
+/// The application of messages in a case that names none.
 pub(crate) fn application() -> String {
     "Backup".to_owned()
 }
 
-/// What they say.
+/// Their text.
 pub(crate) fn body() -> String {
     "body".to_owned()
 }
 
-/// How urgent they are.
+/// Their priority.
 pub(crate) const fn priority() -> i32 {
     5
 }
@@ -199,7 +199,7 @@ pub(crate) fn content(
     }
 }
 
-/// A request that is expected, and its answer.
+/// An expected request and its response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exchange {
@@ -208,7 +208,7 @@ pub(crate) struct Exchange {
     pub(crate) respond: Respond,
 }
 
-/// A method, and where the request goes.
+/// A method and a path or address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) method: String,
@@ -236,14 +236,14 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// What is answered.
+/// A response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Respond {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Blob,
-    /// After so long.
+    /// The delay before the response.
     #[serde(deserialize_with = "super::step::duration")]
     pub(crate) delay: std::time::Duration,
 }
@@ -268,11 +268,11 @@ impl Plan {
         }
     }
 
-    /// What the plugin is granted.
+    /// Returns the plugin's grants.
     ///
     /// # Errors
     ///
-    /// The manifest asks for a host that is none.
+    /// The manifest asks for a host with a wrong form.
     pub(crate) fn grants(&self, manifest: &Manifest) -> Result<Grants, ParseHostPatternError> {
         let mut grants = match &self.grants {
             Some(grants) => grants.clone(),
@@ -294,7 +294,8 @@ impl Plan {
         Ok(grants)
     }
 
-    /// What a type cannot say: what is wrong, and where if it is in one step.
+    /// Checks the rules that a type cannot express. Returns the mistake, and
+    /// its line if it is in one step.
     pub(crate) fn check(&self) -> Result<(), (Option<u64>, String)> {
         if self.name.trim().is_empty() {
             return Err((None, "the case has an empty name".to_owned()));

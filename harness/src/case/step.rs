@@ -1,4 +1,4 @@
-//! What is done with a plugin.
+//! The steps of a case.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,10 +22,10 @@ pub(crate) struct Step {
     pub(crate) expect: Expect,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// Looks at the manifest and the capabilities.
+    /// Reads the manifest and the capabilities.
     Describe,
     Defaults,
     Schema,
@@ -34,18 +34,18 @@ pub(crate) enum Action {
     ApplyDefaults,
     Start,
     Stop(StopReason),
-    /// Drops the code behind the instance; the next call brings it back.
+    /// Drops the code behind the instance; the next call recreates it.
     Idle,
-    /// Ends the instance and makes a new one, as when the server starts anew.
+    /// Ends the instance and makes a new one, as when the server restarts.
     Restart,
     Display(Option<String>),
     Webhook(Box<WebhookSpec>),
     Filter(Box<DraftSpec>),
     Messages(Vec<MessageSpec>),
     Timer(String),
-    /// Moves the time on, and fires what comes due.
+    /// Advances the time, and fires the timers that come due.
     Advance(Duration),
-    /// Does nothing but wait until what is expected is there.
+    /// Waits for the expected effects.
     Wait(Duration),
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct WebhookSpec {
     host: String,
 }
 
-/// Where the plugin's webhook is.
+/// The path of the plugin's webhook.
 pub(crate) const BASE_PATH: &str = "/plugin/1/custom/secret/";
 
 impl Default for WebhookSpec {
@@ -103,7 +103,7 @@ impl WebhookSpec {
     }
 }
 
-/// A message that is to be filtered.
+/// A message for the filter.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DraftSpec {
@@ -117,7 +117,7 @@ pub(crate) struct DraftSpec {
     priority: i32,
     #[serde(default)]
     extras: Option<serde_json::Map<String, Value>>,
-    /// How long all filters have together.
+    /// The time for all filters.
     #[serde(default = "filter_deadline", deserialize_with = "duration")]
     pub(crate) deadline: Duration,
 }
@@ -136,7 +136,7 @@ impl DraftSpec {
     }
 }
 
-/// The longest time a case can name, so that sums of them do not overflow.
+/// The longest time in a case, so that sums do not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -156,8 +156,7 @@ fn maybe_duration<'de, D: Deserializer<'de>>(
     duration(deserializer).map(Some)
 }
 
-/// A step as it is written: the one thing it does by its name, and what it
-/// expects.
+/// A step in the form of the file: its action by name, and its expectations.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Written {
@@ -232,7 +231,7 @@ impl Written {
         }
     }
 
-    /// The step that is only a name.
+    /// Returns the step for a name alone.
     fn named(name: &str) -> Result<Self, String> {
         let there = Some(None);
         let mut written = Self::default();
@@ -249,7 +248,7 @@ impl Written {
             "webhook" => written.webhook = Some(None),
             name => {
                 return Err(format!(
-                    "`{name}` is no step by itself; a step does one of {ACTIONS}"
+                    "`{name}` alone is not a step; a step does one of {ACTIONS}"
                 ));
             }
         }
@@ -287,13 +286,13 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 impl Step {
-    /// What a type cannot say.
+    /// Checks the rules that a type cannot express.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Action::Messages(messages) = &self.action
             && !(1..=mortise_runtime::limits::BATCH).contains(&messages.len())
         {
             return Err(format!(
-                "a listener is given 1 to {} messages at a time",
+                "a listener receives 1 to {} messages at a time",
                 mortise_runtime::limits::BATCH
             ));
         }
@@ -303,7 +302,7 @@ impl Step {
 }
 
 impl Action {
-    /// As it is written.
+    /// Returns the action's name in the file.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Describe => "describe",
@@ -325,8 +324,8 @@ impl Action {
         }
     }
 
-    /// Which of the expectations are about its answer. What it left behind can
-    /// be asked of any.
+    /// Returns the expectations that the action's answer can have. Every step
+    /// can have expected effects.
     const fn answers(&self) -> &'static [&'static str] {
         match self {
             Self::Describe => &["manifest", "capabilities"],

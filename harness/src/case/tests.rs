@@ -1,4 +1,4 @@
-//! Reading cases: what is wrong is told with its line.
+//! Reading cases: errors report their line.
 
 use std::path::Path;
 
@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_with_file_and_line() {
         (
             "name: a\nsteps:\n- start\n- strat\n",
             4,
-            "`strat` is no step",
+            "`strat` alone is not a step",
         ),
         (
             "name: a\nsteps:\n- start:\n  idle:\n",

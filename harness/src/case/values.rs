@@ -1,4 +1,4 @@
-//! Texts, bytes and lists as people write them, and comparing with them.
+//! Texts, bytes and lists as people write them, and comparisons with them.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use regex::Regex;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::report::Difference;
 
-/// A field that is there, also where it is `null`.
+/// Reads a field that is present, even as `null`.
 pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -58,14 +58,14 @@ pub(crate) fn one_or_many<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer.deserialize_any(Visitor(std::marker::PhantomData))
 }
 
-/// As [`one_or_many`], where the field may be left out.
+/// Reads like [`one_or_many`]; the field is optional.
 pub(crate) fn maybe_many<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
     one_or_many(deserializer).map(Some)
 }
 
-/// A scalar as the text it was written as; none for a map or a list.
+/// Returns a scalar as the text of the file; none for a map or a list.
 fn scalar<E: de::Error>(value: &Value) -> Result<Option<String>, E> {
     match value {
         Value::String(text) => Ok(Some(text.clone())),
@@ -78,12 +78,12 @@ fn scalar<E: de::Error>(value: &Value) -> Result<Option<String>, E> {
     }
 }
 
-/// A map with known fields, out of a value that had to be looked at first.
+/// Reads a map with known fields from a value that was inspected first.
 fn fields<T: DeserializeOwned, E: de::Error>(value: Value) -> Result<T, E> {
     serde_json::from_value(value).map_err(E::custom)
 }
 
-/// Bytes that a case gives: a text, `base64: …` or `repeat: {text, times}`.
+/// Bytes in a case: a text, `base64: …` or `repeat: {text, times}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
@@ -128,13 +128,13 @@ fn decoded<E: de::Error>(text: &str) -> Result<Vec<u8>, E> {
         .map_err(|error| E::custom(format!("`{text}` is not base64: {error}")))
 }
 
-/// What a text, or bytes, must be: a text is it exactly; a map has rules, all
-/// of which must hold.
+/// The expected form of a text or of bytes: a text must match exactly; all
+/// rules of a map must hold.
 #[derive(Clone, Debug)]
 pub(crate) enum Text {
-    /// Exactly this.
+    /// Exactly this text.
     Is(String),
-    /// What the rules say.
+    /// All of these rules.
     Rules(Box<Rules>),
 }
 
@@ -142,21 +142,21 @@ pub(crate) enum Text {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Rules {
-    /// These are in it.
+    /// The text has these parts.
     #[serde(deserialize_with = "one_or_many")]
     contains: Vec<String>,
-    /// These are not.
+    /// The text has none of these parts.
     #[serde(deserialize_with = "one_or_many")]
     lacks: Vec<String>,
-    /// A regular expression that is found in it.
+    /// The text contains a match of this regular expression.
     #[serde(deserialize_with = "expression")]
     matches: Option<Regex>,
-    /// It is JSON, and at least this is in it.
+    /// The text is JSON and has at least these fields.
     #[serde(deserialize_with = "present")]
     json: Option<Value>,
-    /// Exactly these bytes, in base64.
+    /// The content is exactly these bytes, in base64.
     base64: Option<String>,
-    /// It has so many bytes.
+    /// The content has this number of bytes.
     bytes: Option<usize>,
 }
 
@@ -172,7 +172,7 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 impl Text {
-    /// Out of a value that had to be looked at first.
+    /// Reads an expectation from a value that was inspected first.
     pub(crate) fn of<E: de::Error>(value: Value) -> Result<Self, E> {
         if let Some(text) = scalar(&value)? {
             return Ok(Self::Is(text));
@@ -184,7 +184,7 @@ impl Text {
         Ok(Self::Rules(Box::new(rules)))
     }
 
-    /// That this is in it, if it is written as a text.
+    /// Turns a plain text into the rule that the text has this part.
     pub(crate) fn within(self) -> Self {
         match self {
             Self::Is(text) => Self::Rules(Box::new(Rules {
@@ -195,14 +195,14 @@ impl Text {
         }
     }
 
-    /// Whether it holds.
+    /// Returns true if it holds.
     pub(crate) fn holds(&self, found: &[u8]) -> bool {
         let mut differences = Vec::new();
         self.compare("", found, &mut differences);
         differences.is_empty()
     }
 
-    /// What does not hold.
+    /// Adds a difference for each rule that does not hold.
     pub(crate) fn compare(&self, field: &str, found: &[u8], differences: &mut Vec<Difference>) {
         let mut differ = |expected: String| {
             differences.push(Difference::new(field, expected, readable(found)));
@@ -247,8 +247,8 @@ impl Text {
     }
 }
 
-/// Compares JSON: what is expected must be there, a map may have more, `null`
-/// may be left out.
+/// Compares JSON: the expected fields must be present, a map may have more, and
+/// `null` matches an absent field.
 pub(crate) fn json(
     field: &str,
     expected: &Value,
@@ -276,10 +276,10 @@ pub(crate) fn json(
     }
 }
 
-/// The longest text that is shown whole, in characters.
+/// The longest text to show in full, in characters.
 const SHOWN: usize = 400;
 
-/// Bytes as a person reads them: text, cut if it is long, or base64.
+/// Shows bytes to a person: text, cut if it is long, or base64.
 pub(crate) fn readable(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let shown = bytes.get(..SHOWN).unwrap_or(bytes);

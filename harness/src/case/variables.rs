@@ -1,4 +1,5 @@
-//! What a case writes as `${name}`, because it is known only when it runs.
+//! Names that a case writes as `${name}`, because their values are known only
+//! when it runs.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -9,7 +10,7 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    /// Of a case with this folder and these servers.
+    /// Creates the values of a case with this folder and these servers.
     pub(crate) fn new(dir: &Path, http: SocketAddr, other: SocketAddr) -> Self {
         Self {
             values: [
@@ -22,17 +23,18 @@ impl Variables {
         }
     }
 
-    /// To see whether a case can be read.
+    /// Creates values for a check of the case.
     pub(crate) fn placeholders() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self::new(Path::new("/nowhere"), loopback(1), loopback(2))
     }
 
-    /// A text with the values in it. `$${` stands for `${` itself.
+    /// Replaces the names in a text by their values. `$${` stands for the
+    /// characters `${`.
     ///
     /// # Errors
     ///
-    /// The line of a name that is not known, and a sentence about it.
+    /// The line of an unknown name, and a sentence about it.
     pub(crate) fn fill(&self, text: &str) -> Result<String, (u64, String)> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;

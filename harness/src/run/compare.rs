@@ -1,4 +1,4 @@
-//! What is not as expected.
+//! Differences between expected and found results.
 
 use std::collections::BTreeMap;
 
@@ -28,14 +28,14 @@ use crate::{
 type Differences = Vec<Difference>;
 
 impl Outcome {
-    /// The answer to a step.
+    /// Compares the answer to a step.
     pub(super) fn compare(&self, expect: &expect::Answer) -> Differences {
         let mut differences = Vec::new();
         self.compare_error(expect, &mut differences);
         match &self.answer {
-            // The error is told instead.
+            // The error is reported instead.
             _ if self.error.is_some() && !matches!(self.answer, Answer::Fired(_)) => {}
-            // What failed otherwise than expected has no answer to look at.
+            // A call that failed unexpectedly has no answer to compare.
             _ if !differences.is_empty() => {}
             Answer::Nothing => {
                 if let Some(text) = &expect.text {
@@ -162,7 +162,7 @@ impl Outcome {
 }
 
 impl Stage<'_> {
-    /// What is left behind.
+    /// Compares the effects of a step.
     pub(super) fn compare(&self, expect: &Effects) -> Differences {
         let mut differences = Vec::new();
         if !expect.log.is_empty() || !expect.no_log.is_empty() {
@@ -245,7 +245,7 @@ fn compare_text(field: &str, expected: Option<&Text>, found: &str, differences: 
     }
 }
 
-/// What may not be there.
+/// Compares a value that may be absent.
 fn compare_maybe(
     field: &str,
     expected: Option<&Text>,
@@ -264,7 +264,8 @@ fn compare_maybe(
     }
 }
 
-/// Headers by their names in lower case; of several of one name, any will do.
+/// Compares headers by lower-case name. If a name occurs several times, one
+/// match is enough.
 fn compare_headers(
     at: &str,
     expected: &BTreeMap<String, Option<Text>>,
@@ -407,7 +408,8 @@ fn compare_problems(
     }
 }
 
-/// Whether there are so many; told if not.
+/// Returns true if the number of items is as expected, and otherwise adds a
+/// difference.
 fn counted<T: Shown>(
     field: &str,
     expected: usize,
@@ -455,7 +457,7 @@ fn compare_log(expect: &Effects, entries: &[Entry], differences: &mut Difference
     }
 }
 
-/// All that was refused, in any order.
+/// Compares all denials, in any order.
 fn compare_denials(
     expected: &[DenialIs],
     found: &[(String, String)],

@@ -1,10 +1,10 @@
-//! Runs cases: sets a plugin up, does one step after another, and compares what
-//! came of it with what was expected. A case ends at its first step that was
-//! not as expected, since those after it build on it.
+//! Runs cases: sets up a plugin, does one step after the other, and compares
+//! the results with the expected ones. A case ends at its first unexpected
+//! result, because the later steps build on it.
 //!
-//! - this module: cases, one after another.
-//! - `stage`: what one case runs on, and doing a step.
-//! - `compare`: what is not as expected.
+//! - this module: the sequence of cases.
+//! - `stage`: the environment of a case, and its steps.
+//! - `compare`: the differences.
 
 mod compare;
 mod shown;
@@ -29,7 +29,7 @@ use crate::{
     web::Web,
 };
 
-/// A plugin that cases are run against.
+/// A plugin to test.
 #[derive(Clone)]
 pub struct Suite {
     plugin: Arc<dyn Plugin>,
@@ -48,8 +48,8 @@ impl std::fmt::Debug for Suite {
     }
 }
 
-/// How long it is waited for what a step leaves behind: a native plugin's log,
-/// or a message that it sends after it answered.
+/// The time to wait for the effects of a step, such as a native plugin's log,
+/// or a message sent after the answer.
 const SETTLING: Duration = Duration::from_secs(5);
 
 impl Suite {
@@ -57,7 +57,7 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// The report of what failed.
+    /// The report of the failed step.
     pub async fn load(
         file: &Path,
         loaders: &[Arc<dyn Loader>],
@@ -72,15 +72,14 @@ impl Suite {
         })
     }
 
-    /// Says in which language the plugin is written, for cases that are not for
-    /// every one.
+    /// Sets the plugin's language, for cases that exclude some languages.
     #[must_use]
     pub fn language(mut self, language: &str) -> Self {
         self.language = Some(language.to_owned());
         self
     }
 
-    /// Runs so many cases at the same time; otherwise one after another.
+    /// Sets the number of cases to run at a time. The default is one.
     #[must_use]
     pub fn at_a_time(mut self, number: usize) -> Self {
         self.at_a_time = number.max(1);
@@ -124,7 +123,7 @@ impl Suite {
         }
     }
 
-    /// With a process of its own, if it is one.
+    /// Runs a case with its own process, if the plugin is native.
     async fn attempt(&self, case: &Case) -> std::result::Result<(), Box<Failure>> {
         if self.plugin.backend() == Backend::Wasm {
             return run(&*self.plugin, case).await;
@@ -137,12 +136,12 @@ impl Suite {
     }
 }
 
-/// Runs one case against a plugin that is loaded already. Where it is a native
-/// one, its process may be one that served before.
+/// Runs one case against a loaded plugin. If the plugin is native, its process
+/// may have served earlier cases.
 ///
 /// # Errors
 ///
-/// The first step that was not as expected.
+/// The first step with an unexpected result.
 pub async fn run(plugin: &dyn Plugin, case: &Case) -> std::result::Result<(), Box<Failure>> {
     let folder =
         tempfile::tempdir().map_err(|error| failed_to(case, "make a folder", error.to_string()))?;
@@ -225,7 +224,7 @@ fn write_files(plan: &Plan, folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What kept a case from beginning.
+/// The reason for which a case could not begin.
 fn failed_to(case: &Case, what: &str, why: String) -> Box<Failure> {
     Box::new(Failure {
         at: "before the first step".to_owned(),

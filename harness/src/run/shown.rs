@@ -1,16 +1,16 @@
-//! What was found, in the form in which a case would expect it: whoever reads a
-//! difference may copy it into the case.
+//! Found results in the form of a case, so that a reader can copy them from a
+//! difference into the case.
 
 use mortise_runtime::types::{Content, Outgoing, Problem, Verdict};
 
 use crate::{case::values::readable, web::Asked};
 
-/// In a case's form.
+/// Shows a value in the form of a case.
 pub(super) trait Shown {
     fn shown(&self) -> String;
 }
 
-/// A map on one line, of names and what they have.
+/// Shows a map of names and values on one line.
 fn map(entries: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let entries = entries
         .into_iter()
@@ -18,12 +18,12 @@ fn map(entries: impl IntoIterator<Item = (&'static str, String)>) -> String {
     format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }
 
-/// A text in quotes, where it is short enough to be read as a whole.
+/// Shows a text in quotes, if it is short enough.
 fn text(text: &str) -> String {
     readable(serde_json::Value::from(text).to_string().as_bytes())
 }
 
-/// What a message has; what it lacks is left out.
+/// Shows the fields that a message has.
 fn content(content: &Content) -> Vec<(&'static str, String)> {
     let mut entries = vec![
         ("title", text(&content.title)),
@@ -49,7 +49,7 @@ impl Shown for Verdict {
     }
 }
 
-/// A message, and whether filters see it.
+/// Shows a message, and the flag for filtering.
 impl Shown for (Outgoing, bool) {
     fn shown(&self) -> String {
         let (message, filtered) = self;
@@ -84,7 +84,7 @@ impl Shown for Problem {
     }
 }
 
-/// A refusal: the permission, and what was asked for.
+/// Shows a denial: the permission and its object.
 impl Shown for (String, String) {
     fn shown(&self) -> String {
         let (permission, what) = self;

@@ -1,4 +1,4 @@
-//! What one case runs on: an instance with its host, and doing a step.
+//! The environment of one case: an instance with its host, and its steps.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ use crate::{
     web::{Answering, Asked},
 };
 
-/// What a case runs on.
+/// The environment of a case.
 pub(super) struct Stage<'a> {
     plugin: &'a dyn Plugin,
     plan: &'a Plan,
@@ -36,11 +36,11 @@ pub(super) struct Stage<'a> {
     pub(super) folder: PathBuf,
     log: Arc<Log>,
     instance: Arc<dyn Instance>,
-    /// Where the step that runs began.
+    /// The state at the beginning of the current step.
     seen: Seen,
 }
 
-/// How much there was of what only grows.
+/// The sizes of lists that only grow.
 #[derive(Default)]
 struct Seen {
     log: u64,
@@ -49,7 +49,7 @@ struct Seen {
     denied: BTreeMap<(String, String), u64>,
 }
 
-/// What a step was answered.
+/// The answer to a step.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) answer: Answer,
@@ -67,16 +67,16 @@ pub(super) enum Answer {
     Fired(Vec<String>),
 }
 
-/// How long a plugin that keeps failing is waited for, in all.
+/// The total time to wait for a plugin that keeps failing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether an effect is there.
+/// The interval between checks for an effect.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// The most timers that one step fires.
+/// The largest number of timers that one step fires.
 const FIRINGS: usize = 10_000;
 
-/// How many entries of the log are shown of a case that failed.
+/// The number of log entries shown for a failed case.
 const ENTRIES: usize = 10;
 
 impl<'a> Stage<'a> {
@@ -108,7 +108,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Ends the instance. What it says to that is not part of the case.
+    /// Ends the instance. Its answer is not part of the case.
     pub(super) async fn clear(self) {
         _ = self.instance.stop(StopReason::ShuttingDown).await;
     }
@@ -125,8 +125,8 @@ impl<'a> Stage<'a> {
             _ => {}
         }
         let until = Instant::now() + PATIENCE;
-        // What failed again and again is given a pause; a server's next call
-        // comes later too.
+        // The backend pauses a plugin that keeps failing; a server's next call
+        // would come later too.
         let answer = loop {
             match self.call(action).await {
                 Err(CallError::BackingOff { retry_in, .. })
@@ -187,7 +187,7 @@ impl<'a> Stage<'a> {
                 taken.map(|()| Answer::Nothing)
             }
             Action::Timer(name) => instance.on_timer(name).await.map(|()| Answer::Nothing),
-            // What is no call into the instance was done before.
+            // Actions that do not call the instance were done above.
             Action::Describe | Action::Advance(_) | Action::Wait(_) => Ok(Answer::Nothing),
         }
     }
@@ -208,7 +208,8 @@ impl<'a> Stage<'a> {
         Ok(Answer::Nothing)
     }
 
-    /// Moves the time on. All that comes due is fired; the first error is told.
+    /// Advances the time. Fires all timers that come due, and returns the first
+    /// error.
     async fn advance(&mut self, by: Duration) -> Outcome {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let until = self.host.now_ms().saturating_add(by);
@@ -230,8 +231,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Looks at what the step left behind until it is as expected, for so long
-    /// at most, and tells what is not.
+    /// Checks the effects of the step until they are as expected, for this time
+    /// at most, and returns the differences.
     pub(super) async fn settle(&self, expect: &Effects, most: Duration) -> Vec<Difference> {
         let until = Instant::now() + most;
         loop {
@@ -243,7 +244,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// The step is over; what comes from here on is of the next one.
+    /// Ends the step. Later effects belong to the next one.
     pub(super) fn pass(&mut self) {
         self.seen = Seen {
             log: self.log.written(),
@@ -253,7 +254,7 @@ impl<'a> Stage<'a> {
         };
     }
 
-    /// Counts all that there was since the case began as seen now.
+    /// Treats all effects since the beginning of the case as new.
     pub(super) fn look_back(&mut self) {
         self.seen = Seen::default();
     }
@@ -270,7 +271,7 @@ impl<'a> Stage<'a> {
         self.web.asked(self.seen.asked)
     }
 
-    /// What was refused in this step: the permission, and what it was for.
+    /// Returns the denials in this step: the permission and its object.
     pub(super) fn denials(&self) -> Vec<(String, String)> {
         let before = &self.seen.denied;
         let mut new = self.all_denials();
@@ -285,7 +286,7 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    /// For who wants to know why.
+    /// Returns the end of the log for a failed case.
     pub(super) fn last_entries(&self) -> Vec<Entry> {
         let mut entries = self.log.since(0);
         entries.drain(..entries.len().saturating_sub(ENTRIES));

@@ -1,5 +1,5 @@
-//! Files that are no plugin, or a broken one: each ends in a report that names
-//! the step, what was expected, what was found and what to do.
+//! Broken files and files that are not plugins: each leads to a report with the
+//! step, the expected and the found content, and the fix.
 
 use mortise_runtime::{Loader as _, Registry, Step, registry};
 use mortise_tests::components::{component, plugin};

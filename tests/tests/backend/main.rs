@@ -1,4 +1,4 @@
-//! The Wasm backend against components that do what they should not.
+//! The Wasm backend against misbehaving components.
 
 #![expect(
     clippy::panic,

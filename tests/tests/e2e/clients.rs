@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
 
-/// What the filter does to everything that the tests send.
+/// The filter's rules for all messages of the tests.
 const RULES: &str = r#"
 rules:
   - name: mark
@@ -24,7 +24,7 @@ rules:
           with: ""
 "#;
 
-/// Where `cargo xtask test` put a client.
+/// Returns the path of a client that `cargo xtask test` installed.
 fn client(variable: &str) -> PathBuf {
     std::env::var_os(variable).map(PathBuf::from).unwrap_or_else(|| {
         panic!("{variable} is not set: run `cargo xtask test`, which installs the client and sets it")
@@ -60,8 +60,8 @@ impl Set {
         self.server.url().strip_prefix("http://").unwrap()
     }
 
-    /// Runs a client, and sees that what it sent came through the filter: to
-    /// those who read by REST and to those who listen on `/stream` alike.
+    /// Runs a client, and checks that its message passed the filter, for
+    /// readers of the REST API and of `/stream`.
     async fn assert_filtered(&self, command: &mut Command) {
         let url = format!(
             "ws://{}/stream?token={}",
@@ -89,7 +89,7 @@ impl Set {
     }
 }
 
-/// Runs a client to its end and returns what it printed.
+/// Runs a client to its end and returns its output.
 async fn run(command: &mut Command) -> String {
     // Nothing here is to go through a proxy.
     command
@@ -205,7 +205,7 @@ async fn shoutrrr_sends_through_a_filter() {
 }
 
 /// `gotify/cli` is published as binaries, and through the Go module proxy in
-/// some places only: whoever has it can run this.
+/// some places only. With it, this test can run.
 #[tokio::test]
 #[ignore = "needs gotify/cli: set MORTISE_TEST_GOTIFY_CLI to its binary"]
 async fn gotify_cli_sends_through_a_filter() {

@@ -33,7 +33,7 @@ fn plugin(data: &Data, arguments: &[&str]) -> Command {
     command
 }
 
-/// What it says; it has to succeed.
+/// Returns its output; it must succeed.
 fn said(data: &Data, arguments: &[&str]) -> String {
     good(plugin(data, arguments).output().unwrap())
 }
@@ -47,7 +47,7 @@ fn json(data: &Data, arguments: &[&str]) -> Value {
     serde_json::from_str(&said(data, &[arguments, &["--json"]].concat())).unwrap()
 }
 
-/// What it says on standard error; it has to fail.
+/// Returns its standard error; it must fail.
 fn refused(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -168,7 +168,7 @@ async fn a_signature_goes_along_with_what_is_installed() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("  step      signature\n"), "{text}");
 
-    // What is beside a file is found; of what comes otherwise, it is named.
+    // A signature beside a file is found; for other sources it is named.
     std::fs::write(format!("{file}.minisig"), signer.sign(&one)).unwrap();
     let trusted = |shown: &Value| shown["signature"]["is"] == "trusted";
     assert!(trusted(&json(&data, &["install", file])));
@@ -268,7 +268,7 @@ async fn the_key_is_the_servers_users_alone_and_good_for_one_run() {
     server.stop().await;
     assert!(!file.exists());
 
-    // Of a killed server's, nobody is there.
+    // A killed server's address has no server.
     drop(data.serve().await);
     assert!(file.exists());
     let none = "no server takes orders";
@@ -293,7 +293,7 @@ async fn the_key_is_the_servers_users_alone_and_good_for_one_run() {
     }
     of_other.stop().await;
 
-    // What is unreadable is said, and replaced by the next server.
+    // An unreadable file is reported, and the next server replaces it.
     std::fs::write(&file, "{}").unwrap();
     let unreadable = refused(plugin(&data, &["list"]));
     assert!(unreadable.contains("running.json"), "{unreadable}");

@@ -80,7 +80,8 @@ impl Dev {
             .args(["plugin", "dev"])
             .args(arguments)
             .current_dir(project.path())
-            // What the plugins have in common with the examples is built once.
+            // The parts that the plugins share with the examples are built
+            // once.
             .env("CARGO_TARGET_DIR", guests::target())
             .env("PATH", guests::path_with_tools())
             .env("TMPDIR", temporary.path())
@@ -132,7 +133,7 @@ impl Dev {
         self.find(part, |line| line.contains(part).then(|| line.to_owned()))
     }
 
-    /// What a row of the first lines says.
+    /// Returns a row of the first lines.
     fn row(&self, name: &str) -> String {
         let row = self.find(name, |line| line.strip_prefix(name).map(str::to_owned));
         row.trim().to_owned()
@@ -193,7 +194,8 @@ struct Process {
 }
 
 impl Process {
-    /// What runs under a number; none if nothing does, or it is a zombie.
+    /// Returns the process with an id; none if there is none, or if it is a
+    /// zombie.
     fn of(id: u32) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         let (head, rest) = text.rsplit_once(") ")?;

@@ -1,14 +1,14 @@
 //! The real server, driven from outside.
 //!
-//! - `clients`: other people's Gotify clients send through a filter.
-//! - `bad_input`: whatever is wrong with what the server is told, it answers,
-//!   and so does another plugin.
+//! - `clients`: other projects' Gotify clients send through a filter.
+//! - `bad_input`: after every bad input the server still answers, and so does
+//!   another plugin.
 //! - `cases`: a plugin's own tests, from a shell.
-//! - `command_line`: orders from a shell.
-//! - `dev`: a plugin while it is written.
-//! - `gotify`: Gotify's own plugins, of which one line was changed.
+//! - `command_line`: commands from a shell.
+//! - `dev`: a plugin during its development.
+//! - `gotify`: Gotify's own plugins with one changed line.
 //! - `loads`: a plugin is loaded once.
-//! - `process`: starting, stopping, and two servers on one data directory.
+//! - `process`: start, stop, and two servers on one data directory.
 
 #![expect(
     clippy::unwrap_used,

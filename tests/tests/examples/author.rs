@@ -1,5 +1,5 @@
-//! `mortise plugin new` and `build`, as a person runs them: what they make is a
-//! plugin that does what its README says.
+//! `mortise plugin new` and `build`, as a person runs them: they make a plugin
+//! that works as its README says.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ pub(crate) fn plugin(folder: &Path, arguments: &[&str]) -> Output {
         .arg("plugin")
         .args(arguments)
         .current_dir(folder)
-        // What the plugins have in common with the examples is built once.
+        // The parts that the plugins share with the examples are built once.
         .env("CARGO_TARGET_DIR", guests::target())
         .env("PATH", guests::path_with_tools())
         .output()
@@ -27,7 +27,7 @@ pub(crate) fn plugin(folder: &Path, arguments: &[&str]) -> Output {
     output
 }
 
-/// What a build tells a script.
+/// A build's output for a script.
 #[derive(Debug, serde::Deserialize)]
 struct Told {
     file: PathBuf,
@@ -60,8 +60,8 @@ fn built(folder: &Path, language: &str) -> PathBuf {
     let file = inside.join("dist/shout.wasm");
     assert_eq!(told.file, file.canonicalize().unwrap());
     if language == "c" {
-        // What was built there is found, and passes the cases it began with. The
-        // smallest will do: the test's program compiles it anew.
+        // The built plugin is found, and passes its first cases. The smallest
+        // one is enough, because the test's program compiles it again.
         plugin(&inside, &["test"]);
     }
     file
@@ -136,7 +136,8 @@ async fn a_new_plugin_in_c_works() {
     shouts("c", |prefix| format!("prefix: {prefix}\n")).await;
 }
 
-/// Where nothing is installed, a build names the tool, why, and how to get it.
+/// Without tools, a build names the missing one, its purpose, and the way to
+/// install it.
 #[test]
 fn a_missing_tool_is_named_with_how_to_get_it() {
     // Outside of the workshop, for npm's packages are found in folders around.

@@ -27,7 +27,8 @@ async fn quiet_lowers_the_priority_of_what_begins_with_a_word() {
         matches!(&refused, Err(CallError::Config(problems)) if problems[0].path == "priority"),
         "{refused:?}"
     );
-    // Memory that it is given is freed: a hundred times what it may have.
+    // The memory of its arguments is freed: a hundred times its limit passes
+    // through.
     let long = "x".repeat(60_000);
     for _ in 0..5000 {
         filter(&long).await.unwrap();

@@ -1,4 +1,4 @@
-//! The examples' own cases, and what the harness says of cases that must fail.
+//! The examples' own cases, and the harness's reports of cases that must fail.
 
 use std::{path::Path, sync::Arc};
 
@@ -31,8 +31,8 @@ async fn each_example_passes_its_cases() {
     }
 }
 
-/// Every case here is wrong about the plugin, and is told so: its name is what
-/// the difference says.
+/// Every case here expects something wrong, and its name is the reported
+/// difference.
 const WRONG: &str = include_str!("wrong.yaml");
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Components in Go: the example `go-feed` against a server on loopback, and
-//! what is particular to the language's runtime, with the conformance plugin.
+//! the peculiarities of the language's runtime, with the conformance plugin.
 
 use std::time::Duration;
 

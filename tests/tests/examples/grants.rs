@@ -1,6 +1,6 @@
-//! Rights that change while a component is up: each deed fails before its grant,
-//! succeeds at the next call after it, and fails again when it is taken back.
-//! What is open by then is closed.
+//! Rights that change while a component runs: each deed fails before its grant,
+//! succeeds at the next call after it, and fails again after its revocation,
+//! which also closes open requests.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use mortise_tests::web;
 
 use crate::{Running, SOON, draft, tell};
 
-/// One that may do nothing but be told what to do.
+/// Creates a fixture that may only receive commands.
 async fn bare() -> Running {
     let running = Running::with("everything", "", |grants| {
         *grants = Grants {

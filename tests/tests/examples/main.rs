@@ -1,6 +1,6 @@
-//! The example plugins, and the fixtures, as components under the Wasm backend,
-//! end to end but for the server: what they export, and what they do with a
-//! host in memory, most of it as cases beside the examples.
+//! The example plugins and the fixtures as components under the Wasm backend,
+//! end to end except for the server: their exports, and their work with a host
+//! in memory, mostly as cases beside the examples.
 
 #![expect(
     clippy::panic,
@@ -66,7 +66,7 @@ impl Running {
         Self::with(package, config, |_| {}).await
     }
 
-    /// With what is left of that after `change`.
+    /// Creates it with the rights after `change`.
     async fn with(package: &str, config: &str, change: impl FnOnce(&mut Grants)) -> Self {
         Self::of(&guests::example(package), config, change).await
     }
@@ -95,7 +95,7 @@ impl Running {
         running
     }
 
-    /// Changes what it may do and how much of it, while it is up.
+    /// Changes its grants and limits while it runs.
     async fn regrant(&self, change: impl FnOnce(&mut Rights)) {
         let mut rights = Rights::clone(&self.instance.guard().in_force());
         change(&mut rights);

@@ -1,5 +1,5 @@
-//! An HTTP server on loopback that answers as it is told and tells what it was
-//! sent. Enough of HTTP/1.1 for one request on each connection.
+//! An HTTP server on loopback with fixed responses that records requests. It
+//! handles one request of HTTP/1.1 on each connection.
 
 use std::{
     net::SocketAddr,
@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// The request line and the headers.

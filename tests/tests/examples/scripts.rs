@@ -1,5 +1,5 @@
-//! The examples in Python and TypeScript, and what an exception says that nobody
-//! catches.
+//! The examples in Python and TypeScript, and the reports of uncaught
+//! exceptions.
 
 use std::time::Duration;
 
@@ -134,8 +134,8 @@ async fn github_makes_messages_of_events_that_are_signed() {
     );
 }
 
-/// An exception that nobody catches ends the call as a crash, which says what it
-/// was and in which line; the next call finds the plugin anew.
+/// An uncaught exception ends the call as a crash, whose report names the
+/// exception and its line. The next call gets a new instance.
 async fn tells_exceptions(folder: &str, source: &str, marker: &str) {
     let running = started(folder, Some("")).await;
     let built = guests::authored(folder);

@@ -1,4 +1,5 @@
-//! What a crash in Rust shows; those in other languages are with them.
+//! Reports of crashes in Rust; those in other languages are tested with their
+//! plugins.
 
 use mortise_runtime::CallError;
 

@@ -31,7 +31,8 @@ impl Rig {
         self.server.state().plugins.status(id).unwrap()
     }
 
-    /// What a plugin's waiting version asks for more; none if none waits.
+    /// Returns the new permissions of a plugin's pending version; none if no
+    /// version is pending.
     fn waiting(&self, id: &str) -> Vec<String> {
         match self.status(id).waiting {
             Some(Waiting::Pending { difference, .. }) => difference.lines,
@@ -135,12 +136,12 @@ async fn the_file_is_taken_up_while_the_server_runs() {
     rig.enable("a").await;
     install(data.path(), &[("a", two())]);
     until("pending", async || !rig.waiting("a").is_empty()).await;
-    // A mistake changes nothing, and is told.
+    // A mistake changes nothing and is reported.
     grant(data.path(), &["a"], "webhok = true");
     let plugins = &rig.server.state().plugins;
     until("reported", async || plugins.grants_problem().is_some()).await;
     assert_eq!(rig.waiting("a"), [LINE]);
-    // What it waits for is granted, and it starts by itself.
+    // The pending version's permissions are granted, and it starts by itself.
     grant(data.path(), &["a"], "webhook = true");
     until("granted", async || rig.hook("a").await == 200).await;
     assert_eq!(plugins.grants_problem(), None);

@@ -198,7 +198,7 @@ async fn a_configuration_refused_at_start_is_kept_as_comments() {
     let (_, config) = rig.get(&format!("/plugin/{}/config", slot.id)).await;
     assert!(config.contains("#   old: true # mine\n"), "{config}");
     assert!(config.ends_with("\nlevel: 1\n"), "{config}");
-    // It runs on its defaults, and what is stored is accepted.
+    // It runs on its defaults, and the stored configuration is accepted.
     rig.enable("a").await;
     rig.stop().await;
     let rig = Rig::start(data.path()).await;

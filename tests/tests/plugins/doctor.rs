@@ -1,6 +1,5 @@
-//! The doctor: each condition that a plugin can be in is told, and nothing
-//! else. What only a machine or a process can be in is tested beside the
-//! doctor itself.
+//! The doctor: it reports each condition of a plugin, and nothing else.
+//! Conditions of a machine or a process are tested beside the doctor itself.
 
 use mortise_tests::guests;
 use reqwest::Method;
@@ -199,7 +198,7 @@ async fn each_limit_that_is_reached_is_told() {
 
     let (one, two) = tokio::join!(asks("sleep-ms 300"), asks("sleep-ms 300"));
     assert_eq!(one.max(two), 503);
-    // What the plugin is refused it is told itself, and answers 500.
+    // The plugin receives the denial and answers 500.
     for (command, status) in [
         ("store-bytes k 1001", 500),
         ("send x", 500),

@@ -1,6 +1,6 @@
-//! What a plugin must not reach, through the real server, as a component and
-//! as a process alike: what is other users', other plugins' and the host's. Each
-//! is denied first, and allowed once the one who answers for it has said so.
+//! Data that a plugin must not reach, through the real server, as a component
+//! and as a process: other users', other plugins' and the host's. Each access
+//! is denied first, and allowed after the grant.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const OWN: &str = "test.everything";
 /// Another plugin; as long a name, for it is written over the first in place.
 const OTHER: &str = "test.neighbours";
 
-/// A plugin that does as it is told, in each backend.
+/// Returns the fixture that executes commands, for each backend.
 fn backends() -> [(&'static str, Vec<u8>); 2] {
     let component = std::fs::read(guests::example("everything")).unwrap();
     let source = include_str!("../../conformance/plugins/python-native/everything.py");
@@ -76,7 +76,7 @@ impl<'a> Told<'a> {
         (answer.status(), answer.text().await.unwrap())
     }
 
-    /// What it answers to a command that has to succeed.
+    /// Returns its answer to a command, which must succeed.
     async fn does(&self, command: &str) -> String {
         let (status, text) = self.asked(command).await;
         assert_eq!(status, 200, "{command}: {text}");
@@ -134,7 +134,8 @@ async fn what_is_another_users_or_another_plugins_is_out_of_reach() {
         let for_admin = send(&server, ADMIN, "for the administrator").await;
         let for_bob = send(&server, BOB, "for bob").await;
 
-        // Nobody's are read before they agreed, which is to enable it.
+        // No messages are read before the user's consent, which is enabling the
+        // plugin.
         for told in [&own, &bobs] {
             assert_eq!(told.asked("received").await.0, 400, "{name}");
         }
@@ -152,7 +153,7 @@ async fn what_is_another_users_or_another_plugins_is_out_of_reach() {
         assert!(read.contains("for bob"), "{name}: {read}");
         assert_eq!(bobs.does(&format!("get {for_admin}")).await, "null");
 
-        // What it sent itself is its own, and nobody else's.
+        // Its own messages are accessible to it alone.
         let sent = bobs.does("send by bob's").await;
         assert_eq!(bobs.reads("sent").await, ["by bob's"], "{name}");
         for told in [&own, &other] {

@@ -156,7 +156,7 @@ async fn a_user_may_have_messages_refused_when_a_filter_fails() {
     );
     let newest = rig.server.state().store.newest_message(ADA).await.unwrap();
     assert_eq!(newest, 0, "nothing was stored");
-    // The sender is told who refused it, and may try again.
+    // The sender receives the rejecting filter's name and may try again.
     let answer = rig.sent_by_http("backup").await;
     assert_eq!(answer.status(), 503);
     let error: serde_json::Value = answer.json().await.unwrap();

@@ -16,7 +16,7 @@ pub(crate) const FILTER: Want = (2, None);
 pub(crate) const WEBHOOK: Want = (3, None);
 pub(crate) const TIMERS: Want = (8, None);
 
-/// One behaviour: what it adds to the world, and its functions.
+/// One behaviour: its additions to the world, and its functions.
 pub(crate) struct Part {
     world: &'static str,
     functions: String,
@@ -73,11 +73,11 @@ pub(crate) fn plugin(id: &str, wants: &[Want], parts: &[Part]) -> Vec<u8> {
     component(&world, &module).unwrap_or_else(|error| panic!("{error:#}\n{module}"))
 }
 
-/// Where a fixture's constants are.
+/// The address of a fixture's constants.
 const DATA: u32 = 1024;
-/// Where parts put texts of their own, 256 bytes each.
+/// The address of the parts' texts, 256 bytes each.
 const TEXTS: u32 = 16384;
-/// Where functions put what they return, 64 bytes each.
+/// The address of the functions' results, 64 bytes each.
 const ANSWERS: u32 = 24576;
 
 #[derive(Default)]
@@ -342,8 +342,9 @@ pub(crate) fn ticking(schedule: Option<(u32, u64)>) -> Part {
     }
 }
 
-/// A webhook that answers with what the first letter of the path names: the
-/// client, host, scheme, method, base path, path, query, else the body.
+/// A webhook that answers with the part of the request that the first letter of
+/// the path names: the client, host, scheme, method, base path, path, query, or
+/// else the body.
 pub(crate) fn echoing() -> Part {
     let (answer, header) = (ANSWERS + 128, TEXTS + 5 * 256);
     let mut bytes = Vec::new();
@@ -458,7 +459,7 @@ pub(crate) fn configured(refused: char) -> Part {
     }
 }
 
-/// Shows the server's address as it was told.
+/// Shows the server's address that it received.
 pub(crate) fn showing() -> Part {
     let answer = ANSWERS + 320;
     Part {

@@ -1,5 +1,5 @@
-//! The plugins folder while the server runs: what is put there, changed and
-//! removed, by programs that do so in their own ways.
+//! The plugins folder while the server runs: files that various programs add,
+//! change and remove in their own ways.
 
 use std::{io::Write as _, time::Duration};
 
@@ -65,8 +65,8 @@ async fn what_is_put_into_the_folder_is_taken_up() {
     assert_eq!(rig.failed(), []);
     assert!(rig.plugins().status("a").unwrap().waiting.is_none());
 
-    // As editors save: what was there gets another name for a moment, and
-    // there are files beside it.
+    // As editors save: the old file gets another name for a moment, and there
+    // are files beside it.
     let folder = data.path().join("plugins");
     std::fs::write(folder.join(".a.wasm.swp"), "swap").unwrap();
     std::fs::write(folder.join("4913"), "").unwrap();
@@ -108,7 +108,7 @@ async fn a_file_that_goes_takes_its_plugin_along_until_it_is_back() {
     let (_, listed) = rig.get("/plugin").await;
     assert!(!listed.contains("\"a\""), "{listed}");
 
-    // Back under another name, it is what it was.
+    // Restored under another name, it is the same plugin.
     std::fs::rename(folder.join(".a"), folder.join("other.wasm")).unwrap();
     until("it was back", async || rig.title().await == "filtered").await;
     assert_eq!(rig.slot("a").await.id, slot.id);
@@ -142,7 +142,7 @@ async fn a_file_may_become_another_plugin() {
     rig.enable("b").await;
     assert_eq!(rig.title().await, "b");
 
-    // What is left of the first one is not the other's.
+    // The data of the first one does not belong to the other.
     assert_eq!(
         rig.plugins()
             .uninstall("a", &BY)

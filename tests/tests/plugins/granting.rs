@@ -92,7 +92,7 @@ async fn what_is_granted_and_taken_back_has_effect_at_once() {
         rights["allowed"]
     );
 
-    // What was not answered for is found by the plugin when it comes.
+    // The plugin itself finds that a permission has no grant.
     rig.says(&["grant", "later", "--http", "https://x.org"])
         .await;
     for (arguments, says) in [

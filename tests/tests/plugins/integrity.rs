@@ -1,4 +1,4 @@
-//! Whose plugins run, and what becomes of files that nobody changed by order.
+//! Signatures of plugins, and files that changed without a command.
 
 use std::path::Path;
 
@@ -257,7 +257,7 @@ async fn the_doctor_tells_what_is_wrong_with_a_signature_and_with_a_changed_file
         .await;
         only(told("a.wasm").await, condition, fix);
     }
-    // By its id it is not known, and what may be it is told.
+    // Its id is unknown, and the likely files are reported.
     let by_id = told("a").await;
     assert_eq!(by_id[0]["condition"], "not_installed");
     assert_eq!(by_id[1]["condition"], "signature_wrong");
@@ -347,7 +347,7 @@ async fn a_file_that_no_order_changed_is_refused_where_that_is_set() {
     install(data.path(), &[("a", version("two"))]);
     until("refused", refused).await;
     assert_eq!(rig.stored("backup", "done").await.title, "one");
-    // Put back as it was, all is well; by an order, the other is taken up.
+    // After it is restored, there is no problem; a command loads the other.
     install(data.path(), &[("a", version("one"))]);
     until("well", async || !refused().await).await;
     install(data.path(), &[("a", version("two"))]);

@@ -1,5 +1,5 @@
-//! Listeners: in order, at least once, only what they may read, across
-//! failures and restarts.
+//! Listeners: in order, at least once, only readable messages, across failures
+//! and restarts.
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ use reqwest::{Method, StatusCode};
 
 /// The administrator, who is the first user.
 const ADA: i64 = 1;
-/// Who gives a test's orders.
+/// The actor of a test's commands.
 const BY: Actor = Actor::Server;
 const PASSWORD: &str = "correct horse";
 
@@ -156,7 +156,7 @@ impl Rig {
             .await
     }
 
-    /// What `GET /plugin` says of one of Ada's plugins.
+    /// Returns one of Ada's plugins from `GET /plugin`.
     async fn shown(&self, id: &str) -> serde_json::Value {
         let (_, text) = self.get("/plugin").await;
         let plugins: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
@@ -235,7 +235,7 @@ impl Rig {
     }
 }
 
-/// What a plugin wrote to its log so far.
+/// Returns a plugin's log so far.
 fn said(slot: &Slot) -> Vec<String> {
     let entries = slot.log.since(0);
     let own = entries.into_iter().filter(|e| e.source == Source::Plugin);

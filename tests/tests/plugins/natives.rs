@@ -1,5 +1,5 @@
-//! What `folder`, `swaps` and `residence` show of components, for processes
-//! under the real program.
+//! The behaviour that `folder`, `swaps` and `residence` test for components,
+//! for processes under the real program.
 
 use std::time::Duration;
 
@@ -166,7 +166,7 @@ async fn a_start_reads_no_file_that_it_knows() {
     for id in ["padded", ID] {
         assert!(server.plugin(id).await.is_some(), "{}", server.log());
     }
-    // What it can do was asked of a process, which had nothing else to do.
+    // A process was asked for its capabilities, and had no other work.
     until("nothing ran", async || below(server.id()) == 0).await;
     server.stop().await;
 

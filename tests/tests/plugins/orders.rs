@@ -1,5 +1,5 @@
-//! The administrator's orders over the API, and what the audit log says of
-//! them.
+//! The administrator's commands over the API, and their entries in the audit
+//! log.
 
 use mortise_runtime::Digest;
 use mortise_tests::web::{self, file, redirect};
@@ -54,7 +54,7 @@ impl Rig {
         (response.status(), response.json().await.unwrap())
     }
 
-    /// What was done, oldest first: by whom, what, and about which plugin.
+    /// Returns the changes, oldest first: actor, action and plugin.
     pub(crate) async fn audited(&self) -> Vec<String> {
         let (_, page) = self
             .admin(Method::GET, "/audit?limit=200", Vec::new())
@@ -246,7 +246,7 @@ async fn an_administrator_reads_what_is_theirs_to_read() {
         log.iter().any(|entry| entry.text.contains("set aside"))
     })
     .await;
-    // It may have been given again with what was set aside.
+    // The dead letter may have been passed again.
     assert!(said(&slot).iter().all(|line| line == "for ada"));
     let read = async |name: &str| {
         let response = rig

@@ -1,4 +1,4 @@
-//! What is in memory: what is used, as long as it is.
+//! The plugins in memory: those in use, while they are in use.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ async fn what_nobody_uses_is_not_loaded() {
     let code = names.filter(|name| name.to_string_lossy().ends_with(".cwasm"));
     assert_eq!(code.count(), 0);
 
-    // The first use finds it out, and says what is wrong with which file.
+    // The first use finds the error and reports the file.
     let slot = rig.slot("unused").await;
     let (status, text) = rig.post(&slot, "enable", "").await;
     assert_eq!(status, 500, "{text}");
@@ -80,7 +80,7 @@ async fn an_idle_instance_goes_and_comes_back_with_a_start() {
     let lines = said(&slot);
     assert_eq!(lines[..5], ["up", "no more", "up", "no more", "up"]);
 
-    // What is only looked at is let go of whole.
+    // A plugin that was only shown is dropped completely.
     let looked_at = rig.slot("looked-at").await;
     let path = format!("/plugin/{}/config", looked_at.id);
     assert_eq!(rig.get(&path).await.0, 200);

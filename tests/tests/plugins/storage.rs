@@ -1,4 +1,4 @@
-//! What plugins store: bounded, per instance, and counted right.
+//! The plugins' storage: bounded, for each instance, and counted correctly.
 
 use mortise_server::store::{StorageFull, TimerRow, TooManyTimers};
 
@@ -27,7 +27,7 @@ async fn a_quota_counts_keys_and_values_of_one_instance() {
     // Another instance has its own.
     assert_eq!(set(b, "c", b"1234567890").await, Ok(()));
     assert_eq!(store.plugin_value(a, "c").await.unwrap(), None);
-    // What is removed is room again; removing twice gives it once.
+    // Removed values free their space, and only once.
     store.remove_plugin_value(a, "ä").await.unwrap();
     store.remove_plugin_value(a, "ä").await.unwrap();
     assert_eq!(set(a, "c", b"123456789").await, Ok(()), "20 bytes");

@@ -147,7 +147,7 @@ async fn what_does_not_come_up_leaves_the_version_before() {
     assert_eq!(step(outcome), Step::Start);
     assert_eq!(rig.title().await, "good");
 
-    // One whose user's configuration it does not take comes up for nobody.
+    // A version that rejects one user's configuration starts for no user.
     let parts = [titling("settable"), configured('!')];
     rig.installed(&plugin("a", &[FILTER], &parts))
         .await
@@ -204,7 +204,7 @@ async fn the_version_before_can_be_had_back() {
     assert_eq!(rig.title().await, "two");
     rig.plugins().rollback("a", &BY).await.unwrap();
     assert_eq!(rig.title().await, "one");
-    // What is before that one is known again, and no third is kept.
+    // The version before that one is known again, and no third one is kept.
     let kept = std::fs::read_dir(data.path().join("versions")).unwrap();
     assert_eq!(kept.count(), 2);
     rig.stop().await;

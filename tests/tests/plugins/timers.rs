@@ -1,4 +1,4 @@
-//! Timers: they fire, outlive the server, and fire once for what was missed.
+//! Timers: they fire, outlive the server, and fire once for missed times.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -78,8 +78,8 @@ pub(crate) struct Arguments {
     data_dir: PathBuf,
 }
 
-/// What lets the demo in again when it is run on the same data directory:
-/// the server keeps only hashes.
+/// The login for a later run on the same data directory: the server keeps only
+/// hashes.
 #[derive(Debug, Serialize, Deserialize)]
 struct Login {
     password: String,
@@ -87,7 +87,7 @@ struct Login {
     client_token: Option<String>,
 }
 
-/// What the demo has to show.
+/// The results of the demo.
 #[derive(Debug, Serialize)]
 struct Shown {
     url: String,
@@ -99,11 +99,11 @@ struct Shown {
     before: Value,
     /// The message as it was stored.
     after: Value,
-    /// What the plugins that are processes of their own answered.
+    /// The answers of the native plugins.
     native: Vec<Answered>,
 }
 
-/// The ids of what was installed.
+/// The ids of installed plugins.
 struct Installed {
     /// As in [`EXAMPLES`].
     components: Vec<String>,
@@ -147,8 +147,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .block_on(serve(&mortise, &data, &installed, arguments))
 }
 
-/// Puts a plugin into the plugins folder, grants it what it asks for, and
-/// returns its id.
+/// Puts a plugin into the plugins folder, grants its permissions, and returns
+/// its id.
 fn install(mortise: &Path, plugin: &Path, data: &Path, plugins: &Path) -> Result<String> {
     let name = plugin.file_name().context("a plugin has no name")?;
     // Beside its place first: a server that looks must not find half a file.
@@ -216,7 +216,7 @@ async fn serve(
     }
 }
 
-/// Ends when somebody interrupts the demo or asks it to end.
+/// Ends when a person interrupts the demo or asks it to end.
 #[cfg(unix)]
 fn interrupted() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -230,7 +230,7 @@ fn interrupted() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ends when somebody interrupts the demo.
+/// Ends when a person interrupts the demo.
 #[cfg(not(unix))]
 fn interrupted() -> Result<impl Future<Output = ()>> {
     Ok(async {

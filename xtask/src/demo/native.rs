@@ -48,7 +48,7 @@ static NATIVES: [Native; 2] = [
     },
 ];
 
-/// What one of them answered.
+/// The answer of one native plugin.
 #[derive(Debug, Serialize)]
 pub(super) struct Answered {
     plugin: String,
@@ -57,7 +57,7 @@ pub(super) struct Answered {
     answer: Value,
 }
 
-/// What can be built, by example; what cannot is told.
+/// Builds the examples that this machine can build, and reports the others.
 pub(super) fn build(workspace: &Workspace) -> Vec<(&'static Native, PathBuf)> {
     let mut built = Vec::new();
     for native in &NATIVES {

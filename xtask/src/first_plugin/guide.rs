@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 const PAGE: &str = "docs/first-plugin.md";
 /// The section that is for every language.
 const SERVER: &str = "Into a server";
-/// Where a native plugin's way parts from a component's.
+/// The command at which a native plugin's commands begin to differ.
 const BUILD: &str = "mortise plugin build";
 
 /// The page's sections, each with its blocks of commands.
@@ -54,8 +54,9 @@ impl Guide {
             .with_context(|| format!("{PAGE} has no section `{section}`"))
     }
 
-    /// What makes a component of a language: its first block. A native plugin is
-    /// begun in the same way, and then goes by the second.
+    /// Returns the commands that make a component in a language: the first
+    /// block. A native plugin begins in the same way and continues with the
+    /// second block.
     pub(super) fn of_language(&self, section: &str, native: bool) -> Result<Vec<String>> {
         let blocks = self.blocks(section)?;
         let block = |at: usize| {
@@ -71,7 +72,8 @@ impl Guide {
         Ok(begun.chain(block(1)?).cloned().collect())
     }
 
-    /// What installs a plugin and sends a message through it.
+    /// Returns the commands that install a plugin and send a message through
+    /// it.
     pub(super) fn of_server(&self) -> Result<Vec<String>> {
         Ok(self.blocks(SERVER)?.concat())
     }

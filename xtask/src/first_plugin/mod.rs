@@ -1,14 +1,14 @@
-//! `cargo xtask first-plugin`: what a newcomer does, by the commands of
-//! `docs/first-plugin.md` as they stand there, each timed: begin a plugin in a
-//! language, build it, test it, install it into a server, and send a message
-//! through it, in an empty folder.
+//! `cargo xtask first-plugin`: runs the commands of `docs/first-plugin.md` as a
+//! newcomer would, in an empty folder, and times each of them: create a plugin
+//! in a language, build it, test it, install it into a server, and send a
+//! message through it.
 //!
-//! Of the guide only three things are replaced: the server's address, which is
-//! one of a free port, and the password and the token, which a person copies
-//! from what was printed.
+//! Only three parts of the guide are replaced: the server's address, whose port
+//! is a free one, and the password and the token, which a person copies from
+//! the output.
 //!
 //! - [`guide`]: the commands in the page.
-//! - [`shell`]: a terminal that a person types them into.
+//! - [`shell`]: a terminal for them.
 
 mod guide;
 mod shell;
@@ -33,7 +33,7 @@ use crate::{
 
 /// The password that stands for the one that a server prints.
 const PASSWORD: &str = "by-the-guide";
-/// What the guide's plugin makes of the guide's message.
+/// The title of the guide's message after the guide's plugin changed it.
 const TITLE: &str = "[shout] disk full";
 
 /// A way through the guide.
@@ -44,8 +44,8 @@ struct Way {
     /// The section of the guide.
     section: &'static str,
     native: bool,
-    /// Whether it is short enough to be gone with every test run: the tools that
-    /// it needs are on the machine, and it builds in seconds.
+    /// True if it is short enough for every test run: its tools are on the
+    /// machine, and it builds in seconds.
     quick: bool,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// How long a way took.
+/// The duration of a way.
 #[derive(Debug, Serialize)]
 struct Gone {
     language: &'static str,

@@ -1,5 +1,5 @@
-//! A terminal that a newcomer types into: one shell, so that `cd` and what is
-//! set stay from one command to the next, with the program `mortise` on the path.
+//! A terminal for a newcomer's commands: one shell, so that `cd` and variables
+//! last from one command to the next, with the program `mortise` on the path.
 
 use std::{
     fs,
@@ -24,8 +24,8 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    /// Opens one in a folder. `caches` is an empty folder for what the languages'
-    /// tools keep, where they are not to use what they kept before.
+    /// Opens a shell in a folder. `caches` is an empty folder for the
+    /// languages' tools, if they must not use their caches.
     pub(super) fn open(mortise: &Path, folder: &Path, caches: Option<&Path>) -> Result<Self> {
         let mut path = mortise
             .parent()
@@ -63,8 +63,7 @@ impl Shell {
         })
     }
 
-    /// Types a command, waits until it ended, and returns what it printed on
-    /// standard output, which is shown too.
+    /// Runs a command to its end, shows its standard output, and returns it.
     pub(super) fn type_in(&mut self, command: &str) -> Result<String> {
         writeln!(
             self.input,
@@ -101,8 +100,8 @@ impl Drop for Shell {
     }
 }
 
-/// Where the tools of the languages keep what they downloaded and compiled: in a
-/// new folder. Cargo's own settings stay, for they say where crates come from.
+/// Moves the caches of the languages' tools to a new folder. Cargo's own
+/// settings stay, because they name the source of crates.
 fn empty_caches(command: &mut Command, folder: &Path) -> Result<()> {
     let cargo = folder.join("cargo");
     fs::create_dir_all(&cargo).with_context(|| format!("{} cannot be made", cargo.display()))?;

@@ -26,14 +26,14 @@ pub(super) struct Host {
     client_token: String,
 }
 
-/// What the server says in its data directory.
+/// The server's file in its data directory.
 #[derive(Deserialize)]
 struct Local {
     address: SocketAddr,
     key: String,
 }
 
-/// Who sends messages. Cheap to clone.
+/// A sender of messages. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     client: Client,
@@ -41,7 +41,7 @@ pub(super) struct Sender {
     token: String,
 }
 
-/// What a server keeps for the next start on the same folder.
+/// The values that the next start on the same folder needs.
 pub(super) struct Tokens {
     client: String,
     application: String,
@@ -120,7 +120,7 @@ impl Host {
         answer(request).await.map(drop)
     }
 
-    /// How many plugins are installed, and what is wrong with files.
+    /// Returns the number of installed plugins, and the problems with files.
     pub(super) async fn installed(&self) -> Result<(usize, Vec<Value>)> {
         let list = answer(self.order(Method::GET, "")).await?;
         let part = |name: &str| list.get(name).and_then(Value::as_array).cloned();
@@ -143,7 +143,7 @@ impl Host {
         self.api.enable(plugin, self.user()).await
     }
 
-    /// Ends it in good order, and returns what the next start needs.
+    /// Ends it in good order, and returns the values for the next start.
     pub(super) async fn stop(self) -> Result<Tokens> {
         self.server.stop().await?;
         Ok(Tokens {
@@ -154,8 +154,8 @@ impl Host {
 }
 
 impl Sender {
-    /// Sends a message with this title; what was stored, or the status of a
-    /// refusal.
+    /// Sends a message with this title; returns the stored message, or the
+    /// status of a rejection.
     pub(super) async fn send(&self, title: &str) -> Result<Result<Message, StatusCode>> {
         let message = json!({ "title": title, "message": "soak", "priority": 1 });
         let request = self.client.post(&self.url);

@@ -1,5 +1,5 @@
-//! What is installed and not used: a server with many plugins starts as fast
-//! and is as large as one with few, if as many are used.
+//! Unused plugins: a server with many plugins starts as fast and is as large as
+//! one with few, if it uses the same number.
 
 use std::{
     path::Path,
@@ -24,9 +24,9 @@ const USED: u32 = 10;
 const MANY: u32 = 1000;
 /// Starts of each server, in turn.
 const STARTS: usize = 5;
-/// What many may take, in times of few.
+/// The largest allowed ratio of many to few.
 const BAR: f64 = 1.5;
-/// How long the first start may take with each plugin, which compiles it.
+/// The time for each plugin at the first start, which compiles it.
 const EACH: Duration = Duration::from_secs(2);
 /// After which the server has come to rest.
 const CALM: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ struct Measured {
     read: f64,
 }
 
-/// A server's folder, and what was measured on it.
+/// A server's folder, and its measurements.
 struct Place {
     installed: u32,
     data: std::path::PathBuf,

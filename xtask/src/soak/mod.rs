@@ -1,13 +1,13 @@
-//! `cargo xtask soak`: does for long what must not wear the server out, and
-//! tells what became of it. Each run holds the real program, on loopback, with
-//! plugins that are swapped, loaded and unloaded as an administrator does it.
+//! `cargo xtask soak`: repeats operations that must not wear out the server,
+//! and reports the result. Each run uses the real program on loopback, and an
+//! administrator's commands to swap, load and unload plugins.
 //!
 //! - [`swap`]: versions change while messages pass.
-//! - [`unload`]: plugins come and go, and nothing is left of them.
-//! - [`installed`]: what is installed and not used costs next to nothing.
-//! - [`host`]: the server, and the ways into it.
+//! - [`unload`]: plugins are installed and removed, and leave nothing behind.
+//! - [`installed`]: unused plugins cost almost nothing.
+//! - [`host`]: the server and its interfaces.
 //! - [`stamps`]: the plugins.
-//! - [`usage`]: what the server's process holds.
+//! - [`usage`]: the resources of the server's process.
 
 mod host;
 mod installed;
@@ -44,7 +44,7 @@ enum Run {
     Installed(Options),
 }
 
-/// What every run takes.
+/// Options of every run.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Options {
     /// Print one line of JSON instead of a table.
@@ -55,15 +55,15 @@ struct Options {
     rounds: Option<u32>,
 }
 
-/// What a run measured.
+/// The measurements of a run.
 trait Figures: Serialize {
-    /// What is not as it has to be: nothing if it holds.
+    /// Returns the missed requirements; none if the run holds.
     fn missed(&self) -> Vec<String>;
     /// For a person: what, and how much.
     fn rows(&self) -> Vec<[String; 2]>;
 }
 
-/// What a program reads of a run.
+/// The line for a program.
 #[derive(Serialize)]
 struct Line<'figures, F> {
     #[serde(flatten)]
@@ -71,7 +71,7 @@ struct Line<'figures, F> {
     holds: bool,
 }
 
-/// What the runs have in common.
+/// The common parts of the runs.
 struct Setting {
     mortise: PathBuf,
     /// The server's data directories go here.
@@ -117,7 +117,7 @@ impl Run {
 
 /// Does one run in short; an error if it does not hold.
 pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
-    // What the tests have built.
+    // The builds of the tests.
     let mortise = server::build(workspace)?;
     run_one(workspace, run.0, mortise)
 }
@@ -157,7 +157,7 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
                 Run::Installed(_) => told(&installed::run(&setting).await?, options),
             }
         });
-    // It is large; one that failed may have to be looked at.
+    // It is large; a failed one may need an inspection.
     if outcome.is_ok() {
         std::fs::remove_dir_all(&setting.folder)
             .with_context(|| format!("{} cannot be removed", setting.folder.display()))?;

@@ -11,7 +11,7 @@ use crate::{python, run::say, wasm, workspace::Workspace};
 const NATIVE: &str = include_str!("../../../tests/natives/stamp.py");
 /// The id of the native one.
 pub(super) const NATIVE_ID: &str = "io.mortise.soak.native";
-/// What stands in the component, once each.
+/// The text to replace in the component, which has it once.
 const ID: &str = "io.mortise.soak.n0000";
 const VERSION: &str = "1.0.1000";
 
@@ -28,7 +28,7 @@ pub(super) fn id(number: u32) -> String {
     format!("io.mortise.soak.n{number:04}")
 }
 
-/// What plugins are made from.
+/// The templates of plugins.
 pub(super) struct Stamps {
     component: Vec<u8>,
     natives: BTreeMap<u32, Vec<u8>>,

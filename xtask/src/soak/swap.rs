@@ -23,7 +23,7 @@ use crate::run::say;
 
 /// Swaps of the component if nothing else is said, and of the process.
 const SWAPS: [u32; 2] = [200, 50];
-/// Who sends at the same time.
+/// The number of simultaneous senders.
 const SENDERS: usize = 4;
 /// Messages that have to pass before the next swap.
 const BETWEEN: u64 = 40;
@@ -35,7 +35,7 @@ pub(super) struct Swapped {
     native: Half,
 }
 
-/// What became of the messages while one plugin was swapped.
+/// The results for the messages while one plugin was swapped.
 #[derive(Debug, Default, Serialize)]
 struct Half {
     swaps: u32,
@@ -203,7 +203,7 @@ async fn stored(host: &Host) -> Result<Vec<String>> {
     Ok(titles)
 }
 
-/// Holds what was sent against what was stored.
+/// Compares the sent messages with the stored ones.
 fn judged(sent: &[Sent], stored: &[String], there: &[Swap]) -> Half {
     let known = [version(VERSIONS[0]), version(VERSIONS[0] + 1)];
     let mut half = Half {

@@ -18,20 +18,20 @@ use crate::run::say;
 
 /// Rounds if nothing else is said.
 const ROUNDS: u32 = 10_000;
-/// What the end is held against: the server after this round.
+/// The round whose end is the reference.
 const FIRST: u32 = 100;
 /// Each so many rounds the plugin is a process: starting one, twice, takes as
 /// long as some dozens of the others.
 const NATIVE_EVERY: u32 = 25;
 /// Each so many rounds the component is one that was never compiled before.
 const NEW_EVERY: u32 = 10;
-/// How much larger the server may be at the end.
+/// The largest allowed ratio of the final memory to the reference.
 const GROWTH: f64 = 1.05;
 /// Longer than an idle thread stays, and than the folder takes to settle.
 const CALM: Duration = Duration::from_secs(15);
 /// The same for a short run, which looks for no more than the coarsest leaks.
 const SHORT_CALM: Duration = Duration::from_secs(3);
-/// How often it is looked then, and how long it is waited between.
+/// The number of checks, and the pause between them.
 const LOOKS: u32 = 5;
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -92,8 +92,8 @@ pub(super) async fn run(setting: &Setting) -> Result<Unloaded> {
     let seconds = begun.elapsed().as_secs_f64();
     let mut last = calm(&host, pause).await?;
     let first = first.unwrap_or(last);
-    // What was busy at the end of the first rounds may be at rest then, and
-    // the other way round.
+    // Parts that were busy after the first rounds may be idle later, and the
+    // other way round.
     let end = Instant::now() + CALM;
     while !last.more_than(&first).is_empty() && Instant::now() < end {
         last = calm(&host, LOOK).await?;
@@ -141,8 +141,8 @@ async fn title(host: &Host) -> Result<String> {
     }
 }
 
-/// What the server holds once it has come to rest: the least of what is seen
-/// for a moment.
+/// Returns the server's resources at rest: the smallest values of several
+/// checks.
 async fn calm(host: &Host, pause: Duration) -> Result<Usage> {
     tokio::time::sleep(pause).await;
     let mut least = host.usage()?;

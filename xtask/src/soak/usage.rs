@@ -1,11 +1,11 @@
-//! What a process holds, by `/proc`.
+//! The resources of a process, from `/proc`.
 
 use std::{collections::HashMap, fs};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-/// What is counted.
+/// The counted resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Usage {
     /// Resident bytes, without those of processes below it.
@@ -19,7 +19,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// What a process holds now.
+    /// Returns a process's current resources.
     pub(super) fn of(process: u32) -> Result<Self> {
         let folder = format!("/proc/{process}");
         let names = |part: &str| -> Result<Vec<fs::DirEntry>> {
@@ -53,7 +53,7 @@ impl Usage {
         }
     }
 
-    /// What there is more of than there was, memory aside.
+    /// Returns the resources that grew, except memory.
     pub(super) fn more_than(&self, before: &Self) -> Vec<String> {
         [
             ("descriptors", before.descriptors, self.descriptors),
@@ -85,7 +85,7 @@ fn number(text: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// How many processes there are below one.
+/// Returns the number of processes below one.
 fn below(process: u32) -> Result<usize> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").context("/proc cannot be read")? {

@@ -3,7 +3,7 @@
 use mortise_plugin::prelude::*;
 
 // @if configurer
-/// What a user configures.
+/// A user's configuration.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Config {

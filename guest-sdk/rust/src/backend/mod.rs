@@ -1,11 +1,11 @@
-//! The seam between this crate and what runs a plugin. Each backend provides
+//! The boundary between this crate and the hosts. Each backend provides
 //!
 //! - `Handle`: `Clone + Send + Sync + Debug`, with a method for each import of
 //!   the contract, and `http` for one request and its response;
-//! - `exports` and the macro `__export!`, which make a type reachable for the
-//!   host.
+//! - `exports` and the macro `__export!`, through which the host calls the
+//!   plugin's type.
 //!
-//! Everything above is the same source for every backend.
+//! All other code is the same for every backend.
 
 #[cfg(not(target_family = "wasm"))]
 mod native;

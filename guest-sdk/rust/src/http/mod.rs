@@ -1,8 +1,8 @@
-//! Calling out by HTTP: one call from request to whole response.
+//! HTTP requests: one call from the request to the whole response.
 //!
-//! Redirects are followed here, hop by hop, so that the host sees and checks
-//! each. What may not follow to another origin (credentials) is removed. A
-//! backend sends exactly one [`Hop`] and reads one response.
+//! This module follows redirects one by one, so that the host sees and checks
+//! each of them. It removes credentials from a request to another origin. A
+//! backend sends one [`Hop`] and reads one response.
 
 mod url;
 
@@ -27,17 +27,18 @@ pub struct HttpRequest {
     pub headers: Vec<Header>,
     /// Whole.
     pub body: Vec<u8>,
-    /// How long to wait for a connection, for the response to begin, and for
-    /// each part of it. 8 seconds by default, less than a call's own deadline.
+    /// The time to wait for a connection, for the beginning of the response,
+    /// and for each part of it. The default is 8 seconds, less than a call's
+    /// own deadline.
     pub timeout: Duration,
-    /// How many redirects to follow: 5 by default.
+    /// The number of redirects to follow; 5 by default.
     pub max_redirects: u32,
     /// The longest response body in bytes: 1 MiB by default.
     pub max_body: usize,
 }
 
 impl HttpRequest {
-    /// A request of this method, without headers or body.
+    /// Creates a request with this method, without headers or body.
     pub fn new(method: &str, url: impl Into<String>) -> Self {
         Self {
             method: method.to_ascii_uppercase(),
@@ -50,12 +51,12 @@ impl HttpRequest {
         }
     }
 
-    /// A GET request.
+    /// Creates a GET request.
     pub fn get(url: impl Into<String>) -> Self {
         Self::new("GET", url)
     }
 
-    /// A POST request.
+    /// Creates a POST request.
     pub fn post(url: impl Into<String>) -> Self {
         Self::new("POST", url)
     }
@@ -112,33 +113,33 @@ impl HttpRequest {
 pub struct HttpResponse {
     /// 100 to 599.
     pub status: u16,
-    /// In the order they came; names in lower case.
+    /// In the order of their arrival; names in lower case.
     pub headers: Vec<Header>,
     /// Whole.
     pub body: Vec<u8>,
 }
 
 impl HttpResponse {
-    /// The first value of a header, whatever its case.
+    /// Returns the first value of a header. The name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// Whether the status is 200 to 299.
+    /// Returns true if the status is 200 to 299.
     pub const fn ok(&self) -> bool {
         self.status >= 200 && self.status < 300
     }
 
-    /// The body as text; what is not UTF-8 becomes `�`.
+    /// Returns the body as text; bytes that are not UTF-8 become `�`.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     ///
-    /// Invalid, with what is wrong.
+    /// Invalid, with the mistake.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Error::Invalid(format!("the response's body: {error}")))
@@ -158,7 +159,7 @@ pub(crate) struct Hop {
 
 #[cfg(not(target_family = "wasm"))]
 impl Hop {
-    /// As a request, for who answers in a test.
+    /// Returns the hop as a request, for a function that answers in a test.
     pub(crate) fn request(&self) -> HttpRequest {
         HttpRequest {
             method: self.method.clone(),
@@ -172,7 +173,7 @@ impl Hop {
     }
 }
 
-/// Sends a request and what it is redirected to.
+/// Sends a request and follows its redirects.
 pub(crate) fn follow(
     request: HttpRequest,
     mut send: impl FnMut(&Hop) -> Result<HttpResponse, Error>,
@@ -208,7 +209,7 @@ pub(crate) fn follow(
     }
 }
 
-/// Turns a request into the one it was redirected to, as browsers do.
+/// Turns a request into its redirect, as browsers do.
 fn redirect(hop: &mut Hop, status: u16, target: Url) {
     let becomes_get = match status {
         303 => hop.method != "HEAD",
@@ -248,7 +249,8 @@ mod tests {
         }
     }
 
-    /// Answers with each status and location in turn; returns what was sent.
+    /// Answers with each status and location in turn; returns the sent
+    /// requests.
     fn drive(
         request: HttpRequest,
         answers: &[(u16, Option<&str>)],

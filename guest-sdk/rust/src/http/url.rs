@@ -1,5 +1,6 @@
-//! As much of a URL as a request needs. It is split and joined, never resolved:
-//! which host is meant is for the host of the plugin to judge, by the same text.
+//! The parts of a URL that a request needs. The module splits and joins the
+//! text and does not resolve host names: the plugin's host judges the same
+//! text.
 
 use std::fmt;
 
@@ -8,9 +9,9 @@ use crate::types::Error;
 /// An absolute `http` or `https` URL, without user and fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
-    /// Whether over TLS.
+    /// True for TLS.
     pub(crate) tls: bool,
-    /// Host, and port where given.
+    /// The host, and the port if there is one.
     pub(crate) authority: String,
     /// From the first slash on, query included.
     pub(crate) path: String,
@@ -54,7 +55,7 @@ impl Url {
         })
     }
 
-    /// Where a `Location` header leads from here.
+    /// Returns the target of a `Location` header.
     pub(crate) fn join(&self, target: &str) -> Result<Self, Error> {
         let target = target.trim();
         let scheme = self.scheme();
@@ -113,7 +114,7 @@ impl Url {
         if self.tls { "https" } else { "http" }
     }
 
-    /// What must be the same for credentials to be sent along.
+    /// Returns the parts that must be equal for credentials to be sent.
     pub(crate) fn origin(&self) -> (bool, &str) {
         let default = if self.tls { ":443" } else { ":80" };
         let authority = self.authority.strip_suffix(default);
@@ -121,7 +122,7 @@ impl Url {
     }
 }
 
-/// Writes what may not stand in a request line as percent escapes.
+/// Escapes characters that a request line cannot have.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -13,12 +13,12 @@ use mortise_plugin::prelude::*;
 
 use crate::Everything;
 
-/// Where `count` is kept.
+/// The key of `count`.
 const COUNT: &str = "count";
 /// The messages in one page, if nothing else is said.
 const PAGE: u32 = 10;
 
-/// What is left of a command.
+/// The rest of a command.
 struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
@@ -57,7 +57,7 @@ impl<'a> Words<'a> {
 }
 
 impl Everything {
-    /// Does as it is told.
+    /// Executes a command.
     pub(crate) fn run(&mut self, command: &str) -> Result<String, String> {
         self.calls += 1;
         let mut words = Words(command.trim_end_matches('\n'));
@@ -155,7 +155,7 @@ impl Everything {
         }
     }
 
-    /// What reaches the system rather than the contract.
+    /// Executes a command that uses the system.
     #[expect(
         clippy::print_stdout,
         clippy::print_stderr,
@@ -245,7 +245,7 @@ impl Everything {
     }
 }
 
-/// What no plugin should do.
+/// Executes a harmful command.
 #[expect(clippy::panic, reason = "panicking is what is tested")]
 fn misbehave(word: &str, mut words: Words<'_>) -> Result<String, String> {
     match word {

@@ -1,7 +1,7 @@
 //! A fixture: a plugin that exports every capability, asks for every permission
-//! and does as it is told, also what no plugin should. As a component and as a
-//! native plugin it is the conformance plugin in Rust: what it does is written
-//! down in `tests/conformance/PLUGIN.md`.
+//! and executes commands, including harmful ones. As a component and as a
+//! native plugin it is the conformance plugin in Rust, which
+//! `tests/conformance/PLUGIN.md` specifies.
 //!
 //! Other tests have some more commands:
 //!
@@ -18,7 +18,7 @@ mod command;
 
 use mortise_plugin::prelude::*;
 
-/// What tests configure.
+/// The configuration of tests.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Config {

@@ -1,5 +1,4 @@
-//! What is wrong with files: those in the plugins folder, and those in the
-//! cache.
+//! Broken files in the plugins folder and in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +65,8 @@ fn broken() -> Vec<Broken> {
         .collect()
 }
 
-/// What `mortise plugin check --json` says about a file that it refuses.
+/// Returns the report of `mortise plugin check --json` for a file that does not
+/// load.
 fn check(file: &Path) -> Value {
     let output = run([
         "plugin".as_ref(),

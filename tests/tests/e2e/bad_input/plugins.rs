@@ -1,5 +1,4 @@
-//! What plugins do that no plugin should. The fixture does as the titles of
-//! messages tell it.
+//! Misbehaving plugins. The titles of messages are commands for the fixture.
 
 use std::time::Duration;
 
@@ -25,12 +24,12 @@ async fn up() -> (Data, Server, String) {
     (data, server, token)
 }
 
-/// Sends a command to the fixture's filter. Returns the message as it was
-/// stored, and what the trace says of the fixture.
+/// Sends a command to the fixture's filter. Returns the stored message, and the
+/// fixture's entry in the trace.
 ///
-/// The fixture is a listener too, and does a stored command again. So the
-/// message is deleted at once, and while the fixture is still busy with an
-/// earlier one, or paused after it, the command is sent again.
+/// The fixture is a listener too, and executes a stored command again. So the
+/// test deletes the message at once, and sends the command again while the
+/// fixture is busy with an earlier one or paused after it.
 async fn command(server: &Server, token: &str, command: &str) -> (Value, Value) {
     for _ in 0..100 {
         let message = json!({"title": command, "message": "do it"});

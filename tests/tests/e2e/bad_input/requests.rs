@@ -1,4 +1,4 @@
-//! What is wrong with requests.
+//! Malformed requests.
 
 use mortise_tests::server::{Data, Server};
 use reqwest::{Method, RequestBuilder, StatusCode};

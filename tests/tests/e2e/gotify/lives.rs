@@ -15,7 +15,7 @@ async fn goroutines_send_while_it_is_enabled() {
     poller.enable().await;
     eventually("many messages", async || poller.texts().await.len() > 20).await;
     poller.disable().await;
-    // Disable waited for the goroutines, and what they sent is stored.
+    // Disable waited for the goroutines, and their messages are stored.
     let sent = poller.texts().await;
     for part in ["1.0", "1.1", "1.2"] {
         assert!(sent.contains(&format!("poll|{part}")), "{sent:?}");
@@ -228,7 +228,7 @@ async fn one_that_prints_and_catches_signals_is_captured_and_ends() {
     let server = data.serve().await;
     let plugin = Plugin::of_admin(&server, id).await;
     plugin.enable().await;
-    // What it prints looks like the protocol, and is none.
+    // Its output looks like the protocol, but is not.
     eventually("its output", async || {
         let log = plugin.log().await;
         log.contains("made for admin") && log.contains(r#"{\"type\":\"reply\",\"id\":1"#)

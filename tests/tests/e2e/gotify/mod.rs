@@ -1,9 +1,9 @@
-//! Plugins for Gotify's plugin API v1 in the shapes that real ones have, of
-//! which only `main` was changed, under the real server. What is asserted here
-//! is what Gotify does.
+//! Plugins for Gotify's plugin API v1 in the forms of real ones, with only
+//! `main` changed, under the real server. The assertions describe Gotify's
+//! behaviour.
 //!
-//! - this module: building and installing them, and asking as a user.
-//! - `webhooks`: requests, answers, streams, crashes.
+//! - this module: building and installing them, and requests as a user.
+//! - `webhooks`: requests, responses, streams, crashes.
 //! - `lives`: enabling, configuring, storing, users, signals.
 
 mod lives;
@@ -159,14 +159,14 @@ impl<'a> Plugin<'a> {
         own.unwrap()["enabled"].as_bool().unwrap()
     }
 
-    /// What the plugin's log says.
+    /// Returns the plugin's log.
     async fn log(&self) -> String {
         let path = format!("/plugin/{}/log", self.id);
         let answer = self.request(Method::GET, &path).send().await.unwrap();
         body(answer).await.to_string()
     }
 
-    /// Where its webhooks are.
+    /// Returns the address of its webhooks.
     fn base(&self) -> String {
         format!("/plugin/{}/custom/{}/", self.id, self.token)
     }

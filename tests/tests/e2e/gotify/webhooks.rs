@@ -1,4 +1,4 @@
-//! Requests to plugins with a gin engine, and what they answer.
+//! Requests to plugins with a gin engine, and their responses.
 
 use mortise_tests::server::{Data, Server, body};
 use reqwest::{Method, StatusCode, header};
@@ -235,7 +235,7 @@ async fn a_streamed_answer_arrives_as_it_is_written() {
             .starts_with("text/plain")
     );
     assert_eq!(follow.chunk().await.unwrap().unwrap(), "ready\n");
-    // The plugin writes on only when it is told to, by another request.
+    // The plugin continues to write only after another request.
     for text in ["one", "two", "end"] {
         assert_eq!(hook.post(&format!("next/{text}")).await.status(), 204);
         let chunk = follow.chunk().await.unwrap().unwrap();
@@ -264,7 +264,7 @@ async fn a_reader_that_goes_away_ends_the_stream() {
         hook.texts().await == ["Webhook|the reader went away"]
     })
     .await;
-    // Nobody waits for what is told next.
+    // No reader waits for the next part.
     assert_eq!(hook.get("accept").await.status(), 200);
     server.stop().await;
 }

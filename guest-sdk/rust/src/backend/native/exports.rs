@@ -1,7 +1,7 @@
-//! From the protocol's calls to the plugin's traits.
+//! Passes the protocol's calls to the plugin's traits.
 //!
-//! The macro `__export!` expands in the plugin's crate, where it names the
-//! plugin's type and what it can do; all code is here.
+//! The macro `__export!` expands in the plugin's crate and names the plugin's
+//! type and capabilities. All other code is here.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
     types::{Draft, Message, Problem, StopReason, User, WebhookRequest},
 };
 
-/// A plugin's type and what it exports.
+/// A plugin's type and its exports.
 pub trait Exported: Plugin {
     /// The names of the interfaces it exports beside `manifest`.
     const CAPABILITIES: &'static [&'static str];
@@ -20,7 +20,7 @@ pub trait Exported: Plugin {
     fn call(&mut self, call: &Call) -> Option<Answer>;
 }
 
-/// What the host asks of an instance.
+/// A call of the host to an instance.
 #[derive(Debug)]
 pub struct Call {
     /// The function's name.
@@ -29,7 +29,7 @@ pub struct Call {
     pub params: Value,
 }
 
-/// The result, or the failure as the protocol has it.
+/// The result, or the failure in the protocol's form.
 pub type Answer = Result<Value, Value>;
 
 impl Call {
@@ -40,7 +40,7 @@ impl Call {
     }
 }
 
-/// A failure as the protocol has it.
+/// A failure in the protocol's form.
 pub(super) fn failure(kind: &str, text: &str) -> Value {
     json!({"kind": kind, "text": text})
 }

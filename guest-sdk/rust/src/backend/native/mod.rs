@@ -1,12 +1,11 @@
-//! As a program of the machine itself: imports go to a [`Host`], which is
-//! whatever runs the plugin. In unit tests that is [`crate::testing`]; in a
-//! process that a server started it is the server, over the native plugin
-//! protocol.
+//! The backend for programs of the machine itself. Imports go to a [`Host`]: in
+//! unit tests [`crate::testing`], and in a process that a server started the
+//! server, over the native plugin protocol.
 //!
-//! - `exports`: from the protocol's calls to the plugin's traits.
-//! - `serve`: the process: greeting, instances, their calls.
+//! - `exports`: passes the protocol's calls to the plugin's traits.
+//! - `serve`: the process: handshake, instances, their calls.
 //! - `wire`: frames over the socket, and calls to the host.
-//! - `web`: calling out by HTTP, which a process does by itself.
+//! - `web`: HTTP requests, which a process sends itself.
 
 pub mod exports;
 #[cfg(unix)]
@@ -40,7 +39,7 @@ pub(crate) trait Host: Send + Sync {
     fn http(&self, hop: &Hop) -> Result<HttpResponse, Error>;
 }
 
-/// The way to the host.
+/// The connection to the host.
 #[derive(Clone)]
 pub(crate) struct Handle(Arc<dyn Host>);
 

@@ -1,5 +1,5 @@
-//! The process: one thread reads what the host says, and each instance has a
-//! thread of its own, in which its calls run one after another.
+//! The process. One thread reads the host's messages. Each instance has a
+//! thread in which its calls run one after another.
 
 use std::{
     backtrace::Backtrace,
@@ -63,7 +63,7 @@ struct Process {
     wire: Arc<Wire>,
     /// The host's calls that are not answered yet.
     open: Arc<Mutex<HashSet<u64>>>,
-    /// Where each instance's calls go.
+    /// The channels for each instance's calls.
     instances: HashMap<u64, mpsc::Sender<(u64, Call)>>,
 }
 
@@ -71,7 +71,7 @@ impl Process {
     fn serve<T: Exported>(mut self) -> ExitCode {
         loop {
             let Ok(message) = self.wire.hear() else {
-                // The host is gone, or is of no use any more.
+                // The host is gone or no longer usable.
                 return ExitCode::SUCCESS;
             };
             match message.kind.as_str() {
@@ -91,8 +91,8 @@ impl Process {
         }
     }
 
-    /// Answers what concerns the process, and hands on what does not. True when
-    /// the process is to end.
+    /// Answers calls for the process, and passes on the others. Returns true if
+    /// the process must end.
     fn called<T: Exported>(&mut self, message: Received) -> bool {
         let Received {
             id,
@@ -116,7 +116,7 @@ impl Process {
                 None => Err(failure("invalid", "the parameter `instance` is missing")),
             },
             "instance.drop" => {
-                // Its thread ends when it has answered what was asked before.
+                // Its thread ends after it has answered its open calls.
                 number(&params).map(|number| self.instances.remove(&number));
                 Ok(Value::Null)
             }
@@ -137,7 +137,8 @@ impl Process {
         method == "process.shutdown"
     }
 
-    /// Starts an instance's thread, which makes it and answers the call `id`.
+    /// Starts an instance's thread, which creates the instance and answers the
+    /// call `id`.
     fn create<T: Exported>(&mut self, number: u64, id: u64) {
         let (calls, inbox) = mpsc::channel::<(u64, Call)>();
         self.instances.insert(number, calls);
@@ -156,10 +157,10 @@ impl Process {
             answer(&wire, &open, id, &Ok(made));
             for (id, call) in inbox {
                 if !lock(&open).contains(&id) {
-                    // Cancelled before it was its turn.
+                    // It was cancelled before its turn.
                     continue;
                 }
-                // What a panic leaves behind is dropped by the host next.
+                // The host drops the instance after a panic.
                 let outcome = catch_unwind(AssertUnwindSafe(|| plugin.call(&call)));
                 let outcome = match outcome {
                     Ok(Some(outcome)) => outcome,
@@ -180,7 +181,7 @@ fn json_value<V: Serialize>(value: &V) -> Answer {
     serde_json::to_value(value).map_err(|error| failure("crashed", &error.to_string()))
 }
 
-/// Answers a call, unless it was answered already because it was cancelled.
+/// Answers a call that was not answered by its cancellation.
 fn answer(wire: &Wire, open: &Mutex<HashSet<u64>>, id: u64, outcome: &Answer) {
     if !lock(open).remove(&id) {
         return;
@@ -196,11 +197,11 @@ fn answer(wire: &Wire, open: &Mutex<HashSet<u64>>, id: u64, outcome: &Answer) {
 }
 
 thread_local! {
-    /// What the last panic of this thread said, and its stack.
+    /// The message and stack of this thread's last panic.
     static PANIC: RefCell<(String, String)> = const { RefCell::new((String::new(), String::new())) };
 }
 
-/// Keeps what a panic says for the answer, beside printing it.
+/// Stores a panic's message for the answer, and prints it too.
 fn remember_panics() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

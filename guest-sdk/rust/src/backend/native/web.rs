@@ -1,5 +1,5 @@
-//! One HTTP request and its response, sent by this process itself. What it may
-//! reach is for the operating system to say.
+//! One HTTP request and its response, which this process sends itself. The
+//! operating system enforces the grants.
 
 use std::io::Read as _;
 
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn send(hop: &Hop) -> Result<HttpResponse, Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        // Each is a hop of its own.
+        // Each redirect is a separate hop.
         .max_redirects(0)
         .timeout_connect(Some(hop.timeout))
         .timeout_send_body(Some(hop.timeout))

@@ -1,5 +1,5 @@
-//! Frames over the socket, and calls to the host. Whoever wants to say
-//! something writes it; one thread reads.
+//! Frames over the socket, and calls to the host. Every thread writes its own
+//! messages; one thread reads.
 
 use std::{
     collections::HashMap,
@@ -24,11 +24,11 @@ use crate::{
     types::{Error, Level, Message, Outgoing, Schedule},
 };
 
-/// The longest frame of the greeting, in bytes.
+/// The longest frame of the handshake, in bytes.
 const GREETING: usize = 64 << 10;
-/// The longest frame this side takes, in bytes.
+/// The longest frame that this side accepts, in bytes.
 const LONGEST: usize = 32 << 20;
-/// How long the host is given for an answer, in milliseconds.
+/// The time for an answer of the host, in milliseconds.
 const DEADLINE_MS: u64 = 30_000;
 
 /// The connection to the host.
@@ -40,7 +40,7 @@ pub(super) struct Wire {
     waiting: Mutex<HashMap<u64, mpsc::Sender<Received>>>,
 }
 
-/// Any message, as it arrived.
+/// A received message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Received {
@@ -72,11 +72,11 @@ struct Greeting {
 }
 
 impl Wire {
-    /// Connects and greets.
+    /// Connects and does the handshake.
     ///
     /// # Errors
     ///
-    /// What to print.
+    /// A text to print.
     pub(super) fn connect(socket: &Path, secret: &str) -> Result<Self, String> {
         let stream = UnixStream::connect(socket)
             .map_err(|error| format!("the host cannot be reached: {error}"))?;
@@ -95,7 +95,7 @@ impl Wire {
         let greeting: Greeting = wire
             .frame(GREETING)
             .and_then(|content| Ok(serde_json::from_slice(&content)?))
-            .map_err(|error| format!("the host did not answer the greeting: {error}"))?;
+            .map_err(|error| format!("the host did not answer the handshake: {error}"))?;
         if greeting.kind != "welcome" {
             return Err(greeting.text);
         }
@@ -103,11 +103,11 @@ impl Wire {
         Ok(wire)
     }
 
-    /// The next message.
+    /// Returns the next message.
     ///
     /// # Errors
     ///
-    /// The end of the connection, and frames that are none.
+    /// The end of the connection, and invalid frames.
     pub(super) fn hear(&self) -> io::Result<Received> {
         Ok(serde_json::from_slice(&self.frame(LONGEST)?)?)
     }
@@ -119,7 +119,7 @@ impl Wire {
         if !(1..=limit).contains(&length) {
             return Err(io::Error::other(format!("a frame of {length} bytes")));
         }
-        // Memory grows with what arrives.
+        // Memory grows with the received bytes.
         let mut content = Vec::new();
         let read = (&self.stream)
             .take(length as u64)
@@ -130,8 +130,8 @@ impl Wire {
         Ok(content)
     }
 
-    /// Sends a message; false if it is longer than the host takes. A connection
-    /// that has ended is seen where it is read.
+    /// Sends a message. Returns false if it is longer than the host accepts.
+    /// The reader notices the end of a connection.
     pub(super) fn say<M: Serialize>(&self, message: &M) -> bool {
         let Ok(content) = serde_json::to_vec(message) else {
             return false;
@@ -145,16 +145,16 @@ impl Wire {
         frame.extend_from_slice(&content);
         let _writing = lock(&self.writing);
         if (&self.stream).write_all(&frame).is_err() {
-            // Half a frame may be out: nothing can follow it.
+            // Half a frame may be sent; nothing can follow it.
             let _ = self.stream.shutdown(Shutdown::Both);
         }
         true
     }
 
-    /// Hands an answer to whoever waits for it.
+    /// Passes an answer to the waiting caller.
     pub(super) fn answered(&self, answer: Received) {
         if let Some(waiting) = lock(&self.waiting).remove(&answer.id) {
-            // It waits until it is told.
+            // It waits for a notification.
             let _ = waiting.send(answer);
         }
     }
@@ -196,7 +196,7 @@ impl Wire {
     }
 }
 
-/// What is behind these locks is whole at every point where a panic could
+/// The data behind these locks is consistent at every point where a panic could
 /// poison them.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,8 +1,8 @@
-//! Exports: for each interface of the contract a small world with a macro of
-//! its own, so that a component exports exactly what its author lists.
+//! Exports. Each interface of the contract has a small world and a macro, so
+//! that a component exports exactly the capabilities that its author lists.
 //!
-//! The macro `__export!` expands in the plugin's crate, where it names the
-//! plugin's type; all code is here.
+//! The macro `__export!` expands in the plugin's crate and names the plugin's
+//! type. All other code is here.
 
 use std::{
     marker::PhantomData,
@@ -51,11 +51,12 @@ worlds! {
     timer: "package mortise:sdk-timer; world a-timer { export mortise:plugin/timer@0.1.0; }",
 }
 
-/// Where the instance is, once something but its manifest was asked for.
+/// The place of the instance, which is created at the first call except
+/// `describe`.
 pub struct Slot<T>(Mutex<Option<T>>);
 
 impl<T: Plugin> Slot<T> {
-    /// An empty one.
+    /// Creates an empty place.
     #[expect(clippy::new_without_default, reason = "it is made in a static")]
     pub const fn new() -> Self {
         Self(Mutex::new(None))
@@ -70,7 +71,7 @@ impl<T: Plugin> Slot<T> {
 
 /// A plugin's type and the place of its one instance.
 pub trait Hosted: Plugin {
-    /// That place.
+    /// Returns that place.
     fn slot() -> &'static Slot<Self>;
 }
 

@@ -16,7 +16,7 @@ use crate::{
     types::{Error, Header},
 };
 
-/// The most that one write of a stream takes.
+/// The largest size of one write to a stream.
 const CHUNK: usize = 4096;
 
 pub(super) fn send(hop: &Hop) -> Result<HttpResponse, Error> {
@@ -26,14 +26,14 @@ pub(super) fn send(hop: &Hop) -> Result<HttpResponse, Error> {
         .map_err(|()| unavailable(hop, "the request has no body to write"))?;
     let nanoseconds = u64::try_from(hop.timeout.as_nanos()).unwrap_or(u64::MAX);
     let options = RequestOptions::new();
-    // A host that cannot bound one of these bounds the call as a whole.
+    // A host that cannot bound one of these still bounds the call as a whole.
     let _ = options.set_connect_timeout(Some(nanoseconds));
     let _ = options.set_first_byte_timeout(Some(nanoseconds));
     let _ = options.set_between_bytes_timeout(Some(nanoseconds));
     let future =
         outgoing_handler::handle(request, Some(options)).map_err(|code| failed(hop, &code))?;
-    // The body after the request was handed over, for the host reads it only
-    // then. A failure to write is told by the response, or by its error.
+    // Write the body after passing on the request, because the host reads it
+    // only then. The response or its error reports a failed write.
     let written = write(&body, &hop.body);
     if written.is_ok() {
         let _ = OutgoingBody::finish(body, None);
@@ -55,7 +55,7 @@ fn request(hop: &Hop) -> Result<OutgoingRequest, Error> {
             Error::Invalid(format!("the header `{name}` of a request: {error}"))
         })?;
     }
-    // The length is known: servers that do not take chunks are served too.
+    // The length is known, so servers that do not accept chunks work too.
     if !hop.body.is_empty() || matches!(hop.method.as_str(), "POST" | "PUT" | "PATCH") {
         let _ = headers.append("content-length", hop.body.len().to_string().as_bytes());
     }
@@ -103,7 +103,7 @@ fn read(hop: &Hop, response: &IncomingResponse) -> Result<HttpResponse, Error> {
         .entries()
         .into_iter()
         .map(|(name, value)| {
-            // As the contract has it: what is not UTF-8 is taken as Latin-1.
+            // As in the contract, a value that is not UTF-8 is read as Latin-1.
             let value = String::from_utf8(value)
                 .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
             Header::new(&name, value)

@@ -1,6 +1,6 @@
-//! As a WebAssembly component: imports are calls into the host. There is one
-//! instance in a store, so the handle holds nothing; an import that a plugin
-//! does not use is not in its component.
+//! The backend for WebAssembly components. Imports are calls to the host. A
+//! store has one instance, so the handle is empty. An import that a plugin does
+//! not use is not in its component.
 
 pub mod exports;
 mod http;
@@ -27,7 +27,7 @@ mod bindings {
 
 use bindings::mortise::plugin::{log, messages, storage, timers};
 
-/// The way to the host.
+/// The connection to the host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle;
 

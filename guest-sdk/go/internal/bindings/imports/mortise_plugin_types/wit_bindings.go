@@ -21,14 +21,14 @@ const (
 	Error_Denied uint8 = 0
 	// The argument is malformed or exceeds a bound.
 	Error_Invalid uint8 = 1
-	// A quota or rate is used up; the text says which, and when to retry.
+	// A quota or rate is used up. The text names it, and the time of the
+	// next attempt.
 	Error_Exhausted uint8 = 2
-	// The host could not do it now, through no fault of the plugin.
+	// The host cannot do it now, through no fault of the plugin.
 	Error_Unavailable uint8 = 3
 )
 
-// Why the host refused what a plugin asked. Each text says what was asked
-// and what to do.
+// An error of the host. Each text names the request and the next step.
 type Error struct {
 	tag   uint8
 	value any
@@ -79,15 +79,15 @@ func MakeErrorUnavailable(value string) Error {
 	return Error{Error_Unavailable, value}
 }
 
-// The user whom an instance belongs to.
+// The user of an instance.
 type User struct {
 	Id   uint64
 	Name string
-	// Whether the user administers the server. Grants nothing.
+	// True if the user administers the server. Grants nothing.
 	Admin bool
 }
 
-// What a person reads.
+// The content of a message.
 type Content struct {
 	// At most 1 KiB. Empty means the application's name.
 	Title string
@@ -95,17 +95,17 @@ type Content struct {
 	Body string
 	// Gotify's clients use 0 (silent) to 10 (urgent).
 	Priority int32
-	// A JSON object as text, at most 64 KiB, kept as it is.
+	// A JSON object as text, at most 64 KiB, stored unchanged.
 	Extras witTypes.Option[string]
 }
 
-// Where messages come from: one sender, with a name a person chose.
+// A sender of messages, with a name that a person chose.
 type Application struct {
 	Id   uint64
 	Name string
 }
 
-// A message that has not been stored yet.
+// A message that is not stored yet.
 type Draft struct {
 	Application Application
 	Content     Content
@@ -114,7 +114,7 @@ type Draft struct {
 
 // A stored message.
 type Message struct {
-	// Unique on the server; grows with time.
+	// Unique on the server. Later messages have larger ids.
 	Id          uint64
 	Application Application
 	Content     Content
@@ -123,22 +123,22 @@ type Message struct {
 
 // A message that a plugin sends to its user.
 type Outgoing struct {
-	// Which of the plugin's own applications it comes from; made on first
-	// use. None: the one named after the plugin.
+	// The plugin's application that sends it; created on first use. None:
+	// the application named after the plugin.
 	Application witTypes.Option[string]
 	Content     Content
 }
 
 const (
-	// Leave it as it is.
+	// Store it unchanged.
 	Verdict_Keep uint8 = 0
-	// Put this content in place of what it had.
+	// Replace its content by this one.
 	Verdict_Replace uint8 = 1
-	// Do not store it. The text says why, for the trace.
+	// Do not store it. The text is the reason, for the trace.
 	Verdict_Drop uint8 = 2
 )
 
-// What a filter decides about a draft.
+// A filter's decision about a draft.
 type Verdict struct {
 	tag   uint8
 	value any
@@ -173,16 +173,16 @@ func MakeVerdictDrop(value string) Verdict {
 }
 
 const (
-	// Again and again, first after one period. At least 1000.
+	// Repeatedly, first after one period. At least 1000.
 	Schedule_EveryMs uint8 = 0
 	// A cron expression of five fields (minute, hour, day of month, month,
 	// day of week), or six with seconds first, in the server's time zone.
 	Schedule_Cron uint8 = 1
-	// Once, at this time; at once if it has passed.
+	// Once, at this time; immediately if it has passed.
 	Schedule_OnceAtMs uint8 = 2
 )
 
-// When a timer fires.
+// The times at which a timer fires.
 type Schedule struct {
 	tag   uint8
 	value any
@@ -231,10 +231,10 @@ const (
 	Level_Error uint8 = 4
 )
 
-// Weight of a log line.
+// The level of a log entry.
 type Level = uint8
 
-// A directory a plugin asks for.
+// A directory that a plugin asks for.
 type Directory struct {
 	// Absolute path on the host. The plugin sees it under the same path.
 	Path     string
@@ -242,34 +242,34 @@ type Directory struct {
 }
 
 const (
-	// Send messages to the user. Answered by the user.
+	// Send messages to the user. Granted by the user.
 	Permission_SendMessages uint8 = 0
-	// Be given, and look up, messages of other applications: their names,
-	// or `*` for all. Answered by the user.
+	// Receive and look up messages of other applications: their names, or
+	// `*` for all. Granted by the user.
 	Permission_ReadMessages uint8 = 1
-	// See, change and drop messages before they are stored. Answered by
-	// the user.
+	// See, change and drop messages before they are stored. Granted by the
+	// user.
 	Permission_FilterMessages uint8 = 2
-	// Be reachable by HTTP under a secret address. Answered by the
+	// Receive HTTP requests at a secret address. Granted by the
 	// administrator.
 	Permission_Webhook uint8 = 3
-	// See these cookies of webhook requests; others are removed. Answered
-	// by the administrator.
+	// See these cookies of webhook requests; the host removes others.
+	// Granted by the administrator.
 	Permission_Cookies uint8 = 4
-	// Call out by HTTP: `host`, `host:port`, `*.domain`, each with an
-	// optional `http://` or `https://` before it. Answered by the
+	// Send HTTP requests: `host`, `host:port`, `*.domain`, each with an
+	// optional `http://` or `https://` before it. Granted by the
 	// administrator.
 	Permission_Http uint8 = 5
-	// Use these directories. Answered by the administrator.
+	// Use these directories. Granted by the administrator.
 	Permission_Files uint8 = 6
-	// Read these environment variables of the server. Answered by the
+	// Read these environment variables of the server. Granted by the
 	// administrator.
 	Permission_Environment uint8 = 7
-	// Be woken by timers. Answered by the administrator.
+	// Set timers. Granted by the administrator.
 	Permission_Timers uint8 = 8
 )
 
-// Something a plugin may do only when a person agreed.
+// A permission, which a person must grant.
 type Permission struct {
 	tag   uint8
 	value any
@@ -342,14 +342,14 @@ func MakePermissionTimers() Permission {
 	return Permission{Permission_Timers, nil}
 }
 
-// A permission a plugin asks for.
+// A permission that a plugin asks for.
 type Request struct {
 	Permission Permission
 	// One sentence for the person who decides.
 	Reason string
 }
 
-// Who a plugin is and what it asks for.
+// The description of a plugin, and the permissions that it asks for.
 type Manifest struct {
 	// Unique, stable across versions: lower-case letters, digits, `.`,
 	// `-`, `_` and `/`, at most 128 characters, such as
@@ -365,34 +365,35 @@ type Manifest struct {
 	License string
 	// URL, or empty.
 	Website string
-	// What it cannot work without. What is not asked for is denied.
+	// The permissions that it asks for. All others are denied.
 	Wants []Request
 }
 
 const (
 	// Its user disabled it, or was removed.
 	StopReason_Disabled uint8 = 0
-	// A new version or configuration takes its place.
+	// A new version or configuration replaces it.
 	StopReason_Reloading uint8 = 1
-	// It was not called for a while; the next call brings it back.
+	// It was idle; the next call recreates it.
 	StopReason_Idle uint8 = 2
 	// The server ends.
 	StopReason_ShuttingDown uint8 = 3
 )
 
-// Why an instance is stopped.
+// The reason for stopping an instance.
 type StopReason = uint8
 
-// One thing that is wrong with a configuration.
+// A problem of a configuration.
 type Problem struct {
-	// Where: a path such as `rules[2].pattern`; empty means the whole.
+	// A path such as `rules[2].pattern`; empty means the whole
+	// configuration.
 	Path string
-	// What is wrong and what is expected.
+	// The mistake, and the expected value.
 	Text string
 }
 
-// One HTTP header. Names are lower case; a value that is not UTF-8 is
-// given as Latin-1.
+// An HTTP header. Names are lower case. A value that is not UTF-8 is read
+// as Latin-1.
 type Header struct {
 	Name  string
 	Value string
@@ -402,14 +403,14 @@ type Header struct {
 type WebhookRequest struct {
 	// Upper case.
 	Method string
-	// What follows the base path, without a leading slash, not decoded.
+	// The path after the base path, without a leading slash, not decoded.
 	Path string
-	// What follows `?`, not decoded.
+	// The query after `?`, not decoded.
 	Query   witTypes.Option[string]
 	Headers []Header
-	// At most 1 MiB unless the administrator allowed more.
+	// At most 1 MiB, unless the administrator allowed more.
 	Body []uint8
-	// The client's address, behind proxies that the server trusts too.
+	// The client's address, also behind proxies that the server trusts.
 	Client string
 	// `http` or `https`, as the client sees it.
 	Scheme string
@@ -419,7 +420,7 @@ type WebhookRequest struct {
 	BasePath string
 }
 
-// The answer to a webhook request.
+// The response to a webhook request.
 type WebhookResponse struct {
 	// 200 to 599.
 	Status  uint16
