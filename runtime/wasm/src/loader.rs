@@ -1,6 +1,10 @@
 //! From file to plugin, step by step; each failure is a report.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::{File, Metadata},
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use tokio::task::JoinError;
@@ -13,6 +17,7 @@ use super::{
 use mortise_runtime::{
     Capabilities, Digest, Grants, Host, LoadError, Log, Step,
     contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
+    files,
     grants::Applications,
     manifest,
     plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
@@ -209,9 +214,8 @@ const READ_AT_ONCE_BYTES: u64 = 2 << 20;
 
 /// Reads a file, and looks for its code.
 async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
-    let size = std::fs::metadata(file)
-        .map_err(|error| unreadable(file, &error))?
-        .len();
+    let (opened, metadata) = files::open(file).map_err(|error| unreadable(file, &error))?;
+    let size = metadata.len();
     if size > shared.component_bytes {
         return Err(Report(file).of(
             Step::Read,
@@ -221,11 +225,11 @@ async fn read(shared: &Arc<Shared>, file: &Path) -> Result<Read, LoadError> {
         ));
     }
     if size <= READ_AT_ONCE_BYTES {
-        return look_up(shared, file);
+        return look_up(shared, file, opened, &metadata);
     }
     let shared = shared.clone();
     let owned = file.to_owned();
-    tokio::task::spawn_blocking(move || look_up(&shared, &owned))
+    tokio::task::spawn_blocking(move || look_up(&shared, &owned, opened, &metadata))
         .await
         .unwrap_or_else(|error| Err(broke_off(file, &error)))
 }
@@ -239,8 +243,14 @@ fn broke_off(file: &Path, error: &JoinError) -> LoadError {
     )
 }
 
-fn look_up(shared: &Shared, file: &Path) -> Result<Read, LoadError> {
-    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+fn look_up(
+    shared: &Shared,
+    file: &Path,
+    opened: File,
+    metadata: &Metadata,
+) -> Result<Read, LoadError> {
+    let bytes = files::read_opened(opened, metadata, shared.component_bytes)
+        .map_err(|error| unreadable(file, &error))?;
     decode(&Report(file), &bytes)?;
     let digest = Digest::of(&bytes);
     let code = shared

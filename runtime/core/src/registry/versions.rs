@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Digest, LoadError, Step, registry::unreadable};
+use crate::{Digest, LoadError, Step, files, registry::unreadable};
 
 /// A folder of versions.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl Versions {
     }
 
     fn copy(&self, file: &Path) -> Result<Kept, LoadError> {
-        let metadata = fs::metadata(file).map_err(|error| unreadable(file, &error))?;
+        let (opened, metadata) = files::open(file).map_err(|error| unreadable(file, &error))?;
         if metadata.len() > MOST_BYTES {
             return Err(LoadError {
                 file: file.to_owned(),
@@ -71,7 +71,8 @@ impl Versions {
                 fix: "build it without debug information".to_owned(),
             });
         }
-        let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let bytes = files::read_opened(opened, &metadata, MOST_BYTES)
+            .map_err(|error| unreadable(file, &error))?;
         let digest = Digest::of(&bytes);
         let name = file.file_name().unwrap_or_default();
         let kept = Kept {
