@@ -147,7 +147,8 @@ fn read(source: &str) -> anyhow::Result<Vec<u8>> {
 /// The whole of a file.
 pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
     let name = file.display();
-    let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+    let (opened, _) =
+        mortise_runtime::files::open(file).with_context(|| format!("{name} cannot be read"))?;
     bounded(opened, &name.to_string())
 }
 

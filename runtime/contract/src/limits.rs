@@ -27,6 +27,14 @@ pub struct Limits {
     pub webhook_body_bytes: u64,
     /// Timers at a time.
     pub timers: u32,
+    /// Things that the host holds for a component at a time: streams, headers,
+    /// requests, bodies, files, and everything else that it has a handle of.
+    pub handles: u32,
+    /// Files and directories that a component has open at a time.
+    pub open_files: u32,
+    /// HTTP requests that a component has under way to the outside at a time,
+    /// those included whose answers it has not read to the end.
+    pub open_requests: u32,
 }
 
 impl Default for Limits {
@@ -41,6 +49,9 @@ impl Default for Limits {
             log_bytes: 256 << 10,
             webhook_body_bytes: 1 << 20,
             timers: 32,
+            handles: 1024,
+            open_files: 64,
+            open_requests: 32,
         }
     }
 }
@@ -73,6 +84,12 @@ pub enum Limit {
     WebhookBodyBytes,
     /// [`Limits::timers`].
     Timers,
+    /// [`Limits::handles`].
+    Handles,
+    /// [`Limits::open_files`].
+    OpenFiles,
+    /// [`Limits::open_requests`].
+    OpenRequests,
 }
 
 impl Limit {
@@ -87,6 +104,9 @@ impl Limit {
             Self::LogBytes => "log-bytes",
             Self::WebhookBodyBytes => "webhook-body-bytes",
             Self::Timers => "timers",
+            Self::Handles => "handles",
+            Self::OpenFiles => "open-files",
+            Self::OpenRequests => "open-requests",
         }
     }
 
@@ -101,6 +121,9 @@ impl Limit {
             Self::LogBytes => limits.log_bytes,
             Self::WebhookBodyBytes => limits.webhook_body_bytes,
             Self::Timers => limits.timers.into(),
+            Self::Handles => limits.handles.into(),
+            Self::OpenFiles => limits.open_files.into(),
+            Self::OpenRequests => limits.open_requests.into(),
         }
     }
 }

@@ -12,11 +12,13 @@
 //! - [`host`]: the trait [`Host`] that the embedder implements.
 //! - [`guard`]: the one place where grants and bounds are checked, in front of
 //!   [`Host`], for every backend.
+//! - [`files`]: reading files that others could have put in place.
 //! - [`report`]: the report of a plugin that does not load.
 //! - [`process`]: the status of a native plugin's process.
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
 
+pub mod files;
 pub mod guard;
 pub mod host;
 pub mod log;

@@ -91,8 +91,8 @@ impl Log {
     }
 
     /// Adds an entry, cut to its longest size, and drops the oldest ones that
-    /// no longer fit.
-    pub fn write(&self, level: Level, source: Source, text: &str) {
+    /// no longer fit. Returns its number.
+    pub fn write(&self, level: Level, source: Source, text: &str) -> u64 {
         let text = cut(text, LOG_ENTRY_BYTES);
         let size = text.len() as u64 + ENTRY_OVERHEAD;
         let time_ms = now_ms();
@@ -108,6 +108,7 @@ impl Log {
             source,
             text: text.to_owned(),
         });
+        number
     }
 
     /// The entries kept, oldest first, from `number` on.

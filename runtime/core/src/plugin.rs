@@ -302,6 +302,10 @@ pub enum CallError {
     /// The plugin refused the configuration.
     #[error("the configuration was refused: {}", problems(.0))]
     Config(Vec<Problem>),
+    /// The caller's request has no form in which the plugin could be given it.
+    /// No fault of the plugin's, which was not called.
+    #[error("the request is malformed: {0}")]
+    BadRequest(String),
     /// It was not started, or was stopped.
     #[error("the plugin is stopped; start it first")]
     Stopped,
@@ -336,6 +340,13 @@ pub enum CallError {
     /// ran; it was discarded.
     #[error("`{call}` was ended: what the plugin had in use was taken back from it")]
     TakenBack {
+        /// The function of the contract.
+        call: &'static str,
+    },
+    /// A webhook call was ended so that the plugin's filter need not wait for
+    /// it; the code behind the instance was discarded.
+    #[error("`{call}` was ended: it kept the plugin's filter waiting")]
+    Preempted {
         /// The function of the contract.
         call: &'static str,
     },

@@ -42,6 +42,14 @@ impl Deadline {
         }
     }
 
+    /// That it passed while the call with this name waited for its turn.
+    pub(super) const fn busy(&self, call: &'static str) -> CallError {
+        CallError::Busy {
+            call,
+            deadline: self.given,
+        }
+    }
+
     /// Runs a future until it ends or has to; then it is dropped.
     pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         self.until_ended(future, None).await

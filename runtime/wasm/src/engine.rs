@@ -15,7 +15,7 @@ use wasmtime::{
     WasmBacktraceDetails, component::Linker,
 };
 
-use super::{Settings, cache::Cache, imports, store::State};
+use super::{Settings, budget::Descriptors, cache::Cache, imports, store::State};
 use mortise_runtime::Limits;
 
 /// The engine could not be set up; the message says what is lacking.
@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) ticker: Ticker,
     pub(super) component_bytes: u64,
     pub(super) describe: Limits,
+    pub(super) descriptors: Arc<Descriptors>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -76,6 +77,7 @@ impl Shared {
             cache,
             component_bytes: settings.component_bytes,
             describe: settings.describe.clone(),
+            descriptors: Arc::new(Descriptors::new()),
             engine,
         })
     }

@@ -6,7 +6,9 @@ use wasmtime::{
     component::{HasSelf, Linker},
 };
 
-use super::store::State;
+#[cfg(unix)]
+use super::files;
+use super::{sockets, store::State};
 use crate::bindings::mortise::plugin::{log, messages, storage, timers};
 use mortise_runtime::{
     log::Source,
@@ -27,6 +29,11 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(true);
+    sockets::refuse(&mut linker)?;
+    #[cfg(unix)]
+    files::replace(&mut linker)?;
+    linker.allow_shadowing(false);
     crate::bindings::data::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     messages::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     storage::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;

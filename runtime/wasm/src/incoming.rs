@@ -16,6 +16,7 @@ use super::store::State;
 use mortise_runtime::{
     contract::types::{Header, WebhookRequest, WebhookResponse},
     limits::WEBHOOK_RESPONSE_BYTES,
+    text::cut,
 };
 
 /// Calls the handler and collects its whole answer.
@@ -27,9 +28,9 @@ pub(super) async fn handle(
     store: &mut Store<State>,
     instance: &Instance,
     indices: &GuestIndices,
-    request: WebhookRequest,
+    request: http::Request<Full<Bytes>>,
 ) -> wasmtime::Result<WebhookResponse> {
-    let scheme = if request.scheme == "https" {
+    let scheme = if request.uri().scheme_str() == Some("https") {
         Scheme::Https
     } else {
         Scheme::Http
@@ -37,7 +38,7 @@ pub(super) async fn handle(
     let guest = indices.load(&mut *store, instance)?;
     let (sender, mut answer) = tokio::sync::oneshot::channel();
     let mut http = store.data_mut().http();
-    let request = http.new_incoming_request(scheme, hyper_request(request)?)?;
+    let request = http.new_incoming_request(scheme, request)?;
     let answer_to = http.new_response_outparam(sender)?;
     let mut call = pin!(guest.call_handle(&mut *store, request, answer_to));
     // A guest that traps leaves its answer unset, not dropped: only the end of
@@ -81,7 +82,19 @@ pub(super) async fn handle(
 
 /// The contract's request in the standard's form. What the standard has no
 /// place for goes into the headers a reverse proxy would set.
-fn hyper_request(request: WebhookRequest) -> wasmtime::Result<http::Request<Full<Bytes>>> {
+///
+/// # Errors
+///
+/// A request that the standard has no form for, as a phrase: by its method, its
+/// host or a header. Its sender is at fault.
+pub(super) fn request(request: WebhookRequest) -> Result<http::Request<Full<Bytes>>, String> {
+    if request.host.is_empty() {
+        return Err("it names no host".to_owned());
+    }
+    let host = &request.host;
+    if host.parse::<http::uri::Authority>().is_err() {
+        return Err(format!("`{}` is not one host", cut(host, 256)));
+    }
     let query = request
         .query
         .map_or_else(String::new, |query| format!("?{query}"));
@@ -95,8 +108,11 @@ fn hyper_request(request: WebhookRequest) -> wasmtime::Result<http::Request<Full
         .header("x-forwarded-prefix", request.base_path);
     for header in request.headers {
         if !header.name.eq_ignore_ascii_case("x-forwarded-for") {
-            builder = builder.header(header.name, header.value);
+            // As bytes: text beyond ASCII is allowed there, if not liked.
+            builder = builder.header(header.name, header.value.as_bytes());
         }
     }
-    Ok(builder.body(Full::new(Bytes::from(request.body)))?)
+    builder
+        .body(Full::new(Bytes::from(request.body)))
+        .map_err(|error| error.to_string())
 }

@@ -12,6 +12,9 @@
 //! - `loader`: from file to plugin, with a report of what is wrong.
 //! - `store`: what one store holds: WASI with exactly what was granted, the
 //!   memory bound, the way to the guard.
+//! - `budget`: the bounds of what the host holds for guests.
+//! - `files`: opening files in granted directories.
+//! - `sockets`: refusing sockets, and saying so.
 //! - `imports`: the contract's imports, answered by the guard.
 //! - `outbound`: the allow-list in front of `wasi:http`.
 //! - `output`: standard output and error, into the instance's log.
@@ -21,16 +24,20 @@
 //! - `instance`: bringing up, calling by a deadline, discarding.
 
 mod bindings;
+mod budget;
 mod cache;
 mod deadline;
 mod engine;
 mod exports;
+#[cfg(unix)]
+mod files;
 mod imports;
 mod incoming;
 mod instance;
 mod loader;
 mod outbound;
 mod output;
+mod sockets;
 mod store;
 
 use std::{

@@ -1,6 +1,10 @@
 //! From file to plugin, step by step; each failure is a report.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::{File, Metadata},
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +18,7 @@ use super::{
 use mortise_runtime::{
     Capabilities, Digest, Grants, Host, LoadError, Log, Step,
     contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
+    files,
     grants::Applications,
     manifest,
     plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
@@ -84,6 +89,12 @@ impl<'a> Source<'a> {
             Self::Staged(staged) => &staged.file,
         }
     }
+}
+
+/// A component's content, or its file.
+enum Content {
+    Read(Bytes, Digest),
+    Opened(File, Metadata),
 }
 
 /// Loads a plugin.
@@ -237,11 +248,11 @@ async fn read(shared: &Arc<Shared>, source: Source<'_>) -> Result<Read, LoadErro
     let (size, content) = match source {
         Source::Staged(staged) => (
             staged.bytes.len() as u64,
-            Some((staged.bytes.clone(), staged.digest)),
+            Content::Read(staged.bytes.clone(), staged.digest),
         ),
         Source::File(file) => {
-            let metadata = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?;
-            (metadata.len(), None)
+            let (opened, metadata) = files::open(file).map_err(|error| unreadable(file, &error))?;
+            (metadata.len(), Content::Opened(opened, metadata))
         }
     };
     if size > shared.component_bytes {
@@ -271,15 +282,12 @@ fn broke_off(file: &Path, error: &JoinError) -> LoadError {
     )
 }
 
-fn look_up(
-    shared: &Shared,
-    file: &Path,
-    content: Option<(Bytes, Digest)>,
-) -> Result<Read, LoadError> {
+fn look_up(shared: &Shared, file: &Path, content: Content) -> Result<Read, LoadError> {
     let (bytes, digest) = match content {
-        Some(content) => content,
-        None => {
-            let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
+        Content::Read(bytes, digest) => (bytes, digest),
+        Content::Opened(opened, metadata) => {
+            let bytes = files::read_opened(opened, &metadata, shared.component_bytes)
+                .map_err(|error| unreadable(file, &error))?;
             tracing::debug!(file = %file.display(), "read a component");
             let digest = Digest::of(&bytes);
             (Bytes::from(bytes), digest)

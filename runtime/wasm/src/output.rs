@@ -1,6 +1,9 @@
 //! Standard output and standard error of a guest, line by line into its log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +24,9 @@ struct Lines {
     level: Level,
     source: Source,
     begun: Mutex<Vec<u8>>,
+    /// The number of the log's first entry from the call under way; none yet if
+    /// it is [`u64::MAX`].
+    first: AtomicU64,
 }
 
 impl Output {
@@ -30,7 +36,23 @@ impl Output {
             level,
             source,
             begun: Mutex::default(),
+            first: AtomicU64::new(u64::MAX),
         }))
+    }
+
+    /// Has what follows count as another call's.
+    pub(super) fn begin_call(&self) {
+        self.0.first.store(u64::MAX, Relaxed);
+    }
+
+    /// The lines that the call under way wrote, a last one without an end
+    /// included; as far as the log still has them.
+    pub(super) fn of_call(&self) -> Vec<String> {
+        self.0.end_line();
+        let first = self.0.first.load(Relaxed);
+        let entries = self.0.log.since(first).into_iter();
+        let own = entries.filter(|entry| entry.source == self.0.source);
+        own.map(|entry| entry.text).collect()
     }
 }
 
@@ -48,17 +70,23 @@ impl Lines {
 
     fn entry(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
-        self.log
-            .write(self.level, self.source, text.trim_end_matches(['\r', '\n']));
+        let text = text.trim_end_matches(['\r', '\n']);
+        let number = self.log.write(self.level, self.source, text);
+        self.first.fetch_min(number, Relaxed);
+    }
+
+    /// Ends the line that was begun, if there is one.
+    fn end_line(&self) {
+        let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+        if !begun.is_empty() {
+            self.entry(&begun);
+        }
     }
 }
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        let begun = std::mem::take(self.begun.get_mut().unwrap_or_else(PoisonError::into_inner));
-        if !begun.is_empty() {
-            self.entry(&begun);
-        }
+        self.end_line();
     }
 }
 

@@ -1,13 +1,17 @@
 //! What one store holds: WASI with exactly what was granted, the bound on
 //! memory, and the way to the guard.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::{outbound::Outbound, output::Output};
+use super::{
+    budget::{Descriptors, FIELD_BYTES, Held},
+    outbound::Outbound,
+    output::Output,
+};
 use mortise_runtime::{Guard, Rights, contract::types::Level, log::Source};
 
 /// The state of one store.
@@ -18,6 +22,10 @@ pub(super) struct State {
     outbound: Outbound,
     pub(super) guard: Arc<Guard>,
     pub(super) memory: MemoryLimiter,
+    /// Standard error, of which a crash report shows what one call wrote.
+    pub(super) stderr: Output,
+    files: Held,
+    descriptors: Arc<Descriptors>,
     /// Whether the guest is inside its `filter`.
     pub(super) in_filter: bool,
 }
@@ -28,18 +36,19 @@ impl State {
     /// # Errors
     ///
     /// A granted directory that cannot be opened, as a sentence.
-    pub(super) fn new(guard: Arc<Guard>, rights: &Rights) -> Result<Self, String> {
+    pub(super) fn new(
+        guard: Arc<Guard>,
+        rights: &Rights,
+        descriptors: &Arc<Descriptors>,
+    ) -> Result<Self, String> {
+        let stderr = Output::new(guard.log().clone(), Level::Warn, Source::Stderr);
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(
             guard.log().clone(),
             Level::Info,
             Source::Stdout,
         ))
-        .stderr(Output::new(
-            guard.log().clone(),
-            Level::Warn,
-            Source::Stderr,
-        ))
+        .stderr(stderr.clone())
         .allow_tcp(false)
         .allow_udp(false);
         for (name, value) in guard.environment() {
@@ -53,18 +62,50 @@ impl State {
                 FsPerms::ReadOnly
             };
             wasi.preopened_dir(path, path, access).map_err(|error| {
-                format!("the granted directory {path} cannot be opened: {error}; make it, or take the grant back")
+                format!("the granted directory {path} cannot be opened: {error}; create it, or revoke the grant")
             })?;
         }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(rights.limits.handles as usize);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELD_BYTES);
         Ok(Self {
-            table: ResourceTable::new(),
+            table,
             wasi: wasi.build(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound::new(guard.clone()),
+            http,
+            outbound: Outbound::new(guard.clone(), descriptors.clone()),
+            stderr,
+            files: Held::default(),
+            descriptors: descriptors.clone(),
             memory: MemoryLimiter::new(rights.limits.memory_bytes),
             in_filter: false,
             guard,
         })
+    }
+}
+
+impl State {
+    /// Forgets what earlier calls did: what happens from now on is the next
+    /// call's.
+    pub(super) fn begin_call(&mut self) {
+        self.memory.exceeded = false;
+        self.stderr.begin_call();
+    }
+}
+
+#[cfg(unix)]
+impl State {
+    /// Whether the guest may open one more file.
+    pub(super) fn may_open_file(&mut self) -> bool {
+        let most = self.guard.in_force().limits.open_files;
+        self.files.has_room(most as usize) && self.descriptors.has_room()
+    }
+
+    /// Counts a file while it is open.
+    pub(super) fn opened_file(&mut self, file: &Arc<std::fs::File>) {
+        let file: Weak<std::fs::File> = Arc::downgrade(file);
+        self.files.add(file.clone());
+        self.descriptors.add(file);
     }
 }
 
@@ -91,7 +132,9 @@ impl WasiHttpView for State {
 pub(super) struct MemoryLimiter {
     most: u64,
     used: u64,
-    /// Whether the guest asked for more than it may have.
+    /// The size of the growth that was allowed last, which may yet fail.
+    growing: u64,
+    /// Whether the guest asked for more than it may have, in this call.
     pub(super) exceeded: bool,
 }
 
@@ -103,6 +146,7 @@ impl MemoryLimiter {
         Self {
             most,
             used: 0,
+            growing: 0,
             exceeded: false,
         }
     }
@@ -113,15 +157,27 @@ impl ResourceLimiter for MemoryLimiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used + desired.saturating_sub(current) as u64;
+        self.growing = 0;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // By its own bound: no business of the limit's.
+            return Ok(false);
+        }
+        let more = desired.saturating_sub(current) as u64;
+        let used = self.used + more;
         if used > self.most {
             self.exceeded = true;
             return Ok(false);
         }
         self.used = used;
+        self.growing = more;
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used -= std::mem::take(&mut self.growing);
+        Ok(())
     }
 
     fn table_growing(

@@ -57,7 +57,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     params(("id" = String, Path), ("token" = String, Path, description = "The plugin's token.")),
     responses(
         (status = 200, description = "What the plugin answers."),
-        (status = 400, description = "The plugin is disabled."),
+        (status = 400, description = "The plugin is disabled, or the request is malformed."),
         (status = 404, description = "No plugin has this token."),
         (status = 413, description = "The body is too long."),
     ),
@@ -83,7 +83,7 @@ async fn base(
     ),
     responses(
         (status = 200, description = "What the plugin answers."),
-        (status = 400, description = "The plugin is disabled."),
+        (status = 400, description = "The plugin is disabled, or the request is malformed."),
         (status = 404, description = "No plugin has this token."),
         (status = 413, description = "The body is too long."),
     ),
@@ -271,6 +271,9 @@ fn sets_session(name: &HeaderName, value: &HeaderValue) -> bool {
 /// What a stranger is told about a plugin that failed: its user finds the rest
 /// in its log.
 fn refusal(slot: &Slot, error: &CallError) -> ApiError {
+    if let CallError::BadRequest(_) = error {
+        return ApiError::bad_request(error.to_string());
+    }
     slot.note(error);
     let (status, text) = match error {
         CallError::Denied { .. } => (
@@ -284,6 +287,7 @@ fn refusal(slot: &Slot, error: &CallError) -> ApiError {
         CallError::Busy { .. }
         | CallError::TooMany { .. }
         | CallError::TakenBack { .. }
+        | CallError::Preempted { .. }
         | CallError::BackingOff { .. }
         | CallError::Unavailable(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

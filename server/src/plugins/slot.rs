@@ -93,6 +93,8 @@ impl Slot {
         plugin: Arc<OnDemand>,
         limits: &Limits,
     ) -> Self {
+        let denials = Denials::default();
+        denials.begin_version(plugin.digest());
         Self {
             id: row.id,
             user,
@@ -106,7 +108,7 @@ impl Slot {
             control: Arc::default(),
             made: tokio::sync::Mutex::default(),
             retiring: Mutex::default(),
-            denials: Arc::default(),
+            denials: Arc::new(denials),
             wake: Notify::new(),
             consent: Arc::default(),
             used_ms: AtomicI64::new(now_ms()),
@@ -129,7 +131,12 @@ impl Slot {
         Arc::clone(&self.plugin.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Gives it another version of the plugin, which is not at fault for what
+    /// the one before failed at.
     pub(super) fn set_plugin(&self, plugin: Arc<OnDemand>) {
+        if self.denials.begin_version(plugin.digest()) {
+            self.lock().last_error = None;
+        }
         *self.plugin.write().unwrap_or_else(PoisonError::into_inner) = plugin;
     }
 

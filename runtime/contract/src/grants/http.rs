@@ -8,13 +8,13 @@
 //! | `https://example.org` | that host, https on port 443 only |
 //! | `*.example.org` | any name below it, however deep, but not itself |
 //! | `*` | any host |
-//! | `[::1]:8080`, `127.0.0.1:8080` | an address; it is not looked up as a name |
+//! | `[::1]:8080`, `127.0.0.1:8080` | an address, however it is written; it is not looked up as a name |
 //!
 //! A request names its host as the guest wrote it, and every redirect is a
 //! request of its own. Names compare without regard to case or a final dot.
 //! An empty list allows nothing.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -135,12 +135,16 @@ fn is_below(name: &str, domain: &str) -> bool {
         .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
-/// Lower case, without a final dot or an address's brackets.
+/// The one form in which hosts are compared: lower case, without a final dot or
+/// an address's brackets; an IPv6 address as RFC 5952 writes it.
 fn normal(host: &str) -> String {
     let host = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
+    if let Ok(address) = host.parse::<Ipv6Addr>() {
+        return address.to_string();
+    }
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
@@ -170,7 +174,7 @@ impl FromStr for HostPattern {
         };
         let (host, port) = if let Some(rest) = rest.strip_prefix('[') {
             let (address, port) = rest.split_once(']').ok_or_else(|| fail("`]` is missing"))?;
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
+            if address.parse::<Ipv6Addr>().is_err() {
                 return Err(fail("what is in brackets is not an IPv6 address"));
             }
             match port {
@@ -282,6 +286,10 @@ mod tests {
             ("*", Http, "anything", None, true),
             ("*", Http, "anything", Some(81), false),
             ("[::1]:8080", Http, "[::1]", Some(8080), true),
+            ("[::1]", Http, "[0:0:0:0:0:0:0:1]", None, true),
+            ("[0::0001]:80", Http, "::1", None, true),
+            ("[2001:DB8::A]", Https, "[2001:db8:0::0:a]", None, true),
+            ("[::1]", Http, "[::2]", None, false),
             ("127.0.0.1:8080", Http, "localhost", Some(8080), false),
         ] {
             assert_eq!(
@@ -306,6 +314,8 @@ mod tests {
             ("a", "a:443", false),
             ("a:443", "https://a", true),
             ("a:443", "a:*", false),
+            ("[0:0:0:0:0:0:0:1]", "[::1]", true),
+            ("[::1]", "[0:0::0:1]", true),
         ] {
             assert_eq!(
                 pattern(granted).covers(&pattern(asked)),

@@ -1,6 +1,6 @@
-//! What an instance was refused, for want of a grant or because a limit was
-//! reached: counted, bounded, and kept while the code behind it, and the version
-//! of the plugin, come and go.
+//! The denials of an instance and the limits that it reached: counted, bounded,
+//! and kept while the code behind it comes and goes. A grant ends the denials of
+//! what it allows; a raised limit and another version end what was reached.
 
 use std::{
     collections::BTreeMap,
@@ -9,13 +9,28 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{limits::Limit, log::now_ms, text::cut};
+use super::Rights;
+use crate::{
+    Digest, Grants, Limits, contract::types::Permission, grants::Applications, limits::Limit,
+    log::now_ms, text::cut,
+};
 
 /// Different things refused that are told apart; further ones are counted
 /// together, by permission.
 const DISTINCT: usize = 64;
 /// The longest text of what was asked for, in bytes.
 const WHAT_BYTES: usize = 256;
+
+/// Whether grants allow what was refused for want of this permission. One that
+/// names no application is for any.
+fn allows(grants: &Grants, missing: &Permission) -> bool {
+    match missing {
+        Permission::ReadMessages(names) if names.is_empty() => {
+            grants.read_messages != Applications::Own
+        }
+        missing => grants.allows(missing),
+    }
+}
 
 /// How often one thing was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,8 +59,26 @@ pub struct Reached {
 /// Everything that was refused.
 #[derive(Debug, Default)]
 pub struct Denials {
-    denied: Mutex<BTreeMap<(&'static str, String), Count>>,
-    reached: Mutex<BTreeMap<Limit, Count>>,
+    denied: Mutex<BTreeMap<(&'static str, String), Denied>>,
+    reached: Mutex<Limited>,
+}
+
+/// How often one thing was refused, and what would allow it.
+#[derive(Debug, Default)]
+struct Denied {
+    count: Count,
+    /// The missing permission; none for what no grant would allow.
+    missing: Option<Permission>,
+}
+
+/// The limits that were reached.
+#[derive(Debug, Default)]
+struct Limited {
+    counts: BTreeMap<Limit, Count>,
+    /// The limits in force.
+    limits: Option<Limits>,
+    /// The version of the plugin that reached them.
+    version: Option<Digest>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,28 +95,69 @@ impl Count {
 }
 
 impl Denials {
-    /// Counts a refusal. Whether it is the first of its kind.
-    pub(super) fn add(&self, permission: &'static str, what: &str) -> bool {
+    /// Counts a refusal, and returns whether it is the first of its kind. With
+    /// the permission that would allow it, a grant of that ends it.
+    pub(super) fn add(
+        &self,
+        permission: &'static str,
+        what: &str,
+        missing: Option<&Permission>,
+    ) -> bool {
         let mut counts = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = (permission, cut(what, WHAT_BYTES).to_owned());
         if counts.len() >= DISTINCT && !counts.contains_key(&key) {
             key.1 = "(others)".to_owned();
         }
-        let count = counts.entry(key).or_default();
+        let denied = counts.entry(key).or_insert_with(|| Denied {
+            count: Count::default(),
+            missing: missing.cloned(),
+        });
+        denied.count.add();
+        denied.count.count == 1
+    }
+
+    /// Counts that a limit was reached, and returns whether it is the first time.
+    pub fn reach(&self, limit: Limit) -> bool {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = reached.counts.entry(limit).or_default();
         count.add();
         count.count == 1
     }
 
-    /// Counts that a limit was reached.
-    pub fn reach(&self, limit: Limit) {
+    /// Forgets what these rights have mended: denials of what they allow, and
+    /// limits that they raise.
+    pub(super) fn hold_to(&self, rights: &Rights) {
+        self.denied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, denied| {
+                let missing = denied.missing.as_ref();
+                !missing.is_some_and(|missing| allows(&rights.grants, missing))
+            });
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        reached.entry(limit).or_default().add();
+        let before = reached.limits.replace(rights.limits.clone());
+        if let Some(before) = before {
+            reached
+                .counts
+                .retain(|limit, _| limit.of(&rights.limits) <= limit.of(&before));
+        }
+    }
+
+    /// Notes the version of the plugin that runs from now on. The limits that
+    /// another version reached are forgotten. Returns whether it is another.
+    pub fn begin_version(&self, version: Digest) -> bool {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = reached.version.replace(version) != Some(version);
+        if other {
+            reached.counts.clear();
+        }
+        other
     }
 
     /// The limits that were reached so far.
     pub fn reached(&self) -> Vec<Reached> {
         let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        let each = reached.iter().map(|(limit, count)| Reached {
+        let each = reached.counts.iter().map(|(limit, count)| Reached {
             limit: *limit,
             count: count.count,
             last_ms: count.last_ms,
@@ -97,7 +171,7 @@ impl Denials {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
-            .map(|((permission, what), count)| Denial {
+            .map(|((permission, what), Denied { count, .. })| Denial {
                 permission,
                 what: what.clone(),
                 count: count.count,

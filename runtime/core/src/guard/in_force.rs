@@ -7,12 +7,14 @@
 use std::{
     collections::BTreeMap,
     ops::Deref,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::{CallError, Grants, Limits, grants::Scheme};
@@ -33,6 +35,7 @@ impl Rights {
         self.grants.files == others.grants.files
             && self.grants.environment == others.grants.environment
             && self.limits.memory_bytes == others.limits.memory_bytes
+            && self.limits.handles == others.limits.handles
     }
 
     /// Whether it was given something by the system that others do not give.
@@ -134,16 +137,18 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    pub(super) fn new(requests: &Arc<Requests>, target: Target) -> Self {
+    /// Opens a request, and returns how many are open with it.
+    pub(super) fn new(requests: &Arc<Requests>, target: Target) -> (Self, usize) {
         let token = CancellationToken::new();
         let mut open = requests.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
         open.insert(number, (target, token.clone()));
-        Self {
+        let this = Self {
             requests: Arc::clone(requests),
             number,
             token,
-        }
+        };
+        (this, open.len())
     }
 
     /// Waits until it is not allowed any more.
@@ -171,23 +176,48 @@ impl Requests {
     }
 }
 
+/// The calls into an instance that are open.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    open: AtomicU32,
+    /// Whether somebody has ever waited for there to be none.
+    awaited: AtomicBool,
+    none: Notify,
+}
+
+impl Calls {
+    pub(super) async fn drained(&self) {
+        // Set before the count is read, as a call's end changes the count
+        // before it reads this: one of the two sees the other.
+        self.awaited.store(true, Ordering::SeqCst);
+        loop {
+            let mut none = pin!(self.none.notified());
+            none.as_mut().enable();
+            if self.open.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
+}
+
 /// A call into an instance, running or waiting for its turn.
 #[derive(Debug)]
 pub struct OpenCall<'a> {
-    open: &'a AtomicU32,
+    calls: &'a Calls,
     in_force: arc_swap::Guard<Arc<InForce>>,
 }
 
 impl<'a> OpenCall<'a> {
     pub(super) fn new(
-        open: &'a AtomicU32,
+        calls: &'a Calls,
         in_force: arc_swap::Guard<Arc<InForce>>,
         call: &'static str,
+        most: u32,
     ) -> Result<Self, CallError> {
-        let most = in_force.limits.concurrent_calls;
         // Counted first, so that no two take the last place.
-        let this = Self { open, in_force };
-        if open.fetch_add(1, Ordering::Relaxed) < most {
+        let this = Self { calls, in_force };
+        if calls.open.fetch_add(1, Ordering::SeqCst) < most {
             Ok(this)
         } else {
             Err(CallError::TooMany { call, most })
@@ -202,6 +232,10 @@ impl<'a> OpenCall<'a> {
 
 impl Drop for OpenCall<'_> {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        if self.calls.open.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.calls.awaited.load(Ordering::SeqCst)
+        {
+            self.calls.none.notify_waiters();
+        }
     }
 }

@@ -16,13 +16,13 @@ mod in_force;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 
-use self::in_force::{Requests, Target};
+use self::in_force::{Calls, Requests, Target};
 pub use self::{
     denials::{Denial, Denials, Reached},
     in_force::{Allowed, InForce, OpenCall, Rights},
@@ -52,7 +52,7 @@ pub struct Guard {
     denials: Arc<Denials>,
     sending: Mutex<Bucket>,
     requests: Arc<Requests>,
-    calls: AtomicU32,
+    calls: Calls,
 }
 
 impl std::fmt::Debug for Guard {
@@ -69,6 +69,7 @@ impl Guard {
     pub fn new(host: Arc<dyn Host>, rights: Rights, log: Arc<Log>, denials: Arc<Denials>) -> Self {
         let sending = Mutex::new(Bucket::full(rights.limits.messages_per_minute));
         log.set_bound(rights.limits.log_bytes);
+        denials.hold_to(&rights);
         Self {
             host,
             in_force: ArcSwap::from_pointee(InForce::new(rights)),
@@ -76,7 +77,7 @@ impl Guard {
             denials,
             sending,
             requests: Arc::default(),
-            calls: AtomicU32::default(),
+            calls: Calls::default(),
         }
     }
 
@@ -98,6 +99,7 @@ impl Guard {
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.resize(rights.limits.messages_per_minute);
         self.log.set_bound(rights.limits.log_bytes);
+        self.denials.hold_to(&rights);
         let before = self.in_force.load_full();
         let (now, ended) = before.followed_by(rights);
         let now = Arc::new(now);
@@ -123,22 +125,51 @@ impl Guard {
         self.denials.list()
     }
 
-    /// Counts and logs a refusal and says what the plugin is told.
-    pub fn deny(&self, permission: &'static str, what: &str) -> String {
+    /// Counts and logs that a permission is missing, and returns the text for
+    /// the plugin.
+    fn deny(&self, missing: &Permission, what: &str) -> String {
         let text = format!(
-            "{what} needs the permission `{permission}`, which this plugin was not granted; \
-             the manifest has to ask for it and a person to grant it"
+            "{what} needs the permission `{}`, which this plugin was not granted; \
+             the manifest has to ask for it and a person to grant it",
+            missing.name()
         );
-        if self.denials.add(permission, what) {
+        if self.denials.add(missing.name(), what, Some(missing)) {
             self.log
                 .write(Level::Warn, Source::Host, &format!("denied: {text}"));
         }
         text
     }
 
+    /// Counts and logs that a component asked for a socket or a look-up of a
+    /// name, which no grant gives it.
+    pub fn deny_socket(&self, what: &str) {
+        if self.denials.add(SOCKETS, what, None) {
+            let text = format!(
+                "denied: {what}: components have no sockets; use the HTTP client of Mortise's SDK, \
+                 which needs the permission `http`"
+            );
+            self.log.write(Level::Warn, Source::Host, &text);
+        }
+    }
+
     /// Counts that a limit was reached.
     pub fn reach(&self, limit: Limit) {
         self.denials.reach(limit);
+    }
+
+    /// Counts that a limit was reached, logs it the first time, and returns the
+    /// text for the plugin. `what` is what the plugin has too many of.
+    pub fn exhaust(&self, limit: Limit, what: &str) -> String {
+        let text = format!(
+            "{what}: its limit `{}` is {}",
+            limit.name(),
+            limit.of(&self.in_force.load().limits)
+        );
+        if self.denials.reach(limit) {
+            let text = format!("limit reached: {text}");
+            self.log.write(Level::Warn, Source::Host, &text);
+        }
+        text
     }
 
     /// Counts that a limit was reached, if that is what the answer says.
@@ -157,7 +188,7 @@ impl Guard {
         answer: Result<T, Error>,
     ) -> Result<T, Error> {
         if let Err(Error::Denied(text)) = &answer
-            && self.denials.add(permission.name(), what)
+            && self.denials.add(permission.name(), what, None)
         {
             self.log
                 .write(Level::Warn, Source::Host, &format!("denied: {text}"));
@@ -169,7 +200,7 @@ impl Guard {
         if granted {
             Ok(())
         } else {
-            Err(Error::Denied(self.deny(permission.name(), what)))
+            Err(Error::Denied(self.deny(permission, what)))
         }
     }
 
@@ -191,7 +222,18 @@ impl Guard {
         if let Some(capability) = capability {
             self.allow(capability, &in_force.grants)?;
         }
-        OpenCall::new(&self.calls, in_force, call)
+        let most = match (capability, in_force.limits.concurrent_calls) {
+            // Strangers make these: the rest is left for the others.
+            (Some(Capability::Webhook), most) => most - most / 4,
+            (_, most) => most,
+        };
+        OpenCall::new(&self.calls, in_force, call, most)
+    }
+
+    /// Waits until no call into the plugin is open. Calls may be opened
+    /// meanwhile and afterwards; it is for its caller to see that none is.
+    pub async fn drained(&self) {
+        self.calls.drained().await;
     }
 
     /// Whether the plugin may be called for this, now.
@@ -217,10 +259,7 @@ impl Guard {
         if granted {
             return Ok(());
         }
-        self.deny(
-            permission.name(),
-            &format!("being called as a {capability}"),
-        );
+        self.deny(&permission, &format!("being called as a {capability}"));
         Err(CallError::Denied {
             permission: permission.name(),
         })
@@ -514,13 +553,14 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// What to tell the plugin.
+    /// [`Error::Denied`] for a host that is not granted, [`Error::Exhausted`]
+    /// when as many requests are under way as the limits allow.
     pub fn outbound_http(
         &self,
         scheme: Scheme,
         host: &str,
         port: Option<u16>,
-    ) -> Result<Allowed, String> {
+    ) -> Result<Allowed, Error> {
         // Open before it is looked whether it may be: a change of the grants
         // meanwhile finds it.
         let target = Target {
@@ -528,17 +568,29 @@ impl Guard {
             host: host.to_owned(),
             port,
         };
-        let allowed = Allowed::new(&self.requests, target);
-        if self.in_force().grants.allows_http(scheme, host, port) {
-            return Ok(allowed);
+        let (allowed, open) = Allowed::new(&self.requests, target);
+        let in_force = self.in_force();
+        if !in_force.grants.allows_http(scheme, host, port) {
+            let target = match port {
+                Some(port) => format!("{scheme}://{host}:{port}"),
+                None => format!("{scheme}://{host}"),
+            };
+            let what = format!("a request to {target}");
+            return Err(Error::Denied(
+                self.deny(&Permission::Http(vec![target]), &what),
+            ));
         }
-        let target = match port {
-            Some(port) => format!("{scheme}://{host}:{port}"),
-            None => format!("{scheme}://{host}"),
-        };
-        Err(self.deny("http", &format!("a request to {target}")))
+        if open > in_force.limits.open_requests as usize {
+            let what = "too many requests to the outside at a time";
+            return Err(Error::Exhausted(self.exhaust(Limit::OpenRequests, what)));
+        }
+        Ok(allowed)
     }
 }
+
+/// The name by which refused sockets are listed, in the place of a permission:
+/// there is none for them.
+pub const SOCKETS: &str = "sockets";
 
 /// What reading messages needs.
 const READ: Permission = Permission::ReadMessages(Vec::new());

@@ -11,8 +11,9 @@ use crate::{
         Content, Error, Header, Message, Outgoing, Schedule, Verdict, WebhookRequest,
         WebhookResponse,
     },
+    digest::Digest,
     grants::{Applications, Scheme},
-    limits,
+    limits::{self, Limit},
 };
 
 /// A host that agrees to everything: what is refused, the guard refused.
@@ -112,9 +113,9 @@ async fn without_a_grant_it_is_denied_counted_and_logged() {
     ));
     let timer = guard.set_timer("t", Schedule::EveryMs(5000)).await;
     assert!(matches!(timer, Err(Error::Denied(_))));
-    let told = guard
-        .outbound_http(Scheme::Https, "example.org", None)
-        .unwrap_err();
+    let Err(Error::Denied(told)) = guard.outbound_http(Scheme::Https, "example.org", None) else {
+        panic!("it is allowed");
+    };
     assert!(
         told.contains("https://example.org") && told.contains("`http`"),
         "{told}"
@@ -376,4 +377,98 @@ fn refusals_are_told_apart_only_up_to_a_bound() {
     let denials = guard.denials();
     assert!(denials.len() <= 65, "{}", denials.len());
     assert_eq!(denials.iter().map(|denial| denial.count).sum::<u64>(), 1000);
+}
+
+#[tokio::test]
+async fn a_grant_ends_the_denials_of_what_it_allows() {
+    let guard = guard(Grants::default(), Limits::default());
+    let refused = |host| guard.outbound_http(Scheme::Https, host, None).unwrap_err();
+    drop([refused("example.org"), refused("other.org")]);
+    drop(guard.received(None, 10).await);
+    guard.deny_socket("a TCP socket");
+    assert_eq!(guard.denials().len(), 4);
+    let grants = everything();
+    guard.change(Rights {
+        grants,
+        limits: Limits::default(),
+    });
+    let left: Vec<_> = guard.denials().into_iter().map(|d| d.what).collect();
+    assert_eq!(left, ["a request to https://other.org", "a TCP socket"]);
+    let log = guard.log().since(0);
+    let socket = log.iter().find(|entry| entry.text.contains("TCP socket"));
+    assert!(socket.unwrap().text.contains("HTTP client"), "{log:?}");
+}
+
+#[test]
+fn a_raised_limit_and_another_version_end_what_was_reached() {
+    let guard = guard(Grants::default(), Limits::default());
+    let (one, other) = (Digest::of(b"1"), Digest::of(b"2"));
+    let denials = &guard.denials;
+    denials.begin_version(one);
+    let reached = || -> Vec<_> { denials.reached().iter().map(|r| r.limit).collect() };
+    guard.reach(Limit::CallMs);
+    guard.reach(Limit::Handles);
+    let mut limits = Limits::default();
+    limits.call_ms += 1;
+    limits.handles -= 1;
+    guard.change(Rights {
+        grants: Grants::default(),
+        limits,
+    });
+    assert_eq!(reached(), [Limit::Handles]);
+    denials.begin_version(one);
+    assert_eq!(reached(), [Limit::Handles]);
+    denials.begin_version(other);
+    assert_eq!(reached(), []);
+}
+
+#[test]
+fn requests_to_the_outside_are_bounded() {
+    let limits = Limits {
+        open_requests: 2,
+        ..Limits::default()
+    };
+    let guard = guard(everything(), limits);
+    let open = || guard.outbound_http(Scheme::Https, "example.org", None);
+    let (first, _second) = (open().unwrap(), open().unwrap());
+    let Err(Error::Exhausted(text)) = open() else {
+        panic!("a third is open");
+    };
+    assert!(text.contains("`open-requests` is 2"), "{text}");
+    drop(first);
+    open().unwrap();
+    assert_eq!(guard.denials.reached()[0].limit, Limit::OpenRequests);
+}
+
+#[test]
+fn webhooks_leave_calls_for_others() {
+    let limits = Limits {
+        concurrent_calls: 4,
+        ..Limits::default()
+    };
+    let guard = guard(everything(), limits);
+    let open = |capability| guard.open_call("it", Some(capability));
+    let calls: Vec<_> = (0..3).map(|_| open(Capability::Webhook).unwrap()).collect();
+    let refused = open(Capability::Webhook);
+    assert!(matches!(refused, Err(CallError::TooMany { most: 3, .. })));
+    drop(open(Capability::Filter).unwrap());
+    drop(calls);
+}
+
+#[tokio::test]
+async fn drained_waits_for_open_calls() {
+    let guard = Arc::new(guard(everything(), Limits::default()));
+    guard.drained().await;
+    let first = guard.open_call("it", None).unwrap();
+    let second = guard.open_call("it", None).unwrap();
+    let waiting = tokio::spawn({
+        let guard = Arc::clone(&guard);
+        async move { guard.drained().await }
+    });
+    tokio::task::yield_now().await;
+    drop(first);
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(second);
+    waiting.await.unwrap();
 }

@@ -21,11 +21,10 @@ pub mod watch;
 
 use std::{
     collections::BTreeMap,
+    io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-use tokio::io::AsyncReadExt as _;
 
 pub use self::{
     identity::Identity,
@@ -34,6 +33,7 @@ pub use self::{
     watch::Watch,
 };
 use crate::{
+    files::{self, NotRegular},
     plugin::{Loader, Plugin},
     report::{LoadError, Step},
 };
@@ -218,6 +218,20 @@ const HEAD_BYTES: usize = 16;
 
 /// The report of a file that cannot be read.
 pub fn unreadable(file: &Path, error: &std::io::Error) -> LoadError {
+    if let Some(NotRegular { kind }) = files::not_regular(error) {
+        return LoadError {
+            file: file.to_owned(),
+            step: Step::Read,
+            expected: "a regular file".to_owned(),
+            found: kind.to_owned(),
+            fix: match kind {
+                "a directory" => "name the plugin's file in it",
+                "a pipe" => "write what comes through it to a file, and name that file",
+                _ => "name the plugin's file",
+            }
+            .to_owned(),
+        };
+    }
     LoadError {
         file: file.to_owned(),
         step: Step::Read,
@@ -227,14 +241,17 @@ pub fn unreadable(file: &Path, error: &std::io::Error) -> LoadError {
     }
 }
 
+/// The first bytes of a file.
 async fn head(file: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    tokio::fs::File::open(file)
-        .await?
-        .take(HEAD_BYTES as u64)
-        .read_to_end(&mut head)
-        .await?;
-    Ok(head)
+    let file = file.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        let opened = files::open(&file)?.0;
+        opened.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        Ok(head)
+    })
+    .await
+    .unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 /// The first bytes of a file, for a person.

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Digest, LoadError, Step, registry::unreadable};
+use crate::{Digest, LoadError, Step, files, registry::unreadable};
 
 /// A folder of versions.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl Versions {
         name: &OsStr,
         permissions: Permissions,
     ) -> Result<Staged, LoadError> {
-        let metadata = fs::metadata(file).map_err(|error| unreadable(file, &error))?;
+        let (opened, metadata) = files::open(file).map_err(|error| unreadable(file, &error))?;
         if metadata.len() > MOST_BYTES {
             return Err(LoadError {
                 file: file.to_owned(),
@@ -116,7 +116,9 @@ impl Versions {
                 fix: "build it without debug information".to_owned(),
             });
         }
-        let bytes = Bytes::from(fs::read(file).map_err(|error| unreadable(file, &error))?);
+        let bytes = files::read_opened(opened, &metadata, MOST_BYTES)
+            .map_err(|error| unreadable(file, &error))?;
+        let bytes = Bytes::from(bytes);
         tracing::debug!(file = %file.display(), "read a plugin's file");
         let digest = Digest::of(&bytes);
         let staged = Staged {

@@ -4,10 +4,10 @@
 //! in force, and the guest. Everything else there may be to do stands apart
 //! from that, in futures of their own.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::sync::MutexGuard;
-use wasmtime::{Trap, WasmBacktrace};
+use tokio::sync::{MutexGuard, SemaphorePermit};
+use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use super::{
@@ -23,7 +23,7 @@ use crate::{
 use mortise_runtime::{
     Capability,
     guard::{InForce, OpenCall},
-    limits,
+    limits::{self, Limit},
     log::Source,
     plugin::CallError,
     text::cut,
@@ -46,6 +46,8 @@ pub(super) struct Call<'a> {
     pub(super) open: OpenCall<'a>,
     name: &'static str,
     _running: Running<'a>,
+    /// A webhook's turn.
+    _turn: Option<SemaphorePermit<'a>>,
 }
 
 impl Call<'_> {
@@ -107,6 +109,10 @@ impl WasmInstance {
         let open = self.guard.open_call(name, capability)?;
         let running = self.linked.shared.ticker.run();
         let mut deadline = Deadline::after(open.in_force().limits.call_deadline().min(most));
+        let turn = match capability {
+            Some(Capability::Webhook) => Some(self.webhook_turn(name, &mut deadline).await?),
+            _ => None,
+        };
         let ready = match self.slot.try_lock() {
             Ok(slot) => take_ready(slot, needs, open.in_force()),
             Err(_) => None,
@@ -115,9 +121,10 @@ impl WasmInstance {
             Some(ready) => ready,
             // In a box of its own, for it is rare and large: each call's future
             // would have to make room for it.
-            None => Box::pin(self.make_ready(name, &mut deadline, needs)).await?,
+            None => Box::pin(self.make_ready(export, &mut deadline)).await?,
         };
         up.store.set_epoch_deadline(1);
+        up.store.data_mut().begin_call();
         Ok(Call {
             slot,
             up,
@@ -125,23 +132,34 @@ impl WasmInstance {
             open,
             name,
             _running: running,
+            _turn: turn,
         })
     }
 
     /// Waits for the slot and brings the instance to what a call needs.
     async fn make_ready(
         &self,
-        name: &'static str,
+        &Export {
+            name,
+            capability,
+            needs,
+        }: &Export,
         deadline: &mut Deadline,
-        needs: Needs,
     ) -> Result<(MutexGuard<'_, Slot>, Box<Up>), CallError> {
-        let mut slot = deadline
-            .run(self.slot.lock())
-            .await
-            .map_err(|_| CallError::Busy {
-                call: name,
-                deadline: deadline.given,
-            })?;
+        let mut lock = pin!(self.slot.lock());
+        let mut free = None;
+        if capability == Some(Capability::Filter) {
+            // Strangers must not keep it from being asked.
+            let half = tokio::time::timeout(deadline.given / 2, lock.as_mut());
+            match half.await {
+                Ok(slot) => free = Some(slot),
+                Err(_) => self.webhook_ends().cancel(),
+            }
+        }
+        let mut slot = match free {
+            Some(slot) => slot,
+            None => deadline.run(lock).await.map_err(|_| deadline.busy(name))?,
+        };
         slot.may_be_called(needs)?;
         // It may have waited for long.
         let in_force = self.guard.in_force();
@@ -161,6 +179,19 @@ impl WasmInstance {
         log.write(Level::Error, Source::Host, &error.full());
         slot.failed(&error);
         Err(error)
+    }
+
+    /// Waits until no other webhook call has the slot or waits for it.
+    async fn webhook_turn(
+        &self,
+        name: &'static str,
+        deadline: &mut Deadline,
+    ) -> Result<SemaphorePermit<'_>, CallError> {
+        match deadline.run(self.webhooks.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            // It is never closed.
+            Ok(Err(_)) | Err(_) => Err(deadline.busy(name)),
+        }
     }
 
     async fn bring_up(
@@ -184,6 +215,7 @@ impl WasmInstance {
             if let Some(config) = config
                 && self.linked.capabilities.contains(Capability::Configurer)
             {
+                up.store.data_mut().begin_call();
                 let answer = match up.configurer(indices) {
                     Ok(guest) => guest.call_apply(&mut up.store, config).await,
                     Err(error) => Err(error),
@@ -196,6 +228,7 @@ impl WasmInstance {
         }
         if needs == Needs::Started {
             if self.linked.capabilities.contains(Capability::Lifecycle) {
+                up.store.data_mut().begin_call();
                 let answer = match up.lifecycle(indices) {
                     Ok(guest) => guest.call_start(&mut up.store, &self.user).await,
                     Err(error) => Err(error),
@@ -233,6 +266,7 @@ impl WasmInstance {
         let mut deadline = Deadline::after(self.guard.call_deadline());
         let _running = self.linked.shared.ticker.run();
         up.store.set_epoch_deadline(1);
+        up.store.data_mut().begin_call();
         let outcome = match up.lifecycle(&self.linked.indices) {
             Ok(guest) => deadline.run(guest.call_stop(&mut up.store, reason)).await,
             Err(error) => Ok(Err(error)),
@@ -260,36 +294,123 @@ pub(super) fn refused(text: String) -> CallError {
     CallError::Refused(cut(&text, limits::REASON_BYTES).to_owned())
 }
 
-/// How much of what a guest wrote to standard error goes with its failure. A
-/// language that writes its own trace begins with what went wrong.
-const TRACE_LINES: usize = 40;
-
-/// What a failed call says about the guest.
+/// The error of a call that a guest did not return from.
 pub(super) fn crashed(call: &'static str, error: &wasmtime::Error, state: &State) -> CallError {
-    let cause = if state.memory.exceeded {
-        state.guard.reach(limits::Limit::MemoryBytes);
-        format!(
-            "it needs more than its {} bytes of memory",
-            state.guard.in_force().limits.memory_bytes
-        )
-    } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        format!("it called exit({})", exit.0)
-    } else if let Some(trap) = error.downcast_ref::<Trap>() {
-        trap.to_string()
-    } else {
-        error.root_cause().to_string()
-    };
-    let mut details = String::new();
-    for entry in state.guard.log().last(Source::Stderr, TRACE_LINES) {
-        details.push_str(&entry.text);
-        details.push('\n');
-    }
-    if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
-        details.push_str(&trace.to_string());
-    }
+    let cause = cause(error, state);
+    let cause = cut(&cause, limits::REASON_BYTES);
+    // Both go into one entry of the log.
+    let room = limits::LOG_ENTRY_BYTES.saturating_sub(cause.len() + call.len() + 32);
     CallError::Crashed {
         call,
-        cause: cut(&cause, limits::REASON_BYTES).to_owned(),
-        details: cut(details.trim_end(), limits::LOG_ENTRY_BYTES).to_owned(),
+        cause: cause.to_owned(),
+        details: details(error, &state.stderr.of_call(), room),
+    }
+}
+
+fn cause(error: &wasmtime::Error, state: &State) -> String {
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        let what = "it holds too many of the host's streams, headers, requests and files at a time";
+        return state.guard.exhaust(Limit::Handles, what);
+    }
+    let exit = error.downcast_ref::<I32Exit>();
+    let trap = error.downcast_ref::<Trap>();
+    // The ways in which programs end that do without memory they asked for.
+    let gave_up = exit.is_some()
+        || matches!(
+            trap,
+            None | Some(Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds)
+        );
+    if state.memory.exceeded && gave_up {
+        state.guard.reach(Limit::MemoryBytes);
+        let most = state.guard.in_force().limits.memory_bytes;
+        return format!("it needs more than its {most} bytes of memory");
+    }
+    match (exit, trap) {
+        (Some(exit), _) => format!("it called exit({})", exit.0),
+        (None, Some(trap)) => trap.to_string(),
+        (None, None) => error.root_cause().to_string(),
+    }
+}
+
+/// The output of a failed call, from its first line on, and the guest's stack;
+/// of too much output the middle is left out.
+fn details(error: &wasmtime::Error, lines: &[String], room: usize) -> String {
+    let trace = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(WasmBacktrace::to_string)
+        .unwrap_or_default();
+    let trace = cut(trace.trim_end(), room / 2);
+    let mut details = both_ends(lines, room - trace.len());
+    details.push_str(trace);
+    details.trim_end().to_owned()
+}
+
+/// The bytes that the line takes which says how many were left out.
+const LEFT_OUT: usize = 40;
+
+/// As many lines as there is room for: from the first on in a quarter of it, up
+/// to the last in the rest.
+fn both_ends(lines: &[String], room: usize) -> String {
+    let size = |line: &String| line.len() + 1;
+    if lines.iter().map(size).sum::<usize>() <= room {
+        return lines
+            .iter()
+            .fold(String::new(), |all, line| all + line + "\n");
+    }
+    let (first, rest) = match lines.split_first() {
+        Some(split) => split,
+        None => return String::new(),
+    };
+    let mut text = cut(first, room / 4).to_owned();
+    text.push('\n');
+    let mut head = 0;
+    for line in rest {
+        if text.len() + size(line) > room / 4 {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+        head += 1;
+    }
+    let rest = rest.get(head..).unwrap_or_default();
+    let mut left = room.saturating_sub(text.len() + LEFT_OUT);
+    let fits = |line: &&String| {
+        let fits = size(line) <= left;
+        left = left.saturating_sub(if fits { size(line) } else { left });
+        fits
+    };
+    let tail = rest.iter().rev().take_while(fits).count();
+    let out = rest.len() - tail;
+    if out > 0 {
+        text.push_str(&format!("... {out} lines left out ...\n"));
+    }
+    for line in rest.get(out..).unwrap_or_default() {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::both_ends;
+
+    #[test]
+    fn of_too_much_output_both_ends_are_kept() {
+        let lines =
+            |count: usize| -> Vec<_> { (0..count).map(|n| format!("line {n:03}")).collect() };
+        assert_eq!(both_ends(&lines(2), 100), "line 000\nline 001\n");
+        assert_eq!(both_ends(&[], 0), "");
+        let text = both_ends(&lines(500), 1000);
+        assert!(text.len() <= 1000, "{}", text.len());
+        assert!(text.starts_with("line 000\nline 001\n"), "{text}");
+        assert!(text.ends_with("line 498\nline 499\n"), "{text}");
+        let said: usize = text
+            .lines()
+            .find_map(|line| line.strip_prefix("... ")?.split(' ').next()?.parse().ok())
+            .unwrap();
+        assert_eq!(said + text.lines().count() - 1, 500);
+        let long = both_ends(&["x".repeat(5000), "the end".to_owned()], 1000);
+        assert!(long.len() <= 1000 && long.ends_with("the end\n"), "{long}");
     }
 }

@@ -14,10 +14,18 @@ mod call;
 mod slot;
 mod up;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler::GuestIndices;
 
 use self::{
     call::{Export, refused},
@@ -78,6 +86,11 @@ pub(super) struct WasmInstance {
     user: User,
     guard: Arc<Guard>,
     slot: Mutex<Slot>,
+    /// Taken by the one webhook call that may wait for the slot or have it:
+    /// whatever strangers send, a filter waits for one of them at most.
+    webhooks: Semaphore,
+    /// Ends the webhook call that has the slot.
+    webhook_ends: std::sync::Mutex<CancellationToken>,
 }
 
 /// Calls one function of an interface, by the call's deadline and unless what
@@ -120,6 +133,8 @@ impl WasmInstance {
             user,
             guard: Arc::new(Guard::new(host, Rights { grants, limits }, log, denials)),
             slot: Mutex::new(Slot::new(config)),
+            webhooks: Semaphore::new(1),
+            webhook_ends: std::sync::Mutex::default(),
         }
     }
 
@@ -137,13 +152,21 @@ impl WasmInstance {
         call.settle(outcome).map(Ok)
     }
 
-    /// What became of a webhook call that was ended because something was
-    /// taken back: most likely its grant.
-    fn webhook_ended(&self, error: CallError) -> CallError {
+    /// The error of a webhook call that was ended from outside: its grant was
+    /// revoked, or a filter waited for it, unless something else was revoked.
+    fn webhook_ended(&self, error: CallError, revoked: bool) -> CallError {
         match (error, self.guard.may_be_called(Capability::Webhook)) {
             (CallError::TakenBack { .. }, Err(denied)) => denied,
+            (CallError::TakenBack { call }, _) if !revoked => CallError::Preempted { call },
             (error, _) => error,
         }
+    }
+
+    fn webhook_ends(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+        // A token is whole whenever a panic could poison it.
+        self.webhook_ends
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,19 +253,33 @@ impl Instance for WasmInstance {
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
         let request = self.guard.webhook_request(request);
+        let of_standard = self.linked.indices.incoming.as_ref();
+        let of_standard = of_standard.filter(|_| self.linked.indices.webhook.is_none());
+        let request = match of_standard {
+            None => Request::Own(request),
+            Some(indices) => {
+                // Before the call: a sender's fault is not the plugin's crash.
+                let request = incoming::request(request).map_err(CallError::BadRequest)?;
+                Request::OfStandard(indices, request)
+            }
+        };
         let mut call = self.begin(&HANDLE).await?;
-        let taken_back = call.open.in_force().webhook();
-        let outcome = match &self.linked.indices.incoming {
-            Some(indices) if self.linked.indices.webhook.is_none() => {
+        let in_force = Arc::clone(call.open.in_force());
+        let ends = in_force.webhook().child_token();
+        *self.webhook_ends() = ends.clone();
+        let outcome = match request {
+            Request::OfStandard(indices, request) => {
                 let up = &mut *call.up;
                 let handled = incoming::handle(&mut up.store, &up.instance, indices, request);
-                call.deadline.run_unless(handled, taken_back).await
+                call.deadline.run_unless(handled, &ends).await
             }
-            _ => run!(self, call, webhook.call_handle(&request), unless taken_back),
+            Request::Own(request) => {
+                run!(self, call, webhook.call_handle(&request), unless & ends)
+            }
         };
         let response = call
             .settle(outcome)
-            .map_err(|error| self.webhook_ended(error))?;
+            .map_err(|error| self.webhook_ended(error, in_force.webhook().is_cancelled()))?;
         self.guard.webhook_response(response)
     }
 
@@ -265,6 +302,14 @@ impl Instance for WasmInstance {
         let outcome = run!(self, call, timer.call_on_timer(name));
         call.settle(outcome)?.map_err(refused)
     }
+}
+
+/// A webhook's request in the form in which the plugin is given it.
+enum Request<'a> {
+    /// The contract's.
+    Own(WebhookRequest),
+    /// That of `wasi:http/incoming-handler`.
+    OfStandard(&'a GuestIndices, http::Request<Full<Bytes>>),
 }
 
 fn bounded(call: &'static str, text: String, most: usize) -> Result<String, CallError> {

@@ -62,11 +62,13 @@ impl Up {
         guard: Arc<Guard>,
         in_force: Arc<InForce>,
     ) -> Result<Box<Self>, CallError> {
-        let state = State::new(guard, &in_force).map_err(CallError::Unavailable)?;
+        let state = State::new(guard, &in_force, &linked.shared.descriptors)
+            .map_err(CallError::Unavailable)?;
         let mut store = Store::new(&linked.shared.engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
+        // For what it says in one call, and for each call to the host.
         store.set_hostcall_fuel(HANDOVER_BYTES);
         match linked.pre.instantiate_async(&mut store).await {
             Ok(instance) => Ok(Box::new(Self {

@@ -84,6 +84,15 @@ fn what(limit: Limit, most: u64) -> Option<String> {
             format!("a request to its webhook had more than the {most} bytes it may have")
         }
         Limit::Timers => format!("it wanted more timers than the {most} it may have"),
+        Limit::Handles => {
+            format!(
+                "it held more of the host's streams, headers and requests than the {most} it may"
+            )
+        }
+        Limit::OpenFiles => format!("it wanted more open files than the {most} it may have"),
+        Limit::OpenRequests => {
+            format!("it wanted more requests under way to the outside than the {most} it may have")
+        }
         _ => return None,
     })
 }
@@ -123,6 +132,9 @@ mod tests {
             (Limit::StorageBytes, "more than the 100 bytes"),
             (Limit::MessagesPerMinute, "120 messages a minute"),
             (Limit::Timers, "more timers than the 32"),
+            (Limit::Handles, "requests than the 1024"),
+            (Limit::OpenFiles, "open files than the 64"),
+            (Limit::OpenRequests, "the outside than the 32"),
         ] {
             let found = of(0, 0, &[limit, limit]);
             let [(Severity::Problem, text, fix)] = found.as_slice() else {

@@ -11,7 +11,9 @@ mod finding;
 mod limits;
 mod status;
 
-use mortise_runtime::{Capability, Plugin as _, log::Source, process, types::Permission};
+use mortise_runtime::{
+    Capability, Plugin as _, guard::SOCKETS, log::Source, process, types::Permission,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -252,10 +254,16 @@ impl Plugins {
                     denial.count,
                     rfc3339(i64::try_from(denial.last_ms).unwrap_or(0))
                 ),
-                format!(
+                if denial.permission == SOCKETS {
+                    "correct the plugin: a component reaches the network by the HTTP client of \
+                     Mortise's SDK, with the permission `http`"
+                        .to_owned()
+                } else {
+                    format!(
                     "nothing, if that is right; else grant it: mortise plugin grant {id} (--help \
                      lists how)"
-                ),
+                    )
+                },
             ));
         }
         let used = Used {
