@@ -1,6 +1,6 @@
 //! What a plugin's author does: begins a plugin, in any language, and builds
 //! it. `mortise plugin new`, `build` and `dev` are this crate with a command
-//! line around it; `cargo xtask` builds the guests with it.
+//! line around it.
 //!
 //! - [`project`]: a plugin's folder and its `plugin.toml`.
 //! - [`capability`]: what a plugin can do, as the author names it.
@@ -10,7 +10,7 @@
 //! - [`scaffold`]: a new plugin's folder, from a template.
 //! - [`world`]: the WIT world of a plugin, written from what its author named.
 //! - [`component`]: a core module made into a component.
-//! - [`process`]: running other programs. [`progress`]: telling how far it is.
+//! - [`progress`]: telling how far it is.
 //!
 //! Nothing here installs anything unasked, talks to a server, or runs a plugin:
 //! a tool that is missing is an error that says which, why, and how to get it.
@@ -21,7 +21,6 @@ mod embedded;
 mod error;
 pub mod job;
 pub mod language;
-pub mod process;
 pub mod progress;
 pub mod project;
 pub mod scaffold;

@@ -1,4 +1,4 @@
-//! Running other programs. What they print goes to standard error: standard
+//! Running other programs. Their output goes to standard error: standard
 //! output is for results.
 
 use std::{
@@ -57,7 +57,7 @@ pub fn output(command: &mut Command) -> Result<String, Error> {
         .map_err(|error| not_started(command, io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
-/// Whether a program is there and answers with success, in silence.
+/// Returns true if a program exists and succeeds; shows nothing of its output.
 pub fn answers(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
