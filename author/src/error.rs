@@ -36,22 +36,9 @@ pub enum Error {
     /// A program that a language needs is not to be found.
     #[error(transparent)]
     MissingTool(#[from] MissingTool),
-    /// A program could not be started.
-    #[error("`{command}` cannot be started: {source}")]
-    Start {
-        /// Its name and arguments.
-        command: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A program failed after its output was shown.
-    #[error("`{command}` failed ({status}); what it printed says why")]
-    Failed {
-        /// Its name and arguments.
-        command: String,
-        /// Its exit status.
-        status: String,
-    },
+    /// A program could not be started, failed, or built no plugin.
+    #[error(transparent)]
+    Toolchain(#[from] mortise_toolchain::Error),
     /// The language has no native plugins.
     #[error("{} plugins are components only; build without `--native`", .0.title())]
     NoNative(Language),

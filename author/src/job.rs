@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Error, MissingTool, Progress, Project, component, process, scaffold, world};
+use mortise_toolchain::{find, process};
+
+use crate::{Error, MissingTool, Progress, Project, component, scaffold, world};
 
 /// The folder for built files, in the plugin's folder.
 pub const DIST: &str = "dist";
@@ -88,7 +90,7 @@ impl<'a> Job<'a> {
     ///
     /// It cannot be started, or fails.
     pub fn run(&self, command: &mut Command) -> Result<(), Error> {
-        process::run(command)
+        Ok(process::run(command)?)
     }
 
     /// Writes the plugin's world to the folder `wit`, if it is not there
@@ -183,25 +185,4 @@ impl<'a> Job<'a> {
             .map_err(|source| Error::file(&file, source))?;
         Ok(file)
     }
-}
-
-/// A program of this name on the path.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
-        .find(|file| is_executable(file))
-}
-
-#[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    file.metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
-    file.is_file()
 }

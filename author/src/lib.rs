@@ -1,6 +1,6 @@
-//! The tools of a plugin's author: creating a plugin in any language, and
-//! building it. `mortise plugin new`, `build` and `dev` put a command line
-//! around this crate, and `cargo xtask` builds the guests with it.
+//! What a plugin's author does: begins a plugin, in any language, and builds
+//! it. `mortise plugin new`, `build` and `dev` are this crate with a command
+//! line around it.
 //!
 //! - [`project`]: a plugin's folder and its `plugin.toml`.
 //! - [`capability`]: a plugin's capabilities, as the author names them.
@@ -9,7 +9,7 @@
 //! - [`scaffold`]: a new plugin's folder, from a template.
 //! - [`world`]: the WIT world of a plugin, written from its capabilities.
 //! - [`component`]: a core module made into a component.
-//! - [`process`]: running other programs. [`progress`]: reporting progress.
+//! - [`progress`]: telling how far it is.
 //!
 //! Nothing here installs tools unasked, talks to a server, or runs a plugin. A
 //! missing tool is an error with its name, its purpose, and the way to install
@@ -21,7 +21,6 @@ mod embedded;
 mod error;
 pub mod job;
 pub mod language;
-pub mod process;
 pub mod progress;
 pub mod project;
 pub mod scaffold;

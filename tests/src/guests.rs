@@ -11,6 +11,11 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
+use mortise_toolchain::{
+    process::output,
+    rust::{Build, Built, Toolchain},
+};
+
 use crate::server;
 
 /// Builds a crate of the guests' workspace, if it is not up to date, and
@@ -20,22 +25,44 @@ use crate::server;
 ///
 /// When it does not build: a test could do nothing else.
 pub fn example(name: &str) -> PathBuf {
-    let target = target();
-    let status = cargo()
-        .args(["build", "--release", "--locked", "--quiet"])
-        .args(["--target", "wasm32-wasip2", "--package", name])
-        .current_dir(root().join("examples"))
-        .env("CARGO_TARGET_DIR", &target)
+    let toolchain = Toolchain::find().expect(
+        "a compiler for components; `rustup target add wasm32-wasip2` or `cargo xtask test` installs one",
+    );
+    let build = Build {
+        folder: &root().join("examples"),
+        target: Some(&target()),
+        locked: true,
+    };
+    let mut command = toolchain.command(cargo(), &build);
+    command.args(["--quiet", "--package", name]);
+    let messages = output(&mut command).expect("the guest builds");
+    let built = toolchain.built(&messages, root());
+    match built.expect("the guest is a component") {
+        Built::Component(file) => file,
+        Built::Module(module) => componentized(&module),
+    }
+}
+
+/// Makes a component of a guest's module, as its author would.
+fn componentized(module: &Path) -> PathBuf {
+    let folder = target().join("components");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let component = folder.join(module.file_name().expect("it has a name"));
+    let status = Command::new(server::program())
+        .args(["plugin", "componentize"])
+        .arg(module)
+        .arg("--output")
+        .arg(&component)
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .status()
-        .expect("cargo starts");
+        .expect("the program starts");
     assert!(
         status.success(),
-        "`{name}` does not build; if the target is missing: rustup target add wasm32-wasip2"
+        "{} becomes no component",
+        module.display()
     );
-    target
-        .join("wasm32-wasip2/release")
-        .join(format!("{}.wasm", name.replace('-', "_")))
+    component
 }
 
 /// Builds a plugin with a `plugin.toml`, by its folder in the repository, as its

@@ -159,9 +159,9 @@ fn python_native(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 fn rust_component(workspace: &Workspace) -> Result<PathBuf> {
-    let toolchain = wasm::provide(workspace)?;
+    let mortise = server::build(workspace)?;
     let folder = workspace.root.join("tests/guests/everything");
-    wasm::build(&toolchain, workspace, &folder)
+    wasm::build(workspace, &mortise, &folder)
 }
 
 /// Not of the release profile, in which a panic is the process's end: what a

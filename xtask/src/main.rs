@@ -1,23 +1,25 @@
-//! The repeated tasks of this repository, as one command each: `cargo xtask
-//! demo`, `test`, `conformance`, `languages`, `first-plugin`, `bench`, `soak`,
-//! `fuzz` and `audit`.
+//! What a person repeats, as one command each: `cargo xtask demo`, `test`,
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `audit`
+//! and `build-time`.
 //!
 //! All results go under `target/`. Only `languages` and `bindings` write into
 //! the tree. A missing tool is never skipped silently.
 //!
-//! - [`workspace`]: paths, and calling `cargo`.
-//! - [`run`]: running other programs, and reporting it.
+//! - [`workspace`]: where things are, and how `cargo` is called.
+//! - [`run`]: running other programs, and telling about it; [`progress`]: showing
+//!   how far a build is.
 //! - [`go`], [`python`]: programs in these languages.
 //! - [`server`], [`api`]: the real server and its API.
 //! - [`wasm`]: the toolchain for guests.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`]: the commands.
+//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`]: the commands.
 
 mod api;
 mod audit;
 mod bench;
 mod bindings;
+mod build_time;
 mod clients;
 mod conformance;
 mod demo;
@@ -26,6 +28,7 @@ mod first_plugin;
 mod fuzz;
 mod go;
 mod languages;
+mod progress;
 mod python;
 mod run;
 mod server;
@@ -75,6 +78,9 @@ enum Command {
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
+    /// Builds the demo's programs from nothing and shows the cost of each crate.
+    /// Fails above a bar.
+    BuildTime(build_time::Arguments),
     /// Generates the bindings of the SDK for Go anew.
     Bindings(bindings::Arguments),
     /// Checks licences and sources of all dependencies against
@@ -105,6 +111,9 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
+        Command::BuildTime(arguments) => {
+            Workspace::find().and_then(|w| build_time::run(&w, &arguments))
+        }
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
         }

@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    run::{Tied, run as run_command, say},
+    progress::{self, Reporter},
+    run::{Tied, say},
     workspace::Workspace,
 };
 
@@ -37,17 +38,28 @@ pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 fn build_in(profile: &str, folder: &str, workspace: &Workspace) -> Result<PathBuf> {
-    say(format_args!("building the server (minutes the first time)"));
-    // Of the whole workspace, so that the tests have built the same.
-    run_command(workspace.cargo().args([
-        "build",
-        "--locked",
-        "--workspace",
-        "--bin",
-        "mortise",
-        "--profile",
-        profile,
-    ]))?;
+    progress::alone(|reporter| build_and_report(profile, folder, workspace, reporter))
+}
+
+/// As [`build`], beside other work.
+pub(crate) fn build_beside(workspace: &Workspace, reporter: &Reporter) -> Result<PathBuf> {
+    build_and_report("dev", "debug", workspace, reporter)
+}
+
+fn build_and_report(
+    profile: &str,
+    folder: &str,
+    workspace: &Workspace,
+    reporter: &Reporter,
+) -> Result<PathBuf> {
+    let crates = progress::crates(workspace, &workspace.root.join("server"), None)?;
+    let mut command = workspace.cargo();
+    command
+        // Of the whole workspace, so that the tests have built the same.
+        .args(["build", "--locked", "--workspace", "--bin", "mortise"])
+        .args(["--profile", profile])
+        .arg("--message-format=json-render-diagnostics");
+    reporter.cargo("the server", crates, &mut command)?;
     Ok(workspace
         .target
         .join(folder)

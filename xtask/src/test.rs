@@ -5,10 +5,12 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
 
 #[cfg(unix)]
 use crate::first_plugin;
@@ -18,7 +20,7 @@ use crate::{
     audit, bindings,
     clients::Clients,
     conformance, languages,
-    run::{output, run as run_command, say, shown},
+    run::{output, processor_seconds, run as run_command, say, shown},
     wasm,
     workspace::Workspace,
 };
@@ -51,7 +53,18 @@ struct Count {
 /// The results of the steps so far.
 #[derive(Debug, Default)]
 struct Steps {
-    done: Vec<(String, Duration, Result<Count>)>,
+    done: Vec<Step>,
+}
+
+/// A step that was run.
+#[derive(Debug)]
+struct Step {
+    name: String,
+    time: Duration,
+    /// The processor time of it and of what it ran; none where the system does not
+    /// say. A step that runs beside others has theirs in it.
+    processor: Option<f64>,
+    outcome: Result<Count>,
 }
 
 impl Steps {
@@ -59,12 +72,21 @@ impl Steps {
     fn step(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<Count>) {
         let name = name.into();
         say(format_args!("\n== {name}"));
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), processor_seconds());
         let outcome = work();
+        let time = begin.elapsed();
+        let processor = processor_seconds()
+            .zip(before)
+            .map(|(after, before)| after - before);
         if let Err(error) = &outcome {
             say(format_args!("error: {error:#}"));
         }
-        self.done.push((name, begin.elapsed(), outcome));
+        self.done.push(Step {
+            name,
+            time,
+            processor,
+            outcome,
+        });
     }
 
     /// A step that counts no tests.
@@ -72,26 +94,20 @@ impl Steps {
         self.step(name, || work().map(|()| Count::default()));
     }
 
-    /// Tells how it went, step by step and in all.
-    fn finish(self) -> Result<()> {
-        say(format_args!("\n== summary"));
+    /// Shows a table of all steps, the longest first, and the counts of tests.
+    fn finish(mut self) -> Result<()> {
+        self.done.sort_by_key(|step| std::cmp::Reverse(step.time));
+        say(format_args!("\n== summary\n\n{}", self.table()));
         let mut total = Count::default();
         let mut failed_steps = 0_u32;
-        for (name, time, outcome) in &self.done {
-            let seconds = time.as_secs_f32();
-            match outcome {
-                Ok(count) => {
-                    total.passed += count.passed;
-                    total.failed += count.failed;
-                    let bad = count.failed > 0;
-                    failed_steps += u32::from(bad);
-                    let word = if bad { "FAIL" } else { "ok" };
-                    say(format_args!("{word:>4} {seconds:>7.1} s  {name}"));
-                }
-                Err(error) => {
-                    failed_steps += 1;
-                    say(format_args!("FAIL {seconds:>7.1} s  {name}: {error:#}"));
-                }
+        for step in &self.done {
+            if let Ok(count) = &step.outcome {
+                total.passed += count.passed;
+                total.failed += count.failed;
+            }
+            failed_steps += u32::from(step.failed());
+            if let Err(error) = &step.outcome {
+                say(format_args!("\n{} failed: {error:#}", step.name));
             }
         }
         // Written last and on standard output: what reads logs looks for it.
@@ -104,20 +120,75 @@ impl Steps {
         }
         Ok(())
     }
+
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header([
+            "",
+            "time",
+            "share",
+            "processor",
+            "passed",
+            "failed",
+            "step",
+        ]);
+        let all: Duration = self.done.iter().map(|step| step.time).sum();
+        let processor = self.done.iter().filter_map(|step| step.processor).sum();
+        let mut counted = Count::default();
+        for step in &self.done {
+            let count = step.outcome.as_ref().copied().unwrap_or_default();
+            counted.passed += count.passed;
+            counted.failed += count.failed;
+            let word = if step.failed() { "FAIL" } else { "ok" };
+            table.add_row(row(word, step.time, all, step.processor, count, &step.name));
+        }
+        table.add_row(row("", all, all, Some(processor), counted, "all"));
+        for column in table.column_iter_mut().skip(1).take(5) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.trim_fmt()
+    }
+}
+
+impl Step {
+    fn failed(&self) -> bool {
+        self.outcome.as_ref().map_or(true, |count| count.failed > 0)
+    }
+}
+
+/// A row of the summary. Steps that count no tests have none.
+fn row(
+    word: &str,
+    time: Duration,
+    all: Duration,
+    processor: Option<f64>,
+    count: Count,
+    name: &str,
+) -> [String; 7] {
+    let seconds = time.as_secs_f32();
+    let share = 100.0 * seconds / all.as_secs_f32().max(f32::EPSILON);
+    let tests = |number: u64| match number {
+        0 if count == Count::default() => String::new(),
+        number => number.to_string(),
+    };
+    [
+        word.to_owned(),
+        format!("{seconds:.1} s"),
+        format!("{share:.0} %"),
+        processor.map_or_else(String::new, |seconds| format!("{seconds:.1} s")),
+        tests(count.passed),
+        tests(count.failed),
+        name.to_owned(),
+    ]
 }
 
 /// Runs everything.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
 
-    let mut clients = None;
     steps.check("set up: compiler for components", || {
-        let toolchain = wasm::provide(workspace)?;
+        let toolchain = wasm::provide()?;
         say(format_args!("{}", toolchain.describe()));
-        Ok(())
-    });
-    steps.check("set up: other people's clients", || {
-        clients = Some(Clients::install(workspace)?);
         Ok(())
     });
 
@@ -131,14 +202,27 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         command
     };
 
-    steps.check("format", || {
-        run_command(host().args(FORMAT))?;
-        run_command(guests().args(FORMAT))
-    });
-    steps.check("dependency audit", || audit::run(workspace));
-    steps.check("clippy", || run_command(host().args(CLIPPY)));
-    steps.check("clippy of SDK and examples", || {
-        run_command(guests().args(CLIPPY))
+    let mut clients = None;
+    thread::scope(|scope| {
+        // Mostly downloads: beside the checks, which compile.
+        let installed = scope.spawn(|| Clients::install(workspace));
+        steps.check("format", || {
+            run_command(host().args(FORMAT))?;
+            run_command(guests().args(FORMAT))
+        });
+        steps.check("dependency audit", || audit::run(workspace));
+        steps.check("clippy", || run_command(host().args(CLIPPY)));
+        steps.check("clippy of SDK and examples", || {
+            run_command(guests().args(CLIPPY))
+        });
+        steps.check(
+            "set up: other people's clients, after the checks beside it",
+            || {
+                let installed = installed.join().ok();
+                clients = Some(installed.context("the installation panicked")??);
+                Ok(())
+            },
+        );
     });
     steps.step("tests", || {
         let mut command = host();
@@ -275,7 +359,9 @@ fn result(line: &str) -> Option<Count> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Count, result};
+    use std::time::Duration;
+
+    use super::{Count, Step, Steps, result};
 
     #[test]
     fn only_result_lines_are_counted() {
@@ -287,5 +373,42 @@ mod tests {
         assert_eq!(result(line), Some(count));
         assert_eq!(result("test a::b ... ok"), None);
         assert_eq!(result("running 5 tests"), None);
+    }
+
+    #[test]
+    fn the_summary_has_all_steps_and_their_sum() {
+        let step = |name: &str, seconds, outcome| Step {
+            name: name.to_owned(),
+            time: Duration::from_secs(seconds),
+            processor: Some(1.0),
+            outcome,
+        };
+        let count = Count {
+            passed: 5,
+            failed: 0,
+        };
+        let steps = Steps {
+            done: vec![
+                step("tests", 30, Ok(count)),
+                step("format", 10, Err(anyhow::anyhow!("no"))),
+            ],
+        };
+        let text = steps.table();
+        let words: Vec<Vec<_>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            words[1],
+            ["ok", "30.0", "s", "75", "%", "1.0", "s", "5", "0", "tests"]
+        );
+        assert_eq!(
+            words[2],
+            ["FAIL", "10.0", "s", "25", "%", "1.0", "s", "format"]
+        );
+        assert_eq!(
+            words[3],
+            ["40.0", "s", "100", "%", "2.0", "s", "5", "0", "all"]
+        );
     }
 }

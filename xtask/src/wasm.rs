@@ -1,23 +1,24 @@
-//! The toolchain that turns a guest's source into a component: the target that
-//! rustup installs, or else Debian's packages.
+//! Builds guests: with the target that rustup installs where it can be had, or
+//! else with Debian's packages.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
-use mortise_author::language::rust::{Build, COMPONENT_LINKER, DEBIAN_PACKAGES, TARGET, Toolchain};
+use mortise_toolchain::rust::{Build, Built, DEBIAN_PACKAGES, TARGET, Toolchain};
 
 use crate::{
+    progress::{self, Reporter},
     run::{answers, run, say},
     workspace::Workspace,
 };
 
-/// Finds a toolchain for guests, and installs missing parts.
-pub(crate) fn provide(workspace: &Workspace) -> Result<Toolchain> {
-    let tools = workspace.tools();
-    if let Some(there) = Toolchain::find(Some(&tools)) {
+/// Finds a way to build guests, installing the missing tools.
+pub(crate) fn provide() -> Result<Toolchain> {
+    if let Some(there) = Toolchain::find() {
         return Ok(there);
     }
     say(format_args!(
@@ -27,9 +28,9 @@ pub(crate) fn provide(workspace: &Workspace) -> Result<Toolchain> {
         say(format_args!(
             "rustup did not provide {TARGET}: trying Debian's packages"
         ));
-        debian(workspace)?;
+        debian()?;
     }
-    Toolchain::find(Some(&tools)).with_context(|| {
+    Toolchain::find().with_context(|| {
         format!(
             "nothing here can build components; install the target with `rustup target add {TARGET}`, or on Debian `apt-get install {}`",
             DEBIAN_PACKAGES.join(" ")
@@ -37,21 +38,52 @@ pub(crate) fn provide(workspace: &Workspace) -> Result<Toolchain> {
     })
 }
 
-/// Builds the guest in a folder and returns the component.
-pub(crate) fn build(
-    toolchain: &Toolchain,
+/// Compiles the guest in a folder.
+pub(crate) fn compile(
+    toolchain: Toolchain,
     workspace: &Workspace,
     folder: &Path,
-) -> Result<PathBuf> {
+    reporter: &Reporter,
+) -> Result<Built> {
     let build = Build {
         folder,
         target: Some(&workspace.guests_target()),
         locked: true,
     };
-    Ok(toolchain.build(workspace.cargo(), &build)?)
+    let name = workspace.short(folder).to_string();
+    let crates = progress::crates(workspace, folder, Some(TARGET))?;
+    let mut command = toolchain.command(workspace.cargo(), &build);
+    let messages = reporter.cargo(&name, crates, &mut command)?;
+    Ok(toolchain.built(&messages, folder)?)
 }
 
-fn debian(workspace: &Workspace) -> Result<()> {
+/// Makes a component of a compiled guest, with the program `mortise` where the
+/// compiler makes only modules.
+pub(crate) fn component(workspace: &Workspace, mortise: &Path, built: &Built) -> Result<PathBuf> {
+    let module = match built {
+        Built::Component(file) => return Ok(file.clone()),
+        Built::Module(file) => file,
+    };
+    let name = module.file_name().context("a module has no name")?;
+    let folder = workspace.guests_target().join("components");
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let component = folder.join(name);
+    run(Command::new(mortise)
+        .args(["plugin", "componentize"])
+        .arg(module)
+        .arg("--output")
+        .arg(&component))?;
+    Ok(component)
+}
+
+/// Builds the guest in a folder and returns the component.
+pub(crate) fn build(workspace: &Workspace, mortise: &Path, folder: &Path) -> Result<PathBuf> {
+    let toolchain = provide()?;
+    let built = progress::alone(|reporter| compile(toolchain, workspace, folder, reporter))?;
+    component(workspace, mortise, &built)
+}
+
+fn debian() -> Result<()> {
     if !answers(Command::new("apt-get").arg("--version")) {
         bail!("this is no Debian; install the target with `rustup target add {TARGET}`");
     }
@@ -60,12 +92,5 @@ fn debian(workspace: &Workspace) -> Result<()> {
         .args(["install", "--yes", "--no-install-recommends"])
         .args(DEBIAN_PACKAGES)
         .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    let (name, version) = COMPONENT_LINKER;
-    if !workspace.tools().join("bin").join(name).is_file() {
-        run(workspace
-            .cargo()
-            .args(["install", "--locked", name, "--version", version, "--root"])
-            .arg(workspace.tools()))?;
-    }
     Ok(())
 }

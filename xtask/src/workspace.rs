@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::run::output;
+
 /// The repository and its build folder.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -57,8 +59,15 @@ impl Workspace {
         command
     }
 
-    /// Returns the folder of the tools that [`crate::clients`] and
-    /// [`crate::wasm`] install.
+    /// The platform of this machine, as the compiler names it.
+    pub(crate) fn host(&self) -> Result<String> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let text = output(Command::new(rustc).arg("-vV").current_dir(&self.root))?;
+        let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+        Ok(host.context("`rustc -vV` names no host")?.to_owned())
+    }
+
+    /// The tools that [`crate::clients`] installs.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
     }

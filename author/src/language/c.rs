@@ -9,16 +9,11 @@ use std::{
     process::Command,
 };
 
+use mortise_toolchain::{find, process::answers};
 use wit_bindgen_core::Files;
 
 use super::Recipe;
-use crate::{
-    Error, MissingTool,
-    job::{Job, find},
-    process::answers,
-    scaffold::SDK,
-    world::World,
-};
+use crate::{Error, MissingTool, job::Job, scaffold::SDK, world::World};
 
 /// The folder for the bindings, in the plugin's folder.
 const BINDINGS: &str = "bindings";

@@ -17,13 +17,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_toolchain::find;
+
 use super::Recipe;
-use crate::{
-    Capability, Error, MissingTool, embedded,
-    job::{Job, find},
-    project::Engine,
-    world,
-};
+use crate::{Capability, Error, MissingTool, embedded, job::Job, project::Engine, world};
 
 /// Plugins in JavaScript.
 pub static JAVASCRIPT: Script = Script {

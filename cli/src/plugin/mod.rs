@@ -41,6 +41,8 @@ enum Command {
     New(author::New),
     /// Build the plugin in a folder.
     Build(author::Build),
+    /// Turn a core module into a component.
+    Componentize(author::Componentize),
     /// Build a plugin, run it, and do so again whenever a file is saved.
     Dev(author::Dev),
     /// Load a file as the server would, and report what is wrong with it.
@@ -131,6 +133,7 @@ impl Command {
         let text = match self {
             Self::New(new) => new.run()?,
             Self::Build(build) => build.run()?,
+            Self::Componentize(module) => module.run()?,
             Self::Dev(dev) => return Ok((String::new(), dev.run().await?)),
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
@@ -181,6 +184,7 @@ impl Command {
             Self::Approve(approve) => approve.plugin.json,
             Self::New(_)
             | Self::Build(_)
+            | Self::Componentize(_)
             | Self::Dev(_)
             | Self::Logs(_)
             | Self::Check(_)

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use self::native::{Answered, Native};
 use crate::{
     api::{Api, Application, As, Identified, Plugin, Token},
+    progress,
     run::{output, print, run as run_command, say},
     server::{self, Server},
     wasm,
@@ -112,16 +113,19 @@ struct Installed {
 
 /// Builds everything, then runs the server until interrupted.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let toolchain = wasm::provide(workspace)?;
+    let toolchain = wasm::provide()?;
     say(format_args!("components: {}", toolchain.describe()));
-    let mut components = Vec::new();
-    for example in &EXAMPLES {
-        let folder = workspace.root.join("examples").join(example.folder);
-        say(format_args!("building {}", workspace.short(&folder)));
-        components.push(wasm::build(&toolchain, workspace, &folder)?);
-    }
-    let natives = native::build(workspace);
-    let mortise = server::build(workspace)?;
+    let (mortise, (compiled, natives)) = progress::together(
+        |reporter| server::build_beside(workspace, reporter),
+        |reporter| {
+            let mut compiled = Vec::new();
+            for example in &EXAMPLES {
+                let folder = workspace.root.join("examples").join(example.folder);
+                compiled.push(wasm::compile(toolchain, workspace, &folder, reporter)?);
+            }
+            Ok((compiled, native::build(workspace)))
+        },
+    )?;
 
     let data = workspace.root.join(&arguments.data_dir);
     let plugins = data.join("plugins");
@@ -131,8 +135,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         components: Vec::new(),
         natives: Vec::new(),
     };
-    for component in &components {
-        let id = install(&mortise, component, &data, &plugins)?;
+    for built in &compiled {
+        let component = wasm::component(workspace, &mortise, built)?;
+        let id = install(&mortise, &component, &data, &plugins)?;
         installed.components.push(id);
     }
     for (native, file) in natives {

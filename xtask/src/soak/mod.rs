@@ -139,7 +139,7 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
         std::fs::remove_dir_all(&folder)
             .with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
-    let stamps = Stamps::build(workspace)?;
+    let stamps = Stamps::build(workspace, &mortise)?;
     let setting = Setting {
         mortise,
         folder,

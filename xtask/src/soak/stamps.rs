@@ -1,11 +1,11 @@
 //! The plugins of the soak: filters that add their version to every title, made
 //! from one component, and from one program in Python.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{python, run::say, wasm, workspace::Workspace};
+use crate::{python, wasm, workspace::Workspace};
 
 /// The program's source; the component's is in `tests/guests/stamp`.
 const NATIVE: &str = include_str!("../../../tests/natives/stamp.py");
@@ -36,11 +36,9 @@ pub(super) struct Stamps {
 
 impl Stamps {
     /// Builds the component, and the program in two versions.
-    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
-        let toolchain = wasm::provide(workspace)?;
+    pub(super) fn build(workspace: &Workspace, mortise: &Path) -> Result<Self> {
         let folder = workspace.root.join("tests/guests/stamp");
-        say(format_args!("building {}", workspace.short(&folder)));
-        let file = wasm::build(&toolchain, workspace, &folder)?;
+        let file = wasm::build(workspace, mortise, &folder)?;
         let component =
             fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
         let mut natives = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Running other programs. Their output goes to standard error, because
-//! standard output is for results.
+//! Running other programs. Their output goes to standard error: standard
+//! output is for results.
 
 use std::{
     io,
@@ -57,7 +57,7 @@ pub fn output(command: &mut Command) -> Result<String, Error> {
         .map_err(|error| not_started(command, io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
-/// Returns true if a program exists and succeeds. Shows no output.
+/// Returns true if a program exists and succeeds; shows nothing of its output.
 pub fn answers(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
