@@ -14,6 +14,7 @@
 //!   [`Host`], for every backend.
 //! - [`report`]: the report of a plugin that does not load.
 //! - [`process`]: the status of a native plugin's process.
+//! - [`protected`]: the server's own directories, which no plugin may use.
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
 
@@ -22,6 +23,7 @@ pub mod host;
 pub mod log;
 pub mod plugin;
 pub mod process;
+pub mod protected;
 pub mod registry;
 pub mod report;
 
@@ -34,5 +36,6 @@ pub use guard::{Guard, Rights};
 pub use host::Host;
 pub use log::Log;
 pub use plugin::{Backend, CallError, Instance, InstanceSetup, Loader, Plugin};
+pub use protected::Protected;
 pub use registry::Registry;
 pub use report::{LoadError, Step};
