@@ -936,14 +936,27 @@ class _Connection:
                 answer.put(message)
 
 
+def _open(path: str) -> socket.socket:
+    """The connection that the server opened for this process (``fd:3``), or a new
+    one to the path where the process attaches."""
+    kind, _, number = path.partition(":")
+    if kind == "fd" and number.isascii() and number.isdigit():
+        raw = socket.socket(fileno=int(number))
+        # Programs that the plugin starts have no business with it.
+        raw.set_inheritable(False)
+        return raw
+    raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    raw.settimeout(_CONNECT_SECONDS)
+    raw.connect(path)
+    return raw
+
+
 def _connect(path: str, secret: str) -> _Connection:
     """Opens the connection and exchanges greetings."""
     if not hasattr(socket, "AF_UNIX"):
         raise _Ended("MORTISE_SOCKET is of a kind that Python cannot use here; run the plugin on a Unix system")
-    raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    raw.settimeout(_CONNECT_SECONDS)
     try:
-        raw.connect(path)
+        raw = _open(path)
         raw.settimeout(_GREETING_SECONDS)
         raw.sendall(
             _encode(

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::plugins::{Changed, Retry};
+use crate::plugins::{Changed, NativeSandbox, Retry};
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -98,6 +98,13 @@ pub struct Config {
     #[arg(long, env = "MORTISE_REQUIRE_SIGNED_PLUGINS")]
     pub require_signed_plugins: bool,
 
+    /// Sandbox of native plugins: `strict` rejects a plugin where the machine
+    /// lacks a protection, `best-effort` starts it and shows which are missing,
+    /// `off` applies none [default: `strict` once a process had all of them,
+    /// `best-effort` before].
+    #[arg(long, env = "MORTISE_NATIVE_SANDBOX", value_name = "MODE")]
+    pub native_sandbox: Option<NativeSandbox>,
+
     /// What becomes of an installed plugin's file that is changed in the
     /// plugins folder, and not by an order such as `mortise plugin install`.
     #[arg(
@@ -126,6 +133,7 @@ impl fmt::Debug for Config {
             .field("filter_deadline", &self.filter_deadline)
             .field("plugin_idle", &self.plugin_idle)
             .field("require_signed_plugins", &self.require_signed_plugins)
+            .field("native_sandbox", &self.native_sandbox)
             .field("changed_plugins", &self.changed_plugins)
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
@@ -146,6 +154,7 @@ impl Config {
             filter_deadline: Duration::from_secs(2),
             plugin_idle: Duration::from_secs(300),
             require_signed_plugins: false,
+            native_sandbox: None,
             changed_plugins: Changed::default(),
             listener_retry: Retry::default(),
         }

@@ -24,12 +24,14 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::zombie_processes,
     reason = "a benchmark that cannot be set up has nothing to say"
 )]
 
 mod peer;
 
 use std::{
+    collections::BTreeSet,
     hint::black_box,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
@@ -42,7 +44,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
 use futures_util::{SinkExt as _, StreamExt as _};
-use mortise_native::{NativeBackend, Settings, launch};
+use mortise_native::{
+    NativeBackend, Settings, launch,
+    sandbox::{Mode, Policy, ProcessLimits, Reach},
+};
 use mortise_protocol::{
     codec::Codec,
     frame,
@@ -50,15 +55,11 @@ use mortise_protocol::{
     methods::{self, Filter},
 };
 use mortise_runtime::{
-    Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log,
+    Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log, Protected,
     grants::Applications,
     types::{Application, Content, Draft, Error, Message, Outgoing, Schedule, User},
 };
-use tokio::{
-    net::{UnixListener, UnixStream},
-    runtime::Runtime,
-    sync::Mutex,
-};
+use tokio::{net::UnixStream, runtime::Runtime, sync::Mutex};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// The variable that names `native-bridge/go/testplugins/beyond`, built.
@@ -215,28 +216,36 @@ type Raw = Framed<UnixStream, LengthDelimitedCodec>;
 /// the echo in the same process.
 async fn own(folder: &Path) -> (Arc<dyn Instance>, Raw) {
     use std::os::unix::fs::PermissionsExt as _;
-    let raw = folder.join("raw.sock");
-    let listener = UnixListener::bind(&raw).unwrap();
     let own = std::env::current_exe().unwrap();
     let file = folder.join("plugin");
-    let script = format!(
-        "#!/bin/sh\n{}='{}' exec '{}'\n",
-        peer::RAW,
-        raw.display(),
-        own.display()
-    );
+    let script = format!("#!/bin/sh\n{}=1 exec '{}'\n", peer::PLUGIN, own.display());
     std::fs::write(&file, script).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (link, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    link.set_nonblocking(true).unwrap();
+    let directory = folder.join("echo");
+    std::fs::create_dir(&directory).unwrap();
+    let policy = Policy {
+        mode: Mode::default(),
+        without: BTreeSet::new(),
+        program: own.clone(),
+        folder: directory.clone(),
+        directory: directory.join("work"),
+        readable: Vec::new(),
+        reach: Reach::default(),
+        protected: Protected::default(),
+        guardian: std::process::id(),
+        limits: ProcessLimits::default(),
+    };
+    // It ends with the link.
+    Command::new(&own)
+        .env(peer::RAW, serde_json::to_string(&policy).unwrap())
+        .stdin(std::os::fd::OwnedFd::from(other))
+        .spawn()
+        .unwrap();
+    let link = UnixStream::from_std(link).unwrap();
     let instance = plugin(folder, &file, vec![own]).await;
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut link = Framed::new(stream, LengthDelimitedCodec::new());
-        // The first is of the process that was only asked for its manifest, and
-        // has gone.
-        if link.send(Bytes::from_static(b"?")).await.is_ok() && link.next().await.is_some() {
-            return (instance, link);
-        }
-    }
+    (instance, Framed::new(link, LengthDelimitedCodec::new()))
 }
 
 /// An instance of a plugin, started.

@@ -1,16 +1,20 @@
 //! The other end of the benchmarks: a process that reads and answers, with
-//! blocking calls, as the simplest plugin would. In a thread of its own it is
-//! the echo, so that both are as far away and as confined.
+//! blocking calls, as the simplest plugin would; or, in another process that is
+//! as far away and as confined, the echo.
 
 use std::{
-    ffi::OsStr,
     io::{Read as _, Write as _},
     ops::Range,
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd as _, FromRawFd as _},
+        unix::net::UnixStream,
+    },
 };
 
+use mortise_native::sandbox;
+
 use mortise_protocol::{
-    NAME, SECRET_VARIABLE, SOCKET_VARIABLE, VERSIONS,
+    DESCRIPTOR_PREFIX, NAME, SECRET_VARIABLE, SOCKET_VARIABLE, VERSIONS,
     codec::Codec,
     frame,
     greeting::{Greeting, Hello},
@@ -19,8 +23,10 @@ use mortise_protocol::{
 };
 use mortise_runtime::types::{Draft, Manifest, Permission, Request, Verdict};
 
-/// The variable that makes this process a plugin, and names the socket on which
-/// it is an echo too.
+/// The variable that makes this process a plugin.
+pub(crate) const PLUGIN: &str = "MORTISE_BENCH_PLUGIN";
+/// The variable that makes this process an echo on its standard input, and has
+/// the policy that confines it.
 pub(crate) const RAW: &str = "MORTISE_BENCH_RAW";
 
 const LIMIT: usize = 1 << 20;
@@ -37,14 +43,29 @@ pub(crate) fn pin() {
     }
 }
 
-/// Is a plugin to the end, if that is what this process is for.
+/// Is a plugin or an echo to the end, if that is what this process is for.
 pub(crate) fn play() -> bool {
-    let Some(raw) = std::env::var_os(RAW) else {
+    if let Ok(policy) = std::env::var(RAW) {
+        sandbox::apply(&serde_json::from_str(&policy).unwrap()).unwrap();
+        echo();
+        return true;
+    }
+    if std::env::var_os(PLUGIN).is_none() {
         return false;
-    };
-    std::thread::spawn(move || echo(&raw));
+    }
     plugin();
     true
+}
+
+/// The connection that the host opened for this process.
+fn connection() -> UnixStream {
+    let socket = std::env::var(SOCKET_VARIABLE).unwrap();
+    let descriptor = socket.strip_prefix(DESCRIPTOR_PREFIX).unwrap();
+    #[expect(unsafe_code, reason = "the descriptor is known by its number only")]
+    // SAFETY: the host opened it for this process, and nothing else uses it.
+    unsafe {
+        UnixStream::from_raw_fd(descriptor.parse().unwrap())
+    }
 }
 
 /// The plugin's end of a socket.
@@ -56,9 +77,9 @@ struct Socket {
 }
 
 impl Socket {
-    fn connect(path: &OsStr) -> Self {
+    fn on(stream: UnixStream) -> Self {
         Self {
-            stream: UnixStream::connect(path).unwrap(),
+            stream,
             buffer: vec![0; frame::HEADER + LIMIT].into(),
             received: 0..0,
         }
@@ -90,8 +111,9 @@ impl Socket {
 }
 
 /// Sends back every frame.
-fn echo(path: &OsStr) {
-    let mut socket = Socket::connect(path);
+fn echo() {
+    let stream = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let mut socket = Socket::on(stream.into());
     let mut answer = Vec::new();
     while let Some(frame) = socket.hear() {
         answer.clear();
@@ -121,7 +143,7 @@ struct Params {
 
 /// Answers what the host asks; every draft is kept.
 fn plugin() {
-    let mut socket = Socket::connect(&std::env::var_os(SOCKET_VARIABLE).unwrap());
+    let mut socket = Socket::on(connection());
     let mut answer = Vec::new();
     let hello = Hello {
         protocol: NAME.into(),

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use async_trait::async_trait;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) launcher: PathBuf,
     /// Where the processes' folders are.
     pub(crate) folder: TempDir,
+    /// Whether a process had every protection.
+    pub(crate) protects: AtomicBool,
 }
 
 /// The backend cannot be set up.
@@ -88,6 +90,7 @@ impl NativeBackend {
                 settings,
                 launcher,
                 folder,
+                protects: AtomicBool::new(false),
             }),
         })
     }

@@ -1,10 +1,12 @@
 //! How the backend is set up. Every value is used; durations are deadlines.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use mortise_runtime::Protected;
 
 use crate::{
     connection::Patience,
-    sandbox::{Mode, ProcessLimits},
+    sandbox::{Mode, Part, ProcessLimits},
 };
 use mortise_protocol::{
     MAX_CALLS, MAX_FRAME,
@@ -24,11 +26,15 @@ pub struct Settings {
     pub runtime_folder: Option<PathBuf>,
     /// How much of the sandbox is insisted on.
     pub sandbox: Mode,
+    /// Parts of the sandbox that are left out, as if the kernel lacked them.
+    pub sandbox_without: BTreeSet<Part>,
     /// Bounds of each plugin's process.
     pub process: ProcessLimits,
     /// Files and directories that every plugin may read and execute, beside
     /// the system's, such as an interpreter that is installed elsewhere.
     pub readable: Vec<PathBuf>,
+    /// The server's own directories, which no plugin may use whatever is granted.
+    pub protected: Protected,
     /// Where plugins find programs: their `PATH`.
     pub search_path: String,
     /// From a process's start to its greeting.
@@ -85,9 +91,11 @@ impl Default for Settings {
         Self {
             launcher: None,
             runtime_folder: None,
-            sandbox: Mode::BestEffort,
+            sandbox: Mode::default(),
+            sandbox_without: BTreeSet::new(),
             process: ProcessLimits::default(),
             readable: Vec::new(),
+            protected: Protected::default(),
             search_path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
             greeting: Duration::from_secs(5),
             describe: Duration::from_secs(10),

@@ -40,8 +40,11 @@ pub const MAX_CALLS: usize = 256;
 /// connection is ended.
 pub const MAX_STRAY_ANSWERS: u32 = 1000;
 
-/// The variable that says where to connect.
+/// The variable that names the connection: a descriptor that is open already
+/// (`fd:3`), or a path to connect to.
 pub const SOCKET_VARIABLE: &str = "MORTISE_SOCKET";
+/// The prefix of a [`SOCKET_VARIABLE`] that names a descriptor.
+pub const DESCRIPTOR_PREFIX: &str = "fd:";
 /// The variable that holds what to show there.
 pub const SECRET_VARIABLE: &str = "MORTISE_SECRET";
 

@@ -15,6 +15,7 @@
 //! - [`files`]: reading files that others could have put in place.
 //! - [`report`]: the report of a plugin that does not load.
 //! - [`process`]: the status of a native plugin's process.
+//! - [`protected`]: the server's own directories, which no plugin may use.
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
 
@@ -24,6 +25,7 @@ pub mod host;
 pub mod log;
 pub mod plugin;
 pub mod process;
+pub mod protected;
 pub mod registry;
 pub mod report;
 
@@ -36,5 +38,6 @@ pub use guard::{Guard, Rights};
 pub use host::Host;
 pub use log::Log;
 pub use plugin::{Backend, CallError, Instance, InstanceSetup, Loader, Plugin};
+pub use protected::Protected;
 pub use registry::Registry;
 pub use report::{LoadError, Step};

@@ -6,9 +6,11 @@
 //! A file that cannot be used changes nothing: what was granted stays, what was
 //! not is denied, and the problem is told.
 
-use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 
-use mortise_runtime::{Grants, Plugin as _, registry::Identity, types::Permission};
+use mortise_runtime::{
+    Grants, Plugin as _, protected::Overlap, registry::Identity, types::Permission,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,9 @@ pub enum AnswerError {
         "nothing of that is granted to `{0}` in these words; `mortise plugin status {0}` shows what is"
     )]
     NotGranted(String),
+    /// A directory that overlaps the server's own.
+    #[error("{0}; no plugin may use it: grant a directory apart from it")]
+    Protected(#[from] Overlap),
 }
 
 /// The answers as last read.
@@ -94,13 +99,18 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`AnswerError::File`]; nothing has changed then.
+    /// [`AnswerError::File`] and [`AnswerError::Protected`]; nothing has changed
+    /// then.
     pub async fn grant(
         self: &Arc<Self>,
         id: &str,
         more: &Answer,
         by: &Actor,
     ) -> Result<(), AnswerError> {
+        for directory in &more.files {
+            let path = Path::new(&directory.path);
+            self.settings.protected.check(path)?;
+        }
         let (plugin, more) = (id.to_owned(), more.clone());
         self.edit(by, move |path| grants::grant(path, &plugin, &more))
             .await?;
@@ -246,7 +256,7 @@ impl Plugins {
     async fn edit(
         self: &Arc<Self>,
         by: &Actor,
-        change: impl FnOnce(&std::path::Path) -> Result<bool, GrantsError> + Send + 'static,
+        change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
     ) -> Result<bool, GrantsError> {
         let (edited, changed) = self.write_answers(by, change).await?;
         self.reconsider(&changed, by).await;
@@ -256,7 +266,7 @@ impl Plugins {
     async fn write_answers(
         self: &Arc<Self>,
         by: &Actor,
-        change: impl FnOnce(&std::path::Path) -> Result<bool, GrantsError> + Send + 'static,
+        change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
     ) -> Result<(bool, Vec<String>), GrantsError> {
         let _turn = self.answering.lock().await;
         // What was changed by hand meanwhile is nobody else's doing.

@@ -91,8 +91,8 @@ pub use self::{
     listeners::Retry,
     orders::{OrderError, Upload},
     setup::{
-        BackendError, Changed, Settings, StartError, default_folder, grant_command, grants_file,
-        loaders, native, wasm,
+        BackendError, Changed, NativeSandbox, Settings, StartError, default_folder, grant_command,
+        grants_file, loaders, loaders_with, native, wasm,
     },
     signature::{Signed, Trust, read_signature_file, signature_file},
     slot::{Slot, State},
@@ -189,7 +189,7 @@ impl Plugins {
         self.take_answers(&Actor::Folder).await;
         let _: Result<(), _> = self
             .loaders
-            .set(loaders(Some(self.settings.cache.clone()))?.into());
+            .set(loaders_with(Some(self.settings.cache.clone()), self.settings.native())?.into());
         let found = match found.await {
             Ok(found) => found?,
             Err(_) => self.look_around().await?,

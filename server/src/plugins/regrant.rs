@@ -2,22 +2,36 @@
 //! one of them changes, instances that are there get the new rights at once,
 //! without waiting for anybody's turn: taking back must not be kept waiting.
 
-use std::sync::{Arc, Weak};
+use std::{
+    path::Path,
+    sync::{Arc, Weak},
+};
 
 use futures_util::future::join_all;
 use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
 
-use super::{ControlError, Plugins, Slot, consent::Consent, lock};
+use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock};
 
 impl Plugins {
     /// What an instance of this version may do for a slot's user, and how much
     /// of it.
     pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
-        let answer = self.grants().answer(&manifest.id);
+        let answer = self.answer_in_force(&manifest.id);
         Rights {
             grants: answer.with_users_part(manifest, &slot.agreed()),
             limits: answer.limits,
         }
+    }
+
+    /// The administrator's answer without the directories that overlap the
+    /// server's own: they may have been granted before, or in the file.
+    pub(super) fn answer_in_force(&self, id: &str) -> Answer {
+        let mut answer = self.grants().answer(id);
+        let protected = &self.settings.protected;
+        answer
+            .files
+            .retain(|directory| protected.check(Path::new(&directory.path)).is_ok());
+        answer
     }
 
     /// Puts the answers of now into force for all instances of a plugin.

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use mortise_native::Settings as NativeSettings;
 #[cfg(unix)]
 use mortise_native::{NativeBackend, SetupError};
-use mortise_runtime::{plugin::Loader, types::Manifest};
+use mortise_native::{Settings as NativeSettings, sandbox::Mode};
+use mortise_runtime::{Protected, plugin::Loader, types::Manifest};
 use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 
 use super::{Retry, grants::GrantsFile, signature::Trust};
@@ -37,6 +37,32 @@ pub struct Settings {
     pub retry: Retry,
     /// How long a component may be unused before its memory is given back.
     pub idle: Duration,
+    /// The server's own directories, which no plugin may use.
+    pub protected: Protected,
+    /// How much of the sandbox of processes is required.
+    pub native_sandbox: Option<NativeSandbox>,
+}
+
+/// How much of the sandbox of native plugins is required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NativeSandbox {
+    /// A plugin does not start where a protection is missing.
+    Strict,
+    /// A plugin starts with the protections that the machine has; the others are
+    /// shown.
+    BestEffort,
+    /// A plugin may do what the server's user may.
+    Off,
+}
+
+impl From<NativeSandbox> for Mode {
+    fn from(sandbox: NativeSandbox) -> Self {
+        match sandbox {
+            NativeSandbox::Strict => Self::Strict,
+            NativeSandbox::BestEffort => Self::BestEffort,
+            NativeSandbox::Off => Self::Off,
+        }
+    }
 }
 
 /// What becomes of an installed plugin's file that was changed in the folder
@@ -51,6 +77,18 @@ pub enum Changed {
 }
 
 impl Settings {
+    /// The settings of the backend for executables.
+    pub(super) fn native(&self) -> NativeSettings {
+        let mut settings = NativeSettings {
+            protected: self.protected.clone(),
+            ..NativeSettings::default()
+        };
+        if let Some(sandbox) = self.native_sandbox {
+            settings.sandbox = sandbox.into();
+        }
+        settings
+    }
+
     /// The settings of a server.
     pub fn of(config: &Config) -> Self {
         Self {
@@ -66,6 +104,8 @@ impl Settings {
             filter_deadline: config.filter_deadline,
             retry: config.listener_retry,
             idle: config.plugin_idle,
+            protected: Protected::new([config.data_dir.clone(), config.plugins_dir()]),
+            native_sandbox: config.native_sandbox,
         }
     }
 }
@@ -121,8 +161,20 @@ pub fn native(settings: NativeSettings) -> Result<Option<Arc<dyn Loader>>, Backe
 ///
 /// A machine that lacks what a backend needs.
 pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
+    loaders_with(cache, NativeSettings::default())
+}
+
+/// The backends, with settings of the one for executables.
+///
+/// # Errors
+///
+/// A machine that lacks what a backend needs.
+pub fn loaders_with(
+    cache: Option<PathBuf>,
+    settings: NativeSettings,
+) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
     let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(wasm(cache)?)];
-    loaders.extend(native(NativeSettings::default())?);
+    loaders.extend(native(settings)?);
     Ok(loaders)
 }
 

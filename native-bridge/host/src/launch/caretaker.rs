@@ -57,7 +57,7 @@ fn keep(folder: &Path) -> io::Result<()> {
     let ignored = super::ignore_signals()?;
     let host = rustix::process::getppid();
     io::copy(&mut io::stdin().lock(), &mut io::sink())?;
-    let _ = std::fs::remove_dir_all(folder);
+    let _ = super::remove::tree(folder);
     super::remove_above(folder, host);
     drop((ignored, entered));
     Ok(())

@@ -19,8 +19,9 @@ use std::{
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::{
-    STAGE,
+    STAGE, pass,
     plan::{Order, Plan, Report},
+    remove,
 };
 
 enum Event {
@@ -48,11 +49,12 @@ pub(super) fn run() -> i32 {
 
 fn guard() -> std::io::Result<()> {
     let host = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let connection = pass::receive(&host)?;
     let mut orders = BufReader::new(host.try_clone()?);
     let mut line = String::new();
     orders.read_line(&mut line)?;
     let mut plan: Plan = serde_json::from_str(&line)?;
-    plan.guardian = std::process::id();
+    plan.policy.guardian = std::process::id();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -61,7 +63,7 @@ fn guard() -> std::io::Result<()> {
     adopt();
     let folder = plan.folder.clone();
     let parent = rustix::process::getppid();
-    let left = match start(&plan, &host) {
+    let left = match start(&plan, connection, &host) {
         Ok(plugin) => attend(plugin, &host, orders),
         Err(error) => {
             report(&host, &Report::Failed(error));
@@ -69,7 +71,7 @@ fn guard() -> std::io::Result<()> {
         }
     };
     // The host may have been too early, or be gone.
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = remove::tree(&folder);
     if left {
         super::remove_above(&folder, parent);
     }
@@ -84,7 +86,7 @@ fn adopt() {
 }
 
 /// Starts the stage and passes on what it reports until it is the plugin.
-fn start(plan: &Plan, host: &UnixStream) -> Result<Pid, String> {
+fn start(plan: &Plan, connection: OwnedFd, host: &UnixStream) -> Result<Pid, String> {
     let fail = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     let (mut own, other) =
         UnixStream::pair().map_err(|error| fail("a socket could not be made", &error))?;
@@ -105,6 +107,10 @@ fn start(plan: &Plan, host: &UnixStream) -> Result<Pid, String> {
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| "the process has no id".to_owned())?;
+    pass::send(&own, connection.as_fd())
+        .map_err(|error| fail("the plugin's connection could not be handed on", &error))?;
+    // Its end is to be seen when the plugin closes it.
+    drop(connection);
     let said = serde_json::to_string(plan)
         .map_err(|error| error.to_string())
         .and_then(|plan| {

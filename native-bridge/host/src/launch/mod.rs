@@ -21,7 +21,9 @@
 
 mod caretaker;
 mod guardian;
+pub(crate) mod pass;
 pub(crate) mod plan;
+pub(crate) mod remove;
 mod stage;
 
 use std::{

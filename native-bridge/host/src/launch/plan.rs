@@ -1,5 +1,6 @@
 //! What host, guardian and stage tell each other, one JSON value in a line
-//! each, over the socket that is the lower one's standard input.
+//! each, over the socket that is the lower one's standard input. The plugin's
+//! end of its connection comes first, as a descriptor (`super::pass`).
 
 use std::path::PathBuf;
 
@@ -18,13 +19,10 @@ pub(crate) struct Plan {
     pub(crate) directory: PathBuf,
     /// What goes when the plugin does: its socket and its working directory.
     pub(crate) folder: PathBuf,
-    /// All of its environment.
+    /// Its environment, but for the variable that names its connection.
     pub(crate) environment: Vec<(String, String)>,
     /// What it may do.
     pub(crate) policy: Policy,
-    /// The guardian's process id, for the stage to see that it is still there.
-    #[serde(default)]
-    pub(crate) guardian: u32,
 }
 
 /// What the host wants of the guardian. The end of the socket is [`Order::Kill`].

@@ -3,22 +3,32 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::{
-        fd::{AsFd as _, BorrowedFd},
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt as _},
     },
     process::{Command, Stdio},
 };
 
-use super::plan::{Plan, Report};
+use mortise_protocol::{DESCRIPTOR_PREFIX, SOCKET_VARIABLE};
+
+use super::{
+    pass,
+    plan::{Plan, Report},
+};
 use crate::sandbox;
 
 /// Only returns, with an exit status, when the plugin could not be executed.
 pub(super) fn run() -> i32 {
+    // First of all: it gets the lowest number.
+    let connection = pass::receive(std::io::stdin());
     let Ok(guardian) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return 1;
     };
     let mut guardian = UnixStream::from(guardian);
-    let failure = become_plugin(&guardian);
+    let failure = match connection {
+        Ok(connection) => become_plugin(&guardian, &connection),
+        Err(error) => format!("the launcher was given no connection for the plugin: {error}"),
+    };
     if let Ok(line) = serde_json::to_string(&Report::Failed(failure)) {
         // The guardian sees the end in any case.
         let _ = guardian.write_all(format!("{line}\n").as_bytes());
@@ -27,7 +37,7 @@ pub(super) fn run() -> i32 {
 }
 
 /// Returns what went wrong.
-fn become_plugin(guardian: &UnixStream) -> String {
+fn become_plugin(guardian: &UnixStream, connection: &OwnedFd) -> String {
     let mut line = String::new();
     let read = BufReader::new(guardian).read_line(&mut line);
     let plan: Plan = match read
@@ -40,11 +50,15 @@ fn become_plugin(guardian: &UnixStream) -> String {
     if let Err(error) = rustix::process::setsid() {
         return format!("a session of its own was refused: {error}");
     }
-    if let Err(error) = die_with(plan.guardian) {
+    if let Err(error) = die_with(plan.policy.guardian) {
         return error;
     }
     if let Err(error) = close_on_execute() {
         return format!("inherited descriptors could not be closed: {error}");
+    }
+    let socket = format!("{DESCRIPTOR_PREFIX}{}", connection.as_raw_fd());
+    if let Err(error) = rustix::io::fcntl_setfd(connection, rustix::io::FdFlags::empty()) {
+        return format!("the plugin's connection could not be kept open: {error}");
     }
     let nothing = match std::fs::File::open("/dev/null") {
         Ok(nothing) => nothing,
@@ -55,6 +69,7 @@ fn become_plugin(guardian: &UnixStream) -> String {
         .current_dir(&plan.directory)
         .env_clear()
         .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+        .env(SOCKET_VARIABLE, socket)
         .stdin(Stdio::from(nothing));
     let protection = match sandbox::apply(&plan.policy) {
         Ok(protection) => protection,

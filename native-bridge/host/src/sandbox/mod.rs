@@ -20,33 +20,61 @@
 //! taken back.
 
 #[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
 mod landlock;
 #[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
 mod paths;
+#[cfg(target_os = "linux")]
+mod places;
+#[cfg(target_os = "linux")]
+mod probe;
 #[cfg(unix)]
 mod rlimits;
 #[cfg(target_os = "linux")]
 mod seccomp;
+#[cfg(target_os = "linux")]
+mod system;
+#[cfg(target_os = "linux")]
+mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
 
-use mortise_runtime::{Guard, Rights, process::Protection, types::Directory};
+use mortise_runtime::{Guard, Protected, Rights, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
-/// How much is insisted on.
+/// How much of the sandbox is required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Apply what the kernel can, and report what it cannot.
+    /// As strict once a process of this host had every protection, as best effort
+    /// before.
     #[default]
+    StrictWherePossible,
+    /// Apply what the kernel can, and report what it cannot.
     BestEffort,
     /// Refuse to start where something cannot be applied.
     Strict,
     /// Apply nothing: the plugin may do what the server's user may.
     Off,
+}
+
+/// A part of the sandbox that can be left out, to see what the others prevent, or
+/// where it does harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Namespaces of users, processes, mounts and IPC.
+    Namespaces,
+    /// Landlock.
+    Landlock,
+    /// The filter of system calls.
+    SystemCalls,
 }
 
 /// Bounds of a plugin's process, all its instances together.
@@ -60,6 +88,12 @@ pub struct ProcessLimits {
     pub open_files: u64,
     /// The longest file it may write, in bytes.
     pub file_bytes: u64,
+    /// Processes and threads it may have at a time.
+    pub processes: u64,
+    /// Bytes that all files in its working directory may have together.
+    pub directory_bytes: u64,
+    /// Files and directories that may be in its working directory.
+    pub directory_entries: u64,
 }
 
 impl Default for ProcessLimits {
@@ -68,6 +102,9 @@ impl Default for ProcessLimits {
             memory_bytes: 1 << 30,
             open_files: 1024,
             file_bytes: 1 << 30,
+            processes: 1024,
+            directory_bytes: 256 << 20,
+            directory_entries: 16 << 10,
         }
     }
 }
@@ -175,9 +212,12 @@ impl Network {
 pub struct Policy {
     /// How much is insisted on.
     pub mode: Mode,
+    /// Parts that are left out, as if the kernel lacked them.
+    #[serde(default)]
+    pub without: BTreeSet<Part>,
     /// Its file.
     pub program: PathBuf,
-    /// Its own folder: its socket and its working directory.
+    /// Its own folder, which has its working directory.
     pub folder: PathBuf,
     /// Its working directory.
     pub directory: PathBuf,
@@ -186,6 +226,11 @@ pub struct Policy {
     pub readable: Vec<PathBuf>,
     /// What it was granted.
     pub reach: Reach,
+    /// The server's own directories, which it may not use whatever is granted.
+    pub protected: Protected,
+    /// The process that started this one: the stage sees that it is still there,
+    /// and the probes that it is out of reach.
+    pub guardian: u32,
     /// How much it may use.
     pub limits: ProcessLimits,
 }
@@ -209,7 +254,9 @@ pub enum SandboxError {
     },
 }
 
-/// Applies a policy to this process, for good.
+/// Applies a policy to this process, for good. With namespaces, the process in
+/// which this returns is a new one below the caller, which waits for it: the
+/// caller may have no thread but one.
 ///
 /// # Errors
 ///
@@ -222,21 +269,76 @@ pub fn apply(policy: &Policy) -> Result<Protection, SandboxError> {
             .push("everything: the sandbox is switched off".to_owned());
         return Ok(protection);
     }
-    #[cfg(unix)]
-    rlimits::apply(&policy.limits, &mut protection);
     #[cfg(target_os = "linux")]
-    {
-        landlock::apply(policy, &mut protection)?;
-        seccomp::apply(policy, &mut protection)?;
-    }
+    confine(policy, &mut protection)?;
     #[cfg(not(target_os = "linux"))]
-    protection
-        .missing
-        .push("files, network and system calls: only Linux can confine a process".to_owned());
+    {
+        #[cfg(unix)]
+        rlimits::apply(&policy.limits, false, &mut protection);
+        protection
+            .missing
+            .push("files, network and system calls: only Linux can confine a process".to_owned());
+    }
     if policy.mode == Mode::Strict && !protection.missing.is_empty() {
         return Err(SandboxError::Missing(protection.missing));
     }
     Ok(protection)
+}
+
+/// The versions of Landlock since which it bounds truncating, and signals.
+#[cfg(target_os = "linux")]
+const TRUNCATION: i32 = 3;
+#[cfg(target_os = "linux")]
+const SIGNALS: i32 = 6;
+
+#[cfg(target_os = "linux")]
+fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxError> {
+    let failed = |part: &'static str| {
+        move |error: std::io::Error| SandboxError::Failed {
+            part,
+            cause: error.to_string(),
+        }
+    };
+    let probes = probe::Probes::new(policy).map_err(failed("the probe of the sandbox"))?;
+    let places = places::of(policy, protection);
+    let with = |part| !policy.without.contains(&part);
+    let isolation = if with(Part::Namespaces) {
+        namespaces::enter(policy, &places, protection)
+    } else {
+        namespaces::Isolation::default()
+    };
+    rlimits::apply(&policy.limits, isolation.users, protection);
+    let landlock = if with(Part::Landlock) {
+        landlock::apply(policy, &places, isolation, protection)?
+    } else {
+        // Landlock would have seen to it.
+        system::no_new_privileges().map_err(failed("no new privileges"))?;
+        0
+    };
+    system::drop_capabilities().map_err(failed("dropping capabilities"))?;
+    let network = policy.reach.network != Network::None;
+    let surroundings = seccomp::Surroundings {
+        network,
+        signals: isolation.processes || landlock >= SIGNALS,
+        processes: isolation.processes,
+        files: isolation.processes,
+        truncation: landlock >= TRUNCATION,
+    };
+    if with(Part::SystemCalls) {
+        seccomp::apply(surroundings, protection)?;
+    }
+    for part in &policy.without {
+        protection
+            .missing
+            .push(format!("{part:?}: switched off in the settings"));
+    }
+    probes.run(policy, protection);
+    if network {
+        protection.open.push(
+            "of the hosts in `http` only the ports are enforced, for TCP; UDP is open".to_owned(),
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,13 +5,19 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::ProcessLimits;
 
-pub(super) fn apply(limits: &ProcessLimits, protection: &mut Protection) {
-    for (resource, most, what) in [
+/// With `own_users`, the process is alone in a user namespace.
+pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Protection) {
+    // Threads count too, so this is none where all processes of the server's user
+    // are counted together.
+    let processes =
+        own_users.then_some((Resource::Nproc, limits.processes, "processes and threads"));
+    let bounds = [
         (Resource::Core, 0, "core dumps"),
         (Resource::Data, limits.memory_bytes, "memory"),
         (Resource::Nofile, limits.open_files, "open files"),
         (Resource::Fsize, limits.file_bytes, "the size of a file"),
-    ] {
+    ];
+    for (resource, most, what) in bounds.into_iter().chain(processes) {
         let bound = Rlimit {
             current: Some(most),
             maximum: Some(most),

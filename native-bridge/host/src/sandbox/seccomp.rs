@@ -1,103 +1,45 @@
-//! System calls that no plugin needs and that reach past its own process.
+//! The filter of system calls: an allow-list (`super::calls`), the same on
+//! x86-64 and arm64. Calls under other numbers, such as those of x32, are in no
+//! list.
 //!
-//! A list of what is denied, not of what is allowed: a language's runtime may
-//! use any of hundreds of calls, and a list of those would break with its next
-//! version. Files, ports and signals are Landlock's.
+//! A filter sees numbers, and no paths. A call that changes the state of files or
+//! processes by a name is allowed only in namespaces where nothing but the
+//! plugin's own has a name.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ffi::{c_int, c_long},
+};
 
 use mortise_runtime::process::Protection;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Compare,
+    SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::{Network, Policy, SandboxError};
+use super::{SandboxError, calls};
 
-/// Denied whatever their arguments are.
-const DENIED: &[libc::c_long] = &[
-    // Other processes' memory and descriptors.
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_process_madvise,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_kcmp,
-    // The file system's shape.
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_move_mount,
-    libc::SYS_open_tree,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fspick,
-    libc::SYS_mount_setattr,
-    libc::SYS_quotactl,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    libc::SYS_acct,
-    // Files by handle pass Landlock by.
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_fanotify_init,
-    // Namespaces.
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    // The kernel itself.
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_keyctl,
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_reboot,
-    libc::SYS_syslog,
-    libc::SYS_vhangup,
-    libc::SYS_personality,
-    // Clocks of the machine.
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_adjtimex,
-    libc::SYS_clock_adjtime,
-    // What it does is seen by no filter.
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_kexec_file_load,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_iopl,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_ioperm,
-];
+/// What bounds the process beside the filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings {
+    /// It may make connections.
+    pub(super) network: bool,
+    /// Signals reach its own processes only.
+    pub(super) signals: bool,
+    /// Only its own processes have an id.
+    pub(super) processes: bool,
+    /// Only its own and granted files can be written to, under any name.
+    pub(super) files: bool,
+    /// Files are truncated by path only where they may be written to.
+    pub(super) truncation: bool,
+}
 
-/// Where x86-64 kernels may have the same calls a second time, and those that
-/// have another number there.
-#[cfg(target_arch = "x86_64")]
-const X32: (i64, &[i64]) = (0x4000_0000, &[521, 528, 539, 540]);
+type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
-/// Flags of `clone` that make namespaces.
-const NAMESPACES: &[libc::c_int] = &[
-    libc::CLONE_NEWUSER,
-    libc::CLONE_NEWNS,
-    libc::CLONE_NEWPID,
-    libc::CLONE_NEWNET,
-    libc::CLONE_NEWIPC,
-    libc::CLONE_NEWUTS,
-    libc::CLONE_NEWCGROUP,
-];
-
-/// The bits of a socket's type beside its flags.
-const TYPE_MASK: u64 = 0xf;
-
-pub(super) fn apply(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxError> {
+pub(super) fn apply(
+    surroundings: Surroundings,
+    protection: &mut Protection,
+) -> Result<(), SandboxError> {
     let failed = |cause: String| SandboxError::Failed {
         part: "seccomp",
         cause,
@@ -109,21 +51,14 @@ pub(super) fn apply(policy: &Policy, protection: &mut Protection) -> Result<(), 
         ));
         return Ok(());
     };
-    let network = policy.reach.network != Network::None;
-    let denied = denied(network).map_err(|error| failed(error.to_string()))?;
-    for (rules, errno) in [
-        (denied, libc::EPERM),
-        // Its arguments are in memory, which a filter cannot read. Told that
-        // there is no such call, libraries use `clone`, whose are not.
-        (
-            BTreeMap::from([(libc::SYS_clone3, Vec::new())]),
-            libc::ENOSYS,
-        ),
-    ] {
+    let allowed = allowed(surroundings).map_err(|error| failed(error.to_string()))?;
+    // Of two filters that answer with an error, the second one's counts: EPERM
+    // for what is known and denied, ENOSYS for what is not known.
+    for (rules, otherwise) in [(allowed, libc::EPERM), (known(), libc::ENOSYS)] {
         let program: BpfProgram = SeccompFilter::new(
             rules,
+            SeccompAction::Errno(otherwise.unsigned_abs()),
             SeccompAction::Allow,
-            SeccompAction::Errno(errno.unsigned_abs()),
             arch,
         )
         .and_then(TryInto::try_into)
@@ -135,92 +70,265 @@ pub(super) fn apply(policy: &Policy, protection: &mut Protection) -> Result<(), 
             return Ok(());
         }
     }
-    protection.applied.push(
-        "system calls: no tracing, mounting, namespaces, kernel keys, modules, io_uring".to_owned(),
-    );
-    if network {
-        protection
-            .applied
-            .push("sockets: no raw or unusual ones".to_owned());
-        protection.open.push(
-            "of the hosts in `http` only the ports are enforced, for TCP; UDP is open".to_owned(),
-        );
-    } else {
-        protection
-            .applied
-            .push("sockets: local ones only".to_owned());
-    }
     Ok(())
 }
 
-fn denied(network: bool) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
-    let mut rules = BTreeMap::new();
-    for call in DENIED {
-        rules.insert(*call, Vec::new());
+/// All calls that are not answered as if the kernel did not have them.
+fn known() -> Rules {
+    let conditional = [
+        libc::SYS_clone,
+        libc::SYS_connect,
+        libc::SYS_fcntl,
+        libc::SYS_ioctl,
+        libc::SYS_prctl,
+        libc::SYS_sendmmsg,
+        libc::SYS_sendmsg,
+        libc::SYS_sendto,
+        libc::SYS_setsockopt,
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+    ];
+    [
+        calls::ALLOWED,
+        calls::ALLOWED_ALIASES,
+        calls::STATE_OF_FILES,
+        calls::TRUNCATION,
+        calls::SIGNALS,
+        calls::SIGNALS_BY_OTHER_NAMES,
+        calls::STATE_OF_PROCESSES,
+        calls::PRIORITIES,
+        calls::DENIED,
+        &conditional,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|call| (*call, Vec::new()))
+    .collect()
+}
+
+fn allowed(surroundings: Surroundings) -> Result<Rules, BackendError> {
+    let Surroundings {
+        network,
+        signals,
+        processes,
+        files,
+        truncation,
+    } = surroundings;
+    let mut rules = Rules::new();
+    let mut allow = |calls: &[c_long], when: Vec<SeccompRule>| {
+        rules.extend(calls.iter().map(|call| (*call, when.clone())));
+    };
+    let always = Vec::new;
+    let own = u64::from(std::process::id());
+    allow(calls::ALLOWED, always());
+    allow(calls::ALLOWED_ALIASES, always());
+    if files {
+        allow(calls::STATE_OF_FILES, always());
     }
-    let mut cloning = Vec::new();
-    for flag in NAMESPACES {
-        let flag = u64::from(flag.unsigned_abs());
-        cloning.push(SeccompRule::new(vec![SeccompCondition::new(
-            0,
-            SeccompCmpArgLen::Qword,
-            SeccompCmpOp::MaskedEq(flag),
-            flag,
-        )?])?);
+    if files || truncation {
+        allow(calls::TRUNCATION, always());
     }
-    rules.insert(libc::SYS_clone, cloning);
-    rules.insert(libc::SYS_socket, sockets(network)?);
-    #[cfg(target_arch = "x86_64")]
-    {
-        let (bit, others) = X32;
-        let again: Vec<(i64, Vec<SeccompRule>)> = rules
-            .iter()
-            .map(|(call, rules)| (call | bit, rules.clone()))
-            .chain(others.iter().map(|call| (call | bit, Vec::new())))
-            .collect();
-        rules.extend(again);
+    if signals {
+        allow(calls::SIGNALS, always());
+        allow(calls::SIGNALS_BY_OTHER_NAMES, always());
+    } else {
+        allow(calls::SIGNALS, vec![rule([is(0, own)])?]);
+    }
+    if processes {
+        allow(calls::STATE_OF_PROCESSES, always());
+        allow(calls::PRIORITIES, always());
+        allow(&[libc::SYS_prctl], always());
+    } else {
+        let itself = vec![rule([is(0, 0)])?, rule([is(0, own)])?];
+        allow(calls::STATE_OF_PROCESSES, itself);
+        // Of a process, not of a user, and the caller.
+        let of_process = compare(0, Width::Dword, Compare::Le, 1);
+        allow(calls::PRIORITIES, vec![rule([of_process, is(1, 0)])?]);
+        // The signal at the guardian's end stays.
+        let death = number(libc::PR_SET_PDEATHSIG);
+        allow(&[libc::SYS_prctl], vec![rule([is_not(0, death)])?]);
+    }
+    let namespaces = NAMESPACES.iter().fold(0, |all, flag| all | number(*flag));
+    let plain = compare(0, Width::Qword, Compare::MaskedEq(namespaces), 0);
+    allow(&[libc::SYS_clone], vec![rule([plain])?]);
+    allow(&[libc::SYS_fcntl], vec![none_of(1, &FCNTLS)?]);
+    allow(&[libc::SYS_ioctl], vec![none_of(1, &IOCTLS)?]);
+    // Data with a connection that no rule about connections sees.
+    let fast = number(libc::MSG_FASTOPEN);
+    for (call, flags) in [
+        (libc::SYS_sendto, 3),
+        (libc::SYS_sendmsg, 2),
+        (libc::SYS_sendmmsg, 3),
+    ] {
+        let plain = compare(flags, Width::Dword, Compare::MaskedEq(fast), 0);
+        allow(&[call], vec![rule([plain])?]);
+    }
+    let tcp = number(libc::IPPROTO_TCP);
+    allow(
+        &[libc::SYS_setsockopt],
+        vec![rule([is_not(1, tcp)])?, none_of(2, &TCP_OPTIONS)?],
+    );
+    // Those that could be sent to or connected elsewhere are left out.
+    let mut pairs = Vec::new();
+    for kind in [libc::SOCK_STREAM, libc::SOCK_SEQPACKET] {
+        pairs.push(rule([is(0, number(libc::AF_UNIX)), of_kind(kind)])?);
+    }
+    allow(&[libc::SYS_socketpair], pairs);
+    if network {
+        allow(&[libc::SYS_connect], always());
+        allow(&[libc::SYS_socket], sockets()?);
     }
     Ok(rules)
 }
 
-/// Which sockets cannot be made.
-fn sockets(network: bool) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let families: &[libc::c_int] = if network {
-        // Resolvers ask the kernel by netlink which addresses the machine has.
-        &[
-            libc::AF_UNIX,
-            libc::AF_INET,
-            libc::AF_INET6,
-            libc::AF_NETLINK,
-        ]
-    } else {
-        &[libc::AF_UNIX]
-    };
-    let mut other = Vec::new();
-    for family in families {
-        other.push(SeccompCondition::new(
-            0,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::Ne,
-            u64::from(family.unsigned_abs()),
-        )?);
-    }
-    let mut rules = vec![SeccompRule::new(other)?];
+/// Flags of `clone` that make namespaces.
+const NAMESPACES: [c_int; 7] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+];
+
+/// Commands of `fcntl` that hold up other processes at a file, or have the
+/// kernel signal them.
+const FCNTLS: [u64; 5] = [8, 10, 15, 1024, 1026];
+
+/// Controls that type into terminals, have the kernel signal other processes, or
+/// change attributes of files that were opened for reading.
+const IOCTLS: [u64; 7] = [
+    0x5412,
+    0x541c,
+    0x8901,
+    0x8902,
+    0x4008_6602,
+    0x4008_7602,
+    0x401c_5820,
+];
+
+/// Options of TCP for connections without `connect`, and for those of others.
+const TCP_OPTIONS: [u64; 3] = [19, 23, 30];
+
+/// The bits of a socket's type beside its flags.
+const KIND: u64 = 0xf;
+
+/// TCP and UDP, and the kernel's own service that tells resolvers which addresses
+/// the machine has.
+fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
+    let mut rules = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        rules.push(SeccompRule::new(vec![
-            SeccompCondition::new(
-                0,
-                SeccompCmpArgLen::Dword,
-                SeccompCmpOp::Eq,
-                u64::from(family.unsigned_abs()),
-            )?,
-            SeccompCondition::new(
-                1,
-                SeccompCmpArgLen::Dword,
-                SeccompCmpOp::MaskedEq(TYPE_MASK),
-                u64::from(libc::SOCK_RAW.unsigned_abs()),
-            )?,
-        ])?);
+        for (kind, protocol) in [
+            (libc::SOCK_STREAM, libc::IPPROTO_TCP),
+            (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+        ] {
+            for protocol in [0, number(protocol)] {
+                rules.push(rule([
+                    is(0, number(family)),
+                    of_kind(kind),
+                    is(2, protocol),
+                ])?);
+            }
+        }
     }
+    rules.push(rule([
+        is(0, number(libc::AF_NETLINK)),
+        is(2, number(libc::NETLINK_ROUTE)),
+    ])?);
     Ok(rules)
+}
+
+type Condition = Result<SeccompCondition, BackendError>;
+
+fn number(constant: c_int) -> u64 {
+    u64::from(constant.unsigned_abs())
+}
+
+fn compare(argument: u8, width: Width, operator: Compare, value: u64) -> Condition {
+    SeccompCondition::new(argument, width, operator, value)
+}
+
+fn is(argument: u8, value: u64) -> Condition {
+    compare(argument, Width::Dword, Compare::Eq, value)
+}
+
+fn is_not(argument: u8, value: u64) -> Condition {
+    compare(argument, Width::Dword, Compare::Ne, value)
+}
+
+fn of_kind(kind: c_int) -> Condition {
+    compare(1, Width::Dword, Compare::MaskedEq(KIND), number(kind))
+}
+
+fn rule(conditions: impl IntoIterator<Item = Condition>) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(conditions.into_iter().collect::<Result<_, _>>()?)
+}
+
+fn none_of(argument: u8, values: &[u64]) -> Result<SeccompRule, BackendError> {
+    rule(values.iter().map(|value| is_not(argument, *value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Surroundings, allowed, calls, known};
+
+    fn surroundings(all: bool) -> Surroundings {
+        Surroundings {
+            network: all,
+            signals: all,
+            processes: all,
+            files: all,
+            truncation: all,
+        }
+    }
+
+    #[test]
+    fn no_call_is_in_two_lists() {
+        let lists = [
+            calls::ALLOWED,
+            calls::ALLOWED_ALIASES,
+            calls::STATE_OF_FILES,
+            calls::TRUNCATION,
+            calls::SIGNALS,
+            calls::SIGNALS_BY_OTHER_NAMES,
+            calls::STATE_OF_PROCESSES,
+            calls::PRIORITIES,
+            calls::DENIED,
+        ];
+        let all: Vec<_> = lists.into_iter().flatten().collect();
+        let different: BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn what_is_allowed_is_known_and_what_is_denied_is_not_allowed() {
+        let known = known();
+        for all in [false, true] {
+            let allowed = allowed(surroundings(all)).unwrap();
+            for call in allowed.keys() {
+                assert!(known.contains_key(call), "{call}");
+            }
+            for call in calls::DENIED {
+                assert!(!allowed.contains_key(call), "{call}");
+            }
+        }
+        let confined = allowed(surroundings(false)).unwrap();
+        for call in [calls::STATE_OF_FILES, calls::TRUNCATION].concat() {
+            assert!(!confined.contains_key(&call), "{call}");
+        }
+        // Whatever the arguments are.
+        let conditional = |call| !confined.get(&call).unwrap().is_empty();
+        assert!(conditional(libc::SYS_kill) && conditional(libc::SYS_prlimit64));
+    }
+
+    #[test]
+    fn calls_that_no_list_has_are_unknown() {
+        let known = known();
+        assert!(!known.contains_key(&libc::SYS_clone3));
+        // A second set of numbers on x86-64.
+        assert!(known.keys().all(|call| *call < 0x4000_0000));
+    }
 }

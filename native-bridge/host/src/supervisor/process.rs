@@ -5,6 +5,7 @@
 //! which the guardian kills everything below it.
 
 use std::{
+    os::{fd::AsFd as _, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -12,13 +13,9 @@ use std::{
 };
 
 use mortise_runtime::{log::Source, process::Protection};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::unix::{OwnedReadHalf, OwnedWriteHalf},
     process::Child,
     sync::watch,
     task::JoinHandle,
@@ -30,6 +27,7 @@ use crate::{
     launch::{
         self, GUARDIAN,
         plan::{Order, Plan, Report},
+        remove::Folder,
     },
     settings::Settings,
 };
@@ -83,9 +81,9 @@ pub(crate) struct Process {
     orders: tokio::sync::Mutex<OwnedWriteHalf>,
     state: watch::Receiver<Known>,
     outputs: std::sync::Mutex<Vec<JoinHandle<()>>>,
-    /// Its socket and its working directory. Removed by the guardian if this
+    /// The folder of its working directory. Removed by the guardian if this
     /// process is killed.
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -97,8 +95,8 @@ struct Known {
 }
 
 /// The folder of a process that is about to be started.
-pub(crate) fn folder(parent: &Path) -> std::io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("p-").tempdir_in(parent)?;
+pub(crate) fn folder(parent: &Path) -> std::io::Result<Folder> {
+    let folder = Folder::of(tempfile::Builder::new().prefix("p-").tempdir_in(parent)?);
     std::fs::create_dir_all(directory(folder.path()).join("tmp"))?;
     Ok(folder)
 }
@@ -109,15 +107,19 @@ pub(crate) fn directory(folder: &Path) -> PathBuf {
 }
 
 impl Process {
-    /// Starts the guardian and tells it the plan, whose folder is `folder`.
+    /// Starts the guardian and tells it the plan, whose folder is `folder`. The
+    /// plugin is given `connection`.
     pub(crate) async fn start(
         launcher: &Path,
         plan: &Plan,
-        folder: TempDir,
+        connection: UnixStream,
+        folder: Folder,
         imports: &Arc<Imports>,
         settings: &Settings,
     ) -> std::io::Result<Self> {
-        let (own, guardians) = std::os::unix::net::UnixStream::pair()?;
+        let (own, guardians) = UnixStream::pair()?;
+        launch::pass::send(&own, connection.as_fd())?;
+        drop(connection);
         own.set_nonblocking(true)?;
         let mut child = launch::command(launcher, GUARDIAN)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
@@ -134,7 +136,7 @@ impl Process {
             let captured = output::capture(pipe, Arc::clone(imports), Source::Stderr, pace);
             outputs.push(tokio::spawn(captured));
         }
-        let (reports, mut orders) = UnixStream::from_std(own)?.into_split();
+        let (reports, mut orders) = tokio::net::UnixStream::from_std(own)?.into_split();
         let (known, state) = watch::channel(Known::default());
         tokio::spawn(follow(child, reports, known));
         let mut line = serde_json::to_vec(plan)?;

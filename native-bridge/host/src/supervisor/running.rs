@@ -23,12 +23,12 @@ use crate::{
     connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
     launch::plan::{Order, Plan},
-    sandbox::{Policy, ProcessLimits, Reach},
+    sandbox::{Mode, Policy, ProcessLimits, Reach},
     settings::StopLadder,
-    transport::Listener,
+    transport,
 };
 use mortise_protocol::{
-    SECRET_VARIABLE, SOCKET_VARIABLE,
+    SECRET_VARIABLE,
     methods::{self, Empty, Method},
 };
 
@@ -85,16 +85,22 @@ impl Running {
         let log_from = imports.log().written();
         let host = |error: &dyn std::fmt::Display| StartError::Host(error.to_string());
         let folder = process::folder(shared.folder.path()).map_err(|error| host(&error))?;
-        let listener = Listener::bind(folder.path(), "s").map_err(|error| host(&error))?;
+        let (link, connection) = transport::pair().map_err(|error| host(&error))?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| host(&error))?;
         let secret = hex::encode(secret);
         let directory = process::directory(folder.path());
         let plan = Plan {
             program: file.to_owned(),
-            environment: environment(shared, &reach, &directory, listener.path(), &secret),
+            environment: environment(shared, &reach, &directory, &secret),
             policy: Policy {
-                mode: settings.sandbox,
+                mode: match settings.sandbox {
+                    Mode::StrictWherePossible if shared.protects.load(Ordering::Relaxed) => {
+                        Mode::Strict
+                    }
+                    mode => mode,
+                },
+                without: settings.sandbox_without.clone(),
                 program: file.to_owned(),
                 folder: folder.path().to_owned(),
                 directory: directory.clone(),
@@ -104,36 +110,45 @@ impl Running {
                     ..settings.process.clone()
                 },
                 reach: reach.clone(),
+                protected: settings.protected.clone(),
+                // The guardian says which it is.
+                guardian: 0,
             },
             folder: folder.path().to_owned(),
             directory,
-            guardian: 0,
         };
-        let process = Process::start(&shared.launcher, &plan, folder, &imports, settings)
+        let launcher = &shared.launcher;
+        let process = Process::start(launcher, &plan, connection, folder, &imports, settings)
             .await
-            .map_err(|error| host(&format!("{}: {error}", shared.launcher.display())))?;
-        let mut connected = false;
+            .map_err(|error| host(&format!("{}: {error}", launcher.display())))?;
+        let terms = settings.terms();
         let greeted = tokio::select! {
             biased;
-            greeted = greeting(&listener, shared, &secret, &mut connected) => Some(greeted),
+            greeted = greet(link, &terms, &secret) => Some(greeted),
             _ = process.exited() => None,
             () = tokio::time::sleep(settings.greeting) => None,
         };
-        drop(listener);
         let error = match greeted {
             Some(Ok(greeted)) => {
                 tracing::debug!(file = %file.display(), generation, "started a process");
+                if process.protection().missing.is_empty() {
+                    shared.protects.store(true, Ordering::Relaxed);
+                }
                 return Ok(Arc::new(Self {
                     log_from,
                     ..Self::new(shared, greeted, Some(process), reach, imports, generation)
                 }));
             }
-            Some(Err(GreetError::Ended | GreetError::Io(_))) => {
-                // It ends, most likely; otherwise it is ended.
-                let _ = tokio::time::timeout(LINGER, process.exited()).await;
-                None
+            Some(Err(error)) => {
+                if matches!(
+                    error,
+                    GreetError::Ended | GreetError::Io(_) | GreetError::WrongSecret
+                ) {
+                    // It ends, most likely; otherwise it is ended.
+                    let _ = tokio::time::timeout(LINGER, process.exited()).await;
+                }
+                Some(error)
             }
-            Some(Err(error)) => Some(error),
             None => None,
         };
         // Seen before it is killed, which would be its exit too.
@@ -142,9 +157,11 @@ impl Running {
         let output = after_newline(printed(&imports, log_from));
         let deadline = settings.greeting;
         Err(match (error, exit) {
+            (
+                None | Some(GreetError::Ended | GreetError::Io(_) | GreetError::WrongSecret),
+                Ok(exit),
+            ) => StartError::Exited { exit, output },
             (Some(error), _) => StartError::Greeting { error, output },
-            (None, Ok(exit)) => StartError::Exited { exit, output },
-            (None, Err(_)) if connected => StartError::Mute { deadline, output },
             (None, Err(_)) => StartError::Silent { deadline, output },
         })
     }
@@ -423,31 +440,12 @@ impl Running {
     }
 }
 
-/// Waits for the right process to connect and greet.
-async fn greeting(
-    listener: &Listener,
-    shared: &Shared,
-    secret: &str,
-    connected: &mut bool,
-) -> Result<Greeted, GreetError> {
-    let terms = shared.settings.terms();
-    loop {
-        let link = listener.accept().await?;
-        *connected = true;
-        match greet(link, &terms, secret).await {
-            // Some other process of the same user; the right one may follow.
-            Err(GreetError::WrongSecret) => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// All of a plugin's environment.
+/// All of a plugin's environment, but for the variable that names its
+/// connection: the stage adds it, which knows the descriptor's number.
 fn environment(
     shared: &Shared,
     reach: &Reach,
     directory: &Path,
-    socket: &Path,
     secret: &str,
 ) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
@@ -462,7 +460,6 @@ fn environment(
             ("HOME", text(directory)),
             ("TMPDIR", text(&directory.join("tmp"))),
             ("LANG", "C.UTF-8".to_owned()),
-            (SOCKET_VARIABLE, text(socket)),
             (SECRET_VARIABLE, secret.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),

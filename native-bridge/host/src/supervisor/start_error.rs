@@ -17,12 +17,9 @@ pub(crate) enum StartError {
     /// It never became a process, or ended first.
     #[error("{exit}{output}")]
     Exited { exit: Exit, output: String },
-    /// It did not connect in time.
-    #[error("it did not connect within {deadline:?}{output}")]
+    /// It did not greet in time.
+    #[error("it did not greet within {deadline:?}{output}")]
     Silent { deadline: Duration, output: String },
-    /// It connected and did not greet in time.
-    #[error("it connected but did not greet within {deadline:?}{output}")]
-    Mute { deadline: Duration, output: String },
     /// What it said was not acceptable.
     #[error("{error}{output}")]
     Greeting { error: GreetError, output: String },
@@ -49,11 +46,12 @@ impl StartError {
                 "build it for this system and architecture, and give it the permission to be \
                  executed",
             ),
-            Self::Exited { .. } | Self::Silent { .. } | Self::Mute { .. } => (
+            Self::Exited { .. } | Self::Silent { .. } => (
                 Step::Start,
-                "a process that connects and greets",
-                "build it with one of Mortise's SDKs, or as native-bridge/PROTOCOL.md says; an \
-                 executable that is no plugin does not belong in the plugins folder",
+                "a process that greets on the connection in MORTISE_SOCKET",
+                "build it with a current SDK of Mortise, or as native-bridge/PROTOCOL.md says; an \
+                 older SDK connects by path and cannot use a descriptor; an executable that is no \
+                 plugin does not belong in the plugins folder",
             ),
             Self::Greeting { .. } => (
                 Step::Start,

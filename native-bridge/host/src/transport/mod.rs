@@ -10,6 +10,8 @@ mod windows;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::socket::{Listener, SocketError};
+#[cfg(unix)]
+pub use self::unix::pair;
 
 /// Both directions of one connection.
 pub struct Link {

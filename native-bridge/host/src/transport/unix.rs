@@ -45,19 +45,36 @@ impl Socket {
     pub(super) async fn accept(&self) -> io::Result<Link> {
         let (stream, _) = self.listener.accept().await?;
         // It stays one that does not block.
-        let stream = Arc::new(stream.into_std()?);
-        Ok(Link {
-            reader: Box::new(Reader {
-                stream: registered(Arc::clone(&stream), Interest::READABLE)?,
-                taken: vec![0; READ].into_boxed_slice(),
-            }),
-            writer: Box::new(Writer {
-                stream,
-                room: None,
-                runtime: Handle::current(),
-            }),
-        })
+        link(stream.into_std()?)
     }
+}
+
+/// Two ends of a new connection: the host's, and the one to hand to a plugin.
+/// Neither has a name that another process could connect to.
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub fn pair() -> io::Result<(Link, UnixStream)> {
+    let (own, other) = UnixStream::pair()?;
+    own.set_nonblocking(true)?;
+    Ok((link(own)?, other))
+}
+
+/// Serves a stream that does not block.
+fn link(stream: UnixStream) -> io::Result<Link> {
+    let stream = Arc::new(stream);
+    Ok(Link {
+        reader: Box::new(Reader {
+            stream: registered(Arc::clone(&stream), Interest::READABLE)?,
+            taken: vec![0; READ].into_boxed_slice(),
+        }),
+        writer: Box::new(Writer {
+            stream,
+            room: None,
+            runtime: Handle::current(),
+        }),
+    })
 }
 
 impl Drop for Socket {

@@ -7,7 +7,7 @@ use mortise_runtime::{Plugin as _, types::StopReason};
 use crate::support::{Neighbour, World, eventually, made};
 
 /// Processes in the working directory below this folder.
-fn working_in(folder: &std::path::Path) -> Vec<u32> {
+pub(crate) fn working_in(folder: &std::path::Path) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry

@@ -51,8 +51,8 @@ async fn a_good_one_serves_in_the_process_that_described_it() {
 #[tokio::test]
 async fn each_that_does_not_greet_is_reported() {
     for (behaviour, step, found) in [
-        ("silent", Step::Start, "did not connect within 2s"),
-        ("mute", Step::Start, "connected but did not greet within 2s"),
+        ("silent", Step::Start, "did not greet within 2s"),
+        ("mute", Step::Start, "did not greet within 2s"),
         (
             "exit-at-once",
             Step::Start,

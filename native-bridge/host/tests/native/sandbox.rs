@@ -4,8 +4,14 @@
 
 use std::path::Path;
 
-use mortise_native::{Settings, sandbox::Mode};
-use mortise_runtime::{Grants, Limits, types::Directory};
+use mortise_native::{
+    Settings,
+    sandbox::{Mode, Part},
+};
+use mortise_runtime::{
+    Grants, Limits, Protected,
+    types::{Directory, StopReason},
+};
 
 use crate::support::{Made, Neighbour, PLUGIN, State, World, made_with, state, talkative};
 
@@ -41,12 +47,21 @@ impl Confined {
         assert_eq!(status, 200, "{deed} {argument}: {text}");
     }
 
-    /// Fails for want of a permission, and not for another reason.
+    /// Fails for want of a permission or because what it names does not exist for
+    /// the plugin, and not for another reason.
     async fn cannot(&self, deed: &str, argument: &str) {
         let (status, text) = self.made.deed(deed, argument).await;
         assert_eq!(status, 403, "{deed} {argument}: {text}");
         assert!(
-            text.contains("denied") || text.contains("not permitted"),
+            [
+                "denied",
+                "not permitted",
+                "No such file",
+                "No such process",
+                "Read-only file system"
+            ]
+            .iter()
+            .any(|reason| text.contains(reason)),
             "{deed} {argument}: {text}"
         );
     }
@@ -121,10 +136,26 @@ async fn connections_are_only_to_granted_ports() {
     some.cannot("connect", &other).await;
     some.cannot("listen", "127.0.0.1:0").await;
     some.cannot("raw-socket", "").await;
-    // Names are resolved by it.
-    some.can("udp", "").await;
+    some.cannot("udp", "").await;
+    // TCP and UDP, by which names are resolved, and nothing else.
+    for allowed in ["2 1 0", "2 2 0", "2 2 17", "10 1 6", "10 2 17", "16 3 0"] {
+        some.can("socket", allowed).await;
+    }
+    for denied in [
+        "1 1 0", "1 2 0", "2 1 262", "10 1 262", "2 1 132", "2 5 132", "2 2 1", "2 3 255",
+        "2 2 136", "17 3 768", "16 3 9", "38 5 0", "40 1 0",
+    ] {
+        some.cannot("socket", denied).await;
+    }
+    some.cannot("fast-open", &granted).await;
+    some.cannot("fast-open", &other).await;
+    some.can("pair", "1").await;
+    some.cannot("pair", "2").await;
 
     let none = confined(talkative()).await;
+    none.cannot("socket", "2 1 0").await;
+    none.cannot("socket", "1 1 0").await;
+    none.cannot("socket", "16 3 0").await;
     none.cannot("connect", &granted).await;
     none.cannot("listen", "127.0.0.1:0").await;
     none.cannot("udp", "").await;
@@ -139,6 +170,10 @@ async fn connections_are_only_to_granted_ports() {
     free.can("connect", &other).await;
     free.can("listen", "127.0.0.1:0").await;
     free.can("udp", "").await;
+    for allowed in ["1 1 0", "1 2 0", "2 1 0", "16 3 0"] {
+        free.can("socket", allowed).await;
+    }
+    free.can("pair", "2").await;
 }
 
 #[tokio::test]
@@ -173,14 +208,205 @@ async fn other_processes_are_out_of_reach() {
     sleeper.kill().await.unwrap();
 }
 
+/// Deeds on files and processes of the same user, which need no descriptor. They are
+/// denied in namespaces of the plugin's own, and without them.
+#[tokio::test]
+async fn the_state_of_files_and_processes_is_out_of_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    let readable = folder.path().join("readable");
+    let writable = folder.path().join("writable");
+    let other = folder.path().join("other");
+    for path in [&readable, &writable] {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("file"), "content").unwrap();
+    }
+    std::fs::write(&other, "content").unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let other = text(&other);
+    let mut sleeper = tokio::process::Command::new("sleep")
+        .arg("60")
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let target = sleeper.id().unwrap().to_string();
+    let grants = || Grants {
+        files: [directory(&readable, false), directory(&writable, true)].into(),
+        ..talkative()
+    };
+    let files = ["chmod", "utimes", "truncate", "setxattr", "chown"];
+    let processes = ["prlimit", "setpriority", "affinity", "scheduler", "signal"];
+    for without in [None, Some(Part::Namespaces)] {
+        let confined = plugin(
+            |settings| settings.sandbox_without.extend(without),
+            grants(),
+        )
+        .await;
+        for deed in files {
+            confined.cannot(deed, &other).await;
+            confined.cannot(deed, &text(&readable.join("file"))).await;
+        }
+        for deed in processes {
+            confined.cannot(deed, &target).await;
+        }
+        for deed in ["shm", "mq"] {
+            confined.cannot(deed, "").await;
+        }
+        confined.can("write", "note").await;
+        confined.can("truncate", "note").await;
+        confined.can("setpriority", "0").await;
+        confined.can("prlimit", "0").await;
+    }
+    // Under a view of its own, what it may write to may be changed in every way.
+    let confined = confined(grants()).await;
+    confined.can("write", "note").await;
+    for path in ["note".to_owned(), text(&writable.join("file"))] {
+        for deed in ["chmod", "utimes", "truncate"] {
+            confined.can(deed, &path).await;
+        }
+    }
+    let free = free().await;
+    for deed in ["chmod", "utimes", "truncate"] {
+        free.can(deed, &other).await;
+    }
+    for deed in processes {
+        free.can(deed, &target).await;
+    }
+    sleeper.kill().await.unwrap();
+}
+
+/// Each part of the sandbox that is missing is shown by the probes that it fails.
+#[tokio::test]
+async fn a_part_that_is_missing_is_shown() {
+    for (part, missing) in [
+        (Part::Landlock, "TCP: only granted ports"),
+        (Part::SystemCalls, "system calls: no io_uring"),
+    ] {
+        let grants = Grants {
+            http: ["127.0.0.1:9".parse().unwrap()].into(),
+            ..talkative()
+        };
+        let confined = plugin(
+            |settings| {
+                settings.sandbox_without.insert(part);
+            },
+            grants,
+        )
+        .await;
+        let State::Up { protection, .. } = state(&confined.plugin) else {
+            panic!("{:?}", state(&confined.plugin))
+        };
+        assert!(
+            protection.missing.iter().any(|it| it.starts_with(missing)),
+            "{part:?}: {protection:#?}"
+        );
+        // Other parts prevent it too.
+        assert!(
+            protection
+                .applied
+                .contains(&"files: only granted ones".to_owned()),
+            "{part:?}: {protection:#?}"
+        );
+    }
+    let world = World::with(|settings| {
+        settings.sandbox = Mode::Strict;
+        settings.sandbox_without.insert(Part::Namespaces);
+    });
+    let error = world.backend.load_native(&world.file("good")).await;
+    let error = error.unwrap_err();
+    assert!(error.found.contains("Namespaces"), "{error}");
+}
+
+#[tokio::test]
+async fn the_protected_directory_is_never_a_plugins() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("plugins")).unwrap();
+    std::fs::write(data.join("secret"), "secret").unwrap();
+    std::fs::write(folder.path().join("beside"), "beside").unwrap();
+    std::os::unix::fs::symlink(&data, folder.path().join("link")).unwrap();
+    let text = |path: &str| folder.path().join(path).to_str().unwrap().to_owned();
+    for without in [None, Some(Part::Namespaces)] {
+        let confined = plugin(
+            |settings| {
+                settings.protected = Protected::new([data.clone()]);
+                // As a system's directory that contains it.
+                settings.readable.push(folder.path().to_owned());
+                settings.sandbox_without.extend(without);
+            },
+            Grants {
+                files: [
+                    directory(&data.join("plugins"), true),
+                    directory(&folder.path().join("link"), true),
+                    directory(folder.path(), false),
+                ]
+                .into(),
+                ..talkative()
+            },
+        )
+        .await;
+        confined.can("read", &text("beside")).await;
+        for path in ["data/secret", "link/secret"] {
+            confined.cannot("read", &text(path)).await;
+        }
+        confined.cannot("write", &text("data/plugins/new")).await;
+        confined.cannot("write", &text("link/plugins/new")).await;
+    }
+}
+
+#[tokio::test]
+async fn shared_memory_and_the_working_directory_are_bounded() {
+    let confined = plugin(
+        |settings| {
+            settings.process.directory_bytes = 1 << 20;
+            settings.process.directory_entries = 8;
+        },
+        talkative(),
+    )
+    .await;
+    confined.can("shared-memory", "1000000").await;
+    let (status, text) = confined.made.deed("shared-memory", "100000000").await;
+    assert!(status == 403 && text.contains("No space left"), "{text}");
+    for name in ["1", "2", "3", "4", "5", "6"] {
+        confined.can("write", name).await;
+    }
+    let (status, text) = confined.made.deed("write", "7").await;
+    assert!(status == 403 && text.contains("No space left"), "{text}");
+}
+
+/// Processes that start the next one and end, each in a session of its own.
+#[tokio::test]
+async fn a_chain_of_processes_ends_with_the_plugin() {
+    let confined = confined(talkative()).await;
+    confined.can("fork-chain", "").await;
+    let folder = confined.world.folder.path().to_owned();
+    let stopped = confined.made.instance.stop(StopReason::ShuttingDown);
+    stopped.await.unwrap();
+    assert_eq!(crate::launcher::working_in(&folder), [] as [u32; 0]);
+    assert_eq!(confined.world.leftovers(), [] as [&str; 0]);
+}
+
 #[tokio::test]
 async fn the_kernel_is_out_of_reach() {
     let confined = confined(talkative()).await;
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     confined.cannot("mount", folder).await;
-    for deed in ["unshare", "keyctl"] {
+    for deed in [
+        "unshare",
+        "keyctl",
+        "bpf",
+        "perf",
+        "userfaultfd",
+        "personality",
+        "seccomp",
+        "clone-namespace",
+    ] {
         confined.cannot(deed, "").await;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let (status, text) = confined.made.deed("x32", "").await;
+        assert!(status == 403 && text.contains("not implemented"), "{text}");
     }
     let (_, text) = confined.made.deed("io_uring", "").await;
     assert!(text.contains("not permitted"), "{text}");
@@ -309,10 +535,16 @@ async fn what_is_protected_is_told() {
         panic!("{:?}", state(&best.plugin))
     };
     for applied in [
+        "own view of the file system",
+        "own processes",
         "files: only granted ones",
+        "files: modes, owners, times and attributes",
         "TCP: only granted ports",
-        "signals and abstract sockets",
+        "sockets: none of other services",
+        "signals: only to its own",
+        "processes: limits and scheduling",
         "system calls: no tracing",
+        "capabilities: none",
         "no new privileges",
         "resource limit: memory",
     ] {

@@ -242,7 +242,7 @@ fn system(deed: &str, argument: &str) -> Option<Outcome> {
 /// System calls by their number.
 fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
     let number = argument.parse::<i64>().unwrap_or_default();
-    let (call, arguments): (libc::c_long, [i64; 5]) = match deed {
+    let (call_number, arguments): (libc::c_long, [i64; 5]) = match deed {
         "signal" => (libc::SYS_kill, [number, 0, 0, 0, 0]),
         "ptrace" => (
             libc::SYS_ptrace,
@@ -266,10 +266,79 @@ fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
         ),
         "abstract-socket" => return Some(abstract_socket(argument)),
         "mount" => return Some(mount(argument)),
+        _ => return state(deed, argument),
+    };
+    Some(call(call_number, arguments))
+}
+
+/// Changes the state of files and processes, or makes sockets, by system calls
+/// whose arguments are numbers and one path.
+fn state(deed: &str, argument: &str) -> Option<Outcome> {
+    let path = std::ffi::CString::new(argument).unwrap();
+    let at = path.as_ptr() as i64;
+    let numbers: Vec<i64> = argument
+        .split(' ')
+        .map(|number| number.parse().unwrap_or_default())
+        .collect();
+    let (number, name) = (numbers[0], c"user.mortise".as_ptr() as i64);
+    let affinity = [u64::MAX; 16];
+    let limits = [4096_u64, 4096];
+    let parameters = [0_i32; 1];
+    let (call_number, arguments) = match deed {
+        "chmod" => (libc::SYS_fchmodat, [-100, at, 0o777, 0, 0]),
+        "chown" => (libc::SYS_fchownat, [-100, at, 65534, 65534, 0]),
+        "utimes" => (libc::SYS_utimensat, [-100, at, 0, 0, 0]),
+        "setxattr" => (libc::SYS_setxattr, [at, name, name, 4, 0]),
+        "truncate" => (libc::SYS_truncate, [at, 0, 0, 0, 0]),
+        "prlimit" => (
+            libc::SYS_prlimit64,
+            [number, 7, limits.as_ptr() as i64, 0, 0],
+        ),
+        "setpriority" => (libc::SYS_setpriority, [0, number, 10, 0, 0]),
+        "affinity" => (
+            libc::SYS_sched_setaffinity,
+            [number, 128, affinity.as_ptr() as i64, 0, 0],
+        ),
+        "scheduler" => (
+            libc::SYS_sched_setscheduler,
+            [number, 5, parameters.as_ptr() as i64, 0, 0],
+        ),
+        "shm" => (libc::SYS_shmget, [0, 4096, 0o600, 0, 0]),
+        "mq" => (
+            libc::SYS_mq_open,
+            [c"mortise".as_ptr() as i64, 0o102, 0o600, 0, 0],
+        ),
+        "socket" => (libc::SYS_socket, [number, numbers[1], numbers[2], 0, 0]),
+        "bpf" => (libc::SYS_bpf, [0, 0, 0, 0, 0]),
+        "perf" => (libc::SYS_perf_event_open, [0, 0, -1, -1, 0]),
+        "userfaultfd" => (libc::SYS_userfaultfd, [1, 0, 0, 0, 0]),
+        "personality" => (libc::SYS_personality, [0, 0, 0, 0, 0]),
+        "seccomp" => (libc::SYS_seccomp, [2, 0, 0, 0, 0]),
+        "clone-namespace" => (
+            libc::SYS_clone,
+            [i64::from(libc::CLONE_NEWUSER | libc::SIGCHLD), 0, 0, 0, 0],
+        ),
+        #[cfg(target_arch = "x86_64")]
+        "x32" => (0x4000_0000 + libc::SYS_getpid, [0, 0, 0, 0, 0]),
+        "pair" => {
+            let mut pair = [0_i32; 2];
+            let result = call(
+                libc::SYS_socketpair,
+                [1, number, 0, pair.as_mut_ptr() as i64, 0],
+            );
+            return Some(result);
+        }
+        "fast-open" => return Some(fast_open(argument)),
+        "shared-memory" => return Some(shared_memory(number)),
+        "fork-chain" => return Some(fork_chain()),
         _ => return None,
     };
+    Some(call(call_number, arguments))
+}
+
+fn call(call: libc::c_long, arguments: [i64; 5]) -> Outcome {
     #[expect(unsafe_code, reason = "system calls that nobody wraps")]
-    // SAFETY: the only pointers are to texts that live for the whole program.
+    // SAFETY: the only pointers are to what the caller has until it returns.
     let result = unsafe {
         libc::syscall(
             call,
@@ -280,11 +349,64 @@ fn kernel(deed: &str, argument: &str) -> Option<Outcome> {
             arguments[4],
         )
     };
-    Some(if result < 0 {
+    if result < 0 {
         Err(std::io::Error::last_os_error().to_string())
     } else {
         Ok(result.to_string())
-    })
+    }
+}
+
+/// Sends data with the opening of a connection.
+fn fast_open(address: &str) -> Outcome {
+    let std::net::SocketAddr::V4(address) = address.parse().unwrap() else {
+        return Err("an address of IPv4 is needed".to_owned());
+    };
+    let to = libc::sockaddr_in {
+        sin_family: 2,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from(*address.ip()).to_be(),
+        },
+        sin_zero: [0; 8],
+    };
+    #[expect(unsafe_code, reason = "nobody wraps the flag")]
+    // SAFETY: the pointers are to what lives until the calls return.
+    let sent = unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+        libc::sendto(
+            socket,
+            c"x".as_ptr().cast(),
+            1,
+            libc::MSG_FASTOPEN,
+            (&raw const to).cast(),
+            16,
+        )
+    };
+    if sent < 0 {
+        Err(std::io::Error::last_os_error().to_string())
+    } else {
+        Ok("sent".to_owned())
+    }
+}
+
+/// A file in POSIX shared memory, of so many bytes.
+fn shared_memory(bytes: i64) -> Outcome {
+    let file = std::fs::File::create("/dev/shm/mortise-test").map_err(|error| error.to_string())?;
+    let filled = (&file)
+        .write_all(&vec![1; usize::try_from(bytes).unwrap()])
+        .map(|()| "filled".to_owned())
+        .map_err(|error| error.to_string());
+    let _ = std::fs::remove_file("/dev/shm/mortise-test");
+    filled
+}
+
+/// A chain of processes, each of which starts the next in a session of its own and
+/// ends.
+fn fork_chain() -> Outcome {
+    std::fs::write("chain", "sleep 0.05\nsetsid sh chain &\n")
+        .and_then(|()| std::process::Command::new("/bin/sh").arg("chain").status())
+        .map(|status| status.to_string())
+        .map_err(|error| error.to_string())
 }
 
 /// Mounts a file system on a folder, and takes it away again.

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _},
+        unix::net::UnixStream,
+    },
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,11 +24,28 @@ pub(crate) struct Wire {
     pending: Mutex<HashMap<u64, mpsc::Sender<Value>>>,
 }
 
+/// The connection that the host opened, or a new one to the path where this
+/// process attaches.
+fn stream() -> UnixStream {
+    let socket = std::env::var("MORTISE_SOCKET").unwrap();
+    let Some(descriptor) = socket.strip_prefix("fd:") else {
+        return UnixStream::connect(socket).expect("the socket is there");
+    };
+    #[expect(unsafe_code, reason = "the descriptor is known by its number only")]
+    // SAFETY: the host opened it for this process, and nothing else uses it.
+    let stream = unsafe { UnixStream::from_raw_fd(descriptor.parse().unwrap()) };
+    #[expect(unsafe_code, reason = "a flag of a descriptor")]
+    // SAFETY: it takes numbers.
+    unsafe {
+        libc::fcntl(stream.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+    }
+    stream
+}
+
 impl Wire {
     pub(crate) fn connect() -> Self {
-        let socket = std::env::var_os("MORTISE_SOCKET").unwrap();
         Self {
-            stream: UnixStream::connect(socket).expect("the socket is there"),
+            stream: stream(),
             writing: Mutex::default(),
             next: AtomicU64::new(1),
             lingers: AtomicBool::new(false),

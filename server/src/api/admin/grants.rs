@@ -39,6 +39,7 @@ impl From<AnswerError> for ApiError {
         let text = error.to_string();
         match error {
             AnswerError::NotGranted(_) => Self::new(StatusCode::CONFLICT, text),
+            AnswerError::Protected(_) => Self::bad_request(text),
             // In full: it is the administrator's file.
             AnswerError::File(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
@@ -109,7 +110,8 @@ struct Grant {
     request_body = Grant,
     responses(
         (status = 200, body = Rights),
-        (status = 400, description = "Nothing is to be granted, or there is no such limit."),
+        (status = 400, description = "Nothing is to be granted, there is no such limit, or a \
+            directory overlaps the server's own."),
         (status = 404, description = "What it asks for is not known, for it is not installed."),
     ))]
 async fn grant(

@@ -125,7 +125,7 @@ impl Plugins {
     fn of_grants(&self, entry: &Entry) -> Vec<Finding> {
         let manifest = entry.current.manifest();
         let file = self.grants();
-        let answer = file.answer(&manifest.id);
+        let answer = self.answer_in_force(&manifest.id);
         let command = grant_command(manifest, &file).unwrap_or_default();
         let asks_for_timers = manifest
             .wants

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     io::{self, Read as _, Write as _},
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::FromRawFd as _, unix::net::UnixStream},
     path::Path,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -71,6 +71,26 @@ struct Greeting {
     text: String,
 }
 
+/// The connection that the host opened for this process (`fd:3`), or a new one
+/// to the path where the process attaches.
+fn open(socket: &Path) -> io::Result<UnixStream> {
+    let descriptor = socket
+        .to_str()
+        .and_then(|socket| socket.strip_prefix("fd:"));
+    let Some(descriptor) = descriptor else {
+        return UnixStream::connect(socket);
+    };
+    let descriptor = descriptor.parse().map_err(io::Error::other)?;
+    #[expect(
+        unsafe_code,
+        reason = "the descriptor is known by its number only"
+    )]
+    // SAFETY: the host opened it for this process, and nothing else uses it.
+    let given = unsafe { UnixStream::from_raw_fd(descriptor) };
+    // The copy is closed in programs that the plugin starts.
+    given.try_clone()
+}
+
 impl Wire {
     /// Connects and does the handshake.
     ///
@@ -78,7 +98,7 @@ impl Wire {
     ///
     /// A text to print.
     pub(super) fn connect(socket: &Path, secret: &str) -> Result<Self, String> {
-        let stream = UnixStream::connect(socket)
+        let stream = open(socket)
             .map_err(|error| format!("the host cannot be reached: {error}"))?;
         let mut wire = Self {
             stream,

@@ -1,0 +1,177 @@
+//! Namespaces of the plugin's own: users, processes, mounts and System V IPC.
+//! The server's files and processes have no names in them.
+//!
+//! The stage forks the new namespaces' first process, which builds their file
+//! system, forks the process that becomes the plugin, and reaps what is left to
+//! it. When it ends, the kernel kills everything in them. The stage itself waits
+//! outside, and ends as the plugin did.
+
+use std::{
+    io::{self, PipeReader, PipeWriter, Read as _, Write as _},
+    os::fd::AsRawFd as _,
+    path::Path,
+};
+
+use mortise_runtime::process::Protection;
+
+use super::{
+    Policy,
+    places::Place,
+    system::{self, Fork},
+    view,
+};
+
+/// The namespaces that a process is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Isolation {
+    /// Its own processes are all that have an id in it.
+    pub(super) processes: bool,
+    /// A user namespace, in which its processes are counted on their own.
+    pub(super) users: bool,
+    /// `/proc` is its own.
+    pub(super) proc: bool,
+}
+
+/// Says that the namespaces are complete; an error's text comes in its place.
+const READY: &[u8] = b"\0";
+const KINDS: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
+
+/// Returns in the process that becomes the plugin: in new namespaces where they
+/// can be had, otherwise in this one. The first process and the stage wait, and
+/// never return.
+pub(super) fn enter(policy: &Policy, places: &[Place], protection: &mut Protection) -> Isolation {
+    let mut reasons = Vec::new();
+    // A server that runs as root may need no namespace of users.
+    for users in [true, false] {
+        match try_enter(policy, places, users) {
+            Ok(isolation) => {
+                if users {
+                    protection.applied.push("own users".to_owned());
+                }
+                protection.applied.extend(
+                    [
+                        "own view of the file system",
+                        "own processes, which all end with it",
+                        "own System V IPC",
+                    ]
+                    .map(str::to_owned),
+                );
+                return isolation;
+            }
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    reasons.dedup();
+    protection.missing.push(format!(
+        "namespaces of its own for users, processes, mounts and IPC ({})",
+        reasons.join("; without one for users: ")
+    ));
+    Isolation::default()
+}
+
+fn try_enter(policy: &Policy, places: &[Place], users: bool) -> io::Result<Isolation> {
+    let (reader, writer) = io::pipe()?;
+    let kinds = if users {
+        KINDS | libc::CLONE_NEWUSER
+    } else {
+        KINDS
+    };
+    let ids = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
+    match system::fork(kinds)? {
+        Fork::Child => {
+            drop(reader);
+            match first_process(policy, places, users.then_some(ids), &writer) {
+                Ok(isolation) => Ok(isolation),
+                Err(error) => {
+                    // The stage sees the end in any case.
+                    let _ = (&writer).write_all(error.to_string().as_bytes());
+                    system::end_as(1)
+                }
+            }
+        }
+        Fork::Parent(first) => {
+            drop(writer);
+            Err(wait(first, reader))
+        }
+    }
+}
+
+/// Waits outside for the end of the namespaces, and ends as the plugin did.
+/// Returns only the reason why there are none.
+fn wait(first: libc::pid_t, mut reader: PipeReader) -> io::Error {
+    let mut said = [0; 1];
+    let ready = matches!(reader.read(&mut said), Ok(1)) && said == *READY;
+    if !ready {
+        let mut reason = said.to_vec();
+        let _ = reader.read_to_end(&mut reason);
+        let _ = system::wait(first);
+        return io::Error::other(String::from_utf8_lossy(&reason).into_owned());
+    }
+    let_go(reader.as_raw_fd());
+    system::ignore_termination();
+    let mut status = [0; 4];
+    let told = reader.read_exact(&mut status).is_ok();
+    let ended = system::wait(first).map_or(libc::SIGKILL, |(_, status)| status);
+    system::end_as(if told {
+        i32::from_ne_bytes(status)
+    } else {
+        ended
+    })
+}
+
+/// The life of the namespaces' first process; returns in the next one.
+fn first_process(
+    policy: &Policy,
+    places: &[Place],
+    ids: Option<(u32, u32)>,
+    writer: &PipeWriter,
+) -> io::Result<Isolation> {
+    system::die_with_parent()?;
+    if let Some((user, group)) = ids {
+        let write =
+            |file: &str, text: String| std::fs::write(Path::new("/proc/self").join(file), text);
+        write("setgroups", "deny".to_owned())?;
+        write("gid_map", format!("{group} {group} 1"))?;
+        write("uid_map", format!("{user} {user} 1"))?;
+    }
+    let proc = view::build(policy, places)?;
+    let isolation = Isolation {
+        processes: true,
+        users: ids.is_some(),
+        proc,
+    };
+    match system::fork(0)? {
+        Fork::Child => Ok(isolation),
+        Fork::Parent(plugin) => {
+            // Its end is the stage's end, and so the guardian's to see.
+            let mut writer = writer;
+            if writer.write_all(READY).is_err() {
+                system::end_as(1);
+            }
+            let_go(writer.as_raw_fd());
+            system::close_to_tracers();
+            let _ = system::drop_capabilities();
+            loop {
+                match system::wait(-1) {
+                    Ok((pid, status)) if pid == plugin => {
+                        let _ = writer.write_all(&status.to_ne_bytes());
+                        system::end_as(0);
+                    }
+                    Ok(_) => {}
+                    Err(_) => system::end_as(1),
+                }
+            }
+        }
+    }
+}
+
+/// Closes what a process that only waits has no use for.
+fn let_go(kept: i32) {
+    if let Ok(nothing) = std::fs::File::open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&nothing);
+        system::close_all_but(kept);
+    }
+}
