@@ -2,6 +2,7 @@ package mortise
 
 import (
 	"encoding/binary"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -39,6 +40,30 @@ func TestGreeting(t *testing.T) {
 		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.1.0" || !reflect.DeepEqual(h.hello.Codecs, []string{"msgpack", "json"}) ||
 		h.hello.Features[0] != "webhook-stream" || h.hello.MaxFrame != 33554432 {
 		t.Errorf("%+v", h.hello)
+	}
+}
+
+// A server starts a plugin with its connection open.
+func TestDescriptor(t *testing.T) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, other := os.NewFile(uintptr(pair[0]), "own"), os.NewFile(uintptr(pair[1]), "other")
+	command := exec.Command(filepath.Join(built, "poller"))
+	command.Env = []string{"MORTISE_SOCKET=fd:3", "MORTISE_SECRET=" + secret}
+	command.ExtraFiles = []*os.File{other}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	defer func() {
+		own.Close()
+		_ = command.Wait()
+	}()
+	content, err := readFrame(own, greetingFrame)
+	if err != nil || !strings.Contains(string(content), secret) {
+		t.Errorf("%v: %s", err, content)
 	}
 }
 

@@ -249,6 +249,22 @@ class Greeting(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertIn("cannot be reached", ended.stderr)
 
+    def test_descriptor(self):
+        own, other = socket.socketpair()
+        with own, other:
+            plugin = subprocess.Popen(
+                [sys.executable, str(HERE / "plugins" / "everything.py")],
+                env={"MORTISE_SOCKET": f"fd:{other.fileno()}", "MORTISE_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"},
+                pass_fds=[other.fileno()],
+                stderr=subprocess.DEVNULL,
+            )
+            self.addCleanup(plugin.wait)
+            other.close()
+            own.settimeout(PATIENCE)
+            with own.makefile("rb") as stream:
+                hello = json.loads(stream.read(int.from_bytes(stream.read(4), "big")))
+        self.assertEqual((hello["type"], hello["secret"]), ("hello", SECRET))
+
     def test_hello(self):
         hello = Host(self, "everything").hello
         self.assertEqual((hello["type"], hello["protocol"], hello["secret"]), ("hello", "mortise-native", SECRET))

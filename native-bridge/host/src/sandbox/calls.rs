@@ -142,6 +142,8 @@ pub(super) const ALLOWED: &[c_long] = &[
     libc::SYS_sched_getscheduler,
     libc::SYS_sched_rr_get_interval,
     libc::SYS_sched_yield,
+    // It can only restrict the process further.
+    libc::SYS_seccomp,
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
     libc::SYS_setfsgid,
@@ -388,7 +390,6 @@ pub(super) const DENIED: &[c_long] = &[
     libc::SYS_personality,
     libc::SYS_reboot,
     libc::SYS_request_key,
-    libc::SYS_seccomp,
     libc::SYS_setdomainname,
     libc::SYS_sethostname,
     libc::SYS_syslog,

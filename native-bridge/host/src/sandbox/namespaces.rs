@@ -103,9 +103,9 @@ fn try_enter(policy: &Policy, places: &[Place], users: bool) -> io::Result<Isola
 /// Returns only the reason why there are none.
 fn wait(first: libc::pid_t, mut reader: PipeReader) -> io::Error {
     let mut said = [0; 1];
-    let ready = matches!(reader.read(&mut said), Ok(1)) && said == *READY;
-    if !ready {
-        let mut reason = said.to_vec();
+    let length = reader.read(&mut said).unwrap_or(0);
+    if length == 0 || said != *READY {
+        let mut reason = said.get(..length).unwrap_or_default().to_vec();
         let _ = reader.read_to_end(&mut reason);
         let _ = system::wait(first);
         return io::Error::other(String::from_utf8_lossy(&reason).into_owned());
@@ -172,6 +172,6 @@ fn first_process(
 fn let_go(kept: i32) {
     if let Ok(nothing) = std::fs::File::open("/dev/null") {
         let _ = rustix::stdio::dup2_stdin(&nothing);
-        system::close_all_but(kept);
     }
+    system::close_all_but(kept);
 }

@@ -41,7 +41,7 @@ pub(super) fn build(policy: &Policy, places: &[Place]) -> io::Result<bool> {
     memory(&root, "mode=0755,size=4m")?;
     bind_all(&root, places)?;
     if let Some(folders) = policy.folder.parent()
-        && inside(&root, folders).exists()
+        && places.iter().any(|place| contains(place, folders))
     {
         // A granted directory contains the folders of all processes.
         memory(&inside(&root, folders), "mode=0755,size=1m")?;
@@ -165,6 +165,11 @@ fn bind_all(root: &Path, places: &[Place]) -> io::Result<()> {
         link(root, &place.path)?;
     }
     Ok(())
+}
+
+fn contains(place: &Place, path: &Path) -> bool {
+    let place = place.path.canonicalize();
+    place.is_ok_and(|place| path.starts_with(place))
 }
 
 fn of_proc(path: &Path) -> bool {

@@ -398,7 +398,6 @@ async fn the_kernel_is_out_of_reach() {
         "perf",
         "userfaultfd",
         "personality",
-        "seccomp",
         "clone-namespace",
     ] {
         confined.cannot(deed, "").await;
