@@ -7,7 +7,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::OsStr,
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -60,7 +60,7 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-fn describes_a_package(name: &OsString) -> bool {
+fn describes_a_package(name: &OsStr) -> bool {
     name.to_str()
         .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
 }
