@@ -1,8 +1,8 @@
 //! Files that are no plugin, or a broken one: each ends in a report that names
 //! the step, what was expected, what was found and what to do.
 
+use mortise_fixtures::components::{component, plugin};
 use mortise_runtime::{Loader as _, Registry, Step, registry};
-use mortise_tests::components::{component, plugin};
 use std::sync::Arc;
 
 use crate::Bench;
