@@ -26,7 +26,10 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    pub(super) fn new(pre: &InstancePre<State>) -> Self {
+    /// # Errors
+    ///
+    /// An interface that lacks a function of the contract's.
+    pub(super) fn new(pre: &InstancePre<State>) -> wasmtime::Result<Self> {
         // Looked at first: the failure to find an interface is an error with a
         // stack trace, and most components leave most interfaces out.
         let exports = |name: &str| {
@@ -37,11 +40,12 @@ impl Indices {
         macro_rules! indices {
             ($interface:ident) => {
                 exports(concat!("mortise:plugin/", stringify!($interface), "@0.1.0"))
-                    .then(|| $interface::GuestIndices::new(pre).ok())
-                    .flatten()
+                    .then(|| $interface::GuestIndices::new(pre))
+                    .transpose()
+                    .map_err(|error| lacking(stringify!($interface), &error))?
             };
         }
-        Self {
+        Ok(Self {
             manifest: indices!(manifest),
             lifecycle: indices!(lifecycle),
             configurer: indices!(configurer),
@@ -51,9 +55,10 @@ impl Indices {
             listener: indices!(listener),
             timer: indices!(timer),
             incoming: exports("wasi:http/incoming-handler@0.2.0")
-                .then(|| incoming_handler::GuestIndices::new(pre).ok())
-                .flatten(),
-        }
+                .then(|| incoming_handler::GuestIndices::new(pre))
+                .transpose()
+                .map_err(|error| lacking("wasi:http/incoming-handler", &error))?,
+        })
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
@@ -73,4 +78,8 @@ impl Indices {
         .filter_map(|(exported, capability)| exported.then_some(capability))
         .collect()
     }
+}
+
+fn lacking(interface: &str, error: &wasmtime::Error) -> wasmtime::Error {
+    wasmtime::format_err!("in the export `{interface}`: {error:#}")
 }

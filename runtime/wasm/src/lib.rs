@@ -10,6 +10,7 @@
 //!   running guests.
 //! - `cache`: compiled code between runs, trusted only when authenticated.
 //! - `loader`: from file to plugin, with a report of what is wrong.
+//! - `misfit`: reports of components that do not fit this host.
 //! - `store`: what one store holds: WASI with exactly what was granted, the
 //!   memory bound, the way to the guard.
 //! - `budget`: the bounds of what the host holds for guests.
@@ -35,6 +36,7 @@ mod imports;
 mod incoming;
 mod instance;
 mod loader;
+mod misfit;
 mod outbound;
 mod output;
 mod sockets;

@@ -12,7 +12,11 @@ use tokio::task::JoinError;
 use wasmtime::component::{Component, InstancePre};
 
 use super::{
-    Inspection, engine::Shared, exports::Indices, imports::PROVIDED, instance::WasmInstance,
+    Inspection,
+    engine::Shared,
+    exports::Indices,
+    instance::WasmInstance,
+    misfit::{self, Report},
     store::State,
 };
 use mortise_runtime::{
@@ -176,27 +180,6 @@ pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspect
     })
 }
 
-/// Makes reports about one file.
-struct Report<'a>(&'a Path);
-
-impl Report<'_> {
-    fn of(
-        &self,
-        step: Step,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> LoadError {
-        LoadError {
-            file: self.0.to_owned(),
-            step,
-            expected: expected.into(),
-            found: found.into(),
-            fix: fix.into(),
-        }
-    }
-}
-
 /// A component as machine code.
 struct Compiled {
     /// Of the file, in bytes.
@@ -293,7 +276,7 @@ fn look_up(shared: &Shared, file: &Path, content: Content) -> Result<Read, LoadE
             (Bytes::from(bytes), digest)
         }
     };
-    decode(&Report(file), &bytes)?;
+    misfit::decode(&Report(file), &bytes)?;
     let code = shared
         .cache
         .as_ref()
@@ -306,49 +289,13 @@ fn look_up(shared: &Shared, file: &Path, content: Content) -> Result<Read, LoadE
 }
 
 fn compile(shared: &Shared, file: &Path, read: &Read) -> Result<Component, LoadError> {
-    let component = Component::from_binary(&shared.engine, &read.bytes).map_err(|error| {
-        Report(file).of(
-            Step::Compile,
-            "a valid component",
-            format!("{error:#}"),
-            "copy the file again, it may be cut short or damaged; or build it again",
-        )
-    })?;
+    let component = Component::from_binary(&shared.engine, &read.bytes)
+        .map_err(|error| misfit::does_not_compile(&Report(file), &read.bytes, &error))?;
     tracing::debug!(file = %file.display(), "compiled a component");
     if let Some(cache) = &shared.cache {
         cache.store(&read.digest, &component);
     }
     Ok(component)
-}
-
-fn decode(report: &Report<'_>, bytes: &[u8]) -> Result<(), LoadError> {
-    if wasmparser::Parser::is_component(bytes) {
-        return Ok(());
-    }
-    let expected = "a WebAssembly component";
-    Err(if wasmparser::Parser::is_core_wasm(bytes) {
-        report.of(
-            Step::Decode,
-            expected,
-            "a core WebAssembly module",
-            "build it as a component: in Rust `cargo build --target wasm32-wasip2`, elsewhere turn \
-             the module into one with `wasm-tools component new`",
-        )
-    } else if bytes.starts_with(b"\0asm") {
-        report.of(
-            Step::Decode,
-            expected,
-            format!("WebAssembly of the unknown version {}", hex::encode(bytes.get(4..8).unwrap_or_default())),
-            "copy the file again, it may be cut short or damaged; or build it with a current toolchain",
-        )
-    } else {
-        report.of(
-            Step::Decode,
-            expected,
-            "a file that is no WebAssembly",
-            "move it out of the plugins folder, or build it again if it should be a plugin",
-        )
-    })
 }
 
 /// Link.
@@ -358,7 +305,7 @@ fn link(
     component: &Component,
 ) -> Result<Arc<Linked>, LoadError> {
     let report = Report(file);
-    check_imports(&report, shared, component)?;
+    misfit::check_imports(&report, shared, component)?;
     let pre = shared.linker.instantiate_pre(component).map_err(|error| {
         report.of(
             Step::Link,
@@ -367,10 +314,8 @@ fn link(
             "build it against the WIT files of this version of Mortise",
         )
     })?;
-    let indices = Indices::new(&pre);
-    if indices.manifest.is_none() {
-        return Err(no_manifest(&report, shared, component));
-    }
+    misfit::check_exports(&report, shared, component)?;
+    let indices = Indices::new(&pre).map_err(|error| misfit::wrong_export(&report, &error))?;
     let capabilities = indices.capabilities();
     Ok(Arc::new(Linked {
         shared: shared.clone(),
@@ -378,96 +323,6 @@ fn link(
         indices,
         capabilities,
     }))
-}
-
-/// Sees that every import is one this host knows, to say more than that it is
-/// missing.
-fn check_imports(
-    report: &Report<'_>,
-    shared: &Shared,
-    component: &Component,
-) -> Result<(), LoadError> {
-    for (import, _) in component.component_type().imports(&shared.engine) {
-        let (name, version) = import.split_once('@').unwrap_or((import, ""));
-        let provided = if name.starts_with("wasi:") {
-            // Wasmtime knows which of these there are; see `instantiate_pre`.
-            version.starts_with("0.2.")
-        } else {
-            PROVIDED.contains(&name) && is_provided_version(version)
-        };
-        if provided {
-            continue;
-        }
-        let expected = format!(
-            "only imports of `mortise:plugin@{}` and of WASI 0.2",
-            mortise_runtime::contract::VERSION
-        );
-        let found = format!("the import `{import}`");
-        let fix = if PROVIDED.contains(&name) {
-            "update Mortise to a version that speaks this version of the contract, or build the \
-             plugin against the older one"
-        } else if name.starts_with("wasi:") {
-            "build it for WASI 0.2 (target `wasm32-wasip2`)"
-        } else if name.starts_with("mortise:plugin/") {
-            "update Mortise, if a newer version has this interface; otherwise build the plugin \
-             against the WIT files of this version"
-        } else {
-            "remove the import, or put the component that provides it into this one with \
-             `wac plug`"
-        };
-        return Err(report.of(Step::Link, expected, found, fix));
-    }
-    Ok(())
-}
-
-/// Whether a plugin built against this version of the contract can be served:
-/// the same up to the last number, which may be lower.
-fn is_provided_version(version: &str) -> bool {
-    fn parts(version: &str) -> Option<(&str, u64)> {
-        let (compatible, patch) = version.rsplit_once('.')?;
-        Some((compatible, patch.parse().ok()?))
-    }
-    match (parts(version), parts(mortise_runtime::contract::VERSION)) {
-        (Some((wanted, wanted_patch)), Some((own, own_patch))) => {
-            wanted == own && wanted_patch <= own_patch
-        }
-        _ => false,
-    }
-}
-
-/// The report about a component that does not export the contract's manifest.
-fn no_manifest(report: &Report<'_>, shared: &Shared, component: &Component) -> LoadError {
-    let expected = format!(
-        "the export `mortise:plugin/manifest@{}`",
-        mortise_runtime::contract::VERSION
-    );
-    let ty = component.component_type();
-    let exports: Vec<&str> = ty.exports(&shared.engine).map(|(name, _)| name).collect();
-    match exports
-        .iter()
-        .find(|name| name.starts_with("mortise:plugin/"))
-    {
-        Some(other) => report.of(
-            Step::Link,
-            expected,
-            format!("the export `{other}`"),
-            "update Mortise if the plugin needs a newer contract, or build it against this one; \
-             every plugin exports `manifest`",
-        ),
-        None => report.of(
-            Step::Link,
-            expected,
-            match exports.as_slice() {
-                [] => "a component that exports nothing".to_owned(),
-                names => format!(
-                    "a component of another world, which exports {}",
-                    names.join(", ")
-                ),
-            },
-            "build it with one of Mortise's guest SDKs, or against `wit/`; or move it out of the \
-             plugins folder",
-        ),
-    }
 }
 
 /// Describe and check: asks for the manifest, on an instance that belongs to
@@ -491,18 +346,8 @@ async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadErr
     };
     let manifest = match WasmInstance::new(linked.clone(), setup).describe().await {
         Ok(Ok(manifest)) => Ok(manifest),
-        Ok(Err(error)) => Err(report.of(
-            Step::Link,
-            "exports of the types that the contract has",
-            format!("{error:#}"),
-            "build it against the WIT files of this version of Mortise",
-        )),
-        Err(error) => Err(report.of(
-            Step::Describe,
-            "`manifest.describe` to answer with the manifest",
-            error.full(),
-            "make `describe` return constants: it runs before anything was granted",
-        )),
+        Ok(Err(error)) => Err(misfit::wrong_export(&report, &error)),
+        Err(error) => Err(misfit::does_not_describe(&report, &error)),
     }?;
     manifest::check(&manifest)
         .map_err(|flaw| report.of(Step::Manifest, flaw.expected, flaw.found, flaw.fix))?;

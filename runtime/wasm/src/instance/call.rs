@@ -151,9 +151,10 @@ impl WasmInstance {
         if capability == Some(Capability::Filter) {
             // Strangers must not keep it from being asked.
             let half = tokio::time::timeout(deadline.given / 2, lock.as_mut());
-            match half.await {
-                Ok(slot) => free = Some(slot),
-                Err(_) => self.webhook_ends().cancel(),
+            match deadline.run(half).await {
+                Ok(Ok(slot)) => free = Some(slot),
+                Ok(Err(_)) => self.webhook_ends().cancel(),
+                Err(_) => return Err(deadline.busy(name)),
             }
         }
         let mut slot = match free {

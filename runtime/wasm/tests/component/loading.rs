@@ -1,8 +1,8 @@
 //! Broken files and files that are not plugins: each leads to a report with the
 //! step, the expected and the found content, and the fix.
 
+use mortise_fixtures::components::{component, plugin};
 use mortise_runtime::{Loader as _, Registry, Step, registry};
-use mortise_tests::components::{component, plugin};
 use std::sync::Arc;
 
 use crate::Bench;

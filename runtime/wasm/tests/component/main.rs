@@ -6,19 +6,21 @@
     reason = "a test that meets what it does not expect has failed"
 )]
 
+mod budget;
 mod cache;
 mod calls;
 mod loading;
+mod strangers;
 
 use std::{path::PathBuf, sync::Arc};
 
+use mortise_fixtures::{
+    components,
+    host::{MemoryHost, setup},
+};
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _, Plugin,
     types::{Application, Content, Draft},
-};
-use mortise_tests::{
-    components,
-    host::{MemoryHost, setup},
 };
 use mortise_wasm::{Settings, WasmBackend};
 
@@ -59,19 +61,40 @@ impl Bench {
             .unwrap()
     }
 
-    /// A started instance of a fixture that is a filter.
-    async fn filter(&self, limits: Limits, functions: &str) -> Arc<dyn Instance> {
-        let world = "import mortise:plugin/log@0.1.0; export mortise:plugin/filter@0.1.0;";
+    /// A started instance of a fixture with these grants.
+    async fn started(
+        &self,
+        world: &str,
+        functions: &str,
+        grants: Grants,
+        limits: Limits,
+    ) -> Arc<dyn Instance> {
         let plugin = self.plugin(world, functions).await;
-        let grants = Grants {
-            filter_messages: true,
-            ..Grants::default()
-        };
         let host = Arc::new(MemoryHost::default());
         let instance = plugin.instance(setup(&host, grants, limits)).await.unwrap();
         instance.start().await.unwrap();
         instance
     }
+
+    /// A started instance of a fixture that is a filter.
+    async fn filter(&self, limits: Limits, functions: &str) -> Arc<dyn Instance> {
+        let world = "import mortise:plugin/log@0.1.0; export mortise:plugin/filter@0.1.0;";
+        self.started(world, functions, filters(), limits).await
+    }
+}
+
+/// What a filter needs.
+fn filters() -> Grants {
+    Grants {
+        filter_messages: true,
+        ..Grants::default()
+    }
+}
+
+/// The texts of an instance's log.
+fn log(instance: &dyn Instance) -> Vec<String> {
+    let entries = instance.guard().log().since(0).into_iter();
+    entries.map(|entry| entry.text).collect()
 }
 
 /// Signature of the core function behind `filter.filter`, to put a body after.

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path, path::PathBuf};
 
+use mortise_fixtures::components::plugin;
 use mortise_runtime::Loader as _;
-use mortise_tests::components::plugin;
 use mortise_wasm::{Settings, WasmBackend};
 
 struct Kept {

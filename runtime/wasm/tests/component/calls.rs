@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use mortise_fixtures::components::ZEROS;
 use mortise_runtime::{CallError, Grants, Instance, Limits, types::StopReason, types::Verdict};
-use mortise_tests::components::ZEROS;
 use std::sync::Arc;
 
 use crate::{Bench, FILTER, draft};
@@ -280,7 +280,7 @@ async fn is_not_called_without_its_grant_or_before_it_was_started() {
     let host = Arc::default();
     let limits = Limits::default();
     let denied = plugin
-        .instance(mortise_tests::host::setup(
+        .instance(mortise_fixtures::host::setup(
             &host,
             Grants::default(),
             limits.clone(),
@@ -299,7 +299,7 @@ async fn is_not_called_without_its_grant_or_before_it_was_started() {
         ..Grants::default()
     };
     let stopped = plugin
-        .instance(mortise_tests::host::setup(&host, grants, limits))
+        .instance(mortise_fixtures::host::setup(&host, grants, limits))
         .await
         .unwrap();
     assert!(matches!(filter(&*stopped).await, Err(CallError::Stopped)));
@@ -342,7 +342,7 @@ async fn a_stored_configuration_is_applied_also_when_the_defaults_were_asked_for
         filter_messages: true,
         ..Grants::default()
     };
-    let setup = mortise_tests::host::setup(&Arc::default(), grants, Limits::default());
+    let setup = mortise_fixtures::host::setup(&Arc::default(), grants, Limits::default());
     let setup = mortise_runtime::InstanceSetup {
         config: Some("stored".to_owned()),
         ..setup
