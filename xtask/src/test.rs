@@ -213,7 +213,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.check("tests of the Python module", || {
         run_command(
             Command::new("python3")
-                .args(["-m", "unittest", "discover", "native-bridge/python/tests"])
+                .args(["-m", "unittest", "discover", "guest-sdk/python/tests"])
                 .current_dir(&workspace.root),
         )
         .context("the Python module needs Python 3.9 or newer")
