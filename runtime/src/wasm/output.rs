@@ -10,7 +10,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::{Log, contract::types::Level, limits::LOG_ENTRY_BYTES, log::Source};
+use crate::{Log, limits::LOG_ENTRY_BYTES, log::Source};
 
 /// One of the two streams. All handles a guest opens share the same line.
 #[derive(Clone)]
@@ -18,16 +18,14 @@ pub(super) struct Output(Arc<Lines>);
 
 struct Lines {
     log: Arc<Log>,
-    level: Level,
     source: Source,
     begun: Mutex<Vec<u8>>,
 }
 
 impl Output {
-    pub(super) fn new(log: Arc<Log>, level: Level, source: Source) -> Self {
+    pub(super) fn new(log: Arc<Log>, source: Source) -> Self {
         Self(Arc::new(Lines {
             log,
-            level,
             source,
             begun: Mutex::default(),
         }))
@@ -48,8 +46,8 @@ impl Lines {
 
     fn entry(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
-        self.log
-            .write(self.level, self.source, text.trim_end_matches(['\r', '\n']));
+        let (level, text) = self.source.level_of(text.trim_end_matches(['\r', '\n']));
+        self.log.write(level, self.source, text);
     }
 }
 

@@ -8,7 +8,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{outbound::Outbound, output::Output};
-use crate::{Guard, Rights, contract::types::Level, log::Source};
+use crate::{Guard, Rights, log::Source};
 
 /// The state of one store.
 pub(super) struct State {
@@ -30,18 +30,10 @@ impl State {
     /// A granted directory that cannot be opened, as a sentence.
     pub(super) fn new(guard: Arc<Guard>, rights: &Rights) -> Result<Self, String> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(Output::new(
-            guard.log().clone(),
-            Level::Info,
-            Source::Stdout,
-        ))
-        .stderr(Output::new(
-            guard.log().clone(),
-            Level::Warn,
-            Source::Stderr,
-        ))
-        .allow_tcp(false)
-        .allow_udp(false);
+        wasi.stdout(Output::new(guard.log().clone(), Source::Stdout))
+            .stderr(Output::new(guard.log().clone(), Source::Stderr))
+            .allow_tcp(false)
+            .allow_udp(false);
         for (name, value) in guard.environment() {
             wasi.env(name, value);
         }
