@@ -199,6 +199,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             // What is not in them is also a native plugin.
             vet(&["."], &[])?;
         }
+        run_command(
+            Command::new("go")
+                .args(["test", "./..."])
+                .current_dir(workspace.root.join("guest-sdk/go")),
+        )?;
         let badly = output(
             Command::new("gofmt")
                 .arg("-l")
