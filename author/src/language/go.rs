@@ -84,7 +84,9 @@ impl Recipe for Go {
 
     fn by_hand(&self, name: &str) -> Vec<String> {
         vec![
-            format!("GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -tags {HTTP_TAG} -o core.wasm"),
+            format!(
+                "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -tags {HTTP_TAG} -o core.wasm"
+            ),
             "wasm-tools component embed wit core.wasm -o embedded.wasm".to_owned(),
             "wasm-tools component new embedded.wasm --adapt wasi_snapshot_preview1.reactor.wasm \\"
                 .to_owned(),
