@@ -44,6 +44,14 @@ static bool problem(exports_mortise_plugin_configurer_list_problem_t *problems, 
 
 bool exports_mortise_plugin_configurer_apply(plugin_string_t *config,
                                              exports_mortise_plugin_configurer_list_problem_t *problems) {
+  static const char *const names[] = {"begins", "priority", NULL};
+  char *unknown = mortise_config_unknown(*config, names);
+  if (unknown != NULL) {
+    plugin_string_free(config);
+    bool refused = problem(problems, unknown, "there is no such setting; there are begins and priority");
+    free(unknown);
+    return refused;
+  }
   char *word = mortise_config_value(*config, "begins");
   char *number = mortise_config_value(*config, "priority");
   plugin_string_free(config);

@@ -7,6 +7,10 @@
 /* The most of a log entry that the host keeps. */
 #define MOST_LOG 8192
 
+/* Lines of the log appear when they are written: a component's output would be
+ * buffered whole otherwise, and what is buffered at a trap is lost. */
+__attribute__((constructor)) static void buffer_lines(void) { setvbuf(stdout, NULL, _IOLBF, BUFSIZ); }
+
 /* Borrows a text: the host copies what it is given. */
 static plugin_string_t borrowed(const char *text) {
   return (plugin_string_t){(uint8_t *)text, strlen(text)};
@@ -162,6 +166,30 @@ char *mortise_config_value(plugin_string_t config, const char *name) {
         to--;
       }
       return copied(from, (size_t)(to - from));
+    }
+    at = line_end + 1;
+  }
+  return NULL;
+}
+
+char *mortise_config_unknown(plugin_string_t config, const char *const *names) {
+  const char *at = (const char *)config.ptr;
+  const char *end = at + config.len;
+  while (at < end) {
+    const char *line_end = memchr(at, '\n', (size_t)(end - at));
+    if (line_end == NULL) line_end = end;
+    const char *colon = memchr(at, ':', (size_t)(line_end - at));
+    /* Of a comment, an empty line and the lines below a name there is none. */
+    bool named = *at != '#' && *at != ' ' && *at != '-' && *at != '\r' && *at != '\n';
+    if (named) {
+      const char *to = colon == NULL ? line_end : colon;
+      while (to > at && (to[-1] == ' ' || to[-1] == '\r')) to--;
+      size_t length = (size_t)(to - at);
+      bool known = false;
+      for (const char *const *name = names; colon != NULL && *name != NULL && !known; name++) {
+        known = strlen(*name) == length && memcmp(*name, at, length) == 0;
+      }
+      if (!known) return copied(at, length);
     }
     at = line_end + 1;
   }

@@ -63,6 +63,11 @@ bool mortise_every_ms(const char *name, uint64_t period_ms, plugin_string_t *err
  * configuration is a few texts and numbers. */
 char *mortise_config_value(plugin_string_t config, const char *name);
 
+/* The first name in a configuration that is none of these, ended by NULL, to be
+ * freed; NULL if there is none. Whatever the value, a misspelt name is a problem
+ * for the user to mend, and not a setting that is silently left out. */
+char *mortise_config_unknown(plugin_string_t config, const char *const *names);
+
 /* A whole response, to be freed with mortise_response_free. */
 typedef struct {
   uint16_t status;

@@ -60,12 +60,14 @@ func init() {
 	export_mortise_plugin_manifest.Describe = func() bind.Manifest { return exported.manifest.lower() }
 
 	export_mortise_plugin_lifecycle.Start = func(user bind.User) types.Result[types.Unit, string] {
+		defer called("Start")()
 		if starter, ok := plugin().(Starter); ok {
 			return told(starter.Start(User{user.Id, user.Name, user.Admin}))
 		}
 		return told(nil)
 	}
 	export_mortise_plugin_lifecycle.Stop = func(reason uint8) types.Result[types.Unit, string] {
+		defer called("Stop")()
 		if stopper, ok := plugin().(Stopper); ok {
 			return told(stopper.Stop(StopReason(reason)))
 		}
@@ -82,6 +84,7 @@ func init() {
 		return types.None[string]()
 	}
 	export_mortise_plugin_configurer.Apply = func(config string) types.Result[types.Unit, []bind.Problem] {
+		defer called("Configure")()
 		problems := capable[Configurer]().Configure(config)
 		if len(problems) == 0 {
 			return types.Ok[types.Unit, []bind.Problem](types.Unit{})
@@ -92,12 +95,15 @@ func init() {
 	}
 
 	export_mortise_plugin_displayer.Display = func(baseURL types.Option[string]) string {
+		defer called("Display")()
 		return capable[Displayer]().Display(baseURL.Some())
 	}
 	export_mortise_plugin_webhook.Handle = func(request bind.WebhookRequest) bind.WebhookResponse {
+		defer called("Handle")()
 		return capable[Webhook]().Handle(liftRequest(request)).lower()
 	}
 	export_mortise_plugin_filter.Filter = func(draft bind.Draft) types.Result[bind.Verdict, string] {
+		defer called("Filter")()
 		verdict, err := capable[Filter]().Filter(liftDraft(draft))
 		if err != nil {
 			return types.Err[bind.Verdict](err.Error())
@@ -105,9 +111,11 @@ func init() {
 		return types.Ok[bind.Verdict, string](verdict.lower())
 	}
 	export_mortise_plugin_listener.OnMessages = func(messages []bind.Message) types.Result[types.Unit, string] {
+		defer called("OnMessages")()
 		return told(capable[Listener]().OnMessages(liftAll(messages, liftMessage)))
 	}
 	export_mortise_plugin_timer.OnTimer = func(name string) types.Result[types.Unit, string] {
+		defer called("OnTimer")()
 		return told(capable[Timer]().OnTimer(name))
 	}
 }

@@ -3,6 +3,7 @@ package mortise
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Bounds of a request that does not say.
@@ -12,7 +13,7 @@ const (
 )
 
 // Request is an HTTP request to another server, which the permission http has
-// to name. In a component Go's own client cannot make one: it has no sockets.
+// to name. Go's own client does, too: in a component the SDK is its transport.
 type Request struct {
 	// Method is GET if it is empty.
 	Method string
@@ -24,6 +25,8 @@ type Request struct {
 	Redirects int
 	// MaxBody is the most of the response's body in bytes; 0 is 8 MiB.
 	MaxBody int
+	// timeout is that of each step; 0 is the host's.
+	timeout time.Duration
 }
 
 // Response is a whole response.

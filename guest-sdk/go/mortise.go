@@ -15,17 +15,19 @@
 //
 // Each user has an instance of their own, which may be dropped at any time. What
 // must last is in the [Host]'s storage. Calls of an instance come one at a time.
-// In a component nothing is shared, and goroutines run while a call does and are
-// stopped with it; in a process the package's variables are shared by all users,
+// In a component nothing is shared, and goroutines and tickers run while a call
+// does; those that are left when it returns stand still until the next one, of
+// which a line in the log tells; in a process the package's variables are shared by all users,
 // and goroutines go on until the process ends. What a plugin prints, a panic's
 // words and trace included, is in its log.
 //
 // The files: types.go and manifest.go are the contract's values, host.go is what
-// a plugin may ask of the server, http.go is calling out, config.go is for
-// configurations. In a component exports.go, imports.go and outgoing.go connect
-// all of this with the generated bindings in internal; in a process native.go
-// and native_http.go do so with the protocol, whose files are links to the
-// module native-bridge/go.
+// a plugin may ask of the server, http.go is calling out, log.go is for Go's own
+// loggers, config.go is for configurations. In a component exports.go,
+// imports.go, outgoing.go and transport.go connect all of this with the
+// generated bindings in internal; in a process native.go and native_http.go do
+// so with the protocol, whose files are generated from the module
+// native-bridge/go.
 package mortise
 
 // Starter is told when an instance comes up, after it was configured.

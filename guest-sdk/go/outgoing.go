@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/wasi_http_outgoing_handler"
@@ -29,7 +30,7 @@ func sendHTTP(request Request, at *url.URL) (*Response, error) {
 		return nil, err
 	}
 	body := outgoing.Body().Ok()
-	handled := wasi_http_outgoing_handler.Handle(outgoing, types.None[*wasi.RequestOptions]())
+	handled := wasi_http_outgoing_handler.Handle(outgoing, options(request.timeout))
 	if handled.IsErr() {
 		return nil, unanswered(at, handled.Err())
 	}
@@ -55,6 +56,19 @@ func sendHTTP(request Request, at *url.URL) (*Response, error) {
 	}
 	defer response.Drop()
 	return liftResponse(response, request.MaxBody, at)
+}
+
+// options are the timeouts of a request; none if it leaves them to the host.
+func options(timeout time.Duration) types.Option[*wasi.RequestOptions] {
+	if timeout <= 0 {
+		return types.None[*wasi.RequestOptions]()
+	}
+	options := wasi.MakeRequestOptions()
+	step := types.Some(uint64(timeout))
+	options.SetConnectTimeout(step)
+	options.SetFirstByteTimeout(step)
+	options.SetBetweenBytesTimeout(step)
+	return types.Some(options)
 }
 
 func lowerRequest(request Request, at *url.URL) (*wasi.OutgoingRequest, error) {

@@ -1,6 +1,6 @@
-// What QuickJS lacks of what JavaScript usually has around it: `console`,
-// `TextEncoder`, `TextDecoder`, and random numbers that differ between
-// instances. Where the engine has them, its own are left.
+// The parts of JavaScript's usual library that QuickJS lacks: `console`,
+// `TextEncoder`, `TextDecoder`, `structuredClone`, and random numbers that differ
+// between instances. An engine that has them keeps its own.
 
 import * as exitImport from "wasi:cli/exit@0.2.0";
 import * as randomImport from "wasi:random/random@0.2.0";
@@ -28,7 +28,7 @@ export function crash(what, error) {
 
 // How much of a stack is told: the host keeps only the last lines of what an
 // instance said before it ended.
-const FRAMES = 5;
+const FRAMES = 8;
 
 // The message with the author's part of the stack below it.
 function described(error) {
@@ -102,14 +102,57 @@ globalThis.TextDecoder ??= class TextDecoder {
   }
 };
 
-const writer = (toStderr) => (...values) => print(values.map(shown).join(" "), toStderr);
-globalThis.console ??= {
-  log: writer(false),
-  info: writer(false),
-  debug: writer(false),
-  warn: writer(true),
-  error: writer(true),
+// Each line begins with its level, as for the system's journal: the host takes
+// it off.
+const writer = (level, toStderr) => (...values) => {
+  const prefix = level === undefined ? "" : `<${level}>`;
+  print(values.map(shown).join(" ").split("\n").map((line) => prefix + line).join("\n"), toStderr);
 };
+globalThis.console = {
+  ...globalThis.console,
+  log: writer(undefined, false),
+  info: writer(6, false),
+  debug: writer(7, false),
+  trace: writer(7, false),
+  warn: writer(4, true),
+  error: writer(3, true),
+};
+
+globalThis.structuredClone ??= (value) => cloned(value, new Map());
+
+// A deep copy of data, with its cycles.
+function cloned(value, seen) {
+  if (typeof value === "function" || typeof value === "symbol") {
+    throw new TypeError(`structuredClone() cannot copy a ${typeof value}`);
+  }
+  if (value === null || typeof value !== "object") return value;
+  if (seen.has(value)) return seen.get(value);
+  const keep = (copy) => {
+    seen.set(value, copy);
+    return copy;
+  };
+  if (value instanceof Date) return keep(new Date(value.getTime()));
+  if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
+  if (value instanceof ArrayBuffer) return keep(value.slice(0));
+  if (value instanceof DataView) {
+    return keep(new DataView(cloned(value.buffer, seen), value.byteOffset, value.byteLength));
+  }
+  if (ArrayBuffer.isView(value)) return keep(value.slice());
+  if (value instanceof Map) {
+    const copy = keep(new Map());
+    for (const [key, item] of value) copy.set(cloned(key, seen), cloned(item, seen));
+    return copy;
+  }
+  if (value instanceof Set) {
+    const copy = keep(new Set());
+    for (const item of value) copy.add(cloned(item, seen));
+    return copy;
+  }
+  const copy = keep(Array.isArray(value) ? new Array(value.length) : value instanceof Error ? new Error(value.message) : {});
+  if (value instanceof Error) copy.name = value.name;
+  for (const key of Object.keys(value)) copy[key] = cloned(value[key], seen);
+  return copy;
+}
 
 // The engine's own generator was seeded when the component was built: all
 // instances would have the same numbers.

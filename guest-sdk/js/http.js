@@ -7,6 +7,7 @@
 import * as handlerImport from "late:http/outgoing-handler@0.2.0";
 import * as httpImport from "late:http/types@0.2.0";
 
+import * as check from "./check.js";
 import { header, HostError, u64 } from "./wire.js";
 
 // What may not follow to another server.
@@ -42,10 +43,10 @@ class HttpResponse {
 export function http(url, options = {}) {
   const { method = "GET", headers = {}, body = "", timeoutMs = 8000, maxRedirects = 5, maxBody = 1 << 20 } = options;
   const hop = {
-    method: method.toUpperCase(),
-    url: parse(url),
+    method: check.text("http(): method", method).toUpperCase(),
+    url: parse(check.text("http(): url", typeof url === "string" ? url : (url?.href ?? url))),
     headers: Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
-    body: typeof body === "string" ? new TextEncoder().encode(body) : body,
+    body: check.bytes("http(): body", body),
   };
   for (let left = maxRedirects; ; left--) {
     const response = send(hop, timeoutMs, maxBody);

@@ -226,29 +226,36 @@ export class ConfigError extends Error {
   constructor(...problems: (Problem | string)[]);
 }
 
-/** What a plugin is and does. Every function but those it needs may be left out. */
+/** A value, or a promise of it: a handler may be `async`. */
+export type Later<T> = T | Promise<T>;
+
+/**
+ * The plugin's manifest and functions. Every function but those it needs may be
+ * left out. Each may be `async`: the call ends when all that it began has ended,
+ * and a rejection is its error.
+ */
 export interface Definition {
   manifest: Manifest;
   /** It comes up, after its configuration was applied. */
-  start?(user: User): void;
+  start?(user: User): Later<void>;
   /** It goes down. */
-  stop?(reason: StopReason): void;
+  stop?(reason: StopReason): Later<void>;
   /** The configuration's text that a new user starts with; `configurer`. */
-  defaults?(): string;
+  defaults?(): Later<string>;
   /** A JSON Schema of the configuration. */
-  schema?(): string;
+  schema?(): Later<string>;
   /** Takes a configuration into use, or throws a `ConfigError`; `configurer`. */
-  apply?(config: string): void;
+  apply?(config: string): Later<void>;
   /** Markdown for the plugin's page; `displayer`. */
-  display?(baseUrl?: string): string;
+  display?(baseUrl?: string): Later<string>;
   /** An HTTP request; `webhook`. Needs `wants.webhook`. */
-  handle?(request: WebhookRequest): WebhookResponse;
+  handle?(request: WebhookRequest): Later<WebhookResponse>;
   /** A say in every message before it is stored; `filter`. Needs `wants.filterMessages`. */
-  filter?(draft: Draft): Verdict;
+  filter?(draft: Draft): Later<Verdict>;
   /** Stored messages, 1 to 64, in order; `listener`. Needs `wants.readMessages`. */
-  onMessages?(messages: Message[]): void;
+  onMessages?(messages: Message[]): Later<void>;
   /** A timer came due; `timer`. Needs `wants.timers`. */
-  onTimer?(name: string): void;
+  onTimer?(name: string): Later<void>;
 }
 
 /** What the component exports: take out what `plugin.toml` names, and export it. */
@@ -296,12 +303,13 @@ export const host: {
 };
 
 declare global {
-  // What QuickJS lacks and the SDK adds, for projects without the types of a
-  // browser or Node.js.
+  // The parts of the usual library that QuickJS lacks and the SDK adds, for
+  // projects without the types of a browser or Node.js.
   var console: {
     log(...values: unknown[]): void;
     info(...values: unknown[]): void;
     debug(...values: unknown[]): void;
+    trace(...values: unknown[]): void;
     warn(...values: unknown[]): void;
     error(...values: unknown[]): void;
   };
@@ -311,4 +319,94 @@ declare global {
   class TextDecoder {
     decode(bytes?: Uint8Array | ArrayBuffer): string;
   }
+  /** The call ends when all timers have fired, so keep them short. */
+  function setTimeout<A extends unknown[]>(work: (...values: A) => void, ms?: number, ...values: A): number;
+  function clearTimeout(timer?: number): void;
+  function queueMicrotask(work: () => void): void;
+  function structuredClone<T>(value: T): T;
+  class URLSearchParams implements Iterable<[string, string]> {
+    constructor(given?: string | Iterable<[string, string]> | Record<string, string>);
+    readonly size: number;
+    get(name: string): string | null;
+    getAll(name: string): string[];
+    has(name: string): boolean;
+    append(name: string, value: string): void;
+    set(name: string, value: string): void;
+    delete(name: string): void;
+    sort(): void;
+    forEach(work: (value: string, name: string, all: URLSearchParams) => void): void;
+    entries(): IterableIterator<[string, string]>;
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<string>;
+    [Symbol.iterator](): IterableIterator<[string, string]>;
+    toString(): string;
+  }
+  class URL {
+    constructor(url: string | URL, base?: string | URL);
+    protocol: string;
+    username: string;
+    password: string;
+    hostname: string;
+    port: string;
+    pathname: string;
+    search: string;
+    hash: string;
+    readonly host: string;
+    readonly origin: string;
+    readonly href: string;
+    readonly searchParams: URLSearchParams;
+    toString(): string;
+    toJSON(): string;
+    static canParse(url: string, base?: string): boolean;
+    static parse(url: string, base?: string): URL | null;
+  }
+  class AbortSignal {
+    readonly aborted: boolean;
+    readonly reason: any;
+    onabort: ((event: { type: string }) => void) | null;
+    throwIfAborted(): void;
+    addEventListener(event: "abort", listener: (event: { type: string }) => void): void;
+    removeEventListener(event: "abort", listener: (event: { type: string }) => void): void;
+    static abort(reason?: unknown): AbortSignal;
+    static timeout(ms: number): AbortSignal;
+  }
+  class AbortController {
+    readonly signal: AbortSignal;
+    abort(reason?: unknown): void;
+  }
+  class Headers implements Iterable<[string, string]> {
+    constructor(given?: Iterable<[string, string]> | Record<string, string>);
+    append(name: string, value: string): void;
+    set(name: string, value: string): void;
+    get(name: string): string | null;
+    has(name: string): boolean;
+    delete(name: string): void;
+    forEach(work: (value: string, name: string, all: Headers) => void): void;
+    entries(): IterableIterator<[string, string]>;
+    [Symbol.iterator](): IterableIterator<[string, string]>;
+  }
+  class Response {
+    constructor(body?: string | Uint8Array | null, more?: { status?: number; headers?: Headers | Record<string, string> });
+    readonly status: number;
+    readonly ok: boolean;
+    readonly url: string;
+    readonly headers: Headers;
+    readonly bodyUsed: boolean;
+    bytes(): Promise<Uint8Array>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    text(): Promise<string>;
+    json(): Promise<any>;
+    clone(): Response;
+  }
+  /** Calls out; needs `wants.http` for the host. */
+  function fetch(
+    url: string | URL,
+    options?: {
+      method?: string;
+      headers?: Headers | Iterable<[string, string]> | Record<string, string>;
+      body?: string | Uint8Array | URLSearchParams;
+      signal?: AbortSignal;
+      redirect?: "follow" | "manual" | "error";
+    },
+  ): Promise<Response>;
 }

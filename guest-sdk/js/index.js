@@ -3,15 +3,20 @@
 //
 // The parts of this folder: this file (a plugin and its host), `http.js`
 // (calling out), `files.js` (granted directories and environment variables),
-// `globals.js` (what the engine lacks of the language's usual library),
-// `wire.js` (numbers of 64 bits, and what the host refuses).
+// `fetch.js` (the same by the language's usual function), `globals.js` and
+// `url.js` (parts of the usual library that the engine lacks), `promise.js`
+// (`async` functions run to their end), `check.js` (types of values), `wire.js`
+// (numbers of 64 bits, and the host's refusals).
 
 import * as logImport from "mortise:plugin/log@0.1.0";
 import * as messagesImport from "mortise:plugin/messages@0.1.0";
 import * as storageImport from "mortise:plugin/storage@0.1.0";
 import * as timersImport from "mortise:plugin/timers@0.1.0";
 
+import { runToEnd } from "./promise.js";
+import * as check from "./check.js";
 import { crash } from "./globals.js";
+import "./url.js";
 import { ask, ConfigError, header, HostError, number, Refused, u64 } from "./wire.js";
 
 export { ConfigError, HostError, Refused } from "./wire.js";
@@ -22,9 +27,9 @@ export const keep = () => ({ tag: "keep" });
 export const replace = (content) => ({ tag: "replace", val: content });
 export const drop = (reason) => ({ tag: "drop", val: String(reason) });
 
-export const every = (ms) => ({ tag: "every-ms", val: u64(ms) });
-export const cron = (expression) => ({ tag: "cron", val: expression });
-export const onceAt = (ms) => ({ tag: "once-at-ms", val: u64(ms) });
+export const every = (ms) => ({ tag: "every-ms", val: u64(check.whole("every(): ms", ms)) });
+export const cron = (expression) => ({ tag: "cron", val: check.text("cron(): expression", expression) });
+export const onceAt = (ms) => ({ tag: "once-at-ms", val: u64(check.whole("onceAt(): ms", ms)) });
 
 const want = (reason, tag, val) => ({ permission: val === undefined ? { tag } : { tag, val }, reason });
 
@@ -40,13 +45,12 @@ export const wants = {
   timers: (reason) => want(reason, "timers"),
 };
 
-const bytes = (value) => (typeof value === "string" ? new TextEncoder().encode(value) : value);
 const decoded = (value) => new TextDecoder().decode(value);
 
 export const respond = (status = 200, body = "", headers = {}) => ({
   status,
   headers: Object.entries(headers).map(([name, value]) => ({ name: name.toLowerCase(), value })),
-  body: bytes(body),
+  body: check.bytes("respond(): body", body),
 });
 export const text = (body, status = 200) =>
   respond(status, body, { "content-type": "text/plain; charset=utf-8" });
@@ -83,56 +87,82 @@ const message = (value) => ({
 });
 const application = ({ application: { id, name } }) => ({ id: number(id), name });
 
+const older = (where, before) => (before === undefined || before === null ? undefined : u64(check.whole(where, before)));
+const LEVELS = ["trace", "debug", "info", "warn", "error"];
+const LIMITS = [0, 2 ** 32 - 1];
+
 export const host = {
-  send({ title = "", body, priority = 0, extras, application }) {
-    const asText = extras === undefined || extras === null || typeof extras === "string";
-    const content = {
-      title,
-      body,
-      priority,
-      extras: asText ? (extras ?? undefined) : JSON.stringify(extras),
-    };
-    return number(ask(() => messagesImport.send({ application: application ?? undefined, content })));
+  send(outgoing) {
+    const content = check.content("send(): message", outgoing);
+    const application = check.optionalText("send(): message.application", outgoing.application);
+    return number(ask(() => messagesImport.send({ application, content })));
   },
   get(id) {
-    const found = ask(() => messagesImport.get(u64(id)));
+    const wanted = u64(check.whole("get(): id", id));
+    const found = ask(() => messagesImport.get(wanted));
     return found ? message(found) : undefined;
   },
   sent(before, limit = 50) {
-    return ask(() => messagesImport.sent(before === undefined ? undefined : u64(before), limit)).map(message);
+    const values = [older("sent(): before", before), check.whole("sent(): limit", limit, ...LIMITS)];
+    return ask(() => messagesImport.sent(...values)).map(message);
   },
   received(before, limit = 50) {
-    return ask(() => messagesImport.received(before === undefined ? undefined : u64(before), limit)).map(message);
+    const values = [older("received(): before", before), check.whole("received(): limit", limit, ...LIMITS)];
+    return ask(() => messagesImport.received(...values)).map(message);
   },
   remove(id) {
-    ask(() => messagesImport.remove(u64(id)));
+    const wanted = u64(check.whole("remove(): id", id));
+    ask(() => messagesImport.remove(wanted));
   },
   log(entry, level = "info") {
+    if (!LEVELS.includes(level)) throw new TypeError(`log(): level is ${String(level)}, not ${LEVELS.join(", ")}`);
     logImport.write(level, String(entry));
   },
   storage: {
-    get: (key) => ask(() => storageImport.get(key)) ?? undefined,
+    get(key) {
+      check.text("storage.get(): key", key);
+      return ask(() => storageImport.get(key)) ?? undefined;
+    },
     getText(key) {
       const value = this.get(key);
       return value === undefined ? undefined : decoded(value);
     },
-    set: (key, value) => ask(() => storageImport.set(key, bytes(value))),
-    remove: (key) => ask(() => storageImport.remove(key)),
-    keys: (prefix = "") => ask(() => storageImport.keys(prefix)),
+    set(key, value) {
+      check.text("storage.set(): key", key);
+      const stored = check.bytes("storage.set(): value", value);
+      ask(() => storageImport.set(key, stored));
+    },
+    remove(key) {
+      check.text("storage.remove(): key", key);
+      ask(() => storageImport.remove(key));
+    },
+    keys(prefix = "") {
+      check.text("storage.keys(): prefix", prefix);
+      return ask(() => storageImport.keys(prefix));
+    },
   },
   timers: {
-    set: (name, when) => ask(() => timersImport.set(name, when)),
-    cancel: (name) => ask(() => timersImport.cancel(name)),
+    set(name, when) {
+      check.text("timers.set(): name", name);
+      if (!["every-ms", "cron", "once-at-ms"].includes(when?.tag)) {
+        throw check.wrong("timers.set(): when", when, "every(ms), cron(expression) or onceAt(ms)");
+      }
+      ask(() => timersImport.set(name, when));
+    },
+    cancel(name) {
+      check.text("timers.cancel(): name", name);
+      ask(() => timersImport.cancel(name));
+    },
   },
 };
 
 // ---- what the component exports ----
 
-// What is told goes to the author; what is thrown otherwise is a crash, whose
-// message and stack go to the log before the instance ends.
+// An error of the contract goes to the host; any other is a crash, whose message
+// and stack go to the log before the instance ends.
 function guarded(what, work) {
   try {
-    return work();
+    return runToEnd(what, work());
   } catch (error) {
     if (error instanceof Refused || error instanceof HostError) {
       throw error.message;
@@ -141,7 +171,7 @@ function guarded(what, work) {
   }
 }
 
-// The same for what has no error in the contract.
+// The same for a function without an error in the contract.
 function unfailing(what, work) {
   try {
     return work();
@@ -150,39 +180,62 @@ function unfailing(what, work) {
   }
 }
 
-function expect(what, value, fits, wanted) {
-  if (!fits(value)) {
-    throw new TypeError(`${what}() returned ${value === null ? "null" : typeof value}, not ${wanted}`);
-  }
+function returned(what, value, wanted) {
+  return new TypeError(`${what}() returned ${value === null ? "null" : typeof value}, not ${wanted}`);
+}
+
+function textOf(what, value) {
+  if (typeof value !== "string") throw returned(what, value, "text");
   return value;
 }
 
-const isText = (value) => typeof value === "string";
+function verdictOf(value) {
+  switch (value?.tag) {
+    case "keep":
+      return { tag: "keep" };
+    case "drop":
+      return { tag: "drop", val: check.text("filter(): the reason", value.val) };
+    case "replace":
+      return { tag: "replace", val: check.content("filter(): the content", value.val) };
+    default:
+      throw returned("filter", value, "a verdict: keep(), replace(content) or drop(reason)");
+  }
+}
+
+const HANDLERS = ["start", "stop", "defaults", "schema", "apply", "display", "handle", "filter", "onMessages", "onTimer"];
 
 export function definePlugin(plugin) {
   const has = (name) => typeof plugin[name] === "function";
+  for (const name of HANDLERS.filter(has)) {
+    if (/Generator/.test(Object.prototype.toString.call(plugin[name]))) {
+      throw new TypeError(`${name}() is a generator, which nobody would run: write it without \`*\``);
+    }
+    if (Object.prototype.toString.call(plugin[name]) === "[object AsyncFunction]") {
+      throw new TypeError(`${name}() is async, which the engine does not run to its end: install esbuild (\`npm install --save-dev esbuild\`) and build again`);
+    }
+  }
+  const described = check.manifest(plugin.manifest);
   const exported = {
-    manifest: {
-      describe: () => ({ description: "", author: "", license: "", website: "", wants: [], ...plugin.manifest }),
-    },
+    manifest: { describe: () => described },
     // It may be asked for whether or not there is something to do.
     lifecycle: {
       start: (user) =>
-        guarded("start", () => has("start") && void plugin.start({ ...user, id: number(user.id) })),
-      stop: (reason) => guarded("stop", () => has("stop") && void plugin.stop(reason)),
+        void guarded("start", () => (has("start") ? plugin.start({ ...user, id: number(user.id) }) : undefined)),
+      stop: (reason) => void guarded("stop", () => (has("stop") ? plugin.stop(reason) : undefined)),
     },
   };
   if (has("defaults") && has("apply")) {
     exported.configurer = {
-      defaults: () => unfailing("defaults", () => expect("defaults", plugin.defaults(), isText, "text")),
+      defaults: () => unfailing("defaults", () => textOf("defaults", runToEnd("defaults", plugin.defaults()))),
       schema() {
-        return has("schema") ? unfailing("schema", () => plugin.schema()) : undefined;
+        if (!has("schema")) return undefined;
+        return unfailing("schema", () => check.optionalText("schema()", runToEnd("schema", plugin.schema())));
       },
       apply(config) {
         let problems;
         unfailing("apply", () => {
           try {
-            plugin.apply(config);
+            runToEnd("apply", plugin.apply(config));
           } catch (error) {
             if (!(error instanceof ConfigError)) throw error;
             problems = error.problems;
@@ -195,7 +248,7 @@ export function definePlugin(plugin) {
   if (has("display")) {
     exported.displayer = {
       display: (baseUrl) =>
-        unfailing("display", () => expect("display", plugin.display(baseUrl ?? undefined), isText, "text")),
+        unfailing("display", () => textOf("display", runToEnd("display", plugin.display(baseUrl ?? undefined)))),
     };
   }
   if (has("handle")) {
@@ -203,8 +256,10 @@ export function definePlugin(plugin) {
       handle: (request) =>
         unfailing("handle", () => {
           try {
-            const answer = plugin.handle(new WebhookRequest({ ...request, query: request.query ?? undefined }));
-            return expect("handle", answer, (value) => typeof value?.status === "number", "a response");
+            const given = new WebhookRequest({ ...request, query: request.query ?? undefined });
+            const answer = runToEnd("handle", plugin.handle(given));
+            if (typeof answer?.status !== "number") throw returned("handle", answer, "a response");
+            return check.response("handle(): the response", answer);
           } catch (error) {
             if (!(error instanceof HostError)) throw error;
             host.log(`answered 503: ${error.message}`, "warn");
@@ -214,22 +269,20 @@ export function definePlugin(plugin) {
     };
   }
   if (has("filter")) {
-    const isVerdict = (value) => ["keep", "replace", "drop"].includes(value?.tag);
     exported.filter = {
-      filter: (given) =>
-        guarded("filter", () =>
-          expect("filter", plugin.filter(draft(given)), isVerdict, "a verdict: keep(), replace(content) or drop(reason)"),
-        ),
+      filter: (given) => guarded("filter", () => then(plugin.filter(draft(given)), verdictOf)),
     };
   }
   if (has("onMessages")) {
     exported.listener = {
-      onMessages: (given) => guarded("onMessages", () => void plugin.onMessages(given.map(message))),
+      onMessages: (given) => void guarded("onMessages", () => plugin.onMessages(given.map(message))),
     };
   }
   if (has("onTimer")) {
-    exported.timer = { onTimer: (name) => guarded("onTimer", () => void plugin.onTimer(name)) };
+    exported.timer = { onTimer: (name) => void guarded("onTimer", () => plugin.onTimer(name)) };
   }
   return exported;
 }
 
+// The same of a value, or of the one that a promise brings.
+const then = (value, work) => (typeof value?.then === "function" ? value.then(work) : work(value));

@@ -1,5 +1,7 @@
-// What the engines have differently: numbers of 64 bits, and how the host's
-// refusals arrive.
+// The differences of the engines: numbers of 64 bits, and how the host's refusals
+// arrive.
+
+import { problem } from "./check.js";
 
 // QuickJS takes and gives numbers for them, SpiderMonkey bigints.
 const quickjs = "__cqjs" in globalThis;
@@ -25,7 +27,7 @@ export class Refused extends Error {
 
 export class ConfigError extends Error {
   constructor(...problems) {
-    const all = problems.map((one) => (typeof one === "string" ? { path: "", text: one } : one));
+    const all = problems.map((one) => problem("ConfigError(): the problem", one));
     super(all.map((one) => one.text).join("; "));
     this.name = "ConfigError";
     this.problems = all;

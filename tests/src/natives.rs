@@ -20,8 +20,14 @@ pub fn python(source: &str) -> Vec<u8> {
     let parts = folder.path().join("parts");
     std::fs::create_dir(&parts).unwrap();
     std::fs::write(parts.join("__main__.py"), source).unwrap();
-    let sdk = "mortise_plugin.py";
-    std::fs::copy(root.join("native-bridge/python").join(sdk), parts.join(sdk)).unwrap();
+    let sdk = parts.join("mortise_plugin");
+    std::fs::create_dir(&sdk).unwrap();
+    for entry in std::fs::read_dir(root.join("guest-sdk/python/mortise_plugin")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.is_file() {
+            std::fs::copy(&file, sdk.join(file.file_name().unwrap())).unwrap();
+        }
+    }
     let program = folder.path().join("program");
     let made = Command::new("python3")
         .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])

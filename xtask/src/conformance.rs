@@ -69,7 +69,7 @@ static PLUGINS: [Plugin; 10] = [
         language: "go",
         backend: "wasm",
         tool: "go",
-        lacks: "sockets and with them Go's own HTTP client, subprocesses; goroutines outside of calls",
+        lacks: "sockets, subprocesses; goroutines outside of calls",
         build: |workspace| authored(workspace, "go", ".wasm"),
     },
     Plugin {
@@ -109,7 +109,7 @@ static PLUGINS: [Plugin; 10] = [
     },
 ];
 
-const JAVASCRIPT_LACKS: &str = "waiting for promises, `setTimeout`, `fetch`; native plugins";
+const JAVASCRIPT_LACKS: &str = "`setInterval`, `crypto`, `Intl`; native plugins";
 
 /// Builds a plugin as its author would, in a copy of its folder: a component, or
 /// an executable, by how its file's name ends.

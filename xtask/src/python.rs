@@ -1,6 +1,10 @@
 //! Programs in Python: native plugins of one file, with the SDK beside it.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -23,16 +27,28 @@ pub(crate) fn build(workspace: &Workspace, name: &str, source: &str) -> Result<P
     fs::create_dir_all(&made).with_context(|| format!("{} cannot be made", made.display()))?;
     let main = made.join("__main__.py");
     fs::write(&main, source).with_context(|| format!("{} cannot be written", main.display()))?;
-    let sdk = "mortise_plugin.py";
-    fs::copy(
-        workspace.root.join("native-bridge/python").join(sdk),
-        made.join(sdk),
-    )
-    .with_context(|| format!("native-bridge/python/{sdk} cannot be copied"))?;
+    let sdk = "mortise_plugin";
+    copy(
+        &workspace.root.join("guest-sdk/python").join(sdk),
+        &made.join(sdk),
+    )?;
     let program = made.with_extension("pyz");
     run(Command::new("python3")
         .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
         .arg(&program)
         .arg(&made))?;
     Ok(program)
+}
+
+/// Copies the files of a package.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let cannot = || format!("{} cannot be copied", from.display());
+    fs::create_dir_all(to).with_context(cannot)?;
+    for entry in fs::read_dir(from).with_context(cannot)? {
+        let file = entry.with_context(cannot)?.path();
+        if let (true, Some(name)) = (file.is_file(), file.file_name()) {
+            fs::copy(&file, to.join(name)).with_context(cannot)?;
+        }
+    }
+    Ok(())
 }

@@ -283,6 +283,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             // The others are native plugins too.
             vet(&["."], &[])?;
         }
+        run_command(
+            Command::new("go")
+                .args(["test", "./..."])
+                .current_dir(workspace.root.join("guest-sdk/go")),
+        )?;
         let badly = output(
             Command::new("gofmt")
                 .arg("-l")
@@ -297,7 +302,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.check("tests of the Python module", || {
         run_command(
             Command::new("python3")
-                .args(["-m", "unittest", "discover", "native-bridge/python/tests"])
+                .args(["-m", "unittest", "discover", "guest-sdk/python/tests"])
                 .current_dir(&workspace.root),
         )
         .context("the Python module needs Python 3.9 or newer")

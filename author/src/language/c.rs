@@ -20,6 +20,9 @@ const BINDINGS: &str = "bindings";
 /// Small, with the names and lines for reports of traps.
 const FLAGS: [&str; 5] = ["-mexec-model=reactor", "-Os", "-g", "-Wall", "-Wextra"];
 
+/// How files in C++ end.
+const CPP: [&str; 5] = ["C", "c++", "cc", "cpp", "cxx"];
+
 /// Plugins in C.
 #[derive(Clone, Copy, Debug)]
 pub struct C;
@@ -134,12 +137,48 @@ fn bindings(folder: &Path, mut world: World) -> Result<(), Error> {
 }
 
 /// The files in C in a folder, in order.
+///
+/// # Errors
+///
+/// There is one in C++, which would be left out.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
-    let mut sources: Vec<_> = entries
+    let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| file.extension() == Some(OsStr::new("c")))
         .collect();
-    sources.sort();
-    Ok(sources)
+    files.sort();
+    let ends_with = |file: &Path, endings: &[&str]| {
+        let ending = file.extension().unwrap_or_default();
+        endings.iter().any(|one| ending == OsStr::new(one))
+    };
+    if let Some(file) = files.iter().find(|file| ends_with(file, &CPP)) {
+        return Err(Error::Project {
+            file: file.clone(),
+            text: "is C++, which a plugin in C is not built with: write it in C, or move it into a folder of its own, compile it there with `zig c++ -target wasm32-wasi -c`, and follow the lines in the plugin's README".to_owned(),
+        });
+    }
+    files.retain(|file| ends_with(file, &["c"]));
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sources;
+
+    #[test]
+    fn a_file_in_cpp_is_not_left_out_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.c", "a.c", "a.h"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = sources(folder.path()).unwrap();
+        assert_eq!(found, ["a.c", "b.c"].map(|name| folder.path().join(name)));
+        for name in ["d.cc", "d.cpp", "d.cxx", "d.c++", "d.C"] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, "").unwrap();
+            let refused = sources(folder.path()).unwrap_err().to_string();
+            assert!(refused.contains(name), "{refused}");
+            std::fs::remove_file(&file).unwrap();
+        }
+    }
 }

@@ -6,7 +6,12 @@
 use std::path::PathBuf;
 
 use super::Recipe;
-use crate::{Capability, Error, job::Job};
+use crate::{Capability, Error, job::Job, process};
+
+/// Go's own HTTP client, and the tag by which the SDK is its transport where a
+/// plugin imports it.
+const CLIENT: &str = "net/http";
+const HTTP_TAG: &str = "mortise_http";
 
 /// Plugins in Go.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +35,25 @@ impl Recipe for Go {
         let world = job.step("write the world to wit/", || job.write_world())?;
         job.sdk()?;
         let module = job.work()?.join("core.wasm");
+        let for_wasi = |arguments: &[&str]| {
+            let mut command = job.command(&go);
+            command
+                .args(arguments)
+                .env("GOOS", "wasip1")
+                .env("GOARCH", "wasm");
+            command
+        };
         job.step("compile with go for wasip1", || {
+            let listed = process::output(&mut for_wasi(&["list", "-deps", "."]))?;
+            let tags = if listed.lines().any(|package| package == CLIENT) {
+                HTTP_TAG
+            } else {
+                ""
+            };
             job.run(
-                job.command(go)
-                    .args(["build", "-buildmode=c-shared", "-o"])
+                for_wasi(&["build", "-buildmode=c-shared", "-tags", tags, "-o"])
                     .arg(&module)
-                    .arg(".")
-                    .env("GOOS", "wasip1")
-                    .env("GOARCH", "wasm"),
+                    .arg("."),
             )
         })?;
         job.step("make a component", || {
@@ -68,7 +84,9 @@ impl Recipe for Go {
 
     fn by_hand(&self, name: &str) -> Vec<String> {
         vec![
-            "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o core.wasm".to_owned(),
+            format!(
+                "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -tags {HTTP_TAG} -o core.wasm"
+            ),
             "wasm-tools component embed wit core.wasm -o embedded.wasm".to_owned(),
             "wasm-tools component new embedded.wasm --adapt wasi_snapshot_preview1.reactor.wasm \\"
                 .to_owned(),

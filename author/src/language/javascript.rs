@@ -2,11 +2,15 @@
 //! and its imports, with QuickJS inside. `esbuild` bundles TypeScript first,
 //! because `jco`'s own bundling fails with Node.js 20.
 //!
-//! The tool runs the plugin's module once during the build, and links the
-//! imports for that. It cannot link `wasi:http`. A plugin that sends HTTP
-//! requests therefore imports the same interfaces under the package name
-//! `late`, which has the same length. The finished component gets their
-//! standard names.
+//! An engine in a component runs the jobs of its promises between calls only.
+//! `esbuild` therefore puts `async` and `await` in terms of the SDK's own
+//! `Promise`, which a call runs to its end; JavaScript with promises is bundled
+//! for that, too.
+//!
+//! The tool runs the plugin's module once while it builds, and links the
+//! imports for that; it cannot link `wasi:http`. A plugin that calls out
+//! therefore imports the same interfaces under the package name `late`, which is
+//! as long, and gets their true names in the finished component.
 //!
 //! With `engine = "starlingmonkey"` in `plugin.toml`, `componentize-js` does
 //! the same with the larger engine. It accepts one module, so JavaScript is
@@ -60,10 +64,13 @@ const ESBUILD: Tool = (
 const ENGINE: [&str; 3] = ["--backend", "quickjs", "--backend-qjs-disable-async"];
 /// The output of `esbuild`: one module that imports the host's interfaces.
 const BUNDLE: &str = "plugin.js";
-const BUNDLING: [&str; 6] = [
+const BUNDLING: [&str; 9] = [
     "--bundle",
     "--format=esm",
     "--target=es2023",
+    "--supported:async-await=false",
+    "--supported:async-generator=false",
+    "--supported:for-await=false",
     "--external:mortise:*",
     "--external:wasi:*",
     "--external:late:*",
@@ -72,7 +79,20 @@ const BUNDLING: [&str; 6] = [
 const WITH_HTTP: &str = "plugin-with-http";
 /// The file of the SDK that calls out.
 const HTTP_MODULE: &str = "sdk/http";
-/// The package name of [`LATE_PACKAGES`] while the tool runs.
+/// The files of the SDK that a bundle begins with: its `Promise`, and `fetch` for
+/// a plugin that calls it.
+const PROMISE: &str = "sdk/promise.js";
+const FETCH: &str = "sdk/fetch.js";
+/// Words by which a plugin uses promises.
+const PROMISES: [&str; 6] = [
+    "async",
+    "await",
+    "Promise",
+    "fetch",
+    "queueMicrotask",
+    "setTimeout",
+];
+/// What the packages in [`LATE_PACKAGES`] are called while the tool runs.
 const LATE: &str = "late:";
 const TRUE: &str = "wasi:";
 const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];
@@ -155,7 +175,12 @@ impl Script {
     fn with_quickjs(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let jco = tool(job, JCO)?;
         let world = write_world(job, LATE)?;
-        let (folder, source, wit) = if self.typed {
+        let promises = word_of(job.folder(), &PROMISES);
+        if let (false, Some(place)) = (self.typed, &promises) {
+            // Before the step that fails otherwise, for the place.
+            tool_for(job, ESBUILD, &format!("runs the promises of {place}"))?;
+        }
+        let (folder, source, wit) = if self.typed || promises.is_some() {
             bundle(job, self.source)?;
             (job.work()?, BUNDLE, "../../wit")
         } else {
@@ -233,11 +258,20 @@ fn bundle(job: &Job<'_>, source: &str) -> Result<(), Error> {
     }
     let mut outfile = std::ffi::OsString::from("--outfile=");
     outfile.push(job.work()?.join(BUNDLE));
+    let mut first = Vec::new();
+    // An older copy of the SDK has neither.
+    if job.folder().join(PROMISE).is_file() {
+        first.push(format!("--inject:./{PROMISE}"));
+    }
+    if job.folder().join(FETCH).is_file() && word_of(job.folder(), &["fetch"]).is_some() {
+        first.push(format!("--inject:./{FETCH}"));
+    }
     job.step("bundle with esbuild", || {
         job.run(
             job.command(esbuild)
                 .arg(source)
                 .args(BUNDLING)
+                .args(&first)
                 .arg("--log-level=warning")
                 .arg(outfile),
         )
@@ -255,7 +289,12 @@ fn installed(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The same, or how to get it.
-fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
+fn tool(job: &Job<'_>, tool: Tool) -> Result<PathBuf, Error> {
+    tool_for(job, tool, tool.1)
+}
+
+/// The same, for a reason of the plugin's.
+fn tool_for(job: &Job<'_>, (name, _, get): Tool, why: &str) -> Result<PathBuf, Error> {
     installed(job.folder(), name).ok_or_else(|| {
         Error::MissingTool(MissingTool {
             tool: name.to_owned(),
@@ -268,20 +307,64 @@ fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
     })
 }
 
-/// Returns true if a source file of the plugin imports the SDK's HTTP module.
+/// Whether a source file of the plugin uses the SDK's HTTP.
 fn calls_out(folder: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return false;
-    };
-    entries.filter_map(Result::ok).any(|entry| {
+    word_of(folder, &["fetch"]).is_some()
+        || look(folder, &|_, text| text.contains(HTTP_MODULE).then_some(())).is_some()
+}
+
+/// The place of the first of these words in the plugin's own sources, such as
+/// `src/hook.ts:12`; comments do not count.
+fn word_of(folder: &Path, words: &[&str]) -> Option<String> {
+    look(folder, &|file, text| {
+        let line = line_of(text, words)?;
+        let within = file.strip_prefix(folder).unwrap_or(file);
+        Some(format!("{}:{line}", within.display()))
+    })
+}
+
+/// The first answer about one of the plugin's own sources, in order.
+fn look<T>(folder: &Path, ask: &dyn Fn(&Path, &str) -> Option<T>) -> Option<T> {
+    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.filter_map(Result::ok).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.iter().find_map(|entry| {
         let (path, name) = (entry.path(), entry.file_name());
         if path.is_dir() {
-            return !NOT_SOURCE.iter().any(|other| name == *other) && calls_out(&path);
+            let passed_over = NOT_SOURCE.iter().any(|other| name == *other);
+            return (!passed_over).then(|| look(&path, ask)).flatten();
         }
         let is_source = path
             .extension()
             .is_some_and(|ending| ["js", "mjs", "ts"].iter().any(|one| ending == *one));
-        is_source && fs::read_to_string(&path).is_ok_and(|text| text.contains(HTTP_MODULE))
+        let text = fs::read_to_string(&path).ok().filter(|_| is_source)?;
+        ask(&path, &text)
+    })
+}
+
+/// The number of the first line with one of these words outside of comments. A
+/// word that is an object's member, or in a text, counts, too.
+fn line_of(text: &str, words: &[&str]) -> Option<usize> {
+    let mut in_comment = false;
+    text.lines().enumerate().find_map(|(at, line)| {
+        let mut code = line;
+        if in_comment {
+            code = code.split_once("*/")?.1;
+            in_comment = false;
+        }
+        if let Some((before, after)) = code.split_once("/*") {
+            in_comment = !after.contains("*/");
+            code = before;
+        }
+        // Not the slashes of an address.
+        let end = code
+            .match_indices("//")
+            .map(|(found, _)| found)
+            .find(|&found| !code.get(..found).is_some_and(|head| head.ends_with(':')));
+        let code = code.get(..end.unwrap_or(code.len())).unwrap_or(code);
+        let found = code
+            .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+            .any(|word| words.contains(&word));
+        found.then_some(at + 1)
     })
 }
 
@@ -351,7 +434,21 @@ fn length_at(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{calls_out, name_truly};
+    use super::{PROMISES, calls_out, line_of, name_truly};
+
+    #[test]
+    fn promises_are_found_outside_of_comments() {
+        for (text, line) in [
+            ("async function a() {}", Some(1)),
+            ("\n  await b;", Some(2)),
+            ("// async\n/* await\n fetch */ c();", None),
+            ("/* a */\n/* b\n*/ new Promise(d)", Some(3)),
+            ("get('http://a'); fetch(b)", Some(1)),
+            ("prefetch(asynchronous)", None),
+        ] {
+            assert_eq!(line_of(text, &PROMISES), line, "{text}");
+        }
+    }
 
     #[test]
     fn only_imports_of_the_component_itself_are_named() {

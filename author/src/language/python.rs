@@ -1,16 +1,21 @@
 //! Python: `componentize-py` makes a component of the module `plugin` and its
 //! imports. A native plugin is the same source with another SDK, zipped.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::Recipe;
 use crate::{Capability, Error, job::Job, world};
 
 /// The file of a plugin that is its own.
 const SOURCE: &str = "plugin.py";
-/// The part of the SDK that is for native plugins, and the one that is for both.
-const NATIVE_SDK: &str = "native/mortise_plugin.py";
-const SHARED_SDK: &str = "mortise_config.py";
+/// The parts of the SDK that a native plugin carries.
+const PACKAGE: &str = "mortise_plugin";
+const CONFIGURATION: &str = "mortise_config.py";
+/// The module of an older copy of the SDK, in the place of the package.
+const OLD_MODULE: &str = "native/mortise_plugin.py";
 
 /// Plugins in Python.
 #[derive(Clone, Copy, Debug)]
@@ -82,11 +87,20 @@ impl Recipe for Python {
                     })
                     .map_err(|source| Error::file(&from, source))
             };
-            for (name, file) in modules(job)? {
+            for (name, file) in modules(job.folder())? {
                 copy(file, if name == SOURCE { "__main__.py" } else { &name })?;
             }
-            copy(sdk.join(NATIVE_SDK), "mortise_plugin.py")?;
-            copy(sdk.join(SHARED_SDK), SHARED_SDK)?;
+            let package = sdk.join(PACKAGE);
+            if package.is_dir() {
+                let inside = packed.join(PACKAGE);
+                fs::create_dir_all(&inside).map_err(|source| Error::file(&inside, source))?;
+                for (name, file) in modules(&package)? {
+                    copy(file, &format!("{PACKAGE}/{name}"))?;
+                }
+            } else {
+                copy(sdk.join(OLD_MODULE), "mortise_plugin.py")?;
+            }
+            copy(sdk.join(CONFIGURATION), CONFIGURATION)?;
             job.run(
                 job.command(python)
                     .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
@@ -113,9 +127,8 @@ impl Recipe for Python {
     }
 }
 
-/// The modules in the plugin's folder, each with its name.
-fn modules(job: &Job<'_>) -> Result<Vec<(String, PathBuf)>, Error> {
-    let folder = job.folder();
+/// The modules in a folder, each with its name.
+fn modules(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let entries = fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
     let files = entries.filter_map(|entry| {
         let name = entry.ok()?.file_name().into_string().ok()?;

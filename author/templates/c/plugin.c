@@ -77,8 +77,19 @@ bool exports_mortise_plugin_configurer_schema(plugin_string_t *schema) {
 
 bool exports_mortise_plugin_configurer_apply(plugin_string_t *config,
                                              exports_mortise_plugin_configurer_list_problem_t *problems) {
+  static const char *const names[] = {"prefix", NULL};
+  char *unknown = mortise_config_unknown(*config, names);
   char *value = mortise_config_value(*config, "prefix");
   plugin_string_free(config);
+  if (unknown != NULL) {
+    free(value);
+    problems->len = 1;
+    problems->ptr = calloc(1, sizeof *problems->ptr);
+    problems->ptr->path = mortise_text("%s", unknown);
+    problems->ptr->text = mortise_text("there is no such setting; there is prefix");
+    free(unknown);
+    return false;
+  }
   if (value != NULL && strlen(value) > 64) {
     free(value);
     problems->len = 1;

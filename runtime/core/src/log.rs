@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Who wrote an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The plugin, through the contract's `log`.
@@ -41,6 +41,66 @@ pub struct Entry {
     pub source: Source,
     /// At most [`LOG_ENTRY_BYTES`].
     pub text: String,
+}
+
+impl Source {
+    /// The level of a printed line and its text: the level that the line itself
+    /// states, or else that of its stream.
+    ///
+    /// A line of either stream may begin with `<3>` to `<7>`, as for the
+    /// system's journal; the prefix is not part of the text. A line of standard
+    /// error may name its level in capitals among its first words or as
+    /// `level=...`, as loggers of many languages print it.
+    pub fn level_of(self, line: &str) -> (Level, &str) {
+        if let [b'<', digit @ b'0'..=b'7', b'>', ..] = line.as_bytes()
+            && let Some(text) = line.get(3..)
+        {
+            let level = match digit {
+                b'0'..=b'3' => Level::Error,
+                b'4' => Level::Warn,
+                b'5' | b'6' => Level::Info,
+                _ => Level::Debug,
+            };
+            return (level, text);
+        }
+        let level = match self {
+            Self::Stderr => named_level(line).unwrap_or(Level::Warn),
+            _ => Level::Info,
+        };
+        (level, line)
+    }
+}
+
+/// The words of a line among which a logger puts the level, at most.
+const LEVEL_WORDS: usize = 4;
+
+/// The level that a logger printed into a line.
+fn named_level(line: &str) -> Option<Level> {
+    line.split([' ', '\t', ',', '{'])
+        .filter(|word| !word.is_empty())
+        .take(LEVEL_WORDS)
+        .find_map(|word| {
+            let word = word.trim_matches(['[', ']', '(', ')', '|', '"']);
+            let named = word
+                .strip_prefix("level=")
+                .or_else(|| word.strip_prefix("level\":\""));
+            match named {
+                Some(name) => level_named(&name.trim_matches('"').to_ascii_uppercase()),
+                // As in `INFO:module:text`.
+                None => level_named(word.split([':', ']']).next()?),
+            }
+        })
+}
+
+fn level_named(name: &str) -> Option<Level> {
+    match name {
+        "TRACE" => Some(Level::Trace),
+        "DEBUG" => Some(Level::Debug),
+        "INFO" | "NOTICE" => Some(Level::Info),
+        "WARN" | "WARNING" => Some(Level::Warn),
+        "ERROR" | "CRITICAL" | "FATAL" => Some(Level::Error),
+        _ => None,
+    }
 }
 
 /// An entry's own size beside its text, towards the bound.
@@ -194,5 +254,38 @@ mod tests {
         log.write(Level::Info, Source::Plugin, "much more than ten bytes");
         log.write(Level::Info, Source::Plugin, "again");
         assert!(log.since(0).len() <= 1);
+    }
+
+    #[test]
+    fn a_line_has_the_level_that_it_states() {
+        for (line, on_stdout, on_stderr, text) in [
+            ("plain", Level::Info, Level::Warn, "plain"),
+            ("<3>bad", Level::Error, Level::Error, "bad"),
+            ("<4>careful", Level::Warn, Level::Warn, "careful"),
+            ("<7>deep", Level::Debug, Level::Debug, "deep"),
+            ("<9>no", Level::Info, Level::Warn, "<9>no"),
+            ("INFO:root:a", Level::Info, Level::Info, "INFO:root:a"),
+            ("ERROR:x:b", Level::Info, Level::Error, "ERROR:x:b"),
+            ("an error", Level::Info, Level::Warn, "an error"),
+            (
+                "one two three four INFO",
+                Level::Info,
+                Level::Warn,
+                "one two three four INFO",
+            ),
+        ] {
+            assert_eq!(Source::Stdout.level_of(line), (on_stdout, text));
+            assert_eq!(Source::Stderr.level_of(line), (on_stderr, text));
+        }
+        for line in [
+            "2026/11/28 03:00:00 DEBUG msg",
+            "time=2026-11-28T03:00:00Z level=DEBUG msg=x",
+            "[2026-11-28T03:00:00Z DEBUG a::b] x",
+            "2026-11-28T03:00:00Z DEBUG a::b: x",
+            "{\"level\":\"debug\",\"msg\":\"x\"}",
+            "{\"time\":\"t\",\"level\":\"DEBUG\",\"msg\":\"x\"}",
+        ] {
+            assert_eq!(Source::Stderr.level_of(line), (Level::Debug, line));
+        }
     }
 }

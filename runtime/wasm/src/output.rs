@@ -13,7 +13,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use mortise_runtime::{Log, contract::types::Level, limits::LOG_ENTRY_BYTES, log::Source};
+use mortise_runtime::{Log, limits::LOG_ENTRY_BYTES, log::Source};
 
 /// One of the two streams. All handles a guest opens share the same line.
 #[derive(Clone)]
@@ -21,7 +21,6 @@ pub(super) struct Output(Arc<Lines>);
 
 struct Lines {
     log: Arc<Log>,
-    level: Level,
     source: Source,
     begun: Mutex<Vec<u8>>,
     /// The number of the log's first entry from the call under way; none yet if
@@ -30,10 +29,9 @@ struct Lines {
 }
 
 impl Output {
-    pub(super) fn new(log: Arc<Log>, level: Level, source: Source) -> Self {
+    pub(super) fn new(log: Arc<Log>, source: Source) -> Self {
         Self(Arc::new(Lines {
             log,
-            level,
             source,
             begun: Mutex::default(),
             first: AtomicU64::new(u64::MAX),
@@ -70,8 +68,8 @@ impl Lines {
 
     fn entry(&self, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
-        let text = text.trim_end_matches(['\r', '\n']);
-        let number = self.log.write(self.level, self.source, text);
+        let (level, text) = self.source.level_of(text.trim_end_matches(['\r', '\n']));
+        let number = self.log.write(level, self.source, text);
         self.first.fetch_min(number, Relaxed);
     }
 

@@ -12,7 +12,7 @@ use super::{
     outbound::Outbound,
     output::Output,
 };
-use mortise_runtime::{Guard, Rights, contract::types::Level, log::Source};
+use mortise_runtime::{Guard, Rights, log::Source};
 
 /// The state of one store.
 pub(super) struct State {
@@ -41,16 +41,12 @@ impl State {
         rights: &Rights,
         descriptors: &Arc<Descriptors>,
     ) -> Result<Self, String> {
-        let stderr = Output::new(guard.log().clone(), Level::Warn, Source::Stderr);
+        let stderr = Output::new(guard.log().clone(), Source::Stderr);
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(Output::new(
-            guard.log().clone(),
-            Level::Info,
-            Source::Stdout,
-        ))
-        .stderr(stderr.clone())
-        .allow_tcp(false)
-        .allow_udp(false);
+        wasi.stdout(Output::new(guard.log().clone(), Source::Stdout))
+            .stderr(stderr.clone())
+            .allow_tcp(false)
+            .allow_udp(false);
         for (name, value) in guard.environment() {
             wasi.env(name, value);
         }

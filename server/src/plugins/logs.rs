@@ -3,6 +3,8 @@
 //! the administrator's own account. What it wrote for another user may be made
 //! of that user's messages, and is that user's to read.
 
+use std::collections::HashMap;
+
 use mortise_runtime::{
     Plugin as _,
     guard::Denial,
@@ -35,15 +37,21 @@ impl Plugins {
     /// first, as this user may read them.
     pub fn logs(&self, plugin: &str, reader: i64, since_ms: u64) -> Vec<Line> {
         let mut lines = Vec::new();
+        let mut printed: HashMap<(Source, String), Vec<u64>> = HashMap::new();
         let current = self.installed.get(plugin).map(|entry| entry.current);
         if let Some(process) = current.and_then(|current| current.process()) {
-            let entries = process.log.since(0).into_iter();
-            lines.extend(entries.map(|entry| Line { user: None, entry }));
+            for entry in process.log.since(0) {
+                let line = (entry.source, entry.text.clone());
+                printed.entry(line).or_default().push(entry.time_ms);
+                lines.push(Line { user: None, entry });
+            }
         }
         for slot in self.slots_of(plugin) {
             let own = slot.user_id() == reader;
             let entries = slot.log.since(0).into_iter();
-            let readable = entries.filter(|entry| own || entry.source == Source::Host);
+            let readable = entries
+                .filter(|entry| own || entry.source == Source::Host)
+                .filter(|entry| !is_among(&printed, entry));
             lines.extend(readable.map(|entry| Line {
                 user: Some(slot.user.name.clone()),
                 entry,
@@ -52,5 +60,51 @@ impl Plugins {
         lines.retain(|line| line.entry.time_ms >= since_ms);
         lines.sort_by_key(|line| line.entry.time_ms);
         lines
+    }
+}
+
+/// The time in milliseconds within which a line that a process printed is
+/// written into both its own log and an instance's.
+const SAME_LINE_MS: u64 = 20;
+
+/// Whether an instance's entry is a line that is among the process's, too.
+fn is_among(printed: &HashMap<(Source, String), Vec<u64>>, entry: &Entry) -> bool {
+    matches!(entry.source, Source::Stdout | Source::Stderr)
+        && printed
+            .get(&(entry.source, entry.text.clone()))
+            .is_some_and(|times| {
+                times
+                    .iter()
+                    .any(|time| time.abs_diff(entry.time_ms) <= SAME_LINE_MS)
+            })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use mortise_runtime::{
+        log::{Entry, Source},
+        types::Level,
+    };
+
+    use super::is_among;
+
+    #[test]
+    fn a_line_of_the_process_is_shown_once() {
+        let line = (Source::Stdout, "ready".to_owned());
+        let printed = HashMap::from([(line, vec![1000])]);
+        let entry = |source, text: &str, time_ms| Entry {
+            number: 0,
+            time_ms,
+            level: Level::Info,
+            source,
+            text: text.to_owned(),
+        };
+        assert!(is_among(&printed, &entry(Source::Stdout, "ready", 1001)));
+        // Of a process before this one; of the plugin's own log; another text.
+        assert!(!is_among(&printed, &entry(Source::Stdout, "ready", 9)));
+        assert!(!is_among(&printed, &entry(Source::Plugin, "ready", 1000)));
+        assert!(!is_among(&printed, &entry(Source::Stdout, "steady", 1000)));
     }
 }

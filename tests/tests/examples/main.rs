@@ -13,6 +13,7 @@ mod c;
 mod cases;
 mod go;
 mod grants;
+mod habits;
 mod handler;
 mod limits;
 mod plugins;

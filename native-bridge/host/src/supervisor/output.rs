@@ -22,10 +22,6 @@ pub(super) async fn capture<S: Sink>(
     source: Source,
     bytes_per_second: u32,
 ) {
-    let level = match source {
-        Source::Stderr => Level::Warn,
-        _ => Level::Info,
-    };
     let mut line = Vec::new();
     let mut piece = vec![0; LOG_ENTRY_BYTES];
     let mut pace = Pace::new(bytes_per_second);
@@ -34,7 +30,7 @@ pub(super) async fn capture<S: Sink>(
         for byte in piece.get(..read).unwrap_or_default() {
             line.push(*byte);
             if *byte == b'\n' || line.len() == LOG_ENTRY_BYTES {
-                entry(&*sink, level, source, &line);
+                entry(&*sink, source, &line);
                 line.clear();
             }
         }
@@ -43,13 +39,14 @@ pub(super) async fn capture<S: Sink>(
         }
     }
     if !line.is_empty() {
-        entry(&*sink, level, source, &line);
+        entry(&*sink, source, &line);
     }
 }
 
-fn entry(sink: &impl Sink, level: Level, source: Source, line: &[u8]) {
+fn entry(sink: &impl Sink, source: Source, line: &[u8]) {
     let text = String::from_utf8_lossy(line);
-    sink.line(level, source, text.trim_end_matches(['\r', '\n']));
+    let (level, text) = source.level_of(text.trim_end_matches(['\r', '\n']));
+    sink.line(level, source, text);
 }
 
 /// A bucket that holds one second's worth.

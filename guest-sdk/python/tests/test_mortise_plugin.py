@@ -1,6 +1,6 @@
 """Runs real plugin processes against a small host on a Unix socket.
 
-python3 -m unittest discover native-bridge/python/tests
+python3 -m unittest discover guest-sdk/python/tests
 """
 
 import base64
@@ -24,10 +24,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import mortise_plugin as m
+from mortise_plugin._data import from_data, to_data
 
 EXAMPLE = HERE.parents[2] / "examples" / "native-python-hook"
 GOLDEN = HERE.parents[2] / "tests" / "golden"
-PATIENCE = 20
+PATIENCE = 10
 SECRET = "6f1c" * 16
 WELCOME = {
     "type": "welcome",
@@ -56,7 +57,7 @@ class Failed(Exception):
 class Host:
     """A server for one plugin process, which keeps in memory what it is told."""
 
-    def __init__(self, test, name, welcome=WELCOME, folder=HERE / "plugins"):
+    def __init__(self, test, name, welcome=WELCOME, folder=HERE / "plugins", python=(sys.executable,), **environment):
         self.folder = tempfile.TemporaryDirectory()
         test.addCleanup(self.folder.cleanup)
         listener = socket.socket(socket.AF_UNIX)
@@ -66,10 +67,10 @@ class Host:
         listener.listen()
         listener.settimeout(PATIENCE)
         self.process = subprocess.Popen(
-            [sys.executable, str(folder / f"{name}.py")],
-            env={"MORTISE_SOCKET": path, "MORTISE_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"},
+            [*python, str(folder / f"{name}.py")],
+            env={"MORTISE_SOCKET": path, "MORTISE_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1", **environment},
             cwd=self.folder.name,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -531,7 +532,7 @@ class Calls(unittest.TestCase):
 
 class Concurrency(unittest.TestCase):
     def test_webhooks_of_one_instance_meet(self):
-        host = Host(self, "concurrent")
+        host = Host(self, "meeting")
         self.assertEqual(host.create(1), {"capabilities": ["webhook"], "concurrent": True})
         answers = [host.begin("webhook.handle", 1, request=host.request(1, ""))[1] for _ in range(3)]
         for answer in answers:
@@ -548,7 +549,7 @@ class Example(unittest.TestCase):
         build = pathlib.Path(folder.name, "build")
         build.mkdir()
         shutil.copy(EXAMPLE / "hook.py", build / "__main__.py")
-        shutil.copy(HERE.parent / "mortise_plugin.py", build)
+        shutil.copytree(HERE.parent / "mortise_plugin", build / "mortise_plugin")
         plugin = pathlib.Path(folder.name, "hook.py")
         zipapp.create_archive(build, plugin, "/usr/bin/env python3")
         self.assertTrue(os.access(plugin, os.X_OK))
@@ -595,7 +596,7 @@ class Values(unittest.TestCase):
     }
 
     def round_trip(self, name, data):
-        self.assertEqual(m._to_data(m._from_data(self.KINDS[name], data)), data)
+        self.assertEqual(to_data(from_data(self.KINDS[name], data)), data)
 
     def test_round_trips(self):
         for name, values in {
@@ -632,7 +633,7 @@ class Values(unittest.TestCase):
             ("level", "loud"),
         ):
             with self.subTest(name=name, value=value), self.assertRaises(ValueError):
-                m._from_data(self.KINDS[name], value)
+                from_data(self.KINDS[name], value)
 
     @unittest.skipUnless(GOLDEN.is_dir(), "there are no golden files beside this folder")
     def test_golden_files(self):

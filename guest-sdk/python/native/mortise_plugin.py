@@ -1,1 +1,0 @@
-../../../native-bridge/python/mortise_plugin.py
