@@ -2,9 +2,9 @@
 //! the contract. The code is in the tree, so that `go build` needs no generator;
 //! the tests compare it with the contract.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use crate::{run::run as run_command, workspace::Workspace};
 
@@ -12,8 +12,9 @@ const SDK: &str = "guest-sdk/go";
 /// The generator, an example of the crate of tests.
 const GENERATOR: &str = "go_bindings";
 
-/// The files of the protocol, which the SDK has from the module for Gotify's
-/// plugins: a copy of each, for a module has nothing outside of its folder.
+/// Files of the protocol that the SDK shares with the module for Gotify's plugins.
+/// The SDK has a copy of each, because a Go module cannot use files outside of its
+/// folder.
 const WIRE: [&str; 6] = [
     "codec.go",
     "connection.go",
@@ -23,7 +24,6 @@ const WIRE: [&str; 6] = [
     "process.go",
 ];
 const WIRE_FROM: &str = "native-bridge/go";
-const WIRE_TO: &str = "guest-sdk/go";
 
 /// What to do with the bindings.
 #[derive(Debug, clap::Args)]
@@ -44,17 +44,27 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         put(
             workspace,
             arguments,
-            &workspace.root.join(WIRE_TO).join(name),
+            &workspace.root.join(SDK).join(name),
             &text,
         )?;
     }
-    let folder = workspace.root.join(FOLDER);
-    for (name, bytes) in generate(&workspace.tools().join("wit"))?.iter() {
-        let file = folder.join(name);
-        let text = String::from_utf8_lossy(bytes).replace(SUPPORT, &format!("{MODULE}/wit"));
-        put(workspace, arguments, &file, &text)?;
-    }
-    Ok(())
+    run_command(workspace.cargo().args([
+        "build",
+        "--locked",
+        "--workspace",
+        "--example",
+        GENERATOR,
+    ]))?;
+    let generator = workspace
+        .target
+        .join("debug/examples")
+        .join(format!("{GENERATOR}{}", std::env::consts::EXE_SUFFIX));
+    run_command(
+        Command::new(generator)
+            .arg(workspace.root.join(SDK))
+            .arg(workspace.tools().join("wit"))
+            .args(arguments.check.then_some("--check")),
+    )
 }
 
 /// Writes a generated file, or checks that it is there just so.
@@ -68,27 +78,5 @@ fn put(workspace: &Workspace, arguments: &Arguments, file: &Path, text: &str) ->
             workspace.short(file)
         );
     }
-    write(file, text)
-}
-
-fn generate(wit: &Path) -> Result<Files> {
-    let mut everything = world::everything(wit)?;
-    let mut files = Files::default();
-    let options = wit_bindgen_go::Opts {
-        pkg_name: Some(format!("{MODULE}/bindings")),
-        quiet: true,
-        ..wit_bindgen_go::Opts::default()
-    };
-    options
-        .build()
-        .generate(&mut everything.resolve, everything.id, &mut files)
-        .context("the bindings for Go cannot be generated")?;
-    Ok(files)
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
-    let folder = file.parent().context("a file is in a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(file, text))
-        .with_context(|| format!("{} cannot be written", file.display()))
+    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }

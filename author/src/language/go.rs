@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 use super::Recipe;
-use crate::{Capability, Error, job::Job, process};
+use mortise_toolchain::process;
+
+use crate::{Capability, Error, job::Job};
 
 /// Go's own HTTP client, and the tag by which the SDK is its transport where a
 /// plugin imports it.
