@@ -17,8 +17,13 @@ use crate::world::World;
 pub fn encode(mut module: Vec<u8>, world: Option<&World>) -> Result<Vec<u8>, String> {
     let in_full = |error| format!("{error:#}");
     if let Some(world) = world {
-        embed_component_metadata(&mut module, &world.resolve, world.id, StringEncoding::UTF8)
-            .map_err(in_full)?;
+        embed_component_metadata(
+            &mut module,
+            &world.resolve,
+            world.id,
+            StringEncoding::UTF8,
+        )
+        .map_err(in_full)?;
     }
     ComponentEncoder::default()
         .module(&module)

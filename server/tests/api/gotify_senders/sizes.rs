@@ -10,9 +10,14 @@ use crate::support::{ADMIN, Running, config, ok, refused, start};
 async fn long_messages_titles_and_names() {
     let running = start().await;
     let token = crate::support::As::Token(sender(&running).await);
-    for length in [64 << 10, 200 << 10, 1 << 20, 15 << 20] {
-        // Every character takes two bytes in JSON.
-        let text = "\n".repeat(length);
+    // A line break takes two bytes in JSON, and every letter one.
+    for (character, length) in [
+        ("\n", 200 << 10),
+        ("\n", 1 << 20),
+        ("x", 2 << 20),
+        ("x", 15 << 20),
+    ] {
+        let text = character.repeat(length);
         let sent = ok(running
             .post("/message", &token, json!({"message": text}))
             .await);
