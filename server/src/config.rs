@@ -1,6 +1,9 @@
 //! The settings of `mortise serve`, from flags and environment, as types:
 //! what is in a [`Config`] is within its bounds.
 
+mod cors;
+mod size;
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -9,7 +12,13 @@ use std::{
     time::Duration,
 };
 
-use crate::plugins::{Changed, NativeSandbox, Retry};
+use mortise_runtime::limits::MESSAGE_BYTES;
+
+pub use self::{cors::Cors, size::Size};
+use crate::{
+    auth::TokenForm,
+    plugins::{Changed, NativeSandbox, Retry},
+};
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -115,6 +124,43 @@ pub struct Config {
     )]
     pub changed_plugins: Changed,
 
+    /// Largest message: its title, text and extras together, such as `16MiB`.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_MESSAGE_SIZE",
+        value_name = "SIZE",
+        default_value = "16MiB",
+        value_parser = message_size
+    )]
+    pub max_message_size: Size,
+
+    /// Largest image of an application, such as `16MiB`.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_IMAGE_SIZE",
+        value_name = "SIZE",
+        default_value = "16MiB"
+    )]
+    pub max_image_size: Size,
+
+    /// Let anybody create a user for themselves.
+    #[arg(long, env = "MORTISE_REGISTRATION")]
+    pub registration: bool,
+
+    /// Form of new tokens of applications and clients; the server accepts both
+    /// forms.
+    #[arg(
+        long,
+        env = "MORTISE_TOKEN_FORM",
+        value_name = "FORM",
+        default_value = "short"
+    )]
+    pub token_form: TokenForm,
+
+    /// Pages of other origins that may use the API.
+    #[command(flatten)]
+    pub cors: Cors,
+
     /// How patiently plugins that listen to messages are given what they
     /// failed on: for tests and embedders.
     #[arg(skip)]
@@ -135,6 +181,11 @@ impl fmt::Debug for Config {
             .field("require_signed_plugins", &self.require_signed_plugins)
             .field("native_sandbox", &self.native_sandbox)
             .field("changed_plugins", &self.changed_plugins)
+            .field("max_message_size", &self.max_message_size)
+            .field("max_image_size", &self.max_image_size)
+            .field("registration", &self.registration)
+            .field("token_form", &self.token_form)
+            .field("cors", &self.cors)
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
@@ -156,6 +207,11 @@ impl Config {
             require_signed_plugins: false,
             native_sandbox: None,
             changed_plugins: Changed::default(),
+            max_message_size: Size::mebibytes(16),
+            max_image_size: Size::mebibytes(16),
+            registration: false,
+            token_form: TokenForm::default(),
+            cors: Cors::default(),
             listener_retry: Retry::default(),
         }
     }
@@ -180,15 +236,26 @@ impl Config {
     }
 }
 
-/// The longest user name, in bytes.
-pub const USER_NAME_BYTES: usize = 128;
+/// The longest name of a user, client or application, in bytes.
+pub const NAME_BYTES: usize = 16 << 10;
 /// The longest password, in bytes.
 pub const PASSWORD_BYTES: usize = 1024;
 
-fn user_name(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.len() > USER_NAME_BYTES || text.contains(':') {
+fn message_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.bytes() > MESSAGE_BYTES {
         return Err(format!(
-            "a user name has 1 to {USER_NAME_BYTES} bytes and no colon"
+            "plugins take messages of at most {}",
+            Size::in_bytes(MESSAGE_BYTES)
+        ));
+    }
+    Ok(size)
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.len() > NAME_BYTES || text.contains(':') {
+        return Err(format!(
+            "a user name has 1 to {NAME_BYTES} bytes and no colon"
         ));
     }
     Ok(text.to_owned())

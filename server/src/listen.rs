@@ -13,6 +13,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use crate::api;
+
 /// Connections at a time; others wait to be accepted.
 const CONNECTIONS: usize = 8192;
 /// How long the head of a request may take to arrive, an idle connection's
@@ -85,6 +87,7 @@ async fn connection(
 ) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
+        api::collapse_slashes(&mut request);
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
         async move {

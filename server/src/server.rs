@@ -136,6 +136,7 @@ impl Server {
             store.clone(),
             Arc::clone(&hub),
             Arc::clone(&plugins),
+            config.max_message_size,
         ));
         plugins.start(&pipeline).await?;
         let state = AppState::from(Parts {

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +21,8 @@ use crate::{api::model, store::MessageRow};
 
 /// Messages that wait for one connection.
 const QUEUE: usize = 256;
+/// Bytes that wait for one connection, beside its next message.
+const QUEUE_BYTES: usize = 64 << 20;
 /// Connections of one user at a time.
 const PER_USER: usize = 128;
 
@@ -36,7 +38,17 @@ struct Subscriber {
     key: u64,
     client_id: Option<i64>,
     queue: mpsc::Sender<Utf8Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
     closed: CancellationToken,
+}
+
+impl Subscriber {
+    /// Queues a message; false if the connection does not keep up.
+    fn offer(&self, text: Utf8Bytes) -> bool {
+        let length = text.len();
+        let before = self.queued_bytes.fetch_add(length, Ordering::AcqRel);
+        (before == 0 || before + length <= QUEUE_BYTES) && self.queue.try_send(text).is_ok()
+    }
 }
 
 /// A connection's end of its queue; ends when it is dropped.
@@ -46,6 +58,7 @@ pub struct Subscription {
     user_id: i64,
     key: u64,
     queue: mpsc::Receiver<Utf8Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
     closed: CancellationToken,
 }
 
@@ -60,6 +73,7 @@ impl Hub {
         let (sender, queue) = mpsc::channel(QUEUE);
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         let closed = CancellationToken::new();
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
         let mut users = self.lock();
         let subscribers = users.entry(user_id).or_default();
         if subscribers.len() >= PER_USER {
@@ -69,6 +83,7 @@ impl Hub {
             key,
             client_id,
             queue: sender,
+            queued_bytes: Arc::clone(&queued_bytes),
             closed: closed.clone(),
         });
         drop(users);
@@ -77,6 +92,7 @@ impl Hub {
             user_id,
             key,
             queue,
+            queued_bytes,
             closed,
         })
     }
@@ -93,7 +109,7 @@ impl Hub {
         };
         let text = Utf8Bytes::from(text);
         subscribers.retain(|subscriber| {
-            let taken = subscriber.queue.try_send(text.clone()).is_ok();
+            let taken = subscriber.offer(text.clone());
             if !taken {
                 tracing::info!(
                     user = message.user_id,
@@ -164,7 +180,11 @@ impl Subscription {
         tokio::select! {
             biased;
             () = self.closed.cancelled() => None,
-            text = self.queue.recv() => text,
+            text = self.queue.recv() => {
+                let length = text.as_ref().map_or(0, |text| text.len());
+                self.queued_bytes.fetch_sub(length, Ordering::AcqRel);
+                text
+            }
         }
     }
 
@@ -233,6 +253,29 @@ mod tests {
         }
         assert!(slow.next().await.is_none());
         assert_eq!(hub.connected_clients(), [8]);
+    }
+
+    #[tokio::test]
+    async fn long_messages_do_not_fill_the_memory() {
+        let hub = Arc::new(Hub::default());
+        let mut slow = hub.subscribe(1, Some(7)).unwrap();
+        let long = MessageRow {
+            body: "x".repeat(super::QUEUE_BYTES / 2),
+            ..message(1, 1)
+        };
+        // A message that is longer than the queue still arrives alone.
+        let longest = MessageRow {
+            body: "x".repeat(super::QUEUE_BYTES + 1),
+            ..message(2, 1)
+        };
+        for row in [&long, &longest] {
+            hub.publish(row);
+            assert!(slow.next().await.is_some());
+        }
+        hub.publish(&long);
+        hub.publish(&long);
+        assert!(slow.next().await.is_none());
+        assert!(hub.connected_clients().is_empty());
     }
 
     #[tokio::test]

@@ -17,10 +17,12 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 5] = [
+const PYTHON: [&str; 7] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
+    "gotify-message==0.2.1",
     "gotify[stream]==0.6.0",
+    "gotipy==0.2.2",
     "websockets==13.1",
     "ziglang==0.15.2",
 ];
@@ -85,7 +87,7 @@ fn install_python(workspace: &Workspace) -> Result<PathBuf> {
     let stamp = folder.join("mortise-installed");
     let wanted = PYTHON.join("\n");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
-    if current && answers(Command::new(&python).args(["-c", "import apprise, gotify, websockets"]))
+    if current && answers(Command::new(&python).args(["-c", "import apprise, gotify, gotify_message, gotipy, websockets"]))
     {
         return Ok(python);
     }

@@ -4,11 +4,11 @@
 use jaq_json::{Map, Val, read::parse_single};
 use mortise_plugin::types::{Content, Draft, Verdict};
 
-/// The contract's bound for a title.
+/// The longest title that a program may make of a shorter one.
 const TITLE_BYTES: usize = 1 << 10;
-/// The contract's bound for a body.
+/// The longest body that a program may make of a shorter one.
 const BODY_BYTES: usize = 64 << 10;
-/// The contract's bound for extras.
+/// The longest extras that a program may make of shorter ones.
 const EXTRAS_BYTES: usize = 64 << 10;
 
 /// Returns the input of a program.
@@ -56,8 +56,8 @@ pub(crate) fn verdict(
             ));
         }
     }
-    cut(&mut content.title, TITLE_BYTES);
-    cut(&mut content.body, BODY_BYTES);
+    cut(&mut content.title, TITLE_BYTES.max(before.title.len()));
+    cut(&mut content.body, BODY_BYTES.max(before.body.len()));
     if content.body.is_empty() {
         return Err("it leaves no body; a message needs one".to_owned());
     }
@@ -85,8 +85,10 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
                 Val::Null => None,
                 Val::Obj(_) => {
                     let text = value.to_string();
-                    if text.len() > EXTRAS_BYTES {
-                        return Err(format!("the extras have more than {EXTRAS_BYTES} bytes"));
+                    let before = content.extras.as_ref().map_or(0, String::len);
+                    let most = EXTRAS_BYTES.max(before);
+                    if text.len() > most {
+                        return Err(format!("the extras have more than {most} bytes"));
                     }
                     Some(text)
                 }

@@ -5,9 +5,9 @@ use regex_lite::Regex;
 
 use crate::config::{RuleConfig, Then, When};
 
-/// The contract's bound for a body.
+/// The longest body that a rule may make of a shorter one.
 const BODY_BYTES: usize = 64 << 10;
-/// The contract's bound for a title.
+/// The longest title that a rule may make of a shorter one.
 const TITLE_BYTES: usize = 1 << 10;
 
 /// A compiled rule.
@@ -143,6 +143,8 @@ impl Rule {
     }
 
     fn change(&self, content: &mut Content) {
+        let longest_title = TITLE_BYTES.max(content.title.len());
+        let longest_body = BODY_BYTES.max(content.body.len());
         if let Some(title) = &self.then.title {
             content.title.clone_from(title);
         }
@@ -156,8 +158,8 @@ impl Rule {
         if let Some(priority) = self.then.priority {
             content.priority = priority;
         }
-        cut(&mut content.title, TITLE_BYTES);
-        cut(&mut content.body, BODY_BYTES);
+        cut(&mut content.title, longest_title);
+        cut(&mut content.body, longest_body);
         if content.body.is_empty() {
             // A message needs a body, and the rule replaced all of it by
             // nothing.

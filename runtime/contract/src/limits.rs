@@ -128,14 +128,11 @@ impl Limit {
     }
 }
 
-/// The longest title, in bytes.
-pub const TITLE_BYTES: usize = 1 << 10;
-/// The longest body, in bytes.
-pub const BODY_BYTES: usize = 64 << 10;
-/// The longest extras, in bytes.
-pub const EXTRAS_BYTES: usize = 64 << 10;
+/// The longest message, in bytes: its title, body and extras together. A host may
+/// take less.
+pub const MESSAGE_BYTES: usize = 64 << 20;
 /// The longest application name, in bytes.
-pub const APPLICATION_NAME_BYTES: usize = 128;
+pub const APPLICATION_NAME_BYTES: usize = 16 << 10;
 /// The longest storage key, in bytes.
 pub const KEY_BYTES: usize = 256;
 /// The longest timer name, in characters.

@@ -1,7 +1,6 @@
 //! Applications: those who send messages.
 
 use axum::{Json, extract::State, http::StatusCode};
-use mortise_runtime::limits::APPLICATION_NAME_BYTES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -14,12 +13,13 @@ use super::{
 };
 use crate::{
     auth::{Caller, Token, TokenKind},
+    config::NAME_BYTES,
     state::AppState,
     store::{ApplicationChange, ApplicationRow, NewApplication, SORT_KEY_BYTES, StoreError},
 };
 
 /// The longest description, in bytes.
-const DESCRIPTION_BYTES: usize = 4 << 10;
+const DESCRIPTION_BYTES: usize = 1 << 20;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
@@ -29,20 +29,18 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .elevated(routes!(secure))
 }
 
-/// What a user says of an application.
+/// An application to create, or its change. A change keeps what it does not name.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ApplicationParams {
-    /// At most 128 bytes.
+    /// At most 16 KiB.
     #[serde(default)]
     #[schema(required)]
     name: String,
-    /// At most 4 KiB.
-    #[serde(default)]
-    description: String,
+    /// At most 1 MiB.
+    description: Option<String>,
     /// Priority of messages that bring none.
-    #[serde(default)]
-    default_priority: i32,
+    default_priority: Option<i64>,
     /// Fractional index that orders applications; at most 255 bytes.
     #[serde(default)]
     sort_key: String,
@@ -51,8 +49,10 @@ struct ApplicationParams {
 impl ApplicationParams {
     fn check(&self) -> Result<(), ApiError> {
         required("name", &self.name)?;
-        bounded("name", &self.name, APPLICATION_NAME_BYTES)?;
-        bounded("description", &self.description, DESCRIPTION_BYTES)?;
+        bounded("name", &self.name, NAME_BYTES)?;
+        if let Some(description) = &self.description {
+            bounded("description", description, DESCRIPTION_BYTES)?;
+        }
         bounded("sortKey", &self.sort_key, SORT_KEY_BYTES)
     }
 
@@ -82,11 +82,12 @@ async fn create(
     Fields(params): Fields<ApplicationParams>,
 ) -> Result<Json<model::Application>, ApiError> {
     params.check()?;
-    let token = Token::generate(TokenKind::Application).map_err(ApiError::internal)?;
+    let token = Token::generate_as(TokenKind::Application, state.config.token_form)
+        .map_err(ApiError::internal)?;
     let new = NewApplication {
         name: &params.name,
-        description: &params.description,
-        default_priority: params.default_priority,
+        description: params.description.as_deref().unwrap_or_default(),
+        default_priority: params.default_priority.unwrap_or_default(),
         sort_key: params.sort_key(),
     };
     let row = state
@@ -113,7 +114,7 @@ async fn update(
     params.check()?;
     let change = ApplicationChange {
         name: &params.name,
-        description: &params.description,
+        description: params.description.as_deref(),
         default_priority: params.default_priority,
         sort_key: params.sort_key(),
     };
@@ -175,7 +176,8 @@ async fn secure(
             "an internal application has no token",
         ));
     }
-    let token = Token::generate(TokenKind::Application).map_err(ApiError::internal)?;
+    let token = Token::generate_as(TokenKind::Application, state.config.token_form)
+        .map_err(ApiError::internal)?;
     if !state
         .store
         .set_application_token(caller.user.id, id, &token.hash())

@@ -13,12 +13,11 @@ use super::{
 };
 use crate::{
     auth::{self, Caller, Token, TokenKind},
+    config::NAME_BYTES,
     state::AppState,
     time::now_ms,
 };
 
-/// The longest name, in bytes.
-const NAME_BYTES: usize = 256;
 /// The longest time of inactivity that can be set, in seconds: ten years.
 const EXPIRES_SECONDS: i64 = 10 * 366 * 24 * 60 * 60;
 /// The longest elevation, in seconds: a day.
@@ -31,23 +30,23 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .elevated(routes!(elevate))
 }
 
-/// What a user says of a client.
+/// A client to create, or its change. A change keeps what it does not name.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ClientParams {
-    /// At most 256 bytes.
+    /// At most 16 KiB.
     #[serde(default)]
     #[schema(required)]
     name: String,
     /// It is removed when it was not used for this long; 0 for never.
-    #[serde(default)]
-    expires_after_inactivity_seconds: i64,
+    expires_after_inactivity_seconds: Option<i64>,
 }
 
 impl ClientParams {
     fn check(&self) -> Result<(), ApiError> {
         check_name(&self.name)?;
-        if !(0..=EXPIRES_SECONDS).contains(&self.expires_after_inactivity_seconds) {
+        let expires = self.expires_after_inactivity_seconds.unwrap_or_default();
+        if !(0..=EXPIRES_SECONDS).contains(&expires) {
             return Err(ApiError::bad_request(format!(
                 "Field 'expiresAfterInactivitySeconds' must be 0 to {EXPIRES_SECONDS}"
             )));
@@ -83,14 +82,15 @@ async fn create(
     Fields(params): Fields<ClientParams>,
 ) -> Result<Json<model::Client>, ApiError> {
     params.check()?;
-    let token = Token::generate(TokenKind::Client).map_err(ApiError::internal)?;
+    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+        .map_err(ApiError::internal)?;
     let row = state
         .store
         .create_client(
             caller.user.id,
             &token.hash(),
             &params.name,
-            params.expires_after_inactivity_seconds,
+            params.expires_after_inactivity_seconds.unwrap_or_default(),
             None,
         )
         .await?;

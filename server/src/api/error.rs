@@ -76,6 +76,14 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, description)
     }
 
+    /// Whether it denies access.
+    pub fn is_denial(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        )
+    }
+
     /// 404: it is not there, or is somebody else's.
     pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, description)

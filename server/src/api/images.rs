@@ -5,31 +5,34 @@ use std::path::PathBuf;
 
 use axum::{
     Json,
-    body::Body,
-    extract::{Multipart, Path, State, multipart::MultipartRejection},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{DefaultBodyLimit, Multipart, Path, State, multipart::MultipartRejection},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use bytes::Bytes;
-use utoipa_axum::routes;
+use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
     ApiError, Routes, applications,
+    conditional::File,
     extract::{Id, multipart},
     model,
 };
 use crate::{auth::Caller, state::AppState};
 
-/// The largest image, in bytes.
-const IMAGE_BYTES: usize = 1 << 20;
+/// Bytes of a form beside its image.
+const FORM_BYTES: usize = 64 << 10;
 /// What applications without an image show.
 const DEFAULT_IMAGE: &[u8] = include_bytes!("application.png");
 /// Random bytes of a file's name.
 const NAME_BYTES: usize = 16;
 
 pub(super) fn routes(routes: Routes) -> Routes {
+    let most = routes.state().config.max_image_size.bytes();
+    let body = DefaultBodyLimit::max(most.saturating_add(FORM_BYTES));
     routes
-        .client(routes!(upload, delete))
+        .client(routes!(upload).layer(body))
+        .client(routes!(delete))
         .public(routes!(image))
         .public(routes!(default_image))
 }
@@ -88,8 +91,8 @@ impl Format {
     }
 }
 
-/// Sets an application's image: PNG, JPEG, GIF or WebP of at most 1 MiB in the
-/// field `file`.
+/// Sets an application's image: PNG, JPEG, GIF or WebP of at most `max-image-size`
+/// in the field `file`.
 #[utoipa::path(post, path = "/application/{id}/image", tag = "application",
     params(("id" = i64, Path)), responses(
         (status = 200, body = model::Application), (status = 400), (status = 404), (status = 413),
@@ -103,10 +106,14 @@ async fn upload(
     let before = applications::find(&state, &caller, id).await?;
     let parts = parts.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let bytes = file(parts).await?;
-    if bytes.len() > IMAGE_BYTES {
+    let most = state.config.max_image_size;
+    if bytes.len() > most.bytes() {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("an image has at most {IMAGE_BYTES} bytes"),
+            format!(
+                "the image has {} bytes; this server accepts {most}, set by --max-image-size",
+                bytes.len()
+            ),
         ));
     }
     let format = Format::of(&bytes)
@@ -177,29 +184,40 @@ async fn delete(
 async fn image(
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let missing = || ApiError::not_found("image does not exist");
-    let format = Format::of_name(&name).ok_or_else(missing)?;
-    match tokio::fs::read(path(&state, &name)).await {
-        Ok(bytes) => Ok(serve(format, bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing()),
-        Err(error) => Err(ApiError::internal(error)),
-    }
+    let missing = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => ApiError::not_found("image does not exist"),
+        _ => ApiError::internal(error),
+    };
+    let format =
+        Format::of_name(&name).ok_or_else(|| ApiError::not_found("image does not exist"))?;
+    let path = path(&state, &name);
+    let bytes = tokio::fs::read(&path).await.map_err(missing)?;
+    let modified = tokio::fs::metadata(&path)
+        .await
+        .map_err(missing)?
+        .modified();
+    let file = File {
+        bytes: bytes.into(),
+        content_type: format.content_type(),
+        // The name is of this upload only.
+        tag: name,
+        modified: modified.ok(),
+    };
+    Ok(file.respond(&headers))
 }
 
 /// Serves the image of applications that have none of their own.
 #[utoipa::path(get, path = "/static/defaultapp.png", tag = "application", responses((status = 200)))]
-async fn default_image() -> Response {
-    serve(Format::Png, DEFAULT_IMAGE)
-}
-
-fn serve(format: Format, bytes: impl Into<Body>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, format.content_type()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "public, max-age=86400"),
-    ];
-    (headers, bytes.into()).into_response()
+async fn default_image(headers: HeaderMap) -> Response {
+    let file = File {
+        bytes: Bytes::from_static(DEFAULT_IMAGE),
+        content_type: Format::Png.content_type(),
+        tag: concat!("defaultapp-", env!("CARGO_PKG_VERSION")).to_owned(),
+        modified: None,
+    };
+    file.respond(&headers)
 }
 
 /// Removes a file that no application shows any more. One that stays behind

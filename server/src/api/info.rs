@@ -39,6 +39,6 @@ async fn version() -> Json<model::Version> {
 
 /// What this server offers.
 #[utoipa::path(get, path = "/gotifyinfo", tag = "info", responses((status = 200, body = model::Info)))]
-async fn info() -> Json<model::Info> {
-    Json(model::Info::THIS)
+async fn info(State(state): State<AppState>) -> Json<model::Info> {
+    Json(model::Info::new(state.config.registration))
 }

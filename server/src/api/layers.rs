@@ -10,15 +10,16 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request},
     http::StatusCode,
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
-use super::ApiError;
+use super::{ApiError, cors::cors};
+use crate::state::AppState;
 
-/// The longest body that is read whole, in bytes: room for the longest image
-/// or configuration, and for the longest message with every character escaped.
+/// The longest body that is read whole, in bytes; routes that take messages and
+/// images have bounds of their own.
 const BODY_BYTES: usize = 2 << 20;
 /// How long a body may stand still.
 const BODY_IDLE: Duration = Duration::from_secs(30);
@@ -28,7 +29,11 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// downloaded and compiled.
 const ORDER: Duration = Duration::from_secs(900);
 
-pub(super) fn bound(router: Router) -> Router {
+pub(super) fn bound(router: Router, state: &AppState) -> Router {
+    bound_requests(router).layer(from_fn_with_state(state.clone(), cors))
+}
+
+fn bound_requests(router: Router) -> Router {
     router
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE))
@@ -88,7 +93,7 @@ mod tests {
         async fn panics() {
             panic!("a secret");
         }
-        let router = super::bound(Router::new().route("/", get(panics)));
+        let router = super::bound_requests(Router::new().route("/", get(panics)));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         let body = to_bytes(response.into_body(), 1 << 10).await.unwrap();

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{OriginalUri, State},
+    extract::{DefaultBodyLimit, OriginalUri, State},
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse as _, Response},
 };
@@ -11,21 +11,20 @@ use mortise_runtime::{
     types::{Application, Content, Draft},
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
+use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
     ApiError, Routes,
     error::required,
-    extract::{Fields, Id, Parameters},
+    extract::{Fields, Id, Object, Parameters},
     model,
 };
 use crate::{
     auth::{Caller, Sending},
     pipeline::{Posted, Sender, TraceEntry},
     state::AppState,
-    store::{ApplicationRow, MessageRow, Page},
+    store::{ApplicationRow, Listing, MessageRow, Page, contract_priority},
     time::now_ms,
 };
 
@@ -35,8 +34,11 @@ const DROPPED_BY: HeaderName = HeaderName::from_static("mortise-dropped-by");
 const DEFAULT_PAGE: u32 = 100;
 
 pub(super) fn routes(routes: Routes) -> Routes {
+    // Escaped, a message is up to three times as long.
+    let most = routes.state().config.max_message_size.bytes();
+    let body = DefaultBodyLimit::max(most.saturating_mul(3).saturating_add(1 << 20));
     routes
-        .sender(routes!(create))
+        .sender(routes!(create).layer(body))
         .client(routes!(list, delete_all))
         .client(routes!(delete))
         .client(routes!(trace))
@@ -49,18 +51,21 @@ struct CreateMessage {
     /// The application it comes from, where no application's token says so.
     #[serde(default)]
     appid: i64,
-    /// What it says; Markdown without HTML. At most 64 KiB.
+    /// Its text; Markdown without HTML. At most `max-message-size` together with
+    /// title and extras.
     #[serde(default)]
     #[schema(required)]
     message: String,
-    /// Its title, at most 1 KiB; if it is empty, the application's name.
+    /// Its title; if it is empty, the application's name.
     #[serde(default)]
     title: String,
-    /// 0 (silent) to 10 (urgent) by convention; else the application's.
-    priority: Option<i32>,
-    /// Additional data, an object of at most 64 KiB; only in JSON.
-    #[schema(value_type = Option<Object>)]
-    extras: Option<Box<RawValue>>,
+    /// 0 (silent) to 10 (urgent) by convention; else the application's. A text of
+    /// digits is accepted as well.
+    priority: Option<i64>,
+    /// Additional data, an object; in a form, the text of a JSON object.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
+    extras: Object,
 }
 
 /// Sends a message. One that a filter drops answers 200 with id 0 and the
@@ -90,11 +95,13 @@ async fn create(
             .ok_or_else(|| ApiError::bad_request("appid not found"))?,
     };
     required("message", &new.message)?;
-    let draft = draft(&application, new);
+    let priority = new.priority.unwrap_or(application.default_priority);
+    let draft = draft(&application, new, priority);
     let sent = draft.content.clone();
+    let sender = Sender::Application;
     let posted = state
         .pipeline
-        .post(application.user_id, draft, Sender::Application, true)
+        .post_with_priority(application.user_id, draft, priority, sender, true)
         .await?;
     Ok(match posted {
         Posted::Stored(message) => Json(model::Message::from(&message)).into_response(),
@@ -105,7 +112,7 @@ async fn create(
                 user_id: application.user_id,
                 title: sent.title,
                 body: sent.body,
-                priority: sent.priority,
+                priority,
                 extras: sent.extras,
                 created_ms: now_ms(),
             };
@@ -117,7 +124,7 @@ async fn create(
     })
 }
 
-fn draft(application: &ApplicationRow, new: CreateMessage) -> Draft {
+fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Draft {
     let title = match new.title.trim() {
         "" => application.name.clone(),
         _ => new.title,
@@ -130,8 +137,8 @@ fn draft(application: &ApplicationRow, new: CreateMessage) -> Draft {
         content: Content {
             title,
             body: new.message,
-            priority: new.priority.unwrap_or(application.default_priority),
-            extras: new.extras.map(|extras| extras.get().to_owned()),
+            priority: contract_priority(priority),
+            extras: new.extras.0,
         },
         received_ms: now_ms().cast_unsigned(),
     }
@@ -140,7 +147,8 @@ fn draft(application: &ApplicationRow, new: CreateMessage) -> Draft {
 /// Which part of a list is wanted.
 #[derive(Deserialize, IntoParams)]
 struct Paging {
-    /// How many, 1 to 200; 100 if it is left out.
+    /// How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
+    /// are long.
     limit: Option<u32>,
     /// Only messages with a smaller id than this.
     since: Option<u64>,
@@ -159,22 +167,22 @@ impl Paging {
         }
     }
 
-    /// One message more than is shown tells whether there is another page.
     fn page(&self) -> Result<Page, ApiError> {
         Ok(Page {
             before: match self.since {
                 None | Some(0) => None,
                 Some(since) => Some(i64::try_from(since).unwrap_or(i64::MAX)),
             },
-            limit: i64::from(self.limit()?) + 1,
+            limit: i64::from(self.limit()?),
         })
     }
 }
 
-fn paged(path: &str, limit: u32, mut rows: Vec<MessageRow>) -> Json<model::PagedMessages> {
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
-    rows.truncate(wanted);
+fn paged(path: &str, limit: u32, listing: Listing) -> Json<model::PagedMessages> {
+    let Listing {
+        messages: rows,
+        more,
+    } = listing;
     let since = match rows.last() {
         Some(last) if more => last.id,
         _ => 0,
@@ -200,8 +208,8 @@ async fn list(
     OriginalUri(uri): OriginalUri,
     Parameters(paging): Parameters<Paging>,
 ) -> Result<Json<model::PagedMessages>, ApiError> {
-    let rows = state.store.messages(caller.user.id, paging.page()?).await?;
-    Ok(paged(uri.path(), paging.limit()?, rows))
+    let listing = state.store.messages(caller.user.id, paging.page()?).await?;
+    Ok(paged(uri.path(), paging.limit()?, listing))
 }
 
 /// Deletes all messages.
@@ -259,11 +267,11 @@ async fn list_of_application(
 ) -> Result<Json<model::PagedMessages>, ApiError> {
     let page = paging.page()?;
     require_application(&state, &caller, id).await?;
-    let rows = state
+    let listing = state
         .store
         .application_messages(caller.user.id, id, page)
         .await?;
-    Ok(paged(uri.path(), paging.limit()?, rows))
+    Ok(paged(uri.path(), paging.limit()?, listing))
 }
 
 /// Deletes all messages of an application.

@@ -6,6 +6,9 @@
 mod admin;
 mod applications;
 mod clients;
+mod conditional;
+mod cors;
+mod docs;
 mod error;
 mod extract;
 mod images;
@@ -13,6 +16,7 @@ mod info;
 mod layers;
 mod messages;
 pub mod model;
+mod paths;
 mod plugins;
 mod routes;
 mod session;
@@ -24,7 +28,10 @@ use axum::Router;
 
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use paths::collapse_slashes;
 pub use routes::Routes;
+
+pub(crate) use extract::is_object as is_json_object;
 
 use crate::state::AppState;
 
@@ -42,5 +49,5 @@ pub fn router(state: &AppState) -> Router {
         .merge(plugins::routes)
         .merge(admin::routes)
         .merge(webhooks::routes);
-    layers::bound(routes.finish())
+    layers::bound(routes.finish(), state)
 }

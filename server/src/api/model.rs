@@ -21,7 +21,7 @@ pub struct Message {
     /// Its title.
     pub title: String,
     /// 0 (silent) to 10 (urgent) by convention.
-    pub priority: i32,
+    pub priority: i64,
     /// Additional data, kept as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -89,7 +89,7 @@ pub struct Application {
     /// Address of its image, relative to the server's.
     pub image: String,
     /// Priority of messages that bring none.
-    pub default_priority: i32,
+    pub default_priority: i64,
     /// RFC 3339.
     pub created_at: String,
     /// RFC 3339, to within some minutes.
@@ -167,7 +167,7 @@ impl From<&ClientRow> for Client {
             name: row.name.clone(),
             created_at: rfc3339(row.created_ms),
             last_used: row.last_used_ms.map(rfc3339),
-            elevated_until: row.elevated_until_ms.map(rfc3339),
+            elevated_until: row.elevated_until_ms().map(rfc3339),
             expires_after_inactivity_seconds: row.expires_after_seconds,
             expires_at: row.expires_ms().map(rfc3339),
         }
@@ -220,9 +220,7 @@ impl CurrentUser {
         Self {
             user: User::from(user),
             client_id: client.map(|client| client.id),
-            elevated_until: client
-                .and_then(|client| client.elevated_until_ms)
-                .map(rfc3339),
+            elevated_until: client.and_then(ClientRow::elevated_until_ms).map(rfc3339),
         }
     }
 }
@@ -249,12 +247,17 @@ impl Health {
     };
 }
 
-/// Which version this is.
+/// The version of Gotify whose API this is: clients compare it.
+const GOTIFY_VERSION: &str = "3.0.0";
+
+/// The server's version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Version {
-    /// Semantic version.
+    /// The version of Gotify whose API this is.
     pub version: &'static str,
+    /// The version of Mortise.
+    pub mortise_version: &'static str,
     /// Of the source; empty if unknown.
     pub commit: &'static str,
     /// Empty: builds are the same whenever they are made.
@@ -264,7 +267,8 @@ pub struct Version {
 impl Version {
     /// This build.
     pub const THIS: Self = Self {
-        version: env!("CARGO_PKG_VERSION"),
+        version: GOTIFY_VERSION,
+        mortise_version: env!("CARGO_PKG_VERSION"),
         commit: "",
         build_date: "",
     };
@@ -272,9 +276,12 @@ impl Version {
 
 /// What this server offers.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Info {
-    /// Semantic version.
+    /// The version of Gotify whose API this is.
     pub version: &'static str,
+    /// The version of Mortise.
+    pub mortise_version: &'static str,
     /// Whether anybody may create a user.
     pub register: bool,
     /// Whether an OpenID provider may be used.
@@ -282,10 +289,13 @@ pub struct Info {
 }
 
 impl Info {
-    /// This build.
-    pub const THIS: Self = Self {
-        version: env!("CARGO_PKG_VERSION"),
-        register: false,
-        oidc: false,
-    };
+    /// This build, with or without registration.
+    pub const fn new(register: bool) -> Self {
+        Self {
+            version: GOTIFY_VERSION,
+            mortise_version: env!("CARGO_PKG_VERSION"),
+            register,
+            oidc: false,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Registering routes. A route is registered by the method that names what it
 //! asks of its caller, so none can be without; its description says the same.
 
-use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use axum::{Router, middleware::from_fn_with_state};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -12,7 +12,7 @@ use utoipa::{
 };
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 
-use super::error;
+use super::{docs, error, paths::Known};
 use crate::{
     auth::{Access, authorize},
     state::AppState,
@@ -65,10 +65,20 @@ impl Routes {
         self.add(Access::Admin, methods)
     }
 
+    /// As [`Routes::admin`], or anybody where the settings say so.
+    pub fn register(self, methods: Methods) -> Self {
+        self.add(Access::Register, methods)
+    }
+
+    /// The server's parts, for routes that depend on its settings.
+    pub(super) const fn state(&self) -> &AppState {
+        &self.state
+    }
+
     fn add(mut self, access: Access, (schemas, mut paths, methods): Methods) -> Self {
         for item in paths.paths.values_mut() {
             for operation in operations(item) {
-                operation.security = Some(security(access));
+                operation.security = Some(security(access, self.state.config.registration));
             }
         }
         let methods: Methods = (schemas, paths, methods);
@@ -83,9 +93,10 @@ impl Routes {
     /// is not there.
     pub(super) fn finish(self) -> Router {
         let (router, description) = self.router.split_for_parts();
+        let known = Known::of(&description);
         router
-            .route("/openapi.json", get(async move || Json(description)))
-            .fallback(error::not_found)
+            .merge(docs::routes(&description))
+            .fallback(async move |request| known.fallback(request).await)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.state)
     }
@@ -128,17 +139,22 @@ impl utoipa::Modify for Security {
 
 /// The requirement in the terms of the description: the scope says whose token
 /// it is.
-fn security(access: Access) -> Vec<SecurityRequirement> {
+fn security(access: Access, registration: bool) -> Vec<SecurityRequirement> {
     let scope = match access {
         Access::Public => return Vec::new(),
         Access::Sender => "sender",
         Access::Client => "client",
         Access::Elevated => "elevated",
-        Access::Admin => "admin",
+        Access::Admin | Access::Register => "admin",
     };
-    ["tokenHeader", "tokenQuery", "tokenBearer", "basicAuth"]
+    let mut requirements = ["tokenHeader", "tokenQuery", "tokenBearer", "basicAuth"]
         .map(|scheme| SecurityRequirement::new(scheme, [scope]))
-        .to_vec()
+        .to_vec();
+    if access == Access::Register && registration {
+        // An empty requirement makes the others optional.
+        requirements.push(SecurityRequirement::default());
+    }
+    requirements
 }
 
 fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -16,13 +16,11 @@ use super::{
     model,
 };
 use crate::{
-    auth::{COOKIE, Caller, Token, TokenKind},
+    auth::{Caller, SESSION_SECONDS, Token, TokenKind, session_cookie},
     state::AppState,
     time::now_ms,
 };
 
-/// How long a session lasts without being used, in seconds: a week.
-const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// How long it is elevated after the login, in milliseconds: an hour.
 const ELEVATED_MS: i64 = 60 * 60 * 1000;
 
@@ -56,7 +54,8 @@ async fn login(
         ));
     }
     clients::check_name(&name)?;
-    let token = Token::generate(TokenKind::Client).map_err(ApiError::internal)?;
+    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+        .map_err(ApiError::internal)?;
     let client = state
         .store
         .create_client(
@@ -68,7 +67,7 @@ async fn login(
         )
         .await?;
     Ok((
-        cookie(token.reveal(), SESSION_SECONDS, &origin)?,
+        set(session_cookie(token.reveal(), SESSION_SECONDS, &origin)?),
         Json(model::CurrentUser::new(&caller.user, Some(&client))),
     ))
 }
@@ -86,21 +85,9 @@ async fn logout(
     };
     state.store.delete_client(caller.user.id, client.id).await?;
     state.hub.close_client(client.id);
-    cookie("", 0, &origin)
+    Ok(set(session_cookie("", 0, &origin)?))
 }
 
-/// A header that sets the session's cookie; an age of 0 removes it.
-fn cookie(
-    token: &str,
-    max_age: i64,
-    origin: &Origin,
-) -> Result<AppendHeaders<[(header::HeaderName, HeaderValue); 1]>, ApiError> {
-    let secure = match origin.scheme {
-        "https" => "; Secure",
-        _ => "",
-    };
-    let cookie =
-        format!("{COOKIE}={token}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
-    let cookie = HeaderValue::try_from(cookie).map_err(ApiError::internal)?;
-    Ok(AppendHeaders([(header::SET_COOKIE, cookie)]))
+fn set(cookie: HeaderValue) -> AppendHeaders<[(header::HeaderName, HeaderValue); 1]> {
+    AppendHeaders([(header::SET_COOKIE, cookie)])
 }

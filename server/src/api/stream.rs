@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     extract::{
         State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket, close_code, rejection::WebSocketUpgradeRejection},
+        ws::{Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
     http::StatusCode,
     response::Response,
@@ -22,7 +22,7 @@ use crate::{auth::Caller, state::AppState, stream::Subscription};
 const PING: Duration = Duration::from_secs(45);
 /// How long it may take to answer.
 const PONG: Duration = Duration::from_secs(15);
-/// How long the goodbye may take.
+/// How long the echo of a client's Close may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// The longest frame a client may send: it has nothing to say.
 const INCOMING_BYTES: usize = 4 << 10;
@@ -67,28 +67,33 @@ async fn stream(
         .on_upgrade(move |socket| run(socket, subscription)))
 }
 
-/// Serves a connection until either side ends it.
+/// Serves a connection until either side ends it. As in Gotify, the server ends a
+/// stream without a Close frame: the Android app's library takes such a frame for
+/// a goodbye and reconnects minutes later.
 async fn run(mut socket: WebSocket, mut subscription: Subscription) {
+    // A stream ends wherever it is, even if it waits for a client that does not
+    // read.
     let closed = subscription.closed();
-    // Wherever it is, waiting for a client that does not read included.
-    let ended = closed
+    let end = closed
         .run_until_cancelled(serve(&mut socket, &mut subscription))
-        .await
-        .is_some();
+        .await;
     drop(subscription);
-    let frame = CloseFrame {
-        code: if ended {
-            close_code::NORMAL
-        } else {
-            close_code::AWAY
-        },
-        reason: "".into(),
-    };
-    // Nobody may be there to hear it.
-    let _ = tokio::time::timeout(GOODBYE, socket.send(Message::Close(Some(frame)))).await;
+    if let Some(End::Client) = end {
+        // Reading on sends the echo of the client's Close.
+        let echoed = async { while let Some(Ok(_)) = socket.next().await {} };
+        let _ = tokio::time::timeout(GOODBYE, echoed).await;
+    }
 }
 
-async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) {
+/// The side that ended a stream.
+enum End {
+    /// The client, with a Close frame.
+    Client,
+    /// The server, or the connection broke.
+    Server,
+}
+
+async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) -> End {
     let (mut sink, mut source) = socket.split();
     let mut pings = interval_at(Instant::now() + PING, PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -96,8 +101,9 @@ async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) {
     loop {
         let outgoing = tokio::select! {
             incoming = source.next() => match incoming {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                // Pings are answered beneath.
+                Some(Ok(Message::Close(_))) => return End::Client,
+                Some(Err(_)) | None => return End::Server,
+                // The library below answers pings.
                 Some(Ok(_)) => {
                     heard = Instant::now();
                     continue;
@@ -105,13 +111,13 @@ async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) {
             },
             text = subscription.next() => match text {
                 Some(text) => Message::Text(text),
-                None => return,
+                None => return End::Server,
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
-            () = sleep_until(heard + PING + PONG) => return,
+            () = sleep_until(heard + PING + PONG) => return End::Server,
         };
         if sink.send(outgoing).await.is_err() {
-            return;
+            return End::Server;
         }
     }
 }

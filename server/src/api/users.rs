@@ -12,8 +12,8 @@ use super::{
     images, model,
 };
 use crate::{
-    auth::Caller,
-    config::{PASSWORD_BYTES, USER_NAME_BYTES},
+    auth::{Caller, Registering},
+    config::{NAME_BYTES, PASSWORD_BYTES},
     state::AppState,
     store::{StoreError, UserRow},
 };
@@ -22,7 +22,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(current))
         .elevated(routes!(change_password))
-        .admin(routes!(list, create))
+        .admin(routes!(list))
+        .register(routes!(create))
         .admin(routes!(get, update, delete))
 }
 
@@ -70,7 +71,7 @@ async fn list(State(state): State<AppState>) -> Result<Json<Vec<model::User>>, A
 /// A user to create.
 #[derive(Deserialize, ToSchema)]
 struct CreateUser {
-    /// For login; at most 128 bytes and no colon.
+    /// For login; at most 16 KiB and no colon.
     #[serde(default)]
     #[schema(required)]
     name: String,
@@ -83,15 +84,18 @@ struct CreateUser {
     pass: String,
 }
 
-/// Creates a user.
+/// Creates a user; where the settings allow registration, anybody may create one
+/// that is no administrator.
 #[utoipa::path(post, path = "/user", tag = "user", request_body = CreateUser,
     responses((status = 200, body = model::User), (status = 400)))]
 async fn create(
     State(state): State<AppState>,
+    registering: Registering,
     Fields(new): Fields<CreateUser>,
 ) -> Result<Json<model::User>, ApiError> {
     check_name(&new.name)?;
     check_password(&new.pass)?;
+    registering.allow(new.admin)?;
     let hash = state.passwords.hash(&new.pass).await?;
     let row = state
         .store
@@ -109,16 +113,15 @@ async fn get(State(state): State<AppState>, Id(id): Id) -> Result<Json<model::Us
     Ok(Json(model::User::from(&find(&state, id).await?)))
 }
 
-/// What to change about a user.
+/// A change of a user. It keeps what it does not name.
 #[derive(Deserialize, ToSchema)]
 struct UpdateUser {
-    /// For login; at most 128 bytes and no colon.
+    /// For login; at most 16 KiB and no colon.
     #[serde(default)]
     #[schema(required)]
     name: String,
     /// Whether the user administers the server.
-    #[serde(default)]
-    admin: bool,
+    admin: Option<bool>,
     /// At most 1 KiB; empty keeps the one before.
     #[serde(default)]
     pass: String,
@@ -135,6 +138,7 @@ async fn update(
 ) -> Result<Json<model::User>, ApiError> {
     check_name(&change.name)?;
     let before = find(&state, id).await?;
+    let admin = change.admin.unwrap_or(before.admin);
     let hash = match change.pass.as_str() {
         "" => None,
         pass => {
@@ -144,7 +148,7 @@ async fn update(
     };
     let row = state
         .store
-        .update_user(id, &change.name, hash.as_deref(), change.admin)
+        .update_user(id, &change.name, hash.as_deref(), admin)
         .await
         .map_err(taken)?
         .ok_or_else(last_admin)?;
@@ -183,7 +187,7 @@ async fn find(state: &AppState, id: i64) -> Result<UserRow, ApiError> {
 
 fn check_name(name: &str) -> Result<(), ApiError> {
     required("name", name)?;
-    bounded("name", name, USER_NAME_BYTES)?;
+    bounded("name", name, NAME_BYTES)?;
     if name.contains(':') {
         // Basic authentication could not tell where it ends.
         return Err(ApiError::bad_request("a user name has no colon"));

@@ -8,31 +8,35 @@
 //!
 //! Credentials are looked for in `?token=`, `X-Gotify-Key`,
 //! `Authorization: Bearer`, the cookie `gotify-client-token`, and basic
-//! authentication. What a browser sends by itself, cookie and basic, is not
-//! believed in a request that another site made.
+//! authentication. A name and password count before a token, but for sending: as
+//! in Gotify, whose page elevates a session with a password beside its cookie.
+//! Credentials that a browser sends by itself, cookie and basic, are not accepted
+//! in a request that another site made.
 //!
 //! `X-Mortise-Key` is the key of whoever may read the data directory (see
 //! `local`). A request with it is an administrator's, the oldest one's if
 //! `X-Mortise-User` names none.
 
+mod cookie;
 mod passwords;
 mod request;
 mod tokens;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::request::Parts,
+    http::{StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
 
+pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use passwords::{PasswordError, Passwords};
 pub use request::{COOKIE, is_cross_site};
-pub use tokens::{Token, TokenHash, TokenKind, generate_password};
+pub use tokens::{Token, TokenForm, TokenHash, TokenKind, generate_password};
 
-use self::request::{Basic, basic, token};
+use self::request::{Basic, Presented, basic, token};
 use crate::{
-    api::ApiError,
+    api::{ApiError, Origin},
     local,
     plugins::Actor,
     state::AppState,
@@ -56,13 +60,18 @@ pub enum Access {
     Elevated,
     /// What [`Access::Elevated`] asks, by an administrator.
     Admin,
+    /// What [`Access::Admin`] asks, or nothing where the settings let anybody
+    /// register.
+    Register,
 }
 
-/// Who was found to be asking.
+/// The caller of a route.
 #[derive(Clone, Debug)]
 enum Identity {
     Application(ApplicationRow),
     User(Caller),
+    /// Anybody, where the settings let anybody register.
+    Guest,
 }
 
 /// A user, by password, through a client, or by the data directory's key.
@@ -102,8 +111,34 @@ pub enum Sending {
     By(Caller),
 }
 
+/// The caller of the route that creates a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registering {
+    /// An administrator.
+    Administrator,
+    /// Anybody, for themselves.
+    Guest,
+}
+
+impl Registering {
+    /// Allows an administrator to be created by administrators only.
+    ///
+    /// # Errors
+    ///
+    /// 401 for a guest.
+    pub fn allow(self, admin: bool) -> Result<(), ApiError> {
+        if admin && self == Self::Guest {
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "you are not allowed to create an admin user",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// The middleware in front of each route: refuses who may not, and tells the
-/// handler who it is.
+/// handler who it is. A session's cookie is renewed while it is in use.
 ///
 /// # Errors
 ///
@@ -114,76 +149,169 @@ pub async fn authorize(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    if let Some(identity) = identify(&state, access, &parts).await? {
+    let identified = identify(&state, access, &parts).await?;
+    if let Some(identity) = identified.identity {
         parts.extensions.insert(identity);
     }
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    let origin = Origin::from_request_parts(&mut parts, &state).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(token) = identified.renew
+        && !response.headers().contains_key(header::SET_COOKIE)
+    {
+        let cookie = session_cookie(token.reveal(), SESSION_SECONDS, &origin?)?;
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The caller, and the token of a session whose cookie is to be renewed.
+struct Identified {
+    identity: Option<Identity>,
+    renew: Option<Token>,
+}
+
+impl From<Identity> for Identified {
+    fn from(identity: Identity) -> Self {
+        Self {
+            identity: Some(identity),
+            renew: None,
+        }
+    }
 }
 
 async fn identify(
     state: &AppState,
     access: Access,
     request: &Parts,
-) -> Result<Option<Identity>, ApiError> {
-    if access == Access::Public {
-        return Ok(None);
+) -> Result<Identified, ApiError> {
+    match access {
+        Access::Public => Ok(Identified {
+            identity: None,
+            renew: None,
+        }),
+        Access::Register if state.config.registration => {
+            match authenticate(state, Access::Admin, request).await {
+                Err(error) if error.is_denial() => Ok(Identity::Guest.into()),
+                other => other,
+            }
+        }
+        Access::Register => authenticate(state, Access::Admin, request).await,
+        access => authenticate(state, access, request).await,
     }
+}
+
+async fn authenticate(
+    state: &AppState,
+    access: Access,
+    request: &Parts,
+) -> Result<Identified, ApiError> {
     if let Some(key) = request.headers.get(local::KEY_HEADER) {
         let key = key.to_str().map_err(|_| ApiError::unauthorized())?;
         if Token::from_request(key).hash() != state.local_key {
             return Err(ApiError::unauthorized());
         }
         let user = administrator(state, request).await?;
-        return Ok(Some(Identity::User(Caller {
+        return Ok(Identity::User(Caller {
             user,
             client: None,
             by_key: true,
-        })));
+        })
+        .into());
     }
-    let caller = 'found: {
-        if let Some(token) = token(request)? {
-            let hash = token.hash();
-            if access == Access::Sender
-                && let Some(application) = state.store.application_by_token(&hash).await?
-            {
-                touch_application(&state.store, &application);
-                return Ok(Some(Identity::Application(application)));
-            }
-            if let Some(client) = state.store.client_by_token(&hash).await?
-                && let Some(user) = state.store.user(client.user_id).await?
-            {
-                touch_client(&state.store, &client);
-                break 'found Caller {
-                    user,
-                    client: Some(client),
-                    by_key: false,
-                };
-            }
+    // Credentials in a request of another site are denied, unless the request
+    // has others of its own.
+    let (basic, denied_basic) = apart(basic(request, &state.config));
+    let (token, denied_token) = apart(token(request));
+    let found = if access == Access::Sender {
+        match by_token(state, access, token).await? {
+            None => by_password(state, basic).await?,
+            found => found,
         }
-        if let Some(Basic { name, password }) = basic(request)? {
-            let user = state.store.user_by_name(&name).await?;
-            let stored = user.as_ref().map(|user| user.password_hash.as_str());
-            if state.passwords.verify(&name, &password, stored).await?
-                && let Some(user) = user
-            {
-                break 'found Caller {
-                    user,
-                    client: None,
-                    by_key: false,
-                };
-            }
+    } else {
+        match by_password(state, basic).await? {
+            None => by_token(state, access, token).await?,
+            found => found,
         }
-        return Err(ApiError::unauthorized());
     };
-    if access == Access::Admin && !caller.user.admin {
-        return Err(ApiError::forbidden(
-            "you are not allowed to access this api",
-        ));
+    let identified = found.ok_or_else(|| {
+        denied_basic
+            .or(denied_token)
+            .unwrap_or_else(ApiError::unauthorized)
+    })?;
+    if let Some(Identity::User(caller)) = &identified.identity {
+        if access == Access::Admin && !caller.user.admin {
+            return Err(ApiError::forbidden(
+                "you are not allowed to access this api",
+            ));
+        }
+        if matches!(access, Access::Admin | Access::Elevated) && !caller.is_elevated() {
+            return Err(not_elevated());
+        }
     }
-    if matches!(access, Access::Admin | Access::Elevated) && !caller.is_elevated() {
-        return Err(not_elevated());
+    Ok(identified)
+}
+
+fn apart<T>(found: Result<Option<T>, ApiError>) -> (Option<T>, Option<ApiError>) {
+    match found {
+        Ok(found) => (found, None),
+        Err(denied) => (None, Some(denied)),
     }
-    Ok(Some(Identity::User(caller)))
+}
+
+async fn by_token(
+    state: &AppState,
+    access: Access,
+    presented: Option<Presented>,
+) -> Result<Option<Identified>, ApiError> {
+    let Some(Presented { token, in_cookie }) = presented else {
+        return Ok(None);
+    };
+    let hash = token.hash();
+    if access == Access::Sender
+        && let Some(application) = state.store.application_by_token(&hash).await?
+    {
+        touch_application(&state.store, &application);
+        return Ok(Some(Identity::Application(application).into()));
+    }
+    let Some(client) = state.store.client_by_token(&hash).await? else {
+        return Ok(None);
+    };
+    let Some(user) = state.store.user(client.user_id).await? else {
+        return Ok(None);
+    };
+    let renew = (in_cookie && is_due(client.last_used_ms)).then_some(token);
+    touch_client(&state.store, &client);
+    let caller = Caller {
+        user,
+        client: Some(client),
+        by_key: false,
+    };
+    Ok(Some(Identified {
+        identity: Some(Identity::User(caller)),
+        renew,
+    }))
+}
+
+async fn by_password(
+    state: &AppState,
+    presented: Option<Basic>,
+) -> Result<Option<Identified>, ApiError> {
+    let Some(Basic { name, password }) = presented else {
+        return Ok(None);
+    };
+    let user = state.store.user_by_name(&name).await?;
+    let stored = user.as_ref().map(|user| user.password_hash.as_str());
+    if !state.passwords.verify(&name, &password, stored).await? {
+        return Ok(None);
+    }
+    Ok(user.map(|user| {
+        Identity::User(Caller {
+            user,
+            client: None,
+            by_key: false,
+        })
+        .into()
+    }))
 }
 
 /// Whom a request with the data directory's key is of.
@@ -253,7 +381,19 @@ impl<S: Sync> FromRequestParts<S> for Sending {
         match parts.extensions.get() {
             Some(Identity::Application(application)) => Ok(Self::As(application.clone())),
             Some(Identity::User(caller)) => Ok(Self::By(caller.clone())),
-            None => Err(ApiError::unauthorized()),
+            Some(Identity::Guest) | None => Err(ApiError::unauthorized()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Registering {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get() {
+            Some(Identity::User(caller)) if caller.user.admin => Ok(Self::Administrator),
+            Some(Identity::Guest) => Ok(Self::Guest),
+            _ => Err(ApiError::unauthorized()),
         }
     }
 }

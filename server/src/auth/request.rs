@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, Method, header, request::Parts};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::Token;
-use crate::api::ApiError;
+use crate::{Config, api::ApiError};
 
 /// The cookie of a session.
 pub const COOKIE: &str = "gotify-client-token";
@@ -18,12 +18,19 @@ pub(super) struct Basic {
     pub(super) password: String,
 }
 
+/// A token that a request brings.
+pub(super) struct Presented {
+    pub(super) token: Token,
+    /// Whether a browser sent it by itself.
+    pub(super) in_cookie: bool,
+}
+
 /// The token that a request brings, if any.
 ///
 /// # Errors
 ///
 /// 403 for a cookie in a request that another site made.
-pub(super) fn token(request: &Parts) -> Result<Option<Token>, ApiError> {
+pub(super) fn token(request: &Parts) -> Result<Option<Presented>, ApiError> {
     let headers = &request.headers;
     let query = || {
         let query = request.uri.query()?;
@@ -37,32 +44,40 @@ pub(super) fn token(request: &Parts) -> Result<Option<Token>, ApiError> {
     };
     let bearer = || scheme(headers, "bearer").map(str::to_owned);
     if let Some(token) = query().or_else(header).or_else(bearer) {
-        return Ok(found(&token));
+        return Ok(presented(&token, false));
     }
     let Some(token) = cookie(headers) else {
         return Ok(None);
     };
-    refuse_cross_site(request)?;
-    Ok(found(token))
+    if changes(request) && is_cross_site(&request.headers) {
+        return Err(cross_site());
+    }
+    Ok(presented(token, true))
 }
 
-fn found(token: &str) -> Option<Token> {
-    (token.len() <= TOKEN_BYTES).then(|| Token::from_request(token))
+fn presented(token: &str, in_cookie: bool) -> Option<Presented> {
+    (token.len() <= TOKEN_BYTES).then(|| Presented {
+        token: Token::from_request(token),
+        in_cookie,
+    })
 }
 
 /// The name and password that a request brings, if any.
 ///
 /// # Errors
 ///
-/// 403 in a request that another site made.
-pub(super) fn basic(request: &Parts) -> Result<Option<Basic>, ApiError> {
+/// 403 in a request that another site made, unless the settings allow that site.
+pub(super) fn basic(request: &Parts, config: &Config) -> Result<Option<Basic>, ApiError> {
     let Some(encoded) = scheme(&request.headers, "basic") else {
         return Ok(None);
     };
     let Some(basic) = decode_basic(encoded) else {
         return Ok(None);
     };
-    refuse_cross_site(request)?;
+    if changes(request) && is_cross_site(&request.headers) && !config.cors.allows(&request.headers)
+    {
+        return Err(cross_site());
+    }
     Ok(Some(basic))
 }
 
@@ -94,16 +109,15 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-fn refuse_cross_site(request: &Parts) -> Result<(), ApiError> {
-    let reads = matches!(request.method, Method::GET | Method::HEAD)
-        // A WebSocket begins with a GET, but is not held back by the browser.
-        && !request.headers.contains_key(header::UPGRADE);
-    if !reads && is_cross_site(&request.headers) {
-        return Err(ApiError::forbidden(
-            "cross-origin request refused: use a token instead of a cookie or password",
-        ));
-    }
-    Ok(())
+/// Whether a request may change something. A WebSocket begins with a GET, but the
+/// browser does not hold its answer back from another site.
+fn changes(request: &Parts) -> bool {
+    !matches!(request.method, Method::GET | Method::HEAD)
+        || request.headers.contains_key(header::UPGRADE)
+}
+
+fn cross_site() -> ApiError {
+    ApiError::forbidden("cross-origin request refused: use a token instead of a cookie or password")
 }
 
 /// Whether a page of another origin made a request. Programs that are no
@@ -128,9 +142,12 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use axum::http::{Method, Request, request::Parts};
 
     use super::{basic, token};
+    use crate::Config;
 
     fn request(method: Method, uri: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::builder().method(method).uri(uri);
@@ -143,7 +160,7 @@ mod tests {
     fn found(uri: &str, headers: &[(&str, &str)]) -> Option<String> {
         token(&request(Method::GET, uri, headers))
             .unwrap()
-            .map(|token| token.reveal().to_owned())
+            .map(|found| found.token.reveal().to_owned())
     }
 
     #[test]
@@ -170,9 +187,13 @@ mod tests {
     #[test]
     fn a_name_and_password_are_decoded() {
         let decode = |value: &str| {
-            basic(&request(Method::GET, "/", &[("authorization", value)]))
-                .unwrap()
-                .map(|basic| (basic.name, basic.password))
+            let config = Config::on(Path::new("data"));
+            basic(
+                &request(Method::GET, "/", &[("authorization", value)]),
+                &config,
+            )
+            .unwrap()
+            .map(|basic| (basic.name, basic.password))
         };
         assert_eq!(
             decode("Basic YW5uOmE6Yg=="),

@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 /// Characters of a token, its prefix included. Client libraries insist on it.
 const LENGTH: usize = 15;
+/// Characters behind the prefix of Gotify 3.
+const PREFIXED_LENGTH: usize = 32;
 /// 64 characters, so that a random byte's low six bits pick one evenly.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
 
@@ -34,6 +36,16 @@ impl TokenKind {
     }
 }
 
+/// The form of new tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TokenForm {
+    /// 15 characters that begin with `A` or `C`, as in Gotify before version 3.
+    #[default]
+    Short,
+    /// `gtfya.` or `gtfyc.` and 32 characters, as in Gotify 3.
+    Prefixed,
+}
+
 /// A token as its holder knows it: 84 random bits behind a prefix.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
@@ -54,6 +66,22 @@ impl Token {
         let mut token = String::with_capacity(LENGTH);
         token.push(kind.prefix());
         push_random(&mut token, LENGTH - 1)?;
+        Ok(Self(token))
+    }
+
+    /// A new one in a form that the settings choose.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no randomness.
+    pub fn generate_as(kind: TokenKind, form: TokenForm) -> Result<Self, getrandom::Error> {
+        let prefix = match (form, kind) {
+            (TokenForm::Prefixed, TokenKind::Application) => "gtfya.",
+            (TokenForm::Prefixed, TokenKind::Client) => "gtfyc.",
+            _ => return Self::generate(kind),
+        };
+        let mut token = prefix.to_owned();
+        push_random(&mut token, PREFIXED_LENGTH)?;
         Ok(Self(token))
     }
 
@@ -110,7 +138,7 @@ fn push_random(text: &mut String, characters: usize) -> Result<(), getrandom::Er
 
 #[cfg(test)]
 mod tests {
-    use super::{ALPHABET, Token, TokenKind};
+    use super::{ALPHABET, Token, TokenForm, TokenKind};
 
     #[test]
     fn tokens_have_the_form_that_clients_insist_on() {
@@ -126,6 +154,20 @@ mod tests {
             assert_ne!(token, Token::generate(kind).unwrap());
             assert_eq!(token.hash(), Token::from_request(token.reveal()).hash());
             assert!(!format!("{token:?}").contains(token.reveal()));
+        }
+    }
+
+    #[test]
+    fn gotify_3_prefixes_are_given_where_they_are_asked_for() {
+        for (kind, prefix) in [
+            (TokenKind::Application, "gtfya."),
+            (TokenKind::Client, "gtfyc."),
+        ] {
+            let token = Token::generate_as(kind, TokenForm::Prefixed).unwrap();
+            assert!(token.reveal().starts_with(prefix));
+            assert_eq!(token.reveal().len(), prefix.len() + 32);
+            let short = Token::generate_as(kind, TokenForm::Short).unwrap();
+            assert_eq!(short.reveal().len(), 15);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{slice, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::PostError;
 use crate::{
@@ -18,17 +18,21 @@ use crate::{
 const GROUP: usize = 128;
 /// Messages that wait to be taken into one; who sends more waits as well.
 const WAITING: usize = 1024;
+/// Kibibytes of messages that wait: as much as four of the longest.
+const WAITING_KIB: usize = 256 << 10;
 
 /// The way to the task that commits. The task ends when this is dropped and
 /// what is waiting was written.
 #[derive(Debug)]
 pub(super) struct Commit {
     queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 struct Waiting {
     new: NewMessage,
     done: oneshot::Sender<Result<MessageRow, PostError>>,
+    room: OwnedSemaphorePermit,
 }
 
 impl Commit {
@@ -36,14 +40,20 @@ impl Commit {
     pub(super) fn start(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         tokio::spawn(run(waiting, store, hub, plugins));
-        Self { queue }
+        let room = Arc::new(Semaphore::new(WAITING_KIB));
+        Self { queue, room }
     }
 
     /// Stores a message, and returns once it is durable and handed to those
     /// who are connected. It is stored even if the caller stops waiting.
     pub(super) async fn message(&self, new: NewMessage) -> Result<MessageRow, PostError> {
         let (done, stored) = oneshot::channel();
-        let waiting = Waiting { new, done };
+        let kib = (new.bytes() >> 10).clamp(1, WAITING_KIB);
+        let room = Arc::clone(&self.room)
+            .acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX))
+            .await
+            .map_err(|_| PostError::Stopping)?;
+        let waiting = Waiting { new, done, room };
         self.queue
             .send(waiting)
             .await
@@ -60,11 +70,13 @@ async fn run(
 ) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let (new, done): (Vec<_>, Vec<_>) = group
-            .drain(..)
-            .map(|waiting| (waiting.new, waiting.done))
-            .unzip();
-        for (stored, done) in store_all(&store, &new).await.into_iter().zip(done) {
+        let mut new = Vec::with_capacity(group.len());
+        let mut senders = Vec::with_capacity(group.len());
+        for waiting in group.drain(..) {
+            new.push(waiting.new);
+            senders.push((waiting.done, waiting.room));
+        }
+        for (stored, (done, _room)) in store_all(&store, &new).await.into_iter().zip(senders) {
             if let Ok(message) = &stored {
                 hub.publish(message);
                 plugins.message_stored(message.user_id);

@@ -7,16 +7,15 @@ mod commit;
 
 use std::sync::Arc;
 
-use mortise_runtime::{
-    limits::{BODY_BYTES, EXTRAS_BYTES, TITLE_BYTES},
-    types::{Content, Draft},
-};
+use mortise_runtime::types::{Content, Draft};
 use serde::{Deserialize, Serialize};
 
 use self::commit::Commit;
 use crate::{
+    api::is_json_object,
+    config::Size,
     plugins::{Outcome, Plugins},
-    store::{MessageRow, NewMessage, Store, StoreError},
+    store::{MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
 };
@@ -54,15 +53,16 @@ pub enum PostError {
     /// A part of it breaks a bound or is malformed.
     #[error("{0}")]
     Invalid(String),
-    /// A part of it is too long.
-    #[error("Field '{part}' has {bytes} bytes; at most {most} are taken")]
+    /// It is too long.
+    #[error(
+        "the message has {bytes} bytes with its title and extras; this server accepts {most}, set \
+         by --max-message-size"
+    )]
     TooLong {
-        /// `title`, `message` or `extras`.
-        part: &'static str,
         /// Its length.
         bytes: usize,
         /// The bound.
-        most: usize,
+        most: Size,
     },
     /// A filter failed and the user wants messages refused then.
     #[error(
@@ -118,15 +118,17 @@ pub enum TraceAction {
 pub struct Pipeline {
     plugins: Arc<Plugins>,
     commit: Commit,
+    most: Size,
 }
 
 impl Pipeline {
     /// A pipeline between these. Needs the runtime: it starts a task, which
-    /// ends with the pipeline.
-    pub fn new(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
+    /// ends with the pipeline. A message has at most the size `most`.
+    pub fn new(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>, most: Size) -> Self {
         Self {
             commit: Commit::start(store, hub, Arc::clone(&plugins)),
             plugins,
+            most,
         }
     }
 
@@ -144,7 +146,29 @@ impl Pipeline {
         sender: Sender,
         filtered: bool,
     ) -> Result<Posted, PostError> {
-        check(&draft.content)?;
+        let priority = i64::from(draft.content.priority);
+        self.post_with_priority(user_id, draft, priority, sender, filtered)
+            .await
+    }
+
+    /// As [`Pipeline::post`], with a priority beyond those that plugins know. A
+    /// filter is given the nearest one of those; the message keeps its own unless
+    /// a filter changes it.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; nothing was stored.
+    pub async fn post_with_priority(
+        &self,
+        user_id: i64,
+        mut draft: Draft,
+        priority: i64,
+        sender: Sender,
+        filtered: bool,
+    ) -> Result<Posted, PostError> {
+        draft.content.priority = contract_priority(priority);
+        let given_priority = draft.content.priority;
+        check(&draft.content, self.most)?;
         let (draft, trace) = if filtered {
             let skip = match sender {
                 Sender::Application => None,
@@ -164,7 +188,7 @@ impl Pipeline {
             (draft, Vec::new())
         };
         // What filters put in place is bounded like what came from outside.
-        check(&draft.content)?;
+        check(&draft.content, self.most)?;
         let Draft {
             application,
             content,
@@ -179,7 +203,11 @@ impl Pipeline {
             user_id,
             title,
             body: content.body,
-            priority: content.priority,
+            priority: if content.priority == given_priority {
+                priority
+            } else {
+                content.priority.into()
+            },
             extras: content.extras,
             created_ms: now_ms(),
             trace: trace_json(&trace),
@@ -198,26 +226,17 @@ fn trace_json(trace: &[TraceEntry]) -> Option<String> {
 }
 
 /// Checks the bounds of a message.
-fn check(content: &Content) -> Result<(), PostError> {
-    let bounds = [
-        ("title", content.title.len(), TITLE_BYTES),
-        ("message", content.body.len(), BODY_BYTES),
-        (
-            "extras",
-            content.extras.as_ref().map_or(0, String::len),
-            EXTRAS_BYTES,
-        ),
-    ];
-    for (part, bytes, most) in bounds {
-        if bytes > most {
-            return Err(PostError::TooLong { part, bytes, most });
-        }
+fn check(content: &Content, most: Size) -> Result<(), PostError> {
+    let extras = content.extras.as_ref().map_or(0, String::len);
+    let bytes = content.title.len() + content.body.len() + extras;
+    if bytes > most.bytes() {
+        return Err(PostError::TooLong { bytes, most });
     }
     if content.body.is_empty() {
         return Err(PostError::Invalid("Field 'message' is required".to_owned()));
     }
     if let Some(extras) = &content.extras
-        && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(extras).is_err()
+        && !is_json_object(extras)
     {
         return Err(PostError::Invalid(
             "the extras must be a JSON object".to_owned(),

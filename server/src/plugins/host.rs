@@ -27,7 +27,7 @@ use crate::{
 /// The most applications of one instance.
 const APPLICATIONS: usize = 64;
 /// Priority of a plugin's messages that bring none; Gotify's too.
-const DEFAULT_PRIORITY: i32 = 0;
+const DEFAULT_PRIORITY: i64 = 0;
 
 /// The imports of one instance.
 pub(super) struct InstanceHost {

@@ -15,7 +15,7 @@ pub struct ApplicationRow {
     /// What it is for; may be empty.
     pub description: String,
     /// Priority of messages that bring none.
-    pub default_priority: i32,
+    pub default_priority: i64,
     /// Applications are shown in this order.
     pub sort_key: String,
     /// File name in the images folder; none for the default image.
@@ -45,21 +45,21 @@ pub struct NewApplication<'a> {
     /// See [`ApplicationRow::description`].
     pub description: &'a str,
     /// See [`ApplicationRow::default_priority`].
-    pub default_priority: i32,
+    pub default_priority: i64,
     /// Behind all others if none.
     pub sort_key: Option<&'a str>,
 }
 
-/// What a user changes about an application.
+/// A change of an application. A part that is none stays as it is.
 #[derive(Clone, Debug)]
 pub struct ApplicationChange<'a> {
     /// See [`ApplicationRow::name`].
     pub name: &'a str,
     /// See [`ApplicationRow::description`].
-    pub description: &'a str,
+    pub description: Option<&'a str>,
     /// See [`ApplicationRow::default_priority`].
-    pub default_priority: i32,
-    /// The one it has if none.
+    pub default_priority: Option<i64>,
+    /// See [`ApplicationRow::sort_key`].
     pub sort_key: Option<&'a str>,
 }
 
@@ -216,8 +216,8 @@ impl Store {
         change: ApplicationChange<'_>,
     ) -> Result<Option<ApplicationRow>, StoreError> {
         sqlx::query_as(
-            "UPDATE applications SET name = ?, description = ?, default_priority = ?,
-             sort_key = coalesce(?, sort_key) WHERE id = ? AND user_id = ? RETURNING *",
+            "UPDATE applications SET name = ?, description = coalesce(?, description),
+             default_priority = coalesce(?, default_priority), sort_key = coalesce(?, sort_key) WHERE id = ? AND user_id = ? RETURNING *",
         )
         .bind(change.name)
         .bind(change.description)

@@ -32,40 +32,58 @@ impl ClientRow {
         })
     }
 
-    /// Whether it may do, now, what needs an elevated session.
+    /// The end of its elevated session, if it is elevated now.
+    pub fn elevated_until_ms(&self) -> Option<i64> {
+        self.elevated_until_ms.filter(|until| now_ms() < *until)
+    }
+
+    /// Whether it has an elevated session now.
     pub fn is_elevated(&self) -> bool {
-        self.elevated_until_ms.is_some_and(|until| now_ms() < until)
+        self.elevated_until_ms().is_some()
     }
 }
 
+/// The condition that a client has not expired at a time, which is bound.
+macro_rules! alive {
+    () => {
+        "(expires_after_seconds = 0
+          OR coalesce(last_used_ms, created_ms) + expires_after_seconds * 1000 > ?)"
+    };
+}
+
 impl Store {
-    /// The clients of a user, oldest first.
+    /// The clients of a user that have not expired, oldest first.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
     pub async fn clients(&self, user_id: i64) -> Result<Vec<ClientRow>, StoreError> {
-        Ok(
-            sqlx::query_as("SELECT * FROM clients WHERE user_id = ? ORDER BY id")
-                .bind(user_id)
-                .fetch_all(&self.readers)
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "SELECT * FROM clients WHERE user_id = ? AND ",
+            alive!(),
+            " ORDER BY id"
+        ))
+        .bind(user_id)
+        .bind(now_ms())
+        .fetch_all(&self.readers)
+        .await?)
     }
 
-    /// One client of a user.
+    /// One client of a user, unless it has expired.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
     pub async fn client(&self, user_id: i64, id: i64) -> Result<Option<ClientRow>, StoreError> {
-        Ok(
-            sqlx::query_as("SELECT * FROM clients WHERE id = ? AND user_id = ?")
-                .bind(id)
-                .bind(user_id)
-                .fetch_optional(&self.readers)
-                .await?,
-        )
+        Ok(sqlx::query_as(concat!(
+            "SELECT * FROM clients WHERE id = ? AND user_id = ? AND ",
+            alive!()
+        ))
+        .bind(id)
+        .bind(user_id)
+        .bind(now_ms())
+        .fetch_optional(&self.readers)
+        .await?)
     }
 
     /// The client of a token, unless it has expired.
@@ -113,7 +131,8 @@ impl Store {
         .await?)
     }
 
-    /// Changes a user's client. None if the user has no such client.
+    /// Changes a user's client; its expiry stays as it is if none is named. None
+    /// if the user has no such client, or if it has expired.
     ///
     /// # Errors
     ///
@@ -123,22 +142,22 @@ impl Store {
         user_id: i64,
         id: i64,
         name: &str,
-        expires_after_seconds: i64,
+        expires_after_seconds: Option<i64>,
     ) -> Result<Option<ClientRow>, StoreError> {
-        Ok(sqlx::query_as(
-            "UPDATE clients SET name = ?, expires_after_seconds = ?
-             WHERE id = ? AND user_id = ? RETURNING *",
-        )
+        Ok(sqlx::query_as(concat!(
+            "UPDATE clients SET name = ?, expires_after_seconds = coalesce(?, expires_after_seconds)
+             WHERE id = ? AND user_id = ? AND ", alive!(), " RETURNING *"))
         .bind(name)
         .bind(expires_after_seconds)
         .bind(id)
         .bind(user_id)
+        .bind(now_ms())
         .fetch_optional(&self.writer)
         .await?)
     }
 
     /// Lets a user's client do what needs an elevated session until a time.
-    /// False if the user has no such client.
+    /// False if the user has no such client, or if it has expired.
     ///
     /// # Errors
     ///
@@ -149,13 +168,16 @@ impl Store {
         id: i64,
         until_ms: i64,
     ) -> Result<bool, StoreError> {
-        let updated =
-            sqlx::query("UPDATE clients SET elevated_until_ms = ? WHERE id = ? AND user_id = ?")
-                .bind(until_ms)
-                .bind(id)
-                .bind(user_id)
-                .execute(&self.writer)
-                .await?;
+        let updated = sqlx::query(concat!(
+            "UPDATE clients SET elevated_until_ms = ? WHERE id = ? AND user_id = ? AND ",
+            alive!()
+        ))
+        .bind(until_ms)
+        .bind(id)
+        .bind(user_id)
+        .bind(now_ms())
+        .execute(&self.writer)
+        .await?;
         Ok(updated.rows_affected() > 0)
     }
 

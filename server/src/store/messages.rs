@@ -1,5 +1,7 @@
 //! The table `messages`.
 
+use futures_util::{Stream, TryStreamExt as _};
+
 use super::{Store, StoreError};
 
 /// A stored message.
@@ -16,11 +18,18 @@ pub struct MessageRow {
     /// What it says.
     pub body: String,
     /// 0 (silent) to 10 (urgent) by convention.
-    pub priority: i32,
+    pub priority: i64,
     /// A JSON object as text.
     pub extras: Option<String>,
     /// When it was stored, in milliseconds since the epoch.
     pub created_ms: i64,
+}
+
+impl MessageRow {
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        self.title.len() + self.body.len() + self.extras.as_ref().map_or(0, String::len)
+    }
 }
 
 /// What a new message is made of.
@@ -35,7 +44,7 @@ pub struct NewMessage {
     /// See [`MessageRow::body`].
     pub body: String,
     /// See [`MessageRow::priority`].
-    pub priority: i32,
+    pub priority: i64,
     /// See [`MessageRow::extras`].
     pub extras: Option<String>,
     /// See [`MessageRow::created_ms`].
@@ -44,13 +53,55 @@ pub struct NewMessage {
     pub trace: Option<String>,
 }
 
+impl NewMessage {
+    /// Bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        self.title.len() + self.body.len() + self.extras.as_ref().map_or(0, String::len)
+    }
+}
+
 /// Which part of a list is wanted, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// Only messages with a smaller id.
     pub before: Option<i64>,
-    /// At most this many.
+    /// At most this many; fewer if they are long.
     pub limit: i64,
+}
+
+/// A part of a list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The messages.
+    pub messages: Vec<MessageRow>,
+    /// Whether older ones follow.
+    pub more: bool,
+}
+
+/// Bytes of messages on a page; a page has one message at least.
+const PAGE_BYTES: usize = 32 << 20;
+
+impl Listing {
+    /// Reads a page from the rows of a query for one message more.
+    async fn read(
+        mut rows: impl Stream<Item = Result<MessageRow, sqlx::Error>> + Unpin,
+        limit: i64,
+    ) -> Result<Self, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let mut listing = Self::default();
+        let mut bytes = 0;
+        while let Some(row) = rows.try_next().await? {
+            bytes += row.bytes();
+            let full = listing.messages.len() >= limit
+                || (bytes > PAGE_BYTES && !listing.messages.is_empty());
+            if full {
+                listing.more = true;
+                break;
+            }
+            listing.messages.push(row);
+        }
+        Ok(listing)
+    }
 }
 
 /// All columns but the trace, which is only read on its own.
@@ -140,17 +191,17 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn messages(&self, user_id: i64, page: Page) -> Result<Vec<MessageRow>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+    pub async fn messages(&self, user_id: i64, page: Page) -> Result<Listing, StoreError> {
+        let rows = sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
             " FROM messages WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
         ))
         .bind(user_id)
         .bind(page.before.unwrap_or(i64::MAX))
-        .bind(page.limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .bind(page.limit.saturating_add(1))
+        .fetch(&self.readers);
+        Listing::read(rows, page.limit).await
     }
 
     /// Messages of one application of a user, newest first.
@@ -163,8 +214,8 @@ impl Store {
         user_id: i64,
         application_id: i64,
         page: Page,
-    ) -> Result<Vec<MessageRow>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+    ) -> Result<Listing, StoreError> {
+        let rows = sqlx::query_as(concat!(
             "SELECT ",
             columns!(),
             " FROM messages WHERE application_id = ? AND user_id = ? AND id < ?
@@ -173,9 +224,9 @@ impl Store {
         .bind(application_id)
         .bind(user_id)
         .bind(page.before.unwrap_or(i64::MAX))
-        .bind(page.limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .bind(page.limit.saturating_add(1))
+        .fetch(&self.readers);
+        Listing::read(rows, page.limit).await
     }
 
     /// Deletes a message of a user. False if there is no such message.

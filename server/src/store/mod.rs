@@ -27,7 +27,7 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
-pub use messages::{MessageRow, NewMessage, Page};
+pub use messages::{Listing, MessageRow, NewMessage, Page};
 pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
 pub use users::UserRow;

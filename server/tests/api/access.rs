@@ -210,10 +210,17 @@ async fn an_elevated_session_ends() {
     );
     ok(running.post(&elevate, &ADMIN, seconds).await);
     ok(running.delete(&delete, &token).await);
+    let shown = ok(running.get("/current/user", &token).await);
+    assert!(shown["elevatedUntil"].is_string(), "{shown}");
     let (application, _) = running.application("to stay").await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let delete = format!("/application/{application}");
     refused(running.delete(&delete, &token).await, 403, "not elevated");
+    // An elevation that is over is not shown.
+    let shown = ok(running.get("/current/user", &token).await);
+    assert!(shown.get("elevatedUntil").is_none(), "{shown}");
+    let listed = ok(running.get("/client", &token).await);
+    assert!(listed[0].get("elevatedUntil").is_none(), "{listed}");
     // To log out takes no elevation.
     ok(running.delete(&format!("/client/{client}"), &token).await);
     refused(running.get("/message", &token).await, 401, "access token");

@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod gotify_senders;
 mod lifecycle;
 mod messages;
 mod resources;

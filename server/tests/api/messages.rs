@@ -116,49 +116,47 @@ async fn a_user_sends_as_one_of_their_applications() {
 async fn a_message_over_a_bound_is_refused_and_leaves_the_server_well() {
     let running = start().await;
     let (_, sender) = running.application("big").await;
-    let kib = |n: usize| "x".repeat(n << 10);
+    let mib = |n: usize| "x".repeat(n << 20);
     let post = async |body: Value| running.post("/message", &sender, body).await;
-    ok(post(json!({"message": kib(64), "title": kib(1)})).await);
-    let message = kib(64) + "x";
+    ok(post(json!({"message": mib(15), "title": "x".repeat(1 << 20)})).await);
+    let says = "this server accepts 16MiB";
     refused(
-        post(json!({ "message": message })).await,
+        post(json!({"message": mib(16), "title": "x"})).await,
         413,
-        "'message' has 65537 bytes",
-    );
-    let title = kib(1) + "x";
-    refused(
-        post(json!({"message": "x", "title": title})).await,
-        413,
-        "'title' has 1025 bytes",
+        says,
     );
     refused(
-        post(json!({"message": "x", "extras": {"x": kib(64)}})).await,
+        post(json!({"message": "x", "title": mib(16)})).await,
         413,
-        "'extras' has",
+        says,
     );
-    refused(post(json!({"message": kib(50 << 10)})).await, 413, "body");
+    refused(
+        post(json!({"message": "x", "extras": {"x": mib(16)}})).await,
+        413,
+        says,
+    );
+    refused(post(json!({"message": mib(50)})).await, 413, "body");
     refused(
         post(json!({"message": ""})).await,
         400,
         "'message' is required",
     );
     refused(post(json!({})).await, 400, "'message' is required");
-    refused(post(json!({"message": 5})).await, 400, "invalid JSON");
+    refused(
+        post(json!({"message": 5})).await,
+        400,
+        "Field 'message': expected a text, found a number",
+    );
     refused(
         post(json!({"message": "x", "extras": [1]})).await,
         400,
-        "extras must be a JSON object",
+        "Field 'extras': expected a JSON object, found an array",
     );
     let broken = running
         .request(Method::POST, "/message", &sender)
         .header("content-type", "application/json")
         .body("{\"message\":");
     refused(running.send(broken).await, 400, "invalid JSON");
-    let invalid = running
-        .request(Method::POST, "/message", &sender)
-        .header("content-type", "application/json; charset=utf-8")
-        .body(b"{\"message\":\"\xff\"}".to_vec());
-    refused(running.send(invalid).await, 400, "invalid JSON");
     let nothing = running.request(Method::POST, "/message", &sender);
     refused(running.send(nothing).await, 400, "'message' is required");
     ok(running.get("/health", &As::Nobody).await);

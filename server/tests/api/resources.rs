@@ -12,10 +12,12 @@ async fn anybody_may_ask_what_this_is() {
     let health = ok(running.get("/health", &nobody).await);
     assert_eq!(health, json!({"health": "green", "database": "green"}));
     let version = ok(running.get("/version", &nobody).await);
-    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(version["version"], "3.0.0");
+    assert_eq!(version["mortiseVersion"], env!("CARGO_PKG_VERSION"));
     let info = ok(running.get("/gotifyinfo", &nobody).await);
     assert_eq!(info["oidc"], false);
     assert_eq!(info["register"], false);
+    assert_eq!(info["version"], version["version"]);
     refused(running.get("/nothing", &nobody).await, 404, "not found");
     refused(
         running.put("/message", &nobody, json!({})).await,
@@ -64,10 +66,14 @@ async fn an_application_lives_and_dies() {
     );
     refused(
         running
-            .post("/application", &ADMIN, json!({"name": "x".repeat(129)}))
+            .post(
+                "/application",
+                &ADMIN,
+                json!({"name": "x".repeat((16 << 10) + 1)}),
+            )
             .await,
         400,
-        "at most 128",
+        "at most 16384",
     );
     let secure = format!("{path}/security");
     let renewed = ok(running
@@ -175,9 +181,15 @@ async fn an_application_has_an_image() {
         "must be an image",
     );
     let mut large = png;
-    large.resize((1 << 20) + 1, 0);
-    refused(upload(&running, application, large.clone()).await, 413, "");
-    large.resize(5 << 20, 0);
+    large.resize(2 << 20, 0);
+    ok(upload(&running, application, large.clone()).await);
+    large.resize((16 << 20) + 1, 0);
+    refused(
+        upload(&running, application, large.clone()).await,
+        413,
+        "this server accepts 16MiB",
+    );
+    large.resize(18 << 20, 0);
     refused(upload(&running, application, large).await, 413, "");
     for path in ["image/..%2fmortise.db", "image/mortise.db"] {
         assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND);

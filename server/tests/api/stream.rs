@@ -25,11 +25,15 @@ async fn connect(running: &Running, who: &As) -> Result<Socket, Error> {
 }
 
 async fn next(socket: &mut Socket) -> Option<Value> {
-    let frame = tokio::time::timeout(Duration::from_secs(10), socket.next());
-    match frame.await.expect("the stream is silent")? {
-        Ok(Message::Text(text)) => Some(serde_json::from_str(&text).unwrap()),
-        Ok(Message::Close(_)) | Err(_) => None,
-        Ok(other) => panic!("{other:?}"),
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(10), socket.next());
+        match frame.await.expect("the stream is silent")? {
+            Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+            Ok(Message::Close(_)) | Err(_) => return None,
+            // A busy machine may take longer than the server waits between pings.
+            Ok(Message::Ping(_)) => {}
+            Ok(other) => panic!("{other:?}"),
+        }
     }
 }
 

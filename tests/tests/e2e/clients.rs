@@ -134,6 +134,51 @@ assert sent['message'] == 'disk full', sent
         .await;
 }
 
+/// It sends `null` for a title that it was not given.
+#[tokio::test]
+async fn gotify_message_sends_through_a_filter() {
+    let set = Set::up().await;
+    let script = "
+import sys
+from gotify_message import GotifyNotification
+url, token = sys.argv[1:]
+assert GotifyNotification(url, token, title='nightly', message='ERROR: disk full').send()
+assert GotifyNotification(url, token, message='no title').send()
+";
+    let python = client("MORTISE_TEST_PYTHON");
+    let arguments = ["-c", script, set.server.url(), &set.app_token];
+    run(Command::new(python).args(arguments)).await;
+    let messages = set.server.messages().await;
+    let shown: Vec<_> = messages
+        .iter()
+        .map(|message| (message["title"].as_str(), message["message"].as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (Some("backup"), Some("no title")),
+            (Some("[error] nightly"), Some("disk full")),
+        ]
+    );
+}
+
+/// It sends `null` for a description that it was not given.
+#[tokio::test]
+async fn gotipy_sends_through_a_filter() {
+    let set = Set::up().await;
+    let script = "
+import sys
+from gotipy import Gotify
+url, token = sys.argv[1:]
+sent = Gotify(url + '/', token).push('nightly', 'ERROR: disk full')
+assert sent['message'] == 'disk full', sent
+";
+    let python = client("MORTISE_TEST_PYTHON");
+    let arguments = ["-c", script, set.server.url(), &set.app_token];
+    set.assert_filtered(Command::new(python).args(arguments))
+        .await;
+}
+
 #[tokio::test]
 async fn the_python_client_reads_and_listens() {
     let set = Set::up().await;

@@ -213,14 +213,15 @@ async fn what_a_plugin_sends_passes_the_others_filters_but_not_its_own() {
         before: None,
         limit: 9,
     };
-    let rows = rig
+    let listing = rig
         .server
         .state()
         .store
         .messages(ADA, newest)
         .await
         .unwrap();
-    let seen: Vec<_> = rows
+    let seen: Vec<_> = listing
+        .messages
         .iter()
         .map(|m| (m.body.as_str(), m.title.as_str()))
         .collect();

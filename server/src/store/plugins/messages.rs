@@ -1,6 +1,7 @@
 //! Messages as plugins read them, with the name of where they come from, and
 //! how far listeners were fed.
 
+use futures_util::{Stream, TryStreamExt as _};
 use mortise_runtime::{
     grants::Applications,
     types::{Application, Content, Message},
@@ -21,7 +22,7 @@ pub struct SourcedMessage {
     pub plugin_instance_id: Option<i64>,
     title: String,
     body: String,
-    priority: i32,
+    priority: i64,
     extras: Option<String>,
     created_ms: i64,
 }
@@ -44,12 +45,38 @@ impl From<SourcedMessage> for Message {
             content: Content {
                 title: row.title,
                 body: row.body,
-                priority: row.priority,
+                priority: contract_priority(row.priority),
                 extras: row.extras,
             },
             created_ms: u64::try_from(row.created_ms).unwrap_or(0),
         }
     }
+}
+
+/// A priority as the plugin contract has it: a larger one becomes the largest.
+pub fn contract_priority(priority: i64) -> i32 {
+    let bounded = priority.clamp(i32::MIN.into(), i32::MAX.into());
+    i32::try_from(bounded).unwrap_or_default()
+}
+
+/// Bytes of messages that a plugin is given at once; it is given one message at
+/// least.
+const GIVEN_BYTES: usize = 8 << 20;
+
+/// Reads rows until they are [`GIVEN_BYTES`] long.
+async fn given(
+    mut rows: impl Stream<Item = Result<SourcedMessage, sqlx::Error>> + Unpin,
+) -> Result<Vec<SourcedMessage>, StoreError> {
+    let mut given: Vec<SourcedMessage> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await? {
+        bytes += row.title.len() + row.body.len() + row.extras.as_ref().map_or(0, String::len);
+        if bytes > GIVEN_BYTES && !given.is_empty() {
+            break;
+        }
+        given.push(row);
+    }
+    Ok(given)
 }
 
 /// Which messages an instance may be given: those of other senders, of the
@@ -138,7 +165,7 @@ impl Store {
         before: i64,
         limit: u32,
     ) -> Result<Vec<SourcedMessage>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+        let rows = sqlx::query_as(concat!(
             sourced!(),
             "WHERE m.user_id = ? AND a.plugin_instance_id = ? AND m.id < ?
              ORDER BY m.id DESC LIMIT ?"
@@ -147,8 +174,8 @@ impl Store {
         .bind(instance)
         .bind(before)
         .bind(limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .fetch(&self.readers);
+        given(rows).await
     }
 
     /// What an instance may read, newest first, with an id below `before`.
@@ -162,7 +189,7 @@ impl Store {
         before: i64,
         limit: u32,
     ) -> Result<Vec<SourcedMessage>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+        let rows = sqlx::query_as(concat!(
             sourced!(),
             "WHERE",
             readable!(),
@@ -173,8 +200,8 @@ impl Store {
         .bind(readable.names())
         .bind(before)
         .bind(limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .fetch(&self.readers);
+        given(rows).await
     }
 
     /// What an instance may read and was stored after the message `after`,
@@ -189,7 +216,7 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<SourcedMessage>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+        let rows = sqlx::query_as(concat!(
             sourced!(),
             "WHERE",
             readable!(),
@@ -200,8 +227,8 @@ impl Store {
         .bind(readable.names())
         .bind(after)
         .bind(limit)
-        .fetch_all(&self.readers)
-        .await?)
+        .fetch(&self.readers);
+        given(rows).await
     }
 
     /// The id of the user's newest message; 0 if there is none.

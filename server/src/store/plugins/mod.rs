@@ -11,7 +11,7 @@ mod timers;
 
 pub use answers::AnswerRow;
 pub use installed::{InstalledRow, VersionRow};
-pub use messages::{Readable, SetAsideRow, SourcedMessage};
+pub use messages::{Readable, SetAsideRow, SourcedMessage, contract_priority};
 pub use storage::StorageFull;
 pub use timers::{TimerRow, TooManyTimers};
 

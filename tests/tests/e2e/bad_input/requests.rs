@@ -93,24 +93,21 @@ async fn messages_beyond_their_bounds_are_refused() {
             .header("X-Gotify-Key", &token)
             .json(message)
     };
-    let kib = |count: usize| "x".repeat(count << 10);
-    for (message, names) in [
-        (json!({"message": kib(65)}), "message"),
-        (json!({"message": "x", "title": kib(2)}), "title"),
-        (
-            json!({"message": "x", "extras": {"a::b": kib(65)}}),
-            "extras",
-        ),
+    let mib = |count: usize| "x".repeat(count << 20);
+    for message in [
+        json!({"message": mib(17)}),
+        json!({"message": "x", "title": mib(16)}),
+        json!({"message": "x", "extras": {"a::b": mib(16)}}),
     ] {
         let answer = post(&message).send().await.unwrap();
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
-        assert!([400, 413].contains(&status), "{status}: {text}");
-        assert!(text.contains(names), "{text}");
+        assert_eq!(status, 413, "{text}");
+        assert!(text.contains("--max-message-size"), "{text}");
     }
     // Much more than that is not even read: the connection may be closed before
     // the client has written it all.
-    match post(&json!({"message": kib(50 << 10)})).send().await {
+    match post(&json!({"message": mib(50)})).send().await {
         Ok(answer) => assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE),
         Err(error) => assert!(error.is_request(), "{error}"),
     }
@@ -134,7 +131,7 @@ async fn malformed_messages_are_refused() {
         r#"{"message": ""}"#,
         r#"{"message": 1}"#,
         r#"{"message": "x", "priority": "high"}"#,
-        r#"{"message": "x", "priority": 99999999999}"#,
+        r#"{"message": "x", "priority": 99999999999999999999}"#,
         r#"{"message": "x", "extras": []}"#,
         "{\"message\": \"\u{0}",
         &deep,
@@ -146,12 +143,6 @@ async fn malformed_messages_are_refused() {
             .body(text.to_owned());
         refused(request, StatusCode::BAD_REQUEST).await;
     }
-    let not_utf8 = server
-        .request(Method::POST, "/message")
-        .header("X-Gotify-Key", &token)
-        .header("Content-Type", "application/json")
-        .body(b"{\"message\": \"\xff\"}".to_vec());
-    refused(not_utf8, StatusCode::BAD_REQUEST).await;
     assert!(server.messages().await.is_empty());
     assert_all_well(&server, &token).await;
 }
