@@ -36,7 +36,7 @@ pub enum GreetError {
     #[error("the plugin sent {0}")]
     Violation(#[from] Violation),
     /// The wrong process.
-    #[error("the plugin greeted with a wrong secret")]
+    #[error("a process connected with a wrong secret")]
     WrongSecret,
     /// Nothing in common; the plugin was told.
     #[error("{0}")]

@@ -161,8 +161,10 @@ impl Running {
                 None | Some(GreetError::Ended | GreetError::Io(_) | GreetError::WrongSecret),
                 Ok(exit),
             ) => StartError::Exited { exit, output },
+            (None | Some(GreetError::Ended | GreetError::Io(_)), Err(_)) => {
+                StartError::Silent { deadline, output }
+            }
             (Some(error), _) => StartError::Greeting { error, output },
-            (None, Err(_)) => StartError::Silent { deadline, output },
         })
     }
 

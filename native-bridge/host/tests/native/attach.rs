@@ -45,7 +45,10 @@ async fn it_takes_over_with_all_instances_and_hands_back() {
     })
     .await;
     assert!(serves(&bob, &process).await);
-    assert!(!std::path::Path::new("/proc").join(own).exists());
+    assert!(
+        crate::launcher::working_in(world.folder.path()).is_empty(),
+        "{own}"
+    );
     let State::Up { protection, .. } = state(&plugin) else {
         panic!("{:?}", state(&plugin))
     };
