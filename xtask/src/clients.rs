@@ -87,7 +87,11 @@ fn install_python(workspace: &Workspace) -> Result<PathBuf> {
     let stamp = folder.join("mortise-installed");
     let wanted = PYTHON.join("\n");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
-    if current && answers(Command::new(&python).args(["-c", "import apprise, gotify, gotify_message, gotipy, websockets"]))
+    if current
+        && answers(Command::new(&python).args([
+            "-c",
+            "import apprise, gotify, gotify_message, gotipy, websockets",
+        ]))
     {
         return Ok(python);
     }
