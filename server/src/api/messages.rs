@@ -146,7 +146,7 @@ fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Dra
 
 /// Which part of a list is wanted.
 #[derive(Deserialize, IntoParams)]
-struct Paging {
+pub(super) struct Paging {
     /// How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
     /// are long.
     limit: Option<u32>,
@@ -155,7 +155,7 @@ struct Paging {
 }
 
 impl Paging {
-    fn limit(&self) -> Result<u32, ApiError> {
+    pub(super) fn limit(&self) -> Result<u32, ApiError> {
         match self.limit.unwrap_or(DEFAULT_PAGE) {
             0 => Err(ApiError::bad_request(
                 "Field 'limit' must be more or equal to 1",
@@ -167,7 +167,7 @@ impl Paging {
         }
     }
 
-    fn page(&self) -> Result<Page, ApiError> {
+    pub(super) fn page(&self) -> Result<Page, ApiError> {
         Ok(Page {
             before: match self.since {
                 None | Some(0) => None,
@@ -178,23 +178,29 @@ impl Paging {
     }
 }
 
+/// Describes a page of `size` rows that ends with the row `last`. `more` tells
+/// whether there is another page.
+pub(super) fn paging(
+    path: &str,
+    limit: u32,
+    (size, last): (usize, Option<i64>),
+    more: bool,
+) -> model::Paging {
+    let since = last.filter(|_| more).unwrap_or(0);
+    model::Paging {
+        next: more.then(|| format!("{path}?limit={limit}&since={since}")),
+        size,
+        since,
+        limit,
+    }
+}
+
 fn paged(path: &str, limit: u32, listing: Listing) -> Json<model::PagedMessages> {
-    let Listing {
-        messages: rows,
-        more,
-    } = listing;
-    let since = match rows.last() {
-        Some(last) if more => last.id,
-        _ => 0,
-    };
+    let Listing { messages, more } = listing;
+    let end = (messages.len(), messages.last().map(|row| row.id));
     Json(model::PagedMessages {
-        paging: model::Paging {
-            next: more.then(|| format!("{path}?limit={limit}&since={since}")),
-            size: rows.len(),
-            since,
-            limit,
-        },
-        messages: rows.iter().map(model::Message::from).collect(),
+        paging: paging(path, limit, end, more),
+        messages: messages.iter().map(model::Message::from).collect(),
     })
 }
 

@@ -9,7 +9,9 @@ mod clients;
 mod conditional;
 mod cors;
 mod docs;
+mod dropped;
 mod error;
+mod events;
 mod extract;
 mod images;
 mod info;
@@ -26,9 +28,12 @@ mod webhooks;
 
 use axum::Router;
 
+pub(crate) use admin::{DeniedTo, LogLine};
+pub(crate) use dropped::Dropped;
 pub use error::ApiError;
 pub use extract::Origin;
 pub(crate) use paths::collapse_slashes;
+pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
 
 pub(crate) use extract::is_object as is_json_object;
@@ -40,7 +45,9 @@ pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
         .merge(messages::routes)
+        .merge(dropped::routes)
         .merge(stream::routes)
+        .merge(events::routes)
         .merge(applications::routes)
         .merge(images::routes)
         .merge(clients::routes)

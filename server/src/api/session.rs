@@ -84,7 +84,7 @@ async fn logout(
         return Err(ApiError::forbidden("no client auth provided"));
     };
     state.store.delete_client(caller.user.id, client.id).await?;
-    state.hub.close_client(client.id);
+    state.close_client(client.id);
     Ok(set(session_cookie("", 0, &origin)?))
 }
 

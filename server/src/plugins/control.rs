@@ -21,7 +21,7 @@ use super::{
     slot::Feeding,
     working::Active,
 };
-use crate::store::StoreError;
+use crate::{configuration, store::StoreError};
 
 /// Why an action was not done.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,9 @@ pub enum ControlError {
     /// A configuration over the bound.
     #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are taken")]
     ConfigTooLong(usize),
+    /// A configuration that the plugin's schema does not allow.
+    #[error("the configuration was refused: {}", configuration::in_words(.0))]
+    Invalid(Vec<configuration::Problem>),
     /// The plugin failed or refused.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -106,9 +109,7 @@ impl Plugins {
             state.last_error = None;
             state.fail_closed
         });
-        if fail_closed {
-            self.require_filter(slot);
-        }
+        self.require_filter(slot, fail_closed);
         self.put_started_to_work(slot).await?;
         self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
         Ok(())
@@ -236,12 +237,20 @@ impl Plugins {
             return Err(ControlError::ConfigTooLong(config.len()));
         }
         let _turn = slot.control.lock().await;
-        match self.supporting(slot, Capability::Configurer).await {
-            Ok(instance) => instance.apply_config(&config).await?,
+        let instance = match self.supporting(slot, Capability::Configurer).await {
+            Ok(instance) => Some(instance),
             Err(ControlError::Call(error)) if slot.can(Capability::Configurer) => {
                 slot.note(&error);
+                None
             }
             Err(error) => return Err(error),
+        };
+        if let Some(instance) = instance {
+            let problems = self.config_problems(slot, config.clone()).await?;
+            if !problems.is_empty() {
+                return Err(ControlError::Invalid(problems));
+            }
+            instance.apply_config(&config).await?;
         }
         self.store.set_plugin_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
@@ -288,11 +297,7 @@ impl Plugins {
             state.fail_closed = fail_closed;
             state.enabled
         });
-        if enabled && fail_closed {
-            self.require_filter(slot);
-        } else {
-            self.working.unrequire(slot.user_id(), slot.id);
-        }
+        self.require_filter(slot, enabled && fail_closed);
         self.working.sort_filters(slot.user_id());
         Ok(())
     }
@@ -302,9 +307,8 @@ impl Plugins {
     /// stays enabled, and is retried.
     pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
         let _turn = slot.control.lock().await;
-        if slot.is_enabled() && slot.state().fail_closed {
-            self.require_filter(slot);
-        }
+        let state = slot.state();
+        self.require_filter(slot, state.enabled && state.fail_closed);
         self.bring_up(slot).await;
     }
 
@@ -332,11 +336,15 @@ impl Plugins {
         true
     }
 
-    /// Has no message of the slot's user pass without its filter.
-    fn require_filter(&self, slot: &Slot) {
-        let plugin = slot.plugin();
-        self.working
-            .require(slot.user_id(), slot.id, &plugin.manifest().id);
+    /// Sets whether messages of the slot's user may pass without its filter.
+    pub(super) fn require_filter(&self, slot: &Slot, required: bool) {
+        if required {
+            let plugin = slot.plugin();
+            self.working
+                .require(slot.user_id(), slot.id, &plugin.manifest().id);
+        } else {
+            self.working.unrequire(slot.user_id(), slot.id);
+        }
     }
 
     /// Carries out what a user wants to its end, though the user may go away.
@@ -479,7 +487,7 @@ impl Plugins {
     }
 
     /// The instance, if it can do this.
-    async fn supporting(
+    pub(super) async fn supporting(
         &self,
         slot: &Slot,
         capability: Capability,

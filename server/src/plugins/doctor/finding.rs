@@ -4,6 +4,8 @@ use mortise_runtime::{LoadError, Step};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::remedy::Call;
+
 /// A condition that a plugin is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
@@ -17,6 +19,12 @@ pub struct Finding {
     pub found: String,
     /// What to do, as a sentence without a full stop.
     pub fix: String,
+    /// The command that mends it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The call of the API that does the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
     /// Step by step, where it is about loading.
     #[schema(value_type = Option<Object>)]
     pub report: Option<LoadError>,
@@ -122,6 +130,8 @@ impl Condition {
             user: None,
             found: found.into(),
             fix: fix.into(),
+            command: None,
+            call: None,
             report: None,
         }
     }
