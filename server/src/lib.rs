@@ -21,6 +21,7 @@ mod client;
 pub mod config;
 mod listen;
 mod local;
+mod page;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use mortise_runtime::LoadError;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::plugins::Problem;
-use crate::{auth::PasswordError, pipeline::PostError, store::StoreError};
+use crate::{auth::PasswordError, page, pipeline::PostError, store::StoreError};
 
 /// A refusal: a status and a sentence for the client.
 #[derive(Debug)]
@@ -157,8 +157,11 @@ pub(super) fn bounded(field: &str, value: &str, most: usize) -> Result<(), ApiEr
     Ok(())
 }
 
-pub(super) async fn not_found() -> ApiError {
-    ApiError::not_found("page not found")
+/// Answers at addresses that are no route: with the page, if it is one of the
+/// page's.
+pub(super) async fn elsewhere(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    page::serve(&method, &uri, &headers)
+        .unwrap_or_else(|| ApiError::not_found("page not found").into_response())
 }
 
 pub(super) async fn method_not_allowed() -> ApiError {

@@ -79,13 +79,13 @@ impl Routes {
         self
     }
 
-    /// The finished router, with its own description and the answers for what
-    /// is not there.
+    /// The finished router, with its own description, the page, and the answers
+    /// for unknown addresses.
     pub(super) fn finish(self) -> Router {
         let (router, description) = self.router.split_for_parts();
         router
             .route("/openapi.json", get(async move || Json(description)))
-            .fallback(error::not_found)
+            .fallback(error::elsewhere)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.state)
     }
