@@ -45,7 +45,7 @@ const ABSENT: &str = "This server was built without its page: install Node.js 20
 
 /// Answers a request for an address that is no route of the API; `None` where
 /// the page has nothing there either.
-pub fn serve(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+pub(crate) fn serve(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }

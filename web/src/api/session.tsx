@@ -1,5 +1,5 @@
 /** Who is signed in, and whether the session is elevated. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 
 import { ApiProblem, api, basic, raw, unwrap, whenSignedOut } from "./client";
@@ -52,6 +52,11 @@ function browserName(): string {
   return system ? `${browser} on ${system}` : browser;
 }
 
+/** Forgets all that another user may have seen. */
+function forget(client: QueryClient) {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
+}
+
 export function useLogin() {
   const client = useQueryClient();
   return useMutation({
@@ -64,7 +69,7 @@ export function useLogin() {
       return JSON.parse(text) as CurrentUser;
     },
     onSuccess: (user) => {
-      client.clear();
+      forget(client);
       client.setQueryData(KEY, user);
     },
   });
@@ -75,7 +80,7 @@ export function useLogout() {
   return useMutation({
     mutationFn: () => unwrap(api.POST("/auth/logout")),
     onSettled: () => {
-      client.clear();
+      forget(client);
       client.setQueryData(KEY, null);
     },
   });
