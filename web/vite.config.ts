@@ -36,7 +36,7 @@ export default defineConfig({
     include: ["tests/**/*.test.ts"],
     // One Chromium and one server at a time: the machines have two cores.
     fileParallelism: false,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });

@@ -1,15 +1,17 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz` and
-//! `audit`.
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `web`
+//! and `audit`.
 //!
-//! Everything that is made here goes under `target/`; nothing is written into
-//! the tree, and nothing that is missing is passed over in silence.
+//! Everything that is made here goes under `target/`, but for the page in
+//! `web/dist` with its packages in `web/node_modules`. Nothing that is missing is
+//! skipped in silence.
 //!
 //! - [`workspace`]: where things are, and how `cargo` is called.
 //! - [`run`]: running other programs, and telling about it.
 //! - [`go`], [`python`]: programs in these languages.
 //! - [`server`], [`api`]: the real server, and how it is spoken to.
 //! - [`wasm`]: what turns a guest's source into a component.
+//! - [`web`]: the page.
 //! - [`clients`]: other people's Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
 //!   [`mod@bench`], `soak`, [`fuzz`], [`audit`]: the commands.
@@ -33,6 +35,7 @@ mod server;
 mod soak;
 mod test;
 mod wasm;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -75,6 +78,8 @@ enum Command {
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
+    /// Builds the page and tests it in Chromium.
+    Web(web::Arguments),
     /// Generates the bindings of the SDK for Go anew.
     Bindings(bindings::Arguments),
     /// Checks licences and sources of all dependencies against
@@ -105,6 +110,7 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
+        Command::Web(arguments) => Workspace::find().and_then(|w| web::run(&w, &arguments)),
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
         }

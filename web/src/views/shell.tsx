@@ -2,6 +2,7 @@ import {
   AppWindow,
   Ban,
   Inbox,
+  KeyRound,
   LogOut,
   Menu as MenuIcon,
   MonitorSmartphone,
@@ -143,7 +144,7 @@ function Side() {
               {item("/administration", <ShieldCheck aria-hidden />, "Installed plugins", pending, true)}
               {item("/users", <Users aria-hidden />, "Users")}
               {item("/administration/audit", <ScrollText aria-hidden />, "Audit log")}
-              {item("/administration/keys", <ShieldCheck aria-hidden />, "Trusted keys")}
+              {item("/administration/keys", <KeyRound aria-hidden />, "Trusted keys")}
             </ul>
           </>
         )}

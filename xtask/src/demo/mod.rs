@@ -21,7 +21,7 @@ use crate::{
     api::{Api, Application, As, Identified, Plugin, Token},
     run::{output, print, run as run_command, say},
     server::{self, Server},
-    wasm,
+    wasm, web,
     workspace::Workspace,
 };
 
@@ -121,6 +121,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         components.push(wasm::build(&toolchain, workspace, &folder)?);
     }
     let natives = native::build(workspace);
+    if let Err(error) = web::build(workspace) {
+        say(format_args!("without the page: {error:#}"));
+    }
     let mortise = server::build(workspace)?;
 
     let data = workspace.root.join(&arguments.data_dir);
@@ -377,7 +380,7 @@ impl Shown {
         };
         format!(
             "
-Mortise runs at {url}
+Mortise runs at {url}: open it in a browser and log in
 
   user      {user}
   password  {password}
