@@ -122,7 +122,7 @@ function Side() {
     </li>
   );
   return (
-    <div className="side">
+    <aside className="side" aria-label="Menu">
       <NavLink to="/" className="brand" aria-label="Mortise, messages">
         <img src="/page/icon.svg" alt="" /> Mortise
       </NavLink>
@@ -155,6 +155,6 @@ function Side() {
           <LogOut aria-hidden /> Log out
         </AriaButton>
       </div>
-    </div>
+    </aside>
   );
 }

@@ -22,7 +22,7 @@ MARKDOWN = f"""# {HTML}
 
 class Hostile(Plugin):
     manifest = Manifest(
-        id="org.example.hostile", name=f"Hostile {HTML}", version="1.0.0", author=HTML, license=HTML,
+        id="org.example.hostile", name="Hostile <img src=x onerror='window.hostile=1'>", version="1.0.0", author=HTML, license=HTML,
         description=HTML, website="https://example.org/\"><script>window.hostile=1</script>",
         wants=[Want.filter_messages(HTML), Want.webhook(HTML), Want.send_messages(HTML)])
 
