@@ -111,7 +111,7 @@ stage(
         await visitor.look("trace");
         await dialog.getByRole("button", { name: "Close" }).click();
 
-        await visitor.go("Dropped messages");
+        await visitor.go("Dropped");
         const lost = `lost ${width.name}`;
         await stage.server.send(application.token, { title: lost, message: "please drop me" });
         const dropped = page.getByRole("article", { name: lost });

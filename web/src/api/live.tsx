@@ -25,7 +25,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     },
     [client],
   );
-  const isOpen = useStream({ connected, message });
+  // The server closes the connection of a session that was ended elsewhere.
+  const disconnected = useCallback(
+    () => void client.invalidateQueries({ queryKey: ["current-user"] }),
+    [client],
+  );
+  const isOpen = useStream({ connected, disconnected, message });
   return <Connected value={isOpen}>{children}</Connected>;
 }
 

@@ -12,11 +12,13 @@ const LONGEST_PAUSE_MS = 15_000;
 interface Listener {
   /** Called on each connection, the first included. */
   connected: () => void;
+  /** Called when a connection ends or cannot be made. */
+  disconnected: () => void;
   message: (message: Message) => void;
 }
 
 /** Returns whether the page is connected. */
-export function useStream({ connected, message }: Listener): boolean {
+export function useStream({ connected, disconnected, message }: Listener): boolean {
   const [isOpen, setOpen] = useState(false);
   useEffect(() => {
     let socket: WebSocket | null = null;
@@ -38,6 +40,7 @@ export function useStream({ connected, message }: Listener): boolean {
       current.onclose = () => {
         setOpen(false);
         if (stopped || socket !== current) return;
+        disconnected();
         timer = window.setTimeout(connect, pause);
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       };
@@ -56,6 +59,6 @@ export function useStream({ connected, message }: Listener): boolean {
       document.removeEventListener("visibilitychange", now);
       socket?.close();
     };
-  }, [connected, message]);
+  }, [connected, disconnected, message]);
   return isOpen;
 }

@@ -129,7 +129,7 @@ function Side() {
       <nav aria-label="Views">
         <ul className="nav">
           {item("/", <Inbox aria-hidden />, "Messages", 0, true)}
-          {item("/messages/dropped", <Ban aria-hidden />, "Dropped messages")}
+          {item("/messages/dropped", <Ban aria-hidden />, "Dropped")}
           {item("/applications", <AppWindow aria-hidden />, "Applications")}
           {item("/plugins", <Puzzle aria-hidden />, "Plugins")}
           {item("/clients", <MonitorSmartphone aria-hidden />, "Clients")}

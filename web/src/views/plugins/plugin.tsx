@@ -1,6 +1,7 @@
 import { lazy, Suspense, useState } from "react";
 import { Link, useParams } from "react-router";
 
+import { useUser } from "../../api/session";
 import type { Plugin } from "../../api/types";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
@@ -40,6 +41,7 @@ export default function PluginView() {
 
 function One({ plugin }: { plugin: Plugin }) {
   const { tab = "" } = useParams();
+  const user = useUser();
   const [asking, setAsking] = useState<"enable" | "agree" | null>(null);
   const [disabling, setDisabling] = useState(false);
   const state = stateOf(plugin);
@@ -76,6 +78,11 @@ function One({ plugin }: { plugin: Plugin }) {
       {state.next && (
         <Hint kind="warning">
           <p>{state.next}</p>
+          {user.admin && state.isForAdministrator && (
+            <Link to={`/administration/plugins/${encodeURIComponent(plugin.modulePath)}/permissions`}>
+              See what it asks for, and grant it
+            </Link>
+          )}
           {state.text === "Needs your consent" && (
             <Button onPress={() => setAsking("agree")}>See what it asks for</Button>
           )}
@@ -107,7 +114,13 @@ function Overview({ plugin }: { plugin: Plugin }) {
         ) : (
           <ul className="list">
             {plugin.permissions.map((one, index) => (
-              <PermissionRow key={index} permission={one.permission} reason={one.reason} granted={one.granted}>
+              <PermissionRow
+                key={index}
+                permission={one.permission}
+                reason={one.reason}
+                // The user's own part is granted by enabling it.
+                granted={plugin.enabled || one.answeredBy === "administrator" ? one.granted : undefined}
+              >
                 <Badge tone="muted">{one.answeredBy === "user" ? "You decide" : "The administrator decides"}</Badge>
               </PermissionRow>
             ))}

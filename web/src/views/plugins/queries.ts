@@ -64,6 +64,8 @@ interface State {
   tone: Tone;
   /** What the user can do about it. */
   next?: string;
+  /** Whether only the administrator can do it. */
+  isForAdministrator?: boolean;
 }
 
 /** A plugin's state in words and colour. */
@@ -83,6 +85,7 @@ export function stateOf(plugin: Plugin): State {
       text: "On, not everything granted",
       tone: "warning",
       next: "The administrator has not granted everything that it asks for.",
+      isForAdministrator: true,
     };
   }
   return { text: "On", tone: "ok" };
