@@ -29,7 +29,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut source = String::from("static FILES: &[File] = &[\n");
     for file in &files {
         let name = file.strip_prefix(&dist)?;
-        let path = name.to_str().ok_or("a file of the page has no UTF-8 name")?;
+        let path = name
+            .to_str()
+            .ok_or("a file of the page has no UTF-8 name")?;
         let mut hasher = DefaultHasher::new();
         fs::read(file)?.hash(&mut hasher);
         writeln!(

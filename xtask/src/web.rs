@@ -168,7 +168,12 @@ fn npm(web: &Path, arguments: &[&str]) -> Result<()> {
 
 /// Finds Chromium, or installs it.
 fn chromium() -> Result<PathBuf> {
-    let find = || CHROMIUM.iter().map(PathBuf::from).find(|path| path.is_file());
+    let find = || {
+        CHROMIUM
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.is_file())
+    };
     if let Some(named) = std::env::var_os("MORTISE_TEST_CHROMIUM") {
         return Ok(named.into());
     }
@@ -209,5 +214,7 @@ fn hash(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
         .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
         .with_context(failed)?;
     entries.sort_by_key(fs::DirEntry::file_name);
-    entries.iter().try_for_each(|entry| hash(&entry.path(), hasher))
+    entries
+        .iter()
+        .try_for_each(|entry| hash(&entry.path(), hasher))
 }

@@ -158,7 +158,11 @@ mod tests {
 
     #[test]
     fn names_with_a_hash_are_kept_forever() {
-        assert!(file("/page/index-CecGFWOT.js").caching().contains("immutable"));
+        assert!(
+            file("/page/index-CecGFWOT.js")
+                .caching()
+                .contains("immutable")
+        );
         assert!(file("/page/a-_-345678.css").caching().contains("immutable"));
         for changing in ["/index.html", "/page/icon.svg", "/page/short-abc.js"] {
             assert_eq!(file(changing).caching(), "no-cache", "{changing}");

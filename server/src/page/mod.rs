@@ -112,12 +112,8 @@ mod tests {
     use super::{is_own, serve};
 
     fn get(path: &'static str) -> Option<StatusCode> {
-        serve(
-            &Method::GET,
-            &Uri::from_static(path),
-            &HeaderMap::new(),
-        )
-        .map(|response| response.status())
+        serve(&Method::GET, &Uri::from_static(path), &HeaderMap::new())
+            .map(|response| response.status())
     }
 
     #[test]
@@ -131,7 +127,14 @@ mod tests {
             assert!(is_own(own), "{own}");
             assert_eq!(get(own), Some(StatusCode::OK), "{own}");
         }
-        for other in ["/message", "/plugin/1", "/admin/plugins", "/index.php", "//", "/page/x.js"] {
+        for other in [
+            "/message",
+            "/plugin/1",
+            "/admin/plugins",
+            "/index.php",
+            "//",
+            "/page/x.js",
+        ] {
             assert!(!is_own(other), "{other}");
             assert_eq!(get(other), None, "{other}");
         }

@@ -12,6 +12,7 @@
 mod access;
 mod lifecycle;
 mod messages;
+mod page;
 mod resources;
 mod stream;
 mod support;

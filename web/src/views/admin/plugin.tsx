@@ -88,6 +88,13 @@ function Failed({ report }: { report: unknown }) {
   );
 }
 
+/** The state of a native plugin's process; the description has no more than an object. */
+interface ProcessState {
+  state: string;
+  last?: string;
+  protection?: { applied: string[]; missing: string[]; open: string[] };
+}
+
 function Overview({ status }: { status: Status }) {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -103,7 +110,8 @@ function Overview({ status }: { status: Status }) {
     onSuccess: () => toast(`${status.name} is loaded again from its file`),
     onSettled: refresh,
   });
-  const { signature, previous, process } = status;
+  const { signature, previous } = status;
+  const process = status.process as ProcessState | null | undefined;
   return (
     <div className="stack">
       <Section
@@ -164,9 +172,9 @@ function Overview({ status }: { status: Status }) {
             <dt>Process</dt>
             <dd>
               {process.state}
-              {"last" in process && process.last ? `: ${process.last}` : ""}
+              {process.last ? `: ${process.last}` : ""}
             </dd>
-            {"protection" in process && process.protection && (
+            {process.protection && (
               <>
                 <dt>Confined by</dt>
                 <dd>{process.protection.applied.join(", ") || "nothing"}</dd>

@@ -103,14 +103,16 @@ function MessagesOf({ scope }: { scope: Scope }) {
       {messages.isSuccess && list.length === 0 && !isFetchingNextPage && (
         <Nothing searched={needle !== ""} hasApplications={byId.size > 0} />
       )}
-      <Feed
-        messages={list}
-        applications={byId}
-        hasMore={hasNextPage}
-        more={() => !isFetchingNextPage && void fetchNextPage()}
-        onDelete={remove}
-        onTrace={setTraced}
-      />
+      {list.length > 0 && (
+        <Feed
+          messages={list}
+          applications={byId}
+          hasMore={hasNextPage}
+          more={() => !isFetchingNextPage && void fetchNextPage()}
+          onDelete={remove}
+          onTrace={setTraced}
+        />
+      )}
       <Trace message={traced} onClose={() => setTraced(null)} />
       <Confirm
         title="Delete all messages?"
