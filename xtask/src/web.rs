@@ -47,7 +47,6 @@ pub(crate) struct Arguments {
 
 /// How many tests of the page passed and failed.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
     #[serde(rename = "numPassedTests")]
     pub(crate) passed: u64,
