@@ -137,6 +137,11 @@ impl Log {
         self.kept().next
     }
 
+    /// The bytes that it has of those it may have.
+    pub fn bytes(&self) -> u64 {
+        self.kept().bytes
+    }
+
     /// How many entries went because they no longer fit.
     pub fn dropped(&self) -> u64 {
         self.kept().dropped

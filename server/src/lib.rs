@@ -11,6 +11,8 @@
 //! - [`store`]: the database. The only place with SQL.
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
+//! - [`configuration`]: plugins' configurations, held against their schemas.
+//! - [`events`]: live events, and noticing what has changed.
 //! - [`plugins`]: the runtime's plugins as this server's users have them.
 //! - [`cli`]: the command line of the binary `mortise`.
 
@@ -19,6 +21,8 @@ pub mod auth;
 pub mod cli;
 mod client;
 pub mod config;
+pub mod configuration;
+pub mod events;
 mod listen;
 mod local;
 mod page;

@@ -60,6 +60,17 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stopping: Cance
     }
 }
 
+/// The connection that a request came on.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(CancellationToken);
+
+impl Connection {
+    /// Ends it at once, whatever waits to be sent on it.
+    pub(crate) fn cut(&self) {
+        self.0.cancel();
+    }
+}
+
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -83,9 +94,12 @@ async fn connection(
     router: Router,
     stopping: CancellationToken,
 ) {
+    let cut = CancellationToken::new();
+    let handle = Connection(cut.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(handle.clone());
         let router = router.clone();
         async move {
             Ok::<_, Infallible>(
@@ -105,9 +119,13 @@ async fn connection(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = cut.cancelled() => return,
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                () = cut.cancelled() => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Config, api,
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
+    events::{self, Events},
     listen, local,
     pipeline::Pipeline,
     plugins::{self, Plugins},
@@ -35,6 +36,7 @@ pub struct Server {
     stopping: CancellationToken,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<Option<()>>,
+    watching: JoinHandle<Option<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
     lock: File,
@@ -131,10 +133,12 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let hub = Arc::new(Hub::default());
+        let events = Arc::new(Events::default());
         let plugins = Plugins::new(store.clone(), plugins::Settings::of(&config));
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
             Arc::clone(&hub),
+            Arc::clone(&events),
             Arc::clone(&plugins),
         ));
         plugins.start(&pipeline).await?;
@@ -144,6 +148,7 @@ impl Server {
             local_key: local_key.hash(),
             passwords,
             hub,
+            events,
             plugins,
             pipeline,
         });
@@ -161,12 +166,18 @@ impl Server {
                 .clone()
                 .run_until_cancelled_owned(keep_house(state.clone())),
         );
+        let watching = tokio::spawn(
+            stopping
+                .clone()
+                .run_until_cancelled_owned(events::run(state.clone())),
+        );
         Ok(Self {
             state,
             address,
             stopping,
             serving,
             housekeeping,
+            watching,
             first_run,
             lock,
         })
@@ -197,9 +208,11 @@ impl Server {
     pub async fn shutdown(self) {
         self.stopping.cancel();
         self.state.hub.close_all();
+        self.state.events.close_all();
         let served = self.serving.await;
         let kept = self.housekeeping.await.map(Option::unwrap_or_default);
-        for error in [served, kept].into_iter().filter_map(Result::err) {
+        let watched = self.watching.await.map(Option::unwrap_or_default);
+        for error in [served, kept, watched].into_iter().filter_map(Result::err) {
             tracing::error!(%error, "a task of the server had failed");
         }
         local::withdraw(&self.state.config.data_dir);
@@ -209,8 +222,8 @@ impl Server {
     }
 }
 
-/// Removes clients that were not used for longer than they may be. One whose
-/// stream is open is in use.
+/// Removes clients that were not used for longer than they may be, and dropped
+/// messages whose time is over. A client whose stream is open is in use.
 async fn keep_house(state: AppState) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -224,10 +237,13 @@ async fn keep_house(state: AppState) {
             Ok(expired) => {
                 for client in expired {
                     tracing::info!(client, "removed a client that was not used");
-                    state.hub.close_client(client);
+                    state.close_client(client);
                 }
             }
             Err(error) => tracing::warn!(%error, "unused clients were not removed"),
+        }
+        if let Err(error) = state.store.forget_old_dropped().await {
+            tracing::warn!(%error, "old dropped messages were not removed");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use crate::{
     Config,
     auth::{Passwords, TokenHash},
+    events::Events,
     pipeline::Pipeline,
     plugins::Plugins,
     store::Store,
@@ -28,10 +29,26 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Connected WebSocket clients.
     pub hub: Arc<Hub>,
+    /// Subscribers to live events.
+    pub events: Arc<Events>,
     /// The plugins and their users' instances.
     pub plugins: Arc<Plugins>,
     /// The way messages enter.
     pub pipeline: Arc<Pipeline>,
+}
+
+impl Parts {
+    /// Closes the streams of a client that was deleted.
+    pub fn close_client(&self, client_id: i64) {
+        self.hub.close_client(client_id);
+        self.events.close_client(client_id);
+    }
+
+    /// Closes the streams of a user who was deleted.
+    pub fn close_user(&self, user_id: i64) {
+        self.hub.close_user(user_id);
+        self.events.close_user(user_id);
+    }
 }
 
 impl From<Parts> for AppState {

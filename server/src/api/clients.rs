@@ -140,7 +140,7 @@ async fn delete(
     if !state.store.delete_client(caller.user.id, id).await? {
         return Err(no_client(id));
     }
-    state.hub.close_client(id);
+    state.close_client(id);
     Ok(StatusCode::OK)
 }
 
@@ -177,6 +177,8 @@ async fn elevate(
     {
         return Err(ApiError::not_found("client not found"));
     }
+    // It comes back with its new rights.
+    state.events.close_client(id);
     Ok(StatusCode::NO_CONTENT)
 }
 

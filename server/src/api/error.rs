@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::plugins::Problem;
-use crate::{auth::PasswordError, page, pipeline::PostError, store::StoreError};
+use crate::{auth::PasswordError, configuration, page, pipeline::PostError, store::StoreError};
 
 /// A refusal: a status and a sentence for the client.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct ApiError {
     status: StatusCode,
     description: Cow<'static, str>,
     report: Option<Box<Problem>>,
+    problems: Vec<configuration::Problem>,
 }
 
 /// The form of an error.
@@ -37,6 +38,9 @@ pub(super) struct ErrorBody<'a> {
     /// Step by step, where it is about a plugin that does not load.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a Problem>,
+    /// One by one, where it is about a configuration's text.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [configuration::Problem],
 }
 
 impl ApiError {
@@ -46,6 +50,7 @@ impl ApiError {
             status,
             description: description.into(),
             report: None,
+            problems: Vec::new(),
         }
     }
 
@@ -56,6 +61,12 @@ impl ApiError {
             report: Some(Box::new(report.into())),
             ..self
         }
+    }
+
+    /// With the problems of a configuration's text.
+    #[must_use]
+    pub fn with_problems(self, problems: Vec<configuration::Problem>) -> Self {
+        Self { problems, ..self }
     }
 
     /// 400: the request is malformed or breaks a bound.
@@ -99,6 +110,7 @@ impl IntoResponse for ApiError {
             error_code: self.status.as_u16(),
             error_description: &self.description,
             report: self.report.as_deref(),
+            problems: &self.problems,
         };
         (self.status, Json(body)).into_response()
     }

@@ -139,7 +139,8 @@ fn draft(application: &ApplicationRow, new: CreateMessage) -> Draft {
 
 /// Which part of a list is wanted.
 #[derive(Deserialize, IntoParams)]
-struct Paging {
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
     /// How many, 1 to 200; 100 if it is left out.
     limit: Option<u32>,
     /// Only messages with a smaller id than this.
@@ -147,7 +148,7 @@ struct Paging {
 }
 
 impl Paging {
-    fn limit(&self) -> Result<u32, ApiError> {
+    pub(super) fn limit(&self) -> Result<u32, ApiError> {
         match self.limit.unwrap_or(DEFAULT_PAGE) {
             0 => Err(ApiError::bad_request(
                 "Field 'limit' must be more or equal to 1",
@@ -160,7 +161,7 @@ impl Paging {
     }
 
     /// One message more than is shown tells whether there is another page.
-    fn page(&self) -> Result<Page, ApiError> {
+    pub(super) fn page(&self) -> Result<Page, ApiError> {
         Ok(Page {
             before: match self.since {
                 None | Some(0) => None,
@@ -171,21 +172,32 @@ impl Paging {
     }
 }
 
-fn paged(path: &str, limit: u32, mut rows: Vec<MessageRow>) -> Json<model::PagedMessages> {
+/// Takes from the rows the one more that tells of another page.
+pub(super) fn paging<Row>(
+    path: &str,
+    limit: u32,
+    rows: &mut Vec<Row>,
+    id: impl Fn(&Row) -> i64,
+) -> model::Paging {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > wanted;
     rows.truncate(wanted);
     let since = match rows.last() {
-        Some(last) if more => last.id,
+        Some(last) if more => id(last),
         _ => 0,
     };
+    model::Paging {
+        next: more.then(|| format!("{path}?limit={limit}&since={since}")),
+        size: rows.len(),
+        since,
+        limit,
+    }
+}
+
+fn paged(path: &str, limit: u32, mut rows: Vec<MessageRow>) -> Json<model::PagedMessages> {
+    let paging = paging(path, limit, &mut rows, |row| row.id);
     Json(model::PagedMessages {
-        paging: model::Paging {
-            next: more.then(|| format!("{path}?limit={limit}&since={since}")),
-            size: rows.len(),
-            since,
-            limit,
-        },
+        paging,
         messages: rows.iter().map(model::Message::from).collect(),
     })
 }

@@ -6,7 +6,9 @@
 mod admin;
 mod applications;
 mod clients;
+mod dropped;
 mod error;
+mod events;
 mod extract;
 mod images;
 mod info;
@@ -22,8 +24,11 @@ mod webhooks;
 
 use axum::Router;
 
+pub(crate) use admin::{DeniedTo, LogLine};
+pub(crate) use dropped::Dropped;
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
 
 use crate::state::AppState;
@@ -33,7 +38,9 @@ pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
         .merge(messages::routes)
+        .merge(dropped::routes)
         .merge(stream::routes)
+        .merge(events::routes)
         .merge(applications::routes)
         .merge(images::routes)
         .merge(clients::routes)

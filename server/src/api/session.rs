@@ -85,7 +85,7 @@ async fn logout(
         return Err(ApiError::forbidden("no client auth provided"));
     };
     state.store.delete_client(caller.user.id, client.id).await?;
-    state.hub.close_client(client.id);
+    state.close_client(client.id);
     cookie("", 0, &origin)
 }
 

@@ -150,6 +150,7 @@ async fn update(
         .ok_or_else(last_admin)?;
     if (&row.name, row.admin) != (&before.name, before.admin) {
         state.plugins.user_changed(id).await;
+        state.events.close_user(id);
     }
     Ok(Json(model::User::from(&row)))
 }
@@ -165,7 +166,7 @@ async fn delete(State(state): State<AppState>, Id(id): Id) -> Result<StatusCode,
         state.plugins.user_changed(id).await;
         return Err(last_admin());
     }
-    state.hub.close_user(id);
+    state.close_user(id);
     state.plugins.user_deleted(id).await;
     for image in applications.into_iter().filter_map(|row| row.image) {
         images::remove(&state, &image).await;

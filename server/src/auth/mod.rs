@@ -87,6 +87,23 @@ impl Caller {
         }
     }
 
+    /// Refuses what asks for more than the caller has now: an elevation ends.
+    ///
+    /// # Errors
+    ///
+    /// 403.
+    pub fn check(&self, access: Access) -> Result<(), ApiError> {
+        if access == Access::Admin && !self.user.admin {
+            return Err(ApiError::forbidden(
+                "you are not allowed to access this api",
+            ));
+        }
+        if matches!(access, Access::Admin | Access::Elevated) && !self.is_elevated() {
+            return Err(not_elevated());
+        }
+        Ok(())
+    }
+
     /// Whether the caller may do what needs an elevated session.
     pub fn is_elevated(&self) -> bool {
         self.client.as_ref().is_none_or(ClientRow::is_elevated)
@@ -175,14 +192,7 @@ async fn identify(
         }
         return Err(ApiError::unauthorized());
     };
-    if access == Access::Admin && !caller.user.admin {
-        return Err(ApiError::forbidden(
-            "you are not allowed to access this api",
-        ));
-    }
-    if matches!(access, Access::Admin | Access::Elevated) && !caller.is_elevated() {
-        return Err(not_elevated());
-    }
+    caller.check(access)?;
     Ok(Some(Identity::User(caller)))
 }
 

@@ -26,6 +26,8 @@ enum Command {
     Serve(serve::Serve),
     /// Install plugins, look at them, and decide what they may do.
     Plugin(plugin::Plugin),
+    /// Look at what filters did to your messages.
+    Message(plugin::Message),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -53,6 +55,7 @@ fn run(command: Command) -> miette::Result<ExitCode> {
     match command {
         Command::Serve(command) => command.run(),
         Command::Plugin(command) => command.run(),
+        Command::Message(command) => command.run(),
         Command::Completions(command) => command.run(),
     }
 }

@@ -1,9 +1,12 @@
 //! The one way a message enters, for senders by REST and for plugins alike:
 //! bounds, the user's filters, one transaction, then those who are connected,
 //! then listeners. Who may send as which application was decided before.
-//! Writing and handing out is in `commit`.
+//! Writing and handing out is in `commit`, what becomes of a message that a
+//! filter dropped in `dropped`, and the record of the filters in `trace`.
 
 mod commit;
+mod dropped;
+mod trace;
 
 use std::sync::Arc;
 
@@ -11,12 +14,14 @@ use mortise_runtime::{
     limits::{BODY_BYTES, EXTRAS_BYTES, TITLE_BYTES},
     types::{Content, Draft},
 };
-use serde::{Deserialize, Serialize};
 
-use self::commit::Commit;
+pub(crate) use self::trace::Space;
+pub use self::trace::{Cause, Change, Field, TraceAction, TraceEntry};
+use self::{commit::Commit, dropped::Keep};
 use crate::{
+    events::Events,
     plugins::{Outcome, Plugins},
-    store::{MessageRow, NewMessage, Store, StoreError},
+    store::{DroppedRow, MessageRow, NewMessage, Store, StoreError},
     stream::Hub,
     time::now_ms,
 };
@@ -85,47 +90,23 @@ pub enum PostError {
     Store(#[from] StoreError),
 }
 
-/// What one filter did to one message, as it is stored with the message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct TraceEntry {
-    /// The plugin's name.
-    pub plugin: String,
-    /// What it did.
-    pub action: TraceAction,
-    /// Why it dropped or was skipped, in a sentence; else empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-    /// How long it took, in microseconds.
-    pub micros: u64,
-}
-
-/// What a filter did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TraceAction {
-    /// Left it as it was.
-    Keep,
-    /// Changed what it says.
-    Replace,
-    /// Dropped it.
-    Drop,
-    /// Failed or had no time, and was passed over.
-    Skipped,
-}
-
 /// Takes messages in. One per server.
 #[derive(Debug)]
 pub struct Pipeline {
+    store: Store,
     plugins: Arc<Plugins>,
     commit: Commit,
+    keep: Keep,
 }
 
 impl Pipeline {
     /// A pipeline between these. Needs the runtime: it starts a task, which
     /// ends with the pipeline.
-    pub fn new(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
+    pub fn new(store: Store, hub: Arc<Hub>, events: Arc<Events>, plugins: Arc<Plugins>) -> Self {
         Self {
-            commit: Commit::start(store, hub, Arc::clone(&plugins)),
+            commit: Commit::start(store.clone(), hub, Arc::clone(&plugins)),
+            keep: Keep::start(store.clone(), events),
+            store,
             plugins,
         }
     }
@@ -153,10 +134,14 @@ impl Pipeline {
             let filtered = self.plugins.filter(user_id, draft, skip).await;
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
-                Outcome::Dropped { by, reason } => {
+                Outcome::Dropped { draft, by, reason } => {
+                    let kept = dropped(user_id, draft, &filtered.trace, false);
+                    self.keep.message(kept?).await;
                     return Ok(Posted::Dropped { by, reason });
                 }
-                Outcome::Refused { by, reason } => {
+                Outcome::Refused { draft, by, reason } => {
+                    let kept = dropped(user_id, draft, &filtered.trace, true);
+                    self.keep.message(kept?).await;
                     return Err(PostError::Refused { by, reason });
                 }
             }
@@ -183,9 +168,70 @@ impl Pipeline {
             extras: content.extras,
             created_ms: now_ms(),
             trace: trace_json(&trace),
+            restores: None,
         };
         self.commit.message(new).await.map(Posted::Stored)
     }
+
+    /// Stores a message that a filter had dropped, as that filter was given it.
+    /// No filter is asked about it; listeners and those who are connected get
+    /// it. None if the user has no such message.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; it is still among the dropped ones.
+    pub async fn restore(&self, user_id: i64, id: i64) -> Result<Option<MessageRow>, PostError> {
+        let Some(dropped) = self.store.dropped_message(user_id, id).await? else {
+            return Ok(None);
+        };
+        let new = NewMessage {
+            application_id: dropped.application_id,
+            user_id,
+            title: dropped.title,
+            body: dropped.body,
+            priority: dropped.priority,
+            extras: dropped.extras,
+            created_ms: now_ms(),
+            trace: dropped.trace,
+            restores: Some(id),
+        };
+        match self.commit.message(new).await {
+            Ok(message) => Ok(Some(message)),
+            // Somebody else restored or deleted it a moment ago.
+            Err(PostError::NoApplication) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A message as it is kept after its last filter dropped or refused it.
+fn dropped(
+    user_id: i64,
+    draft: Draft,
+    trace: &[TraceEntry],
+    refused: bool,
+) -> Result<DroppedRow, PostError> {
+    let (plugin, plugin_name, instance_id, reason) = match trace.last() {
+        Some(last) => (&*last.id, &*last.plugin, last.instance, &*last.detail),
+        None => ("", "", 0, ""),
+    };
+    Ok(DroppedRow {
+        id: 0,
+        application_id: i64::try_from(draft.application.id)
+            .map_err(|_| PostError::NoApplication)?,
+        user_id,
+        title: draft.content.title,
+        body: draft.content.body,
+        priority: draft.content.priority,
+        extras: draft.content.extras,
+        created_ms: now_ms(),
+        refused,
+        plugin: plugin.to_owned(),
+        plugin_name: plugin_name.to_owned(),
+        instance_id,
+        reason: reason.to_owned(),
+        trace: trace_json(trace),
+    })
 }
 
 /// The trace as it is stored; none when no filter was asked.

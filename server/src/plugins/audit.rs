@@ -73,6 +73,10 @@ pub(super) enum Action {
     Revoked,
     /// Its limits changed.
     Limited,
+    /// The administrator trusts a key, of no plugin in particular.
+    Trusted,
+    /// The administrator trusts a key no longer.
+    Distrusted,
     /// A user enabled it.
     Enabled,
     /// It was disabled for a user.
@@ -95,6 +99,8 @@ impl Action {
             Self::Granted => "granted",
             Self::Revoked => "revoked",
             Self::Limited => "limits changed",
+            Self::Trusted => "key trusted",
+            Self::Distrusted => "key no longer trusted",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
             Self::Configured => "configuration changed",

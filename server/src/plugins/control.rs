@@ -20,7 +20,7 @@ use super::{
     slot::Feeding,
     working::Active,
 };
-use crate::store::StoreError;
+use crate::{configuration, store::StoreError};
 
 /// Why an action was not done.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum ControlError {
     /// A configuration over the bound.
     #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are taken")]
     ConfigTooLong(usize),
+    /// A configuration that the plugin's schema does not allow.
+    #[error("the configuration was refused: {}", configuration::in_words(.0))]
+    Invalid(Vec<configuration::Problem>),
     /// The plugin failed or refused.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -194,6 +197,10 @@ impl Plugins {
         }
         let _turn = slot.control.lock().await;
         let instance = self.supporting(slot, Capability::Configurer).await?;
+        let problems = self.config_problems(slot, config.clone()).await?;
+        if !problems.is_empty() {
+            return Err(ControlError::Invalid(problems));
+        }
         instance.apply_config(&config).await?;
         self.store.set_plugin_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
@@ -384,7 +391,7 @@ impl Plugins {
     }
 
     /// The instance, if it can do this.
-    async fn supporting(
+    pub(super) async fn supporting(
         &self,
         slot: &Slot,
         capability: Capability,

@@ -17,7 +17,7 @@ use mortise_runtime::{
 };
 
 use super::{Plugins, Slot};
-use crate::pipeline::{TraceAction, TraceEntry};
+use crate::pipeline::{Cause, Space, TraceAction, TraceEntry};
 
 /// What a user's filters made of a message.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub enum Outcome {
     Pass(Draft),
     /// A filter dropped it.
     Dropped {
+        /// The message as the filter was given it.
+        draft: Draft,
         /// The plugin's name.
         by: String,
         /// In its words.
@@ -42,6 +44,8 @@ pub enum Outcome {
     },
     /// A filter failed, and the user wants messages refused then.
     Refused {
+        /// The message as the filter was given it.
+        draft: Draft,
         /// The plugin's name.
         by: String,
         /// How it failed.
@@ -63,48 +67,47 @@ impl Plugins {
         let end = Instant::now() + self.settings.filter_deadline;
         let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip;
         let mut to_ask = chain.iter().filter(asked).count();
+        let mut space = Space::default();
         for slot in chain.iter().filter(asked) {
             to_ask -= 1;
             let began = Instant::now();
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
             let verdict = self.ask(slot, &draft, share).await;
-            let plugin = slot.plugin();
-            let by = &plugin.manifest().name;
-            let mut note = |action, detail: &str| {
-                trace.push(TraceEntry {
-                    plugin: by.clone(),
-                    action,
-                    detail: detail.to_owned(),
-                    micros: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-                });
-            };
+            let mut entry = entry(slot, began.elapsed());
+            let by = entry.plugin.clone();
             match verdict {
-                Ok(Verdict::Keep) => note(TraceAction::Keep, ""),
+                Ok(Verdict::Keep) => trace.push(entry),
                 Ok(Verdict::Replace(content)) => {
+                    entry.action = TraceAction::Replace;
+                    entry.changes = space.changes(&draft.content, &content);
+                    trace.push(entry);
                     draft.content = content;
-                    note(TraceAction::Replace, "");
                 }
                 Ok(Verdict::Drop(reason)) => {
-                    note(TraceAction::Drop, &reason);
+                    entry.action = TraceAction::Drop;
+                    entry.detail.clone_from(&reason);
+                    trace.push(entry);
                     let text = format!("dropped a message of {}: {reason}", draft.application.name);
                     slot.log.write(Level::Info, Source::Host, &text);
                     return Filtered {
-                        outcome: Outcome::Dropped {
-                            by: by.clone(),
-                            reason,
-                        },
+                        outcome: Outcome::Dropped { draft, by, reason },
                         trace,
                     };
                 }
-                Err(reason) => {
-                    note(TraceAction::Skipped, &reason);
-                    if slot.state().fail_closed {
+                Err(Unanswered { cause, reason }) => {
+                    let closed = slot.state().fail_closed;
+                    entry.action = if closed {
+                        TraceAction::Refused
+                    } else {
+                        TraceAction::Skipped
+                    };
+                    entry.cause = Some(cause);
+                    entry.detail.clone_from(&reason);
+                    trace.push(entry);
+                    if closed {
                         return Filtered {
-                            outcome: Outcome::Refused {
-                                by: by.clone(),
-                                reason,
-                            },
+                            outcome: Outcome::Refused { draft, by, reason },
                             trace,
                         };
                     }
@@ -117,10 +120,19 @@ impl Plugins {
         }
     }
 
-    /// One filter's verdict, or in a sentence why there is none.
-    async fn ask(&self, slot: &Slot, draft: &Draft, share: Duration) -> Result<Verdict, String> {
+    /// One filter's verdict.
+    async fn ask(
+        &self,
+        slot: &Slot,
+        draft: &Draft,
+        share: Duration,
+    ) -> Result<Verdict, Unanswered> {
+        let timed_out = |reason| Unanswered {
+            cause: Cause::TimedOut,
+            reason,
+        };
         if share.is_zero() {
-            return Err("earlier filters used up the time".to_owned());
+            return Err(timed_out("earlier filters used up the time".to_owned()));
         }
         // Making an instance may spawn a process; the deadline holds for that
         // too.
@@ -128,7 +140,7 @@ impl Plugins {
         let result = match made {
             Ok(Ok(instance)) => instance.filter(draft, share).await,
             Ok(Err(error)) => Err(error),
-            Err(_) => return Err(format!("it did not come up within {share:?}")),
+            Err(_) => return Err(timed_out(format!("it did not come up within {share:?}"))),
         };
         result.map_err(|error| {
             match error {
@@ -138,7 +150,48 @@ impl Plugins {
                 }
                 _ => slot.note(&error),
             }
-            error.to_string()
+            Unanswered {
+                cause: cause(&error),
+                reason: error.to_string(),
+            }
         })
+    }
+}
+
+/// Why there is no verdict of a filter.
+#[derive(Debug)]
+struct Unanswered {
+    cause: Cause,
+    /// As a sentence.
+    reason: String,
+}
+
+fn cause(error: &CallError) -> Cause {
+    match error {
+        CallError::DeadlineExceeded { .. } | CallError::Busy { .. } => Cause::TimedOut,
+        CallError::Denied { .. }
+        | CallError::Stopped
+        | CallError::TooMany { .. }
+        | CallError::TakenBack { .. }
+        | CallError::BackingOff { .. }
+        | CallError::Unavailable(_) => Cause::NotAtWork,
+        _ => Cause::Failed,
+    }
+}
+
+/// The entry of a filter that left the message as it was.
+fn entry(slot: &Slot, took: Duration) -> TraceEntry {
+    let plugin = slot.plugin();
+    let manifest = plugin.manifest();
+    TraceEntry {
+        plugin: manifest.name.clone(),
+        id: manifest.id.clone(),
+        instance: slot.id,
+        version: manifest.version.clone(),
+        action: TraceAction::Keep,
+        cause: None,
+        detail: String::new(),
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        changes: Vec::new(),
     }
 }

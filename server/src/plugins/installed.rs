@@ -41,6 +41,10 @@ pub struct Status {
     /// How it is.
     #[serde(flatten)]
     pub state: PluginState,
+    /// How its process is, and what confines it; none for a component.
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<process::State>,
     /// What its file holds and does not run, and why; none if the file is what
     /// runs.
     pub waiting: Option<Waiting>,
@@ -369,6 +373,7 @@ fn status(entry: &Entry, busy: Option<&Path>) -> Status {
         },
         file: entry.file.clone(),
         state: state(entry, busy),
+        process: entry.current.process().map(|process| process.state),
         waiting: entry.waiting.clone(),
         changed: Identity::read(&entry.file).ok().flatten() != entry.dealt,
         previous: entry.previous.as_ref().map(|previous| VersionOf {

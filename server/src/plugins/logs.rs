@@ -3,13 +3,15 @@
 //! the administrator's own account. What it wrote for another user may be made
 //! of that user's messages, and is that user's to read.
 
+use std::sync::Arc;
+
 use mortise_runtime::{
-    Plugin as _,
+    Log, Plugin as _,
     guard::Denial,
     log::{Entry, Source},
 };
 
-use super::Plugins;
+use super::{Plugins, Slot, read};
 
 /// An entry of one of a plugin's logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,24 @@ impl Plugins {
             denials.extend(of_slot.map(|denial| (slot.user.name.clone(), denial)));
         }
         denials
+    }
+
+    /// The log of a native plugin's process; none for any other.
+    pub(crate) fn process_log(&self, plugin: &str) -> Option<Arc<Log>> {
+        let process = self.installed.get(plugin)?.current.process()?;
+        Some(process.log)
+    }
+
+    /// A user's plugins in memory, oldest first.
+    pub(crate) fn in_memory_of(&self, user_id: i64) -> Vec<Arc<Slot>> {
+        let slots = read(&self.slots);
+        let own = slots.by_id.values();
+        let mut own: Vec<_> = own
+            .filter(|slot| slot.user_id() == user_id)
+            .cloned()
+            .collect();
+        own.sort_by_key(|slot| slot.id);
+        own
     }
 
     /// The entries from this time on (milliseconds since the epoch), oldest

@@ -23,6 +23,10 @@
 //! - `audit`: who did what, and [`logs`]: what there is to read, both for the
 //!   administrator.
 //! - [`doctor`]: what is wrong with a plugin, and what to do.
+//! - `chain`: a user's filters as a whole, and `aside`: messages that a listener
+//!   failed on.
+//! - `configure`: a configuration's problems, and its values for a form.
+//! - `trusted`: the keys whose signatures count.
 //! - `working`: who is called for a user's messages.
 //! - `idle`: giving back the memory of what is not called.
 //! - `setup`: settings, backends, and what keeps all of it from starting.
@@ -34,7 +38,10 @@
 mod admission;
 mod answers;
 pub mod arriving;
+mod aside;
 mod audit;
+mod chain;
+mod configure;
 mod consent;
 mod control;
 pub mod doctor;
@@ -53,6 +60,7 @@ mod signature;
 mod slot;
 mod swap;
 mod timers;
+mod trusted;
 mod users;
 mod working;
 
@@ -80,6 +88,7 @@ pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
     audit::Actor,
+    chain::Place,
     consent::Consent,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
@@ -92,6 +101,7 @@ pub use self::{
     },
     signature::{Signed, Trust, read_signature_file, signature_file},
     slot::{Slot, State},
+    trusted::{TrustError, TrustedKey},
 };
 use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
 use crate::{

@@ -21,7 +21,7 @@ use mortise_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Plugins;
+use super::{Plugins, TrustedKey};
 
 /// The longest signature and the longest trust file, in bytes.
 const MOST_BYTES: u64 = 64 << 10;
@@ -230,6 +230,13 @@ impl Trust {
         }))
     }
 
+    /// The keys as they are shown, or in a sentence why the file cannot be used.
+    pub(super) fn listed(&self) -> Result<Vec<TrustedKey>, String> {
+        let keys = self.keys()?.into_iter();
+        let shown = keys.map(|Key { text, name, .. }| TrustedKey { key: text, name });
+        Ok(shown.collect())
+    }
+
     fn keys(&self) -> Result<Vec<Key>, String> {
         match bounded(&self.keys) {
             Ok(Some(text)) => parse(&text),
@@ -245,6 +252,11 @@ pub(super) struct Key {
     /// As it is there.
     text: String,
     name: String,
+}
+
+/// Whether this is a public key of minisign's.
+pub(super) fn is_key(text: &str) -> bool {
+    PublicKey::from_base64(text).is_ok()
 }
 
 /// The keys of a trust file: one to a line, with a name after it if it is to

@@ -225,6 +225,15 @@ impl Slot {
         self.denials.reached()
     }
 
+    /// Writes something that the host noticed to the log, unless it was the last
+    /// thing that the host wrote there.
+    pub(super) fn note_once(&self, text: &str) {
+        let last = self.log.last(Source::Host, 1);
+        if last.first().is_none_or(|entry| entry.text != text) {
+            self.log.write(Level::Warn, Source::Host, text);
+        }
+    }
+
     /// Notes a failed call where its user and the administrator look.
     pub(super) fn tell(&self, error: &CallError) {
         let text = error.full();

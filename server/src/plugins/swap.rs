@@ -234,7 +234,8 @@ impl Plugins {
         }
     }
 
-    pub(super) fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
+    /// A plugin's slots in memory.
+    pub(crate) fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
         let slots = read(&self.slots);
         let of_plugin = slots
             .by_id

@@ -42,6 +42,8 @@ pub struct NewMessage {
     pub created_ms: i64,
     /// What each filter did, as JSON.
     pub trace: Option<String>,
+    /// The dropped message that it restores, which is forgotten with that.
+    pub restores: Option<i64>,
 }
 
 /// Which part of a list is wanted, newest first.
@@ -62,8 +64,8 @@ macro_rules! columns {
 
 impl Store {
     /// Stores messages in one transaction, in their order. None for a message
-    /// whose application is not there or another user's: it may have been
-    /// deleted a moment ago.
+    /// whose application is not there or another user's, or that restores a
+    /// dropped message which is not there: either may have gone a moment ago.
     ///
     /// # Errors
     ///
@@ -75,6 +77,18 @@ impl Store {
         let mut transaction = self.writer.begin().await?;
         let mut rows = Vec::with_capacity(new.len());
         for new in new {
+            if let Some(dropped) = new.restores {
+                let forgotten =
+                    sqlx::query("DELETE FROM dropped_messages WHERE id = ? AND user_id = ?")
+                        .bind(dropped)
+                        .bind(new.user_id)
+                        .execute(&mut *transaction)
+                        .await?;
+                if forgotten.rows_affected() == 0 {
+                    rows.push(None);
+                    continue;
+                }
+            }
             let row = sqlx::query_as(concat!(
                 "INSERT INTO messages
                  (application_id, user_id, title, body, priority, extras, created_ms, trace)

@@ -11,6 +11,7 @@
 mod applications;
 mod audit;
 mod clients;
+mod dropped;
 mod messages;
 mod plugins;
 mod sort_key;
@@ -27,6 +28,7 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
+pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
 pub use messages::{MessageRow, NewMessage, Page};
 pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;

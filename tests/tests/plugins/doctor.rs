@@ -226,3 +226,79 @@ async fn each_limit_that_is_reached_is_told() {
     assert_eq!(limits().await, all);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_finding_that_an_order_mends_names_it_as_command_and_as_call() {
+    let parts = [ticking(None)];
+    let data = data(&[("a", plugin("a", &[TIMERS, FILTER], &parts))]);
+    let rig = Rig::start(data.path()).await;
+    let own = rig.slot("a").await.id;
+    for (condition, command, path) in [
+        (
+            "timers_off",
+            "mortise plugin grant a --timers",
+            "/admin/plugins/a/grant".to_owned(),
+        ),
+        (
+            "not_enabled",
+            "mortise plugin enable a",
+            format!("/plugin/{own}/enable"),
+        ),
+    ] {
+        let diagnosis = rig.diagnosis("a").await;
+        let findings = diagnosis["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|one| one["condition"] == condition);
+        let finding = finding.unwrap_or_else(|| panic!("{diagnosis}"));
+        assert_eq!(finding["command"], command);
+        let call = &finding["call"];
+        assert_eq!(call["path"], path.as_str());
+        let method = Method::from_bytes(call["method"].as_str().unwrap().as_bytes()).unwrap();
+        let body = match &call["body"] {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let (status, text) = rig.request(method, &path, &body).await;
+        assert_eq!(status, 200, "{text}");
+        let conditions = rig.conditions("a").await;
+        assert!(
+            !conditions.iter().any(|one| one == condition),
+            "{conditions:?}"
+        );
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn limits_are_shown_with_their_use() {
+    let schedule = Some((0, 3_600_000));
+    let data = data(&[("a", plugin("a", &[TIMERS], &[ticking(schedule)]))]);
+    let grants = "[a]\ntimers = true\n[a.limits]\ncall-ms = 5000\n";
+    std::fs::write(data.path().join("grants.toml"), grants).unwrap();
+    let rig = Rig::start(data.path()).await;
+    let slot = rig.enable("a").await;
+    slot.log.write(
+        mortise_runtime::types::Level::Info,
+        mortise_runtime::log::Source::Host,
+        "x",
+    );
+    let usage = rig.json(Method::GET, "/admin/plugins/a/usage", "").await;
+    let limits = usage["limits"].as_array().unwrap();
+    let limit = |name: &str| limits.iter().find(|one| one["limit"] == name).unwrap();
+    assert_eq!(
+        (&limit("call-ms")["most"], &limit("call-ms")["default"]),
+        (&Value::from(5000), &Value::from(10_000))
+    );
+    assert_eq!(limits.len(), 9);
+    let user = &usage["users"][0];
+    assert_eq!(
+        (&user["user"], &user["enabled"]),
+        (&"ada".into(), &true.into())
+    );
+    let used = user["used"].as_array().unwrap();
+    let now = |name: &str| used.iter().find(|one| one["limit"] == name).unwrap()["now"].clone();
+    assert_eq!((now("timers"), now("storage-bytes")), (1.into(), 0.into()));
+    assert!(now("log-bytes").as_u64().unwrap() > 0);
+    let (status, _) = rig.get("/admin/plugins/none/usage").await;
+    assert_eq!(status, 404);
+    rig.stop().await;
+}

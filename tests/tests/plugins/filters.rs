@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mortise_server::pipeline::{PostError, Posted, TraceAction};
+use mortise_server::pipeline::{Cause, PostError, Posted, TraceAction};
 use reqwest::Method;
 
 use crate::{
@@ -53,6 +53,71 @@ async fn filters_are_asked_in_the_users_order() {
 }
 
 #[tokio::test]
+async fn the_chain_is_put_into_an_order_as_a_whole() {
+    let data = data(&[
+        ("a", plugin("a", &[FILTER], &[titling("from a")])),
+        ("b", plugin("b", &[FILTER], &[titling("from b")])),
+        ("c", plugin("c", &[FILTER], &[titling("from c")])),
+        ("none", plugin("none", &[WEBHOOK], &[sending()])),
+    ]);
+    let rig = Rig::start(data.path()).await;
+    let (a, b) = (rig.enable("a").await, rig.enable("b").await);
+    let c = rig.slot("c").await;
+    let none = rig.slot("none").await;
+    let shown = async |rig: &Rig| {
+        let chain = rig.json(Method::GET, "/plugin/filters", "").await;
+        let chain = chain.as_array().unwrap().clone();
+        chain
+            .iter()
+            .map(|one| {
+                let name = one["name"].as_str().unwrap().to_owned();
+                (name, one["atWork"] == true, one["failClosed"] == true)
+            })
+            .collect::<Vec<_>>()
+    };
+    let expected = |names: [(&str, bool, bool); 3]| {
+        names.map(|(name, works, closed)| (name.to_owned(), works, closed))
+    };
+    assert_eq!(
+        shown(&rig).await,
+        expected([("a", true, false), ("b", true, false), ("c", false, false)])
+    );
+    let order = format!(
+        r#"[{{"id":{},"failClosed":true}},{{"id":{},"failClosed":false}}]"#,
+        b.id, a.id
+    );
+    rig.json(Method::PUT, "/plugin/filters", &order).await;
+    let now = expected([("b", true, true), ("a", true, false), ("c", false, false)]);
+    assert_eq!(shown(&rig).await, now);
+    assert_eq!(rig.title().await, "from a");
+    for (wrong, says) in [
+        (
+            format!(r#"[{{"id":{},"failClosed":true}}]"#, none.id),
+            "no filter of yours",
+        ),
+        (
+            r#"[{"id":999,"failClosed":true}]"#.to_owned(),
+            "no filter of yours",
+        ),
+        (
+            format!(
+                r#"[{{"id":{id},"failClosed":true}},{{"id":{id},"failClosed":false}}]"#,
+                id = c.id
+            ),
+            "named twice",
+        ),
+    ] {
+        let (status, text) = rig.request(Method::PUT, "/plugin/filters", &wrong).await;
+        assert_eq!(status, 400, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+    rig.stop().await;
+    let rig = Rig::start(data.path()).await;
+    assert_eq!(shown(&rig).await, now);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_filter_that_fails_is_passed_over_and_others_work() {
     let data = data(&[
         ("loops", plugin("loops", &[FILTER], &[looping()])),
@@ -92,6 +157,8 @@ async fn a_filter_that_fails_is_passed_over_and_others_work() {
             ("loops", TraceAction::Skipped),
         ]
     );
+    let causes: Vec<_> = trace.iter().map(|e| e.cause).collect();
+    assert_eq!(causes, [Some(Cause::Failed), None, Some(Cause::TimedOut)]);
     assert!(trace[0].detail.contains("crashed"), "{}", trace[0].detail);
     assert!(
         trace[2].detail.contains("did not answer within"),

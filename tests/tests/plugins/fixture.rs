@@ -424,7 +424,13 @@ pub(crate) fn sending() -> Part {
 /// A configuration whose default is `level: 1`, refused where it begins with
 /// this character.
 pub(crate) fn configured(refused: char) -> Part {
-    let (defaults, text) = (TEXTS + 6 * 256, b"level: 1\n");
+    configured_by(refused, "level: 1\n", None)
+}
+
+/// The same with this default, of at most 200 bytes, and this schema, of at most
+/// 4 KiB.
+pub(crate) fn configured_by(refused: char, default: &str, schema: Option<&str>) -> Part {
+    let (defaults, text) = (TEXTS + 6 * 256, default.as_bytes());
     let mut bytes = Vec::new();
     for word in [defaults + 8, u32::try_from(text.len()).unwrap()] {
         bytes.extend(word.to_le_bytes());
@@ -437,6 +443,18 @@ pub(crate) fn configured(refused: char) -> Part {
         problem.extend(u32::to_le_bytes(word));
     }
     problem.extend(b"leveltoo loud");
+    let (shape, shape_data) = match schema {
+        None => (ZEROS, String::new()),
+        Some(schema) => {
+            let at = TEXTS + 12 * 256;
+            let length = u32::try_from(schema.len()).unwrap();
+            let words = [1, at + 12, length].into_iter().flat_map(u32::to_le_bytes);
+            (
+                at,
+                segment(at, &words.chain(schema.bytes()).collect::<Vec<u8>>()),
+            )
+        }
+    };
     Part {
         world: "export mortise:plugin/configurer@0.1.0;",
         functions: format!(
@@ -444,8 +462,9 @@ pub(crate) fn configured(refused: char) -> Part {
             {}
             (func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32)
             (i32.const {defaults}))
+            {shape_data}
             (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32)
-            (i32.const {ZEROS}))
+            (i32.const {shape}))
             (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
             (if (i32.eqz (local.get 1)) (then (return (i32.const {ZEROS}))))
             (if (i32.eq (i32.load8_u (local.get 0)) (i32.const {refused}))

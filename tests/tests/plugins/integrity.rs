@@ -348,3 +348,76 @@ async fn a_file_that_no_order_changed_is_refused_where_that_is_set() {
     assert!(!refused().await);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn keys_are_trusted_and_no_longer_trusted_by_order() {
+    let (frank, mallory) = (Signer::new(), Signer::new());
+    let one = version("one");
+    let data = data(&[("a", one.clone())]);
+    trust(data.path(), &frank);
+    let rig = Rig::strict(data.path()).await;
+    let listed = rig.json(Method::GET, "/admin/trusted-keys", "").await;
+    assert_eq!(listed["required"], true);
+    assert_eq!(
+        listed["keys"],
+        json!([{ "key": frank.public(), "name": "Frank" }])
+    );
+    let add = async |key: String, name: &str| {
+        let body = json!({ "key": key, "name": name }).to_string();
+        rig.request(Method::POST, "/admin/trusted-keys", &body)
+            .await
+    };
+    for (key, name, expected) in [
+        ("RWnonsense".to_owned(), "No key", 400),
+        (mallory.public(), "two\nlines", 400),
+        (mallory.public(), " ", 400),
+        (mallory.public(), &*"x".repeat(129), 400),
+        (frank.public(), "Frank again", 409),
+        (mallory.public(), "Mallory", 200),
+    ] {
+        let (status, text) = add(key, name).await;
+        assert_eq!(status, expected, "{name}: {text}");
+    }
+    sign(data.path(), &mallory.sign(&one));
+    until("it is loaded", async || {
+        rig.signature("a")
+            == Some(Signature::Trusted {
+                key: "Mallory".to_owned(),
+            })
+    })
+    .await;
+    let encoded: String = url_encoded(&frank.public());
+    let path = format!("/admin/trusted-keys/{encoded}");
+    let left = rig.json(Method::DELETE, &path, "").await;
+    assert_eq!(left["keys"][0]["name"], "Mallory");
+    let (status, _) = rig.request(Method::DELETE, &path, "").await;
+    assert_eq!(status, 404);
+    // What a person wrote there stays.
+    let file = std::fs::read_to_string(data.path().join("trusted-keys")).unwrap();
+    assert_eq!(
+        file,
+        format!("# Whom we trust.\n{} Mallory\n", mallory.public())
+    );
+    let log = rig.json(Method::GET, "/admin/audit?limit=5", "").await;
+    let deeds: Vec<_> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    assert!(deeds.contains(&"key trusted") && deeds.contains(&"key no longer trusted"));
+
+    std::fs::write(data.path().join("trusted-keys"), "what is this\n").unwrap();
+    let listed = rig.json(Method::GET, "/admin/trusted-keys", "").await;
+    assert!(
+        listed["problem"].as_str().unwrap().contains("line 1"),
+        "{listed}"
+    );
+    let (status, text) = add(frank.public(), "Frank").await;
+    assert_eq!(status, 409, "{text}");
+    rig.stop().await;
+}
+
+fn url_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

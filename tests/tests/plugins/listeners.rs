@@ -96,6 +96,66 @@ async fn what_keeps_failing_is_set_aside_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn what_was_set_aside_is_given_again_when_its_user_asks() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.enable("ears").await;
+    rig.stored("backup", "!bad").await;
+    let path = format!("/plugin/{}/set-aside", ears.id);
+    let listed = async || rig.json(Method::GET, &path, "").await;
+    until("it was set aside", async || {
+        listed().await != serde_json::json!([])
+    })
+    .await;
+    let aside = listed().await;
+    assert_eq!(aside[0]["title"], "plain");
+    let one = format!("{path}/{}", aside[0]["messageId"]);
+    let retry = format!("{one}/retry");
+    let (status, text) = rig.request(Method::POST, &retry, "").await;
+    assert_eq!(status, 422, "{text}");
+    assert!(text.contains("poison"), "{text}");
+    assert_eq!(listed().await[0]["attempts"], 4);
+    // A version that takes it.
+    let better = plugin("ears", &[READ_ALL], &[listening('?')]);
+    rig.installed(&better).await.unwrap();
+    let (status, text) = rig.request(Method::POST, &retry, "").await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(listed().await, serde_json::json!([]));
+    let ears = rig.slot("ears").await;
+    assert_eq!(said(&ears).last().unwrap(), "!bad");
+    for (method, path) in [(Method::POST, &retry), (Method::DELETE, &one)] {
+        let (status, _) = rig.request(method, path, "").await;
+        assert_eq!(status, 404);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_set_aside_can_be_forgotten() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.enable("ears").await;
+    let message = rig.stored("backup", "!bad").await;
+    let store = &rig.server.state().store;
+    until("it was set aside", async || {
+        store.is_set_aside(ears.id, message.id).await.unwrap()
+    })
+    .await;
+    let one = format!("/plugin/{}/set-aside/{}", ears.id, message.id);
+    let (status, text) = rig.request(Method::DELETE, &one, "").await;
+    assert_eq!(status, 200, "{text}");
+    assert!(!store.is_set_aside(ears.id, message.id).await.unwrap());
+    assert!(
+        store
+            .message(crate::ADA, message.id)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn nothing_is_lost_across_a_restart() {
     let deaf = plugin("ears", &[READ_ALL], &[listening('m')]);
     let data = data(&[("ears", deaf)]);

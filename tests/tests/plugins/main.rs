@@ -8,9 +8,12 @@
 )]
 
 mod answers;
+mod configuration;
 mod control;
 mod doctor;
+mod dropped;
 mod escapes;
+mod events;
 mod filters;
 mod fixture;
 mod folder;
@@ -144,6 +147,13 @@ impl Rig {
     async fn post(&self, slot: &Slot, action: &str, body: &str) -> (StatusCode, String) {
         self.request(Method::POST, &format!("/plugin/{}/{action}", slot.id), body)
             .await
+    }
+
+    /// The JSON of a request that succeeds.
+    async fn json(&self, method: Method, path: &str, body: &str) -> serde_json::Value {
+        let (status, text) = self.request(method, path, body).await;
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// What `GET /plugin` says of one of Ada's plugins.

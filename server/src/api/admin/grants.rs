@@ -4,7 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State, http::StatusCode};
-use mortise_runtime::{Limits, guard::Denial, types::Manifest};
+use mortise_runtime::{
+    Limits,
+    guard::Denial,
+    types::{Manifest, Permission},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -98,6 +102,10 @@ struct Grant {
     /// This, as in the grants file.
     #[schema(value_type = Object)]
     allow: Answer,
+    /// These, as the plugin asks for them: permissions of `asked`, or of a
+    /// pending version's `difference`.
+    #[schema(value_type = Vec<Object>)]
+    permissions: Vec<Permission>,
     /// Limits by their names in the grants file; null for the default.
     limits: BTreeMap<String, Option<u64>>,
 }
@@ -118,7 +126,7 @@ async fn grant(
     Name(id): Name,
     Fields(asked): Fields<Grant>,
 ) -> Result<Json<Rights>, ApiError> {
-    let mut more = part(asked.allow)?;
+    let mut more = part(asked.allow, &asked.permissions)?;
     if asked.as_asked {
         let manifest = known(&state.plugins, &id)?;
         // A checked manifest has patterns that parse.
@@ -158,6 +166,9 @@ struct Revoke {
     /// This, in the words in which it was allowed.
     #[schema(value_type = Object)]
     allow: Answer,
+    /// These, as the plugin asks for them.
+    #[schema(value_type = Vec<Object>)]
+    permissions: Vec<Permission>,
 }
 
 /// Takes back what a plugin was allowed. It takes effect on the next call, and
@@ -176,7 +187,7 @@ async fn revoke(
     Name(id): Name,
     Fields(asked): Fields<Revoke>,
 ) -> Result<Json<Rights>, ApiError> {
-    let mut less = part(asked.allow)?;
+    let mut less = part(asked.allow, &asked.permissions)?;
     if asked.all {
         less.join(state.plugins.answer(&id));
     } else if less == Answer::default() {
@@ -236,7 +247,7 @@ async fn pending(State(state): State<AppState>) -> Json<Vec<Pending>> {
 
 /// What an instance was refused.
 #[derive(Serialize, ToSchema)]
-struct DeniedTo {
+pub(crate) struct DeniedTo {
     /// Whose instance.
     user: String,
     /// The permission it lacks, as the contract names it.
@@ -249,7 +260,7 @@ struct DeniedTo {
 }
 
 impl DeniedTo {
-    fn new(user: String, denial: Denial) -> Self {
+    pub(crate) fn new(user: String, denial: Denial) -> Self {
         Self {
             user,
             permission: denial.permission.to_owned(),
@@ -281,13 +292,23 @@ fn known(plugins: &Arc<Plugins>, id: &str) -> Result<Manifest, ApiError> {
     manifest.ok_or_else(|| OrderError::Unknown(id.to_owned()).into())
 }
 
-/// What is to be granted or taken back: limits have their own place.
-fn part(answer: Answer) -> Result<Answer, ApiError> {
-    if answer.limits == Limits::default() {
-        Ok(answer)
-    } else {
-        Err(ApiError::bad_request(
+/// What is to be granted or taken back: limits have their own place, and users
+/// answer for themselves.
+fn part(mut answer: Answer, permissions: &[Permission]) -> Result<Answer, ApiError> {
+    if answer.limits != Limits::default() {
+        return Err(ApiError::bad_request(
             "Field 'limits' does not belong into 'allow', but beside it",
-        ))
+        ));
     }
+    if let Some(own) = permissions.iter().find(|one| one.is_for_user()) {
+        return Err(ApiError::bad_request(format!(
+            "Field 'permissions': `{}` is not the administrator's to grant; each user answers by \
+             enabling the plugin",
+            own.name()
+        )));
+    }
+    let named = Answer::of(permissions.iter())
+        .map_err(|error| ApiError::bad_request(format!("Field 'permissions': {error}")))?;
+    answer.join(named);
+    Ok(answer)
 }

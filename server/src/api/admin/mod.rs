@@ -6,14 +6,17 @@
 //! carried out.
 
 mod grants;
+mod keys;
 mod model;
+mod progress;
+mod usage;
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{FromRequest as _, Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
 };
 use http_body_util::BodyExt as _;
 use mortise_runtime::Digest;
@@ -23,7 +26,11 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use self::model::{Attachment, AuditPage, LogLine, PluginList};
+pub(crate) use self::{grants::DeniedTo, model::LogLine};
+use self::{
+    model::{Attachment, AuditPage, PluginList},
+    progress::{Progress, Step},
+};
 use super::{
     ApiError, Routes,
     extract::{Fields, Name, Parameters, content_type},
@@ -49,6 +56,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(logs))
         .admin(routes!(audit))
         .merge(grants::routes)
+        .merge(keys::routes)
+        .merge(usage::routes)
 }
 
 impl From<OrderError> for ApiError {
@@ -142,16 +151,20 @@ async fn install(
     Parameters(meant): Parameters<Meant>,
     request: Request,
 ) -> Result<Json<Status>, ApiError> {
+    let mut progress = Progress::new(&state, caller.user.id);
     let (file, signature, called) = if content_type(request.headers()) == "application/json" {
         let Fields(source) = Fields::<Source>::from_request(request, &state).await?;
         let url = Url::parse(&source.url)
             .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
+        progress.step(Step::Downloading);
         let file = arriving::download(&url, source.digest).await?;
         (file, source.signature, "the downloaded file")
     } else {
-        let file = receive(request, meant.digest).await?;
+        progress.step(Step::Receiving);
+        let file = receive(request, meant.digest, &mut progress).await?;
         (file, meant.signature, "the uploaded file")
     };
+    progress.step(Step::Checking);
     let by = caller.actor();
     let done = order(&state, |plugins| async move {
         match plugins.install(&file, signature, &by).await {
@@ -163,11 +176,20 @@ async fn install(
             other => other,
         }
     });
-    done.await.map(Json)
+    let status = done.await?;
+    progress.done(&status.id);
+    Ok(Json(status))
 }
 
 /// Takes a request's body for a file.
-async fn receive(request: Request, digest: Option<Digest>) -> Result<TempPath, ApiError> {
+async fn receive(
+    request: Request,
+    digest: Option<Digest>,
+    progress: &mut Progress,
+) -> Result<TempPath, ApiError> {
+    let total = request.headers().get(header::CONTENT_LENGTH);
+    let total = total.and_then(|total| total.to_str().ok()?.parse().ok());
+    let mut bytes_here = 0;
     let mut arriving = Arriving::new().await?;
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
@@ -175,6 +197,8 @@ async fn receive(request: Request, digest: Option<Digest>) -> Result<TempPath, A
             frame.map_err(|_| ApiError::bad_request("the request's body did not arrive"))?;
         if let Some(bytes) = frame.data_ref() {
             arriving.write(bytes).await?;
+            bytes_here += bytes.len() as u64;
+            progress.arrived(bytes_here, total);
         }
     }
     Ok(arriving.finish(digest).await?)

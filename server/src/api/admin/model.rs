@@ -23,7 +23,7 @@ pub(super) struct PluginList {
 
 /// An entry of one of a plugin's logs.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LogLine {
+pub(crate) struct LogLine {
     /// Whose instance it is about; absent for the plugin's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,

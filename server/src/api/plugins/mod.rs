@@ -1,22 +1,20 @@
 //! Plugins as their users see them: list, enable, disable, configure, display.
 //! Paths, statuses and texts are Gotify's where Gotify has them.
 
+mod aside;
+mod config;
+mod filters;
 mod model;
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _, limits::CONFIG_BYTES};
+use axum::{Json, extract::State, http::StatusCode};
+use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _};
 use utoipa_axum::routes;
 
-pub(super) use self::model::{Asked, Problem};
-use self::model::{Denied, FilterPlace, LogEntry, PluginConf, SetAside};
+pub(super) use self::model::Asked;
+pub(crate) use self::model::{Denied, LogEntry, Problem};
+use self::model::{FilterPlace, PluginConf};
 use super::{
     ApiError, Origin, Routes,
     extract::{Fields, Id},
@@ -34,14 +32,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(enable))
         .client(routes!(disable))
         .client(routes!(agree))
-        .client(routes!(config, set_config))
-        .client(routes!(schema))
         .client(routes!(display))
         .client(routes!(place_filter))
         .client(routes!(show_log))
-        .client(routes!(set_aside))
         .client(routes!(denials))
         .admin(routes!(problems))
+        .merge(config::routes)
+        .merge(filters::routes)
+        .merge(aside::routes)
 }
 
 impl From<ControlError> for ApiError {
@@ -51,6 +49,7 @@ impl From<ControlError> for ApiError {
             ControlError::AlreadySo
             | ControlError::NotSupported(_)
             | ControlError::Call(CallError::Config(_)) => Self::bad_request(text),
+            ControlError::Invalid(problems) => Self::bad_request(text).with_problems(problems),
             ControlError::ConfigTooLong(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, text),
             // In full: it is the user's own plugin.
             ControlError::Call(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
@@ -104,6 +103,9 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         backend: plugin.backend().to_string(),
         digest: plugin.digest().to_string(),
         last_error: row.last_error,
+        webhook_path: capabilities
+            .contains(Capability::Webhook)
+            .then(|| slot.base_path()),
         permissions: manifest
             .wants
             .iter()
@@ -190,79 +192,6 @@ async fn agree(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Res
     Ok(state.plugins.agree(&slot).await?)
 }
 
-/// A plugin's configuration, as the caller saved it.
-#[utoipa::path(get, path = "/plugin/{id}/config", tag = "plugin",
-    params(("id" = i64, Path)),
-    responses(
-        (status = 200, body = String, content_type = "application/x-yaml"),
-        (status = 400, description = "The plugin has no configuration."),
-        (status = 404, description = "The caller has no such plugin."),
-    ))]
-async fn config(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-) -> Result<Response, ApiError> {
-    let slot = own(&state, &caller, id).await?;
-    let text = state.plugins.config(&slot).await?;
-    Ok(([(header::CONTENT_TYPE, "application/x-yaml")], text).into_response())
-}
-
-/// Saves a plugin's configuration; it is kept byte for byte.
-#[utoipa::path(post, path = "/plugin/{id}/config", tag = "plugin",
-    params(("id" = i64, Path)),
-    request_body(content = String, content_type = "application/x-yaml"),
-    responses(
-        (status = 200),
-        (status = 400, description = "The plugin refused it; nothing was stored."),
-        (status = 404, description = "The caller has no such plugin."),
-        (status = 413, description = "It is too long."),
-    ))]
-async fn set_config(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-    body: Body,
-) -> Result<(), ApiError> {
-    let slot = own(&state, &caller, id).await?;
-    let bytes = axum::body::to_bytes(body, CONFIG_BYTES)
-        .await
-        .map_err(|_| {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("a configuration has at most {CONFIG_BYTES} bytes"),
-            )
-        })?;
-    let text = String::from_utf8(bytes.into())
-        .map_err(|_| ApiError::bad_request("a configuration is UTF-8 text"))?;
-    Ok(state
-        .plugins
-        .configure(&slot, text, &caller.actor())
-        .await?)
-}
-
-/// The JSON Schema of a plugin's configuration.
-#[utoipa::path(get, path = "/plugin/{id}/schema", tag = "plugin",
-    params(("id" = i64, Path)),
-    responses(
-        (status = 200, body = String, content_type = "application/schema+json"),
-        (status = 400, description = "The plugin has no configuration."),
-        (status = 404, description = "The caller has no such plugin, or it has no schema."),
-    ))]
-async fn schema(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-) -> Result<Response, ApiError> {
-    let slot = own(&state, &caller, id).await?;
-    match state.plugins.config_schema(&slot).await? {
-        Some(schema) => {
-            Ok(([(header::CONTENT_TYPE, "application/schema+json")], schema).into_response())
-        }
-        None => Err(ApiError::not_found("the plugin has no schema")),
-    }
-}
-
 /// What a plugin has to show, as Markdown.
 #[utoipa::path(get, path = "/plugin/{id}/display", tag = "plugin",
     params(("id" = i64, Path)),
@@ -324,23 +253,6 @@ async fn show_log(
     Ok(Json(entries.collect()))
 }
 
-/// The messages that a plugin failed on again and again, newest first.
-#[utoipa::path(get, path = "/plugin/{id}/set-aside", tag = "plugin",
-    params(("id" = i64, Path)),
-    responses(
-        (status = 200, body = [SetAside]),
-        (status = 404, description = "The caller has no such plugin."),
-    ))]
-async fn set_aside(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id,
-) -> Result<Json<Vec<SetAside>>, ApiError> {
-    let slot = own(&state, &caller, id).await?;
-    let rows = state.store.messages_set_aside(slot.id).await?;
-    Ok(Json(rows.into_iter().map(SetAside::from).collect()))
-}
-
 /// What a plugin was refused for want of a grant, since the server started.
 #[utoipa::path(get, path = "/plugin/{id}/denials", tag = "plugin",
     params(("id" = i64, Path)),
@@ -368,7 +280,7 @@ async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
     Json(all_problems(&state))
 }
 
-pub(super) fn all_problems(state: &AppState) -> Vec<Problem> {
+pub(crate) fn all_problems(state: &AppState) -> Vec<Problem> {
     let grants = state.plugins.grants_problem().map(|text| Problem {
         file: state.plugins.grants_path().display().to_string(),
         step: "read".to_owned(),

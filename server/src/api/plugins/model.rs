@@ -36,6 +36,10 @@ pub(super) struct PluginConf {
     /// How it failed last; absent when all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_error: Option<String>,
+    /// The path of its webhook's address, behind the server's; absent if it has
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) webhook_path: Option<String>,
     /// What it asks for.
     pub(super) permissions: Vec<Asked>,
     /// The command with which the administrator grants what is missing.
@@ -75,8 +79,8 @@ pub(super) struct FilterPlace {
 
 /// A file in the plugins folder that is no plugin of this server, or the grants
 /// file.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::api) struct Problem {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Problem {
     /// The file.
     pub(super) file: String,
     /// Which step failed.
@@ -92,7 +96,7 @@ pub(in crate::api) struct Problem {
 /// One entry of a plugin's log.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LogEntry {
+pub(crate) struct LogEntry {
     /// Grows by one with each entry.
     pub(super) number: u64,
     pub(super) date: String,
@@ -110,6 +114,10 @@ pub(super) struct LogEntry {
 #[serde(rename_all = "camelCase")]
 pub(super) struct SetAside {
     pub(super) message_id: i64,
+    /// The application that the message came from.
+    pub(super) appid: i64,
+    /// The message's title.
+    pub(super) title: String,
     pub(super) attempts: i64,
     pub(super) error: String,
     pub(super) date: String,
@@ -118,7 +126,7 @@ pub(super) struct SetAside {
 /// Something that a plugin was refused.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Denied {
+pub(crate) struct Denied {
     /// The permission it lacks, as the contract names it.
     pub(super) permission: &'static str,
     /// What it asked for, such as a host.
@@ -172,6 +180,8 @@ impl From<SetAsideRow> for SetAside {
     fn from(row: SetAsideRow) -> Self {
         Self {
             message_id: row.message_id,
+            appid: row.application_id,
+            title: row.title,
             attempts: row.attempts,
             error: row.error,
             date: rfc3339(row.created_ms),

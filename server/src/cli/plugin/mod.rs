@@ -18,6 +18,7 @@ mod author;
 mod check;
 mod doctor;
 mod grant;
+mod message;
 mod orders;
 mod read;
 mod remote;
@@ -27,6 +28,7 @@ mod test;
 
 use std::{io::Write as _, process::ExitCode};
 
+pub(super) use self::message::Message;
 use self::remote::Refusal;
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@ use mortise_runtime::LoadError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::remedy::Call;
 use crate::plugins::{
     folder::was_changed_by_nobody,
     signature::{Refusal, refusal},
@@ -22,6 +23,12 @@ pub struct Finding {
     pub found: String,
     /// What to do, as a sentence without a full stop.
     pub fix: String,
+    /// The command that mends it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The call of the API that does the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
     /// Step by step, where it is about loading.
     #[schema(value_type = Option<Object>)]
     pub report: Option<LoadError>,
@@ -125,6 +132,8 @@ impl Condition {
             user: None,
             found: found.into(),
             fix: fix.into(),
+            command: None,
+            call: None,
             report: None,
         }
     }

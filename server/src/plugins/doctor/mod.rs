@@ -5,17 +5,22 @@
 //! - this module: where to look, and what users' instances have to be told of.
 //! - `status`: the same of the plugin's file and process.
 //! - `limits`: the same of the limits that an instance has reached.
+//! - `remedy`: the order that mends a finding, where one does.
 //! - `finding`: the conditions, and their form.
 
 mod finding;
 mod limits;
+mod remedy;
 mod status;
 
 use mortise_runtime::{Capability, Plugin as _, log::Source, process, types::Permission};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::finding::{Condition, Finding, Severity};
+pub use self::{
+    finding::{Condition, Finding, Severity},
+    remedy::Call,
+};
 use self::{
     limits::{Used, of_limits},
     status::{of_protection, of_status},
@@ -84,6 +89,9 @@ impl Plugins {
                     findings.extend(self.of_grants(&entry));
                     findings.extend(self.of_instances(plugin, reader).await?);
                 }
+                if let Some(now) = &now {
+                    self.add_remedies(&mut findings, now, reader).await?;
+                }
                 status = now;
             }
         }
@@ -94,6 +102,25 @@ impl Plugins {
             well: findings.iter().all(well),
             findings,
         })
+    }
+
+    /// Names the order that mends a finding. A finding about another user is
+    /// that user's to mend.
+    async fn add_remedies(
+        &self,
+        findings: &mut [Finding],
+        status: &Status,
+        reader: i64,
+    ) -> Result<(), StoreError> {
+        let rows = self.store.plugin_instances_of(reader).await?;
+        let own = rows.iter().find(|row| row.plugin == status.id);
+        let own = own.map(|row| row.id);
+        let name = self.store.user(reader).await?.map(|user| user.name);
+        for finding in findings {
+            let concerns_reader = finding.user.is_none() || finding.user == name;
+            remedy::add(finding, status, own.filter(|_| concerns_reader));
+        }
+        Ok(())
     }
 
     /// Of what is not installed, or is a file that does not load. What a broken

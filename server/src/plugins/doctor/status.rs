@@ -120,6 +120,7 @@ mod tests {
             signature: crate::plugins::Signature::None,
             file: PathBuf::from("/plugins/a"),
             state,
+            process: None,
             waiting,
             changed,
             previous: None,

@@ -86,6 +86,10 @@ pub struct SetAsideRow {
     pub error: String,
     /// When it was set aside, in milliseconds since the epoch.
     pub created_ms: i64,
+    /// The message's application.
+    pub application_id: i64,
+    /// The message's title.
+    pub title: String,
 }
 
 /// Messages set aside that are kept per instance; the oldest go first.
@@ -284,11 +288,66 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn messages_set_aside(&self, instance: i64) -> Result<Vec<SetAsideRow>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT message_id, attempts, error, created_ms FROM plugin_set_aside
-             WHERE instance_id = ? ORDER BY message_id DESC",
+            "SELECT s.message_id, s.attempts, s.error, s.created_ms, m.application_id, m.title
+             FROM plugin_set_aside s JOIN messages m ON m.id = s.message_id
+             WHERE s.instance_id = ? ORDER BY s.message_id DESC",
         )
         .bind(instance)
         .fetch_all(&self.readers)
         .await?)
+    }
+
+    /// Whether a message is set aside for an instance.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn is_set_aside(&self, instance: i64, message: i64) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM plugin_set_aside
+                            WHERE instance_id = ? AND message_id = ?)",
+        )
+        .bind(instance)
+        .bind(message)
+        .fetch_one(&self.readers)
+        .await?)
+    }
+
+    /// Notes another attempt at a message that stays set aside.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn note_set_aside(
+        &self,
+        instance: i64,
+        message: i64,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE plugin_set_aside SET attempts = attempts + 1, error = ?3
+             WHERE instance_id = ?1 AND message_id = ?2",
+        )
+        .bind(instance)
+        .bind(message)
+        .bind(error)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets that a message was set aside. Whether it was.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn remove_set_aside(&self, instance: i64, message: i64) -> Result<bool, StoreError> {
+        let removed =
+            sqlx::query("DELETE FROM plugin_set_aside WHERE instance_id = ? AND message_id = ?")
+                .bind(instance)
+                .bind(message)
+                .execute(&self.writer)
+                .await?;
+        Ok(removed.rows_affected() > 0)
     }
 }

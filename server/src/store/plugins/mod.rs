@@ -69,6 +69,21 @@ pub struct PluginApplication {
     pub name: String,
 }
 
+/// What an instance keeps.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct UsageRow {
+    /// The instance.
+    pub instance: i64,
+    /// The name of its user.
+    pub user: String,
+    /// Whether the user enabled it.
+    pub enabled: bool,
+    /// Its keys and values, in bytes.
+    pub storage_bytes: i64,
+    /// Its timers.
+    pub timers: i64,
+}
+
 macro_rules! columns {
     () => {
         "id, user_id, plugin, token, config, enabled, consent, filter_order, fail_closed, cursor, \
@@ -328,6 +343,45 @@ impl Store {
             .execute(&self.writer)
             .await?;
         Ok(())
+    }
+
+    /// Places filters in their user's chain, in one transaction: instance, order,
+    /// and whether a message is refused when the filter fails.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`]; nothing has changed then.
+    pub async fn set_plugin_filters(&self, places: &[(i64, i64, bool)]) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        for (id, order, fail_closed) in places {
+            sqlx::query(
+                "UPDATE plugin_instances SET filter_order = ?, fail_closed = ? WHERE id = ?",
+            )
+            .bind(order)
+            .bind(fail_closed)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// What the instances of a plugin keep, by the names of their users.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_usage(&self, plugin: &str) -> Result<Vec<UsageRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT i.id AS instance, u.name AS user, i.enabled, i.storage_bytes,
+             (SELECT count(*) FROM plugin_timers t WHERE t.instance_id = i.id) AS timers
+             FROM plugin_instances i JOIN users u ON u.id = i.user_id
+             WHERE i.plugin = ? ORDER BY u.name",
+        )
+        .bind(plugin)
+        .fetch_all(&self.readers)
+        .await?)
     }
 }
 
