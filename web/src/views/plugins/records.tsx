@@ -167,7 +167,7 @@ export function DeadLetters({ id }: { id: number }) {
               {list.map((one) => (
                 <li key={one.messageId} className="row">
                   <div className="row-main">
-                    <div className="row-title">{one.message?.title ?? `Message ${one.messageId}`}</div>
+                    <div className="row-title">{one.title || `Message ${one.messageId}`}</div>
                     <p className="small">{one.error}</p>
                     <p className="small muted">
                       {one.attempts} attempts, the last <Time date={one.date} />
