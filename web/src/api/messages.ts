@@ -52,7 +52,10 @@ export function addMessages(client: QueryClient, arrived: readonly Message[]) {
   for (const [key, pages] of client.getQueriesData<Pages>({ queryKey: ["messages"] })) {
     const scope = key[1] as Scope;
     const mine = arrived.filter((message) => scope === "all" || message.appid === scope);
-    if (pages && mine.length > 0) client.setQueryData(key, withNewest(pages, mine));
+    if (mine.length === 0) continue;
+    if (pages) client.setQueryData(key, withNewest(pages, mine));
+    // A list that is on its way may be older than the message.
+    else void client.invalidateQueries({ queryKey: key, exact: true });
   }
 }
 
