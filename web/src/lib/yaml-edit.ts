@@ -71,11 +71,9 @@ export function edit(text: string, before: unknown, after: unknown): string {
 
 function apply(text: string, { path, value }: Change): string {
   const document = parseDocument(text, { keepSourceTokens: true });
-  const node = path.length > 0 ? document.getIn(path, true) : document.contents;
-  if (isScalar(node) && node.range && !isStructured(value) && value !== undefined && !node.anchor) {
-    const spliced = splice(text, node.range[0], node.range[1], value);
-    const [expected, found] = [withValue(document, path, value), parse(spliced)];
-    if (equal(expected, found)) return spliced;
+  const expected = withValue(document, path, value);
+  for (const spliced of splices(text, document, path, value, expected)) {
+    if (equal(parse(spliced), expected)) return spliced;
   }
   if (value === undefined) document.deleteIn(path);
   else if (path.length === 0) document.contents = document.createNode(value) as typeof document.contents;
@@ -84,6 +82,31 @@ function apply(text: string, { path, value }: Change): string {
     document.setIn(path, document.createNode(value));
   }
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** Texts in which one place changed, to try; a wrong one is not used. */
+function* splices(text: string, document: Document, path: Path, value: unknown, expected: unknown) {
+  const node = path.length > 0 ? document.getIn(path, true) : document.contents;
+  if (isScalar(node) && node.range && !isStructured(value) && value !== undefined && !node.anchor) {
+    yield splice(text, node.range[0], node.range[1], value);
+  }
+  // A list or map in brackets is written anew, and nothing around it.
+  for (let length = path.length; length > 0; length -= 1) {
+    const part = path.slice(0, length);
+    const outer = document.getIn(part, true);
+    if (isCollection(outer) && outer.flow && outer.range && !outer.anchor) {
+      const inner = part.reduce<unknown>((at, key) => (at as Record<string | number, unknown>)?.[key], expected);
+      if (inner === undefined) return;
+      const written = stringify(inner, { lineWidth: 0, collectionStyle: "flow", flowCollectionPadding: false });
+      yield text.slice(0, outer.range[0]) + written.trimEnd() + text.slice(outer.range[1]);
+    }
+  }
+  // A new key stands at the end.
+  const [name] = path;
+  if (path.length === 1 && typeof name === "string" && value !== undefined && node === undefined) {
+    const end = text === "" || text.endsWith("\n") ? "" : "\n";
+    yield text + end + stringify({ [name]: value }, { lineWidth: 0 });
+  }
 }
 
 function isStructured(value: unknown): boolean {
@@ -101,9 +124,13 @@ function splice(text: string, from: number, to: number, value: unknown): string 
 }
 
 function withValue(document: Document, path: Path, value: unknown): unknown {
-  const copy = document.clone();
   if (path.length === 0) return value;
-  copy.setIn(path, value);
+  const copy = document.clone();
+  if (value === undefined) copy.deleteIn(path);
+  else {
+    prepare(copy, path);
+    copy.setIn(path, copy.createNode(value));
+  }
   return copy.toJS();
 }
 

@@ -55,7 +55,7 @@ function ObjectFields(props: ObjectFieldTemplateProps) {
       {properties.map((property) => property.content)}
       {Boolean(schema.additionalProperties) && (
         <div>
-          <Button icon={<Plus aria-hidden />} onPress={onAddProperty}>
+          <Button icon={<Plus aria-hidden />} onPress={() => onAddProperty()}>
             Add an entry
           </Button>
         </div>
@@ -74,7 +74,7 @@ function Items(props: ArrayFieldTemplateProps) {
       {items}
       {canAdd && (
         <div>
-          <Button icon={<Plus aria-hidden />} onPress={onAddClick}>
+          <Button icon={<Plus aria-hidden />} onPress={() => onAddClick()}>
             Add to {title || "the list"}
           </Button>
         </div>
@@ -92,16 +92,16 @@ function Item({ children, buttonsProps, index }: ArrayFieldItemTemplateProps) {
         <span className="small muted">{number}</span>
         {(hasMoveUp || hasMoveDown) && (
           <>
-            <IconButton label={`Move item ${number} up`} onPress={onMoveUpItem} isDisabled={!hasMoveUp}>
+            <IconButton label={`Move item ${number} up`} onPress={() => onMoveUpItem()} isDisabled={!hasMoveUp}>
               <ArrowUp aria-hidden />
             </IconButton>
-            <IconButton label={`Move item ${number} down`} onPress={onMoveDownItem} isDisabled={!hasMoveDown}>
+            <IconButton label={`Move item ${number} down`} onPress={() => onMoveDownItem()} isDisabled={!hasMoveDown}>
               <ArrowDown aria-hidden />
             </IconButton>
           </>
         )}
         {hasRemove && (
-          <IconButton label={`Remove item ${number}`} onPress={onRemoveItem}>
+          <IconButton label={`Remove item ${number}`} onPress={() => onRemoveItem()}>
             <Trash2 aria-hidden />
           </IconButton>
         )}
@@ -199,16 +199,19 @@ function Description({ id, description }: DescriptionFieldProps) {
   );
 }
 
+/** The library calls `preventDefault` on an event, if there is one. */
+const NO_EVENT = undefined as unknown as React.MouseEvent<HTMLButtonElement>;
+
 const Nothing = () => null;
 const AddButton = ({ onClick, disabled }: IconButtonProps) => (
-  <Button onPress={() => onClick?.({} as React.MouseEvent<HTMLButtonElement>)} isDisabled={disabled}>
+  <Button onPress={() => onClick?.(NO_EVENT)} isDisabled={disabled}>
     Add
   </Button>
 );
 const RemoveButton = ({ onClick, disabled }: IconButtonProps) => (
   <IconButton
     label="Remove"
-    onPress={() => onClick?.({} as React.MouseEvent<HTMLButtonElement>)}
+    onPress={() => onClick?.(NO_EVENT)}
     isDisabled={disabled}
   >
     <Trash2 aria-hidden />
