@@ -256,6 +256,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/plugins/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A plugin's limits, and how much of them each user's instance uses now:
+         *     storage, log and timers.
+         */
+        get: operations["get_admin_plugins_id_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/trusted-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys whose signatures count. */
+        get: operations["get_admin_trusted_keys"];
+        put?: never;
+        /** Trusts a key: from the next load on, what it signed counts as signed. */
+        post: operations["post_admin_trusted_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/trusted-keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Trusts a key no longer, from the next load on. */
+        delete: operations["delete_admin_trusted_keys_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/application": {
         parameters: {
             query?: never;
@@ -472,6 +527,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams changes: of the caller's plugins, and of all plugins if the caller is
+         *     an administrator whose session is elevated. The first event is `state`, also
+         *     after a reconnection; those after it are changes to it. The others are
+         *     `plugin`, `log`, `denials`, `dropped` and `not-elevated`, and for
+         *     administrators `admin-plugin`, `admin-log`, `admin-denials`, `pending`,
+         *     `problems` and `install`. Data is JSON.
+         */
+        get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gotifyinfo": {
         parameters: {
             query?: never;
@@ -548,6 +627,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/message/dropped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the messages that the caller's filters dropped, newest first. */
+        get: operations["get_message_dropped"];
+        put?: never;
+        post?: never;
+        /** Forgets all dropped messages of the caller. */
+        delete: operations["delete_message_dropped"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/dropped/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets a dropped message. */
+        delete: operations["delete_message_dropped_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/dropped/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stores a dropped message after all. No filter is asked about it; its trace
+         *     is kept.
+         */
+        post: operations["post_message_dropped_id_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/message/{id}": {
         parameters: {
             query?: never;
@@ -592,6 +726,27 @@ export interface paths {
         /** All plugins of the caller. */
         get: operations["get_plugin"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's filters, in the order in which they are asked. */
+        get: operations["get_plugin_filters"];
+        /**
+         * Puts the caller's filters into an order. Those that are left out come after
+         *     it, in the order they had.
+         */
+        put: operations["put_plugin_filters"];
         post?: never;
         delete?: never;
         options?: never;
@@ -651,6 +806,46 @@ export interface paths {
         put?: never;
         /** Saves a plugin's configuration; it is kept byte for byte. */
         post: operations["post_plugin_id_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/config/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A plugin's configuration for a form: its schema, and the saved text as a
+         *     value without secrets.
+         */
+        get: operations["get_plugin_id_config_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/config/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Holds a text against the schema of a plugin's configuration. Nothing is
+         *     applied or stored.
+         */
+        post: operations["post_plugin_id_config_validate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -841,6 +1036,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/set-aside/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets that a message was set aside; the message stays. */
+        delete: operations["delete_plugin_id_set_aside_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/set-aside/{message}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a message that was set aside to the plugin again, now. */
+        post: operations["post_plugin_id_set_aside_message_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/static/defaultapp.png": {
         parameters: {
             query?: never;
@@ -929,186 +1158,16 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/message/dropped": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_message_dropped"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_message_dropped"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/message/dropped/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_message_dropped_id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/message/dropped/{id}/restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_message_dropped_id_restore"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/config/form": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_plugin_id_config_form"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/config/validate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_plugin_id_config_validate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/filters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_plugin_filters"];
-        put: operations["put_plugin_filters"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/set-aside/{message}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_plugin_id_set_aside_message_retry"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/set-aside/{message}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_plugin_id_set_aside_message"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin/trusted-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_admin_trusted_keys"];
-        put?: never;
-        post: operations["post_admin_trusted_keys"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin/trusted-keys/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_admin_trusted_keys_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin/plugins/{id}/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_admin_plugins_id_usage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The administrator's part of the first event. */
+        AdminState: {
+            pending: components["schemas"]["Pending"][];
+            plugins: components["schemas"]["Status"][];
+            problems: components["schemas"]["Problem"][];
+        };
         /** @description An application. */
         Application: {
             /** @description RFC 3339. */
@@ -1213,6 +1272,33 @@ export interface components {
             id: number;
             name: string;
         };
+        /** @description A call of the API. */
+        Call: {
+            /** @description The body as JSON; none for a call without. */
+            body?: Record<string, never> | null;
+            /** @description `POST` or `PUT`. */
+            method: string;
+            /** @description The path, encoded. */
+            path: string;
+        };
+        /**
+         * @description The kind of a filter's failure.
+         * @enum {string}
+         */
+        Cause: "failed" | "timed_out" | "not_at_work";
+        /** @description A field of a message before and after a filter. */
+        Change: {
+            /** @description Its text after; none if there is none. */
+            after?: string | null;
+            /** @description Its text before; none if there was none. */
+            before?: string | null;
+            /** @description Whether one of the texts is cut at its end. */
+            cut?: boolean;
+            /** @description The field. */
+            field: components["schemas"]["Field"];
+            /** @description Bytes left out before both texts, where they are the same. */
+            skipped?: number;
+        };
         /** @description A client. */
         Client: {
             /** @description RFC 3339. */
@@ -1256,6 +1342,41 @@ export interface components {
          * @enum {string}
          */
         Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_refused" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_refused" | "start_failed" | "agreement_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "messages_set_aside" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
+        /** @description A configuration for a form. */
+        ConfigForm: {
+            /** @description The form of the text. */
+            format: components["schemas"]["Format"];
+            /** @description The problems of the text. */
+            problems: components["schemas"]["ConfigProblem"][];
+            /** @description The plugin's schema; null if it has none or it cannot be used. */
+            schema?: Record<string, never> | null;
+            /** @description The reason for which the schema cannot be used. */
+            schemaProblem?: string | null;
+            /**
+             * @description The secrets that the text has, as JSON pointers. The schema marks a
+             *     secret with `writeOnly: true` or `format: password`.
+             */
+            secrets: string[];
+            /** @description The text as a value, without secrets; null if the text is no YAML. */
+            values?: Record<string, never> | null;
+        };
+        /** @description A problem of a configuration's text. */
+        ConfigProblem: {
+            /**
+             * Format: int64
+             * @description In characters, counted from 1.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            line: number;
+            /** @description The part that it is about, as a JSON pointer; empty for the whole. */
+            path: string;
+            /** @description The problem as a sentence. Values are not repeated in it. */
+            text: string;
+        };
         /** @description A message to send. */
         CreateMessage: {
             /**
@@ -1335,6 +1456,50 @@ export interface components {
             /** @description The same as the contract's data, each permission naming one thing. */
             wants: Record<string, never>[];
         };
+        /** @description The plugin whose filter it was. */
+        DroppedBy: {
+            /** @description The manifest's id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its number among its user's plugins, as in `/plugin/{id}`.
+             */
+            instance: number;
+            name: string;
+        };
+        /**
+         * @description The way in which a message was lost.
+         * @enum {string}
+         */
+        DroppedKind: "dropped" | "refused";
+        /** @description A message that a filter dropped, as that filter was given it. */
+        DroppedMessage: {
+            /**
+             * Format: int64
+             * @description The application it came from.
+             */
+            appid: number;
+            by: components["schemas"]["DroppedBy"];
+            /** @description When it came, RFC 3339. */
+            date: string;
+            extras?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Unique among dropped messages; no message's id.
+             */
+            id: number;
+            /** @description When it is forgotten, RFC 3339; sooner if many others come. */
+            keptUntil: string;
+            kind: components["schemas"]["DroppedKind"];
+            message: string;
+            /** Format: int32 */
+            priority: number;
+            /** @description The filter's reason, or how it failed. */
+            reason: string;
+            title: string;
+            /** @description The record of the filters that were asked. */
+            trace: components["schemas"]["TraceEntry"][];
+        };
         /** @description How long a client is to be elevated. */
         ElevateRequest: {
             /**
@@ -1342,6 +1507,37 @@ export interface components {
              * @description 1 to 86400.
              */
             durationSeconds: number;
+        };
+        /**
+         * @description A field of a message that filters may change.
+         * @enum {string}
+         */
+        Field: "title" | "message" | "priority" | "extras";
+        /** @description A filter's place: its position in the list. */
+        FilterChoice: {
+            /** @description Whether a message is refused when it fails. */
+            failClosed: boolean;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            id: number;
+        };
+        /** @description A filter of the caller. */
+        FilterInChain: {
+            /** @description Whether messages pass it now: it is enabled, and granted. */
+            atWork: boolean;
+            enabled: boolean;
+            /** @description Whether a message is refused when it fails. */
+            failClosed: boolean;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            id: number;
+            /** @description The manifest's id. */
+            modulePath: string;
+            name: string;
         };
         /** @description A filter's place. */
         FilterPlace: {
@@ -1355,6 +1551,9 @@ export interface components {
         };
         /** @description A condition that a plugin is in. */
         Finding: {
+            call?: components["schemas"]["Call"] | null;
+            /** @description The command that mends it, where one does. */
+            command?: string | null;
             /** @description Which one. */
             condition: components["schemas"]["Condition"];
             /** @description What to do, as a sentence without a full stop. */
@@ -1367,9 +1566,12 @@ export interface components {
             severity: components["schemas"]["Severity"];
             /** @description Whose instance it is about; none if it is about the plugin. */
             user?: string | null;
-            command?: string | null;
-            call?: null | components["schemas"]["Call"];
         };
+        /**
+         * @description The form of a configuration's text.
+         * @enum {string}
+         */
+        Format: "yaml" | "text";
         /** @description What to allow. */
         Grant: {
             /** @description This, as in the grants file. */
@@ -1386,7 +1588,12 @@ export interface components {
             limits: {
                 [key: string]: number | null;
             };
-            permissions?: Record<string, never>[];
+            /**
+             * @description These, as the plugin asks for them: permissions of `asked`, or of a
+             *     pending version's `difference`.
+             * @default []
+             */
+            permissions: Record<string, never>[];
         };
         /** @description Whether the server works. */
         Health: {
@@ -1403,6 +1610,24 @@ export interface components {
             register: boolean;
             /** @description Semantic version. */
             version: string;
+        };
+        /** @description A trusted key. */
+        KeyOf: {
+            /** @description As minisign writes it: it begins with `RW`. */
+            key: string;
+            /** @description For people: one line of at most 128 bytes. */
+            name: string;
+        };
+        /** @description A limit of each user's instance. */
+        LimitOf: {
+            /**
+             * Format: int64
+             * @description The value without a setting.
+             */
+            default: number;
+            limit: string;
+            /** Format: int64 */
+            most: number;
         };
         /** @description One entry of a plugin's log. */
         LogEntry: {
@@ -1470,6 +1695,11 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
+        /** @description Dropped messages, newest first. */
+        PagedDropped: {
+            messages: components["schemas"]["DroppedMessage"][];
+            paging: components["schemas"]["Paging"];
+        };
         /** @description Messages, newest first. */
         PagedMessages: {
             /** @description The messages. */
@@ -1505,6 +1735,18 @@ export interface components {
             /** @description Of what waits. */
             version: components["schemas"]["VersionOf"];
         };
+        /** @description A plugin of a user, as it is now. */
+        PluginChange: {
+            /** @description Whether it is enabled and can be called. */
+            atWork: boolean;
+            enabled: boolean;
+            /** Format: int64 */
+            id: number;
+            lastError?: string | null;
+            modulePath: string;
+            name: string;
+            version: string;
+        };
         /** @description A plugin as one user has it. The first eleven fields are Gotify's. */
         PluginConf: {
             author: string;
@@ -1533,8 +1775,12 @@ export interface components {
             /** @description The secret part of its webhook address. */
             token: string;
             version: string;
-            website: string;
+            /**
+             * @description The path of its webhook's address, behind the server's; absent if it has
+             *     none.
+             */
             webhookPath?: string | null;
+            website: string;
         };
         /** @description All that is in the plugins folder. */
         PluginList: {
@@ -1600,6 +1846,17 @@ export interface components {
             /** @description Which step failed. */
             step: string;
         };
+        /** @description A limit that was reached. */
+        ReachedAt: {
+            /**
+             * Format: int64
+             * @description How many times.
+             */
+            count: number;
+            /** @description The last time, RFC 3339. */
+            date: string;
+            limit: string;
+        };
         /** @description A token that replaces another. */
         RegeneratedToken: {
             /** @description Shown only now. */
@@ -1614,7 +1871,11 @@ export interface components {
             all: boolean;
             /** @description This, in the words in which it was allowed. */
             allow?: Record<string, never>;
-            permissions?: Record<string, never>[];
+            /**
+             * @description These, as the plugin asks for them.
+             * @default []
+             */
+            permissions: Record<string, never>[];
         };
         /** @description What a plugin asks for, and what it may do. */
         Rights: {
@@ -1640,14 +1901,18 @@ export interface components {
         };
         /** @description A message that the plugin failed on again and again. */
         SetAside: {
+            /**
+             * Format: int64
+             * @description The application that the message came from.
+             */
+            appid: number;
             /** Format: int64 */
             attempts: number;
             date: string;
             error: string;
             /** Format: int64 */
             messageId: number;
-            /** Format: int64 */
-            appid: number;
+            /** @description The message's title. */
             title: string;
         };
         /**
@@ -1677,6 +1942,12 @@ export interface components {
             /** @description `https` or `http`. */
             url: string;
         };
+        /** @description The first event of a subscriber. */
+        StateEvent: {
+            admin?: components["schemas"]["AdminState"] | null;
+            /** @description The subscriber's plugins. */
+            plugins: components["schemas"]["PluginChange"][];
+        };
         /** @description An installed plugin, as it is for the administrator. */
         Status: components["schemas"]["PluginState"] & {
             /** @description How it runs. */
@@ -1695,27 +1966,54 @@ export interface components {
             /** @description For people. */
             name: string;
             previous?: components["schemas"]["VersionOf"] | null;
+            /** @description How its process is, and what confines it; none for a component. */
+            process?: Record<string, never> | null;
             /** @description Who signed what runs. */
             signature: components["schemas"]["Signature"];
             /** @description Of what runs, by its manifest. */
             version: string;
             waiting?: components["schemas"]["Waiting"] | null;
-            process?: Record<string, never> | null;
         };
-        /** @enum {string} */
+        /**
+         * @description A filter's outcome.
+         * @enum {string}
+         */
         TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused";
+        /** @description One filter's work on one message. */
         TraceEntry: {
-            plugin: string;
-            id?: string;
-            /** Format: int64 */
-            instance?: number;
-            version?: string;
+            /** @description The outcome. */
             action: components["schemas"]["TraceAction"];
-            cause?: null | components["schemas"]["Cause"];
-            detail?: string;
-            /** Format: int64 */
-            micros: number;
+            cause?: components["schemas"]["Cause"] | null;
+            /** @description The fields that the filter changed. */
             changes?: components["schemas"]["Change"][];
+            /** @description The reason of a drop or of a failure, as a sentence; else empty. */
+            detail?: string;
+            /** @description The manifest's id; empty in traces of older servers. */
+            id?: string;
+            /**
+             * Format: int64
+             * @description The plugin's number among its user's, as in `/plugin/{id}`.
+             */
+            instance?: number;
+            /**
+             * Format: int64
+             * @description Duration in microseconds.
+             */
+            micros: number;
+            /** @description The plugin's name. */
+            plugin: string;
+            /** @description The version that was asked. */
+            version?: string;
+        };
+        /** @description The trust file. */
+        TrustedKeys: {
+            /** @description Its path on the server. */
+            file: string;
+            keys: components["schemas"]["KeyOf"][];
+            /** @description The fault for which it cannot be used; absent if it can be. */
+            problem?: string | null;
+            /** @description Whether only plugins that one of the keys signed may run. */
+            required: boolean;
         };
         /** @description What to change about a user. */
         UpdateUser: {
@@ -1725,6 +2023,33 @@ export interface components {
             name: string;
             /** @description At most 1 KiB; empty keeps the one before. */
             pass?: string;
+        };
+        /** @description The limits of a plugin and their use. */
+        Usage: {
+            /** @description By their names in the grants file. */
+            limits: components["schemas"]["LimitOf"][];
+            /** @description The users who have the plugin, enabled or not. */
+            users: components["schemas"]["UsedBy"][];
+        };
+        /** @description The use of one user's instance. */
+        UsedBy: {
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description The user's plugin, as in `/plugin/{id}`.
+             */
+            instance: number;
+            /** @description The limits that were reached since the server started. */
+            reached: components["schemas"]["ReachedAt"][];
+            /** @description Now, of the limits of things that are kept. */
+            used: components["schemas"]["UsedOf"][];
+            user: string;
+        };
+        /** @description The use of one limit. */
+        UsedOf: {
+            limit: string;
+            /** Format: int64 */
+            now: number;
         };
         /** @description A user. */
         User: {
@@ -1744,6 +2069,11 @@ export interface components {
         UserPass: {
             /** @description At most 1 KiB. */
             pass: string;
+        };
+        /** @description The problems of a text. */
+        Validation: {
+            /** @description Empty if there is nothing to say against the text. */
+            problems: components["schemas"]["ConfigProblem"][];
         };
         /** @description Which version this is. */
         Version: {
@@ -1774,127 +2104,6 @@ export interface components {
             difference: components["schemas"]["Difference"];
             /** @description What it is. */
             version: components["schemas"]["VersionOf"];
-        };
-        /** @enum {string} */
-        Cause: "failed" | "timed_out" | "not_at_work";
-        /** @enum {string} */
-        Field: "title" | "message" | "priority" | "extras";
-        Change: {
-            field: components["schemas"]["Field"];
-            before?: string | null;
-            after?: string | null;
-            /** Format: int64 */
-            skipped?: number;
-            cut?: boolean;
-        };
-        DroppedBy: {
-            id: string;
-            name: string;
-            /** Format: int64 */
-            instance: number;
-        };
-        /** @enum {string} */
-        DroppedKind: "dropped" | "refused";
-        DroppedMessage: {
-            /** Format: int64 */
-            id: number;
-            /** Format: int64 */
-            appid: number;
-            title: string;
-            message: string;
-            /** Format: int64 */
-            priority: number;
-            extras?: Record<string, never> | null;
-            date: string;
-            kind: components["schemas"]["DroppedKind"];
-            by: components["schemas"]["DroppedBy"];
-            reason: string;
-            trace: components["schemas"]["TraceEntry"][];
-            keptUntil: string;
-        };
-        PagedDropped: {
-            paging: components["schemas"]["Paging"];
-            messages: components["schemas"]["DroppedMessage"][];
-        };
-        ConfigProblem: {
-            path: string;
-            /** Format: int64 */
-            line: number;
-            /** Format: int64 */
-            column: number;
-            text: string;
-        };
-        /** @enum {string} */
-        Format: "yaml" | "text";
-        ConfigForm: {
-            format: components["schemas"]["Format"];
-            schema?: Record<string, never> | null;
-            schemaProblem?: string | null;
-            values?: Record<string, never> | null;
-            secrets: string[];
-            problems: components["schemas"]["ConfigProblem"][];
-        };
-        Validation: {
-            problems: components["schemas"]["ConfigProblem"][];
-        };
-        FilterInChain: {
-            /** Format: int64 */
-            id: number;
-            modulePath: string;
-            name: string;
-            enabled: boolean;
-            atWork: boolean;
-            failClosed: boolean;
-        };
-        FilterChoice: {
-            /** Format: int64 */
-            id: number;
-            failClosed: boolean;
-        };
-        KeyOf: {
-            key: string;
-            name: string;
-        };
-        TrustedKeys: {
-            file: string;
-            required: boolean;
-            problem?: string | null;
-            keys: components["schemas"]["KeyOf"][];
-        };
-        LimitOf: {
-            limit: string;
-            /** Format: int64 */
-            most: number;
-            /** Format: int64 */
-            default: number;
-        };
-        UsedOf: {
-            limit: string;
-            /** Format: int64 */
-            now: number;
-        };
-        ReachedAt: {
-            limit: string;
-            /** Format: int64 */
-            count: number;
-            date: string;
-        };
-        UsedBy: {
-            user: string;
-            /** Format: int64 */
-            instance: number;
-            enabled: boolean;
-            used: components["schemas"]["UsedOf"][];
-            reached: components["schemas"]["ReachedAt"][];
-        };
-        Usage: {
-            limits: components["schemas"]["LimitOf"][];
-            users: components["schemas"]["UsedBy"][];
-        };
-        Call: {
-            method: string;
-            path: string;
-            body?: Record<string, never> | null;
         };
     };
     responses: never;
@@ -2436,6 +2645,124 @@ export interface operations {
             };
         };
     };
+    get_admin_plugins_id_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_trusted_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+        };
+    };
+    post_admin_trusted_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyOf"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+            /** @description It is no key, or the name does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is trusted already, or the file cannot be used as it is. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_admin_trusted_keys_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its slashes are encoded. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_application: {
         parameters: {
             query?: never;
@@ -2628,9 +2955,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description How many, 1 to 200; 100 if it is left out. */
-                limit?: number | null;
+                limit?: number;
                 /** @description Only messages with a smaller id than this. */
-                since?: number | null;
+                since?: number;
             };
             header?: never;
             path: {
@@ -2967,6 +3294,33 @@ export interface operations {
             };
         };
     };
+    get_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schema is that of the event `state`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["StateEvent"];
+                };
+            };
+            /** @description Too many streams are open. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_gotifyinfo: {
         parameters: {
             query?: never;
@@ -3043,9 +3397,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description How many, 1 to 200; 100 if it is left out. */
-                limit?: number | null;
+                limit?: number;
                 /** @description Only messages with a smaller id than this. */
-                since?: number | null;
+                since?: number;
             };
             header?: never;
             path?: never;
@@ -3124,6 +3478,99 @@ export interface operations {
             };
         };
     };
+    get_message_dropped: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 100 if it is left out. */
+                limit?: number;
+                /** @description Only messages with a smaller id than this. */
+                since?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedDropped"];
+                };
+            };
+        };
+    };
+    delete_message_dropped: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_message_dropped_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_message_dropped_id_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     delete_message_id: {
         parameters: {
             query?: never;
@@ -3192,6 +3639,55 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PluginConf"][];
                 };
+            };
+        };
+    };
+    get_plugin_filters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterInChain"][];
+                };
+            };
+        };
+    };
+    put_plugin_filters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterChoice"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterInChain"][];
+                };
+            };
+            /** @description One is no filter of the caller, or is named twice. Nothing changed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3303,7 +3799,88 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin refused it; nothing was stored. */
+            /** @description It has problems, or the plugin refused it; nothing was stored. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_config_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigForm"];
+                };
+            };
+            /** @description The plugin has no configuration. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_config_validate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            /** @description The plugin has no configuration. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4301,6 +4878,67 @@ export interface operations {
             };
         };
     };
+    delete_plugin_id_set_aside_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_set_aside_message_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plugin took it: it is not set aside any more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin, or nothing of that id was set aside that the plugin may read. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin failed again, or is disabled; the message stays set aside. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_static_defaultapp_png: {
         parameters: {
             query?: never;
@@ -4501,297 +5139,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
-                };
-            };
-        };
-    };
-    get_message_dropped: {
-        parameters: {
-            query?: {
-                limit?: number | null;
-                since?: number | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PagedDropped"];
-                };
-            };
-        };
-    };
-    delete_message_dropped: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    delete_message_dropped_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    post_message_dropped_id_restore: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Message"];
-                };
-            };
-        };
-    };
-    get_plugin_id_config_form: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigForm"];
-                };
-            };
-        };
-    };
-    post_plugin_id_config_validate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-yaml": string;
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Validation"];
-                };
-            };
-        };
-    };
-    get_plugin_filters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FilterInChain"][];
-                };
-            };
-        };
-    };
-    put_plugin_filters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FilterChoice"][];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FilterInChain"][];
-                };
-            };
-        };
-    };
-    post_plugin_id_set_aside_message_retry: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                message: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    delete_plugin_id_set_aside_message: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                message: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    get_admin_trusted_keys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustedKeys"];
-                };
-            };
-        };
-    };
-    post_admin_trusted_keys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyOf"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustedKeys"];
-                };
-            };
-        };
-    };
-    delete_admin_trusted_keys_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustedKeys"];
-                };
-            };
-        };
-    };
-    get_admin_plugins_id_usage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Usage"];
                 };
             };
         };
