@@ -5,7 +5,7 @@
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
-use super::walk::children;
+use super::walk::{self, children};
 
 /// The longest schema, in bytes.
 const BYTES: usize = 256 << 10;
@@ -47,6 +47,7 @@ impl Schema {
                 "the schema has {patterns} patterns; at most {PATTERNS} are used"
             ));
         }
+        walk::check(&value)?;
         let patterns = PatternOptions::regex()
             .size_limit(COMPILED_BYTES)
             .dfa_size_limit(COMPILED_BYTES);

@@ -13,7 +13,7 @@ const STEPS: u64 = 1_000_000;
 /// Pairs that are looked at.
 const PAIRS: usize = 200_000;
 /// The deepest chain of schemas and parts.
-const DEPTH: usize = 200;
+const DEPTH: usize = 128;
 
 /// Keywords with one schema.
 const ONE: [&str; 13] = [
@@ -50,6 +50,9 @@ const IN_PLACE_NAMED: [&str; 2] = ["dependentSchemas", "dependencies"];
 const OF_FIELDS: [&str; 2] = ["additionalProperties", "unevaluatedProperties"];
 const OF_ITEMS: [&str; 4] = ["items", "additionalItems", "unevaluatedItems", "contains"];
 
+/// Told of a schema that takes more steps.
+const REPEATS: &str = "the schema takes too long, for it repeats itself too often";
+
 /// Stands for the name of a field, which is a text.
 static NAME: Value = Value::Null;
 
@@ -63,6 +66,24 @@ pub(super) fn children(keywords: &Map<String, Value>) -> impl Iterator<Item = &V
         .chain(named.filter_map(Value::as_object).flat_map(Map::values))
 }
 
+/// Looks for schemas that refer to themselves without end or too often, whatever
+/// the text. A compiler of schemas may not survive one.
+///
+/// # Errors
+///
+/// In a sentence, the reason for which the schema cannot be used.
+pub(super) fn check(schema: &Value) -> Result<(), String> {
+    let mut walk = Walk::new(schema);
+    let mut left = vec![schema];
+    while let Some(schema) = left.pop() {
+        if walk.steps(schema, &NAME, "")? > STEPS {
+            return Err(REPEATS.to_owned());
+        }
+        left.extend(schema.as_object().into_iter().flat_map(children));
+    }
+    Ok(())
+}
+
 /// The secrets in a value, as JSON pointers.
 ///
 /// # Errors
@@ -70,17 +91,9 @@ pub(super) fn children(keywords: &Map<String, Value>) -> impl Iterator<Item = &V
 /// In a sentence, the reason for which the value cannot be held against the
 /// schema.
 pub(super) fn walk(schema: &Value, value: &Value) -> Result<Vec<String>, String> {
-    let mut walk = Walk {
-        root: schema,
-        seen: HashMap::new(),
-        secrets: BTreeSet::new(),
-        depth: 0,
-    };
-    let steps = walk.steps(schema, value, "")?;
-    if steps > STEPS {
-        return Err(
-            "the schema takes too long for this text, for it repeats itself too often".to_owned(),
-        );
+    let mut walk = Walk::new(schema);
+    if walk.steps(schema, value, "")? > STEPS {
+        return Err(REPEATS.to_owned());
     }
     Ok(walk.secrets.into_iter().collect())
 }
@@ -98,6 +111,15 @@ fn address(value: &Value) -> usize {
 }
 
 impl<'a> Walk<'a> {
+    fn new(root: &'a Value) -> Self {
+        Self {
+            root,
+            seen: HashMap::new(),
+            secrets: BTreeSet::new(),
+            depth: 0,
+        }
+    }
+
     fn steps(&mut self, schema: &'a Value, part: &Value, path: &str) -> Result<u64, String> {
         let key = (address(schema), address(part));
         // The names of fields share one place.
@@ -162,6 +184,8 @@ impl<'a> Walk<'a> {
             let of_all = OF_FIELDS
                 .iter()
                 .filter_map(|keyword| keywords.get(*keyword));
+            // They hold for the fields that are not named.
+            let of_all = of_all.filter(|_| of_name.is_none());
             for schema in of_name.into_iter().chain(of_patterns).chain(of_all) {
                 steps = add(steps, self.steps(schema, field, &path)?);
             }
