@@ -35,7 +35,10 @@ function Editor({ plugin, saved, form }: { plugin: Plugin; saved: string; form: 
   const dirty = text !== saved;
 
   useEffect(() => {
-    if (!dirty) return;
+    if (!dirty) {
+      setProblems(form.problems);
+      return;
+    }
     let current = true;
     const timer = setTimeout(async () => {
       const found = await validate(plugin.id, text);
@@ -45,7 +48,7 @@ function Editor({ plugin, saved, form }: { plugin: Plugin; saved: string; form: 
       current = false;
       clearTimeout(timer);
     };
-  }, [dirty, plugin.id, text]);
+  }, [dirty, form.problems, plugin.id, text]);
 
   // Whoever leaves with unsaved changes is asked.
   useEffect(() => {
