@@ -23,6 +23,7 @@ pub mod configuration;
 pub mod events;
 mod listen;
 pub mod local;
+mod page;
 pub mod pipeline;
 pub mod plugins;
 pub mod server;

@@ -1,9 +1,10 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `audit`
-//! and `build-time`.
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `web`,
+//! `audit` and `build-time`.
 //!
-//! All results go under `target/`. Only `languages` and `bindings` write into
-//! the tree. A missing tool is never skipped silently.
+//! All results go under `target/`, except the page in `web/dist` and its packages in
+//! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
+//! missing tool is never skipped silently.
 //!
 //! - [`workspace`]: where things are, and how `cargo` is called.
 //! - [`run`]: running other programs, and telling about it; [`progress`]: showing
@@ -11,6 +12,7 @@
 //! - [`go`], [`python`]: programs in these languages.
 //! - [`server`], [`api`]: the real server and its API.
 //! - [`wasm`]: the toolchain for guests.
+//! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
 //!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`]: the commands.
@@ -36,6 +38,7 @@ mod server;
 mod soak;
 mod test;
 mod wasm;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -81,6 +84,8 @@ enum Command {
     /// Builds the demo's programs from nothing and shows the cost of each crate.
     /// Fails above a bar.
     BuildTime(build_time::Arguments),
+    /// Builds the page and tests it in Chromium.
+    Web(web::Arguments),
     /// Generates the bindings of the SDK for Go anew.
     Bindings(bindings::Arguments),
     /// Checks licences and sources of all dependencies against
@@ -114,6 +119,7 @@ fn main() -> ExitCode {
         Command::BuildTime(arguments) => {
             Workspace::find().and_then(|w| build_time::run(&w, &arguments))
         }
+        Command::Web(arguments) => Workspace::find().and_then(|w| web::run(&w, &arguments)),
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
         }

@@ -21,7 +21,7 @@ use crate::{
     clients::Clients,
     conformance, languages,
     run::{output, processor_seconds, run as run_command, say, shown},
-    wasm,
+    wasm, web,
     workspace::Workspace,
 };
 
@@ -192,6 +192,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(())
     });
 
+    steps.check("set up: the page", || web::build(workspace));
+
     // The workspace, and that of the guests with a build folder of its own.
     let host = || workspace.cargo();
     let guests = || {
@@ -231,6 +233,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             clients.set(&mut command);
         }
         count(&mut command)
+    });
+    steps.step("tests of the page, in a browser", || {
+        let web::Report { passed, failed } = web::test(workspace)?;
+        Ok(Count { passed, failed })
     });
     #[cfg(target_os = "linux")]
     for run in soak::SHORT {

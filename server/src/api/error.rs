@@ -177,10 +177,6 @@ pub(super) fn bounded(field: &str, value: &str, most: usize) -> Result<(), ApiEr
     Ok(())
 }
 
-pub(super) async fn not_found() -> ApiError {
-    ApiError::not_found("page not found")
-}
-
 pub(super) async fn method_not_allowed() -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,

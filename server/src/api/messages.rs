@@ -146,6 +146,7 @@ fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Dra
 
 /// Which part of a list is wanted.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Paging {
     /// How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
     /// are long.

@@ -7,7 +7,8 @@ use axum::{
 };
 use utoipa::openapi::{OpenApi, PathItem};
 
-use super::error;
+use super::ApiError;
+use crate::page;
 
 /// Collapses doubled slashes of a request's path.
 pub(crate) fn collapse_slashes(request: &mut Request) {
@@ -60,7 +61,8 @@ impl Known {
     }
 
     /// Answers a request that no route matches: with a redirect if a slash at the
-    /// end, or its absence, is the reason.
+    /// end, or its absence, is the reason, and otherwise with the page, if the
+    /// address is one of the page's.
     pub(super) async fn fallback(self, request: Request) -> Response {
         let (method, uri) = (request.method(), request.uri());
         let other = match uri.path().strip_suffix('/') {
@@ -68,14 +70,15 @@ impl Known {
             None => format!("{}/", uri.path()),
         };
         if !self.has(method, &other) {
-            return error::not_found().await.into_response();
+            let page = page::serve(method, uri, request.headers());
+            return page.unwrap_or_else(|| ApiError::not_found("page not found").into_response());
         }
         let target = match uri.query() {
             Some(query) => format!("{other}?{query}"),
             None => other,
         };
         let Ok(target) = HeaderValue::try_from(target) else {
-            return error::not_found().await.into_response();
+            return ApiError::not_found("page not found").into_response();
         };
         let status = match *method {
             Method::GET | Method::HEAD => StatusCode::MOVED_PERMANENTLY,

@@ -76,9 +76,10 @@ impl Routes {
     }
 
     fn add(mut self, access: Access, (schemas, mut paths, methods): Methods) -> Self {
-        for item in paths.paths.values_mut() {
-            for operation in operations(item) {
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in operations(item) {
                 operation.security = Some(security(access, self.state.config.registration));
+                operation.operation_id = Some(operation_id(method, path));
             }
         }
         let methods: Methods = (schemas, paths, methods);
@@ -89,8 +90,8 @@ impl Routes {
         self
     }
 
-    /// The finished router, with its own description and the answers for what
-    /// is not there.
+    /// The finished router, with its own description, the page, and the answers
+    /// for unknown addresses.
     pub(super) fn finish(self) -> Router {
         let (router, description) = self.router.split_for_parts();
         let known = Known::of(&description);
@@ -157,17 +158,49 @@ fn security(access: Access, registration: bool) -> Vec<SecurityRequirement> {
     requirements
 }
 
-fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
+/// A name for an operation that no other has: handlers of several modules have
+/// the same names.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    // A path with a slash at its end is another path.
+    let end = if path.ends_with('/') { "_" } else { "" };
+    let id = words.fold(method.to_owned(), |id, word| format!("{id}_{word}"));
+    format!("{id}{end}")
+}
+
+fn operations(
+    item: &mut utoipa::openapi::PathItem,
+) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.options,
-        &mut item.head,
-        &mut item.patch,
-        &mut item.trace,
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("delete", &mut item.delete),
+        ("options", &mut item.options),
+        ("head", &mut item.head),
+        ("patch", &mut item.patch),
+        ("trace", &mut item.trace),
     ]
     .into_iter()
-    .flatten()
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operation_id;
+
+    #[test]
+    fn each_operation_has_a_name_of_its_own() {
+        assert_eq!(operation_id("get", "/message"), "get_message");
+        assert_eq!(
+            operation_id("get", "/message/{id}/trace"),
+            "get_message_id_trace"
+        );
+        assert_ne!(
+            operation_id("get", "/plugin/{id}/custom/{token}"),
+            operation_id("get", "/plugin/{id}/custom/{token}/")
+        );
+    }
 }

@@ -33,7 +33,7 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS.iter().find(|(_, unit)| self.0 % unit == 0);
+        let unit = UNITS.iter().find(|(_, unit)| self.0.is_multiple_of(*unit));
         let (name, unit) = unit.copied().unwrap_or(("B", 1));
         write!(formatter, "{}{name}", self.0 / unit)
     }

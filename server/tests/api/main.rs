@@ -13,6 +13,7 @@ mod access;
 mod gotify_senders;
 mod lifecycle;
 mod messages;
+mod page;
 mod resources;
 mod stream;
 mod support;

@@ -22,7 +22,7 @@ use crate::{
     progress,
     run::{output, print, run as run_command, say},
     server::{self, Server},
-    wasm,
+    wasm, web,
     workspace::Workspace,
 };
 
@@ -115,6 +115,9 @@ struct Installed {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let toolchain = wasm::provide()?;
     say(format_args!("components: {}", toolchain.describe()));
+    if let Err(error) = web::build(workspace) {
+        say(format_args!("without the page: {error:#}"));
+    }
     let (mortise, (compiled, natives)) = progress::together(
         |reporter| server::build_beside(workspace, reporter),
         |reporter| {
@@ -382,7 +385,7 @@ impl Shown {
         };
         format!(
             "
-Mortise runs at {url}
+Mortise runs at {url}: open it in a browser and log in
 
   user      {user}
   password  {password}

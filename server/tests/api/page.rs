@@ -1,0 +1,50 @@
+//! The page's addresses, with or without the page in the program, and the
+//! description of the API that the page is made from.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, StatusCode, header};
+
+use crate::support::{As, ok, refused, start};
+
+#[tokio::test]
+async fn the_page_answers_at_its_own_addresses_only() {
+    let running = start().await;
+    for own in ["/", "/messages/3", "/administration/plugins/a.b"] {
+        let request = running.request(Method::GET, own, &As::Nobody);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{own}");
+        let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap();
+        let is_built = kind.starts_with("text/html");
+        assert!(is_built || kind.starts_with("text/plain"), "{own}: {kind}");
+        let text = response.text().await.unwrap();
+        let says = if is_built {
+            "<div id=\"root\">"
+        } else {
+            "cargo xtask web"
+        };
+        assert!(text.contains(says), "{own}: {text}");
+    }
+    for other in ["/nothing", "/page/nothing.js", "/plugin/1/nothing", "//"] {
+        refused(running.get(other, &As::Nobody).await, 404, "page not found");
+    }
+    let posted = running.request(Method::POST, "/", &As::Nobody);
+    refused(running.send(posted).await, 404, "page not found");
+    refused(running.get("/message", &As::Nobody).await, 401, "");
+}
+
+#[tokio::test]
+async fn each_operation_has_an_id_of_its_own() {
+    let running = start().await;
+    let description = ok(running.get("/openapi.json", &As::Nobody).await);
+    let paths = description["paths"].as_object().unwrap();
+    let operations: Vec<_> = paths
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter_map(|operation| operation.get("operationId"))
+        .map(|id| id.as_str().unwrap())
+        .collect();
+    let different: BTreeSet<_> = operations.iter().collect();
+    assert!(operations.len() > 50, "{operations:?}");
+    assert_eq!(different.len(), operations.len());
+}

@@ -1,0 +1,109 @@
+/** The lists of messages in the query cache: pages, arrivals, deletions. */
+import {
+  type InfiniteData,
+  type QueryClient,
+  useInfiniteQuery,
+  useQuery,
+} from "@tanstack/react-query";
+
+import { api, unwrap } from "./client";
+import type { Message, PagedMessages } from "./types";
+
+const PAGE = 200;
+/** Pages up to which a reconnection reads everything anew. */
+const CATCH_UP_PAGES = 25;
+
+/** All applications, or one. */
+export type Scope = number | "all";
+type Pages = InfiniteData<PagedMessages, number>;
+
+export const messagesKey = (scope: Scope) => ["messages", scope] as const;
+
+function page(scope: Scope, since: number): Promise<PagedMessages> {
+  const query = { limit: PAGE, since };
+  return scope === "all"
+    ? unwrap(api.GET("/message", { params: { query } }))
+    : unwrap(api.GET("/application/{id}/message", { params: { path: { id: scope }, query } }));
+}
+
+export function useMessages(scope: Scope) {
+  return useInfiniteQuery({
+    queryKey: messagesKey(scope),
+    queryFn: ({ pageParam }) => page(scope, pageParam),
+    initialPageParam: 0,
+    getNextPageParam: (last) => (last.paging.since > 0 ? last.paging.since : undefined),
+    // The stream brings what is new.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Puts messages, newest first, on top of a list; known ones are skipped. */
+export function withNewest(pages: Pages, arrived: readonly Message[]): Pages {
+  const [first, ...rest] = pages.pages;
+  if (!first) return pages;
+  const known = new Set(pages.pages.flatMap((page) => page.messages.map((message) => message.id)));
+  const fresh = arrived.filter((message) => !known.has(message.id));
+  if (fresh.length === 0) return pages;
+  const messages = [...fresh, ...first.messages].sort((a, b) => b.id - a.id);
+  return { ...pages, pages: [{ ...first, messages }, ...rest] };
+}
+
+export function addMessages(client: QueryClient, arrived: readonly Message[]) {
+  for (const [key, pages] of client.getQueriesData<Pages>({ queryKey: ["messages"] })) {
+    const scope = key[1] as Scope;
+    const mine = arrived.filter((message) => scope === "all" || message.appid === scope);
+    if (mine.length === 0) continue;
+    if (pages) client.setQueryData(key, withNewest(pages, mine));
+    // A list that is on its way may be older than the message.
+    else void client.invalidateQueries({ queryKey: key, exact: true });
+  }
+}
+
+export function removeMessage(client: QueryClient, id: number) {
+  client.setQueriesData<Pages>({ queryKey: ["messages"] }, (pages) =>
+    pages && {
+      ...pages,
+      pages: pages.pages.map((page) => ({
+        ...page,
+        messages: page.messages.filter((message) => message.id !== id),
+      })),
+    },
+  );
+}
+
+/**
+ * Reads what came while the page was not connected: from the newest message
+ * back to the newest one that is known.
+ */
+export async function catchUp(client: QueryClient): Promise<Message[]> {
+  const known = client
+    .getQueriesData<Pages>({ queryKey: ["messages"] })
+    .flatMap(([, pages]) => pages?.pages[0]?.messages[0]?.id ?? []);
+  if (known.length === 0) {
+    await client.invalidateQueries({ queryKey: ["messages"] });
+    return [];
+  }
+  const newest = Math.max(...known);
+  const missed: Message[] = [];
+  let since = 0;
+  for (let count = 0; count < CATCH_UP_PAGES; count += 1) {
+    const { messages, paging } = await page("all", since);
+    const fresh = messages.filter((message) => message.id > newest);
+    missed.push(...fresh);
+    if (fresh.length < messages.length || paging.since === 0) {
+      addMessages(client, missed);
+      return missed;
+    }
+    since = paging.since;
+  }
+  await client.resetQueries({ queryKey: ["messages"] });
+  return missed;
+}
+
+export function useTrace(id: number, enabled: boolean) {
+  return useQuery({
+    queryKey: ["trace", id],
+    queryFn: () => unwrap(api.GET("/message/{id}/trace", { params: { path: { id } } })),
+    enabled,
+  });
+}

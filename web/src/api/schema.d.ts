@@ -1,0 +1,5146 @@
+// Generated from the server's openapi.json by `npm run types`; do not edit.
+
+export interface paths {
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what about plugins, newest first. */
+        get: operations["get_admin_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every version that waits for approval, with what it asks for more. */
+        get: operations["get_admin_pending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All installed plugins, and what in the plugins folder is none. */
+        get: operations["get_admin_plugins"];
+        put?: never;
+        /**
+         * Installs or replaces a plugin: from the request's body, or, where that is
+         *     JSON, from a URL. Its signature comes with it, if it has one.
+         */
+        post: operations["post_admin_plugins"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a plugin is. */
+        get: operations["get_admin_plugins_id"];
+        put?: never;
+        post?: never;
+        /** Removes a plugin and its file; what its users stored waits for its return. */
+        delete: operations["delete_admin_plugins_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a version run that waits because it asks for more. */
+        post: operations["post_admin_plugins_id_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a process that the caller starts by hand take the place of a native
+         *     plugin's own, in a debugger for example. It is not confined.
+         */
+        post: operations["post_admin_plugins_id_attach"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a plugin was refused for want of a grant, for all its users. */
+        get: operations["get_admin_plugins_id_denials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with a plugin, and what to do. */
+        get: operations["get_admin_plugins_id_doctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Allows a plugin more, or sets its limits. It takes effect at once; a plugin
+         *     that is not installed yet finds it.
+         */
+        post: operations["post_admin_plugins_id_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a plugin asks for, and what the administrator allows it. */
+        get: operations["get_admin_plugins_id_grants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a plugin's process printed, what the server noticed about each user's
+         *     instance, and what the plugin wrote for the caller; oldest first.
+         */
+        get: operations["get_admin_plugins_id_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Loads a plugin anew from its file, whether that changed or not. */
+        post: operations["post_admin_plugins_id_reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes back what a plugin was allowed. It takes effect on the next call, and
+         *     what is open is closed.
+         */
+        post: operations["post_admin_plugins_id_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Returns to the version before. */
+        post: operations["post_admin_plugins_id_rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/plugins/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A plugin's limits, and how much of them each user's instance uses now:
+         *     storage, log and timers.
+         */
+        get: operations["get_admin_plugins_id_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/trusted-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys whose signatures count. */
+        get: operations["get_admin_trusted_keys"];
+        put?: never;
+        /** Trusts a key: from the next load on, what it signed counts as signed. */
+        post: operations["post_admin_trusted_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/trusted-keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Trusts a key no longer, from the next load on. */
+        delete: operations["delete_admin_trusted_keys_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/application": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists applications. */
+        get: operations["get_application"];
+        put?: never;
+        /** Creates an application. Its token is in the answer and is never shown again. */
+        post: operations["post_application"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/application/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes an application. */
+        put: operations["put_application_id"];
+        post?: never;
+        /** Deletes an application with its messages. */
+        delete: operations["delete_application_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/application/{id}/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets an application's image: PNG, JPEG, GIF or WebP of at most 1 MiB in the
+         *     field `file`.
+         */
+        post: operations["post_application_id_image"];
+        /** Takes an application's image away: it shows the default one. */
+        delete: operations["delete_application_id_image"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/application/{id}/message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists messages of an application, newest first. */
+        get: operations["get_application_id_message"];
+        put?: never;
+        post?: never;
+        /** Deletes all messages of an application. */
+        delete: operations["delete_application_id_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/application/{id}/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces an application's token. */
+        put: operations["put_application_id_security"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/local/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Creates a session; takes basic authentication. */
+        post: operations["post_auth_local_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a session: deletes its client. */
+        post: operations["post_auth_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists clients. */
+        get: operations["get_client"];
+        put?: never;
+        /** Creates a client. Its token is in the answer and is never shown again. */
+        post: operations["post_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/client/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes a client. */
+        put: operations["put_client_id"];
+        post?: never;
+        /**
+         * Deletes a client and closes its streams. A client may delete itself; another
+         *     one takes an elevated session.
+         */
+        delete: operations["delete_client_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/client/{id}/elevate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a client do what needs an elevated session, for a while. */
+        post: operations["post_client_id_elevate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/current/user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows who is asking. */
+        get: operations["get_current_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/current/user/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password. */
+        post: operations["post_current_user_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams changes: of the caller's plugins, and of all plugins if the caller is
+         *     an administrator whose session is elevated. The first event is `state`, also
+         *     after a reconnection; those after it are changes to it. The others are
+         *     `plugin`, `log`, `denials`, `dropped` and `not-elevated`, and for
+         *     administrators `admin-plugin`, `admin-log`, `admin-denials`, `pending`,
+         *     `problems` and `install`. Data is JSON.
+         */
+        get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gotifyinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this server offers. */
+        get: operations["get_gotifyinfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the server and its database work. */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/image/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Serves an uploaded image. Whoever knows its random name may see it: clients
+         *     show images where they cannot send a token.
+         */
+        get: operations["get_image_name"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists messages, newest first. */
+        get: operations["get_message"];
+        put?: never;
+        /**
+         * Sends a message. One that a filter drops answers 200 with id 0 and the
+         *     header `mortise-dropped-by`, and is not stored.
+         */
+        post: operations["post_message"];
+        /** Deletes all messages. */
+        delete: operations["delete_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/dropped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the messages that the caller's filters dropped, newest first. */
+        get: operations["get_message_dropped"];
+        put?: never;
+        post?: never;
+        /** Forgets all dropped messages of the caller. */
+        delete: operations["delete_message_dropped"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/dropped/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets a dropped message. */
+        delete: operations["delete_message_dropped_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/dropped/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stores a dropped message after all. No filter is asked about it; its trace
+         *     is kept.
+         */
+        post: operations["post_message_dropped_id_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a message. */
+        delete: operations["delete_message_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/message/{id}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what each filter did to a message before it was stored. */
+        get: operations["get_message_id_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All plugins of the caller. */
+        get: operations["get_plugin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's filters, in the order in which they are asked. */
+        get: operations["get_plugin_filters"];
+        /**
+         * Puts the caller's filters into an order. Those that are left out come after
+         *     it, in the order they had.
+         */
+        put: operations["put_plugin_filters"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is in the plugins folder and does not load, and what is wrong with the
+         *     grants file.
+         */
+        get: operations["get_plugin_problems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agrees to what an enabled plugin asks of the caller since a newer version
+         *     asks for more.
+         */
+        post: operations["post_plugin_id_agree"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plugin's configuration, as the caller saved it. */
+        get: operations["get_plugin_id_config"];
+        put?: never;
+        /** Saves a plugin's configuration; it is kept byte for byte. */
+        post: operations["post_plugin_id_config"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/config/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A plugin's configuration for a form: its schema, and the saved text as a
+         *     value without secrets.
+         */
+        get: operations["get_plugin_id_config_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/config/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Holds a text against the schema of a plugin's configuration. Nothing is
+         *     applied or stored.
+         */
+        post: operations["post_plugin_id_config_validate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/custom/{token}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A request to a plugin's webhook. */
+        get: operations["get_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        put: operations["put_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        post: operations["post_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        delete: operations["delete_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        options: operations["options_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        head: operations["head_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        patch: operations["patch_plugin_id_custom_token_"];
+        /** A request to a plugin's webhook. */
+        trace: operations["trace_plugin_id_custom_token_"];
+    };
+    "/plugin/{id}/custom/{token}/{*path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A request to an address below a plugin's webhook. */
+        get: operations["get_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        put: operations["put_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        post: operations["post_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        delete: operations["delete_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        options: operations["options_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        head: operations["head_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        patch: operations["patch_plugin_id_custom_token_path"];
+        /** A request to an address below a plugin's webhook. */
+        trace: operations["trace_plugin_id_custom_token_path"];
+    };
+    "/plugin/{id}/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a plugin was refused for want of a grant, since the server started. */
+        get: operations["get_plugin_id_denials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Disables a plugin. */
+        post: operations["post_plugin_id_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/display": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a plugin has to show, as Markdown. */
+        get: operations["get_plugin_id_display"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enables a plugin; the caller agrees to what it asks of them. */
+        post: operations["post_plugin_id_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Places a plugin among the caller's filters. */
+        put: operations["put_plugin_id_filter"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plugin's log, oldest first. It is bounded and does not outlive the server. */
+        get: operations["get_plugin_id_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The JSON Schema of a plugin's configuration. */
+        get: operations["get_plugin_id_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/set-aside": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The messages that a plugin failed on again and again, newest first. */
+        get: operations["get_plugin_id_set_aside"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/set-aside/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets that a message was set aside; the message stays. */
+        delete: operations["delete_plugin_id_set_aside_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/set-aside/{message}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a message that was set aside to the plugin again, now. */
+        post: operations["post_plugin_id_set_aside_message_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/static/defaultapp.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Serves the image of applications that have none of their own. */
+        get: operations["get_static_defaultapp_png"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens a WebSocket that brings new messages. */
+        get: operations["get_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists users. */
+        get: operations["get_user"];
+        put?: never;
+        /** Creates a user. */
+        post: operations["post_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/user/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a user. */
+        get: operations["get_user_id"];
+        put?: never;
+        /** Changes a user. */
+        post: operations["post_user_id"];
+        /** Deletes a user and all that is theirs. */
+        delete: operations["delete_user_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which version this is. */
+        get: operations["get_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description The administrator's part of the first event. */
+        AdminState: {
+            pending: components["schemas"]["Pending"][];
+            plugins: components["schemas"]["Status"][];
+            problems: components["schemas"]["Problem"][];
+        };
+        /** @description An application. */
+        Application: {
+            /** @description RFC 3339. */
+            createdAt: string;
+            /**
+             * Format: int32
+             * @description Priority of messages that bring none.
+             */
+            defaultPriority: number;
+            /** @description What it is for. */
+            description: string;
+            /**
+             * Format: int64
+             * @description Unique on the server.
+             */
+            id: number;
+            /** @description Address of its image, relative to the server's. */
+            image: string;
+            /** @description Whether it belongs to a plugin, and so cannot be deleted. */
+            internal: boolean;
+            /** @description RFC 3339, to within some minutes. */
+            lastUsed?: string | null;
+            /** @description As the user named it. */
+            name: string;
+            /** @description Fractional index that orders applications. */
+            sortKey: string;
+            /**
+             * @description The secret in the answer that created it; empty in any other. Never
+             *     left out: client libraries insist on a text.
+             */
+            token: string;
+        };
+        /** @description What a user says of an application. */
+        ApplicationParams: {
+            /**
+             * Format: int32
+             * @description Priority of messages that bring none.
+             */
+            defaultPriority?: number;
+            /** @description At most 4 KiB. */
+            description?: string;
+            /** @description At most 128 bytes. */
+            name: string;
+            /** @description Fractional index that orders applications; at most 255 bytes. */
+            sortKey?: string;
+        };
+        /** @description How a version that waits may run. */
+        Approve: {
+            /**
+             * @description Without what it asks for more, instead of with it.
+             * @default false
+             */
+            without: boolean;
+        };
+        /** @description A permission that a plugin asks for. */
+        Asked: {
+            /** @description `user` (by enabling it) or `administrator`. */
+            answeredBy: string;
+            /** @description Whether the plugin has it, or will once it is enabled. */
+            granted: boolean;
+            /** @description As the contract names it. */
+            name: string;
+            /** @description What exactly, as the contract's data. */
+            permission: Record<string, never>;
+            /** @description In the author's words. */
+            reason: string;
+        };
+        /** @description What a process needs to take the place of a plugin's own. */
+        Attachment: {
+            /** @description For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin. */
+            secret: string;
+            /** @description For its environment, as `MORTISE_SOCKET`. */
+            socket: string;
+        };
+        /** @description What was done about a plugin. */
+        AuditEntry: {
+            /** @description Such as `installed`. */
+            action: string;
+            /** @description `user`, `command line`, `folder` or `server`. */
+            by: string;
+            date: string;
+            /** @description By the action: versions, or what was granted. */
+            details: Record<string, never>;
+            /** Format: int64 */
+            id: number;
+            /** @description The manifest's id. */
+            plugin: string;
+            user?: components["schemas"]["AuditUser"] | null;
+        };
+        /** @description Entries of the audit log, newest first. */
+        AuditPage: {
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description What `before` is for the next page; absent on the last.
+             */
+            next?: number | null;
+        };
+        /** @description A user, as named at the time. */
+        AuditUser: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        /** @description A call of the API. */
+        Call: {
+            /** @description The body as JSON; none for a call without. */
+            body?: Record<string, never> | null;
+            /** @description `POST` or `PUT`. */
+            method: string;
+            /** @description The path, encoded. */
+            path: string;
+        };
+        /**
+         * @description The kind of a filter's failure.
+         * @enum {string}
+         */
+        Cause: "failed" | "timed_out" | "not_at_work";
+        /** @description A field of a message before and after a filter. */
+        Change: {
+            /** @description Its text after; none if there is none. */
+            after?: string | null;
+            /** @description Its text before; none if there was none. */
+            before?: string | null;
+            /** @description Whether one of the texts is cut at its end. */
+            cut?: boolean;
+            /** @description The field. */
+            field: components["schemas"]["Field"];
+            /** @description Bytes left out before both texts, where they are the same. */
+            skipped?: number;
+        };
+        /** @description A client. */
+        Client: {
+            /** @description RFC 3339. */
+            createdAt: string;
+            /** @description Until when it may do what needs an elevated session, RFC 3339. */
+            elevatedUntil?: string | null;
+            /**
+             * Format: int64
+             * @description It is removed when it was not used for this long; 0 for never.
+             */
+            expiresAfterInactivitySeconds: number;
+            /** @description When it is removed if it is not used until then, RFC 3339. */
+            expiresAt?: string | null;
+            /**
+             * Format: int64
+             * @description Unique on the server.
+             */
+            id: number;
+            /** @description RFC 3339, to within some minutes. */
+            lastUsed?: string | null;
+            /** @description As the user named it. */
+            name: string;
+            /**
+             * @description The secret in the answer that created it; empty in any other. Never
+             *     left out: client libraries insist on a text.
+             */
+            token: string;
+        };
+        /** @description What a user says of a client. */
+        ClientParams: {
+            /**
+             * Format: int64
+             * @description It is removed when it was not used for this long; 0 for never.
+             */
+            expiresAfterInactivitySeconds?: number;
+            /** @description At most 256 bytes. */
+            name: string;
+        };
+        /**
+         * @description What a plugin can be in.
+         * @enum {string}
+         */
+        Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_refused" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_refused" | "start_failed" | "agreement_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "messages_set_aside" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
+        /** @description A configuration for a form. */
+        ConfigForm: {
+            /** @description The form of the text. */
+            format: components["schemas"]["Format"];
+            /** @description The problems of the text. */
+            problems: components["schemas"]["ConfigProblem"][];
+            /** @description The plugin's schema; null if it has none or it cannot be used. */
+            schema?: Record<string, never> | null;
+            /** @description The reason for which the schema cannot be used. */
+            schemaProblem?: string | null;
+            /**
+             * @description The secrets that the text has, as JSON pointers. The schema marks a
+             *     secret with `writeOnly: true` or `format: password`.
+             */
+            secrets: string[];
+            /** @description The text as a value, without secrets; null if the text is no YAML. */
+            values?: Record<string, never> | null;
+        };
+        /** @description A problem of a configuration's text. */
+        ConfigProblem: {
+            /**
+             * Format: int64
+             * @description In characters, counted from 1.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description Counted from 1.
+             */
+            line: number;
+            /** @description The part that it is about, as a JSON pointer; empty for the whole. */
+            path: string;
+            /** @description The problem as a sentence. Values are not repeated in it. */
+            text: string;
+        };
+        /** @description A message to send. */
+        CreateMessage: {
+            /**
+             * Format: int64
+             * @description The application it comes from, where no application's token says so.
+             */
+            appid?: number;
+            /** @description Additional data, an object of at most 64 KiB; only in JSON. */
+            extras?: Record<string, never> | null;
+            /** @description What it says; Markdown without HTML. At most 64 KiB. */
+            message: string;
+            /**
+             * Format: int32
+             * @description 0 (silent) to 10 (urgent) by convention; else the application's.
+             */
+            priority?: number | null;
+            /** @description Its title, at most 1 KiB; if it is empty, the application's name. */
+            title?: string;
+        };
+        /** @description A user to create. */
+        CreateUser: {
+            /** @description Whether the user administers the server. */
+            admin?: boolean;
+            /** @description For login; at most 128 bytes and no colon. */
+            name: string;
+            /** @description At most 1 KiB. */
+            pass: string;
+        };
+        /** @description The user who is asking. */
+        CurrentUser: components["schemas"]["User"] & {
+            /**
+             * Format: int64
+             * @description The client it was asked with; none for a password.
+             */
+            clientId?: number | null;
+            /** @description Until when that client is elevated, RFC 3339. */
+            elevatedUntil?: string | null;
+        };
+        /** @description Something that a plugin was refused. */
+        Denied: {
+            /** Format: int64 */
+            count: number;
+            /** @description When last. */
+            date: string;
+            /** @description The permission it lacks, as the contract names it. */
+            permission: string;
+            /** @description What it asked for, such as a host. */
+            what: string;
+        };
+        /** @description What an instance was refused. */
+        DeniedTo: {
+            /** Format: int64 */
+            count: number;
+            /** @description When last. */
+            date: string;
+            /** @description The permission it lacks, as the contract names it. */
+            permission: string;
+            /** @description Whose instance. */
+            user: string;
+            /** @description What it asked for, such as a host. */
+            what: string;
+        };
+        /** @description All that there is to say about a plugin. */
+        Diagnosis: {
+            /** @description What was found; empty if nothing is to be said. */
+            findings: components["schemas"]["Finding"][];
+            /** @description What was asked about: a plugin's id, or a file in the plugins folder. */
+            id: string;
+            status?: components["schemas"]["Status"] | null;
+            /** @description Whether no finding is a problem. */
+            well: boolean;
+        };
+        /** @description What a version asks of the administrator beyond what was answered. */
+        Difference: {
+            /** @description For a person, one line each: `+ http https://api.example.org: reason`. */
+            lines: string[];
+            /** @description The same as the contract's data, each permission naming one thing. */
+            wants: Record<string, never>[];
+        };
+        /** @description The plugin whose filter it was. */
+        DroppedBy: {
+            /** @description The manifest's id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Its number among its user's plugins, as in `/plugin/{id}`.
+             */
+            instance: number;
+            name: string;
+        };
+        /**
+         * @description The way in which a message was lost.
+         * @enum {string}
+         */
+        DroppedKind: "dropped" | "refused";
+        /** @description A message that a filter dropped, as that filter was given it. */
+        DroppedMessage: {
+            /**
+             * Format: int64
+             * @description The application it came from.
+             */
+            appid: number;
+            by: components["schemas"]["DroppedBy"];
+            /** @description When it came, RFC 3339. */
+            date: string;
+            extras?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Unique among dropped messages; no message's id.
+             */
+            id: number;
+            /** @description When it is forgotten, RFC 3339; sooner if many others come. */
+            keptUntil: string;
+            kind: components["schemas"]["DroppedKind"];
+            message: string;
+            /** Format: int32 */
+            priority: number;
+            /** @description The filter's reason, or how it failed. */
+            reason: string;
+            title: string;
+            /** @description The record of the filters that were asked. */
+            trace: components["schemas"]["TraceEntry"][];
+        };
+        /** @description How long a client is to be elevated. */
+        ElevateRequest: {
+            /**
+             * Format: int64
+             * @description 1 to 86400.
+             */
+            durationSeconds: number;
+        };
+        /**
+         * @description A field of a message that filters may change.
+         * @enum {string}
+         */
+        Field: "title" | "message" | "priority" | "extras";
+        /** @description A filter's place: its position in the list. */
+        FilterChoice: {
+            /** @description Whether a message is refused when it fails. */
+            failClosed: boolean;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            id: number;
+        };
+        /** @description A filter of the caller. */
+        FilterInChain: {
+            /** @description Whether messages pass it now: it is enabled, and granted. */
+            atWork: boolean;
+            enabled: boolean;
+            /** @description Whether a message is refused when it fails. */
+            failClosed: boolean;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            id: number;
+            /** @description The manifest's id. */
+            modulePath: string;
+            name: string;
+        };
+        /** @description A filter's place. */
+        FilterPlace: {
+            /** @description Whether a message is refused when this filter fails. */
+            failClosed: boolean;
+            /**
+             * Format: int64
+             * @description Filters are asked in this order, smallest first.
+             */
+            order: number;
+        };
+        /** @description A condition that a plugin is in. */
+        Finding: {
+            call?: components["schemas"]["Call"] | null;
+            /** @description The command that mends it, where one does. */
+            command?: string | null;
+            /** @description Which one. */
+            condition: components["schemas"]["Condition"];
+            /** @description What to do, as a sentence without a full stop. */
+            fix: string;
+            /** @description What is the case, as a sentence without a full stop. */
+            found: string;
+            /** @description Step by step, where it is about loading. */
+            report?: Record<string, never> | null;
+            /** @description How much it matters. */
+            severity: components["schemas"]["Severity"];
+            /** @description Whose instance it is about; none if it is about the plugin. */
+            user?: string | null;
+        };
+        /**
+         * @description The form of a configuration's text.
+         * @enum {string}
+         */
+        Format: "yaml" | "text";
+        /** @description What to allow. */
+        Grant: {
+            /** @description This, as in the grants file. */
+            allow?: Record<string, never>;
+            /**
+             * @description All that the version that runs asks of the administrator.
+             * @default false
+             */
+            asAsked: boolean;
+            /**
+             * @description Limits by their names in the grants file; null for the default.
+             * @default {}
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+            /**
+             * @description These, as the plugin asks for them: permissions of `asked`, or of a
+             *     pending version's `difference`.
+             * @default []
+             */
+            permissions: Record<string, never>[];
+        };
+        /** @description Whether the server works. */
+        Health: {
+            /** @description `green` or `red`. */
+            database: string;
+            /** @description `green` or `orange`. */
+            health: string;
+        };
+        /** @description What this server offers. */
+        Info: {
+            /** @description Whether an OpenID provider may be used. */
+            oidc: boolean;
+            /** @description Whether anybody may create a user. */
+            register: boolean;
+            /** @description Semantic version. */
+            version: string;
+        };
+        /** @description A trusted key. */
+        KeyOf: {
+            /** @description As minisign writes it: it begins with `RW`. */
+            key: string;
+            /** @description For people: one line of at most 128 bytes. */
+            name: string;
+        };
+        /** @description A limit of each user's instance. */
+        LimitOf: {
+            /**
+             * Format: int64
+             * @description The value without a setting.
+             */
+            default: number;
+            limit: string;
+            /** Format: int64 */
+            most: number;
+        };
+        /** @description One entry of a plugin's log. */
+        LogEntry: {
+            date: string;
+            /** @description `trace` to `error`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Grows by one with each entry.
+             */
+            number: number;
+            /** @description `plugin`, `stdout`, `stderr`, or `host` for what the server says. */
+            source: string;
+            text: string;
+        };
+        /** @description An entry of one of a plugin's logs. */
+        LogLine: {
+            date: string;
+            /** @description `trace` to `error`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Grows by one with each entry of the same log.
+             */
+            number: number;
+            /** @description `plugin`, `stdout`, `stderr`, or `host` for what the server says. */
+            source: string;
+            text: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since the epoch.
+             */
+            time: number;
+            /** @description Whose instance it is about; absent for the plugin's process. */
+            user?: string | null;
+        };
+        /** @description The session to create. */
+        LoginParams: {
+            /** @description Name of the client that is created for it. */
+            name: string;
+        };
+        /** @description A message. */
+        Message: {
+            /**
+             * Format: int64
+             * @description The application it came from.
+             */
+            appid: number;
+            /** @description When the server received it, RFC 3339. */
+            date: string;
+            /** @description Additional data, kept as it came. */
+            extras?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Unique on the server; 0 if it was not stored.
+             */
+            id: number;
+            /** @description What it says; Markdown without HTML. */
+            message: string;
+            /**
+             * Format: int32
+             * @description 0 (silent) to 10 (urgent) by convention.
+             */
+            priority: number;
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description Dropped messages, newest first. */
+        PagedDropped: {
+            messages: components["schemas"]["DroppedMessage"][];
+            paging: components["schemas"]["Paging"];
+        };
+        /** @description Messages, newest first. */
+        PagedMessages: {
+            /** @description The messages. */
+            messages: components["schemas"]["Message"][];
+            /** @description Which part of the list this is. */
+            paging: components["schemas"]["Paging"];
+        };
+        /** @description Which part of a list this is. */
+        Paging: {
+            /**
+             * Format: int32
+             * @description Messages that were asked for.
+             */
+            limit: number;
+            /** @description Address of the next page; none on the last. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description Id of the last message here if there is another page; else 0.
+             */
+            since: number;
+            /** @description Messages on this page. */
+            size: number;
+        };
+        /** @description A version that waits for the administrator. */
+        Pending: {
+            /** @description What it asks for more. */
+            difference: components["schemas"]["Difference"];
+            /** @description The plugin. */
+            id: string;
+            /** @description Of what runs meanwhile. */
+            running: components["schemas"]["VersionOf"];
+            /** @description Of what waits. */
+            version: components["schemas"]["VersionOf"];
+        };
+        /** @description A plugin of a user, as it is now. */
+        PluginChange: {
+            /** @description Whether it is enabled and can be called. */
+            atWork: boolean;
+            enabled: boolean;
+            /** Format: int64 */
+            id: number;
+            lastError?: string | null;
+            modulePath: string;
+            name: string;
+            version: string;
+        };
+        /** @description A plugin as one user has it. The first eleven fields are Gotify's. */
+        PluginConf: {
+            author: string;
+            /** @description `wasm` or `native`. */
+            backend: string;
+            /** @description What it can do. */
+            capabilities: string[];
+            createdAt: string;
+            description: string;
+            /** @description Digest of the file it was loaded from. */
+            digest: string;
+            enabled: boolean;
+            filter?: components["schemas"]["FilterPlace"] | null;
+            /** @description The command with which the administrator grants what is missing. */
+            grantCommand?: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description How it failed last; absent when all is well. */
+            lastError?: string | null;
+            license: string;
+            /** @description The manifest's id. */
+            modulePath: string;
+            name: string;
+            /** @description What it asks for. */
+            permissions: components["schemas"]["Asked"][];
+            /** @description The secret part of its webhook address. */
+            token: string;
+            version: string;
+            /**
+             * @description The path of its webhook's address, behind the server's; absent if it has
+             *     none.
+             */
+            webhookPath?: string | null;
+            website: string;
+        };
+        /** @description All that is in the plugins folder. */
+        PluginList: {
+            /** @description By id. */
+            plugins: components["schemas"]["Status"][];
+            /** @description What is no plugin, or keeps plugins from what they were granted. */
+            problems: components["schemas"]["Problem"][];
+        };
+        /** @description How an installed plugin is. A user's instance that fails says so itself. */
+        PluginState: {
+            /** @enum {string} */
+            state: "on_demand";
+        } | {
+            /** @enum {string} */
+            state: "loading";
+        } | {
+            /** @description Users' instances of it. */
+            instances: number;
+            /** @enum {string} */
+            state: "loaded";
+        } | {
+            /**
+             * Format: int32
+             * @description How many times in a row.
+             */
+            crashes: number;
+            /** @description What happened last. */
+            last: string;
+            /** @enum {string} */
+            state: "pausing";
+        } | {
+            /**
+             * Format: int32
+             * @description How many times.
+             */
+            crashes: number;
+            /** @description What happened last. */
+            last: string;
+            /** @enum {string} */
+            state: "given_up";
+        } | {
+            /** @description What is wrong. */
+            report: Record<string, never>;
+            /** @enum {string} */
+            state: "broken";
+        } | {
+            /** @enum {string} */
+            state: "missing";
+        };
+        /**
+         * @description A file in the plugins folder that is no plugin of this server, or the grants
+         *     file.
+         */
+        Problem: {
+            /** @description What the step needs. */
+            expected: string;
+            /** @description The file. */
+            file: string;
+            /** @description What to do. */
+            fix: string;
+            /** @description What was there instead. */
+            found: string;
+            /** @description Which step failed. */
+            step: string;
+        };
+        /** @description A limit that was reached. */
+        ReachedAt: {
+            /**
+             * Format: int64
+             * @description How many times.
+             */
+            count: number;
+            /** @description The last time, RFC 3339. */
+            date: string;
+            limit: string;
+        };
+        /** @description A token that replaces another. */
+        RegeneratedToken: {
+            /** @description Shown only now. */
+            token: string;
+        };
+        /** @description What to take back. */
+        Revoke: {
+            /**
+             * @description All that was allowed.
+             * @default false
+             */
+            all: boolean;
+            /** @description This, in the words in which it was allowed. */
+            allow?: Record<string, never>;
+            /**
+             * @description These, as the plugin asks for them.
+             * @default []
+             */
+            permissions: Record<string, never>[];
+        };
+        /** @description What a plugin asks for, and what it may do. */
+        Rights: {
+            /** @description What the administrator allows, as in the grants file. */
+            allowed: Record<string, never>;
+            /** @description When the administrator answered last; absent if never. */
+            answeredAt?: string | null;
+            /**
+             * @description What the version that runs asks for; empty for a plugin that is not
+             *     installed.
+             */
+            asked: components["schemas"]["Asked"][];
+            id: string;
+        };
+        /** @description What was done for an application's security. */
+        SecurityUpdate: {
+            regenerateToken?: components["schemas"]["RegeneratedToken"] | null;
+        };
+        /** @description What to do for an application's security. */
+        SecurityUpdateAction: {
+            /** @description Replace the token: the one before is of no use any more. */
+            regenerateToken?: boolean;
+        };
+        /** @description A message that the plugin failed on again and again. */
+        SetAside: {
+            /**
+             * Format: int64
+             * @description The application that the message came from.
+             */
+            appid: number;
+            /** Format: int64 */
+            attempts: number;
+            date: string;
+            error: string;
+            /** Format: int64 */
+            messageId: number;
+            /** @description The message's title. */
+            title: string;
+        };
+        /**
+         * @description How much a finding matters.
+         * @enum {string}
+         */
+        Severity: "problem" | "notice";
+        /** @description Who signed a version. */
+        Signature: {
+            /** @enum {string} */
+            is: "none";
+        } | {
+            /** @enum {string} */
+            is: "untrusted";
+        } | {
+            /** @enum {string} */
+            is: "trusted";
+            /** @description By its name in the trust file. */
+            key: string;
+        };
+        /** @description Where a plugin is to be installed from. */
+        Source: {
+            /** @description `sha256:` and 64 hexadecimal digits. */
+            digest: string;
+            /** @description Its signature: what minisign wrote into `NAME.minisig`. */
+            signature?: string | null;
+            /** @description `https` or `http`. */
+            url: string;
+        };
+        /** @description The first event of a subscriber. */
+        StateEvent: {
+            admin?: components["schemas"]["AdminState"] | null;
+            /** @description The subscriber's plugins. */
+            plugins: components["schemas"]["PluginChange"][];
+        };
+        /** @description An installed plugin, as it is for the administrator. */
+        Status: components["schemas"]["PluginState"] & {
+            /** @description How it runs. */
+            backend: string;
+            /**
+             * @description Whether its file is different from what the server has seen of it: it is
+             *     looked at as soon as it stays the same for a moment.
+             */
+            changed: boolean;
+            /** @description Of what runs. */
+            digest: string;
+            /** @description Its file in the plugins folder. */
+            file: string;
+            /** @description The manifest's id. */
+            id: string;
+            /** @description For people. */
+            name: string;
+            previous?: components["schemas"]["VersionOf"] | null;
+            /** @description How its process is, and what confines it; none for a component. */
+            process?: Record<string, never> | null;
+            /** @description Who signed what runs. */
+            signature: components["schemas"]["Signature"];
+            /** @description Of what runs, by its manifest. */
+            version: string;
+            waiting?: components["schemas"]["Waiting"] | null;
+        };
+        /**
+         * @description A filter's outcome.
+         * @enum {string}
+         */
+        TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused";
+        /** @description One filter's work on one message. */
+        TraceEntry: {
+            /** @description The outcome. */
+            action: components["schemas"]["TraceAction"];
+            cause?: components["schemas"]["Cause"] | null;
+            /** @description The fields that the filter changed. */
+            changes?: components["schemas"]["Change"][];
+            /** @description The reason of a drop or of a failure, as a sentence; else empty. */
+            detail?: string;
+            /** @description The manifest's id; empty in traces of older servers. */
+            id?: string;
+            /**
+             * Format: int64
+             * @description The plugin's number among its user's, as in `/plugin/{id}`.
+             */
+            instance?: number;
+            /**
+             * Format: int64
+             * @description Duration in microseconds.
+             */
+            micros: number;
+            /** @description The plugin's name. */
+            plugin: string;
+            /** @description The version that was asked. */
+            version?: string;
+        };
+        /** @description The trust file. */
+        TrustedKeys: {
+            /** @description Its path on the server. */
+            file: string;
+            keys: components["schemas"]["KeyOf"][];
+            /** @description The fault for which it cannot be used; absent if it can be. */
+            problem?: string | null;
+            /** @description Whether only plugins that one of the keys signed may run. */
+            required: boolean;
+        };
+        /** @description What to change about a user. */
+        UpdateUser: {
+            /** @description Whether the user administers the server. */
+            admin?: boolean;
+            /** @description For login; at most 128 bytes and no colon. */
+            name: string;
+            /** @description At most 1 KiB; empty keeps the one before. */
+            pass?: string;
+        };
+        /** @description The limits of a plugin and their use. */
+        Usage: {
+            /** @description By their names in the grants file. */
+            limits: components["schemas"]["LimitOf"][];
+            /** @description The users who have the plugin, enabled or not. */
+            users: components["schemas"]["UsedBy"][];
+        };
+        /** @description The use of one user's instance. */
+        UsedBy: {
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description The user's plugin, as in `/plugin/{id}`.
+             */
+            instance: number;
+            /** @description The limits that were reached since the server started. */
+            reached: components["schemas"]["ReachedAt"][];
+            /** @description Now, of the limits of things that are kept. */
+            used: components["schemas"]["UsedOf"][];
+            user: string;
+        };
+        /** @description The use of one limit. */
+        UsedOf: {
+            limit: string;
+            /** Format: int64 */
+            now: number;
+        };
+        /** @description A user. */
+        User: {
+            /** @description Whether the user administers the server. */
+            admin: boolean;
+            /** @description RFC 3339. */
+            createdAt: string;
+            /**
+             * Format: int64
+             * @description Unique on the server.
+             */
+            id: number;
+            /** @description For login. */
+            name: string;
+        };
+        /** @description A new password. */
+        UserPass: {
+            /** @description At most 1 KiB. */
+            pass: string;
+        };
+        /** @description The problems of a text. */
+        Validation: {
+            /** @description Empty if there is nothing to say against the text. */
+            problems: components["schemas"]["ConfigProblem"][];
+        };
+        /** @description Which version this is. */
+        Version: {
+            /** @description Empty: builds are the same whenever they are made. */
+            buildDate: string;
+            /** @description Of the source; empty if unknown. */
+            commit: string;
+            /** @description Semantic version. */
+            version: string;
+        };
+        /** @description A version that does not run. */
+        VersionOf: {
+            /** @description Of its file. */
+            digest: string;
+            /** @description By its manifest. */
+            version: string;
+        };
+        /** @description Why what is in a plugin's file does not run. The version before goes on. */
+        Waiting: {
+            /** @enum {string} */
+            because: "failed";
+            /** @description Which step, and what to do. */
+            report: Record<string, never>;
+        } | {
+            /** @enum {string} */
+            because: "pending";
+            /** @description What it asks for more. */
+            difference: components["schemas"]["Difference"];
+            /** @description What it is. */
+            version: components["schemas"]["VersionOf"];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    get_admin_audit: {
+        parameters: {
+            query?: {
+                /** @description Of this plugin only. */
+                plugin?: string;
+                /** @description Those before the one of this id. */
+                before?: number;
+                /** @description 1 to 200; 100 if nothing is said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_pending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pending"][];
+                };
+            };
+        };
+    };
+    get_admin_plugins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginList"];
+                };
+            };
+        };
+    };
+    post_admin_plugins: {
+        parameters: {
+            query?: {
+                /** @description `sha256:` and 64 hexadecimal digits. */
+                digest?: string;
+                /** @description Its signature: what minisign wrote into `NAME.minisig`. */
+                signature?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Source"];
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            /** @description It runs, or waits for approval. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Something else has its place in the plugins folder. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is too large for a plugin. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not load, does not come up, or has another digest. Nothing changed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The URL does not serve it. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_plugins_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_admin_plugins_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approve"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing of it waits. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not come up after all; what ran goes on. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_attach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has no process, or nobody uses it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_plugins_id_denials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeniedTo"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_plugins_id_doctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id, or the name of a file in the plugins folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Also about what is not installed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
+            };
+        };
+    };
+    post_admin_plugins_id_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Grant"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rights"];
+                };
+            };
+            /** @description Nothing is to be granted, or there is no such limit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What it asks for is not known, for it is not installed. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_plugins_id_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rights"];
+                };
+            };
+        };
+    };
+    get_admin_plugins_id_log: {
+        parameters: {
+            query?: {
+                /** @description From this time on, in milliseconds since the epoch. */
+                since?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLine"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_reload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Its file is not there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not load or come up; what ran goes on. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Revoke"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rights"];
+                };
+            };
+            /** @description Nothing is to be taken back. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing of it is granted. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_rollback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is none, or it has to be approved first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not load or come up; what ran goes on. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_plugins_id_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_trusted_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+        };
+    };
+    post_admin_trusted_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyOf"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+            /** @description It is no key, or the name does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is trusted already, or the file cannot be used as it is. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_admin_trusted_keys_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its slashes are encoded. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustedKeys"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_application: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"][];
+                };
+            };
+        };
+    };
+    post_application: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplicationParams"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_application_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplicationParams"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_application_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_application_id_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_application_id_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_application_id_message: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 100 if it is left out. */
+                limit?: number;
+                /** @description Only messages with a smaller id than this. */
+                since?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedMessages"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_application_id_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_application_id_security: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecurityUpdateAction"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityUpdate"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_auth_local_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["LoginParams"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentUser"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_auth_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"][];
+                };
+            };
+        };
+    };
+    post_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientParams"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_client_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientParams"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Client"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_client_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_client_id_elevate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ElevateRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_current_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentUser"];
+                };
+            };
+        };
+    };
+    post_current_user_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPass"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schema is that of the event `state`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["StateEvent"];
+                };
+            };
+            /** @description Too many streams are open. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_gotifyinfo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Info"];
+                };
+            };
+        };
+    };
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description The database does not answer. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    get_image_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_message: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 100 if it is left out. */
+                limit?: number;
+                /** @description Only messages with a smaller id than this. */
+                since?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedMessages"];
+                };
+            };
+        };
+    };
+    post_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateMessage"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description A field is missing, malformed or not yours. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A filter failed, and the user wants messages refused then. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_message_dropped: {
+        parameters: {
+            query?: {
+                /** @description How many, 1 to 200; 100 if it is left out. */
+                limit?: number;
+                /** @description Only messages with a smaller id than this. */
+                since?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagedDropped"];
+                };
+            };
+        };
+    };
+    delete_message_dropped: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_message_dropped_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_message_dropped_id_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_message_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_message_id_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceEntry"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginConf"][];
+                };
+            };
+        };
+    };
+    get_plugin_filters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterInChain"][];
+                };
+            };
+        };
+    };
+    put_plugin_filters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterChoice"][];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterInChain"][];
+                };
+            };
+            /** @description One is no filter of the caller, or is named twice. Nothing changed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_problems: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"][];
+                };
+            };
+            /** @description The caller is no administrator. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_agree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-yaml": string;
+                };
+            };
+            /** @description The plugin has no configuration. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has problems, or the plugin refused it; nothing was stored. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_config_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigForm"];
+                };
+            };
+            /** @description The plugin has no configuration. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_config_validate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-yaml": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            /** @description The plugin has no configuration. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    options_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    head_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    trace_plugin_id_custom_token_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    options_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    head_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    trace_plugin_id_custom_token_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description The plugin's token. */
+                token: string;
+                /** @description What the plugin makes of it. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the plugin answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No plugin has this token. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_denials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Denied"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is disabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin refused; it stays enabled. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_display: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The plugin shows nothing. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is enabled. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin did not start; it stays disabled. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_plugin_id_filter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterPlace"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is no filter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogEntry"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/schema+json": string;
+                };
+            };
+            /** @description The plugin has no configuration. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin, or it has no schema. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_set_aside: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetAside"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_plugin_id_set_aside_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_set_aside_message_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plugin took it: it is not set aside any more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin, or nothing of that id was set aside that the plugin may read. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin failed again, or is disabled; the message stays set aside. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_static_defaultapp_png: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each text frame is a message as JSON. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is no WebSocket request. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"][];
+                };
+            };
+        };
+    };
+    post_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateUser"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_user_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_user_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateUser"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_user_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+        };
+    };
+}

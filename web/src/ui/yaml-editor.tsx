@@ -1,0 +1,94 @@
+/** CodeMirror for YAML, with problems marked on their lines. */
+import { indentWithTab } from "@codemirror/commands";
+import { yaml } from "@codemirror/lang-yaml";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
+import { EditorState } from "@codemirror/state";
+import { EditorView, keymap } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { basicSetup } from "codemirror";
+import { useEffect, useRef } from "react";
+
+export interface TextProblem {
+  /** From 1; 0 where it is not known. */
+  line: number;
+  column: number;
+  text: string;
+}
+
+interface Props {
+  label: string;
+  text: string;
+  problems: readonly TextProblem[];
+  onChange: (text: string) => void;
+}
+
+const theme = EditorView.theme({
+  "&": { backgroundColor: "var(--surface)", color: "var(--text)" },
+  ".cm-content": { fontFamily: "var(--mono)", caretColor: "var(--text)" },
+  ".cm-gutters": { backgroundColor: "var(--sunken)", color: "var(--muted)", border: "0" },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--accent-soft)" },
+  "&.cm-focused .cm-cursor": { borderLeftColor: "var(--text)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--info-soft) !important" },
+  ".cm-tooltip, .cm-panels": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
+});
+
+const colours = HighlightStyle.define([
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--accent)" },
+  { tag: [tags.string, tags.attributeValue], color: "var(--ok)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--info)" },
+  { tag: tags.comment, color: "var(--muted)", fontStyle: "italic" },
+]);
+
+export function YamlEditor({ label, text, problems, onChange }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView>(null);
+  const change = useRef(onChange);
+  change.current = onChange;
+  const first = useRef(text);
+
+  useEffect(() => {
+    if (!box.current) return;
+    const editor = new EditorView({
+      parent: box.current,
+      state: EditorState.create({
+        doc: first.current,
+        extensions: [
+          basicSetup,
+          // Tab indents; Escape and then Tab leaves the editor.
+          keymap.of([indentWithTab]),
+          yaml(),
+          lintGutter(),
+          theme,
+          syntaxHighlighting(colours),
+          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.updateListener.of((update) => {
+            if (update.docChanged) change.current(update.state.doc.toString());
+          }),
+        ],
+      }),
+    });
+    view.current = editor;
+    return () => editor.destroy();
+  }, [label]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || editor.state.doc.toString() === text) return;
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
+  }, [text]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor) return;
+    const { doc } = editor.state;
+    const diagnostics = problems.map((problem): Diagnostic => {
+      const line = doc.line(Math.min(Math.max(problem.line, 1), doc.lines));
+      const from = Math.min(line.from + Math.max(problem.column - 1, 0), line.to);
+      return { from, to: line.to, severity: "error", message: problem.text };
+    });
+    editor.dispatch(setDiagnostics(editor.state, diagnostics));
+  }, [problems, text]);
+
+  return <div className="editor" ref={box} />;
+}

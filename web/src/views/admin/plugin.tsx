@@ -1,0 +1,260 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
+
+import { api, unwrap } from "../../api/client";
+import type { Status } from "../../api/types";
+import { Badge } from "../../ui/badge";
+import { Button } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
+import { Empty, ErrorNotice, Hint } from "../../ui/notice";
+import { Page, Section } from "../../ui/page";
+import { Loaded } from "../../ui/query";
+import { Tabs } from "../../ui/tabs";
+import { toast } from "../../ui/toast";
+import { DenialTable, LogLines } from "../plugins/records";
+import { AuditOf } from "./audit";
+import { Doctor } from "./doctor";
+import { Limits } from "./limits";
+import { Pending } from "./pending";
+import { Permissions } from "./permissions";
+import { stateOf, useAdminDenials, useAdminLog, useStatus } from "./queries";
+
+export default function InstalledPlugin() {
+  const { id = "" } = useParams();
+  const status = useStatus(id);
+  return (
+    <Loaded query={status} of="the plugin">
+      {(status) => <One key={status.id} status={status} />}
+    </Loaded>
+  );
+}
+
+const TABS = [
+  { id: "", text: "Overview" },
+  { id: "permissions", text: "Permissions" },
+  { id: "limits", text: "Limits" },
+  { id: "doctor", text: "Doctor" },
+  { id: "log", text: "Log" },
+  { id: "denials", text: "Denials" },
+  { id: "audit", text: "Audit" },
+];
+
+function One({ status }: { status: Status }) {
+  const { tab = "" } = useParams();
+  const state = stateOf(status);
+  const base = `/administration/plugins/${encodeURIComponent(status.id)}`;
+  return (
+    <Page
+      title={status.name}
+      lead={
+        <span className="cluster">
+          <Badge tone={state.tone}>{state.text}</Badge>
+          <span>
+            Version {status.version} · <code>{status.id}</code>
+          </span>
+        </span>
+      }
+    >
+      {state.detail && <p className="muted">{state.detail}</p>}
+      {status.waiting?.because === "pending" && <Pending status={status} waiting={status.waiting} />}
+      {status.waiting?.because === "failed" && <Failed report={status.waiting.report} />}
+      <Tabs label={`Parts of ${status.name}`} base={base} tabs={TABS} />
+      {tab === "" && <Overview status={status} />}
+      {tab === "permissions" && <Permissions id={status.id} />}
+      {tab === "limits" && <Limits id={status.id} />}
+      {tab === "doctor" && <Doctor id={status.id} />}
+      {tab === "log" && <Log id={status.id} />}
+      {tab === "denials" && <Denials id={status.id} />}
+      {tab === "audit" && <AuditOf plugin={status.id} />}
+    </Page>
+  );
+}
+
+function Failed({ report }: { report: unknown }) {
+  const { expected, found, fix } = (report ?? {}) as { expected?: string; found?: string; fix?: string };
+  return (
+    <Hint kind="warning">
+      <strong>The file holds a new version that does not run; this one goes on</strong>
+      <dl className="report">
+        <dt>Expected</dt>
+        <dd>{expected}</dd>
+        <dt>Found</dt>
+        <dd>{found}</dd>
+        <dt>To do</dt>
+        <dd>{fix}</dd>
+      </dl>
+    </Hint>
+  );
+}
+
+/** The state of a native plugin's process; the description has no more than an object. */
+interface ProcessState {
+  state: string;
+  last?: string;
+  protection?: { applied: string[]; missing: string[]; open: string[] };
+}
+
+function Overview({ status }: { status: Status }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [asked, setAsked] = useState<"rollback" | "uninstall" | null>(null);
+  const at = { params: { path: { id: status.id } } };
+  const refresh = () =>
+    Promise.all([
+      client.invalidateQueries({ queryKey: ["admin"] }),
+      client.invalidateQueries({ queryKey: ["plugins"] }),
+    ]);
+  const reload = useMutation({
+    mutationFn: () => unwrap(api.POST("/admin/plugins/{id}/reload", at)),
+    onSuccess: () => toast(`${status.name} is loaded again from its file`),
+    onSettled: refresh,
+  });
+  const { signature, previous } = status;
+  const process = status.process as ProcessState | null | undefined;
+  return (
+    <div className="stack">
+      <Section
+        title="Version"
+        actions={
+          <>
+            <Button onPress={() => reload.mutate()} isPending={reload.isPending}>
+              Load again
+            </Button>
+            <Button onPress={() => setAsked("rollback")} isDisabled={!previous}>
+              Roll back
+            </Button>
+          </>
+        }
+      >
+        {reload.isError && <ErrorNotice error={reload.error} title="It was not loaded again" />}
+        <dl className="facts">
+          <dt>Active</dt>
+          <dd>
+            {status.version}
+            <br />
+            <code className="small muted">{status.digest}</code>
+          </dd>
+          <dt>Previous</dt>
+          <dd>
+            {previous ? (
+              <>
+                {previous.version}
+                <br />
+                <code className="small muted">{previous.digest}</code>
+              </>
+            ) : (
+              <span className="muted">none</span>
+            )}
+          </dd>
+          <dt>Signature</dt>
+          <dd>
+            {signature.is === "trusted" && <Badge tone="ok">Signed by {signature.key}</Badge>}
+            {signature.is === "untrusted" && (
+              <>
+                <Badge tone="warning">Signed with a key that is not trusted</Badge>{" "}
+                <Link to="/administration/keys">Trusted keys</Link>
+              </>
+            )}
+            {signature.is === "none" && <Badge tone="muted">Not signed</Badge>}
+          </dd>
+          <dt>File</dt>
+          <dd>
+            <code>{status.file}</code>
+          </dd>
+          <dt>Runs as</dt>
+          <dd>{status.backend === "native" ? "a process" : "a WebAssembly component"}</dd>
+        </dl>
+      </Section>
+      {process && (
+        <Section title="Process and sandbox">
+          <dl className="facts">
+            <dt>Process</dt>
+            <dd>
+              {process.state}
+              {process.last ? `: ${process.last}` : ""}
+            </dd>
+            {process.protection && (
+              <>
+                <dt>Confined by</dt>
+                <dd>{process.protection.applied.join(", ") || "nothing"}</dd>
+                <dt>This machine lacks</dt>
+                <dd>{process.protection.missing.join(", ") || "nothing"}</dd>
+                <dt>Left open</dt>
+                <dd>{process.protection.open.join(", ") || "nothing"}</dd>
+              </>
+            )}
+          </dl>
+        </Section>
+      )}
+      <Section title="Uninstall">
+        <p>The plugin and its file are removed. What its users stored waits for its return.</p>
+        <div>
+          <Button kind="danger" onPress={() => setAsked("uninstall")}>
+            Uninstall…
+          </Button>
+        </div>
+      </Section>
+      <Confirm
+        title={`Roll back to version ${previous?.version}?`}
+        isOpen={asked === "rollback"}
+        onClose={() => setAsked(null)}
+        action="Roll back"
+        kind="primary"
+        run={async () => {
+          await unwrap(api.POST("/admin/plugins/{id}/rollback", at));
+          await refresh();
+          toast(`${status.name} runs version ${previous?.version}`);
+        }}
+      >
+        <p>All users get the previous version at once. Rolling back a second time returns to this one.</p>
+      </Confirm>
+      <Confirm
+        title={`Uninstall ${status.name}?`}
+        isOpen={asked === "uninstall"}
+        onClose={() => setAsked(null)}
+        action="Uninstall"
+        run={async () => {
+          await unwrap(api.DELETE("/admin/plugins/{id}", at));
+          await navigate("/administration");
+          client.removeQueries({ queryKey: ["admin", "plugin", status.id] });
+          await refresh();
+        }}
+      >
+        <p>It stops for all users at once, and its file is removed.</p>
+      </Confirm>
+    </div>
+  );
+}
+
+function Log({ id }: { id: string }) {
+  const log = useAdminLog(id);
+  return (
+    <Section title="Log">
+      <p className="muted">
+        What its process printed, and what the server noticed. What it wrote for other users is theirs to read.
+      </p>
+      <Loaded query={log} of="the log">
+        {(lines) => (lines.length === 0 ? <Empty title="The log is empty" /> : <LogLines lines={lines} />)}
+      </Loaded>
+    </Section>
+  );
+}
+
+function Denials({ id }: { id: string }) {
+  const denials = useAdminDenials(id);
+  return (
+    <Section title="Denials">
+      <p className="muted">What it tried without a permission, for all its users, since the server started.</p>
+      <Loaded query={denials} of="the denials">
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="Nothing was denied">The plugin kept to what it is granted.</Empty>
+          ) : (
+            <DenialTable denials={list} />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}

@@ -1,0 +1,87 @@
+import { useTrace } from "../../api/messages";
+import type { Message, TraceEntry } from "../../api/types";
+import { Badge, type Tone } from "../../ui/badge";
+import { Dialog } from "../../ui/dialog";
+import { Difference } from "../../ui/difference";
+import { Empty } from "../../ui/notice";
+import { Loaded } from "../../ui/query";
+
+const ACTIONS: Record<TraceEntry["action"], { text: string; tone: Tone }> = {
+  keep: { text: "Kept unchanged", tone: "muted" },
+  replace: { text: "Changed", tone: "info" },
+  drop: { text: "Dropped", tone: "warning" },
+  skipped: { text: "Skipped", tone: "error" },
+  refused: { text: "Failed, message refused", tone: "error" },
+};
+
+const CAUSES: Record<string, string> = {
+  failed: "The filter failed; the message went on without it.",
+  timed_out: "The filter did not answer in time; the message went on without it.",
+  not_at_work: "The plugin was not running; the message went on without it.",
+};
+
+/** The trace of a stored message, in a dialog. */
+export function Trace({ message, onClose }: { message: Message | null; onClose: () => void }) {
+  return (
+    <Dialog title="Trace" isOpen={message !== null} onClose={onClose} wide>
+      {message && <TraceOf message={message} />}
+    </Dialog>
+  );
+}
+
+function TraceOf({ message }: { message: Message }) {
+  const trace = useTrace(message.id, true);
+  return (
+    <div className="stack">
+      <p className="muted">
+        Each filter in order, from the message as it was sent to “{message.title}” as it was stored.
+      </p>
+      <Loaded query={trace} of="the trace">
+        {(steps) => <Steps steps={steps} />}
+      </Loaded>
+    </div>
+  );
+}
+
+/** The steps of a trace in order. */
+export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
+  if (steps.length === 0) {
+    return (
+      <Empty title="No filter saw this message">
+        It was stored as it was sent. Filters are plugins that you enable under Plugins.
+      </Empty>
+    );
+  }
+  return (
+    <ol className="steps">
+      {steps.map((step, index) => (
+        <li key={index} className="step">
+          <div className="step-head">
+            <strong>
+              {index + 1}. {step.plugin}
+            </strong>
+            {step.version && <span className="muted small">{step.version}</span>}
+            <Badge tone={ACTIONS[step.action].tone}>{ACTIONS[step.action].text}</Badge>
+            <span className="muted small">{duration(step.micros)}</span>
+          </div>
+          {step.cause && step.action === "skipped" && <p className="small">{CAUSES[step.cause]}</p>}
+          {step.detail && <p className="small reason">{step.detail}</p>}
+          {step.changes?.map((change) => (
+            <div key={change.field}>
+              <h3>{FIELDS[change.field] ?? change.field}</h3>
+              {Boolean(change.skipped) && <p className="small muted">… {change.skipped} bytes before are the same</p>}
+              <Difference before={change.before ?? ""} after={change.after ?? ""} />
+              {change.cut && <p className="small muted">… the rest is not shown</p>}
+            </div>
+          ))}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+const FIELDS: Record<string, string> = { title: "Title", message: "Text", priority: "Priority", extras: "Extras" };
+
+function duration(micros: number): string {
+  return micros < 1000 ? `${micros} µs` : `${(micros / 1000).toFixed(micros < 10_000 ? 1 : 0)} ms`;
+}

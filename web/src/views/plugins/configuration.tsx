@@ -1,0 +1,208 @@
+import type { RJSFSchema } from "@rjsf/utils";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
+import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+
+import { ApiProblem, api, raw, unwrap } from "../../api/client";
+import type { ConfigForm, Plugin } from "../../api/types";
+import { edit, parse } from "../../lib/yaml-edit";
+import { Button } from "../../ui/button";
+import { ErrorNotice, Hint, sentence } from "../../ui/notice";
+import { Section } from "../../ui/page";
+import { Loaded } from "../../ui/query";
+import { toast } from "../../ui/toast";
+import { type TextProblem, YamlEditor } from "../../ui/yaml-editor";
+import { useConfig } from "./queries";
+import { SchemaForm } from "./schema-form";
+
+export default function Configuration({ plugin }: { plugin: Plugin }) {
+  const config = useConfig(plugin.id);
+  return (
+    <Loaded query={config} of="the configuration">
+      {({ text, form }) => <Editor plugin={plugin} saved={text} form={form} />}
+    </Loaded>
+  );
+}
+
+/** How long after the last key the server is asked about the text. */
+const PAUSE_MS = 400;
+
+function Editor({ plugin, saved, form }: { plugin: Plugin; saved: string; form: ConfigForm }) {
+  const client = useQueryClient();
+  const schema = form.format === "yaml" ? (form.schema as RJSFSchema | null) : null;
+  const [text, setText] = useState(saved);
+  const [problems, setProblems] = useState<readonly TextProblem[]>(form.problems);
+  const dirty = text !== saved;
+
+  useEffect(() => {
+    if (!dirty) {
+      setProblems(form.problems);
+      return;
+    }
+    let current = true;
+    const timer = setTimeout(async () => {
+      const found = await validate(plugin.id, text);
+      if (current) setProblems(found);
+    }, PAUSE_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [dirty, form.problems, plugin.id, text]);
+
+  // Whoever leaves with unsaved changes is asked.
+  useEffect(() => {
+    if (!dirty) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [dirty]);
+
+  const save = useMutation({
+    mutationFn: () =>
+      raw(`/plugin/${plugin.id}/config`, {
+        method: "POST",
+        headers: { "content-type": "application/x-yaml" },
+        body: text,
+      }),
+    onSuccess: async () => {
+      setProblems([]);
+      toast("The configuration is saved");
+      await Promise.all([
+        client.invalidateQueries({ queryKey: ["plugin", plugin.id, "config"] }),
+        client.invalidateQueries({ queryKey: ["plugins"] }),
+      ]);
+    },
+    onError: async () => setProblems(await validate(plugin.id, text)),
+  });
+
+  const source = (
+    <YamlEditor label="Configuration as text" text={text} problems={problems} onChange={setText} />
+  );
+  return (
+    <Section
+      title="Configuration"
+      actions={
+        <>
+          <Button onPress={() => setText(saved)} isDisabled={!dirty}>
+            Discard changes
+          </Button>
+          <Button kind="primary" onPress={() => save.mutate()} isPending={save.isPending} isDisabled={!dirty}>
+            Save
+          </Button>
+        </>
+      }
+    >
+      {form.schemaProblem && (
+        <Hint kind="warning">
+          <p>The plugin's schema cannot be used, so there is no form: {form.schemaProblem}</p>
+        </Hint>
+      )}
+      {schema ? (
+        <Tabs className="tabs">
+          <TabList className="tablist" aria-label="Ways to edit the configuration">
+            <Tab id="form" className="tab">
+              Form
+            </Tab>
+            <Tab id="text" className="tab">
+              Text
+            </Tab>
+          </TabList>
+          <TabPanel id="form">
+            <FormOf schema={schema} text={text} saved={saved} secrets={form.secrets} onChange={setText} />
+          </TabPanel>
+          <TabPanel id="text">{source}</TabPanel>
+        </Tabs>
+      ) : (
+        source
+      )}
+      {save.isError && problems.length === 0 && (
+        <ErrorNotice error={save.error} title="The configuration was not saved" />
+      )}
+      {problems.length > 0 && (
+        <div className="notice error" role="alert">
+          <div className="notice-text">
+            <strong>{problems.length === 1 ? "One problem" : `${problems.length} problems`}</strong>
+            <ul>
+              {problems.map((problem, index) => (
+                <li key={index}>
+                  {problem.line > 0 && `Line ${problem.line}, column ${problem.column}: `}
+                  {sentence(problem.text)}
+                </li>
+              ))}
+            </ul>
+          </div>
+        </div>
+      )}
+    </Section>
+  );
+}
+
+async function validate(id: number, text: string): Promise<readonly TextProblem[]> {
+  try {
+    const answer = await unwrap(
+      api.POST("/plugin/{id}/config/validate", {
+        params: { path: { id } },
+        body: text,
+        bodySerializer: (body) => body,
+        headers: { "content-type": "application/x-yaml" },
+      }),
+    );
+    return answer.problems;
+  } catch (error) {
+    // Saving says it in any case.
+    return error instanceof ApiProblem ? [] : Promise.reject(error);
+  }
+}
+
+interface FormProps {
+  schema: RJSFSchema;
+  text: string;
+  saved: string;
+  secrets: readonly string[];
+  onChange: (text: string) => void;
+}
+
+/** The form shows the text's values, and writes what changes into the text. */
+function FormOf({ schema, text, saved, secrets, onChange }: FormProps) {
+  const values = useMemo(() => {
+    const parsed = parse(text);
+    return parsed === null ? null : withoutSecrets(parsed, parse(saved), secrets);
+  }, [text, saved, secrets]);
+  if (values === null) {
+    return <Hint kind="warning">The text is not valid YAML. Correct it under “Text”; then the form is back.</Hint>;
+  }
+  return (
+    <SchemaForm
+      schema={schema}
+      values={values}
+      secrets={secrets}
+      onChange={(after) => onChange(edit(text, values, after))}
+    />
+  );
+}
+
+/** Leaves out saved secrets, named by JSON pointers: a form does not show them. */
+function withoutSecrets(values: unknown, saved: unknown, secrets: readonly string[]): unknown {
+  const copy = structuredClone(values);
+  for (const pointer of secrets) {
+    const path = pointer
+      .split("/")
+      .slice(1)
+      .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const last = path.pop();
+    const holder = at(copy, path);
+    if (last === undefined || !isRecord(holder)) continue;
+    const kept = at(saved, path);
+    if (isRecord(kept) && holder[last] === kept[last]) delete holder[last];
+  }
+  return copy;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
+}

@@ -1,0 +1,192 @@
+import { lazy, Suspense, useState } from "react";
+import { Link, useParams } from "react-router";
+
+import { useUser } from "../../api/session";
+import type { Plugin } from "../../api/types";
+import { Badge } from "../../ui/badge";
+import { Button } from "../../ui/button";
+import { Copy } from "../../ui/copy";
+import { Empty, Hint, Loading } from "../../ui/notice";
+import { Page, Section } from "../../ui/page";
+import { PermissionRow } from "../../ui/permission";
+import { Loaded } from "../../ui/query";
+import { Tabs } from "../../ui/tabs";
+import { Consent, Disable } from "./consent";
+import { DeadLetters, Denials, Log } from "./records";
+import { isMissing, stateOf, useDisplay, usePlugins } from "./queries";
+import { Markdown } from "../../ui/markdown";
+
+const Configuration = lazy(() => import("./configuration"));
+
+export default function PluginView() {
+  const { id } = useParams();
+  const plugins = usePlugins();
+  return (
+    <Loaded query={plugins} of="the plugin">
+      {(list) => {
+        const plugin = list.find((one) => one.id === Number(id));
+        return plugin ? (
+          <One key={plugin.id} plugin={plugin} />
+        ) : (
+          <Page title="Plugin not found">
+            <Empty title="There is no such plugin">
+              It may have been uninstalled. <Link to="/plugins">See all plugins</Link>
+            </Empty>
+          </Page>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function One({ plugin }: { plugin: Plugin }) {
+  const { tab = "" } = useParams();
+  const user = useUser();
+  const [asking, setAsking] = useState<"enable" | "agree" | null>(null);
+  const [disabling, setDisabling] = useState(false);
+  const state = stateOf(plugin);
+  const can = (name: string) => plugin.capabilities.includes(name);
+  const tabs = [
+    { id: "", text: "Overview" },
+    ...(can("configurer") ? [{ id: "configuration", text: "Configuration" }] : []),
+    { id: "log", text: "Log" },
+    { id: "denials", text: "Denials" },
+    ...(can("listener") || can("filter") ? [{ id: "dead-letters", text: "Dead letters" }] : []),
+  ];
+  return (
+    <Page
+      title={plugin.name}
+      lead={
+        <span className="cluster">
+          <Badge tone={state.tone}>{state.text}</Badge>
+          <span>
+            {plugin.version}
+            {plugin.author && ` by ${plugin.author}`}
+          </span>
+        </span>
+      }
+      actions={
+        plugin.enabled ? (
+          <Button onPress={() => setDisabling(true)}>Disable</Button>
+        ) : (
+          <Button kind="primary" onPress={() => setAsking("enable")}>
+            Enable…
+          </Button>
+        )
+      }
+    >
+      {state.next && (
+        <Hint kind="warning">
+          <p>{state.next}</p>
+          {user.admin && state.isForAdministrator && (
+            <Link to={`/administration/plugins/${encodeURIComponent(plugin.modulePath)}/permissions`}>
+              See what it asks for, and grant it
+            </Link>
+          )}
+          {state.text === "Needs your consent" && (
+            <Button onPress={() => setAsking("agree")}>See what it asks for</Button>
+          )}
+        </Hint>
+      )}
+      <Tabs label={`Parts of ${plugin.name}`} base={`/plugins/${plugin.id}`} tabs={tabs} />
+      <Suspense fallback={<Loading />}>
+        {tab === "" && <Overview plugin={plugin} />}
+        {tab === "configuration" && <Configuration plugin={plugin} />}
+        {tab === "log" && <Log id={plugin.id} enabled={plugin.enabled} />}
+        {tab === "denials" && <Denials id={plugin.id} />}
+        {tab === "dead-letters" && <DeadLetters id={plugin.id} />}
+      </Suspense>
+      <Consent plugin={plugin} mode={asking} onClose={() => setAsking(null)} />
+      <Disable plugin={plugin} isOpen={disabling} onClose={() => setDisabling(false)} />
+    </Page>
+  );
+}
+
+function Overview({ plugin }: { plugin: Plugin }) {
+  const shows = plugin.capabilities.includes("displayer");
+  return (
+    <div className="stack">
+      {plugin.enabled && shows && <Display id={plugin.id} />}
+      {plugin.webhookPath && <Webhook plugin={plugin} path={plugin.webhookPath} />}
+      <Section title="Permissions">
+        {plugin.permissions.length === 0 ? (
+          <p className="muted">It asks for none.</p>
+        ) : (
+          <ul className="list">
+            {plugin.permissions.map((one, index) => (
+              <PermissionRow
+                key={index}
+                permission={one.permission}
+                reason={one.reason}
+                // The user's own part is granted by enabling it.
+                granted={plugin.enabled || one.answeredBy === "administrator" ? one.granted : undefined}
+              >
+                <Badge tone="muted">{one.answeredBy === "user" ? "You decide" : "The administrator decides"}</Badge>
+              </PermissionRow>
+            ))}
+          </ul>
+        )}
+      </Section>
+      <Section title="About">
+        {plugin.description && <p>{plugin.description}</p>}
+        <dl className="facts">
+          <dt>Id</dt>
+          <dd>
+            <code>{plugin.modulePath}</code>
+          </dd>
+          <dt>Version</dt>
+          <dd>{plugin.version}</dd>
+          <dt>Runs as</dt>
+          <dd>{plugin.backend === "native" ? "a confined process" : "a WebAssembly component"}</dd>
+          {plugin.license && (
+            <>
+              <dt>License</dt>
+              <dd>{plugin.license}</dd>
+            </>
+          )}
+          {/^https?:\/\//i.test(plugin.website) && (
+            <>
+              <dt>Website</dt>
+              <dd>
+                <a href={plugin.website} target="_blank" rel="noopener noreferrer nofollow">
+                  {plugin.website}
+                </a>
+              </dd>
+            </>
+          )}
+          <dt>Digest</dt>
+          <dd>
+            <code>{plugin.digest}</code>
+          </dd>
+        </dl>
+      </Section>
+    </div>
+  );
+}
+
+function Display({ id }: { id: number }) {
+  const display = useDisplay(id);
+  if (display.isError && isMissing(display.error)) return null;
+  return (
+    <Section title="Display">
+      <Loaded query={display} of="the display">
+        {(text) => (text.trim() ? <Markdown text={text} /> : <p className="muted">It has nothing to show now.</p>)}
+      </Loaded>
+    </Section>
+  );
+}
+
+function Webhook({ plugin, path }: { plugin: Plugin; path: string }) {
+  const address = new URL(path, location.origin).href;
+  const granted = plugin.permissions.every((one) => one.name !== "webhook" || one.granted);
+  return (
+    <Section title="Webhook">
+      <p>Whoever knows this address can call the plugin. Give it only to programs that are to do so.</p>
+      {!plugin.enabled && <Hint>It answers only while the plugin is enabled.</Hint>}
+      {!granted && <Hint kind="warning">The administrator has not granted it a webhook: it does not answer.</Hint>}
+      <Copy text={address} label="webhook address" />
+      <p className="small muted">Try it:</p>
+      <Copy text={`curl -i "${address}"`} label="command" />
+    </Section>
+  );
+}

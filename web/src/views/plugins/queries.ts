@@ -1,0 +1,92 @@
+import { useQuery } from "@tanstack/react-query";
+
+import { ApiProblem, api, raw, unwrap } from "../../api/client";
+import type { Plugin } from "../../api/types";
+import type { Tone } from "../../ui/badge";
+
+export function usePlugins() {
+  return useQuery({
+    queryKey: ["plugins"],
+    queryFn: async () => (await unwrap(api.GET("/plugin"))).sort((a, b) => a.name.localeCompare(b.name)),
+  });
+}
+
+const at = (id: number) => ({ params: { path: { id } } });
+
+export function useLog(id: number) {
+  return useQuery({ queryKey: ["plugin", id, "log"], queryFn: () => unwrap(api.GET("/plugin/{id}/log", at(id))) });
+}
+
+export function useDenials(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "denials"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/denials", at(id))),
+  });
+}
+
+export function useDeadLetters(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "dead-letters"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/set-aside", at(id))),
+  });
+}
+
+export function useDisplay(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "display"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/display", at(id))),
+  });
+}
+
+/** The text of the configuration, and the form that its schema makes. */
+export function useConfig(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "config"],
+    queryFn: async () => {
+      const [text, form] = await Promise.all([
+        raw(`/plugin/${id}/config`),
+        unwrap(api.GET("/plugin/{id}/config/form", at(id))),
+      ]);
+      return { text, form };
+    },
+    // Somebody may be writing into it.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof ApiProblem && (error.status === 404 || error.status === 400);
+}
+
+interface State {
+  text: string;
+  tone: Tone;
+  /** What the user can do about it. */
+  next?: string;
+  /** Whether only the administrator can do it. */
+  isForAdministrator?: boolean;
+}
+
+/** A plugin's state in words and colour. */
+export function stateOf(plugin: Plugin): State {
+  if (!plugin.enabled) return { text: "Off", tone: "muted" };
+  if (plugin.lastError) return { text: "Failed", tone: "error", next: plugin.lastError };
+  const missing = plugin.permissions.filter((one) => !one.granted);
+  if (missing.some((one) => one.answeredBy === "user")) {
+    return {
+      text: "Needs your consent",
+      tone: "warning",
+      next: "A new version asks you for more. Until you agree, it runs without.",
+    };
+  }
+  if (missing.length > 0) {
+    return {
+      text: "On, not everything granted",
+      tone: "warning",
+      next: "The administrator has not granted everything that it asks for.",
+      isForAdministrator: true,
+    };
+  }
+  return { text: "On", tone: "ok" };
+}

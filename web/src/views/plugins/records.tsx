@@ -1,0 +1,196 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { RefreshCw, Trash2 } from "lucide-react";
+import { useEffect, useRef } from "react";
+
+import { api, unwrap } from "../../api/client";
+import { Button } from "../../ui/button";
+import { Empty, ErrorNotice } from "../../ui/notice";
+import { Section } from "../../ui/page";
+import { Loaded } from "../../ui/query";
+import { Time } from "../../ui/time";
+import { toast } from "../../ui/toast";
+import { useDeadLetters, useDenials, useLog } from "./queries";
+
+interface Line {
+  number: number;
+  date: string;
+  level: string;
+  source: string;
+  text: string;
+  user?: string | null;
+}
+
+/** Lines of a log; it stays at its end while new ones come. */
+export function LogLines({ lines }: { lines: readonly Line[] }) {
+  const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    const element = box.current;
+    if (element && atEnd.current) element.scrollTop = element.scrollHeight;
+  }, [lines]);
+  return (
+    <div
+      ref={box}
+      className="log"
+      role="log"
+      tabIndex={0}
+      aria-label="Log lines"
+      onScroll={({ currentTarget: at }) => {
+        atEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < 40;
+      }}
+    >
+      {lines.map((line) => (
+        <div key={`${line.user ?? ""}/${line.number}`} className={`log-line ${line.level}`}>
+          <span className="muted">{new Date(line.date).toLocaleTimeString()}</span>
+          <span className="muted">
+            {line.user ? `${line.user} ` : ""}
+            {line.source} {line.level}
+          </span>
+          <span className="text">{line.text}</span>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export function Log({ id, enabled }: { id: number; enabled: boolean }) {
+  const log = useLog(id);
+  return (
+    <Section
+      title="Log"
+      actions={
+        <Button icon={<RefreshCw aria-hidden />} onPress={() => void log.refetch()} isPending={log.isFetching}>
+          Refresh
+        </Button>
+      }
+    >
+      <Loaded query={log} of="the log">
+        {(lines) =>
+          lines.length === 0 ? (
+            <Empty title="The log is empty">
+              {enabled ? "What the plugin writes appears here by itself." : "Enable the plugin first."}
+            </Empty>
+          ) : (
+            <LogLines lines={lines} />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+export function Denials({ id }: { id: number }) {
+  const denials = useDenials(id);
+  return (
+    <Section title="Denials">
+      <p className="muted">What the plugin tried without a permission, since the server started.</p>
+      <Loaded query={denials} of="the denials">
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="Nothing was denied">The plugin kept to what it is granted.</Empty>
+          ) : (
+            <DenialTable denials={list} />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+interface DenialRow {
+  permission: string;
+  what: string;
+  count: number;
+  date: string;
+  user?: string;
+}
+
+export function DenialTable({ denials }: { denials: readonly DenialRow[] }) {
+  const ofUsers = denials.some((one) => one.user !== undefined);
+  return (
+    <div className="scroll-x" tabIndex={0} role="group" aria-label="Denials">
+      <table className="table">
+        <thead>
+          <tr>
+            {ofUsers && <th scope="col">User</th>}
+            <th scope="col">Permission</th>
+            <th scope="col">Asked for</th>
+            <th scope="col">Times</th>
+            <th scope="col">Last</th>
+          </tr>
+        </thead>
+        <tbody>
+          {denials.map((one, index) => (
+            <tr key={index}>
+              {ofUsers && <td>{one.user}</td>}
+              <td>{one.permission}</td>
+              <td>
+                <code>{one.what}</code>
+              </td>
+              <td>{one.count}</td>
+              <td>
+                <Time date={one.date} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function DeadLetters({ id }: { id: number }) {
+  const client = useQueryClient();
+  const letters = useDeadLetters(id);
+  const refresh = () => client.invalidateQueries({ queryKey: ["plugin", id, "dead-letters"] });
+  const at = (message: number) => ({ params: { path: { id, message } } });
+  const retry = useMutation({
+    mutationFn: (message: number) => unwrap(api.POST("/plugin/{id}/set-aside/{message}/retry", at(message))),
+    onSuccess: () => toast("The plugin took the message"),
+    onSettled: refresh,
+  });
+  const remove = useMutation({
+    mutationFn: (message: number) => unwrap(api.DELETE("/plugin/{id}/set-aside/{message}", at(message))),
+    onSettled: refresh,
+  });
+  return (
+    <Section title="Dead letters">
+      <p className="muted">Messages on which the plugin failed again and again. They are among your messages.</p>
+      {retry.isError && <ErrorNotice error={retry.error} title="The plugin failed on it again" />}
+      {remove.isError && <ErrorNotice error={remove.error} title="It was not removed" />}
+      <Loaded query={letters} of="the dead letters">
+        {(list) =>
+          list.length === 0 ? (
+            <Empty title="No dead letters">The plugin took every message that it was given.</Empty>
+          ) : (
+            <ul className="rows">
+              {list.map((one) => (
+                <li key={one.messageId} className="row">
+                  <div className="row-main">
+                    <div className="row-title">{one.title || `Message ${one.messageId}`}</div>
+                    <p className="small">{one.error}</p>
+                    <p className="small muted">
+                      {one.attempts} attempts, the last <Time date={one.date} />
+                    </p>
+                  </div>
+                  <div className="row-side">
+                    <Button
+                      icon={<RefreshCw aria-hidden />}
+                      onPress={() => retry.mutate(one.messageId)}
+                      isPending={retry.isPending && retry.variables === one.messageId}
+                    >
+                      Retry
+                    </Button>
+                    <Button icon={<Trash2 aria-hidden />} onPress={() => remove.mutate(one.messageId)}>
+                      Remove
+                    </Button>
+                  </div>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}

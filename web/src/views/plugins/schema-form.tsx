@@ -1,0 +1,286 @@
+/** A form made from a JSON Schema, with the page's controls. */
+import { withTheme } from "@rjsf/core";
+import {
+  type ArrayFieldItemTemplateProps,
+  type ArrayFieldTemplateProps,
+  type BaseInputTemplateProps,
+  type DescriptionFieldProps,
+  type FieldTemplateProps,
+  getInputProps,
+  type IconButtonProps,
+  type ObjectFieldTemplateProps,
+  type RJSFSchema,
+  type UiSchema,
+  type WidgetProps,
+} from "@rjsf/utils";
+import { ArrowDown, ArrowUp, Plus, Trash2 } from "lucide-react";
+import { useMemo } from "react";
+
+import { SchemaValidator } from "../../lib/schema-validator";
+import { Button, IconButton } from "../../ui/button";
+
+const describedBy = (id: string) => `${id}-description ${id}-errors`;
+
+function Field(props: FieldTemplateProps) {
+  const { id, label, required, rawDescription, rawErrors, children, hidden, displayLabel, schema } = props;
+  if (hidden) return <div hidden>{children}</div>;
+  const isGroup = schema.type === "object" || schema.type === "array" || !displayLabel;
+  return (
+    <div className="field">
+      {!isGroup && label && (
+        <label htmlFor={id} className="label">
+          {label}
+          {required && <span aria-hidden> *</span>}
+        </label>
+      )}
+      {children}
+      {!isGroup && rawDescription && (
+        <p className="help" id={`${id}-description`}>
+          {rawDescription}
+        </p>
+      )}
+      <p className="field-error" id={`${id}-errors`}>
+        {rawErrors?.join(" ")}
+      </p>
+    </div>
+  );
+}
+
+function ObjectFields(props: ObjectFieldTemplateProps) {
+  const { title, description, properties, fieldPathId, onAddProperty, schema } = props;
+  return (
+    <fieldset className="object" id={fieldPathId.$id}>
+      {title && fieldPathId.path.length > 0 && <legend>{title}</legend>}
+      {description && <p className="help">{description}</p>}
+      {properties.map((property) => property.content)}
+      {Boolean(schema.additionalProperties) && (
+        <div>
+          <Button icon={<Plus aria-hidden />} onPress={() => onAddProperty()}>
+            Add an entry
+          </Button>
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+function Items(props: ArrayFieldTemplateProps) {
+  const { title, items, canAdd, onAddClick, fieldPathId, schema } = props;
+  return (
+    <fieldset className="object" id={fieldPathId.$id}>
+      {title && <legend>{title}</legend>}
+      {schema.description && <p className="help">{schema.description}</p>}
+      {items.length === 0 && <p className="small muted">None yet.</p>}
+      {items}
+      {canAdd && (
+        <div>
+          <Button icon={<Plus aria-hidden />} onPress={() => onAddClick()}>
+            Add to {title || "the list"}
+          </Button>
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+function Item({ children, buttonsProps, index }: ArrayFieldItemTemplateProps) {
+  const { hasMoveUp, hasMoveDown, hasRemove, onMoveUpItem, onMoveDownItem, onRemoveItem } = buttonsProps;
+  const number = index + 1;
+  return (
+    <div className="item" role="group" aria-label={`Item ${number}`}>
+      <div className="actions">
+        <span className="small muted">{number}</span>
+        {(hasMoveUp || hasMoveDown) && (
+          <>
+            <IconButton label={`Move item ${number} up`} onPress={() => onMoveUpItem()} isDisabled={!hasMoveUp}>
+              <ArrowUp aria-hidden />
+            </IconButton>
+            <IconButton label={`Move item ${number} down`} onPress={() => onMoveDownItem()} isDisabled={!hasMoveDown}>
+              <ArrowDown aria-hidden />
+            </IconButton>
+          </>
+        )}
+        {hasRemove && (
+          <IconButton label={`Remove item ${number}`} onPress={() => onRemoveItem()}>
+            <Trash2 aria-hidden />
+          </IconButton>
+        )}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+function Input(props: BaseInputTemplateProps) {
+  const { id, value, required, disabled, readonly, onChange, schema, type, options, placeholder } = props;
+  const { step, min, max, ...input } = getInputProps(schema, type, options);
+  return (
+    <input
+      id={id}
+      name={id}
+      className="input"
+      {...input}
+      step={step}
+      min={min}
+      max={max}
+      value={value ?? ""}
+      placeholder={placeholder}
+      required={required}
+      disabled={disabled || readonly}
+      aria-describedby={describedBy(id)}
+      autoComplete={input.type === "password" ? "new-password" : "off"}
+      onChange={({ target }) => onChange(target.value === "" ? options.emptyValue : target.value)}
+    />
+  );
+}
+
+function Area({ id, value, onChange, disabled, readonly, options }: WidgetProps) {
+  return (
+    <textarea
+      id={id}
+      className="input"
+      rows={4}
+      value={value ?? ""}
+      disabled={disabled || readonly}
+      aria-describedby={describedBy(id)}
+      onChange={({ target }) => onChange(target.value === "" ? options.emptyValue : target.value)}
+    />
+  );
+}
+
+function Check({ id, value, onChange, disabled, readonly, label }: WidgetProps) {
+  return (
+    <span className="cluster">
+      <input
+        id={id}
+        type="checkbox"
+        checked={value === true}
+        disabled={disabled || readonly}
+        aria-describedby={describedBy(id)}
+        onChange={({ target }) => onChange(target.checked)}
+      />
+      <label htmlFor={id}>{label}</label>
+    </span>
+  );
+}
+
+function Selection({ id, value, onChange, options, disabled, readonly, multiple, required, label }: WidgetProps) {
+  const choices = options.enumOptions ?? [];
+  const indexOf = (wanted: unknown) => String(choices.findIndex((one) => one.value === wanted));
+  return (
+    <select
+      id={id}
+      className="input"
+      multiple={multiple}
+      aria-label={label}
+      value={multiple ? (value ?? []).map(indexOf) : indexOf(value)}
+      disabled={disabled || readonly}
+      aria-describedby={describedBy(id)}
+      onChange={({ target }) => {
+        const chosen = [...target.selectedOptions].map((option) => choices[Number(option.value)]?.value);
+        onChange(multiple ? chosen : chosen[0]);
+      }}
+    >
+      {!multiple && (!required || value === undefined) && <option value="-1">—</option>}
+      {choices.map((choice, index) => (
+        <option key={index} value={index}>
+          {choice.label}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Description({ id, description }: DescriptionFieldProps) {
+  return (
+    <p className="help" id={id}>
+      {description}
+    </p>
+  );
+}
+
+/** The library calls `preventDefault` on an event, if there is one. */
+const NO_EVENT = undefined as unknown as React.MouseEvent<HTMLButtonElement>;
+
+const Nothing = () => null;
+const AddButton = ({ onClick, disabled }: IconButtonProps) => (
+  <Button onPress={() => onClick?.(NO_EVENT)} isDisabled={disabled}>
+    Add
+  </Button>
+);
+const RemoveButton = ({ onClick, disabled }: IconButtonProps) => (
+  <IconButton
+    label="Remove"
+    onPress={() => onClick?.(NO_EVENT)}
+    isDisabled={disabled}
+  >
+    <Trash2 aria-hidden />
+  </IconButton>
+);
+
+const ThemedForm = withTheme({
+  templates: {
+    FieldTemplate: Field,
+    ObjectFieldTemplate: ObjectFields,
+    ArrayFieldTemplate: Items,
+    ArrayFieldItemTemplate: Item,
+    BaseInputTemplate: Input,
+    DescriptionFieldTemplate: Description,
+    ErrorListTemplate: Nothing,
+    ButtonTemplates: { AddButton, RemoveButton, SubmitButton: Nothing },
+  },
+  widgets: { CheckboxWidget: Check, SelectWidget: Selection, TextareaWidget: Area },
+});
+
+const validator = new SchemaValidator();
+
+interface Props {
+  schema: RJSFSchema;
+  values: unknown;
+  /** Paths of secrets that are set: their fields are empty. */
+  secrets: readonly string[];
+  onChange: (values: unknown) => void;
+}
+
+export function SchemaForm({ schema, values, secrets, onChange }: Props) {
+  const uiSchema = useMemo(() => secretHints(schema, secrets), [schema, secrets]);
+  return (
+    <div className="schema-form">
+      <ThemedForm
+        tagName="div"
+        idPrefix="config"
+        schema={schema}
+        uiSchema={uiSchema}
+        formData={values}
+        validator={validator as never}
+        liveValidate
+        showErrorList={false}
+        noHtml5Validate
+        onChange={({ formData }: { formData?: unknown }) => onChange(formData ?? {})}
+        experimental_defaultFormStateBehavior={{
+          emptyObjectFields: "skipDefaults",
+          arrayMinItems: { populate: "never" },
+          mergeDefaultsIntoFormData: "useFormDataIfPresent",
+        }}
+      >
+        <span hidden />
+      </ThemedForm>
+    </div>
+  );
+}
+
+/** Secrets are password fields; one that is set says so instead of showing it. */
+function secretHints(schema: RJSFSchema, secrets: readonly string[]): UiSchema {
+  const hints: UiSchema = {};
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (typeof property !== "object") continue;
+    if (property.writeOnly || property.format === "password") {
+      const isSet = secrets.includes(`/${name}`);
+      hints[name] = {
+        "ui:widget": "password",
+        ...(isSet && { "ui:placeholder": "Set; leave empty to keep it" }),
+      };
+    }
+  }
+  return hints;
+}

@@ -1,0 +1,145 @@
+import { beforeAll, expect, it } from "vitest";
+
+import { flow, stage } from "./support/suite";
+
+stage("messages", (stage) => {
+  let application: { id: number; token: string };
+  let other: { id: number; token: string };
+  beforeAll(async () => {
+    application = await stage.server.application("Backup");
+    other = await stage.server.application("Weather");
+  });
+
+  flow("messages", (width) => {
+    it("shows a message at once, and keeps up over a restart of the server", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      const tag = `live ${width.name}`;
+      await visitor.login();
+      await page.getByText("Live: new messages").waitFor();
+      await page.evaluate((title) => {
+        const seen = () => document.body.innerText.includes(title);
+        const observer = new MutationObserver(() => {
+          if (seen()) {
+            (window as unknown as { seenAt: number }).seenAt = Date.now();
+            observer.disconnect();
+          }
+        });
+        observer.observe(document.body, { childList: true, subtree: true, characterData: true });
+      }, tag);
+      const sent = Date.now();
+      await stage.server.send(application.token, { title: tag, message: "now" });
+      await page.getByRole("heading", { name: tag }).waitFor();
+      const took = (await page.evaluate(() => (window as unknown as { seenAt: number }).seenAt)) - sent;
+      console.log(`a message is shown after ${took} ms (${width.name})`);
+      expect(took).toBeLessThan(1000);
+
+      await stage.server.halt();
+      await page.getByText("Not connected").waitFor();
+      await stage.server.run();
+      await stage.server.send(application.token, { title: `${tag} after`, message: "later" });
+      await page.getByRole("heading", { name: `${tag} after` }).waitFor({ timeout: 30_000 });
+      await visitor.leave();
+    });
+
+    it("shows Markdown, images, links and priorities as Gotify's clients do", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      const title = `rich ${width.name}`;
+      await stage.server.send(application.token, {
+        title,
+        message: "Some **bold** text\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n`code`",
+        priority: 8,
+        extras: {
+          "client::display": { contentType: "text/markdown" },
+          "client::notification": {
+            click: { url: "https://example.org/clicked" },
+            bigImageUrl: `${stage.server.url}/static/defaultapp.png`,
+          },
+        },
+      });
+      await stage.server.send(other.token, { title: `plain ${width.name}`, message: "**not bold** <b>nor this</b>", priority: 5 });
+      await visitor.login();
+      const rich = page.getByRole("article", { name: title });
+      await rich.getByText("bold", { exact: true }).waitFor();
+      expect(await rich.locator("strong").innerText()).toBe("bold");
+      expect(await rich.getByRole("link", { name: title }).getAttribute("href")).toBe("https://example.org/clicked");
+      expect(await rich.locator("img.message-image").count()).toBe(1);
+      await rich.getByText("Priority 8").waitFor();
+      const plain = page.getByRole("article", { name: `plain ${width.name}` });
+      await plain.getByText("**not bold** <b>nor this</b>").waitFor();
+      await visitor.look("messages");
+
+      await page.getByLabel("Search messages").fill(`plain ${width.name}`);
+      await page.getByText(/^1 of /).waitFor();
+      await page.getByLabel("Search messages").fill("there is no such text");
+      await page.getByText("No message has this text").waitFor();
+      await page.getByLabel("Search messages").fill("");
+      await page.getByRole("button", { name: /Application/ }).click();
+      await page.getByRole("option", { name: "Weather" }).click();
+      await page.getByRole("heading", { name: "Weather", level: 1 }).waitFor();
+      expect(await page.getByRole("article", { name: title }).count()).toBe(0);
+      await visitor.leave();
+    });
+
+    it("deletes with undo", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      const title = `delete ${width.name}`;
+      const { id } = await stage.server.send(application.token, { title, message: "me" });
+      await visitor.login();
+      const message = page.getByRole("article", { name: title });
+      await message.getByRole("button", { name: "Delete" }).click();
+      await message.waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Undo" }).click();
+      await message.waitFor();
+      await message.getByRole("button", { name: "Delete" }).click();
+      await message.waitFor({ state: "detached" });
+      await visitor.dismiss();
+      await expect
+        .poll(async () => {
+          const { messages } = await stage.server.ask<{ messages: { id: number }[] }>("GET", "/message");
+          return messages.some((one) => one.id === id);
+        })
+        .toBe(false);
+      await visitor.leave();
+    });
+
+    it("lays out long, right-to-left and unusual text", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      const lines = Array.from({ length: 7000 }, (_, line) => `line ${line}`).join("\n").slice(0, 65_000);
+      await stage.server.send(application.token, { title: `long ${width.name}`, message: lines });
+      await stage.server.send(application.token, {
+        title: `مرحبا بالعالم ${width.name}`,
+        message: `שלום עולם 👩‍👩‍👧‍👦🇺🇳 ${"x".repeat(3000)}`,
+      });
+      await visitor.login();
+      const long = page.getByRole("article", { name: `long ${width.name}` });
+      await long.getByRole("button", { name: "Show all" }).click();
+      await long.getByRole("button", { name: "Show less" }).waitFor();
+      await long.getByRole("button", { name: "Show less" }).click();
+      await visitor.look("messages-unusual");
+      await visitor.leave();
+    });
+
+    it("goes from message to message by keyboard, and deletes all", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      await stage.server.send(application.token, { title: `key one ${width.name}`, message: "1" });
+      await stage.server.send(application.token, { title: `key two ${width.name}`, message: "2" });
+      await visitor.login();
+      await page.getByRole("article", { name: `key two ${width.name}` }).focus();
+      await page.keyboard.press("PageDown");
+      await expect
+        .poll(() => page.evaluate(() => document.activeElement?.querySelector("h2")?.textContent))
+        .toBe(`key one ${width.name}`);
+      await page.getByRole("button", { name: "Delete all" }).click();
+      await visitor.look("confirm");
+      await page.getByRole("alertdialog").getByRole("button", { name: "Delete all" }).click();
+      await page.getByText("No messages", { exact: true }).waitFor();
+      await visitor.look("messages-empty");
+      await visitor.leave();
+    });
+  });
+});

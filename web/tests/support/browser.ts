@@ -1,0 +1,161 @@
+/** A real Chromium, in the widths of a desktop and of a phone. */
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { extname, join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
+
+import { PASSWORD, ROOT, type Server } from "./server";
+
+const CHROMIUM =
+  process.env.MORTISE_TEST_CHROMIUM ??
+  ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const SHOTS = join(ROOT, "target/web/screenshots");
+
+export const WIDTHS = [
+  { name: "desktop", width: 1280, height: 800 },
+  { name: "phone", width: 375, height: 740 },
+] as const;
+export type Width = (typeof WIDTHS)[number];
+
+/** Nothing in Chromium may ask the network for anything of its own. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** To Chromium, a replaced page is not of this machine. */
+const REPLACED = "--disable-features=LocalNetworkAccessChecks";
+
+/** A built page in place of the one in the program, to try changes quickly. */
+const DIST = process.env.MORTISE_TEST_DIST;
+const ADDRESSES = /^\/($|(page|messages|applications|clients|plugins|users|settings|administration)(\/|$))/;
+const TYPES: Record<string, string> = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+
+async function replacePage(context: BrowserContext, dist: string) {
+  await context.route(
+    (url) => ADDRESSES.test(url.pathname),
+    (route) => {
+      const file = join(dist, new URL(route.request().url()).pathname);
+      const isFile = existsSync(file) && statSync(file).isFile();
+      return route.fulfill({
+        body: readFileSync(isFile ? file : join(dist, "index.html")),
+        contentType: isFile ? TYPES[extname(file)] : "text/html",
+      });
+    },
+  );
+}
+
+export async function launch(): Promise<Browser> {
+  if (!CHROMIUM) {
+    throw new Error("there is no Chromium: install Debian's package `chromium`, or name one in MORTISE_TEST_CHROMIUM");
+  }
+  return chromium.launch({ executablePath: CHROMIUM, args: DIST ? [...FLAGS, REPLACED] : FLAGS });
+}
+
+/** A visitor of the page: a context of its own, with what it sees checked. */
+export class Visitor {
+  private constructor(
+    readonly page: Page,
+    readonly context: BrowserContext,
+    private readonly server: Server,
+    readonly width: Width,
+    /** What went wrong in the page; it has to stay empty. */
+    readonly errors: string[],
+  ) {}
+
+  static async come(browser: Browser, server: Server, width: Width = WIDTHS[0]): Promise<Visitor> {
+    const context = await browser.newContext({
+      viewport: { width: width.width, height: width.height },
+      hasTouch: width.name === "phone",
+      reducedMotion: "reduce",
+      colorScheme: "light",
+    });
+    // Machines that build at the same time are slow.
+    context.setDefaultTimeout(30_000);
+    if (DIST) await replacePage(context, DIST);
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(`${error.name}: ${error.message}`));
+    page.on("console", (message) => {
+      if (/Content Security Policy/i.test(message.text())) errors.push(message.text());
+    });
+    return new Visitor(page, context, server, width, errors);
+  }
+
+  async open(path: string): Promise<void> {
+    await this.page.goto(this.server.url + path);
+  }
+
+  async login(name = "admin", password = PASSWORD, path = "/"): Promise<void> {
+    await this.open(path);
+    await this.page.getByLabel("User name").fill(name);
+    await this.page.getByLabel("Password").fill(password);
+    await this.page.getByRole("button", { name: "Log in" }).click();
+    await this.page.getByLabel("User name").waitFor({ state: "detached" });
+    await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
+  }
+
+  /** Goes to a view by the navigation, as a person does. */
+  async go(view: string): Promise<void> {
+    if (this.width.name === "phone") await this.page.getByRole("button", { name: "Menu" }).click();
+    await this.page.getByRole("link", { name: view, exact: true }).click();
+    await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
+  }
+
+  /** Closes the notices, which lie over what is at the bottom of a phone. */
+  async dismiss(): Promise<void> {
+    const notices = this.page.getByRole("region", { name: /notification/i }).getByRole("button", { name: "Close" });
+    while ((await notices.count()) > 0) await notices.first().click();
+  }
+
+  /** Checks accessibility in light and dark, and leaves screenshots. */
+  async look(name: string): Promise<void> {
+    mkdirSync(SHOTS, { recursive: true });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await this.page.screenshot({ path: join(SHOTS, `${name}-${this.width.name}-${colorScheme}.png`) });
+      expect(await this.violations(), `${name}, ${this.width.name}, ${colorScheme}`).toEqual([]);
+    }
+    await this.page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    const [content, window] = await this.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.clientWidth,
+    ]);
+    expect(content, `${name}: the page scrolls sideways`).toBeLessThanOrEqual(window);
+  }
+
+  private async violations(): Promise<string[]> {
+    // The page's policy allows no script of others, but the debugger does.
+    const isThere = await this.page.evaluate(() => "axe" in window);
+    if (!isThere) await this.page.evaluate(await axeSource());
+    return this.page.evaluate(async () => {
+      const axe = (window as unknown as { axe: { run: (at: Node, how: object) => Promise<AxeResult> } }).axe;
+      const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+      return violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.join(" ")} ${node.failureSummary}`).join(" | ")}`,
+      );
+    });
+  }
+
+  async leave(): Promise<void> {
+    await this.context.close();
+    expect(this.errors).toEqual([]);
+  }
+}
+
+interface AxeResult {
+  violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[];
+}
+
+let source: Promise<string> | null = null;
+function axeSource(): Promise<string> {
+  source ??= import("node:fs/promises").then((fs) => fs.readFile(AXE, "utf8"));
+  return source;
+}

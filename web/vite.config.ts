@@ -1,0 +1,42 @@
+import { fileURLToPath } from "node:url";
+
+import locales from "@react-aria/optimize-locales-plugin";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+/** The server that `npm run dev` passes requests on to. */
+const server = process.env.MORTISE_URL ?? "http://127.0.0.1:8080";
+const api = [
+  "admin", "application", "auth", "client", "current", "events", "health",
+  "image", "message", "plugin", "static", "stream", "user", "version",
+];
+
+export default defineConfig({
+  plugins: [react(), { ...locales.vite({ locales: ["en-US"] }), enforce: "pre" as const }],
+  resolve: {
+    alias: { "@rjsf/validator-ajv8": fileURLToPath(new URL("src/lib/absent.ts", import.meta.url)) },
+  },
+  build: {
+    // Everything that the page needs is in one folder of its own, so that no
+    // name collides with a route of the API.
+    assetsDir: "page",
+    emptyOutDir: false,
+    target: "es2022",
+    // Inlined images would need `data:` in more directives of the policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+  },
+  server: {
+    proxy: {
+      [`^/(${api.join("|")})(/|$|\\?)`]: { target: server, ws: true, changeOrigin: false },
+    },
+  },
+  test: {
+    include: ["tests/**/*.test.ts"],
+    // One Chromium and one server at a time: the machines have two cores.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
