@@ -1,10 +1,6 @@
 //! `mortise plugin`, as a person and a script run it.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod serve;
 

@@ -1,6 +1,8 @@
 //! What the fuzzer found worth keeping, again, on every run of the tests. See
 //! `fuzz/README.md`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 #[path = "../../fuzz/drive.rs"]

@@ -51,7 +51,10 @@ impl Stream {
                 continue;
             }
             let chunk = tokio::time::timeout(Duration::from_secs(60), self.response.chunk());
-            let chunk = chunk.await.expect("an event within a minute").ok()??;
+            let chunk = chunk
+                .await
+                .unwrap_or_else(|_| panic!("no event within a minute"))
+                .ok()??;
             self.read.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
@@ -59,7 +62,10 @@ impl Stream {
     /// The data of the next event of this name that fits.
     async fn find(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let (event, data) = self.next().await.expect("the stream goes on");
+            let (event, data) = self
+                .next()
+                .await
+                .unwrap_or_else(|| panic!("the stream ended"));
             if event == name && fits(&data) {
                 return data;
             }
