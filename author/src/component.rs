@@ -8,12 +8,12 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::world::World;
 
-/// Encodes a core module as a component of a world; of the one that it tells of
-/// itself if none is given. What it calls of WASI 0.1 becomes WASI 0.2.
+/// Encodes a core module as a component of a world. Without a world, uses the
+/// one in the module. Calls of WASI 0.1 become WASI 0.2.
 ///
 /// # Errors
 ///
-/// What does not fit, as a text.
+/// The mismatch, as a text.
 pub fn encode(mut module: Vec<u8>, world: Option<&World>) -> Result<Vec<u8>, String> {
     let in_full = |error| format!("{error:#}");
     if let Some(world) = world {

@@ -24,7 +24,7 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
-    /// Install plugins, look at them, and decide what they may do.
+    /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
     /// Look at what filters did to your messages.
     Message(plugin::Message),
@@ -72,8 +72,8 @@ fn runtime() -> miette::Result<tokio::runtime::Runtime> {
         .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
 }
 
-/// Ends when somebody interrupts the program or asks it to end, from the call
-/// on, not only once it is waited for.
+/// Ends when a person interrupts the program or asks it to end. It listens from
+/// the call on, not only from the first poll.
 #[cfg(unix)]
 fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -87,7 +87,7 @@ fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ends when somebody interrupts the program.
+/// Ends when a person interrupts the program.
 #[cfg(not(unix))]
 fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
     Ok(async {

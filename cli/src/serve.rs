@@ -1,4 +1,4 @@
-//! `mortise serve`: runs the server until it is told to stop.
+//! `mortise serve`: runs the server until it is asked to stop.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -57,7 +57,7 @@ fn report(error: StartError) -> miette::Report {
     }
 }
 
-/// The log goes to standard error; standard output is for what was asked.
+/// Sets up the log on standard error. Standard output is for results.
 fn log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()

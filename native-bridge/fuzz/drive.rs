@@ -134,8 +134,8 @@ fn results(payload: &Payload) {
     drop(payload.result::<()>());
 }
 
-/// One frame's content, in both codecs: what is read is written again in both,
-/// and read as the same.
+/// One frame's content in both codecs: each value is written in both and must
+/// be the same when read again.
 pub(super) fn values(input: &[u8]) {
     for codec in Codec::ALL {
         let content = bytes::Bytes::copy_from_slice(input);

@@ -22,7 +22,7 @@ use tokio_rustls::{
 };
 use url::{Host, Position, Url};
 
-/// How long a connection may take to be made.
+/// The time for making a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 
 /// Without a path, and without a name and password that may stand in it.
@@ -34,7 +34,7 @@ pub fn origin(url: &Url) -> String {
     )
 }
 
-/// Why there is no answer.
+/// The reason for which there is no response.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -46,15 +46,15 @@ pub enum ClientError {
     Connect {
         /// The other end.
         to: Box<str>,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The connection broke, or what came over it is no HTTP.
+    /// The connection broke, or did not carry HTTP.
     #[error("{to} did not answer: {source}")]
     Http {
         /// The other end.
         to: Box<str>,
-        /// Why.
+        /// The cause.
         source: hyper::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! The settings of `mortise serve`, from flags and environment, as types:
-//! what is in a [`Config`] is within its bounds.
+//! The settings of `mortise serve`, from flags and environment, as types. The
+//! values in a [`Config`] are within their bounds.
 
 mod cors;
 mod size;
@@ -79,8 +79,8 @@ pub struct Config {
     )]
     pub trusted_proxies: Vec<Cidr>,
 
-    /// How long all filters of a message have together, such as `500ms`; those
-    /// that have not answered by then are passed over.
+    /// Let all filters of a message share this time, such as `500ms`; filters
+    /// without an answer by then are skipped.
     #[arg(
         long,
         env = "MORTISE_FILTER_DEADLINE",
@@ -90,9 +90,8 @@ pub struct Config {
     )]
     pub filter_deadline: Duration,
 
-    /// How long an enabled component may go without being called before its
-    /// instance is stopped and its memory given back; the next call brings it
-    /// up again.
+    /// Stop an enabled component's instance after this time without a call and
+    /// free its memory; the next call recreates it.
     #[arg(
         long,
         env = "MORTISE_PLUGIN_IDLE",
@@ -114,8 +113,8 @@ pub struct Config {
     #[arg(long, env = "MORTISE_NATIVE_SANDBOX", value_name = "MODE")]
     pub native_sandbox: Option<NativeSandbox>,
 
-    /// What becomes of an installed plugin's file that is changed in the
-    /// plugins folder, and not by an order such as `mortise plugin install`.
+    /// Handle an installed plugin's file that was changed in the plugins folder
+    /// by hand in this way.
     #[arg(
         long,
         env = "MORTISE_CHANGED_PLUGINS",
@@ -161,8 +160,7 @@ pub struct Config {
     #[command(flatten)]
     pub cors: Cors,
 
-    /// How patiently plugins that listen to messages are given what they
-    /// failed on: for tests and embedders.
+    /// The patience with listeners that fail, for tests and embedders.
     #[arg(skip)]
     pub listener_retry: Retry,
 }
@@ -216,19 +214,19 @@ impl Config {
         }
     }
 
-    /// Where plugins are loaded from.
+    /// Returns the folder from which plugins are loaded.
     pub fn plugins_dir(&self) -> PathBuf {
         self.plugins_dir
             .clone()
             .unwrap_or_else(|| self.data_dir.join("plugins"))
     }
 
-    /// Where uploaded images are.
+    /// Returns the folder of uploaded images.
     pub fn images_dir(&self) -> PathBuf {
         self.data_dir.join("images")
     }
 
-    /// Whether forwarding headers from this peer are believed.
+    /// Returns true if forwarding headers from this peer are trusted.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies
             .iter()
@@ -276,8 +274,8 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Whether an address belongs to it. An IPv4 address mapped into IPv6
-    /// counts as IPv4.
+    /// Returns true if an address belongs to the network. An IPv4 address
+    /// mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {

@@ -17,18 +17,18 @@ use crate::api;
 
 /// Connections at a time; others wait to be accepted.
 const CONNECTIONS: usize = 8192;
-/// How long the head of a request may take to arrive, an idle connection's
-/// next one included.
+/// The time in which the head of a request must arrive, including the next one
+/// on an idle connection.
 const HEAD: Duration = Duration::from_secs(30);
 /// The longest head, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
-/// How long requests in flight are given at the end.
+/// The time for open requests at the end.
 const GRACE: Duration = Duration::from_secs(10);
 /// The pause after a connection could not be accepted: there may be no more
 /// file descriptors for the moment.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until it is told to stop, then answers what is in flight.
+/// Serves until asked to stop, then answers open requests.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
     let connections = TaskTracker::new();
     let kill = CancellationToken::new();

@@ -1,8 +1,8 @@
-//! The way in for whoever is at the same machine and may read the data
-//! directory: a file there says where its server is, and a key that is made at
-//! each start, with which orders need no password. Such a person could write the
-//! database as well. A native plugin runs as the same user, but in its sandbox it
-//! cannot read the file.
+//! The command line's access from the same machine. A file in the data
+//! directory has the server's address and a key, which is created at each
+//! start; commands with the key need no password. A person who can read the
+//! directory could write to the database as well. A native plugin runs as the
+//! same user, but its sandbox cannot read the file.
 
 use std::{
     fs, io,
@@ -20,16 +20,16 @@ pub const KEY_HEADER: &str = "x-mortise-key";
 /// The header that names the administrator whom a request with the key is of.
 pub const USER_HEADER: &str = "x-mortise-user";
 
-/// What the file says.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 pub struct LocalServer {
-    /// Where it is reached from this machine, by HTTP.
+    /// The server's address on this machine, for HTTP.
     pub address: SocketAddr,
-    /// What [`KEY_HEADER`] has to bring.
+    /// The value for [`KEY_HEADER`].
     pub key: String,
 }
 
-/// Where the file is.
+/// Returns the path of the file.
 pub fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("running.json")
 }
@@ -67,11 +67,12 @@ pub fn announce(data_dir: &Path, address: SocketAddr, key: &Token) -> io::Result
 
 /// Removes the file of a server that ended.
 pub fn withdraw(data_dir: &Path) {
-    // One that stays leads to nobody, and the next server replaces it.
+    // A remaining file leads to no server, and the next server replaces it.
     let _: io::Result<()> = fs::remove_file(file(data_dir));
 }
 
-/// Where a server is reached from the same machine that listens at `address`.
+/// Returns the address at which this machine reaches a server that listens at
+/// `address`.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

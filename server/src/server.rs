@@ -24,7 +24,7 @@ use crate::{
     stream::Hub,
 };
 
-/// How often unused clients are looked for.
+/// The interval between searches for unused clients.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
 
 /// A server that runs until [`Server::shutdown`]. Dropping it without leaves
@@ -42,7 +42,7 @@ pub struct Server {
     lock: File,
 }
 
-/// What the first run on a data directory created.
+/// The result of the first run on a data directory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FirstRun {
     /// Name of the administrator.
@@ -61,7 +61,7 @@ impl std::fmt::Debug for FirstRun {
     }
 }
 
-/// Why a server does not start.
+/// The reason for which a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -73,7 +73,7 @@ pub enum StartError {
     Lock {
         /// The data directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The address is taken or not this machine's.
@@ -81,7 +81,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The database.
@@ -96,7 +96,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// What to do about it, where the message does not say so itself.
+    /// Returns the fix, if the message does not have it.
     pub const fn help(&self) -> Option<&'static str> {
         match self {
             Self::InUse(_) => Some("stop that server, or choose another directory with --data-dir"),
@@ -184,7 +184,7 @@ impl Server {
         })
     }
 
-    /// Where it listens; the real port if 0 was asked for.
+    /// Returns the address; the real port if 0 was requested.
     pub const fn addr(&self) -> SocketAddr {
         self.address
     }

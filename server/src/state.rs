@@ -1,4 +1,4 @@
-//! What every request handler shares.
+//! The state that all request handlers share.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -16,14 +16,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Parts>);
 
-/// What an [`AppState`] dereferences to.
+/// The target of dereferencing an [`AppState`].
 #[derive(Debug)]
 pub struct Parts {
     /// The settings it was started with.
     pub config: Config,
     /// The database.
     pub store: Store,
-    /// Of the key that whoever may read the data directory has.
+    /// The hash of the data directory's key.
     pub local_key: TokenHash,
     /// Password hashing and verification.
     pub passwords: Passwords,

@@ -1,9 +1,9 @@
-//! Who is connected to `/stream`, and handing them new messages. Knows nothing
-//! of sockets: a connection holds a [`Subscription`] and does the rest (see
-//! `api::stream`).
+//! The connections to `/stream`, and passing new messages to them. Knows
+//! nothing of sockets: a connection holds a [`Subscription`] and does the rest
+//! (see `api::stream`).
 //!
-//! Nobody waits for anybody: a queue that is full closes its connection, and
-//! the client reads what it missed when it comes back.
+//! No connection waits for another: a full queue closes its connection, and the
+//! client reads the missed messages when it reconnects.
 
 use std::{
     collections::HashMap,
@@ -159,7 +159,8 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<i64, Vec<Subscriber>>> {
-        // Whoever panicked left a list of subscribers, which is all it holds.
+        // A panic leaves a list of subscribers, which is all that the lock
+        // protects.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,7 +25,7 @@ const WIRE: [&str; 6] = [
 ];
 const WIRE_FROM: &str = "native-bridge/go";
 
-/// What to do with the bindings.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Write nothing; fail if a file differs from the contract.

@@ -25,7 +25,7 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
     let mut err = io::stderr().lock();
     // On a terminal, `progress` may have written to this line.
     let clear = if err.is_terminal() { CLEAR_LINE } else { "" };
-    // Nobody listening is no reason to stop.
+    // A closed output is no reason to stop.
     let _ = writeln!(err, "{clear}{text}");
 }
 

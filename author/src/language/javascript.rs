@@ -92,7 +92,7 @@ const PROMISES: [&str; 6] = [
     "queueMicrotask",
     "setTimeout",
 ];
-/// What the packages in [`LATE_PACKAGES`] are called while the tool runs.
+/// The package name of [`LATE_PACKAGES`] while the tool runs.
 const LATE: &str = "late:";
 const TRUE: &str = "wasi:";
 const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];

@@ -1,5 +1,5 @@
-//! `mortise plugin grants`, `pending`, `approve` and `denials`: what plugins
-//! ask for, what waits for an answer, and what was refused.
+//! `mortise plugin grants`, `pending`, `approve` and `denials`: requested
+//! permissions, pending versions, and denials.
 
 use std::fmt::Write as _;
 
@@ -36,7 +36,7 @@ pub(super) struct PendingVersions {
 pub(super) struct Approve {
     #[command(flatten)]
     pub(super) plugin: Named,
-    /// Let it run without what it asks for more.
+    /// Approve without granting the new permissions.
     #[arg(long)]
     without: bool,
 }
@@ -71,7 +71,7 @@ struct Difference {
     lines: Vec<String>,
 }
 
-/// What a plugin was refused.
+/// Selects a plugin's denials.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Denied {
     pub(super) user: String,

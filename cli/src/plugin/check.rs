@@ -10,7 +10,7 @@ use owo_colors::Style;
 use super::show::{Report, directory, label, paint, printable, table};
 use mortise_server::plugins::{self, grants::GrantsFile};
 
-/// Which file to look at.
+/// The file to examine.
 #[derive(Debug, clap::Args)]
 pub(super) struct Look {
     /// The plugin's file.
@@ -63,7 +63,7 @@ impl Look {
     }
 }
 
-/// What is said of a file that does not load.
+/// Reports a file that does not load.
 pub(super) fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, ExitCode)> {
     if json {
         let mut value = serde_json::to_value(error)?;
@@ -75,7 +75,7 @@ pub(super) fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, E
     Ok((Report::from(error).text(), ExitCode::FAILURE))
 }
 
-/// What is in a component, for a person.
+/// Describes a component for a person.
 fn describe(found: &Inspection) -> anyhow::Result<String> {
     let manifest = &found.manifest;
     let capabilities: Vec<_> = found

@@ -1,4 +1,4 @@
-//! `mortise plugin doctor`: what is wrong with a plugin, and what to do.
+//! `mortise plugin doctor`: a plugin's problems and their fixes.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! `mortise plugin grant` and `revoke`: the administrator's answers. A running
-//! server is told, and has them in force when the command ends; where none runs
-//! on the data directory, the grants file is changed for the next one.
+//! `mortise plugin grant` and `revoke`: the administrator's grants. If a server
+//! runs on the data directory, the commands change its grants at once.
+//! Otherwise they change the grants file for the next server.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ use mortise_server::plugins::{
     grants::{self, Answer, GrantsFile},
 };
 
-/// What to allow. What was allowed before stays.
+/// The permissions to grant. Earlier grants stay.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin grant io.example.weather --as-asked
@@ -54,7 +54,7 @@ pub(super) struct Grant {
     pub(super) json: bool,
 }
 
-/// What to take back, in the words in which it was allowed.
+/// The permissions to revoke, named exactly as granted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin revoke io.example.weather --http https://api.example.org
@@ -257,7 +257,7 @@ impl Revoke {
     }
 }
 
-/// What a plugin is allowed now.
+/// Shows a plugin's grants.
 fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
     let answer = rights.get_mut("allowed").map(Value::take);
     let answer: Answer = super::remote::understood(answer.unwrap_or_default())?;
@@ -272,7 +272,8 @@ fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What is granted, one line each, and the limits that are not the defaults.
+/// Returns the grants, one in each line, and the limits that differ from the
+/// defaults.
 pub(super) fn lines(answer: &Answer) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, granted) in [("webhook", answer.webhook), ("timers", answer.timers)] {

@@ -1,17 +1,17 @@
 //! `mortise plugin`: plugins from the command line.
 //!
-//! - `author`: begin and build a plugin, and run it while it is written.
-//! - `check`: what a file is; `test`: what it does; both without a server.
+//! - `author`: create, build and develop a plugin.
+//! - `check`: examine a file; `test`: run its cases; both without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
-//! - `doctor`: what is wrong with one.
-//! - `status`: how plugins are; `read`: logs and the audit log.
-//! - `grant`: what the administrator allows; `asked`: what plugins ask for, wait
-//!   for, and were refused.
-//! - `remote`: the running server that takes orders.
+//! - `doctor`: a plugin's problems.
+//! - `status`: the status of plugins; `read`: logs and the audit log.
+//! - `grant`: grant and revoke; `asked`: requested permissions, pending
+//!   versions, denials.
+//! - `remote`: the running server.
 //! - `show`: text for a terminal.
 //!
-//! What a command has to say goes to standard output, in one line of JSON where
-//! a program asks for it; what went wrong makes the exit code 1.
+//! Commands print their results to standard output, as one line of JSON on
+//! request. After a failure the exit code is 1.
 
 mod asked;
 mod author;
@@ -47,26 +47,26 @@ enum Command {
     Componentize(author::Componentize),
     /// Build a plugin, run it, and do so again whenever a file is saved.
     Dev(author::Dev),
-    /// Load a file as the server would, and report what is wrong with it.
+    /// Load a file as the server would, and report errors.
     Check(check::Look),
-    /// Show what a plugin is, what it can do and what it asks for.
+    /// Show a plugin's description, capabilities and requested permissions.
     Inspect(check::Look),
     /// Run a plugin's cases against a scripted host in memory.
     Test(test::Test),
     /// Install or replace a plugin.
     Install(orders::Install),
-    /// List what is installed.
+    /// List installed plugins.
     List(status::List),
     /// Show how a plugin is.
     #[command(after_help = "Example:
   mortise plugin status io.example.weather")]
     Status(orders::Named),
-    /// Say what is wrong with a plugin, and what to do about it.
+    /// List a plugin's problems and their fixes.
     #[command(after_help = "Examples:
   mortise plugin doctor io.example.weather
   mortise plugin doctor weather.wasm")]
     Doctor(orders::Named),
-    /// Enable a plugin for yourself: you agree to what it asks of you.
+    /// Enable a plugin for yourself, which is your consent to its requests.
     #[command(after_help = "Example:
   mortise plugin enable io.example.weather")]
     Enable(orders::Named),
@@ -99,11 +99,11 @@ is not there, the plugin's own serves.")]
     Logs(read::Logs),
     /// Print who did what about plugins.
     Audit(read::Audit),
-    /// Show what a plugin asks for, and what it is allowed.
+    /// Show a plugin's requested permissions and its grants.
     #[command(after_help = "Example:
   mortise plugin grants io.example.weather")]
     Grants(orders::Named),
-    /// Allow a plugin what the administrator answers for.
+    /// Grant permissions to a plugin.
     Grant(grant::Grant),
     /// Take back what a plugin was allowed.
     Revoke(grant::Revoke),
@@ -196,8 +196,9 @@ impl Command {
     }
 }
 
-/// Tells that a server said no, or that there is none. A program is told on
-/// standard output, and so is a person whose plugin does not load.
+/// Reports that a server refused a command, or that there is no server. A
+/// program reads it on standard output, and so does a person whose plugin does
+/// not load.
 fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
     match error.downcast_ref::<Refusal>() {
         Some(refusal) if json => say(&format!("{}\n", refusal.json)),
@@ -210,8 +211,8 @@ fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Writes to standard output. Whether somebody reads it: one who went away,
-/// such as `head`, is no error of ours.
+/// Writes to standard output. Returns false if the reader went away, as `head`
+/// does, which is not an error.
 fn say(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())

@@ -23,7 +23,7 @@ use super::{
 };
 use mortise_server::plugins::{read_signature_file, signature_file};
 
-/// What to install.
+/// The plugin to install.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin install rules.wasm
@@ -38,12 +38,11 @@ pub(super) struct Install {
     /// standard input.
     #[arg(value_name = "PATH|URL|-")]
     source: String,
-    /// What the file has to be, as `mortise plugin check --json` tells it;
-    /// an address needs it.
+    /// Require this digest, as `mortise plugin check --json` prints it; an
+    /// address needs it.
     #[arg(long, value_name = "sha256:HEX")]
     digest: Option<Digest>,
-    /// What minisign wrote when its author signed it [default: what is beside
-    /// PATH as PATH.minisig].
+    /// Use this signature of minisign [default: PATH.minisig if it exists].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     #[command(flatten)]
@@ -53,7 +52,7 @@ pub(super) struct Install {
     pub(super) json: bool,
 }
 
-/// Which plugin.
+/// The plugin.
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {
     /// The plugin's id, as `mortise plugin list` shows it.
@@ -195,7 +194,7 @@ impl Named {
         Ok(text)
     }
 
-    /// What a shell can evaluate.
+    /// Prints the variables for a shell to evaluate.
     pub(super) async fn attach(&self) -> anyhow::Result<String> {
         #[derive(Deserialize)]
         struct Attachment {
@@ -295,8 +294,8 @@ impl Own {
             })
     }
 
-    /// Whether it asks for something that its user has not agreed to. One that
-    /// is enabled may ask for more since.
+    /// Returns true if it asks for a permission without the user's consent.
+    /// This may also be true of an enabled plugin.
     pub(super) fn wants_more(&self) -> bool {
         let mut permissions = self.permissions.iter();
         permissions.any(|asked| asked.answered_by == "user" && !asked.granted)

@@ -13,7 +13,7 @@ use super::{
     show::{paint, printable, table},
 };
 
-/// How often a followed log is looked at.
+/// The interval between checks of a followed log.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A plugin's log.
@@ -33,7 +33,7 @@ pub(super) struct Logs {
     follow: bool,
 }
 
-/// Who did what.
+/// Selects the entries of the audit log.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin audit
@@ -41,7 +41,7 @@ pub(super) struct Logs {
 pub(super) struct Audit {
     /// Of this plugin only.
     id: Option<String>,
-    /// How many of the newest entries, 1 to 200.
+    /// Show this many of the newest entries, 1 to 200.
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     limit: u32,
     #[command(flatten)]
@@ -79,7 +79,8 @@ impl Tail {
         }
     }
 
-    /// What came since the call before, each with all the server says of it.
+    /// Returns the entries since the previous call, with all fields of the
+    /// server.
     pub(super) async fn next(
         &mut self,
         remote: &Remote,

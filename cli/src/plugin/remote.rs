@@ -24,11 +24,11 @@ use mortise_server::{
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 20;
 
-/// Which server, and as whom.
+/// The server and the user.
 #[derive(Debug, clap::Args)]
 pub(super) struct Which {
-    /// The server's data directory: whoever may read it gives orders without a
-    /// password [default, but for `dev`: data].
+    /// Use the server of this data directory, whose readers need no password
+    /// [default, except for `dev`: data].
     #[arg(
         long,
         env = "MORTISE_DATA_DIR",
@@ -75,7 +75,7 @@ pub(super) struct Remote {
     data_dir: Option<PathBuf>,
 }
 
-/// Where an answer of the administrator is given.
+/// The place of the administrator's grants.
 #[derive(Debug)]
 pub(super) enum Place {
     /// To the running server.
@@ -84,7 +84,7 @@ pub(super) enum Place {
     File(PathBuf),
 }
 
-/// What a request brings.
+/// The body of a request.
 #[derive(Debug)]
 pub(super) enum Body {
     None,
@@ -99,7 +99,7 @@ pub(super) enum Body {
 pub(super) struct Refusal {
     error_code: u16,
     error_description: String,
-    /// Where it is about a plugin that does not load.
+    /// The report, if a plugin does not load.
     #[serde(default)]
     pub(super) report: Option<Report>,
     /// All of it.
@@ -107,8 +107,8 @@ pub(super) struct Refusal {
     pub(super) json: Value,
 }
 
-/// No server runs on a data directory: there is no file with a key, or one that
-/// a killed server left, whose address nobody has now or somebody else.
+/// No server runs on a data directory: there is no file with a key, or a killed
+/// server left one, and its address is free or belongs to another program.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no server takes orders on the data directory {}: start it with `mortise serve`, name its \
@@ -118,7 +118,7 @@ pub(super) struct Refusal {
 struct NoServer(PathBuf);
 
 impl Which {
-    /// Whether one is named, rather than the one on the default data directory.
+    /// Returns true if a server is named explicitly.
     pub(super) const fn is_named(&self) -> bool {
         self.data_dir.is_some() || self.url.is_some()
     }
@@ -294,7 +294,7 @@ impl Remote {
         Err(refusal.into())
     }
 
-    /// What answers is no Mortise server.
+    /// Returns the error for an address that is not a Mortise server.
     fn no_server(&self) -> anyhow::Error {
         match &self.data_dir {
             Some(data_dir) => NoServer(data_dir.clone()).into(),

@@ -74,7 +74,7 @@ struct Everything {
 }
 
 impl Status {
-    /// How it is, in words.
+    /// Describes its status.
     fn state(&self) -> String {
         match (self.state.as_str(), self.instances) {
             ("loaded", Some(1)) => "loaded, 1 instance".to_owned(),
@@ -83,7 +83,8 @@ impl Status {
         }
     }
 
-    /// The version that waits for approval, if one does, and what it asks for.
+    /// Returns the pending version, if there is one, and its requested
+    /// permissions.
     pub(super) fn pending(&self) -> Option<(&str, &[String])> {
         match &self.waiting {
             Some(Waiting::Pending {
@@ -94,7 +95,8 @@ impl Status {
         }
     }
 
-    /// What keeps its newest version from running, if anything does.
+    /// Returns the reason for which the newest version does not run, if there
+    /// is one.
     pub(super) fn notice(&self) -> Option<String> {
         match &self.waiting {
             Some(Waiting::Pending {

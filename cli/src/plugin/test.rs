@@ -1,6 +1,6 @@
-//! `mortise plugin test`: runs a plugin's cases against a scripted host in
-//! memory. What a case is, and running one, is in `mortise-harness`; here is
-//! which backends there are, and how it is told.
+//! `mortise plugin test`: runs a plugin's cases against a host in memory.
+//! `mortise-harness` reads and runs the cases. This module selects the backends
+//! and shows the results.
 
 use std::{
     fmt::Write as _,
@@ -23,7 +23,7 @@ use super::{
 };
 use mortise_server::plugins;
 
-/// Which cases to run, and how to tell.
+/// The cases to run, and the form of the results.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin test
@@ -32,8 +32,8 @@ use mortise_server::plugins;
   mortise plugin test shout.wasm --cases cases/filter.yaml
   mortise plugin test shout.wasm --junit report.xml")]
 pub(super) struct Test {
-    /// The plugin's file, a component or an executable; or a plugin's folder,
-    /// for what was built there last.
+    /// Test this component or executable, or the newest build result in this
+    /// plugin's folder.
     #[arg(value_name = "FILE|FOLDER", default_value = ".")]
     plugin: PathBuf,
     /// A file of cases, or a folder of such files [default: the folder `cases`
@@ -46,8 +46,8 @@ pub(super) struct Test {
     /// Write a report in JUnit's XML, which CI services show.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// What the plugin is written in, for cases that are not for every
-    /// language [default: of a plugin's folder, what it says itself].
+    /// Name the plugin's language, for cases that exclude some languages
+    /// [default: the language of the plugin's folder].
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     /// Print one line of JSON for each case.
@@ -95,7 +95,7 @@ impl Test {
         Ok((text, code))
     }
 
-    /// What is to be tested.
+    /// Returns the plugin to test.
     fn subject(&self) -> anyhow::Result<Subject> {
         if !self.plugin.is_dir() {
             return Ok(Subject {
@@ -118,7 +118,7 @@ impl Test {
         let itself = || project.language.name().to_owned();
         Ok(Subject {
             file,
-            // As it was written, for it is in what is told.
+            // The path as written, because the report shows it.
             beside: match self.plugin.as_path() {
                 here if here == Path::new(".") => PathBuf::from("cases"),
                 folder => folder.join("cases"),
@@ -145,10 +145,10 @@ impl Test {
     }
 }
 
-/// What is tested.
+/// The plugin to test.
 struct Subject {
     file: PathBuf,
-    /// Where its cases are, if nothing else is said.
+    /// The folder of its cases, unless an option names another.
     beside: PathBuf,
     language: Option<String>,
 }
@@ -194,7 +194,8 @@ fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     Ok(loaders)
 }
 
-/// For a person: a line for each case, and what was not as expected below it.
+/// Shows the results to a person: a line for each case, and the differences
+/// below it.
 fn text(report: &Report) -> String {
     let mut text = String::new();
     let mut file: Option<&Path> = None;

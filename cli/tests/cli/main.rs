@@ -107,8 +107,8 @@ fn what_cannot_be_granted_is_explained() {
     assert!(!folder.path().join("grants.toml").exists());
 }
 
-/// Each language's own tool is named where it is missing, with what it is for
-/// and how to get it.
+/// A missing tool is reported with its purpose and the way to install it, for
+/// each language.
 #[test]
 fn a_tool_that_is_missing_is_named_with_how_to_get_it() {
     for language in mortise_author::Language::ALL {

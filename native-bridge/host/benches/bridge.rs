@@ -1,4 +1,4 @@
-//! What a call to a native plugin costs beside the socket it goes over.
+//! The cost of a call to a native plugin beside its socket.
 //!
 //! - `bridge/raw_echo`: a length-delimited frame of the same size to another
 //!   process and back, with nothing around it: tokio's Unix socket and the codec
@@ -176,7 +176,7 @@ impl GoPlugin {
         }
     }
 
-    /// How long that many calls take.
+    /// Returns the time of that many calls.
     fn call(&mut self, calls: u64) -> Duration {
         writeln!(self.asked.as_mut().unwrap(), "{calls}").unwrap();
         let mut nanoseconds = String::new();

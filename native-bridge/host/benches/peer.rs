@@ -72,7 +72,7 @@ fn connection() -> UnixStream {
 struct Socket {
     stream: UnixStream,
     buffer: Box<[u8]>,
-    /// Where in it what was received and not heard yet is.
+    /// The range of received bytes that were not read yet.
     received: Range<usize>,
 }
 
@@ -122,8 +122,8 @@ fn echo() {
     }
 }
 
-/// What this plugin reads of a message, in one go: parameters of all functions
-/// that have any, by their names.
+/// The parts of a message that this plugin reads at once: the parameters of all
+/// functions, by name.
 #[derive(serde::Deserialize)]
 struct Heard<'a> {
     #[serde(rename = "type")]
@@ -141,7 +141,7 @@ struct Params {
     draft: Option<Draft>,
 }
 
-/// Answers what the host asks; every draft is kept.
+/// Answers the host's calls and keeps every draft.
 fn plugin() {
     let mut socket = Socket::on(connection());
     let mut answer = Vec::new();

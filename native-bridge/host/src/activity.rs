@@ -1,6 +1,6 @@
-//! When something happened last, for those who look now and then. Whoever does
-//! it does it often, and only leaves a mark: reading the clock costs more than
-//! all the rest of it.
+//! The time of the last event, for readers that look occasionally. Writers are
+//! frequent and only leave a mark, because reading the clock costs more than
+//! the rest.
 
 use std::{
     sync::{
@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// When something happened last.
+/// The time of the last event.
 #[derive(Debug)]
 pub(crate) struct Activity {
     marked: AtomicBool,
-    /// When a mark was found last.
+    /// The time at which a mark was last found.
     last: Mutex<Instant>,
 }
 
@@ -32,8 +32,8 @@ impl Activity {
         self.marked.store(true, Ordering::Relaxed);
     }
 
-    /// How long nothing has happened. What happened since the last look counts
-    /// from now.
+    /// Returns the time without an event. Events since the last look count from
+    /// now.
     pub(crate) fn silence(&self) -> Duration {
         // An `Instant` is whole at every point where a panic could poison it.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

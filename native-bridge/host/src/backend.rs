@@ -28,13 +28,13 @@ pub struct NativeBackend {
     shared: Arc<Shared>,
 }
 
-/// What all native plugins of a host share.
+/// The parts that all native plugins of a host share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The program that becomes guardian and stage.
     pub(crate) launcher: PathBuf,
-    /// Where the processes' folders are.
+    /// The folder that contains the processes' folders.
     pub(crate) folder: TempDir,
     /// Whether a process had every protection.
     pub(crate) protects: AtomicBool,
@@ -52,9 +52,9 @@ pub enum SetupError {
     /// The runtime folder cannot be used.
     #[error("the folder for plugins' sockets cannot be made in `{parent}`: {error}")]
     Folder {
-        /// Where it was to be.
+        /// The parent folder.
         parent: PathBuf,
-        /// Why it cannot be.
+        /// The cause.
         error: std::io::Error,
     },
 }
@@ -168,8 +168,8 @@ impl Loader for NativeBackend {
         Ok(plugin)
     }
 
-    /// Starts no process to ask what is known: the one that is started for the
-    /// first instance has to have this id.
+    /// Starts no process for known facts: the process of the first instance
+    /// must have this id.
     async fn load_again(
         &self,
         file: &Path,

@@ -1,5 +1,5 @@
-//! What a plugin asks of its host, passed on to the [`Guard`] of the instance
-//! it asks for: the one place where grants and bounds are checked.
+//! A plugin's calls to its host, passed to the [`Guard`] of their instance,
+//! which checks grants and bounds.
 
 use std::{
     collections::BTreeMap,
@@ -31,12 +31,12 @@ pub(crate) struct Imports {
     routes: Mutex<BTreeMap<u64, Route>>,
 }
 
-/// Where one instance's calls go.
+/// The target of one instance's calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     /// Its guard.
     pub(crate) guard: Arc<Guard>,
-    /// How many of its `filter` calls are open.
+    /// The number of its open `filter` calls.
     pub(crate) filtering: Arc<AtomicU32>,
 }
 
@@ -50,7 +50,7 @@ impl Imports {
         }
     }
 
-    /// What the process prints, and what the host noticed about it.
+    /// Returns the log of the process: its output, and the host's observations.
     pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
     }

@@ -1,6 +1,7 @@
 //! Runs native executables as plugins, under the contract of
-//! [`mortise_runtime`]: the host cannot tell, but by the backend's name, which
-//! kind it holds. Knows nothing of WebAssembly, HTTP routes or databases.
+//! [`mortise_runtime`]. Apart from the backend's name, they look like
+//! components to the host. Knows nothing of WebAssembly, HTTP routes or
+//! databases.
 //!
 //! - [`protocol`]: what is said, without I/O. `PROTOCOL.md` describes it for
 //!   those who write plugins.

@@ -1,4 +1,4 @@
-//! How the backend is set up. Every value is used; durations are deadlines.
+//! Settings of the backend. Every value is used; durations are deadlines.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -20,11 +20,12 @@ pub struct Settings {
     /// The program that becomes launcher and plugin; none for this executable,
     /// which must call [`crate::launch::intercept`] first thing in `main`.
     pub launcher: Option<PathBuf>,
-    /// Where sockets and working directories are made, in a folder that only
-    /// this user can enter; none for the system's temporary directory. Paths of
-    /// sockets are limited to about 100 bytes, so it should be short.
+    /// The folder for sockets and working directories, in a folder that only
+    /// this user can enter; none for the system's temporary directory. It
+    /// should be short, because paths of sockets are limited to about 100
+    /// bytes.
     pub runtime_folder: Option<PathBuf>,
-    /// How much of the sandbox is insisted on.
+    /// The required strength of the sandbox.
     pub sandbox: Mode,
     /// Parts of the sandbox that are left out, as if the kernel lacked them.
     pub sandbox_without: BTreeSet<Part>,
@@ -35,17 +36,17 @@ pub struct Settings {
     pub readable: Vec<PathBuf>,
     /// The server's own directories, which no plugin may use whatever is granted.
     pub protected: Protected,
-    /// Where plugins find programs: their `PATH`.
+    /// The `PATH` of plugins.
     pub search_path: String,
     /// From a process's start to its greeting.
     pub greeting: Duration,
     /// For `manifest.describe`.
     pub describe: Duration,
-    /// How a plugin is stopped.
+    /// The steps of stopping a plugin.
     pub stop: StopLadder,
-    /// How a plugin that crashed is started again.
+    /// The restarts of a plugin that crashed.
     pub restart: Restart,
-    /// How a plugin that does not answer is noticed.
+    /// The detection of a plugin that does not answer.
     pub patience: Patience,
     /// After how long without calls a process goes none of whose instances is
     /// started.
@@ -56,7 +57,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// The plugin's own log, in bytes.
     pub log_bytes: u64,
-    /// What a plugin may print in a second, in bytes; what is more waits.
+    /// The output that a plugin may write in a second, in bytes; further output
+    /// waits.
     pub output_bytes_per_second: u32,
     /// Name and version of the host, told to plugins.
     pub host: String,
@@ -134,7 +136,7 @@ impl Default for Restart {
 }
 
 impl Settings {
-    /// What is offered in the greeting.
+    /// Returns the host's offer in the handshake.
     pub(crate) fn terms(&self) -> Terms {
         Terms {
             contracts: vec![mortise_runtime::contract::VERSION.to_owned()],

@@ -1,6 +1,7 @@
-//! Which calls are open in either direction, and what a message means for them.
+//! The open calls in either direction, and the meaning of messages for them.
 //!
-//! `T` is what this side keeps for each call of its own until it is answered.
+//! `T` is the data that this side keeps for each of its own calls until its
+//! answer.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,14 +23,14 @@ pub struct Calls<T> {
     strays: u32,
 }
 
-/// What a message means.
+/// The meaning of a message.
 #[derive(Debug)]
 pub enum Event<T> {
     /// A call of this side has ended.
     Answered {
-        /// What was kept for it.
+        /// The data kept for it.
         kept: T,
-        /// How it ended.
+        /// Its outcome.
         outcome: Result<Payload, Failure>,
     },
     /// The other side asks something; [`Calls::finish`] when it is answered.
@@ -39,7 +40,7 @@ pub enum Event<T> {
     Refused {
         /// Its call.
         id: u64,
-        /// Why.
+        /// The reason.
         text: String,
     },
     /// The other side no longer waits for this call, which is open.
@@ -49,9 +50,9 @@ pub enum Event<T> {
     },
     /// The other side says something.
     Notified {
-        /// Which function.
+        /// The function.
         method: String,
-        /// Whom it concerns.
+        /// The instance concerned.
         instance: Option<u64>,
         /// With the parameters.
         payload: Payload,
@@ -83,12 +84,13 @@ impl<T> Calls<T> {
         id
     }
 
-    /// Changes what is kept for a call of this side; false if it is over.
+    /// Changes the data kept for a call of this side; false if the call is
+    /// over.
     pub fn change(&mut self, id: u64, change: impl FnOnce(&mut T)) -> bool {
         self.own.get_mut(&id).map(change).is_some()
     }
 
-    /// What is kept for a call of this side; none if it is over.
+    /// Returns the data kept for a call of this side; none if the call is over.
     pub fn kept(&self, id: u64) -> Option<&T> {
         self.own.get(&id)
     }
@@ -98,7 +100,7 @@ impl<T> Calls<T> {
         self.own.remove(&id);
     }
 
-    /// What is kept for this side's open calls, oldest first.
+    /// Returns the data kept for this side's open calls, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &T> {
         self.own.values()
     }
@@ -113,7 +115,7 @@ impl<T> Calls<T> {
         std::mem::take(&mut self.own).into_values()
     }
 
-    /// How many calls of the other side are open.
+    /// Returns the number of open calls of the other side.
     pub fn asked(&self) -> usize {
         self.theirs.len()
     }

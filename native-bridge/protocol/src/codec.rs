@@ -1,11 +1,11 @@
-//! What is in a frame: JSON, or MessagePack where both sides offer it.
+//! The content of a frame: JSON, or MessagePack if both sides offer it.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::frame::{self, TooLong};
 
-/// How values are written.
+/// The form of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// Text that every language reads with its standard library.
@@ -14,7 +14,7 @@ pub enum Codec {
     MsgPack,
 }
 
-/// What cannot be sent.
+/// A value that cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// Longer than the other side takes.
@@ -25,7 +25,7 @@ pub enum EncodeError {
     Value(String),
 }
 
-/// What is not what was expected; the text says where.
+/// A value with an unexpected form; the text names its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(String);
@@ -61,11 +61,11 @@ impl Codec {
         })
     }
 
-    /// Reads a value out of a frame's content.
+    /// Reads a value from a frame's content.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The mistake in it.
     pub fn read<'de, T: Deserialize<'de>>(self, content: &'de [u8]) -> Result<T, DecodeError> {
         match self {
             Self::Json => {
@@ -78,7 +78,7 @@ impl Codec {
     }
 }
 
-/// A frame's content whose payload is read once it is known what it should be.
+/// A frame's content, whose payload is read later, when its type is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
     codec: Codec,
@@ -90,11 +90,11 @@ impl Payload {
         Self { codec, content }
     }
 
-    /// The parameters of a call or a notification.
+    /// Returns the parameters of a call or a notification.
     ///
     /// # Errors
     ///
-    /// What is wrong with them.
+    /// The mistake in them.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         #[derive(Deserialize)]
         struct Frame<T> {
@@ -107,11 +107,11 @@ impl Payload {
         }
     }
 
-    /// The result in a reply.
+    /// Returns the result in a reply.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The mistake in it.
     pub fn result<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         #[derive(Deserialize)]
         struct Frame<T> {

@@ -1,7 +1,7 @@
 //! Frames: a 4-byte big-endian length, then that many bytes.
 //!
-//! A length is checked before a single byte is reserved for it, and memory
-//! grows with what arrived, not with what was announced.
+//! A length is checked before any memory is reserved for it. Memory grows with
+//! the received bytes, not with the announced length.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -68,7 +68,7 @@ pub fn put<E: From<TooLong>>(
     }
 }
 
-/// What was to be sent is longer than the other side takes.
+/// The message is longer than the other side accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message of {length} bytes, more than the {limit} that the other side takes")]
 pub struct TooLong {

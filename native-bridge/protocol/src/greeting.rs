@@ -1,6 +1,6 @@
-//! The greeting: the plugin's hello, the host's welcome or reject, and what is
-//! agreed by them. Always JSON, in frames of at most
-//! [`LEAST_MAX_FRAME`] bytes.
+//! The handshake: the plugin's hello, the host's welcome or reject, and the
+//! negotiated values. Always JSON, in frames of at most [`LEAST_MAX_FRAME`]
+//! bytes.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::{
 /// The streaming of webhook answers.
 pub const WEBHOOK_STREAM: &str = "webhook-stream";
 
-/// What a plugin says first.
+/// A plugin's first message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`NAME`].
@@ -30,7 +30,7 @@ pub struct Hello {
     pub features: Vec<String>,
     /// The longest frame it takes, in bytes.
     pub max_frame: u64,
-    /// What it was given to prove who it is.
+    /// The secret that proves its identity.
     #[serde(default)]
     pub secret: String,
     /// Name and version of its SDK, for people.
@@ -56,7 +56,7 @@ pub struct Welcome {
     pub max_frame: u64,
     /// Calls that the plugin may have open at a time.
     pub max_calls: u64,
-    /// How long a cancelled call may go unanswered, in milliseconds.
+    /// The time in which a cancelled call must be answered, in milliseconds.
     pub cancel_grace_ms: u64,
     /// Name and version of the host, for people.
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct Welcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{text}")]
 pub struct Reject {
-    /// Why, and what to do.
+    /// The reason and the next step.
     pub text: String,
 }
 
@@ -115,7 +115,7 @@ impl Greeting {
     }
 }
 
-/// What a host offers to the plugins it greets.
+/// A host's offer to plugins.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// Versions of the contract it speaks, the newest of each track.
@@ -128,16 +128,16 @@ pub struct Terms {
     pub max_frame: usize,
     /// Calls that a plugin may have open at a time.
     pub max_calls: usize,
-    /// How long a cancelled call may go unanswered, in milliseconds.
+    /// The time in which a cancelled call must be answered, in milliseconds.
     pub cancel_grace_ms: u64,
     /// Name and version of the host, for people.
     pub host: String,
 }
 
-/// What holds on a connection after the greeting, as this side needs it.
+/// The negotiated values of a connection, as this side needs them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// How values are written.
+    /// The form of values.
     pub codec: Codec,
     /// The longest frame this side takes, in bytes.
     pub receive_limit: usize,
@@ -152,11 +152,11 @@ pub struct Agreement {
 }
 
 impl Terms {
-    /// Decides about a hello whose secret was found right.
+    /// Decides about a hello with the right secret.
     ///
     /// # Errors
     ///
-    /// [`Reject`] with what the two sides do not have in common.
+    /// [`Reject`], which names the difference between the two sides.
     pub fn answer(&self, hello: &Hello) -> Result<(Welcome, Agreement), Reject> {
         let reject = |text: String| Err(Reject { text });
         if hello.protocol != NAME {
@@ -242,8 +242,8 @@ impl Contract {
         parts.next().is_none().then_some(version)
     }
 
-    /// What it has in common with all versions that it is compatible with: a
-    /// major version, or a minor one before the first.
+    /// Returns the part that it shares with all compatible versions: the major
+    /// number, or the minor one before the first major version.
     const fn track(self) -> (u32, u32) {
         match self {
             Self(0, minor, _) => (0, minor),
@@ -282,7 +282,7 @@ fn list<T: ToString>(items: &[T]) -> String {
         .join(", ")
 }
 
-/// What came from the other side, short enough to be shown.
+/// Shortens text from the other side for display.
 fn shown(text: &str) -> String {
     text.chars().take(128).collect()
 }

@@ -1,16 +1,16 @@
-//! The protocol of `PROTOCOL.md`: its types and its rules, and no I/O.
+//! The protocol of `PROTOCOL.md`: its types and rules, without I/O.
 //!
-//! Bytes go in, values and decisions come out, so that a fuzzer can drive all
-//! of it. Nothing here reads a clock, a socket or the environment, and nothing
-//! trusts a length, an id or a name that came from the other side.
+//! Bytes go in, and values and decisions come out, so that a fuzzer can drive
+//! all of it. Nothing here reads a clock, a socket or the environment, and
+//! nothing trusts a length, an id or a name from the other side.
 //!
-//! - [`frame`]: finding the frames in a stream of bytes.
-//! - [`codec`]: what is in a frame, as JSON or MessagePack.
+//! - [`frame`]: frames in a stream of bytes.
+//! - [`codec`]: the content of a frame, as JSON or MessagePack.
 //! - [`greeting`]: hello, and welcome or reject.
 //! - [`message`]: call, reply, error, cancel and notify.
-//! - [`calls`]: which calls are open in either direction.
+//! - [`calls`]: the open calls in either direction.
 //! - [`methods`]: the contract's functions by name, with their parameters.
-//! - [`stream`]: a webhook's answer that comes in pieces.
+//! - [`stream`]: a webhook's response in parts.
 
 pub mod calls;
 pub mod codec;
@@ -31,8 +31,8 @@ pub const VERSIONS: &[u32] = &[1];
 pub const LEAST_MAX_FRAME: usize = 64 << 10;
 /// The most that a side may announce as its longest frame, in bytes.
 pub const MOST_MAX_FRAME: usize = 256 << 20;
-/// What this host announces as its longest frame, in bytes: the longest webhook
-/// response, in base64, with room for its headers.
+/// This host's longest frame, in bytes: the longest webhook response in base64,
+/// with room for its headers.
 pub const MAX_FRAME: usize = 32 << 20;
 /// Calls that a plugin may have open at a time.
 pub const MAX_CALLS: usize = 256;
@@ -48,7 +48,7 @@ pub const DESCRIPTOR_PREFIX: &str = "fd:";
 /// The variable that holds what to show there.
 pub const SECRET_VARIABLE: &str = "MORTISE_SECRET";
 
-/// How a side broke the protocol. The connection ends.
+/// A breach of the protocol. The connection ends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {

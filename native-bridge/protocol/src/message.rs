@@ -1,8 +1,8 @@
-//! What is said after the greeting: call, reply, error, cancel and notify.
+//! Messages after the handshake: call, reply, error, cancel and notify.
 //!
-//! A message is read in two steps: [`Message::read`] finds out what it is and
-//! whom it concerns, and leaves parameters and results in a [`Payload`] until
-//! their type is known.
+//! A message is read in two steps. [`Message::read`] finds its type and its
+//! instance, and leaves parameters and results in a [`Payload`] until their
+//! type is known.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,7 @@ pub enum Message {
     Error {
         /// The id of our call.
         id: u64,
-        /// Why.
+        /// The error.
         error: Failure,
     },
     /// The other side no longer waits for an answer.
@@ -41,9 +41,9 @@ pub enum Message {
     },
     /// The other side says something that has no answer.
     Notify {
-        /// Which function.
+        /// The function.
         method: String,
-        /// Whom it concerns.
+        /// The instance concerned.
         instance: Option<u64>,
         /// With the parameters.
         payload: Payload,
@@ -57,25 +57,25 @@ pub enum Message {
 pub struct Call {
     /// The caller's number for it.
     pub id: u64,
-    /// Which function.
+    /// The function.
     pub method: String,
-    /// Whom it concerns; none for the whole process.
+    /// The instance concerned; none for the whole process.
     pub instance: Option<u64>,
-    /// How long the caller waits, in milliseconds.
+    /// The time that the caller waits, in milliseconds.
     pub deadline_ms: Option<u64>,
     /// With the parameters.
     pub payload: Payload,
 }
 
-/// Why a call failed, as it travels.
+/// The failure of a call, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Of which kind.
     pub kind: FailureKind,
-    /// What happened and what to do.
+    /// The event and the next step.
     #[serde(default)]
     pub text: String,
-    /// What is wrong with a configuration.
+    /// The problems of a configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
     /// A stack, over several lines.
@@ -101,7 +101,7 @@ pub enum FailureKind {
     Exhausted,
     /// The host could not do it now.
     Unavailable,
-    /// Nobody waits for the answer any more.
+    /// The caller no longer waits for the answer.
     Cancelled,
     /// There is no such function.
     UnknownMethod,
@@ -206,12 +206,12 @@ pub enum Outgoing<'a, T> {
     Call {
         /// This side's number for it.
         id: u64,
-        /// Which function.
+        /// The function.
         method: &'a str,
-        /// Whom it concerns.
+        /// The instance concerned.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<u64>,
-        /// How long this side waits, in milliseconds.
+        /// The time that this side waits, in milliseconds.
         deadline_ms: u64,
         /// An object.
         params: &'a T,
@@ -227,7 +227,7 @@ pub enum Outgoing<'a, T> {
     Error {
         /// The other side's number for the call.
         id: u64,
-        /// Why.
+        /// The error.
         error: &'a Failure,
     },
     /// Gives up waiting.
@@ -237,9 +237,9 @@ pub enum Outgoing<'a, T> {
     },
     /// Says something that has no answer.
     Notify {
-        /// Which function.
+        /// The function.
         method: &'a str,
-        /// Whom it concerns.
+        /// The instance concerned.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<u64>,
         /// An object.

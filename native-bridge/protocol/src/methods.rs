@@ -19,7 +19,7 @@ pub struct Method {
     pub wire: &'static str,
     /// Its name in the contract, for people.
     pub contract: &'static str,
-    /// What has it; none for what every plugin has.
+    /// The capability; none for functions of every plugin.
     pub capability: Option<Capability>,
 }
 
@@ -89,9 +89,9 @@ pub struct Empty {}
 pub struct Create {
     /// The number it gets.
     pub instance: u64,
-    /// Whose it is.
+    /// Its user.
     pub user: User,
-    /// Where its webhooks are, as far as the host knows.
+    /// The path of its webhooks, if the host knows it.
     #[serde(default)]
     pub base_path: Option<String>,
 }
@@ -99,10 +99,10 @@ pub struct Create {
 /// The result of [`CREATE`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// What the instance can do, by the names of exported interfaces.
+    /// The instance's capabilities, as names of exported interfaces.
     #[serde(default)]
     pub capabilities: Vec<String>,
-    /// Whether its webhooks and its display may be called while it is busy.
+    /// True if its webhooks and its display may be called while it is busy.
     #[serde(default)]
     pub concurrent: bool,
 }
@@ -131,14 +131,14 @@ pub struct Drop {
 /// Of [`START`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// Whose it is.
+    /// Its user.
     pub user: User,
 }
 
 /// Of [`STOP`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// Why.
+    /// The reason.
     pub reason: StopReason,
 }
 
@@ -160,14 +160,14 @@ pub struct Display {
 /// Of [`WEBHOOK`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
-    /// What was asked.
+    /// The request.
     pub request: WebhookRequest,
 }
 
 /// Of [`FILTER`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Filter<'a> {
-    /// What to decide about.
+    /// The draft.
     pub draft: &'a Draft,
 }
 
@@ -181,11 +181,11 @@ pub struct OnMessages<'a> {
 /// Of [`ON_TIMER`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnTimer {
-    /// Which.
+    /// The timer's name.
     pub name: String,
 }
 
-/// What a plugin asks of its host.
+/// A plugin's call to its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Import {
     /// `messages.send`.
@@ -305,7 +305,7 @@ impl Import {
     }
 }
 
-/// What to answer to a call whose parameters cannot be read.
+/// Returns the answer to a call whose parameters cannot be read.
 pub fn bad_params(method: &str, error: &DecodeError) -> Failure {
     Failure::new(
         FailureKind::Invalid,

@@ -1,6 +1,6 @@
-//! A webhook's answer that comes in pieces: what may arrive when, and how much
-//! of it. The plugin may send [`WINDOW`] bytes and then waits until what was
-//! taken from here is credited to it, so that this is all that is ever held.
+//! A webhook's response in parts: their order and size. The plugin may send
+//! [`WINDOW`] bytes and then waits for credit for the bytes that were read, so
+//! no more than this is ever held.
 
 use bytes::{Bytes, BytesMut};
 use mortise_contract::{bytes as blob, types::Header};
@@ -15,7 +15,7 @@ pub const CHUNK: &str = "webhook.chunk";
 /// The notification that allows more of it.
 pub const CREDIT: Method = Method::new("webhook.credit");
 
-/// What a plugin may send before it is allowed more, in bytes.
+/// The number of bytes that a plugin may send without further credit.
 pub const WINDOW: usize = 256 << 10;
 /// The longest piece, in bytes.
 pub const LONGEST_CHUNK: usize = 64 << 10;
@@ -46,7 +46,7 @@ pub struct Chunk {
 pub struct Credit {
     /// The call that is answered.
     pub call: u64,
-    /// How many more bytes it may send.
+    /// The number of further bytes that it may send.
     pub bytes: u64,
 }
 
@@ -96,7 +96,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Whether the answer comes in pieces.
+    /// Returns true if the response has begun to arrive in parts.
     pub fn has_begun(&self) -> bool {
         self.begun
     }
@@ -112,8 +112,8 @@ impl Incoming {
         (!self.body.is_empty()).then(|| self.body.split().freeze())
     }
 
-    /// How many bytes were taken since this was last asked: what the plugin is
-    /// to be credited.
+    /// Returns the number of bytes read since the previous call: the plugin's
+    /// next credit.
     pub fn credit(&mut self) -> usize {
         let taken = self.uncredited - self.body.len();
         self.uncredited -= taken;
@@ -151,8 +151,8 @@ mod tests {
         assert_eq!((answer.credit(), answer.credit()), (7, 0));
     }
 
-    /// Whatever is sent and taken: never more than the window is held, and
-    /// what is taken is what was sent.
+    /// For every sequence: never more than the window is held, and the read
+    /// bytes equal the sent ones.
     #[test]
     fn holds_no_more_than_its_window() {
         let mut random = Random::new();

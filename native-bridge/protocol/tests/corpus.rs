@@ -1,5 +1,4 @@
-//! What the fuzzer found worth keeping, again, on every run of the tests. See
-//! `fuzz/README.md`.
+//! Replays the fuzzer's corpus in every run of the tests. See `fuzz/README.md`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What a plugin can do: its optional exports, as a set.
+//! A plugin's capabilities: its optional exports, as a set.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
-    /// Is told when it comes up and goes down.
+    /// Called when an instance starts and stops.
     Lifecycle,
     /// Has a configuration.
     Configurer,
@@ -62,7 +62,7 @@ impl fmt::Display for Capability {
 pub struct Capabilities(u8);
 
 impl Capabilities {
-    /// Whether it is in the set.
+    /// Returns true if it is in the set.
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
     }

@@ -1,4 +1,4 @@
-//! How much of everything a plugin may use. Settings, each with a default.
+//! Limits of a plugin. They are settings, each with a default.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ impl Limit {
         }
     }
 
-    /// How much one may use.
+    /// Returns the value of this limit.
     pub fn of(self, limits: &Limits) -> u64 {
         match self {
             Self::MemoryBytes => limits.memory_bytes,

@@ -10,11 +10,11 @@ use crate::{
 /// load error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// What the rule is.
+    /// The rule.
     pub expected: String,
-    /// What the manifest says.
+    /// The value in the manifest.
     pub found: String,
-    /// What its author has to change.
+    /// The change for its author.
     pub fix: String,
 }
 

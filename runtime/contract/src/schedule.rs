@@ -1,5 +1,5 @@
-//! When a timer is due. A host keeps its timers' schedules; this says what they
-//! mean, so that they mean the same in every host.
+//! The times of timers. A host stores the timers' schedules. This module gives
+//! them the same meaning in every host.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use croner::parser::{CronParser, Seconds, Year};
 
 use crate::types::Schedule;
 
-/// Where the clock hangs that cron expressions are read by.
+/// The time zone of cron expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zone {
     /// This machine's time zone.
@@ -17,11 +17,12 @@ pub enum Zone {
     Utc,
 }
 
-/// When a timer set at `now_ms` is first due, in milliseconds since the epoch.
+/// Returns the first time of a timer set at `now_ms`, in milliseconds since the
+/// epoch.
 ///
 /// # Errors
 ///
-/// What is wrong with a cron expression, for the plugin's author.
+/// The mistake in a cron expression, for the plugin's author.
 pub fn first(schedule: &Schedule, now_ms: u64, zone: Zone) -> Result<u64, String> {
     match schedule {
         Schedule::EveryMs(period) => Ok(now_ms.saturating_add(*period)),
@@ -30,8 +31,8 @@ pub fn first(schedule: &Schedule, now_ms: u64, zone: Zone) -> Result<u64, String
     }
 }
 
-/// When a timer that was due at `due_ms` and fires at `now_ms` is due again;
-/// never, if it fires once. Times that were missed are not made up for.
+/// Returns the next time of a timer that was due at `due_ms` and fires at
+/// `now_ms`; never, if it fires once. Missed times are not repeated.
 pub fn following(schedule: &Schedule, due_ms: u64, now_ms: u64, zone: Zone) -> Option<u64> {
     match schedule {
         // Counted from when it was due, not from when the host came round to

@@ -31,7 +31,7 @@ macro_rules! record {
     };
 }
 
-/// Why the host refused what a plugin asked.
+/// An error of the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
 #[cfg_attr(feature = "component", component(variant))]
@@ -62,13 +62,13 @@ record! {
         "id" id: u64,
         /// Login name.
         "name" name: String,
-        /// Whether the user administers the server. Grants nothing.
+        /// True if the user administers the server. Grants nothing.
         "admin" admin: bool,
     }
 }
 
 record! {
-    /// What a person reads.
+    /// The content of a message.
     Content {
         /// Empty means the application's name.
         "title" title: String,
@@ -95,11 +95,11 @@ record! {
 record! {
     /// A message that has not been stored yet.
     Draft {
-        /// Where it comes from.
+        /// Its application.
         "application" application: Application,
-        /// What it says.
+        /// Its content.
         "content" content: Content,
-        /// When the server received it, in milliseconds since the epoch.
+        /// The time of its arrival, in milliseconds since the epoch.
         "received-ms" received_ms: u64,
     }
 }
@@ -109,11 +109,11 @@ record! {
     Message {
         /// Unique on the server; grows with time.
         "id" id: u64,
-        /// Where it comes from.
+        /// Its application.
         "application" application: Application,
-        /// What it says.
+        /// Its content.
         "content" content: Content,
-        /// When it was stored, in milliseconds since the epoch.
+        /// The time at which it was stored, in milliseconds since the epoch.
         "created-ms" created_ms: u64,
     }
 }
@@ -124,12 +124,12 @@ record! {
         /// One of the plugin's own applications; none for its main one.
         #[serde(default)]
         "application" application: Option<String>,
-        /// What it says.
+        /// Its content.
         "content" content: Content,
     }
 }
 
-/// What a filter decides about a draft.
+/// A filter's decision about a draft.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
 #[cfg_attr(feature = "component", component(variant))]
@@ -138,7 +138,7 @@ pub enum Verdict {
     /// Leave it as it is.
     #[cfg_attr(feature = "component", component(name = "keep"))]
     Keep,
-    /// Put this content in place of what it had.
+    /// Replace its content by this one.
     #[cfg_attr(feature = "component", component(name = "replace"))]
     Replace(Content),
     /// Do not store it, for this reason.
@@ -146,7 +146,7 @@ pub enum Verdict {
     Drop(String),
 }
 
-/// When a timer fires.
+/// The times at which a timer fires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
 #[cfg_attr(feature = "component", component(variant))]
@@ -189,7 +189,7 @@ record! {
     Directory {
         /// Absolute path, the same on the host and in the plugin.
         "path" path: String,
-        /// Whether the plugin may change what is in it.
+        /// True if the plugin may write in it.
         #[serde(default)]
         "writable" writable: bool,
     }
@@ -233,15 +233,15 @@ pub enum Permission {
 record! {
     /// A permission a plugin asks for.
     Request {
-        /// What it asks for.
+        /// The permission.
         "permission" permission: Permission,
-        /// Why, for the person who decides.
+        /// The reason, for the person who decides.
         "reason" reason: String,
     }
 }
 
 record! {
-    /// Who a plugin is and what it asks for.
+    /// The description of a plugin, and the permissions that it asks for.
     Manifest {
         /// Unique and stable across versions.
         "id" id: String,
@@ -252,7 +252,7 @@ record! {
         /// A sentence or two.
         #[serde(default)]
         "description" description: String,
-        /// Who wrote it.
+        /// The author.
         #[serde(default)]
         "author" author: String,
         /// SPDX expression.
@@ -261,13 +261,13 @@ record! {
         /// URL, or empty.
         #[serde(default)]
         "website" website: String,
-        /// What it cannot work without.
+        /// The permissions that it asks for.
         #[serde(default)]
         "wants" wants: Vec<Request>,
     }
 }
 
-/// Why an instance is stopped.
+/// The reason for stopping an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
 #[cfg_attr(feature = "component", component(enum))]
@@ -291,9 +291,10 @@ pub enum StopReason {
 record! {
     /// One thing that is wrong with a configuration.
     Problem {
-        /// Where, such as `rules[2].pattern`; empty means the whole.
+        /// The path, such as `rules[2].pattern`; empty means the whole
+        /// configuration.
         "path" path: String,
-        /// What is wrong and what is expected.
+        /// The mistake, and the expected value.
         "text" text: String,
     }
 }

@@ -78,7 +78,7 @@ struct Declared {
     names: Vec<String>,
 }
 
-/// What `wit/types.wit` declares, by name in `snake_case`.
+/// Returns the declarations of `wit/types.wit`, by name in `snake_case`.
 fn declared() -> BTreeMap<String, Declared> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/types.wit");
     let text: String = fs::read_to_string(file)

@@ -1,8 +1,8 @@
-//! What an embedder provides to plugins: the contract's imports as methods.
+//! The embedder's functions for plugins: the contract's imports as methods.
 //!
-//! One [`Host`] serves one instance and so knows its user and plugin. It is
-//! only reached through a [`crate::Guard`], which has checked the grant and the
-//! bounds of every argument.
+//! One [`Host`] serves one instance, so it knows its user and plugin. Only the
+//! [`crate::Guard`] calls it, after it has checked the grant and the bounds of
+//! every argument.
 
 use async_trait::async_trait;
 

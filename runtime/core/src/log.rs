@@ -1,5 +1,5 @@
-//! An instance's log: what the plugin wrote, what it was refused, what the host
-//! noticed about it. Bounded in bytes; the oldest entries go first.
+//! An instance's log: the plugin's output, its denials, and the host's
+//! observations. Bounded in bytes; the oldest entries are removed first.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use crate::{
     limits::LOG_ENTRY_BYTES,
 };
 
-/// Who wrote an entry.
+/// The writer of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -35,9 +35,9 @@ pub struct Entry {
     pub number: u64,
     /// Milliseconds since the epoch.
     pub time_ms: u64,
-    /// How much it matters.
+    /// The level.
     pub level: Level,
-    /// Who wrote it.
+    /// The writer.
     pub source: Source,
     /// At most [`LOG_ENTRY_BYTES`].
     pub text: String,
@@ -196,7 +196,7 @@ impl Log {
         entries
     }
 
-    /// How many entries were ever written.
+    /// Returns the number of entries ever written.
     pub fn written(&self) -> u64 {
         self.kept().next
     }
@@ -206,7 +206,7 @@ impl Log {
         self.kept().bytes
     }
 
-    /// How many entries went because they no longer fit.
+    /// Returns the number of entries that were removed to make room.
     pub fn dropped(&self) -> u64 {
         self.kept().dropped
     }

@@ -1,9 +1,9 @@
-//! What every backend implements: a loaded [`Plugin`], and its [`Instance`]s.
+//! The traits of every backend: a loaded [`Plugin`], and its [`Instance`]s.
 //!
-//! An instance is a lasting handle. The code behind it, a Wasm store or a
-//! process, comes up at the first call and may be dropped after any: when it is
-//! idle, after a trap or a crash, at a reload. The handle brings it up again at
-//! the next call, applies the last accepted configuration and, if it was
+//! An instance is a lasting handle. The backend creates the code behind it, a
+//! Wasm store or a process, at the first call. The code may be dropped after
+//! any call: when it is idle, after a trap or a crash, at a reload. The next
+//! call recreates it, applies the last accepted configuration and, if it was
 //! started, starts it.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
@@ -30,7 +30,7 @@ use crate::{
     report::LoadError,
 };
 
-/// How a plugin runs.
+/// The backend of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Backend {
@@ -52,16 +52,16 @@ impl fmt::Display for Backend {
 /// A loaded plugin: one file, described and checked. Cheap to hold.
 #[async_trait]
 pub trait Plugin: Send + Sync + fmt::Debug {
-    /// Who it is and what it asks for.
+    /// Returns its description and the permissions that it asks for.
     fn manifest(&self) -> &Manifest;
 
-    /// How it runs.
+    /// Returns its backend.
     fn backend(&self) -> Backend;
 
     /// The digest of the file it was loaded from.
     fn digest(&self) -> Digest;
 
-    /// What it can do, where the package itself tells. A native plugin's
+    /// Returns its capabilities, if the file shows them. A native plugin's
     /// instances may differ: none.
     fn capabilities(&self) -> Option<Capabilities>;
 
@@ -73,20 +73,20 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// [`CallError`], when the plugin cannot make an instance for this user.
     async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError>;
 
-    /// How the plugin's process is; none for one that has no process.
+    /// Returns the status of the plugin's process; none if it has no process.
     fn process(&self) -> Option<Process> {
         None
     }
 
-    /// Lets a process that somebody starts by hand, under a debugger or in a
-    /// container, take the place of the plugin's own for as long as it is
-    /// there, any number of times, until the plugin is dropped. What was
-    /// returned before is no longer good.
+    /// Lets a process that a person starts, under a debugger or in a container,
+    /// take the place of the plugin's own while it is connected. This works any
+    /// number of times until the plugin is dropped. The result of an earlier
+    /// call is no longer valid.
     ///
     /// # Errors
     ///
-    /// [`CallError::Unavailable`] for a plugin that has no process, or where
-    /// the socket cannot be made.
+    /// [`CallError::Unavailable`] for a plugin without a process, or if the
+    /// socket cannot be made.
     fn attach(&self) -> Result<Attachment, CallError> {
         Err(CallError::Unavailable(
             "only a native plugin has a process that another can take the place of".to_owned(),
@@ -94,26 +94,27 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     }
 }
 
-/// What an instance is made of.
+/// The parts of an instance.
 #[derive(Clone)]
 pub struct InstanceSetup {
-    /// Whose it is.
+    /// Its user.
     pub user: User,
-    /// What its imports reach. One per instance: it knows whom it serves.
+    /// The target of its imports. Each instance has its own, which knows its
+    /// user.
     pub host: Arc<dyn Host>,
-    /// What it may do.
+    /// Its grants.
     pub grants: Grants,
-    /// How much of it.
+    /// Its limits.
     pub limits: Limits,
-    /// Where its output goes.
+    /// Its log.
     pub log: Arc<Log>,
-    /// Where what it is refused is counted.
+    /// The counter of its denials.
     pub denials: Arc<Denials>,
     /// The configuration to apply when it comes up; none for its defaults.
     pub config: Option<String>,
-    /// Where its webhook can be reached, `/plugin/<id>/custom/<token>/`; none
-    /// if the embedder serves no webhooks. Gotify v1 plugins are told when they
-    /// are set up, others with each request.
+    /// The path of its webhook, `/plugin/<id>/custom/<token>/`; none if the
+    /// embedder serves no webhooks. Gotify v1 plugins receive it at their
+    /// creation, others with each request.
     pub base_path: Option<String>,
 }
 
@@ -135,18 +136,17 @@ impl fmt::Debug for InstanceSetup {
 /// Every call ends by its deadline ([`Limits`]), waiting included.
 #[async_trait]
 pub trait Instance: Send + Sync + fmt::Debug {
-    /// What this instance can do.
+    /// Returns this instance's capabilities.
     fn capabilities(&self) -> Capabilities;
 
-    /// What stands between it and its host: its grants, its log, what it was
-    /// refused.
+    /// Returns the guard between it and its host, with its grants, log and
+    /// denials.
     fn guard(&self) -> &Arc<Guard>;
 
-    /// Puts other rights in the place of those it has, for all that is asked
-    /// from then on. What was opened by a right that is gone is closed: calls
-    /// that hold it are ended ([`CallError::TakenBack`]). Where the code behind
-    /// the instance was given something by the system that it is not to have
-    /// any more, or is to have more, it is replaced before the next call.
+    /// Replaces its rights for all later requests. Closes everything that was
+    /// opened with a lost right, and ends calls that hold it
+    /// ([`CallError::TakenBack`]). If directories or environment variables
+    /// changed, the instance is recreated before the next call.
     async fn regrant(&self, rights: Rights);
 
     /// Brings it up and calls `lifecycle.start`, if it is not started already.
@@ -179,15 +179,15 @@ pub trait Instance: Send + Sync + fmt::Debug {
     /// As any call.
     async fn config_schema(&self) -> Result<Option<String>, CallError>;
 
-    /// Takes a configuration into use and remembers it for the next time the
-    /// instance comes up.
+    /// Applies a configuration and keeps it for later starts of the instance.
     ///
     /// # Errors
     ///
-    /// [`CallError::Config`] with what is wrong; the one before stays in use.
+    /// [`CallError::Config`] with the problems; the previous configuration
+    /// stays in use.
     async fn apply_config(&self, config: &str) -> Result<(), CallError>;
 
-    /// What the plugin's page shows, as Markdown.
+    /// Returns the content of the plugin's page, as Markdown.
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ pub struct WebhookAnswer {
     pub status: u16,
     /// Well-formed, and the plugin's own.
     pub headers: Vec<Header>,
-    /// What follows them.
+    /// The body.
     pub body: WebhookBody,
 }
 
@@ -257,7 +257,7 @@ pub struct WebhookAnswer {
 pub enum WebhookBody {
     /// All of it.
     Whole(Vec<u8>),
-    /// What the plugin writes while it is read.
+    /// Parts that the plugin writes while the caller reads.
     Pieces(Box<dyn Pieces>),
 }
 
@@ -270,9 +270,9 @@ impl fmt::Debug for WebhookBody {
     }
 }
 
-/// A body that is written while it is read. Bounded: the plugin waits while
-/// nobody takes what it wrote, and the call ends when nothing moves for as long
-/// as a call may take. Dropping it before the end cancels the call.
+/// A body that the plugin writes while the caller reads. It is bounded: the
+/// plugin waits while no part is read, and the call ends if nothing moves for
+/// the time of a call. Dropping it before the end cancels the call.
 #[async_trait]
 pub trait Pieces: Send {
     /// The next bytes, at least one; none at the end. After an error the body
@@ -280,8 +280,8 @@ pub trait Pieces: Send {
     async fn next(&mut self) -> Option<Result<Bytes, CallError>>;
 }
 
-/// Why a call into a plugin failed. The plugin's name is not part of the
-/// message: who reports it knows.
+/// The failure of a call into a plugin. The text does not name the plugin,
+/// because the caller knows it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -309,13 +309,13 @@ pub enum CallError {
     /// It was not started, or was stopped.
     #[error("the plugin is stopped; start it first")]
     Stopped,
-    /// It did not answer in time. The code behind a component's instance was
-    /// discarded; a native plugin was told that nobody waits any more.
+    /// It did not answer in time. A component's code was discarded; a native
+    /// plugin received a cancellation.
     #[error("`{call}` did not answer within {deadline:?} and was given up")]
     DeadlineExceeded {
         /// The function of the contract.
         call: &'static str,
-        /// How long it was given.
+        /// The time that it had.
         deadline: Duration,
     },
     /// The instance was busy with other calls until the deadline.
@@ -323,7 +323,7 @@ pub enum CallError {
     Busy {
         /// The function of the contract.
         call: &'static str,
-        /// How long it waited.
+        /// The time that it waited.
         deadline: Duration,
     },
     /// As many calls of the instance are open as may be.
@@ -333,11 +333,10 @@ pub enum CallError {
     TooMany {
         /// The function of the contract.
         call: &'static str,
-        /// How many may be open.
+        /// The number of calls that may be open.
         most: u32,
     },
-    /// What the code behind the instance had been given was taken back while it
-    /// ran; it was discarded.
+    /// A grant that the code was using was revoked; the code was discarded.
     #[error("`{call}` was ended: what the plugin had in use was taken back from it")]
     TakenBack {
         /// The function of the contract.
@@ -355,25 +354,25 @@ pub enum CallError {
     Crashed {
         /// The function of the contract.
         call: &'static str,
-        /// What happened, in one line.
+        /// The cause, in one line.
         cause: String,
         /// The guest's stack or last output, several lines; may be empty.
         details: String,
     },
-    /// What it answered breaks a bound or a rule of the contract.
+    /// Its answer breaks a bound or a rule of the contract.
     #[error("`{call}` answered with {what}")]
     BadAnswer {
         /// The function of the contract.
         call: &'static str,
-        /// What is wrong with it.
+        /// The mistake in the answer.
         what: String,
     },
     /// It crashed again and again and is given a pause.
     #[error("the plugin keeps failing and is paused for {retry_in:?}; last: {last}")]
     BackingOff {
-        /// When the next call will try again.
+        /// The time until the next attempt.
         retry_in: Duration,
-        /// Why it failed last.
+        /// The last failure.
         last: String,
     },
     /// The host could not bring it up, through no fault of the plugin.
@@ -390,7 +389,7 @@ impl CallError {
         }
     }
 
-    /// The limit that the call reached, if that is what it failed by and the
+    /// Returns the limit that the call reached, if that is its failure and the
     /// backend does not count it itself.
     pub const fn limit(&self) -> Option<Limit> {
         match self {
@@ -416,8 +415,8 @@ fn problems(problems: &[Problem]) -> String {
 /// Loads plugins of one backend from files.
 #[async_trait]
 pub trait Loader: Send + Sync {
-    /// Whether a file that begins with `head` (up to 16 bytes) is for this
-    /// backend. Says nothing about whether it will load.
+    /// Returns true if a file that begins with `head` (up to 16 bytes) is for
+    /// this backend. The file may still fail to load.
     fn recognizes(&self, file: &Path, head: &[u8]) -> bool;
 
     /// Loads a file: reads, decodes, compiles, links, describes and checks it.

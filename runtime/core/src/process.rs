@@ -1,5 +1,4 @@
-//! How the process of a native plugin is: what its page shows beside what any
-//! plugin has.
+//! The status of a native plugin's process, which its page shows in addition.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -10,14 +9,14 @@ use crate::Log;
 /// A plugin's process, all its instances together.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// How it is now.
+    /// Its current state.
     pub state: State,
-    /// What it prints, and what the host noticed about it. It may be about any
-    /// of its users, so it is for the administrator.
+    /// Its output, and the host's observations. It may concern any user, so it
+    /// is for the administrator.
     pub log: Arc<Log>,
 }
 
-/// How a plugin's process is.
+/// The state of a plugin's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum State {
@@ -27,28 +26,28 @@ pub enum State {
     Starting,
     /// Serving.
     Up {
-        /// Which start this was, from 1.
+        /// The number of this start, from 1.
         generation: u64,
-        /// What was applied to it.
+        /// Its protection.
         protection: Protection,
     },
     /// It crashed and is started again after a pause.
     Pausing {
-        /// How many times in a row it crashed.
+        /// The number of crashes in a row.
         crashes: u32,
-        /// What happened last.
+        /// The last crash.
         last: String,
     },
     /// It crashed too often in a row, and waits for a person.
     Failed {
-        /// How many times in a row it crashed.
+        /// The number of crashes in a row.
         crashes: u32,
-        /// What happened last.
+        /// The last crash.
         last: String,
     },
 }
 
-/// What confines a process, for people.
+/// The confinement of a process, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protection {
     /// In place.
@@ -59,12 +58,13 @@ pub struct Protection {
     pub open: Vec<String>,
 }
 
-/// What a process that somebody starts by hand needs to take the place of the
+/// The variables for a process, started by hand, that takes the place of the
 /// plugin's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attachment {
     /// For its environment, as `MORTISE_SOCKET`.
     pub socket: PathBuf,
-    /// For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin.
+    /// The value of `MORTISE_SECRET` for its environment. A process with it
+    /// acts as the plugin.
     pub secret: String,
 }

@@ -84,11 +84,11 @@ pub struct LoadError {
     pub file: PathBuf,
     /// The step that failed.
     pub step: Step,
-    /// What the step needs, as a phrase.
+    /// The expected content, as a phrase.
     pub expected: String,
-    /// What was there instead, as a phrase; may go over several lines where
-    /// the plugin itself said something.
+    /// The found content, as a phrase; several lines if the plugin itself
+    /// reported something.
     pub found: String,
-    /// What to do, as an imperative sentence without a full stop.
+    /// The fix, as an imperative sentence without a full stop.
     pub fix: String,
 }

@@ -10,7 +10,7 @@ use mortise_runtime::{
 };
 use mortise_wasm::{Settings, WasmBackend};
 
-/// What plugins can ask of this host: to send a message, and nothing else.
+/// This host's functions for plugins: sending a message, and nothing else.
 struct Printer;
 
 #[async_trait]

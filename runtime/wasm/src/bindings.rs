@@ -11,8 +11,8 @@ wasmtime::component::bindgen!({
     with: { "mortise:plugin/types": crate::bindings::data },
 });
 
-/// What the generator would have made for the interface `types`, which has no
-/// functions, around our own types.
+/// The code that the generator would make for the interface `types`, which has
+/// no functions, around our own types.
 #[allow(
     dead_code,
     reason = "the generated code names the traits as bounds, without using them"

@@ -99,17 +99,17 @@ impl Cache {
             unsafe_code,
             reason = "wasmtime cannot check that code is its own; the seal can"
         )]
-        // SAFETY: the seal shows that `store` serialized these very bytes under
-        // a key that only this user can read, by an engine whose version and
-        // settings are the same, for they are part of the name. Nobody else can
-        // put another file in its place meanwhile: `open` made sure that the
-        // folder is this user's alone. Behind the code only the seal follows,
-        // which no part of the code's own format refers to.
+        // SAFETY: the seal shows that `store` serialized exactly these bytes
+        // under a key that only this user can read, with an engine of the same
+        // version and settings, which are part of the name. Nothing else can
+        // replace the file meanwhile: `open` made sure that the folder belongs
+        // to this user alone. Only the seal follows the code, and no part of
+        // the code's own format refers to it.
         let component = unsafe { Component::deserialize_file(engine, path) };
         component.map_err(Unusable::Refused)
     }
 
-    /// What makes a file's seal, once it was given the code.
+    /// Starts the computation of a file's seal, which needs the code next.
     fn sealing(&self, file: &Path) -> blake3::Hasher {
         let name = file.file_name().unwrap_or_default();
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
@@ -144,7 +144,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes what was used longest ago until `more` bytes fit.
+    /// Removes the least recently used files until `more` bytes fit.
     fn make_room(&self, more: u64) -> io::Result<()> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -171,7 +171,7 @@ impl Cache {
     }
 }
 
-/// Why code that is there is not used.
+/// The reason for which existing code is not used.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error("it is not there")]

@@ -8,21 +8,21 @@ use tokio_util::sync::CancellationToken;
 
 use mortise_runtime::plugin::CallError;
 
-/// Why a call did not end by itself.
+/// The reason for which a call did not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The deadline passed.
     Elapsed,
-    /// What it had in use was taken back.
+    /// A grant that it was using was revoked.
     TakenBack,
 }
 
-/// When a call must have ended.
+/// The deadline of a call.
 ///
-/// Most calls end without ever waiting, in less time than it takes to read the
-/// clock and set a timer. So the clock starts when something is first waited
-/// for; as a guest that computes is made to wait at each tick, that is at most
-/// one tick late.
+/// Most calls end without waiting, in less time than reading the clock and
+/// setting a timer takes. So the clock starts when the call first waits. A
+/// guest that computes must wait at each tick, so this is at most one tick
+/// late.
 #[derive(Debug)]
 pub(super) struct Deadline {
     pub(super) given: Duration,

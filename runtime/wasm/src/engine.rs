@@ -18,7 +18,7 @@ use wasmtime::{
 use super::{Settings, budget::Descriptors, cache::Cache, imports, store::State};
 use mortise_runtime::Limits;
 
-/// The engine could not be set up; the message says what is lacking.
+/// The engine could not be set up; the text names the missing feature.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Wasmtime refused.
@@ -31,12 +31,12 @@ pub enum EngineError {
     Cache {
         /// The folder.
         folder: String,
-        /// What happened.
+        /// The cause.
         error: std::io::Error,
     },
 }
 
-/// What all plugins of a backend share.
+/// The parts that all plugins of a backend share.
 pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) linker: Linker<State>,
@@ -129,7 +129,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// How often running guests are made to yield.
+/// The interval at which running guests must yield.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Idle ticks before the ticker sleeps until the next call.

@@ -1,5 +1,5 @@
-//! Which of the contract's functions a component has: looked up once when it
-//! is loaded, made callable per store on first use.
+//! The contract's functions in a component: found once when it is loaded, and
+//! made callable for each store on first use.
 
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler;
@@ -10,7 +10,7 @@ use crate::bindings::exports::mortise::plugin::{
 };
 use mortise_runtime::{Capabilities, Capability};
 
-/// Where each exported interface is in the component; none where it is not
+/// The indices of the exported interfaces; none for an interface that is not
 /// exported.
 pub(super) struct Indices {
     pub(super) manifest: Option<manifest::GuestIndices>,

@@ -59,16 +59,16 @@ use mortise_runtime::{
     registry::{Described, Staged},
 };
 
-/// How the backend is set up.
+/// Settings of the backend.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where compiled code is kept between runs; made if it is not there. None
-    /// to compile at each start.
+    /// The folder for compiled code; created if it does not exist. None
+    /// compiles at each start.
     pub cache: Option<PathBuf>,
     /// The most bytes of compiled code to keep; the least recently used goes
     /// first.
     pub cache_bytes: u64,
-    /// How many instances can be up at the same time, of all plugins together.
+    /// The number of instances of all plugins that can be in memory at a time.
     pub instances: u32,
     /// The largest component, in bytes.
     pub component_bytes: u64,
@@ -97,7 +97,7 @@ pub struct WasmBackend {
     shared: Arc<Shared>,
 }
 
-/// What is in a component's file, for a person or a program.
+/// The content of a component's file, for a person or a program.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     /// The file.
@@ -108,7 +108,7 @@ pub struct Inspection {
     pub digest: Digest,
     /// Who it is and what it asks for.
     pub manifest: Manifest,
-    /// What it can do.
+    /// Its capabilities.
     pub capabilities: Capabilities,
     /// The interfaces it imports, with versions.
     pub imports: Vec<String>,
@@ -129,7 +129,7 @@ impl WasmBackend {
         })
     }
 
-    /// Loads a component and tells what is in it.
+    /// Loads a component and describes its content.
     ///
     /// # Errors
     ///

@@ -149,7 +149,7 @@ pub(super) async fn load_again(
     }))
 }
 
-/// Loads a plugin and tells what is in it.
+/// Loads a plugin and describes its content.
 ///
 /// # Errors
 ///
@@ -198,7 +198,7 @@ async fn compiled(shared: &Arc<Shared>, source: Source<'_>) -> Result<Compiled, 
         None => {
             let shared = shared.clone();
             let owned = file.to_owned();
-            // Takes up to seconds of every core, and whoever waits for it may
+            // Takes up to seconds of every core, and the waiting caller may
             // give up.
             tokio::task::spawn_blocking(move || compile(&shared, &owned, &read))
                 .await
@@ -212,7 +212,7 @@ async fn compiled(shared: &Arc<Shared>, source: Source<'_>) -> Result<Compiled, 
     })
 }
 
-/// What is in a component's file.
+/// The content of a component's file.
 struct Read {
     bytes: Bytes,
     digest: Digest,
@@ -325,8 +325,7 @@ fn link(
     }))
 }
 
-/// Describe and check: asks for the manifest, on an instance that belongs to
-/// nobody.
+/// Describes and checks: asks for the manifest, on an instance without a user.
 async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadError> {
     let report = Report(file);
     let limits = linked.shared.describe.clone();
@@ -354,7 +353,7 @@ async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadErr
     Ok(manifest)
 }
 
-/// The host of an instance that belongs to nobody.
+/// The host of an instance without a user.
 struct Nobody;
 
 impl Nobody {

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default
 use super::budget::{BODY_BYTES, Descriptors, FIELD_BYTES};
 use mortise_runtime::{Guard, grants::Scheme, guard::Allowed, types};
 
-/// Sends what the guard allows.
+/// Sends requests that the guard allows.
 pub(super) struct Outbound {
     guard: Arc<Guard>,
     descriptors: Arc<Descriptors>,

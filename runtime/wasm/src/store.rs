@@ -1,5 +1,5 @@
-//! What one store holds: WASI with exactly what was granted, the bound on
-//! memory, and the way to the guard.
+//! The content of one store: WASI with exactly the granted parts, the bound on
+//! memory, and the connection to the guard.
 
 use std::sync::{Arc, Weak};
 
@@ -26,12 +26,13 @@ pub(super) struct State {
     pub(super) stderr: Output,
     files: Held,
     descriptors: Arc<Descriptors>,
-    /// Whether the guest is inside its `filter`.
+    /// True while the guest is inside its `filter`.
     pub(super) in_filter: bool,
 }
 
 impl State {
-    /// What was granted and nothing else: no file, no variable, no socket.
+    /// Creates WASI with the granted parts only: no other file, variable or
+    /// socket.
     ///
     /// # Errors
     ///

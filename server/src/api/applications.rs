@@ -148,7 +148,7 @@ async fn delete(
     Ok(StatusCode::OK)
 }
 
-/// What to do for an application's security.
+/// A change to an application's security.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SecurityUpdateAction {

@@ -144,7 +144,7 @@ async fn delete(
     Ok(StatusCode::OK)
 }
 
-/// How long a client is to be elevated.
+/// The time for which a client is elevated.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ElevateRequest {

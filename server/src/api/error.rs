@@ -1,5 +1,5 @@
-//! What a client is told when a request fails, always in Gotify's form. What
-//! only concerns the server goes to the log instead.
+//! Error responses to clients, always in Gotify's form. Errors that concern
+//! only the server go to the log.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub(super) struct ErrorBody<'a> {
     error: &'a str,
     /// The status.
     error_code: u16,
-    /// What is wrong, and what to do.
+    /// The error and the next step.
     error_description: &'a str,
     /// Step by step, where it is about a plugin that does not load.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ impl ApiError {
         )
     }
 
-    /// 404: it is not there, or is somebody else's.
+    /// 404: the object does not exist, or belongs to another user.
     pub fn not_found(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, description)
     }

@@ -1,5 +1,5 @@
-//! Images of applications. What is uploaded is recognized by its first bytes,
-//! never by what it is called, and gets a name of ours.
+//! Images of applications. The server recognizes an uploaded image by its first
+//! bytes and never by its name, and gives it a new name.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ use crate::{auth::Caller, state::AppState};
 
 /// Bytes of a form beside its image.
 const FORM_BYTES: usize = 64 << 10;
-/// What applications without an image show.
+/// The image of applications without one.
 const DEFAULT_IMAGE: &[u8] = include_bytes!("application.png");
 /// Random bytes of a file's name.
 const NAME_BYTES: usize = 16;
@@ -37,7 +37,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .public(routes!(default_image))
 }
 
-/// What a browser shows as an image and nothing else; SVG can hold scripts.
+/// A format that browsers show only as an image; SVG can hold scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Png,
@@ -177,8 +177,8 @@ async fn delete(
     Ok(Json(model::Application::from(&row)))
 }
 
-/// Serves an uploaded image. Whoever knows its random name may see it: clients
-/// show images where they cannot send a token.
+/// Serves an uploaded image. Its random name is enough to see it, because
+/// clients show images where they cannot send a token.
 #[utoipa::path(get, path = "/image/{name}", tag = "application",
     params(("name" = String, Path)), responses((status = 200), (status = 404)))]
 async fn image(
@@ -220,8 +220,7 @@ async fn default_image(headers: HeaderMap) -> Response {
     file.respond(&headers)
 }
 
-/// Removes a file that no application shows any more. One that stays behind
-/// harms nobody.
+/// Removes a file that no application shows. A remaining file does no harm.
 pub(super) async fn remove(state: &AppState, name: &str) {
     if let Err(error) = tokio::fs::remove_file(path(state, name)).await {
         tracing::warn!(%error, name, "an image was not removed");

@@ -1,4 +1,4 @@
-//! What anybody may ask: whether the server works, and what it is.
+//! Public information: the server's health and version.
 
 use axum::{Json, extract::State, http::StatusCode};
 use utoipa_axum::routes;
@@ -13,7 +13,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .public(routes!(info))
 }
 
-/// Whether the server and its database work.
+/// Reports the health of the server and its database.
 #[utoipa::path(get, path = "/health", tag = "info", responses(
     (status = 200, body = model::Health),
     (status = 500, body = model::Health, description = "The database does not answer."),
@@ -31,13 +31,13 @@ async fn health(State(state): State<AppState>) -> (StatusCode, Json<model::Healt
     }
 }
 
-/// Which version this is.
+/// Returns the version.
 #[utoipa::path(get, path = "/version", tag = "info", responses((status = 200, body = model::Version)))]
 async fn version() -> Json<model::Version> {
     Json(model::Version::THIS)
 }
 
-/// What this server offers.
+/// Returns the server's features.
 #[utoipa::path(get, path = "/gotifyinfo", tag = "info", responses((status = 200, body = model::Info)))]
 async fn info(State(state): State<AppState>) -> Json<model::Info> {
     Json(model::Info::new(state.config.registration))

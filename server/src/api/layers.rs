@@ -1,5 +1,5 @@
-//! What every request passes, whatever its route: bounds on its size and time,
-//! and answers in the API's form even to a panic.
+//! Layers around every request: bounds on size and time, and responses in the
+//! API's form even after a panic.
 
 use std::{
     any::Any,
@@ -21,12 +21,12 @@ use crate::state::AppState;
 /// The longest body that is read whole, in bytes; routes that take messages and
 /// images have bounds of their own.
 const BODY_BYTES: usize = 2 << 20;
-/// How long a body may stand still.
+/// The longest pause within a body.
 const BODY_IDLE: Duration = Duration::from_secs(30);
-/// How long a request may take; plugins have deadlines of their own below it.
+/// The longest time for a request; plugins have shorter deadlines.
 const REQUEST: Duration = Duration::from_secs(60);
-/// How long an administrator's order may take: a plugin may have to be
-/// downloaded and compiled.
+/// The longest time for an administrator's command: the server may have to
+/// download and compile a plugin.
 const ORDER: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router, state: &AppState) -> Router {

@@ -144,7 +144,7 @@ fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Dra
     }
 }
 
-/// Which part of a list is wanted.
+/// Selects a part of a list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Paging {

@@ -16,7 +16,7 @@ pub struct Message {
     pub id: i64,
     /// The application it came from.
     pub appid: i64,
-    /// What it says; Markdown without HTML.
+    /// The text; Markdown without HTML.
     pub message: String,
     /// Its title.
     pub title: String,
@@ -26,7 +26,7 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub extras: Option<Box<RawValue>>,
-    /// When the server received it, RFC 3339.
+    /// The time of its arrival, RFC 3339.
     pub date: String,
 }
 
@@ -51,13 +51,13 @@ impl From<&MessageRow> for Message {
 /// Messages, newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PagedMessages {
-    /// Which part of the list this is.
+    /// The position of this part in the list.
     pub paging: Paging,
     /// The messages.
     pub messages: Vec<Message>,
 }
 
-/// Which part of a list this is.
+/// The position of a part in a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Paging {
     /// Address of the next page; none on the last.
@@ -82,9 +82,9 @@ pub struct Application {
     pub token: String,
     /// As the user named it.
     pub name: String,
-    /// What it is for.
+    /// A description of its purpose.
     pub description: String,
-    /// Whether it belongs to a plugin, and so cannot be deleted.
+    /// True if it belongs to a plugin and so cannot be deleted.
     pub internal: bool,
     /// Address of its image, relative to the server's.
     pub image: String,
@@ -118,7 +118,7 @@ impl From<&ApplicationRow> for Application {
     }
 }
 
-/// What was done for an application's security.
+/// A change to an application's security.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecurityUpdate {
@@ -154,7 +154,8 @@ pub struct Client {
     pub elevated_until: Option<String>,
     /// It is removed when it was not used for this long; 0 for never.
     pub expires_after_inactivity_seconds: i64,
-    /// When it is removed if it is not used until then, RFC 3339.
+    /// The time at which the server removes it unless it is used before, RFC
+    /// 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
@@ -182,7 +183,7 @@ pub struct User {
     pub id: i64,
     /// For login.
     pub name: String,
-    /// Whether the user administers the server.
+    /// True if the user administers the server.
     pub admin: bool,
     /// RFC 3339.
     pub created_at: String,
@@ -225,7 +226,7 @@ impl CurrentUser {
     }
 }
 
-/// Whether the server works.
+/// The server's health.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `green` or `orange`.
@@ -274,7 +275,7 @@ impl Version {
     };
 }
 
-/// What this server offers.
+/// The server's features.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
@@ -282,9 +283,9 @@ pub struct Info {
     pub version: &'static str,
     /// The version of Mortise.
     pub mortise_version: &'static str,
-    /// Whether anybody may create a user.
+    /// True if visitors may create a user.
     pub register: bool,
-    /// Whether an OpenID provider may be used.
+    /// True if an OpenID provider may be used.
     pub oidc: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Registering routes. A route is registered by the method that names what it
-//! asks of its caller, so none can be without; its description says the same.
+//! Registering routes. The method that registers a route names its requirement
+//! on the caller, so every route has one, and its description shows it.
 
 use axum::{Router, middleware::from_fn_with_state};
 use utoipa::{

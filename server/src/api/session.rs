@@ -21,7 +21,7 @@ use crate::{
     time::now_ms,
 };
 
-/// How long it is elevated after the login, in milliseconds: an hour.
+/// The time of elevation after a login, in milliseconds: an hour.
 const ELEVATED_MS: i64 = 60 * 60 * 1000;
 
 pub(super) fn routes(routes: Routes) -> Routes {

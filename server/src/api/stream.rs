@@ -18,9 +18,9 @@ use utoipa_axum::routes;
 use super::{ApiError, Routes};
 use crate::{auth::Caller, state::AppState, stream::Subscription};
 
-/// How often a client is asked whether it is there.
+/// The interval between pings to a client.
 const PING: Duration = Duration::from_secs(45);
-/// How long it may take to answer.
+/// The time in which a client must answer a ping.
 const PONG: Duration = Duration::from_secs(15);
 /// How long the echo of a client's Close may take.
 const GOODBYE: Duration = Duration::from_secs(2);

@@ -75,7 +75,7 @@ struct CreateUser {
     #[serde(default)]
     #[schema(required)]
     name: String,
-    /// Whether the user administers the server.
+    /// True if the user administers the server.
     #[serde(default)]
     admin: bool,
     /// At most 1 KiB.
@@ -120,7 +120,7 @@ struct UpdateUser {
     #[serde(default)]
     #[schema(required)]
     name: String,
-    /// Whether the user administers the server.
+    /// True if the user administers the server.
     admin: Option<bool>,
     /// At most 1 KiB; empty keeps the one before.
     #[serde(default)]

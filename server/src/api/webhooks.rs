@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use super::{ApiError, Origin, Routes};
 use crate::{auth::COOKIE, plugins::Slot, state::AppState};
 
-/// How long a request's body may take to arrive.
+/// The time in which a request's body must arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Headers that concern one connection, which is the server's business.
@@ -214,9 +214,9 @@ fn headers(headers: &HeaderMap) -> Vec<Header> {
         .collect()
 }
 
-/// A body as the client is given it. What the plugin writes while it is read is
-/// passed on as it comes; when that fails the connection breaks, for the status
-/// has been sent.
+/// Turns a plugin's body into a response body. Passes on the parts as the
+/// plugin writes them. If that fails, the connection breaks, because the status
+/// was already sent.
 fn passed_on(slot: Arc<Slot>, body: WebhookBody) -> Body {
     let pieces = match body {
         WebhookBody::Whole(body) => return Body::from(body),
@@ -252,13 +252,13 @@ fn given(status: u16, headers: &[Header], body: Body, sandboxed: bool) -> Respon
     response
 }
 
-/// How long the body would be that an answer to HEAD is about.
+/// Returns the length of the body that a response to HEAD announces.
 fn announced(headers: &[Header]) -> Option<u64> {
     let named = |header: &&Header| header.name.eq_ignore_ascii_case("content-length");
     headers.iter().find(named)?.value.parse().ok()
 }
 
-/// Whether a header would replace its visitor's session.
+/// Returns true if a header would replace its visitor's session.
 fn sets_session(name: &HeaderName, value: &HeaderValue) -> bool {
     *name == header::SET_COOKIE
         && value
@@ -268,8 +268,8 @@ fn sets_session(name: &HeaderName, value: &HeaderValue) -> bool {
             .is_some_and(|cookie| cookie.trim_ascii().eq_ignore_ascii_case(COOKIE.as_bytes()))
 }
 
-/// What a stranger is told about a plugin that failed: its user finds the rest
-/// in its log.
+/// Returns the response to a stranger after a plugin failed. The plugin's user
+/// finds the details in the log.
 fn refusal(slot: &Slot, error: &CallError) -> ApiError {
     if let CallError::BadRequest(_) = error {
         return ApiError::bad_request(error.to_string());

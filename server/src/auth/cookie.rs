@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use super::COOKIE;
 use crate::api::{ApiError, Origin};
 
-/// How long a session lasts without being used, in seconds: a week.
+/// The lifetime of an unused session in seconds: a week.
 pub(crate) const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;
 
 /// The header that sets the session's cookie; an age of 0 removes it.

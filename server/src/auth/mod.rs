@@ -47,7 +47,7 @@ use crate::{
 /// The time of last use is written at most this often, in milliseconds.
 const TOUCH_MS: i64 = 5 * 60 * 1000;
 
-/// What a route asks of its caller.
+/// A route's requirement on its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Nothing.
@@ -58,7 +58,7 @@ pub enum Access {
     Client,
     /// A user's password, or the token of a client that was elevated with it.
     Elevated,
-    /// What [`Access::Elevated`] asks, by an administrator.
+    /// The requirement of [`Access::Elevated`], by an administrator.
     Admin,
     /// What [`Access::Admin`] asks, or nothing where the settings let anybody
     /// register.
@@ -81,12 +81,12 @@ pub struct Caller {
     pub user: UserRow,
     /// The client whose token it was; none for a password.
     pub client: Option<ClientRow>,
-    /// Whether it was the data directory's key.
+    /// True if the request used the data directory's key.
     pub by_key: bool,
 }
 
 impl Caller {
-    /// Who that is in the audit log.
+    /// Returns the caller's actor for the audit log.
     pub fn actor(&self) -> Actor {
         let (id, name) = (self.user.id, self.user.name.clone());
         if self.by_key {
@@ -113,13 +113,13 @@ impl Caller {
         Ok(())
     }
 
-    /// Whether the caller may do what needs an elevated session.
+    /// Returns true if the caller's session is elevated.
     pub fn is_elevated(&self) -> bool {
         self.client.as_ref().is_none_or(ClientRow::is_elevated)
     }
 }
 
-/// Who sends a message.
+/// The sender of a message.
 #[derive(Clone, Debug)]
 pub enum Sending {
     /// An application, by its token.
@@ -324,7 +324,7 @@ async fn by_password(
     }))
 }
 
-/// Whom a request with the data directory's key is of.
+/// Returns the administrator for a request with the data directory's key.
 async fn administrator(state: &AppState, request: &Parts) -> Result<UserRow, ApiError> {
     let named = match request.headers.get(local::USER_HEADER) {
         Some(name) => Some(name.to_str().map_err(|_| ApiError::unauthorized())?),

@@ -20,19 +20,19 @@ use tokio::sync::Semaphore;
 const PARALLEL: usize = 2;
 /// Requests that wait for one; more are turned away.
 const WAITING: usize = 64;
-/// How long verified credentials are remembered.
+/// The time for which verified credentials are remembered.
 const REMEMBER: Duration = Duration::from_secs(300);
-/// How many are remembered.
+/// The number of remembered credentials.
 const REMEMBERED: usize = 1024;
 
-/// Why a password could not be hashed or checked.
+/// An error while hashing or checking a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
     /// Too many others wait.
     #[error("too many logins at a time; try again in a moment")]
     Busy,
-    /// It cannot be hashed, or what is stored is no hash.
+    /// The password cannot be hashed, or the stored value is not a hash.
     #[error("cannot hash a password: {0}")]
     Hash(String),
 }
@@ -44,8 +44,8 @@ pub struct Passwords {
     /// Keyed hashes of credentials that were verified, with the stored hash
     /// they were verified against: a changed password is not found again.
     verified: Mutex<HashMap<[u8; 32], Verified>>,
-    /// Never leaves the process, so that what is remembered is of no use
-    /// outside it.
+    /// Never leaves the process, so that remembered values are useless outside
+    /// it.
     key: [u8; 64],
 }
 
@@ -87,8 +87,8 @@ impl Passwords {
         self.compute(move || hash(&password)).await
     }
 
-    /// Whether a password is that of the stored hash; `None` for a user who
-    /// does not exist is refused after the same work.
+    /// Returns true if the password matches the stored hash. For `None`, a user
+    /// who does not exist, does the same work and returns false.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::{Config, api::ApiError};
 
 /// The cookie of a session.
 pub const COOKIE: &str = "gotify-client-token";
-/// What is longer is no token of ours.
+/// The longest possible token.
 const TOKEN_BYTES: usize = 256;
 
 /// A name and a password.
@@ -90,7 +90,7 @@ fn decode_basic(encoded: &str) -> Option<Basic> {
     })
 }
 
-/// What follows a scheme in the header `Authorization`.
+/// Returns the text after a scheme in the header `Authorization`.
 fn scheme<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (name, rest) = value.split_once(' ')?;
@@ -120,8 +120,8 @@ fn cross_site() -> ApiError {
     ApiError::forbidden("cross-origin request refused: use a token instead of a cookie or password")
 }
 
-/// Whether a page of another origin made a request. Programs that are no
-/// browsers say nothing of the kind.
+/// Returns true if a page of another origin made the request. Programs other
+/// than browsers do not send these headers.
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-site") {

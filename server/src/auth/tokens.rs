@@ -1,5 +1,5 @@
-//! Tokens of applications, clients and plugins, and the data directory's key. A
-//! token is shown once, when it is made; what is kept is its hash.
+//! Tokens of applications, clients and plugins, and the data directory's key.
+//! The server shows a token once, when it creates it, and stores only a hash.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ const PREFIXED_LENGTH: usize = 32;
 /// 64 characters, so that a random byte's low six bits pick one evenly.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Sends messages: `A...`.
@@ -21,7 +21,7 @@ pub enum TokenKind {
     Client,
     /// A plugin instance's webhook address: `P...`.
     Plugin,
-    /// Gives orders, to whoever may read the data directory: `K...`.
+    /// Allows all commands to a reader of the data directory: `K...`.
     DataDirectory,
 }
 
@@ -90,7 +90,7 @@ impl Token {
         Self(text.to_owned())
     }
 
-    /// What is stored of it.
+    /// Returns the hash to store.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
     }

@@ -21,8 +21,8 @@ const WAITING: usize = 1024;
 /// Kibibytes of messages that wait: as much as four of the longest.
 const WAITING_KIB: usize = 256 << 10;
 
-/// The way to the task that commits. The task ends when this is dropped and
-/// what is waiting was written.
+/// The sender for the task that commits. The task ends when this is dropped and
+/// all waiting messages were written.
 #[derive(Debug)]
 pub(super) struct Commit {
     queue: mpsc::Sender<Waiting>,
@@ -81,7 +81,7 @@ async fn run(
                 hub.publish(message);
                 plugins.message_stored(message.user_id);
             }
-            // Whoever sent it may have gone.
+            // The sender of the message may be gone.
             let _ = done.send(stored);
         }
     }

@@ -25,7 +25,7 @@ use crate::{
     time::now_ms,
 };
 
-/// Who sends a message.
+/// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
     /// Someone outside, as the draft's application.
@@ -37,7 +37,7 @@ pub enum Sender {
     },
 }
 
-/// What became of a message.
+/// The result of sending a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
     /// It is in the database.
@@ -51,7 +51,7 @@ pub enum Posted {
     },
 }
 
-/// Why a message was not taken.
+/// The reason for which a message was not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostError {
@@ -76,7 +76,7 @@ pub enum PostError {
     Refused {
         /// The plugin's name.
         by: String,
-        /// How it failed.
+        /// The failure.
         reason: String,
     },
     /// The application was deleted meanwhile.
@@ -178,7 +178,7 @@ impl Pipeline {
         } else {
             (draft, Vec::new())
         };
-        // What filters put in place is bounded like what came from outside.
+        // Content from filters is bounded like content from outside.
         check(&draft.content, self.most)?;
         let Draft {
             application,

@@ -1,11 +1,11 @@
-//! Whether a version of a plugin may run: the one place that decides.
+//! Admission: the one place that decides whether a version of a plugin may run.
 //!
-//! What was not answered is denied, so a plugin that is new may run: it can do
-//! nothing of what it asks. But a version that takes the place of another one
-//! and asks the administrator for more than the other was answered about
-//! waits until it is answered about too. What was asked before and denied is
-//! answered. What concerns users' own messages keeps no version waiting: each
-//! user has what they agreed to (`consent`).
+//! Permissions without a grant are denied, so a new plugin may run: it can use
+//! nothing that it asks for. A version that replaces another one waits if it
+//! asks the administrator for more than the previous one did. Permissions that
+//! were requested before and denied do not count as new. Permissions that
+//! concern users' own messages hold no version back: each user has the
+//! consented permissions only (`consent`).
 
 use mortise_runtime::{
     Grants,
@@ -18,7 +18,7 @@ use super::Plugins;
 /// A version that loads, is checked, and would run next.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
-    /// What it is and asks for.
+    /// The manifest of the new version.
     pub(super) new: &'a Manifest,
     /// The manifest of the version that runs or ran last; none for a plugin
     /// that was not installed before.
@@ -30,11 +30,12 @@ pub(super) struct Candidate<'a> {
 pub(super) enum Admission {
     /// It runs.
     Run,
-    /// It waits for the administrator, and what runs goes on.
+    /// It waits for the administrator, and the active version keeps running.
     Pending(Difference),
 }
 
-/// What a version asks of the administrator beyond what was answered.
+/// The administrator's permissions that a version asks for beyond the answered
+/// ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// For a person, one line each: `+ http https://api.example.org: reason`.
@@ -45,7 +46,8 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What a manifest asks of the administrator beyond these.
+    /// Returns the administrator's permissions that a manifest asks for beyond
+    /// these.
     fn new(manifest: &Manifest, answered: &Grants) -> Self {
         let mut difference = Self::default();
         for request in &manifest.wants {

@@ -1,10 +1,9 @@
-//! The administrator's answers while the server runs. They have one place, the
-//! grants file: what is granted over the API is written there, and what is
-//! written there by hand is taken up. Either way it comes into force here, for
-//! what runs and for what waits.
+//! The administrator's grants while the server runs. Their one place is the
+//! grants file: the API writes them there, and the server applies changes made
+//! by hand. Both take effect here, for active and pending versions.
 //!
-//! A file that cannot be used changes nothing: what was granted stays, what was
-//! not is denied, and the problem is told.
+//! A file with an error changes nothing: grants stay, missing grants are
+//! denied, and the problem is reported.
 
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 
@@ -24,18 +23,18 @@ use super::{
 };
 use crate::{store::AnswerRow, time::now_ms};
 
-/// How often it is looked whether the file was changed by hand. It has to look
-/// the same twice, for it may still be being written.
+/// The interval between checks for changes by hand. The file must look the same
+/// twice, because it may still be incomplete.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Why an answer was not taken.
+/// The reason for which a change of grants failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
     /// The grants file.
     #[error(transparent)]
     File(#[from] GrantsError),
-    /// What was to be taken back was not granted so.
+    /// The grants to revoke do not exist in this form.
     #[error(
         "nothing of that is granted to `{0}` in these words; `mortise plugin status {0}` shows what is"
     )]
@@ -54,7 +53,7 @@ pub(super) struct Answers {
     seen: Option<Identity>,
 }
 
-/// What to do with what a version asks for more.
+/// The treatment of the new permissions of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Approval {
     /// Grant it.
@@ -68,15 +67,15 @@ pub enum Approval {
 pub struct Pending {
     /// The plugin.
     pub id: String,
-    /// Of what runs meanwhile.
+    /// The active version.
     pub running: super::VersionOf,
-    /// Of what waits.
+    /// The pending version.
     pub version: super::VersionOf,
-    /// What it asks for more.
+    /// The new permissions.
     pub difference: super::Difference,
 }
 
-/// Takes up what is changed by hand until it is told to stop.
+/// Applies changes made by hand until asked to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     let mut last = read(&plugins.answers).seen;
     loop {
@@ -117,8 +116,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Takes from what a plugin is allowed. Takes effect before it returns:
-    /// what was open by it is closed.
+    /// Revokes permissions of a plugin. Takes effect before it returns, and
+    /// closes everything opened with them.
     ///
     /// # Errors
     ///
@@ -232,12 +231,13 @@ impl Plugins {
         waiting.collect()
     }
 
-    /// What a plugin is allowed, and its limits.
+    /// Returns a plugin's grants and limits.
     pub fn answer(&self, id: &str) -> Answer {
         self.grants().answer(id)
     }
 
-    /// What is noted about a plugin's answer: what was asked then, and when.
+    /// Returns the recorded answer about a plugin: the requests at that time,
+    /// and the time.
     pub async fn answered(&self, id: &str) -> Option<AnswerRow> {
         self.store
             .plugin_answer(id)
@@ -246,7 +246,7 @@ impl Plugins {
             .unwrap_or_default()
     }
 
-    /// What the administrator was asked for when they answered last.
+    /// Returns the requests at the time of the administrator's last answer.
     pub(super) async fn asked(&self, id: &str) -> Vec<Permission> {
         let answered = self.answered(id).await;
         answered.map(|row| row.asked).unwrap_or_default()
@@ -269,7 +269,7 @@ impl Plugins {
         change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
     ) -> Result<(bool, Vec<String>), GrantsError> {
         let _turn = self.answering.lock().await;
-        // What was changed by hand meanwhile is nobody else's doing.
+        // Changes by hand in the meantime have no other actor.
         let mut changed = self.take_answers_in_turn(&Actor::Folder).await;
         let path = self.settings.grants.clone();
         let edited = tokio::task::spawn_blocking({
@@ -287,8 +287,7 @@ impl Plugins {
         Ok((edited, changed))
     }
 
-    /// Reads the file and takes it into use. Returns the plugins whose answer
-    /// is not what it was.
+    /// Reads the file and applies it. Returns the plugins with changed grants.
     pub(super) async fn take_answers(self: &Arc<Self>, by: &Actor) -> Vec<String> {
         let _turn = self.answering.lock().await;
         self.take_answers_in_turn(by).await
@@ -378,8 +377,8 @@ impl Plugins {
         }
     }
 
-    /// Compares what is installed with what is noted, at the start: the file
-    /// may have been changed while no server ran.
+    /// Compares installed plugins with the records at the start: the file may
+    /// have changed while no server ran.
     pub(super) async fn note_answers(&self) {
         // In one go: there may be many, and the server waits for it.
         let mut noted = match self.store.plugin_answers().await {
@@ -404,8 +403,8 @@ impl Plugins {
         }
     }
 
-    /// Has a look at what waits for approval of these plugins: it may have been
-    /// granted now.
+    /// Rechecks the pending versions of these plugins, which may now have their
+    /// grants.
     pub(super) async fn reconsider(self: &Arc<Self>, ids: &[String], by: &Actor) {
         for id in ids {
             let _turn = self.turn.lock().await;
@@ -413,7 +412,7 @@ impl Plugins {
                 continue;
             };
             if let (Some(Waiting::Pending { .. }), Some(identity)) = (entry.waiting, entry.dealt) {
-                // What is wrong with it is kept and logged there.
+                // The problem is stored and logged there.
                 let cause = Cause { by, anew: false };
                 let _: Result<(), _> = self.take_in(&entry.file, identity, cause).await;
             }
@@ -425,7 +424,7 @@ impl Plugins {
     }
 }
 
-/// What `one` does not have of `other`, for the audit log.
+/// Returns the part of `other` that `one` lacks, for the audit log.
 fn differing(one: &Grants, other: &Grants) -> Option<Value> {
     let (Ok(Value::Object(one)), Ok(Value::Object(other))) =
         (serde_json::to_value(one), serde_json::to_value(other))

@@ -1,9 +1,9 @@
-//! A plugin's file on its way in, by a request or from a URL: bounded, written
-//! to a temporary file, and held to its digest before anything looks at it.
+//! A plugin's file on its way in, from a request or a URL. It is bounded,
+//! written to a temporary file, and checked against its digest before anything
+//! reads it.
 //!
-//! A URL may be `http`, for it is the digest that tells whether the file is the
-//! one that was meant. What is asked is redirected a few times only, and never
-//! from `https` to `http`.
+//! A URL may be `http`, because the digest identifies the file. Few redirects
+//! are followed, and never one from `https` to `http`.
 
 use std::{io, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::client::{self, ClientError};
 
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
-/// How long a download may take.
+/// The time for a download.
 const DOWNLOAD: Duration = Duration::from_secs(300);
-/// How long it may stand still.
+/// The longest pause within a download.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Why a file did not arrive.
+/// The reason for which a file did not arrive.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArrivalError {
@@ -35,9 +35,9 @@ pub enum ArrivalError {
     /// Another file than was meant.
     #[error("the file has the digest {found}, not {expected}: it is not the one that was meant")]
     Digest {
-        /// What was asked for.
+        /// The expected digest.
         expected: Digest,
-        /// What came.
+        /// The found digest.
         found: Digest,
     },
     /// The temporary file.
@@ -46,9 +46,9 @@ pub enum ArrivalError {
     /// The URL does not serve.
     #[error("nothing can be downloaded from {url}: {why}")]
     Url {
-        /// Which, without its query.
+        /// The URL without its query.
         url: Box<str>,
-        /// What is wrong.
+        /// The error.
         why: Box<str>,
     },
 }

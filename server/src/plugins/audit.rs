@@ -1,13 +1,13 @@
-//! Who did what about plugins: the audit log. An entry is written where the
-//! deed is done, after it was done; what was refused or failed is none. It says
-//! nothing that is secret: of a configuration, only that it changed.
+//! The audit log: changes to plugins and their actors. The place that makes a
+//! change writes the entry afterwards; failed and denied attempts leave none.
+//! Entries contain nothing secret: of a configuration, only that it changed.
 
 use serde_json::{Value, json};
 
 use super::{Plugins, installed::VersionOf};
 use crate::store::NewAudit;
 
-/// Who does something about a plugin.
+/// The actor of a change to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A user, over the network.
@@ -17,14 +17,15 @@ pub enum Actor {
         /// The user's name.
         name: String,
     },
-    /// Whoever may read the data directory, as an administrator.
+    /// A reader of the data directory, as an administrator.
     CommandLine {
         /// The administrator's id.
         id: i64,
         /// The administrator's name.
         name: String,
     },
-    /// Whoever changed the plugins folder or another file of the administrator.
+    /// A person who changed the plugins folder or another of the
+    /// administrator's files.
     Folder,
     /// The server, by itself.
     Server,
@@ -48,7 +49,7 @@ impl Actor {
     }
 }
 
-/// What was done.
+/// A change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// A plugin came, or came back.
@@ -63,7 +64,7 @@ pub(super) enum Action {
     Removed,
     /// A version waits for approval.
     HeldBack,
-    /// A process that somebody starts by hand may take its place.
+    /// A process started by hand may take its place.
     Attached,
     /// A version that waited may run.
     Approved,
@@ -109,7 +110,8 @@ impl Action {
 }
 
 impl Plugins {
-    /// Writes an entry. What was done stays done if that fails; the log says so.
+    /// Writes an entry. If that fails, the change stays, and the log reports
+    /// the failure.
     pub(super) async fn audit(&self, by: &Actor, action: Action, plugin: &str, details: &Value) {
         let details = details.to_string();
         let new = NewAudit {

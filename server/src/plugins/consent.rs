@@ -1,12 +1,12 @@
-//! A user's own answer: what of their messages a plugin may touch. Given by
-//! enabling the plugin, for what that version asks, and stored with the user's
-//! row. A later version that asks for more does not get it before the user
-//! agrees again: what somebody agreed to never grows by itself.
+//! A user's consent: the plugin's permissions on the user's messages. The user
+//! gives it by enabling the plugin, for the requests of that version. It is
+//! stored with the user's row. A later version that asks for more does not get
+//! it before the user consents again: consent never grows by itself.
 
 use mortise_runtime::{Grants, grants::Applications, types::Manifest};
 use serde::{Deserialize, Serialize};
 
-/// What a user agreed to.
+/// A user's consent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Consent {
@@ -42,7 +42,7 @@ impl Consent {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What is in both.
+    /// Returns the part that both have.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {

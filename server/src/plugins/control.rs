@@ -1,5 +1,5 @@
-//! What a user does with a plugin: enable, disable, configure, look at. One
-//! action at a time per instance; what fails leaves the state as it was.
+//! A user's actions on a plugin: enable, disable, configure, show. One action
+//! at a time for each instance; a failed action leaves the state unchanged.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use super::{
 };
 use crate::{configuration, store::StoreError};
 
-/// Why an action was not done.
+/// The reason for which an action failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
     /// It is enabled, or disabled, already. The text is Gotify's.
     #[error("config is already enabled/disabled")]
     AlreadySo,
-    /// The plugin cannot do what the action is about.
+    /// The plugin lacks the capability for the action.
     #[error("plugin does not support {0}")]
     NotSupported(&'static str),
     /// A configuration over the bound.
@@ -160,12 +160,13 @@ impl Plugins {
         Ok(())
     }
 
-    /// What a user's plugin can do. Where only an instance can tell, and none
-    /// has yet, one is made, and let go of unless its user has it enabled.
+    /// Returns the capabilities of a user's plugin. If only an instance knows
+    /// them and there is none, creates one, and drops it unless its user has
+    /// enabled the plugin.
     ///
     /// # Errors
     ///
-    /// What kept the plugin from making it.
+    /// The reason for which the plugin could not create it.
     pub async fn capabilities(&self, slot: &Slot) -> Result<Capabilities, CallError> {
         if let Some(made) = &*slot.made.lock().await {
             return Ok(made.capabilities());
@@ -259,7 +260,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// What the plugin's page shows; also while it is disabled.
+    /// Returns the content of the plugin's page, also while the plugin is
+    /// disabled.
     ///
     /// # Errors
     ///
@@ -456,7 +458,7 @@ impl Plugins {
             stop_feeding(slot).await;
         }
         if active.listener && !fed {
-            // Read when nobody moves it any more.
+            // Read after the last change.
             let row = self.store.plugin_instance(slot.id).await?;
             let stop = self.stopping.child_token();
             let task = self.tasks.spawn(listeners::feed(
@@ -511,8 +513,8 @@ async fn stop_feeding(slot: &Slot) {
     }
 }
 
-/// What an instance is called for: what it exports and is granted. What it
-/// lacks the grant for costs nothing per message.
+/// Returns the calls that an instance receives, by its exports and grants. A
+/// plugin without the grant costs nothing per message.
 fn work(grants: &Grants, instance: &dyn Instance) -> Active {
     let can = instance.capabilities();
     Active {
@@ -533,12 +535,13 @@ pub fn gotify_name(capability: Capability) -> &'static str {
     }
 }
 
-/// How a configuration begins that has a refused one among its comments.
+/// The beginning of a configuration with a rejected one among its comments.
 const REFUSED: &str = "# The stored configuration was refused when the plugin was started, so the plugin\n\
      # was disabled and has its defaults, which follow. Correct the old configuration\n\
      # below, put it in place of the defaults, save it, and enable the plugin.\n#\n";
 
-/// Whether the server wrote a configuration in place of one that was refused.
+/// Returns true if the server wrote the configuration in place of a rejected
+/// one.
 pub(super) fn was_refused(config: &str) -> bool {
     config.starts_with(REFUSED)
 }

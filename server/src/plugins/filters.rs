@@ -21,16 +21,16 @@ use mortise_runtime::{
 use super::{Plugins, Slot};
 use crate::pipeline::{Cause, Space, TraceAction, TraceEntry};
 
-/// What a user's filters made of a message.
+/// The result of a user's filters for a message.
 #[derive(Debug)]
 pub struct Filtered {
-    /// What is to happen with it.
+    /// The decision about the message.
     pub outcome: Outcome,
-    /// What each filter did, in their order.
+    /// The effect of each filter, in order.
     pub trace: Vec<TraceEntry>,
 }
 
-/// How a message leaves the filters.
+/// The filters' decision about a message.
 #[derive(Debug)]
 pub enum Outcome {
     /// To be stored, as it is now.
@@ -50,7 +50,7 @@ pub enum Outcome {
         draft: Draft,
         /// The plugin's name.
         by: String,
-        /// How it failed.
+        /// The failure.
         reason: String,
     },
 }

@@ -34,12 +34,12 @@ use super::{
 };
 use crate::store::InstalledRow;
 
-/// Why a file is dealt with.
+/// The reason for handling a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cause<'a> {
-    /// Who wants it.
+    /// The actor.
     pub(super) by: &'a Actor,
-    /// Whether the plugin is loaded anew though its file is the same.
+    /// True to load the plugin again although its file is the same.
     pub(super) anew: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Place<'a> {
     pub(super) identity: Identity,
 }
 
-/// Takes up what changes in the folder until it is told to stop.
+/// Handles changes in the folder until asked to stop.
 pub(super) async fn run(
     plugins: Arc<Plugins>,
     seen: Vec<(PathBuf, Identity)>,
@@ -72,7 +72,7 @@ pub(super) async fn run(
                 plugins.signed_anew(&file).await;
                 continue;
             }
-            // What an order did to it since is told of again, where it stays.
+            // If a file stays, the watch reports changes by commands again.
             if Identity::read(&change.file).ok() != Some(change.now) {
                 continue;
             }
@@ -84,20 +84,20 @@ pub(super) async fn run(
     }
 }
 
-/// What there is at the start.
+/// The state at the start.
 pub(super) struct Found {
     /// What was installed when the server stopped.
     installed: Vec<Known>,
-    /// What is in the folder.
+    /// The files in the folder.
     files: Vec<(PathBuf, Identity)>,
 }
 
 /// A plugin that was installed when the server stopped.
 struct Known {
     row: InstalledRow,
-    /// What it runs from.
+    /// The copy from which it runs.
     copy: PathBuf,
-    /// Whether that is there.
+    /// True if that copy exists.
     has_copy: bool,
 }
 
@@ -105,8 +105,8 @@ impl Plugins {
     /// Looks at what there is; a folder that is not there is made.
     pub(super) async fn look_around(&self) -> Result<Found, StartError> {
         let folder = &self.settings.folder;
-        // So that it can be watched. One that cannot be made is told of below,
-        // or is watched for.
+        // Created so that it can be watched. An error appears below, or the
+        // watch waits for the folder.
         let _: Result<(), _> = tokio::fs::create_dir_all(folder).await;
         let files = registry::files(folder)
             .await
@@ -131,8 +131,9 @@ impl Plugins {
         })
     }
 
-    /// Takes up what there is at the start. What was installed when the server
-    /// stopped is neither read nor loaded. Returns what is in the folder.
+    /// Restores the state at the start. Plugins that were installed when the
+    /// server stopped are neither read nor loaded. Returns the files in the
+    /// folder.
     pub(super) async fn open_folder(
         self: &Arc<Self>,
         Found { installed, files }: Found,
@@ -167,7 +168,7 @@ impl Plugins {
                     .map(|version| version.described.digest),
             );
             let in_folder = self.settings.folder.join(&row.file);
-            // The trust file, or what is required, may be another than it was.
+            // The trust file, or the requirement, may have changed.
             let checked = match row.version.signed {
                 Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
                 signed => {
@@ -178,12 +179,12 @@ impl Plugins {
             let signed = match checked {
                 Ok(signed) => signed,
                 Err(report) => {
-                    // Its file is looked at as if it were new, and refused.
+                    // Its file is checked as if it were new, and rejected.
                     tracing::error!(%report, "a plugin that was installed is not run");
                     continue;
                 }
             };
-            // Without its own copy it is taken in again from its file.
+            // Without its own copy it is installed again from its file.
             let identity = row.identity.filter(|_| has_copy);
             self.installed.set(Entry {
                 file: in_folder,
@@ -207,7 +208,7 @@ impl Plugins {
         if self.installed.knows(file, &identity) {
             return;
         }
-        // What is wrong with it is kept and logged there.
+        // The problem is stored and logged there.
         let cause = Cause {
             by: &Actor::Folder,
             anew: false,
@@ -229,7 +230,7 @@ impl Plugins {
                 by: &Actor::Folder,
                 anew: false,
             };
-            // What is wrong with it is kept and logged there.
+            // The problem is stored and logged there.
             let _: Result<(), _> = self.take_in(file, identity, cause).await;
         }
     }
@@ -273,7 +274,7 @@ impl Plugins {
         identity: Identity,
         cause: Cause<'_>,
     ) -> Result<(), LoadError> {
-        // Before anything is copied: most of what is no plugin ends here.
+        // Checked before the copy: most files that are not plugins end here.
         registry::loader_of(file, &self.loaders()).await?;
         let staged = self.versions.stage(file).await?;
         let outcome = async {
@@ -478,7 +479,7 @@ impl Plugins {
         Ok(())
     }
 
-    /// Notes what is installed, here and in the database.
+    /// Records an installed plugin, here and in the database.
     pub(super) async fn note(&self, entry: Entry) {
         self.installed.set(entry.clone());
         self.note_stored(&entry).await;
@@ -530,7 +531,7 @@ impl Plugins {
     }
 }
 
-/// What there is to go back to once `new` runs.
+/// Returns the version for a rollback once `new` is active.
 fn previous(before: Option<&Entry>, new: &OnDemand) -> Option<crate::store::VersionRow> {
     let before = before?;
     if before.current.digest() == new.digest() {

@@ -1,8 +1,7 @@
-//! What the server provides to one instance: the contract's imports over the
-//! store and the pipeline. The runtime's guard stands in front of it and has
-//! checked grants and bounds; what is left to check here is what only the
-//! server knows: whose a message is, and whether the user has the plugin
-//! enabled.
+//! The server's side of one instance: the contract's imports over the store and
+//! the pipeline. The runtime's guard in front of it has checked grants and
+//! bounds. This module checks facts that only the server knows: the owner of a
+//! message, and whether the user has enabled the plugin.
 
 use std::sync::{
     Arc, OnceLock, Weak,
@@ -41,8 +40,8 @@ pub(super) struct InstanceHost {
 }
 
 impl InstanceHost {
-    /// The user answers for their messages by enabling the plugin: before and
-    /// after, nobody has.
+    /// The user's consent lasts while the plugin is enabled; outside that time
+    /// there is none.
     fn consented(&self, what: &str) -> Result<(), Error> {
         if self.consent.load(Ordering::SeqCst) {
             Ok(())

@@ -1,10 +1,10 @@
-//! Giving back the memory of what nobody calls. The next call brings it back:
-//! a component within microseconds, a plugin that is not loaded within the time
-//! that loading takes.
+//! Freeing the memory of idle plugins. The next call recreates them: a
+//! component within microseconds, a plugin that is not loaded within its
+//! loading time.
 //!
-//! An enabled native plugin is not stopped for want of calls: what it does
-//! between calls, in threads of its own, is its business. The process of one
-//! that nobody has enabled is ended by its backend.
+//! An enabled native plugin is not stopped when it is idle, because it may work
+//! between calls in its own threads. Its backend ends the process of one that
+//! no user has enabled.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::time::now_ms;
 /// The shortest and the longest time between two looks.
 const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(60)];
 
-/// Looks for idle instances until it is told to stop.
+/// Looks for idle instances until asked to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     let idle = plugins.settings.idle;
     let [least, most] = LOOKS;

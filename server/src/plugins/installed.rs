@@ -1,6 +1,6 @@
-//! What is installed: each plugin by its id, with the version that runs, the
-//! one before, and what keeps a newer one from running; and the files that are
-//! no plugin. Decides nothing and loads nothing: see `folder`.
+//! The installed plugins: each by its id, with the active and the previous
+//! version and the reason for which a newer one does not run; and the files
+//! that are not plugins. Decides nothing and loads nothing: see `folder`.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -25,58 +25,59 @@ pub struct Status {
     pub id: String,
     /// For people.
     pub name: String,
-    /// Of what runs, by its manifest.
+    /// The active version, by its manifest.
     pub version: String,
-    /// Of what runs.
+    /// The active version's digest.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// How it runs.
+    /// Its backend.
     #[schema(value_type = String)]
     pub backend: Backend,
-    /// Who signed what runs.
+    /// The active version's signature.
     pub signature: Signature,
     /// Its file in the plugins folder.
     #[schema(value_type = String)]
     pub file: PathBuf,
-    /// How it is.
+    /// Its state.
     #[serde(flatten)]
     pub state: PluginState,
     /// How its process is, and what confines it; none for a component.
     #[schema(value_type = Option<Object>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<process::State>,
-    /// What its file holds and does not run, and why; none if the file is what
-    /// runs.
+    /// The content of its file that does not run, and the reason; none if the
+    /// file is the active version.
     pub waiting: Option<Waiting>,
-    /// Whether its file is different from what the server has seen of it: it is
-    /// looked at as soon as it stays the same for a moment.
+    /// True if the file differs from its last known state. The server checks it
+    /// as soon as it stays the same for a moment.
     pub changed: bool,
-    /// What `rollback` returns to.
+    /// The version for a rollback.
     pub previous: Option<VersionOf>,
 }
 
-/// Who signed a version.
+/// The signer of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Signature {
-    /// Nobody.
+    /// Not signed.
     None,
-    /// Somebody whose key is not trusted.
+    /// Signed with a key that is not trusted.
     Untrusted,
-    /// Somebody whose key is trusted.
+    /// Signed with a trusted key.
     Trusted {
         /// By its name in the trust file.
         key: String,
     },
 }
 
-/// How an installed plugin is. A user's instance that fails says so itself.
+/// The state of an installed plugin. A failure of a user's instance is reported
+/// there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PluginState {
-    /// Nobody uses it: nothing of it is in memory, and the first call loads it.
+    /// No user uses it: it is not in memory, and the first call loads it.
     OnDemand,
-    /// Its file is being looked at, or it is loaded for somebody who waits.
+    /// The server checks its file, or loads it for a waiting caller.
     Loading,
     /// It is in memory.
     Loaded {
@@ -85,21 +86,21 @@ pub enum PluginState {
     },
     /// Its process crashed and is started again after a pause.
     Pausing {
-        /// How many times in a row.
+        /// The number of crashes in a row.
         crashes: u32,
-        /// What happened last.
+        /// The last crash.
         last: String,
     },
     /// Its process crashed too often in a row.
     GivenUp {
-        /// How many times.
+        /// The number of crashes.
         crashes: u32,
-        /// What happened last.
+        /// The last crash.
         last: String,
     },
     /// The server's own copy does not load any more.
     Broken {
-        /// What is wrong.
+        /// The report.
         #[schema(value_type = Object)]
         report: LoadError,
     },
@@ -108,13 +109,14 @@ pub enum PluginState {
     Missing,
 }
 
-/// Why what is in a plugin's file does not run. The version before goes on.
+/// The reason for which the content of a plugin's file does not run. The
+/// previous version keeps running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Waiting {
     /// It does not load or does not come up.
     Failed {
-        /// Which step, and what to do.
+        /// The failed step and its fix.
         #[schema(value_type = Object)]
         report: LoadError,
     },
@@ -122,7 +124,7 @@ pub enum Waiting {
     Pending {
         /// What it is.
         version: VersionOf,
-        /// What it asks for more.
+        /// The new permissions.
         difference: Difference,
     },
 }
@@ -153,12 +155,12 @@ pub(super) struct Entry {
     pub(super) file: PathBuf,
     /// The file as it was dealt with last; none if it is not there.
     pub(super) dealt: Option<Identity>,
-    /// The file as it was when what runs was accepted; none when it was removed
-    /// since, and nothing runs.
+    /// The file's state when the active version was accepted; none if it was
+    /// removed since, and the plugin does not run.
     pub(super) accepted: Option<Identity>,
-    /// What runs, or would on demand.
+    /// The active version, which may be loaded on demand.
     pub(super) current: Arc<OnDemand>,
-    /// The signature of what runs; none if it has none.
+    /// The active version's signature; none if it has none.
     pub(super) signed: Option<Signed>,
     pub(super) previous: Option<VersionRow>,
     pub(super) waiting: Option<Waiting>,
@@ -169,7 +171,7 @@ impl Entry {
         self.accepted.is_none()
     }
 
-    /// What runs, as it is stored.
+    /// Returns the active version in its stored form.
     pub(super) fn version(&self) -> VersionRow {
         let name = self.current.file().file_name().unwrap_or_default();
         VersionRow {
@@ -195,7 +197,7 @@ struct All {
 }
 
 impl Installed {
-    /// Whether a file was dealt with as it is.
+    /// Returns true if the file was handled in this state.
     pub(super) fn knows(&self, file: &Path, identity: &Identity) -> bool {
         let all = self.read();
         let failed = all.failures.get(file).map(|(identity, _)| identity);
@@ -210,12 +212,13 @@ impl Installed {
         self.read().plugins.get(id).cloned()
     }
 
-    /// Whether a plugin of this id is installed, even if its file is gone.
+    /// Returns true if a plugin with this id is installed, even if its file is
+    /// gone.
     pub(super) fn has(&self, id: &str) -> bool {
         self.read().plugins.contains_key(id)
     }
 
-    /// What runs, unless its file is gone.
+    /// Returns the active version, unless its file is gone.
     pub(super) fn current(&self, id: &str) -> Option<Arc<OnDemand>> {
         let all = self.read();
         let entry = all.plugins.get(id)?;
@@ -248,7 +251,7 @@ impl Installed {
         gone.map(|entry| entry.file.clone()).collect()
     }
 
-    /// Puts a plugin in place of what was known of it.
+    /// Replaces the entry of a plugin.
     pub(super) fn set(&self, entry: Entry) {
         let mut all = self.write();
         let id = entry.current.manifest().id.clone();
@@ -303,7 +306,7 @@ impl Installed {
         self.write().busy = file.map(Path::to_owned);
     }
 
-    /// Whether some version that is installed has this digest.
+    /// Returns true if an installed version has this digest.
     pub(super) fn uses(&self, digest: &Digest) -> bool {
         let all = self.read();
         all.plugins.values().any(|entry| {

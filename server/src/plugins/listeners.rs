@@ -21,14 +21,15 @@ use tokio_util::sync::CancellationToken;
 use super::{Plugins, Slot};
 use crate::store::Readable;
 
-/// How patient a listener is fed.
+/// The patience with a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
     /// The pause after a first failure; it doubles with each.
     pub first: Duration,
     /// The longest pause.
     pub most: Duration,
-    /// How often a batch, and then the message at fault alone, is given.
+    /// The number of attempts for a batch, and then for the failing message
+    /// alone.
     pub attempts: u32,
 }
 
@@ -46,7 +47,7 @@ impl Default for Retry {
 /// instance may not read cost it no write each.
 const UNSAVED: i64 = 1000;
 
-/// How much to give next, after what happened so far.
+/// The size of the next batch, after the results so far.
 #[derive(Debug)]
 struct Pace {
     retry: Retry,
@@ -54,7 +55,7 @@ struct Pace {
     failures: u32,
 }
 
-/// What to do after a batch failed.
+/// The next step after a failed batch.
 #[derive(Debug, PartialEq, Eq)]
 enum Then {
     /// Give again, at the size now set, after this pause.
@@ -77,8 +78,8 @@ impl Pace {
         self.size = (self.size * 2).min(BATCH);
     }
 
-    /// After a failure of a batch of `given`. What is no fault of the messages
-    /// does not count against them.
+    /// Records a failed batch of `given` messages. A failure that the messages
+    /// did not cause does not count against them.
     fn failed(&mut self, given: usize, error: &CallError) -> Then {
         let pause = self.pause();
         match error {
@@ -124,8 +125,8 @@ impl Pace {
     }
 }
 
-/// Feeds one listener until it is told to stop. A call in flight is never cut
-/// short.
+/// Passes messages to one listener until asked to stop. Open calls are never
+/// cut short.
 pub(super) async fn feed(
     plugins: Arc<Plugins>,
     slot: Arc<Slot>,
@@ -206,7 +207,8 @@ impl Feed {
     /// give if the batch is empty.
     async fn read(&self) -> Result<(Vec<Message>, i64), crate::store::StoreError> {
         let store = &self.plugins.store;
-        // Asked for first: what is stored in between is seen the next time.
+        // Requested first, so that messages stored in between are seen the next
+        // time.
         let newest = store.newest_message(self.slot.user_id()).await?;
         if newest <= self.cursor {
             return Ok((Vec::new(), newest));
@@ -273,8 +275,9 @@ mod tests {
         attempts: 3,
     };
 
-    /// Feeds messages `0..count` of which `poison` always fails; what was
-    /// taken, what was set aside, and how many calls it took.
+    /// Passes messages `0..count`, of which those in `poison` always fail.
+    /// Returns the delivered messages, the dead letters, and the number of
+    /// calls.
     fn run(count: usize, poison: &[usize]) -> (Vec<usize>, Vec<usize>, usize) {
         let error = CallError::Refused("no".to_owned());
         let mut pace = Pace::new(RETRY);

@@ -1,7 +1,7 @@
-//! What an administrator reads of a plugin: what its process printed, what the
-//! server noticed about each user's instance, and what the plugin wrote for
-//! the administrator's own account. What it wrote for another user may be made
-//! of that user's messages, and is that user's to read.
+//! An administrator's view of a plugin's log: the output of its process, the
+//! server's entries about each user's instance, and the plugin's entries for
+//! the administrator's own account. Entries for another user may contain that
+//! user's messages, so only that user may read them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,14 +16,14 @@ use super::{Plugins, Slot, read};
 /// An entry of one of a plugin's logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Whose instance it is about; none for the plugin's process.
+    /// The instance's user; none for the plugin's process.
     pub user: Option<String>,
     /// The entry; its number is by log.
     pub entry: Entry,
 }
 
 impl Plugins {
-    /// What a plugin was refused for want of a grant, by user.
+    /// Returns a plugin's denials for missing grants, by user.
     pub fn denials(&self, plugin: &str) -> Vec<(String, Denial)> {
         let mut denials = Vec::new();
         for slot in self.slots_of(plugin) {

@@ -118,8 +118,7 @@ const STARTING: usize = 8;
 /// How long the server waits for plugins to start before it serves without those
 /// that are not up: most are up by then, so that no message misses its filters.
 const START_PATIENCE: Duration = Duration::from_secs(1);
-/// How long calls in flight, and then instances, have to stop when the server
-/// does.
+/// The time for open calls, and then for instances, when the server stops.
 const STOPPING: Duration = Duration::from_secs(5);
 
 /// All plugins and their users' instances.
@@ -130,7 +129,7 @@ pub struct Plugins {
     loaders: OnceLock<Arc<[Arc<dyn Loader>]>>,
     installed: Installed,
     versions: Versions,
-    /// Set once what was there at the start is up.
+    /// Set once the state at the start is restored.
     opened: OnceLock<()>,
     /// Held while something is done about which plugins there are.
     turn: tokio::sync::Mutex<()>,
@@ -238,7 +237,7 @@ impl Plugins {
         Ok(())
     }
 
-    /// Brings up what was enabled. A row whose plugin is gone or broken waits
+    /// Starts the enabled plugins. A row whose plugin is gone or broken waits
     /// for it.
     async fn resume_all(self: &Arc<Self>, rows: Vec<InstanceRow>) -> Result<(), StoreError> {
         let mut enabled = Vec::new();
@@ -256,8 +255,8 @@ impl Plugins {
         self.stopping.cancel();
         self.tasks.close();
         let slots: Vec<_> = read(&self.slots).by_id.values().cloned().collect();
-        // A call in flight goes on if it can end in time; what it was given is
-        // given again otherwise.
+        // An open call continues if it can end in time; otherwise its messages
+        // are passed again later.
         if tokio::time::timeout(STOPPING, self.tasks.wait())
             .await
             .is_err()
@@ -333,14 +332,13 @@ impl Plugins {
         self.installed.reports()
     }
 
-    /// Why nothing is granted by the administrator's file, if it cannot be
-    /// used.
+    /// Returns the error of the administrator's file, if it cannot be used.
     pub fn grants_problem(&self) -> Option<String> {
         let answers = read(&self.answers);
         answers.problem.as_ref().map(ToString::to_string)
     }
 
-    /// Where the administrator's answers are.
+    /// Returns the path of the administrator's grants.
     pub fn grants_path(&self) -> &Path {
         &self.settings.grants
     }
@@ -413,8 +411,8 @@ impl Plugins {
         };
         let limits = self.grants().answer(&row.plugin).limits;
         let mut slots = write(&self.slots);
-        // With the slots held: whoever puts another version in this one's
-        // place then finds the slot among them.
+        // Done while the slots are locked, so that a swap finds the slot among
+        // them.
         let Some(plugin) = self.installed.current(&row.plugin) else {
             return Ok(None);
         };

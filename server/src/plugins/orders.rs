@@ -29,14 +29,14 @@ use super::{
     signature::signature_file,
 };
 
-/// Why an order was not carried out. What ran before goes on.
+/// The reason for which a command failed. The previous version keeps running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderError {
     /// No plugin of this id is installed.
     #[error("no plugin `{0}` is installed; `mortise plugin list` shows those that are")]
     Unknown(String),
-    /// Nothing ran before what runs.
+    /// There is no previous version.
     #[error("there is no version of `{0}` before the one that runs")]
     NothingBefore(String),
     /// The file of the plugin is not there.
@@ -188,8 +188,8 @@ impl Plugins {
             waiting: None,
             ..entry.clone()
         };
-        // Also where nobody has it enabled: a copy that does not load is found
-        // out now.
+        // Also if no user has enabled it: a copy that does not load is found
+        // now.
         back.current.loaded().await.map_err(|error| LoadError {
             file: copy.clone(),
             step: mortise_runtime::Step::Read,
@@ -259,8 +259,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Lets a process that somebody starts by hand take the place of a native
-    /// plugin's own. It is not confined, and whoever has the secret is the
+    /// Lets a process that a person starts take the place of a native plugin's
+    /// own. It is not confined, and a process with the secret acts as the
     /// plugin.
     ///
     /// # Errors
@@ -289,18 +289,18 @@ impl Plugins {
         self.tasks.spawn(order).await
     }
 
-    /// How a plugin is; none if it is not installed.
+    /// Returns a plugin's status; none if it is not installed.
     pub fn status(&self, id: &str) -> Option<Status> {
         self.installed.status(id)
     }
 
-    /// What the version that runs says of itself; none if it is not installed.
+    /// Returns the active version's manifest; none if it is not installed.
     pub fn manifest(&self, id: &str) -> Option<Manifest> {
         let entry = self.installed.get(id)?;
         Some(entry.current.manifest().clone())
     }
 
-    /// How all installed plugins are, by id.
+    /// Returns the status of all installed plugins, by id.
     pub fn list(&self) -> Vec<Status> {
         self.installed.list()
     }
@@ -311,8 +311,8 @@ impl Plugins {
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
     }
 
-    /// Whether a file is this plugin's: where one was removed, another may have
-    /// come.
+    /// Returns true if the file belongs to this plugin: after a removal,
+    /// another may have come.
     pub(super) fn has_file(&self, id: &str, file: &Path) -> bool {
         self.installed.at(file).is_some_and(|at| at == id)
     }
@@ -425,11 +425,11 @@ fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
         .as_file()
         .set_permissions(source.metadata()?.permissions())?;
     aside.as_file().sync_all()?;
-    // Closed, for nobody can execute what somebody can write to.
+    // Closed, because a file that is open for writing cannot be executed.
     Ok(aside.into_temp_path())
 }
 
-/// Gives a file its name, in place of what has it.
+/// Gives a file its name and replaces the previous one.
 async fn put(aside: TempPath, file: &Path) -> Result<(), OrderError> {
     let to = file.to_owned();
     blocking(file, move || {
@@ -439,7 +439,7 @@ async fn put(aside: TempPath, file: &Path) -> Result<(), OrderError> {
     .await
 }
 
-/// Does what waits for the disk.
+/// Runs work that waits for the disk.
 async fn blocking<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -1,6 +1,6 @@
-//! What an instance may do now: the administrator's answer and its user's. When
-//! one of them changes, instances that are there get the new rights at once,
-//! without waiting for anybody's turn: taking back must not be kept waiting.
+//! An instance's current rights: the administrator's grants and the user's
+//! consent. When one of them changes, existing instances get the new rights at
+//! once and without waiting for a turn: a revocation must not wait.
 
 use std::{
     path::Path,
@@ -13,8 +13,8 @@ use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
 use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock};
 
 impl Plugins {
-    /// What an instance of this version may do for a slot's user, and how much
-    /// of it.
+    /// Returns the rights and limits of an instance of this version for a
+    /// slot's user.
     pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
         let answer = self.answer_in_force(&manifest.id);
         Rights {
@@ -75,8 +75,8 @@ impl Plugins {
         }
     }
 
-    /// Has an enabled instance called for what it is granted now, and for no
-    /// more. Holds its turn.
+    /// Lets an enabled instance receive exactly the calls for its current
+    /// grants. Holds its turn.
     async fn work_as_granted(self: &Arc<Self>, slot: &Arc<Slot>) {
         let made = slot.made.lock().await.clone();
         if let Some(instance) = made

@@ -1,5 +1,4 @@
-//! How plugins are run: where things are, which backends there are, and what
-//! keeps all of it from starting.
+//! The set-up of plugins: paths, backends, and errors of the start.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,26 +15,26 @@ use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 use super::{Retry, grants::GrantsFile, signature::Trust};
 use crate::{Config, store::StoreError};
 
-/// How plugins are run.
+/// Settings for running plugins.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The folder that plugins are loaded from.
     pub folder: PathBuf,
     /// The administrator's answers.
     pub grants: PathBuf,
-    /// Which signatures count.
+    /// The accepted signatures.
     pub trust: Trust,
-    /// What becomes of a plugin's file that nobody changed by order.
+    /// The handling of plugin files that changed without a command.
     pub changed: Changed,
-    /// Where compiled code is kept.
+    /// The folder for compiled code.
     pub cache: PathBuf,
-    /// Where the copies are that plugins run from.
+    /// The folder for the copies from which plugins run.
     pub versions: PathBuf,
-    /// How long all filters of a message have together.
+    /// The time for all filters of a message.
     pub filter_deadline: Duration,
-    /// How patient listeners are fed.
+    /// The patience with listeners.
     pub retry: Retry,
-    /// How long a component may be unused before its memory is given back.
+    /// The idle time after which a component's memory is freed.
     pub idle: Duration,
     /// The server's own directories, which no plugin may use.
     pub protected: Protected,
@@ -65,14 +64,14 @@ impl From<NativeSandbox> for Mode {
     }
 }
 
-/// What becomes of an installed plugin's file that was changed in the folder
-/// and not by an order.
+/// The handling of an installed plugin's file that was changed in the folder by
+/// hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Changed {
-    /// It is taken up as a new version.
+    /// Load it as a new version.
     #[default]
     TakeUp,
-    /// What was installed goes on, and the change is reported.
+    /// Keep the installed version, and report the change.
     Refuse,
 }
 
@@ -110,21 +109,21 @@ impl Settings {
     }
 }
 
-/// Where plugins are loaded from if nothing else is said.
+/// Returns the default folder for plugins.
 pub fn default_folder(data_dir: &Path) -> PathBuf {
     data_dir.join("plugins")
 }
 
-/// Where the administrator's answers are.
+/// Returns the path of the administrator's grants.
 pub fn grants_file(data_dir: &Path) -> PathBuf {
     data_dir.join("grants.toml")
 }
 
-/// The backend for components.
+/// Creates the backend for components.
 ///
 /// # Errors
 ///
-/// A machine that lacks what the engine needs.
+/// A machine without a feature that the engine needs.
 pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
     WasmBackend::new(&WasmSettings {
         cache,
@@ -202,7 +201,8 @@ pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String>
         .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
 }
 
-/// Why plugins cannot be run at all. A single plugin is never the reason.
+/// The reason for which plugins cannot run at all. A single plugin is never the
+/// reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -211,7 +211,7 @@ pub enum StartError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// No backend.

@@ -1,13 +1,13 @@
-//! Who signed a plugin: `NAME.minisig` beside the file `NAME`, as minisign
-//! makes it, held against the keys in the trust file, `trusted-keys` in the
-//! data directory.
+//! Signatures of plugins: `NAME.minisig` beside the file `NAME`, in minisign's
+//! form, checked against the keys in the trust file, `trusted-keys` in the data
+//! directory.
 //!
-//! A signature that is wrong keeps a file from being loaded, always. One that
-//! is missing, or made with a key that is not trusted, does so where signatures
-//! are required. It is looked at before anything else looks at the file. At each
-//! start the key of what is installed has to be trusted still; the signature
-//! itself is not checked again then, for what is loaded has to have the digest
-//! of what it was checked with.
+//! A wrong signature always keeps a file from being loaded. A missing
+//! signature, or one with an untrusted key, does so if signatures are required.
+//! The signature is checked before anything else reads the file. At each start,
+//! the key of each installed plugin must still be trusted. The signature itself
+//! is not checked again then, because a loaded file must have the digest that
+//! was checked with it.
 
 use std::{
     io::Read as _,
@@ -41,8 +41,8 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Whether the key that it was found to be made with is one of these, by
-    /// the name that it had then.
+    /// Returns true if the key of its signature is one of these, by the name
+    /// that it had then.
     pub(super) fn is_by_one_of(&self, keys: &[Key]) -> bool {
         let named =
             |key: &Key| Some(&key.text) == self.key.as_ref() && Some(&key.name) == self.by.as_ref();
@@ -50,16 +50,16 @@ impl Signed {
     }
 }
 
-/// Which signatures count.
+/// The accepted signatures.
 #[derive(Clone, Debug)]
 pub struct Trust {
     /// The trust file.
     pub keys: PathBuf,
-    /// Whether only what is signed with a trusted key may run.
+    /// True if only plugins with a trusted signature may run.
     pub required: bool,
 }
 
-/// Where the signature of a file is.
+/// Returns the path of a file's signature.
 pub fn signature_file(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".minisig");

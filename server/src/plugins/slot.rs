@@ -1,5 +1,5 @@
-//! One user's plugin in memory: the row, the handle of the runtime, and what
-//! runs for it. Decides nothing; see `control`.
+//! One user's plugin in memory: the row, the runtime's handle, and its tasks.
+//! Decides nothing; see `control`.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
@@ -26,13 +26,13 @@ use crate::{store::InstanceRow, time::now_ms};
 pub struct Slot {
     /// The instance's id, which the API calls the plugin's.
     pub id: i64,
-    /// Whose it is.
+    /// Its user.
     pub user: User,
     /// The secret part of its webhook address.
     pub token: String,
-    /// When the user got it, in milliseconds since the epoch.
+    /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// What it wrote, was refused, and how it failed.
+    /// Its log: its output, denials and failures.
     pub log: Arc<Log>,
     /// Held while it is enabled, disabled or configured, so that these do not
     /// cross.
@@ -42,15 +42,16 @@ pub struct Slot {
     pub(super) made: tokio::sync::Mutex<Option<Arc<dyn Instance>>>,
     /// Handles that were replaced, whose last calls may not have ended.
     pub(super) retiring: Mutex<Vec<Weak<dyn Instance>>>,
-    /// What it was refused, whatever version it was.
+    /// Its denials, across versions.
     pub(super) denials: Arc<Denials>,
-    /// What feeds its listener; none if nothing does.
+    /// The task that feeds its listener; none if there is none.
     pub(super) feeding: Mutex<Option<Feeding>>,
     /// Told when its user has a new message.
     pub(super) wake: Notify,
     /// The version of the plugin that the next handle is made of.
     plugin: RwLock<Arc<OnDemand>>,
-    /// Whether the slot was taken from its user: nothing is made for it again.
+    /// True if the slot was removed from its user: nothing is created for it
+    /// again.
     gone: AtomicBool,
     /// Whether it is enabled and did not come up; somebody retries then.
     down: AtomicBool,
@@ -62,27 +63,27 @@ pub struct Slot {
 /// The task that feeds a listener.
 #[derive(Debug)]
 pub(super) struct Feeding {
-    /// What it is fed.
+    /// The applications whose messages it receives.
     pub(super) readable: Applications,
     /// Ends it, after the call in flight.
     pub(super) stop: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
 
-/// What may change.
+/// The state that may change.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Whether the user enabled it.
     pub enabled: bool,
-    /// What the user agreed to by that, last.
+    /// The user's last consent.
     pub agreed: Consent,
     /// As stored; none for the plugin's defaults.
     pub config: Option<String>,
     /// Its filter's place in the user's chain.
     pub filter_order: i64,
-    /// Whether a message is refused when its filter fails.
+    /// True if the server rejects messages when its filter fails.
     pub fail_closed: bool,
-    /// How it failed last, since it was enabled.
+    /// Its last failure since it was enabled.
     pub last_error: Option<String>,
 }
 
@@ -140,8 +141,8 @@ impl Slot {
         *self.plugin.write().unwrap_or_else(PoisonError::into_inner) = plugin;
     }
 
-    /// Whether nothing may be made for it any more. Looked at, and set, with
-    /// `made` held.
+    /// Returns true if nothing may be created for it any more. Read and set
+    /// with `made` locked.
     pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
@@ -165,7 +166,7 @@ impl Slot {
         i64::try_from(self.user.id).unwrap_or(i64::MAX)
     }
 
-    /// Where its webhook can be reached.
+    /// Returns the path of its webhook.
     pub fn base_path(&self) -> String {
         format!("/plugin/{}/custom/{}/", self.id, self.token)
     }
@@ -175,7 +176,7 @@ impl Slot {
         self.lock().clone()
     }
 
-    /// What its user agrees to: what they agreed to, or would by enabling it.
+    /// Returns the user's consent, or the consent that enabling it would give.
     pub fn agreed(&self) -> Consent {
         let state = self.lock();
         if state.enabled {
@@ -196,7 +197,7 @@ impl Slot {
         self.lock().enabled
     }
 
-    /// What it was refused since its user's plugins were loaded.
+    /// Returns its denials since its user's plugins were loaded.
     pub fn denials(&self) -> Vec<Denial> {
         self.denials.list()
     }
@@ -213,7 +214,7 @@ impl Slot {
         self.used_ms.store(now_ms(), Ordering::Relaxed);
     }
 
-    /// When it was called last, in milliseconds since the epoch.
+    /// Returns the time of its last call, in milliseconds since the epoch.
     pub(super) fn used_ms(&self) -> i64 {
         self.used_ms.load(Ordering::Relaxed)
     }
@@ -222,8 +223,8 @@ impl Slot {
         change(&mut self.lock())
     }
 
-    /// Whether it may touch the user's messages now: from before it starts
-    /// until after it stopped.
+    /// Returns the flag that allows it to use the user's messages: from before
+    /// its start until after its stop.
     pub(super) fn consent(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.consent)
     }

@@ -1,14 +1,14 @@
-//! Moving users from one version of a plugin to another while it is called.
+//! Moving users from one version of a plugin to another while calls arrive.
 //!
-//! First the new version's instances are made, configured and started beside
-//! the old ones, for every user who has the plugin enabled; if one does not
-//! come up, all that was brought up goes again and nothing has changed. Then
-//! each user's slot is moved: calls that began with the old instance end with
-//! it, and the next call goes to the new one, so that none is refused, lost or
-//! made twice. The old instance is stopped when its last call has ended.
+//! First the server creates, configures and starts the new version's instances
+//! beside the old ones, for every user who has enabled the plugin. If one does
+//! not start, all new ones are dropped and nothing has changed. Then it moves
+//! each user's slot: calls that began with the old instance end with it, and
+//! the next call goes to the new one, so no call is rejected, lost or made
+//! twice. The old instance is stopped after its last call.
 //!
-//! Slots stay: a listener goes on from its cursor, timers and storage are the
-//! same. Meanwhile nobody can enable, disable or configure the plugin.
+//! Slots stay: a listener continues from its cursor, and timers and storage are
+//! the same. Meanwhile users cannot enable, disable or configure the plugin.
 
 use std::{
     sync::Arc,
@@ -25,12 +25,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Plugins, STARTING, Slot, installed::Entry, lock, read, write};
 
-/// How often it is looked whether an instance's last call has ended.
+/// The interval between checks for the end of an instance's last call.
 const LOOK: Duration = Duration::from_millis(2);
-/// How much longer than a call may take an instance is waited for.
+/// The time to wait for an instance beyond the longest call.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// The new version's instances, which nobody calls yet.
+/// The new version's instances, which receive no calls yet.
 struct Beside {
     moves: Vec<Move>,
     /// Keep users' actions out until all have moved.
@@ -61,7 +61,8 @@ impl Plugins {
         for Move { slot, made } in beside.moves {
             self.move_over(&slot, &new, made).await;
         }
-        // What was loaded from its row meanwhile still has the old version.
+        // A slot that was loaded from its row meanwhile still has the old
+        // version.
         for slot in self.slots_of(&id) {
             if !Arc::ptr_eq(&slot.plugin(), &new) {
                 let _turn = slot.control.lock().await;
@@ -109,7 +110,7 @@ impl Plugins {
             }),
             Err(failed) => {
                 for made in moves.into_iter().filter_map(|to| to.made) {
-                    // Its user has the old one and need not be told.
+                    // Its user has the old one and needs no message.
                     let _: Result<(), _> = made.stop(StopReason::Reloading).await;
                 }
                 Err(failed)
@@ -174,7 +175,7 @@ impl Plugins {
     /// Stops an instance that no new call can reach, once its last call has
     /// ended.
     pub(super) async fn retire(&self, slot: &Slot, old: Arc<dyn Instance>, reason: StopReason) {
-        // Whoever calls it holds it, and nobody else does.
+        // A caller holds it, and nothing else does.
         let end = Instant::now() + old.guard().call_deadline() + MARGIN;
         while Arc::strong_count(&old) > 1 && Instant::now() < end {
             tokio::time::sleep(LOOK).await;

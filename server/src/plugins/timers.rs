@@ -1,10 +1,10 @@
-//! Waking plugins: one task for all timers of the server, which are rows of
-//! the database.
+//! Calling plugins' timers: one task for all timers of the server, which are
+//! rows of the database.
 //!
-//! A timer is moved on before its plugin is called, so a plugin that brings
-//! the server down does not do so again at every start. A timer whose last
-//! call still runs waits for its end. What came due while the server was down
-//! or the plugin disabled fires once.
+//! A timer is advanced before its plugin is called, so a plugin that stops the
+//! server does not do so again at every start. A timer whose last call is still
+//! open waits for its end. A timer that came due while the server was down or
+//! the plugin disabled fires once.
 
 use std::{
     collections::HashSet,
@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Timers whose call has not ended, by instance and name.
 type Running = Arc<Mutex<HashSet<(i64, String)>>>;
 
-/// Fires timers until it is told to stop.
+/// Fires timers until asked to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     let running = Running::default();
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     }
 }
 
-/// Fires what is due and says how long until there is more.
+/// Fires the due timers and returns the time until the next one.
 async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, StoreError> {
     let instances = plugins.working.with_timers();
     if instances.is_empty() {

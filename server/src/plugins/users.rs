@@ -19,15 +19,15 @@ impl Plugins {
         }
     }
 
-    /// A user is about to be deleted: the user's instances are stopped while
-    /// what they stored is still there. If the user stays after all,
-    /// [`Plugins::user_changed`] brings them back.
+    /// Stops a user's instances before the user is deleted, while their stored
+    /// data still exists. If the user stays after all,
+    /// [`Plugins::user_changed`] restores them.
     pub async fn user_leaving(&self, user_id: i64) {
         self.let_go(|slot| slot.user_id() == user_id, StopReason::Disabled)
             .await;
     }
 
-    /// A user's name or role changed: instances are told the new one.
+    /// Passes a user's changed name or role to the instances.
     pub async fn user_changed(self: &Arc<Self>, user_id: i64) {
         self.let_go(|slot| slot.user_id() == user_id, StopReason::Reloading)
             .await;

@@ -9,7 +9,7 @@ use std::{
 
 use super::Slot;
 
-/// What an instance is called for.
+/// The calls that an instance receives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Active {
     pub(super) filter: bool,

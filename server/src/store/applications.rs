@@ -8,11 +8,11 @@ use crate::{auth::TokenHash, time::now_ms};
 pub struct ApplicationRow {
     /// Unique on the server.
     pub id: i64,
-    /// Whose it is.
+    /// Its user.
     pub user_id: i64,
     /// As the user named it.
     pub name: String,
-    /// What it is for; may be empty.
+    /// A description of its purpose; may be empty.
     pub description: String,
     /// Priority of messages that bring none.
     pub default_priority: i64,
@@ -20,24 +20,24 @@ pub struct ApplicationRow {
     pub sort_key: String,
     /// File name in the images folder; none for the default image.
     pub image: Option<String>,
-    /// When it was created, in milliseconds since the epoch.
+    /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// When its token was last used, to within some minutes.
+    /// The time of its token's last use, to within some minutes.
     pub last_used_ms: Option<i64>,
     /// The plugin instance it belongs to, if it is internal.
     pub plugin_instance_id: Option<i64>,
-    /// Which of the plugin's applications it is; empty for the main one.
+    /// The plugin's application; empty for the main one.
     pub plugin_key: Option<String>,
 }
 
 impl ApplicationRow {
-    /// Whether it belongs to a plugin.
+    /// Returns true if it belongs to a plugin.
     pub const fn is_internal(&self) -> bool {
         self.plugin_instance_id.is_some()
     }
 }
 
-/// What a new application is made of.
+/// The values of a new application.
 #[derive(Clone, Debug)]
 pub struct NewApplication<'a> {
     /// See [`ApplicationRow::name`].
@@ -142,7 +142,7 @@ impl Store {
         key: &str,
         new: NewApplication<'_>,
     ) -> Result<ApplicationRow, StoreError> {
-        // Whoever comes second finds what the first has made.
+        // The second caller finds the first one's row.
         for _ in 0..2 {
             let found = sqlx::query_as(
                 "SELECT * FROM applications WHERE plugin_instance_id = ? AND plugin_key = ?",
@@ -173,7 +173,8 @@ impl Store {
         plugin: Option<(i64, &str)>,
     ) -> Result<ApplicationRow, StoreError> {
         let mut writer = self.write().await?;
-        // There is one writer: between these two statements nobody writes.
+        // There is one writer, so nothing is written between these two
+        // statements.
         let key = match new.sort_key {
             Some(key) => key.to_owned(),
             None => {

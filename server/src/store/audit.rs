@@ -6,16 +6,16 @@ use crate::time::now_ms;
 /// Entries that are kept; the oldest go first.
 const KEPT: i64 = 100_000;
 
-/// What was done about a plugin.
+/// A change to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct AuditRow {
     /// Grows with time.
     pub id: i64,
-    /// When, in milliseconds since the epoch.
+    /// The time, in milliseconds since the epoch.
     pub created_ms: i64,
     /// `user`, `command line`, `folder` or `server`.
     pub actor: String,
-    /// Who it was, if it was a user.
+    /// The user, if a user made the change.
     pub user_id: Option<i64>,
     /// That user's name at the time.
     pub user_name: Option<String>,

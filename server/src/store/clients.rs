@@ -8,13 +8,13 @@ use crate::{auth::TokenHash, time::now_ms};
 pub struct ClientRow {
     /// Unique on the server.
     pub id: i64,
-    /// Whose it is.
+    /// Its user.
     pub user_id: i64,
     /// As the user named it.
     pub name: String,
-    /// When it was created, in milliseconds since the epoch.
+    /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// When its token was last used, to within some minutes.
+    /// The time of its token's last use, to within some minutes.
     pub last_used_ms: Option<i64>,
     /// It is removed when it was not used for this long; 0 for never.
     pub expires_after_seconds: i64,
@@ -23,7 +23,7 @@ pub struct ClientRow {
 }
 
 impl ClientRow {
-    /// When it expires if it is not used until then.
+    /// Returns the time at which it expires unless it is used before.
     pub fn expires_ms(&self) -> Option<i64> {
         (self.expires_after_seconds > 0).then(|| {
             self.last_used_ms

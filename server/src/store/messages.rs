@@ -15,13 +15,13 @@ pub struct MessageRow {
     pub user_id: i64,
     /// May be empty.
     pub title: String,
-    /// What it says.
+    /// The text.
     pub body: String,
     /// 0 (silent) to 10 (urgent) by convention.
     pub priority: i64,
     /// A JSON object as text.
     pub extras: Option<String>,
-    /// When it was stored, in milliseconds since the epoch.
+    /// The time at which it was stored, in milliseconds since the epoch.
     pub created_ms: i64,
 }
 
@@ -32,7 +32,7 @@ impl MessageRow {
     }
 }
 
-/// What a new message is made of.
+/// The values of a new message.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     /// See [`MessageRow::application_id`]; of the same user.
@@ -49,7 +49,7 @@ pub struct NewMessage {
     pub extras: Option<String>,
     /// See [`MessageRow::created_ms`].
     pub created_ms: i64,
-    /// What each filter did, as JSON.
+    /// The effect of each filter, as JSON.
     pub trace: Option<String>,
     /// The dropped message that it restores, which is forgotten with that.
     pub restores: Option<i64>,
@@ -62,7 +62,7 @@ impl NewMessage {
     }
 }
 
-/// Which part of a list is wanted, newest first.
+/// Selects a part of a list, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// Only messages with a smaller id.
@@ -180,8 +180,9 @@ impl Store {
         .await?)
     }
 
-    /// What each filter did to a message of a user, as JSON: the outer option
-    /// is whether there is such a message, the inner whether filters ran.
+    /// Returns the effect of each filter on a user's message, as JSON. The
+    /// outer option is none if there is no such message, the inner one if no
+    /// filters ran.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
 //! The database: one SQLite file, `mortise.db` in the data directory. All SQL
-//! of the server is in this folder, one module per table; nothing here decides
-//! who may do what.
+//! of the server is in this folder, one module for each table. It makes no
+//! decisions about permissions.
 //!
 //! One connection writes and several read, so a reader never waits for a
 //! writer. The journal is a write-ahead log with `synchronous = FULL`: a commit
-//! returns once the log is on the disk, so what was acknowledged outlives a
-//! crash of the process, of the kernel, and a loss of power. What that costs is
-//! shared among messages that come together (see `pipeline::commit`).
+//! returns after the log is on the disk, so acknowledged data survives a crash
+//! of the process or the kernel and a loss of power. Messages that arrive
+//! together share the cost (see `pipeline::commit`).
 
 mod applications;
 mod audit;
@@ -37,7 +37,7 @@ pub use users::UserRow;
 /// Connections that read. All are opened at the start and kept: a server under
 /// load holds no more threads and descriptors than one at rest.
 const READERS: u32 = 4;
-/// How long one call waits for a connection.
+/// The time that one call waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// The open database. Cheap to clone.
@@ -47,7 +47,7 @@ pub struct Store {
     readers: SqlitePool,
 }
 
-/// Why the database did not do what was asked.
+/// The reason for which a database operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -56,7 +56,7 @@ pub enum StoreError {
     Directory {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file does not open as a database.
@@ -64,7 +64,7 @@ pub enum StoreError {
     Open {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: sqlx::Error,
     },
     /// The file was written by a newer version, or is damaged.
@@ -72,7 +72,7 @@ pub enum StoreError {
     Migrate {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: sqlx::migrate::MigrateError,
     },
     /// A value that must be unique is there already.
@@ -166,7 +166,7 @@ impl Store {
         Ok(Self { writer, readers })
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends all connections; what was committed is in the file.
+    /// Ends all connections. All commits are in the file.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

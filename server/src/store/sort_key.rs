@@ -15,7 +15,7 @@ pub const SORT_KEY_BYTES: usize = 255;
 pub(super) fn after(last: Option<&str>) -> String {
     match last {
         None => FIRST.to_owned(),
-        // What is no integer part we know is followed by a fraction of it.
+        // An unknown integer part is followed by its fraction.
         Some(last) => next_integer(last).unwrap_or_else(|| format!("{last}V")),
     }
 }

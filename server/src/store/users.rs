@@ -10,16 +10,16 @@ pub struct UserRow {
     pub id: i64,
     /// Login name, unique.
     pub name: String,
-    /// Whether the user administers the server.
+    /// True if the user administers the server.
     pub admin: bool,
     /// In the format of `auth::Passwords`.
     pub password_hash: String,
-    /// When the user was created, in milliseconds since the epoch.
+    /// The time of the user's creation, in milliseconds since the epoch.
     pub created_ms: i64,
 }
 
 impl Store {
-    /// How many users there are.
+    /// Returns the number of users.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl Store {
         .map_err(StoreError::conflict("a user of this name"))
     }
 
-    /// Changes a user; `password_hash` none keeps the password. None if there
-    /// is no such user, or if nobody would be left to administer the server.
+    /// Changes a user; `password_hash` none keeps the password. Returns none if
+    /// there is no such user, or if no administrator would remain.
     ///
     /// # Errors
     ///
@@ -129,8 +129,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a user and all that is theirs. False if there is no such user,
-    /// or if nobody would be left to administer the server.
+    /// Deletes a user and all of the user's data. Returns false if there is no
+    /// such user, or if no administrator would remain.
     ///
     /// # Errors
     ///

@@ -1,12 +1,12 @@
-//! Who may call what. The requirement of each route is read from the server's
-//! own description, so a new route is tested without being named here.
+//! Authorization of all routes. The requirement of each route comes from the
+//! server's own description, so new routes are tested automatically.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, As, PASSWORD, ok, refused, start};
 
-/// What a route asks, in the order of who may do more.
+/// Returns a route's requirement, in the order of increasing rights.
 fn requirement(operation: &Value) -> Option<&str> {
     operation["security"]
         .as_array()?
@@ -47,8 +47,7 @@ async fn every_route_refuses_who_may_not() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let asks = requirement(operation);
             *seen.entry(asks.unwrap_or("public").to_owned()).or_insert(0) += 1;
-            // Nothing is there under this id, so whoever is let through
-            // changes nothing.
+            // No object has this id, so an admitted caller changes nothing.
             let path = path
                 .replace("{id}", "999999")
                 .replace("{name}", "none")
@@ -86,7 +85,7 @@ async fn every_route_refuses_who_may_not() {
             }
         }
     }
-    // The loop above looked at what it should.
+    // The loop above was not empty.
     assert!(seen["public"] >= 4, "{seen:?}");
     assert_eq!(seen["sender"], 1);
     assert!(seen["client"] >= 15, "{seen:?}");

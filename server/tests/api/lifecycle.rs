@@ -66,7 +66,7 @@ async fn the_first_run_makes_up_a_password_and_shows_it_once() {
     let server = Server::start(Config::on(directory.path())).await.unwrap();
     assert!(server.first_run().is_none());
     server.shutdown().await;
-    // It is nowhere in what was written.
+    // It is absent from everything that was written.
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {

@@ -14,7 +14,7 @@ pub(crate) struct Running {
     pub(crate) directory: TempDir,
 }
 
-/// How a request says who makes it.
+/// The credentials of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum As {
     Nobody,

@@ -56,7 +56,7 @@ fn start() -> Result<ExitCode, String> {
 }
 
 fn say(text: &str) {
-    // Nobody listening is no reason to stop.
+    // A closed output is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

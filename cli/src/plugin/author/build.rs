@@ -6,7 +6,7 @@ use mortise_author::{Built, Kind};
 
 use super::progress::{Told, seconds};
 
-/// Which plugin to build, and how.
+/// Options of a build.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin build

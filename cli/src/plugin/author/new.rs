@@ -18,10 +18,10 @@ cloned to build it.")]
 pub(in crate::plugin) struct New {
     /// Its name, which its folder has too: lower-case letters, digits and `-`.
     name: String,
-    /// What it is written in.
+    /// The language.
     #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
-    /// What it can do; may be repeated, or separated by commas.
+    /// Add this capability; may be repeated, or separated by commas.
     #[arg(
         long = "capability",
         value_name = "CAPABILITY",

@@ -12,7 +12,7 @@ pub(super) struct Told;
 
 impl Progress for Told {
     fn begin(&self, step: &str) {
-        // Nobody listening is no reason to stop.
+        // A closed output is no reason to stop.
         let _ = writeln!(io::stderr().lock(), "{step} ...");
     }
 

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::lock;
 
-/// When somebody looks which deadlines are over.
+/// The times at which deadlines are checked.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     next: Mutex<Instant>,
@@ -18,7 +18,7 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    /// It is to be looked right away.
+    /// The first check is due at once.
     pub(super) fn new() -> Self {
         Self {
             next: Mutex::new(Instant::now()),
@@ -26,9 +26,9 @@ impl Deadlines {
         }
     }
 
-    /// Waits until it is to be looked, and returns that moment. It is looked
-    /// again after `pause`, or sooner: what was begun before this returns is
-    /// there to be seen, and what is begun later comes [`by`](Self::by).
+    /// Waits until the next check is due, and returns that moment. The
+    /// following check is after `pause`, or sooner. Calls that began before
+    /// this returns are visible to the check; later ones call [`by`](Self::by).
     pub(super) async fn due(&self, pause: Duration) -> Instant {
         loop {
             let next = *lock(&self.next);
@@ -42,7 +42,7 @@ impl Deadlines {
         now
     }
 
-    /// Has it be looked at this moment at the latest.
+    /// Requests a check at this moment at the latest.
     pub(super) fn by(&self, until: Instant) {
         let mut next = lock(&self.next);
         if until < *next {

@@ -1,10 +1,10 @@
-//! How a connection and a call over it fail.
+//! Errors of a connection and of a call over it.
 
 use std::time::Duration;
 
 use mortise_protocol::{Violation, codec::EncodeError, message::Failure};
 
-/// Why a connection ended.
+/// The reason for which a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Closed {
@@ -25,17 +25,17 @@ pub enum Closed {
     Hung {
         /// The function that was called.
         call: &'static str,
-        /// How long it was waited.
+        /// The time spent waiting.
         waited: Duration,
-        /// What was waited for.
+        /// The awaited event.
         more: &'static str,
     },
-    /// The plugin does not take what it is sent.
+    /// The plugin does not read its messages.
     #[error("the plugin does not read: {0} bytes wait for it")]
     NotReading(usize),
 }
 
-/// Why a call to a plugin has no result.
+/// The reason for which a call to a plugin has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// The plugin answered with a failure.

@@ -14,15 +14,15 @@ use mortise_protocol::{
 pub struct Greeted {
     /// The connection.
     pub link: Link,
-    /// What arrived after the hello.
+    /// The bytes that arrived after the hello.
     pub buffer: BytesMut,
-    /// What was agreed.
+    /// The negotiated values.
     pub agreement: Agreement,
-    /// What the plugin said.
+    /// The plugin's offer.
     pub hello: Hello,
 }
 
-/// Why there was no agreement.
+/// The reason for which the handshake failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GreetError {
@@ -32,23 +32,23 @@ pub enum GreetError {
     /// It broke.
     #[error("the connection broke during the greeting: {0}")]
     Io(#[from] std::io::Error),
-    /// What was said is no greeting.
+    /// The message is not a handshake.
     #[error("the plugin sent {0}")]
     Violation(#[from] Violation),
     /// The wrong process.
     #[error("a process connected with a wrong secret")]
     WrongSecret,
-    /// Nothing in common; the plugin was told.
+    /// The two sides have nothing in common; the plugin received a rejection.
     #[error("{0}")]
     Rejected(Reject),
 }
 
-/// Takes a plugin's hello and answers it. Takes as long as the plugin does:
-/// the caller has a deadline.
+/// Reads a plugin's offer and answers it. Takes as long as the plugin does: the
+/// caller has a deadline.
 ///
 /// # Errors
 ///
-/// [`GreetError`]; the plugin was told where that makes sense.
+/// [`GreetError`]; the plugin received a rejection if that makes sense.
 pub async fn greet(mut link: Link, terms: &Terms, secret: &str) -> Result<Greeted, GreetError> {
     let mut buffer = BytesMut::with_capacity(1024);
     let hello = loop {

@@ -1,19 +1,19 @@
-//! One greeted connection to a plugin: calls in both directions at once, each
-//! with its deadline.
+//! One connection to a plugin after the handshake: concurrent calls in both
+//! directions, each with its deadline.
 //!
-//! A call is written by whoever makes it, without a task in between, and its
-//! answer is read by one task per connection. What the plugin asks is answered
-//! by a [`Handler`] in a task per question. The connection ends, for a reason
-//! that can be shown, when the plugin ends it, breaks the protocol, does not
-//! read, or leaves a cancelled call or a ping unanswered.
+//! The caller writes a call itself, without a task in between. One task for
+//! each connection reads the answers. A [`Handler`] answers the plugin's calls,
+//! each in a task. The connection ends, for a reason that can be shown, if the
+//! plugin ends it, breaks the protocol, does not read, or does not answer a
+//! cancelled call or a ping.
 //!
-//! - [`greet`]: how it begins.
+//! - [`greet`]: the handshake.
 //! - this module: calls to the plugin, and the end.
-//! - `reading`: what arrives.
-//! - `outbox`: what is sent.
-//! - `streamed`: an answer that comes in pieces.
-//! - `deadlines`: when a call has taken too long.
-//! - `errors`: how a connection and a call fail.
+//! - `reading`: received messages.
+//! - `outbox`: messages to send.
+//! - `streamed`: responses in parts.
+//! - `deadlines`: late calls.
+//! - `errors`: errors of a connection and a call.
 
 mod deadlines;
 mod errors;
@@ -82,14 +82,14 @@ pub enum Answer {
     Keys(Vec<String>),
 }
 
-/// How patient a connection is.
+/// The patience of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// How long a cancelled call may go unanswered.
+    /// The time in which a cancelled call must be answered.
     pub cancel_grace: Duration,
     /// After how long a silence the plugin is asked whether it is there.
     pub ping_after: Duration,
-    /// How long it may take to say so.
+    /// The time in which a ping must be answered.
     pub ping_deadline: Duration,
 }
 
@@ -130,26 +130,26 @@ struct Shared {
     reading: OnceLock<AbortHandle>,
 }
 
-/// What a call comes to.
+/// The result of a call.
 type Answered = Result<Payload, AskError>;
 
-/// Who waits for a call's answer.
+/// The waiting side of a call.
 enum Waiter {
     Waiting {
-        /// None when it was told that its deadline is over.
+        /// None after its deadline was reported.
         answered: Option<oneshot::Sender<Answered>>,
         until: Instant,
-        /// Where the pieces go of an answer that may come in pieces.
+        /// The receiver of a response in parts.
         pieces: Option<Arc<Streamed>>,
     },
-    /// Nobody any more; the plugin was told.
+    /// The caller gave up; the plugin received a cancellation.
     Abandoned { call: &'static str, since: Instant },
 }
 
 /// A message without parameters or a result.
 type Bare<'a> = Outgoing<'a, ()>;
 
-/// How often it is looked at least whether the plugin hangs.
+/// The longest interval between checks for a hanging plugin.
 const WATCH: Duration = Duration::from_millis(500);
 
 impl Connection {
@@ -205,7 +205,7 @@ impl Connection {
         connection
     }
 
-    /// What was agreed in the greeting.
+    /// Returns the negotiated values.
     pub fn agreement(&self) -> &Agreement {
         &self.shared.agreement
     }
@@ -361,7 +361,7 @@ impl Connection {
         }
     }
 
-    /// Whether somebody waits for the answer to a call.
+    /// Returns true if a caller waits for an answer.
     pub fn is_busy(&self) -> bool {
         let calls = self.shared.calls();
         calls
@@ -369,7 +369,7 @@ impl Connection {
             .any(|waiter| matches!(waiter, Waiter::Waiting { .. }))
     }
 
-    /// Whether it has ended.
+    /// Returns true if it has ended.
     pub fn is_closed(&self) -> bool {
         self.shared.closed.borrow().is_some()
     }
@@ -504,7 +504,7 @@ impl Drop for Open<'_> {
     }
 }
 
-/// What is behind these locks is whole at every point where a panic could
+/// The data behind these locks is consistent at every point where a panic could
 /// poison them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

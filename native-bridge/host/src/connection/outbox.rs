@@ -1,6 +1,6 @@
-//! What waits to be written. A sender writes at once if it can, so that a call
-//! costs no switch of tasks; what the socket does not take is left to a task.
-//! A frame is never half written because its sender gave up.
+//! Messages to write. A sender writes at once if it can, so that a call needs
+//! no switch of tasks. A task writes the rest when the socket is full. A sender
+//! that gives up never leaves half a frame.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tokio::{io::AsyncWrite, sync::Notify};
 
 use mortise_protocol::codec::{Codec, EncodeError};
 
-/// Why nothing was sent.
+/// The reason for which nothing was sent.
 #[derive(Debug)]
 pub(super) enum SendError {
     /// The connection has ended.
@@ -36,13 +36,13 @@ struct State {
     /// None when the connection has ended.
     writer: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     buffer: Vec<u8>,
-    /// How many of its bytes the socket has taken.
+    /// The number of its bytes that the socket has accepted.
     written: usize,
-    /// Whether the task is to write, because the socket was full.
+    /// True if the task must write, because the socket was full.
     full: bool,
 }
 
-/// What is kept of an empty buffer, in bytes.
+/// The size of an empty buffer to keep, in bytes.
 const KEEP: usize = 1 << 20;
 
 impl Outbox {

@@ -1,5 +1,5 @@
-//! What arrives: answers go to those who wait for them, what the plugin asks to
-//! the [`Handler`], in a task per question.
+//! Received messages: answers go to their callers, the plugin's calls to the
+//! [`Handler`], each in a task.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,9 +17,9 @@ use mortise_protocol::{
     stream,
 };
 
-/// What is reserved for reading, in bytes.
+/// The size reserved for reading, in bytes.
 const READ: usize = 16 << 10;
-/// What must be free of it for a read, in bytes.
+/// The free size needed for a read, in bytes.
 const LEAST_ROOM: usize = 2 << 10;
 /// The most a plugin's call may take, whatever deadline it gives.
 const LONGEST_ANSWER: Duration = Duration::from_secs(120);
@@ -102,7 +102,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether both sides stream answers.
+    /// Returns true if both sides stream responses.
     fn streams(&self) -> bool {
         let features = &self.shared.agreement.features;
         features.iter().any(|feature| feature == WEBHOOK_STREAM)

@@ -1,6 +1,6 @@
-//! A webhook's answer that comes in pieces, between the connection on which it
-//! arrives and whoever passes it on. One waits for the other: what is not taken
-//! is not credited, and what is not credited the plugin must not send.
+//! A webhook's response in parts, between the connection and its reader. Each
+//! waits for the other: parts that are not read give no credit, and without
+//! credit the plugin must not send.
 
 use std::sync::Mutex;
 
@@ -53,7 +53,7 @@ impl Streamed {
         self.arrived.notified().await;
     }
 
-    /// Whether the answer comes in pieces.
+    /// Returns true if the response has begun to arrive in parts.
     pub(crate) fn has_begun(&self) -> bool {
         lock(&self.incoming).has_begun()
     }
@@ -63,7 +63,7 @@ impl Streamed {
         lock(&self.incoming).take_head()
     }
 
-    /// What has arrived of the body and was not taken yet.
+    /// Takes the part of the body that has arrived.
     pub(crate) fn take(&self) -> Option<Bytes> {
         let taken = lock(&self.incoming).take();
         if taken.is_some() {

@@ -317,7 +317,7 @@ async fn a_plugin_that_does_not_read_is_given_up() {
         config: "x".repeat(60_000),
     };
     for _ in 0..4 {
-        // Nobody waits; what matters is what has to be written.
+        // No caller waits; only the written messages matter.
         let asked = connection.ask::<_, ()>(methods::APPLY, Some(1), &params, SOON);
         let _ = tokio::time::timeout(Duration::from_millis(10), asked).await;
     }

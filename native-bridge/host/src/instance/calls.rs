@@ -1,5 +1,5 @@
-//! The contract's exports: which call needs what, and what its answer is held
-//! to. Grants and bounds are the guard's.
+//! The contract's exports: the state that each call needs, and the rules for
+//! its answer. The guard checks grants and bounds.
 
 use std::{
     sync::{
@@ -79,9 +79,9 @@ impl Instance for NativeInstance {
                 .ask(&running, methods::STOP, place.number, &params, limit)
                 .await;
         }
-        // A disabled plugin can still be configured and shown, and one made
-        // for Gotify expects to be enabled again without being made anew; its
-        // process goes when nobody has called it for a while.
+        // A disabled plugin can still be configured and shown, and one made for
+        // Gotify expects to be enabled again without a new instance. Its
+        // process ends when it is idle.
         if reason != StopReason::Disabled {
             inner.leave(&mut live).await;
             inner.present.store(false, Ordering::Relaxed);

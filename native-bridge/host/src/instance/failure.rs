@@ -1,11 +1,11 @@
-//! What a plugin's failure means for who called it.
+//! The meaning of a plugin's failure for the caller.
 
 use mortise_runtime::{CallError, limits};
 
 use super::Limit;
 use mortise_protocol::message::{Failure, FailureKind};
 
-/// What a plugin's failure means for the caller.
+/// Converts a plugin's failure for the caller.
 pub(super) fn answered(call: &'static str, failure: Failure, limit: Limit) -> CallError {
     let Failure {
         kind,

@@ -1,4 +1,5 @@
-//! What an instance is in its process at the moment, and what a call needs of it.
+//! The current state of an instance in its process, and the state that a call
+//! needs.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub(super) struct Made {
     pub(super) concurrent: bool,
 }
 
-/// What it is in a process.
+/// Its state in a process.
 #[derive(Debug, Default)]
 pub(super) struct Live {
     /// Of which process, and its number there.
@@ -30,7 +31,7 @@ pub(super) struct Place {
     pub(super) number: u64,
 }
 
-/// What a call needs of the instance.
+/// The state of the instance that a call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
     /// To be made.
@@ -42,7 +43,7 @@ pub(super) enum Needs {
 }
 
 impl Live {
-    /// Its number, if it is in this process and has what is needed.
+    /// Returns its number, if it is in this process and has the needed state.
     pub(super) fn number(&self, generation: u64, needs: Needs) -> Option<u64> {
         let place = self.place.filter(|place| place.generation == generation)?;
         let ready = self.created
@@ -81,14 +82,14 @@ impl Limit {
         }
     }
 
-    /// When it is over. The first time it begins.
+    /// Returns its end. The first call begins it.
     pub(super) fn until(&mut self) -> Instant {
         *self
             .until
             .get_or_insert_with(|| Instant::now() + self.given)
     }
 
-    /// How long it is still.
+    /// Returns the remaining time.
     pub(super) fn left(&self) -> Duration {
         match self.until {
             Some(until) => until.saturating_duration_since(Instant::now()),

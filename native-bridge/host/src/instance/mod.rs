@@ -1,14 +1,14 @@
 //! One user's instance in a plugin's process.
 //!
-//! The handle lasts; what it stands for in the process has a number there, and
-//! is made anew in each process. Calls go one after another, but those that a
-//! concurrent instance takes at the same time.
+//! The handle lasts. Its instance in the process has a number, and is recreated
+//! in each process. Calls run one after another, except those that a concurrent
+//! instance accepts at the same time.
 //!
-//! - this module: reaching an instance, and bringing it to what a call needs.
-//! - `live`: what it is in the process, and what a call needs.
+//! - this module: reaching an instance, and bringing it to the needed state.
+//! - `live`: its state in the process, and the state that a call needs.
 //! - `calls`: the contract's exports.
-//! - `streaming`: webhooks' answers that come in pieces.
-//! - `failure`: what a plugin's failure means for the caller.
+//! - `streaming`: webhooks' responses in parts.
+//! - `failure`: the meaning of a plugin's failure for the caller.
 
 mod calls;
 mod failure;
@@ -45,7 +45,7 @@ use crate::{
 };
 use mortise_protocol::methods::{self, Created, Method};
 
-/// A handle on one user's instance. Dropping it drops what it stands for.
+/// A handle to one user's instance. Dropping it drops the instance.
 #[derive(Debug)]
 pub(crate) struct NativeInstance {
     inner: Arc<Inner>,
@@ -60,11 +60,12 @@ struct Inner {
     gate: RwLock<Live>,
     /// The last configuration that was accepted, or the one to try first.
     config: Mutex<Option<String>>,
-    /// What it said it can do when it was made last; none before it was made.
+    /// The capabilities that it reported at its last creation; none before the
+    /// first.
     made: Mutex<Option<Made>>,
-    /// Whether it has code in the process, or should have after a crash.
+    /// True if it has code in the process, or should have after a crash.
     present: AtomicBool,
-    /// Whether it is to be started each time it comes up.
+    /// True if it is started at each creation.
     started: AtomicBool,
     filtering: Arc<AtomicU32>,
     /// The number under which it crashed while others were calling it too: the
@@ -145,7 +146,7 @@ impl NativeInstance {
         }
     }
 
-    /// What the supervisor brings up again after a crash.
+    /// Returns the member that the supervisor recreates after a crash.
     pub(crate) fn member(&self) -> Arc<dyn Member> {
         Arc::clone(&self.inner) as Arc<dyn Member>
     }
@@ -181,7 +182,7 @@ impl Inner {
         lock(&self.made).unwrap_or_default()
     }
 
-    /// Whether it can be called and may be.
+    /// Opens a call, if it can and may be called.
     fn open(&self, method: Method) -> Result<Opened<'_>, CallError> {
         if let Some(capability) = method.capability
             && !self.made().capabilities.contains(capability)
@@ -382,7 +383,7 @@ impl Inner {
         }
     }
 
-    /// Drops what it is in a process, without waiting for the plugin.
+    /// Drops its instance in a process without waiting for the plugin.
     fn discard(&self, running: &Arc<Running>, live: &mut Live) {
         let Some(place) = std::mem::take(live).place else {
             return;
@@ -412,7 +413,7 @@ impl Inner {
         }
     }
 
-    /// What a failed question means for its caller.
+    /// Returns the meaning of a failed call for its caller.
     async fn failed(
         &self,
         running: &Running,
@@ -468,7 +469,7 @@ impl Inner {
         self.note(error);
     }
 
-    /// Failures that are nobody's answer go to the log.
+    /// Logs failures that no caller receives.
     fn note(&self, error: &CallError) {
         if matches!(
             error,
@@ -491,7 +492,7 @@ impl Inner {
         self.supervisor.stop_if_empty().await;
     }
 
-    /// Drops what it is in the process, and waits for the plugin.
+    /// Drops its instance in the process, and waits for the plugin.
     async fn leave(&self, live: &mut Live) {
         let Some(place) = std::mem::take(live).place else {
             return;
@@ -503,7 +504,7 @@ impl Inner {
     }
 }
 
-/// Has the plugin drop an instance. What it answers changes nothing.
+/// Lets the plugin drop an instance. Its answer changes nothing.
 async fn drop_in(running: &Running, number: u64, deadline: Duration) {
     let params = methods::Drop { instance: number };
     let _: Result<(), _> = running.ask(methods::DROP, None, &params, deadline).await;
@@ -525,7 +526,7 @@ impl Member for Inner {
 
     async fn restore(&self, running: &Arc<Running>) {
         if lock(&self.made).is_none() {
-            // The first time, for which somebody waits.
+            // The first creation, for a waiting caller.
             return;
         }
         let needs = if self.is_started() {

@@ -1,9 +1,9 @@
-//! Webhooks' answers, which a plugin may give in pieces.
+//! Webhooks' responses, which a plugin may send in parts.
 //!
-//! A task makes the call and keeps the instance until the answer is over, so
-//! that its deadline holds though nobody reads. Whoever reads keeps the task:
-//! when the client goes away, the call is cancelled. So it is when what it needs
-//! is taken back.
+//! A task makes the call and holds the instance until the response is over, so
+//! that its deadline applies even without a reader. The reader holds the task:
+//! when the client goes away, or a needed grant is revoked, the call is
+//! cancelled.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::{Inner, Needs, Opened};
 use crate::connection::Streamed;
 use mortise_protocol::methods::{self, Webhook};
 
-/// What the plugin answers in the end: all of it, or nothing after pieces.
+/// The plugin's final answer: a whole response, or nothing after parts.
 type Outcome = Result<Option<WebhookResponse>, CallError>;
 
 /// Calls a webhook, and returns when its answer or the head of it is there.
@@ -71,8 +71,7 @@ pub(super) async fn answer(inner: Arc<Inner>, params: Webhook) -> Result<Webhook
     })
 }
 
-/// Makes the call, and gives it up when what it needs is taken back: most
-/// likely its grant.
+/// Makes the call, and gives it up when a needed grant is revoked.
 async fn call(inner: Arc<Inner>, params: Webhook, pieces: Arc<Streamed>) -> Outcome {
     let opened = inner.open(methods::WEBHOOK)?;
     let taken_back = opened.call.in_force().webhook().clone();
@@ -146,7 +145,7 @@ impl Pieces for Body {
                         outcome = call => Some(joined(outcome)),
                     };
                     if let Some(outcome) = outcome {
-                        // What came before it is still to be taken.
+                        // Earlier parts can still be read.
                         self.call = Call::Over(outcome);
                     }
                 }

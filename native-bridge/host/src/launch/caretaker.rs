@@ -14,7 +14,7 @@ use super::CARETAKER;
 #[derive(Debug)]
 pub(crate) struct Caretaker {
     _process: Child,
-    /// Its end is what the caretaker waits for.
+    /// The monitor of the attach point waits for its end.
     _alive: Option<ChildStdin>,
 }
 

@@ -34,7 +34,7 @@ enum Event {
     Alone,
 }
 
-/// How often the remaining processes are killed again while they end.
+/// The interval at which remaining processes are killed again.
 const AGAIN: Duration = Duration::from_millis(20);
 /// After how long the guardian leaves, though a process does not die.
 const GIVE_UP: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ fn adopt() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Starts the stage and passes on what it reports until it is the plugin.
+/// Starts the stage and passes on its reports until it becomes the plugin.
 fn start(plan: &Plan, connection: OwnedFd, host: &UnixStream) -> Result<Pid, String> {
     let fail = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     let (mut own, other) =
@@ -129,8 +129,8 @@ fn start(plan: &Plan, connection: OwnedFd, host: &UnixStream) -> Result<Pid, Str
     Ok(pid)
 }
 
-/// Does as it is told until nothing is left of the plugin. Returns whether the
-/// host left before.
+/// Follows orders until nothing is left of the plugin. Returns true if the host
+/// left first.
 fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> bool {
     let (events, inbox) = mpsc::channel();
     let reaped = events.clone();
@@ -197,8 +197,8 @@ fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> bool
     }
 }
 
-/// Kills every direct child: the plugin, and what it started and left to us.
-/// What they have started becomes ours as they end.
+/// Kills every direct child: the plugin, and processes that it started and that
+/// were left to us. Their own children become ours as they end.
 #[cfg(target_os = "linux")]
 fn kill_children() {
     let own = std::process::id();

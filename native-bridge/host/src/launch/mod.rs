@@ -1,5 +1,5 @@
-//! What runs between the host and a plugin: the host's own executable, started
-//! again, in two stages.
+//! The processes between the host and a plugin: the host's own executable,
+//! started again, in two stages.
 //!
 //! 1. The **guardian** (`guardian`) lives as long as the plugin. It is the
 //!    plugin's parent, adopts what the plugin leaves behind, and holds a socket
@@ -47,12 +47,13 @@ const CARETAKER: &str = "mortise-native-caretaker";
 /// The first argument of the stage.
 pub(crate) const STAGE: &str = "mortise-native-stage";
 
-/// How long after its sockets a process that was killed has ended at the latest.
+/// The longest time between the end of a killed process's sockets and its own
+/// end.
 const ORPHANED: Duration = Duration::from_secs(1);
 
 static INTERCEPTS: AtomicBool = AtomicBool::new(false);
 
-/// Whether this executable can be its own launcher.
+/// Returns true if this executable can be its own launcher.
 pub(crate) fn intercepts() -> bool {
     INTERCEPTS.load(Ordering::Relaxed)
 }

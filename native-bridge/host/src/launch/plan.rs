@@ -9,23 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::sandbox::Policy;
 
-/// What is to be started. The host's first line, and the guardian's to the
-/// stage.
+/// The plugin to start. The host's first line, and the guardian's to the stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     /// The plugin's file.
     pub(crate) program: PathBuf,
     /// Its working directory, inside `folder`.
     pub(crate) directory: PathBuf,
-    /// What goes when the plugin does: its socket and its working directory.
+    /// The folder to remove with the plugin: its socket and its working
+    /// directory.
     pub(crate) folder: PathBuf,
     /// Its environment, but for the variable that names its connection.
     pub(crate) environment: Vec<(String, String)>,
-    /// What it may do.
+    /// Its policy.
     pub(crate) policy: Policy,
 }
 
-/// What the host wants of the guardian. The end of the socket is [`Order::Kill`].
+/// The host's orders to the guardian. The end of the socket means
+/// [`Order::Kill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Order {
@@ -35,7 +36,7 @@ pub(crate) enum Order {
     Kill,
 }
 
-/// What the guardian and the stage report.
+/// Reports of the guardian and the stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Report {

@@ -88,7 +88,7 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd) -> String {
     explain(&plan, &error)
 }
 
-/// What is behind an error of `exec`, which is terse.
+/// Explains an error of `exec`, which is terse.
 fn explain(plan: &Plan, error: &std::io::Error) -> String {
     let program = plan.program.display();
     match error.kind() {

@@ -408,7 +408,7 @@ pub(super) const DENIED: &[c_long] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_clock_settime,
     libc::SYS_settimeofday,
-    // What it does is seen by no filter.
+    // Filters do not see its operations.
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
     libc::SYS_io_uring_setup,

@@ -55,7 +55,7 @@ fn rules(
     isolation: Isolation,
 ) -> Result<RulesetCreated, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    // A plugin cannot make devices, and does not execute what it writes.
+    // A plugin cannot make devices, and does not execute files that it writes.
     let write = AccessFs::from_all(NEWEST)
         & !(AccessFs::Execute
             | AccessFs::MakeChar

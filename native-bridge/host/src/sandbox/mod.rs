@@ -1,4 +1,4 @@
-//! What a plugin's process may touch, enforced by the kernel.
+//! The reach of a plugin's process, enforced by the kernel.
 //!
 //! The same grants that bound a component become a [`Policy`] here, which the
 //! launcher applies to itself before it becomes the plugin:
@@ -56,11 +56,11 @@ pub enum Mode {
     /// before.
     #[default]
     StrictWherePossible,
-    /// Apply what the kernel can, and report what it cannot.
+    /// Apply the parts that the kernel supports, and report the others.
     BestEffort,
     /// Refuse to start where something cannot be applied.
     Strict,
-    /// Apply nothing: the plugin may do what the server's user may.
+    /// Apply nothing: the plugin has the rights of the server's user.
     Off,
 }
 
@@ -109,7 +109,7 @@ impl Default for ProcessLimits {
     }
 }
 
-/// Where a process may connect by TCP.
+/// The targets of a process's TCP connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
@@ -122,7 +122,7 @@ pub enum Network {
     Any,
 }
 
-/// What a plugin's process may touch of its host: the part of the grants that
+/// The reach of a plugin's process into its host: the part of the grants that
 /// the kernel enforces, and so the same for all instances in the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
@@ -139,7 +139,7 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// What an instance may touch now.
+    /// Returns an instance's current reach.
     pub fn of(guard: &Guard) -> Self {
         Self {
             environment: guard.environment(),
@@ -172,7 +172,7 @@ impl Reach {
         self
     }
 
-    /// What either may touch.
+    /// Returns the union of two reaches.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         self.files.extend(other.files);
@@ -186,7 +186,7 @@ impl Reach {
 }
 
 impl Network {
-    /// Whether everything `other` allows is allowed by this one.
+    /// Returns true if this reach allows everything that `other` allows.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, _) | (_, Self::None) => true,
@@ -224,14 +224,14 @@ pub struct Policy {
     /// Further files and directories that it may read and execute, such as an
     /// interpreter's.
     pub readable: Vec<PathBuf>,
-    /// What it was granted.
+    /// The grants.
     pub reach: Reach,
     /// The server's own directories, which it may not use whatever is granted.
     pub protected: Protected,
     /// The process that started this one: the stage sees that it is still there,
     /// and the probes that it is out of reach.
     pub guardian: u32,
-    /// How much it may use.
+    /// The limits.
     pub limits: ProcessLimits,
 }
 
@@ -244,12 +244,12 @@ pub enum SandboxError {
         "the sandbox is strict and this machine lacks: {}; update the kernel, or set the sandbox to `best-effort`", .0.join("; ")
     )]
     Missing(Vec<String>),
-    /// The kernel refused what it should know.
+    /// The kernel rejected a part that it should support.
     #[error("{part} could not be applied: {cause}")]
     Failed {
-        /// Which part.
+        /// The part.
         part: &'static str,
-        /// What it says.
+        /// The kernel's error.
         cause: String,
     },
 }

@@ -1,6 +1,5 @@
-//! What running anything takes: the system's programs, libraries and data that
-//! every process reads. None of it is secret on a usual machine, and none of it
-//! can be written to.
+//! The paths that every program needs: the system's programs, libraries and
+//! data. None of it is secret on a usual machine, and none of it is writable.
 
 /// Read and executed.
 pub(super) const EXECUTABLE: &[&str] = &[

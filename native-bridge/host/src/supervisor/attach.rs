@@ -1,6 +1,6 @@
-//! Processes that somebody starts by hand: under a debugger, in a container, as
-//! a service of its own. One of them takes the place of the plugin's own
-//! process while it is there. Its coming and going is no crash.
+//! Processes started by hand: under a debugger, in a container, as a service.
+//! One of them takes the place of the plugin's own process while it is
+//! connected. Its start and end are not crashes.
 
 use std::sync::{Arc, Weak, atomic::Ordering};
 
@@ -15,7 +15,7 @@ use crate::{
     transport::{Link, Listener},
 };
 
-/// Where processes can attach, until it is dropped.
+/// The place where processes can attach, until it is dropped.
 pub(super) struct AttachPoint {
     _task: AbortOnDropHandle<()>,
     _caretaker: Caretaker,

@@ -1,18 +1,18 @@
-//! Keeps one plugin's process running, and says how it is.
+//! Keeps one plugin's process running, and reports its status.
 //!
 //! - [`process`]: one process below its guardian: start, orders, exit.
-//! - [`output`]: what it prints.
-//! - [`running`]: a process that greeted: its connection and its end.
-//! - [`start_error`]: why there is none.
+//! - [`output`]: its output.
+//! - [`running`]: a process after its handshake: its connection and its end.
+//! - [`start_error`]: the reason for which there is none.
 //! - [`restart`]: pauses between crashes.
-//! - [`attach`]: processes that are started by hand.
-//! - this module: which state the plugin is in, and what follows from a crash.
+//! - [`attach`]: processes started by hand.
+//! - this module: the plugin's state, and the effects of a crash.
 //!
-//! A process is started when somebody needs it. When it crashes with started
-//! instances in it, it is started again after a pause, and its instances are
-//! brought up in the order in which they were first made, before any other call
-//! is let through. A crash loop ends in [`State::Failed`], which a person
-//! leaves by starting an instance or loading the file anew.
+//! The supervisor starts a process when it is needed. After a crash with
+//! started instances, it restarts the process after a pause. It recreates the
+//! instances in the order of their first creation, before it admits any other
+//! call. A crash loop ends in [`State::Failed`], which ends when a person
+//! starts an instance or loads the file again.
 
 mod attach;
 pub(crate) mod output;
@@ -45,11 +45,11 @@ use crate::{backend::Shared, imports::Imports, sandbox::Reach};
 /// An instance, as the supervisor needs it.
 #[async_trait]
 pub(crate) trait Member: Send + Sync {
-    /// What it may touch of the host.
+    /// Returns its reach into the host.
     fn reach(&self) -> Reach;
-    /// Whether it has code in the process, or should have.
+    /// Returns true if it has code in the process, or should have.
     fn is_present(&self) -> bool;
-    /// Whether it is to be started whenever the process is.
+    /// Returns true if it is started together with the process.
     fn is_started(&self) -> bool;
     /// Brings it up in a new process. What fails is its own affair.
     async fn restore(&self, running: &Arc<Running>);
@@ -92,7 +92,7 @@ impl std::fmt::Debug for Supervisor {
 
 /// The generation of a plugin's first process.
 pub(crate) const FIRST_GENERATION: u64 = 1;
-/// How often it is looked whether a process is still needed.
+/// The interval between checks for unneeded processes.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
 
 impl Supervisor {
@@ -145,8 +145,9 @@ impl Supervisor {
         })
     }
 
-    /// The plugin's own log: what its process prints, and what the host
-    /// noticed about it. For the administrator: it is of all users together.
+    /// Returns the plugin's own log: its process's output, and the host's
+    /// observations. For the administrator, because it concerns all users
+    /// together.
     pub(crate) fn log(&self) -> &Arc<Log> {
         self.imports.log()
     }
@@ -212,7 +213,7 @@ impl Supervisor {
                 return Ok(running);
             }
             if let Some(crashed) = supervisor.over() {
-                // It is counted, and given a pause, before that is told.
+                // It is counted and paused before it is reported.
                 crashed.postmortem().await;
                 if let Some(running) = supervisor.up()? {
                     return Ok(running);
@@ -344,7 +345,7 @@ impl Supervisor {
         }
     }
 
-    /// What all instances together may touch.
+    /// Returns the union of all instances' reach.
     fn wanted_reach(&self) -> Reach {
         let all = self
             .members()
@@ -375,13 +376,13 @@ impl Supervisor {
             // It may have something to do between calls.
             let supervisor = Arc::clone(self);
             tokio::spawn(async move {
-                // What fails is told to the next call, and in the log.
+                // The next call and the log report a failure.
                 let _: Result<_, _> = supervisor.running().await;
             });
         }
     }
 
-    /// Ends the process, if nobody has code in it.
+    /// Ends the process, if no instance has code in it.
     pub(crate) async fn stop_if_empty(&self) {
         let unused = |running: &Running| {
             !running.is_attached() && !self.members().iter().any(|member| member.is_present())
@@ -548,7 +549,7 @@ fn with_last_line(postmortem: &Postmortem) -> String {
     }
 }
 
-/// What is behind these locks is whole at every point where a panic could
+/// The data behind these locks is consistent at every point where a panic could
 /// poison them.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,5 @@
-//! What a plugin prints, line by line into its log. Who prints faster than is
-//! allowed waits: the pipe is left full.
+//! A plugin's output, line by line into its log. A plugin that prints too fast
+//! waits, because its pipe stays full.
 
 use std::{
     sync::Arc,
@@ -9,7 +9,7 @@ use std::{
 use mortise_runtime::{limits::LOG_ENTRY_BYTES, log::Source, types::Level};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// Where lines go.
+/// The target of lines.
 pub(crate) trait Sink: Send + Sync {
     /// Takes one line.
     fn line(&self, level: Level, source: Source, text: &str);
@@ -65,7 +65,7 @@ impl Pace {
         }
     }
 
-    /// Takes what was read into account, and says how long to wait.
+    /// Counts the read bytes, and returns the time to wait.
     fn take(&mut self, bytes: usize, now: Instant) -> Option<Duration> {
         let passed = now.saturating_duration_since(self.since).as_secs_f64();
         self.since = now;

@@ -1,8 +1,8 @@
 //! One process of a plugin, below its guardian.
 //!
-//! The guardian's standard input is the socket over which it is told what to
-//! do and says what became of it. Dropping [`Process`] drops that socket, on
-//! which the guardian kills everything below it.
+//! The guardian's standard input is the socket for orders and reports. Dropping
+//! [`Process`] drops that socket, and the guardian then kills everything below
+//! it.
 
 use std::{
     os::{fd::AsFd as _, unix::net::UnixStream},
@@ -32,7 +32,7 @@ use crate::{
     settings::Settings,
 };
 
-/// What became of a process.
+/// The end of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It ended by itself.
@@ -150,7 +150,7 @@ impl Process {
         })
     }
 
-    /// What was applied to it; empty before it is executed.
+    /// Returns its protection; empty before it is executed.
     pub(crate) fn protection(&self) -> Protection {
         self.state.borrow().protection.clone().unwrap_or_default()
     }

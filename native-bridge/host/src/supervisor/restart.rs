@@ -1,5 +1,5 @@
-//! How long to wait after a crash: exponentially longer, with jitter so that
-//! plugins that fell together do not rise together, and not for ever.
+//! Pauses after crashes: exponentially longer, with jitter so that plugins that
+//! crashed together do not restart together, and bounded.
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ use mortise_protocol::{
     methods::{self, Empty, Method},
 };
 
-/// What became of a process that had greeted.
+/// The end of a process after its handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Postmortem {
     /// In one line.
@@ -43,9 +43,9 @@ pub(crate) struct Postmortem {
 
 /// A process that greeted.
 pub(crate) struct Running {
-    /// Which start this was.
+    /// The number of this start.
     pub(crate) generation: u64,
-    /// What it was allowed to touch.
+    /// Its reach.
     pub(crate) reach: Reach,
     connection: Connection,
     /// None if it was started by hand.
@@ -61,11 +61,11 @@ pub(crate) struct Running {
 
 /// Lines of output shown with an error.
 const LINES: usize = 20;
-/// How long a process may go on after it ended its connection.
+/// The time that a process may continue after it ended its connection.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often it is looked whether calls have ended.
+/// The interval between checks for the end of calls.
 const DRAIN: Duration = Duration::from_millis(2);
-/// How long to wait for what is certain to come.
+/// The time to wait for an event that is certain.
 const CERTAIN: Duration = Duration::from_secs(15);
 
 impl Running {
@@ -202,12 +202,12 @@ impl Running {
         }
     }
 
-    /// Whether it was started by hand.
+    /// Returns true if it was started by hand.
     pub(crate) const fn is_attached(&self) -> bool {
         self.process.is_none()
     }
 
-    /// What was applied to it.
+    /// Returns its protection.
     pub(crate) fn protection(&self) -> Protection {
         match &self.process {
             Some(process) => process.protection(),
@@ -244,7 +244,7 @@ impl Running {
             .await
     }
 
-    /// What a failed question says about the process, over several lines.
+    /// Describes the process after a failed call, on several lines.
     pub(crate) async fn explain(&self, error: AskError) -> String {
         match error {
             AskError::Closed(_) => {
@@ -306,22 +306,22 @@ impl Running {
         }
     }
 
-    /// Whether it serves no more.
+    /// Returns true if it serves no more.
     pub(crate) fn is_over(&self) -> bool {
         self.connection.is_closed()
     }
 
-    /// Whether the host ends it.
+    /// Returns true if the host is ending it.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// How long it was called by nobody.
+    /// Returns the time since its last call.
     pub(crate) fn idle_for(&self) -> Duration {
         self.used.silence()
     }
 
-    /// How long it has been serving.
+    /// Returns the time that it has been serving.
     pub(crate) fn uptime(&self) -> Duration {
         self.since.elapsed()
     }
@@ -331,7 +331,7 @@ impl Running {
         tokio::select! {
             _ = self.connection.closed() => {}
             _ = self.exited() => {
-                // What it said last may still be on its way.
+                // Its last output may still arrive.
                 let ended = tokio::time::timeout(LINGER, self.connection.closed());
                 if ended.await.is_err() {
                     self.connection.close(Closed::ByPlugin);
@@ -366,7 +366,7 @@ impl Running {
         self.postmortem.send_replace(Some(Arc::new(postmortem)));
     }
 
-    /// Waits until somebody saw to its end.
+    /// Waits for the result of its end.
     pub(crate) async fn postmortem(&self) -> Arc<Postmortem> {
         let mut known = self.postmortem.subscribe();
         let settled = tokio::time::timeout(CERTAIN, known.wait_for(Option::is_some)).await;
@@ -425,7 +425,7 @@ impl Running {
                 "it neither ended when asked to nor at SIGTERM, and was killed",
             );
         }
-        // What it started goes in any case.
+        // Processes that it started end in any case.
         self.end(ladder.kill).await;
     }
 

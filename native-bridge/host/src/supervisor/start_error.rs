@@ -1,4 +1,4 @@
-//! Why a process could not be brought to serve, and what to do about it.
+//! The reason for which a process could not be started, and the fix.
 
 use std::{path::Path, time::Duration};
 
@@ -7,8 +7,8 @@ use mortise_runtime::{LoadError, Step};
 use super::process::Exit;
 use crate::connection::GreetError;
 
-/// Why a process could not be brought to serve. The text has what it printed,
-/// over several lines.
+/// The reason for which a process could not be started. The text has its
+/// output, on several lines.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     /// The host lacks something, through no fault of the plugin.
@@ -20,7 +20,7 @@ pub(crate) enum StartError {
     /// It did not greet in time.
     #[error("it did not greet within {deadline:?}{output}")]
     Silent { deadline: Duration, output: String },
-    /// What it said was not acceptable.
+    /// Its handshake was not acceptable.
     #[error("{error}{output}")]
     Greeting { error: GreetError, output: String },
     /// It does not say who it is.

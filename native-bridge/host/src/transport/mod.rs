@@ -1,5 +1,5 @@
-//! What carries the bytes: a local socket, or memory in tests. Knows nothing of
-//! what the bytes mean.
+//! The carrier of the bytes: a local socket, or memory in tests. Knows nothing
+//! of their meaning.
 
 mod socket;
 #[cfg(unix)]
@@ -15,9 +15,9 @@ pub use self::unix::pair;
 
 /// Both directions of one connection.
 pub struct Link {
-    /// What the other side sends.
+    /// Bytes from the other side.
     pub reader: Box<dyn AsyncRead + Send + Unpin>,
-    /// What it is sent. Dropping both ends the connection.
+    /// Bytes for the other side. Dropping both ends the connection.
     pub writer: Box<dyn AsyncWrite + Send + Unpin>,
 }
 

@@ -29,9 +29,9 @@ pub enum SocketError {
     /// The operating system refused.
     #[error("the socket `{path}` could not be made: {error}; check the runtime folder")]
     Io {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
 }
@@ -44,7 +44,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A socket of this name in `folder`, which nobody else may enter.
+    /// Creates a socket with this name in `folder`, which only this user may
+    /// enter.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl Listener {
         }
     }
 
-    /// Where to connect.
+    /// Returns the path to connect to.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,10 +1,9 @@
 //! A Unix domain socket.
 //!
-//! Its two directions wait for different events. Whoever waits to read is not
-//! woken because the other side took what was written to it, which it does just
-//! before it begins to work: that would be two switches between the processes
-//! in each call, for nothing. There is waiting to write only while the socket is
-//! full.
+//! Its two directions wait for different events. The other side reads a message
+//! just before it begins to work; a waiting reader is not woken by that,
+//! because it would cost two switches between the processes in each call. The
+//! writer waits only while the socket is full.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -24,7 +23,7 @@ use tokio::{
 
 use crate::transport::Link;
 
-/// What is read at a time, in bytes.
+/// The size of one read, in bytes.
 const READ: usize = 16 << 10;
 
 /// A socket in the file system. Its file goes with it.
@@ -79,7 +78,7 @@ fn link(stream: UnixStream) -> io::Result<Link> {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // Somebody may have removed it: it is gone then too.
+        // If it was removed already, it is gone too.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -90,8 +89,8 @@ fn registered(stream: Arc<UnixStream>, events: Interest) -> io::Result<AsyncFd<A
         unsafe_code,
         reason = "tokio has no other way to ask for some events only"
     )]
-    // SAFETY: the stream is kept in what is returned, which never gives it away,
-    // and nobody can close its descriptor while it is.
+    // SAFETY: the returned value keeps the stream and never gives it away, so
+    // its descriptor cannot be closed before.
     let registered = unsafe { AsyncFd::register_with_interest(stream, events) };
     Ok(registered?)
 }
@@ -132,8 +131,8 @@ impl AsyncRead for Reader {
 
 struct Writer {
     stream: Arc<UnixStream>,
-    /// What waits for room in the socket, while there is none. It is another
-    /// descriptor of it: one has one set of events.
+    /// Waits for room in the socket while it is full. It is another descriptor
+    /// of the socket, because each has one set of events.
     room: Option<AsyncFd<Arc<UnixStream>>>,
     runtime: Handle,
 }

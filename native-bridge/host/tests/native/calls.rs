@@ -1,4 +1,4 @@
-//! What a plugin that behaves is asked, and asks.
+//! Calls to and from a plugin that behaves well.
 
 use std::{sync::Arc, time::Duration};
 

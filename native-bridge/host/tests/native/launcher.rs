@@ -83,7 +83,7 @@ async fn host_that_is_killed() {
             crate::attach::serves(&ann, &process).await
         })
         .await;
-        // It ends when it loses its host, as what somebody starts should.
+        // It ends when it loses its host, as a process started by hand should.
         std::mem::forget(process);
     }
     std::fs::write(folder.join("ready"), "").unwrap();

@@ -1,6 +1,6 @@
-//! Rights that change while the process runs: what the kernel enforces by
-//! another process, the rest at once. Each deed fails before its grant, succeeds
-//! after it, and fails again when it is taken back.
+//! Rights that change while the process runs: the kernel's part in a new
+//! process, the rest at once. Each deed fails before its grant, succeeds after
+//! it, and fails again after its revocation.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -106,8 +106,7 @@ async fn ports_variables_and_messages_are_given_and_taken_back() {
         .await;
     assert!(!has().await);
 
-    // What is asked of the host is held to the rights of the moment, and takes
-    // no other process.
+    // The current rights apply to calls to the host, without a new process.
     let generation = |plugin| match state(plugin) {
         State::Up { generation, .. } => generation,
         other => unreachable!("{other:?}"),
@@ -190,7 +189,7 @@ async fn stalling(made: &Made) -> Box<dyn Pieces> {
     body
 }
 
-/// How it ends.
+/// Returns its end.
 async fn ended(body: &mut dyn Pieces) -> Result<Bytes, CallError> {
     let next = tokio::time::timeout(SOON, body.next()).await;
     next.unwrap().unwrap()

@@ -1,6 +1,5 @@
-//! From inside a plugin, what it was not granted fails; each deed also succeeds
-//! where it was granted, or where there is no sandbox, which shows that it is
-//! the sandbox that denies it.
+//! From inside a plugin, each deed fails without its grant. It succeeds with
+//! the grant or without a sandbox, which shows that the sandbox denies it.
 
 use std::path::Path;
 
@@ -414,7 +413,7 @@ async fn the_kernel_is_out_of_reach() {
     // Without a sandbox the kernel is asked, and finds the argument wrong.
     let (_, text) = free.made.deed("io_uring", "").await;
     assert!(!text.contains("not permitted"), "{text}");
-    // These take a privilege that whoever runs the tests may not have.
+    // These need a privilege that the user of the tests may lack.
     let privileged = std::fs::read_to_string("/proc/self/status")
         .unwrap()
         .lines()
@@ -597,7 +596,7 @@ async fn an_interpreter_elsewhere_has_to_be_made_readable() {
         .load_native(&world.file("good"))
         .await
         .unwrap_err();
-    // The shell is the system's, but not what it is told to execute.
+    // The shell is the system's, but the file that it executes is not.
     assert!(error.found.contains(PLUGIN), "{error}");
     assert!(error.found.contains("not found"), "{error}");
 }

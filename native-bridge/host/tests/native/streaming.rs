@@ -86,8 +86,8 @@ async fn what_nobody_reads_is_not_held_for_ever() {
     let (world, plugin, ann) = impatient("good").await;
     let neighbour = Neighbour::of(&world).await;
     let body = pieces(&ann, "stream", "600").await;
-    // It is one whose calls go one after another, and nobody takes anything;
-    // what it writes meanwhile is within its credit.
+    // Its calls run one after another, and nothing reads its output, which
+    // stays within its credit.
     let waiting = ann.instance.webhook(request("echo", "")).await;
     assert!(
         matches!(waiting, Err(CallError::Busy { .. })),
@@ -118,7 +118,7 @@ async fn a_plugin_that_breaks_the_rules_is_ended() {
         ("stream-headless", "", "before the `webhook.head`"),
         ("stream-two-heads", "", "a second `webhook.head`"),
     ] {
-        // Nobody takes what arrives, so there is no more credit.
+        // Nothing reads the received parts, so there is no more credit.
         let answer = asked(&ann, deed, argument).await;
         eventually("the end of it", async || {
             ann.log

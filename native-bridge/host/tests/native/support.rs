@@ -77,7 +77,7 @@ impl World {
             .unwrap()
     }
 
-    /// What is left of processes: their folders.
+    /// Returns the remains of processes: their folders.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let run = self.folder.path().join("run");
         run.read_dir()
@@ -205,7 +205,7 @@ pub(crate) async fn made_with(
 }
 
 impl Made {
-    /// Changes what the instance may do and how much of it.
+    /// Changes the instance's grants and limits.
     pub(crate) async fn regrant(&self, change: impl FnOnce(&mut Rights)) {
         let mut rights = Rights::clone(&self.instance.guard().in_force());
         change(&mut rights);

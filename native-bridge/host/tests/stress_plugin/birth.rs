@@ -1,4 +1,5 @@
-//! How the process behaves from its start to its greeting, and at its end.
+//! The behaviour of the process from its start to its handshake, and at its
+//! end.
 
 use std::{process::Command, time::Duration};
 

@@ -1,6 +1,6 @@
-//! What a webhook has the plugin do: the first part of its path is the deed,
-//! its query the argument. The answer's status is 200 if it succeeded, 403 with
-//! the reason if not.
+//! The deeds that a webhook triggers: the first part of its path is the deed,
+//! its query the argument. The response's status is 200 after success, and 403
+//! with the reason after a failure.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,10 +1,10 @@
-//! A native plugin for the tests: it does all that the contract has, and
-//! misbehaves on demand.
+//! A native plugin for the tests: it uses all of the contract, and misbehaves
+//! on demand.
 //!
-//! The first argument says how it behaves as a process ([`birth`]), an
-//! instance's configuration how it answers ([`serve`]), and a webhook's path
-//! what it tries to do to its surroundings ([`deeds`]). It prints each call it
-//! gets, so that a test can see their order.
+//! The first argument selects its behaviour as a process ([`birth`]), an
+//! instance's configuration the one of its answers ([`serve`]), and a webhook's
+//! path its deeds against its surroundings ([`deeds`]). It prints each call, so
+//! that a test can see their order.
 
 #![expect(
     clippy::unwrap_used,

@@ -74,7 +74,8 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
-    /// Whether it allows a request to this host. Without a port, the scheme's.
+    /// Returns true if it allows a request to this host. Without a port, the
+    /// scheme's port counts.
     pub fn matches(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
         let host = normal(host);
         let port = port.unwrap_or(scheme.default_port());
@@ -103,7 +104,7 @@ impl HostPattern {
         }
     }
 
-    /// Whether everything `other` allows is allowed by this one.
+    /// Returns true if this pattern allows everything that `other` allows.
     pub fn covers(&self, other: &Self) -> bool {
         let name = match (&self.name, &other.name) {
             (Name::Any, _) => true,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::http::{HostPattern, ParseHostPatternError, Scheme};
 use crate::types::{Directory, Manifest, Permission, Request};
 
-/// Which applications' messages a plugin may read.
+/// The applications whose messages a plugin may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeSet<String>", into = "BTreeSet<String>")]
 pub enum Applications {
@@ -28,7 +28,7 @@ pub enum Applications {
 }
 
 impl Applications {
-    /// Whether messages of the application of this name may be read.
+    /// Returns true if messages of the application with this name may be read.
     pub fn contains(&self, name: &str) -> bool {
         match self {
             Self::Own => false,
@@ -73,7 +73,7 @@ impl From<Applications> for BTreeSet<String> {
     }
 }
 
-/// What a plugin may do. In a file, what is left out is denied.
+/// A plugin's grants. In a file, permissions that are left out are denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
@@ -139,7 +139,7 @@ impl Grants {
         Ok(())
     }
 
-    /// Whether this permission is granted in full.
+    /// Returns true if this permission is granted in full.
     pub fn allows(&self, permission: &Permission) -> bool {
         match permission {
             Permission::SendMessages => self.send_messages,
@@ -170,14 +170,15 @@ impl Grants {
         }
     }
 
-    /// Whether this host may be called. Without a port, the scheme's.
+    /// Returns true if this host may be called. Without a port, the scheme's
+    /// port counts.
     pub fn allows_http(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
         self.http
             .iter()
             .any(|pattern| pattern.matches(scheme, host, port))
     }
 
-    /// What the manifest asks for and is not granted in full.
+    /// Returns the permissions in the manifest that are not granted in full.
     pub fn missing<'a>(&'a self, manifest: &'a Manifest) -> impl Iterator<Item = &'a Request> {
         manifest
             .wants
@@ -219,8 +220,8 @@ impl Permission {
         }
     }
 
-    /// Whether the user answers for it, about their own data, by enabling the
-    /// plugin. The administrator answers for the others.
+    /// Returns true if the user grants it, by enabling the plugin. The
+    /// administrator grants the others.
     pub const fn is_for_user(&self) -> bool {
         matches!(
             self,
@@ -229,7 +230,7 @@ impl Permission {
     }
 }
 
-/// Its name and what it names: `http https://api.example.org`.
+/// Writes its name and its object: `http https://api.example.org`.
 impl fmt::Display for Permission {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())?;

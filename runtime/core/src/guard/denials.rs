@@ -15,10 +15,10 @@ use crate::{
     log::now_ms, text::cut,
 };
 
-/// Different things refused that are told apart; further ones are counted
+/// The number of denials to count separately. Further ones are counted
 /// together, by permission.
 const DISTINCT: usize = 64;
-/// The longest text of what was asked for, in bytes.
+/// The longest text of an object, in bytes.
 const WHAT_BYTES: usize = 256;
 
 /// Whether grants allow what was refused for want of this permission. One that
@@ -32,27 +32,27 @@ fn allows(grants: &Grants, missing: &Permission) -> bool {
     }
 }
 
-/// How often one thing was refused.
+/// The count of one denial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
     /// The permission that is missing, as the contract names it.
     pub permission: &'static str,
-    /// What was asked for, such as a host.
+    /// The object, such as a host.
     pub what: String,
-    /// How many times.
+    /// The number of times.
     pub count: u64,
-    /// When last, in milliseconds since the epoch.
+    /// The last time, in milliseconds since the epoch.
     pub last_ms: u64,
 }
 
-/// How often one limit was reached.
+/// The count of one reached limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Reached {
-    /// Which.
+    /// The limit.
     pub limit: Limit,
-    /// How many times.
+    /// The number of times.
     pub count: u64,
-    /// When last, in milliseconds since the epoch.
+    /// The last time, in milliseconds since the epoch.
     pub last_ms: u64,
 }
 
@@ -165,7 +165,7 @@ impl Denials {
         each.collect()
     }
 
-    /// What was refused so far.
+    /// Returns all denials so far.
     pub fn list(&self) -> Vec<Denial> {
         self.denied
             .lock()

@@ -1,8 +1,8 @@
-//! What an instance may do at the moment, and what was opened by it.
+//! An instance's current rights, and the things opened with them.
 //!
-//! Rights may be replaced at any time. Whatever is asked from then on is held
-//! to the new ones. What is open already is found by its token, which is
-//! cancelled when the right that it was opened by is gone.
+//! Rights may change at any time, and all later requests must comply with the
+//! new ones. Each open request, call or stream has a token, which is cancelled
+//! when its right is gone.
 
 use std::{
     collections::BTreeMap,
@@ -19,18 +19,18 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::{CallError, Grants, Limits, grants::Scheme};
 
-/// What an instance may do, and how much of it.
+/// An instance's grants and limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
-    /// What it may do.
+    /// The grants.
     pub grants: Grants,
-    /// How much of it.
+    /// The limits.
     pub limits: Limits,
 }
 
 impl Rights {
-    /// Whether code that was brought up under these can go on under others:
-    /// what it was given by the system then it has until it is dropped.
+    /// Returns true if code that started under these rights can continue under
+    /// others: it keeps directories and variables until it is dropped.
     pub fn gives_the_same(&self, others: &Self) -> bool {
         self.grants.files == others.grants.files
             && self.grants.environment == others.grants.environment
@@ -38,7 +38,8 @@ impl Rights {
             && self.limits.handles == others.limits.handles
     }
 
-    /// Whether it was given something by the system that others do not give.
+    /// Returns true if the system gave it a directory or variable that the
+    /// others do not give.
     fn gives_more_than(&self, others: &Self) -> bool {
         let files = &others.grants.files;
         let has = |path: &str, writable: bool| {
@@ -96,8 +97,8 @@ impl InForce {
         &self.webhook
     }
 
-    /// What takes its place, and what is to be cancelled once it has: by whom
-    /// something was opened with a right that is gone.
+    /// Returns the following rights, and the token of everything that was
+    /// opened with a lost right.
     pub(super) fn followed_by(&self, rights: Rights) -> (Self, Option<&CancellationToken>) {
         if self.rights.gives_more_than(&rights) {
             return (Self::new(rights), Some(&self.given));
@@ -224,7 +225,7 @@ impl<'a> OpenCall<'a> {
         }
     }
 
-    /// What was in force when it was opened.
+    /// Returns the rights in force when it was opened.
     pub fn in_force(&self) -> &Arc<InForce> {
         &self.in_force
     }

@@ -1,15 +1,15 @@
-//! The one place where grants and bounds are checked, for every backend.
+//! The one place that checks grants and bounds, for every backend.
 //!
-//! A backend holds one [`Guard`] per instance. It asks the guard before it
-//! calls into the plugin ([`Guard::open_call`]) and passes everything the
-//! plugin asks for through it; the guard checks the grant, then the bounds, and
-//! only then calls [`Host`]. A refusal is counted, written to the instance's
-//! log with the grant that is missing, and answered to the plugin.
+//! A backend holds one [`Guard`] for each instance. It asks the guard before it
+//! calls the plugin ([`Guard::open_call`]), and passes all of the plugin's
+//! requests through it. The guard checks the grant, then the bounds, and only
+//! then calls [`Host`]. It counts a denial, writes it to the instance's log
+//! with the missing grant, and returns it to the plugin.
 //!
 //! Rights may change while the instance runs ([`Guard::change`]).
 //!
-//! - `in_force`: the rights of the moment, and what was opened by them.
-//! - `denials`: what was refused.
+//! - `in_force`: the current rights, and the things opened with them.
+//! - `denials`: the denials.
 
 mod denials;
 mod in_force;
@@ -81,19 +81,19 @@ impl Guard {
         }
     }
 
-    /// What it may do now, and how much of it.
+    /// Returns the current rights and limits.
     pub fn in_force(&self) -> Arc<InForce> {
         self.in_force.load_full()
     }
 
-    /// How long a call may take.
+    /// Returns the longest time of a call.
     pub fn call_deadline(&self) -> Duration {
         self.in_force.load().limits.call_deadline()
     }
 
-    /// Puts other rights in the place of those it has. They hold for all that
-    /// is asked from now on; what was opened by a right that is gone is closed,
-    /// or told to those who have it open ([`InForce`]).
+    /// Replaces the rights. All later requests must comply with the new ones.
+    /// Closes everything that was opened with a lost right, or notifies its
+    /// holder ([`InForce`]).
     pub fn change(&self, rights: Rights) {
         // Held to the end: one change follows another.
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Guard {
         &self.log
     }
 
-    /// What was refused so far.
+    /// Returns all denials so far.
     pub fn denials(&self) -> Vec<Denial> {
         self.denials.list()
     }
@@ -172,7 +172,7 @@ impl Guard {
         text
     }
 
-    /// Counts that a limit was reached, if that is what the answer says.
+    /// Counts a reached limit, if the answer reports one.
     fn bounded<T>(&self, limit: Limit, answer: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Exhausted(_)) = &answer {
             self.reach(limit);
@@ -180,7 +180,7 @@ impl Guard {
         answer
     }
 
-    /// Counts what the host refused for a reason of its own.
+    /// Counts a rejection by the host.
     fn counted<T>(
         &self,
         permission: &Permission,
@@ -206,9 +206,9 @@ impl Guard {
 
     // ---- calls into the plugin ----
 
-    /// Opens a call of a function of this capability, if it is of one: there are
-    /// functions that every plugin has. It counts until what is returned is
-    /// dropped.
+    /// Opens a call of a function with this capability, if it has one: some
+    /// functions belong to every plugin. The call counts until the returned
+    /// value is dropped.
     ///
     /// # Errors
     ///
@@ -236,7 +236,7 @@ impl Guard {
         self.calls.drained().await;
     }
 
-    /// Whether the plugin may be called for this, now.
+    /// Checks that the plugin may be called for this now.
     ///
     /// # Errors
     ///
@@ -265,8 +265,7 @@ impl Guard {
         })
     }
 
-    /// Removes from a request what the plugin may not see: cookies it was not
-    /// granted.
+    /// Removes cookies without a grant from a request.
     pub fn webhook_request(&self, mut request: WebhookRequest) -> WebhookRequest {
         let in_force = self.in_force();
         request.headers.retain_mut(|header| {
@@ -360,7 +359,7 @@ impl Guard {
         }
     }
 
-    // ---- what the plugin asks for ----
+    // ---- the plugin's requests ----
 
     /// `messages.send`; `in_filter` while the plugin's own `filter` runs.
     ///
@@ -561,8 +560,8 @@ impl Guard {
         host: &str,
         port: Option<u16>,
     ) -> Result<Allowed, Error> {
-        // Open before it is looked whether it may be: a change of the grants
-        // meanwhile finds it.
+        // Registered before the check, so that a simultaneous change of the
+        // grants finds it.
         let target = Target {
             scheme,
             host: host.to_owned(),
@@ -592,14 +591,14 @@ impl Guard {
 /// there is none for them.
 pub const SOCKETS: &str = "sockets";
 
-/// What reading messages needs.
+/// The permission for reading messages.
 const READ: Permission = Permission::ReadMessages(Vec::new());
 
-/// Checks what a message says against the contract's bounds.
+/// Checks a message's content against the contract's bounds.
 ///
 /// # Errors
 ///
-/// What is wrong, as a phrase.
+/// The broken bound, as a phrase.
 pub fn check_content(content: &Content) -> Result<(), String> {
     let Content {
         title,
@@ -658,7 +657,7 @@ impl Bucket {
         }
     }
 
-    /// Gives it another size. What was taken stays taken.
+    /// Changes its size. Used tokens stay used.
     fn resize(&mut self, per_minute: u32) {
         let size = f64::from(per_minute);
         self.tokens = (self.tokens + size - self.size).clamp(0.0, size);

@@ -1,4 +1,4 @@
-//! Checks of the guard: what is denied, what is bounded, what reaches the host.
+//! Tests of the guard: denials, bounds, and calls that reach the host.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     limits::{self, Limit},
 };
 
-/// A host that agrees to everything: what is refused, the guard refused.
+/// A host that accepts everything, so that all denials come from the guard.
 struct Willing;
 
 #[async_trait]
@@ -141,7 +141,7 @@ async fn without_a_grant_it_is_denied_counted_and_logged() {
         (2, "sending a message")
     );
     assert_eq!(denials.len(), 8);
-    // Each is told once in the log, however often it is tried.
+    // The log has each of them once, however often it is tried.
     assert_eq!(guard.log().written(), 8);
 }
 

@@ -1,33 +1,33 @@
-//! Whether a file is still the one that was looked at, told without reading
-//! it.
+//! Detecting changes of a file without reading it.
 
 use std::{fs::Metadata, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-/// What a file system says of a file's content without reading it. Two
-/// different identities of one path mean that it may have changed; the same
-/// one, that it has not, unless somebody took pains to hide it.
+/// The file system's data about a file's content. Two different identities of
+/// one path mean that the file may have changed. The same identity means that
+/// it has not, unless a person hid the change on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// In bytes.
     pub size: u64,
-    /// When its content was written last, in nanoseconds since the epoch.
+    /// The time of the last write to its content, in nanoseconds since the
+    /// epoch.
     pub modified_ns: i64,
-    /// When its content or permissions changed last, in nanoseconds since the
-    /// epoch; 0 where the system does not say.
+    /// The time of the last change to its content or permissions, in
+    /// nanoseconds since the epoch; 0 if the system does not know it.
     pub changed_ns: i64,
     /// Its number in the file system; 0 where the system has none.
     pub inode: u64,
 }
 
 impl Identity {
-    /// The identity of a file now; none if there is no file of this name, or a
-    /// directory. A link counts as what it points to, a broken one as itself.
+    /// Returns a file's current identity; none if there is no such file, or if
+    /// it is a directory. A link counts as its target, a broken link as itself.
     ///
     /// # Errors
     ///
-    /// What keeps the file from being looked at.
+    /// The reason for which the file cannot be examined.
     pub fn read(file: &Path) -> io::Result<Option<Self>> {
         let metadata = std::fs::metadata(file).or_else(|_| std::fs::symlink_metadata(file));
         match metadata {

@@ -1,18 +1,16 @@
-//! The plugins folder: which plugins there are, and what is wrong with those
-//! that do not load.
+//! The plugins folder: its plugins, and reports of files that do not load.
 //!
 //! - this module: loading files, and [`Registry`], which loads a whole folder
-//!   once and keeps it: all that a small host needs.
-//! - [`watch`]: what changes in a folder, once it is complete.
-//! - [`identity`]: whether a file is still the one that was looked at.
-//! - [`on_demand`]: a plugin that is known and not in memory.
-//! - [`versions`]: the copies that plugins run from.
+//!   once. A small host needs nothing else.
+//! - [`watch`]: changes in a folder, once they are complete.
+//! - [`identity`]: detecting changes of a file.
+//! - [`on_demand`]: a known plugin that is not in memory.
+//! - [`versions`]: the copies from which plugins run.
 //!
-//! A host that takes plugins up while it runs puts the last four together:
-//! [`Watch`] says that a file changed, [`Versions`] takes a copy, [`load`]
-//! checks it, [`OnDemand`] stands for it, and who has instances moves them. No
-//! file, however broken, is more than a report; a directory or a hidden file is
-//! none of this module's business.
+//! A host that loads plugins while it runs combines the last four. [`Watch`]
+//! reports a changed file, [`Versions`] copies it, [`load`] checks it, and
+//! [`OnDemand`] represents it; the host moves its instances. A broken file is
+//! never more than a report. This module ignores directories and hidden files.
 
 pub mod identity;
 pub mod on_demand;
@@ -41,7 +39,7 @@ use crate::{
 /// A plugin and the file it came from.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// Where it was loaded from.
+    /// The file from which it was loaded.
     pub file: PathBuf,
     /// The plugin.
     pub plugin: Arc<dyn Plugin>,
@@ -144,14 +142,13 @@ fn list(folder: &Path) -> std::io::Result<Vec<(PathBuf, Identity)>> {
     Ok(files)
 }
 
-/// Whether a file is passed over for its name (`.name`).
+/// Returns true for a hidden file (`.name`), which is skipped.
 pub fn is_hidden(file: &Path) -> bool {
     file.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Whether a file is a signature (`name.minisig`) beside a plugin, and so none
-/// itself.
+/// Returns true for a signature (`name.minisig`), which is not a plugin.
 pub fn is_signature(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending == "minisig")
 }

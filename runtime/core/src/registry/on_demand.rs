@@ -1,8 +1,7 @@
-//! A plugin that is known and not in memory: what was described once is kept,
-//! and the code is loaded when an instance is first needed.
+//! A known plugin that is not in memory. Its description is kept, and its code
+//! is loaded when an instance is first needed.
 //!
-//! It never takes a file for what it is not: what is loaded has to have the
-//! digest and the id that were described.
+//! A loaded file must have the described digest and id.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,21 +20,22 @@ use crate::{
     types::Manifest,
 };
 
-/// What is known of a plugin once it was loaded, without loading it again.
+/// The known facts about a plugin that was loaded once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Described {
-    /// Who it is and what it asks for.
+    /// Its description and the permissions that it asks for.
     pub manifest: Manifest,
-    /// How it runs.
+    /// Its backend.
     pub backend: Backend,
     /// The digest of its file.
     pub digest: Digest,
-    /// What it can do, where the package itself tells, or an instance has told.
+    /// Its capabilities, if the file shows them or an instance has reported
+    /// them.
     pub capabilities: Option<Capabilities>,
 }
 
 impl Described {
-    /// What is to be remembered of a loaded plugin.
+    /// Returns the facts to keep about a loaded plugin.
     pub fn of(plugin: &dyn Plugin) -> Self {
         Self {
             manifest: plugin.manifest().clone(),
@@ -46,24 +46,24 @@ impl Described {
     }
 }
 
-/// How much of a plugin is in memory.
+/// The parts of a plugin in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Residence {
     /// Nothing but its description: the first instance loads it.
     OnDemand,
-    /// It is being loaded for somebody who waits.
+    /// It is being loaded for a waiting caller.
     Loading,
     /// Its code is.
     Loaded {
-        /// Instances that somebody holds.
+        /// The number of instances in use.
         instances: usize,
     },
     /// It could not be loaded when it was needed; that is tried again.
     Failed(LoadError),
 }
 
-/// A plugin that loads itself when it is first needed. Cheap to hold; whoever
-/// holds its instances keeps its code in memory.
+/// A plugin that loads itself when it is first needed. Cheap to hold; its code
+/// stays in memory while an instance is held.
 #[derive(Clone)]
 pub struct OnDemand {
     inner: Arc<Inner>,
@@ -73,7 +73,7 @@ struct Inner {
     described: Described,
     file: PathBuf,
     loaders: Arc<[Arc<dyn Loader>]>,
-    /// What its first instance could do, where the package does not tell.
+    /// The capabilities of its first instance, if the file does not show them.
     told: OnceLock<Capabilities>,
     /// Held while it is loaded.
     loading: tokio::sync::Mutex<()>,
@@ -136,7 +136,7 @@ impl OnDemand {
         known
     }
 
-    /// What is known of it by now.
+    /// Returns the facts known so far.
     pub fn described(&self) -> Described {
         Described {
             capabilities: self.capabilities(),
@@ -144,12 +144,12 @@ impl OnDemand {
         }
     }
 
-    /// What it is loaded from.
+    /// Returns the file from which it is loaded.
     pub fn file(&self) -> &Path {
         &self.inner.file
     }
 
-    /// How much of it is in memory.
+    /// Returns the parts in memory.
     pub fn residence(&self) -> Residence {
         let memory = self.inner.memory();
         if memory.plugin.is_some() {

@@ -1,11 +1,10 @@
-//! The files that plugins run from: a copy of each version that was accepted,
-//! named by its digest, apart from the folder that people put files into.
+//! The files from which plugins run: a copy of each accepted version, named by
+//! its digest, apart from the folder for people.
 //!
-//! So what was checked is what runs, whatever is done to the folder meanwhile:
-//! a file that is overwritten in place, cut short or replaced by something that
-//! may not run yet leaves the version that runs alone, and there is something
-//! to go back to. Files are written aside and renamed, so that none is ever
-//! half there under its name.
+//! So the checked content is the one that runs, whatever happens in the folder.
+//! A file that is overwritten, cut short or replaced does not affect the active
+//! version, and a rollback is possible. Files are written under another name
+//! and renamed, so that no file is ever incomplete under its own name.
 
 use std::{
     collections::HashSet,
@@ -66,8 +65,8 @@ impl Versions {
         Self { folder }
     }
 
-    /// Where a version is, or would be. `name` is that of the file it came
-    /// from, by which its process and its reports are known.
+    /// Returns the path of a version, which may not exist. `name` is that of
+    /// the original file, for the names of processes and for reports.
     pub fn file(&self, digest: &Digest, name: &str) -> PathBuf {
         self.folder.join(digest.hex()).join(name)
     }

@@ -1,17 +1,16 @@
-//! What changes in a folder, once it is complete: of the folder of plugins its
+//! Changes in a folder, once they are complete: of the plugins folder its
 //! visible files, of a plugin's sources the whole tree.
 //!
-//! The operating system's notices only wake the watch; what counts is what the
-//! folder looks like then. So a lost notice, an editor that writes aside and
-//! renames, a file that is removed and put back, and a folder that is itself
-//! replaced all come to the same: the next look finds what is there. A file is
-//! told of when it has looked the same for a while, so one that is still being
-//! copied is left alone. Where there are no notices, on some network file
-//! systems, the watch looks from time to time.
+//! Notices of the operating system only wake the watch. Then it looks at the
+//! folder itself. So it handles lost notices, editors that write another file
+//! and rename it, files that are removed and restored, and a replaced folder in
+//! the same way. It reports a file that has looked the same for a while, and so
+//! leaves alone one that is still being copied. Some network file systems have
+//! no notices; there the watch looks regularly.
 //!
-//! It reads no file, and holds one descriptor and one thread however many
-//! files there are. Notices come from each folder of a tree that is looked
-//! into, and from no other: what a build makes wakes nobody.
+//! It reads no file, and uses one descriptor and one thread for any number of
+//! files. It receives notices only from the folders of a tree that it visits,
+//! so build results wake nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,11 +25,11 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{Identity, list};
 
-/// How patient a watch is.
+/// The patience of a watch.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How long a file has to look the same before it counts as complete, and
-    /// to be absent before it counts as removed.
+    /// The time for which a file must look the same to be complete, or be
+    /// absent to be removed.
     pub settle: Duration,
     /// The longest time between two looks where there are notices.
     pub noticed: Duration,
@@ -48,19 +47,19 @@ impl Default for Settings {
     }
 }
 
-/// A file that is not what it was.
+/// A changed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The file.
     pub file: PathBuf,
-    /// What it is now; none if it was removed.
+    /// Its current state; none if it was removed.
     pub now: Option<Identity>,
 }
 
-/// Whether what is at a path, relative to the watched folder, is part of a tree.
+/// Returns true if a path, relative to the watched folder, is part of a tree.
 pub type Belongs = Box<dyn Fn(&Path) -> bool + Send + Sync>;
 
-/// What of a folder is watched.
+/// The watched part of a folder.
 #[derive(Clone)]
 enum Extent {
     /// The visible files in it.
@@ -78,7 +77,7 @@ impl fmt::Debug for Extent {
     }
 }
 
-/// What a look found.
+/// The result of one look.
 #[derive(Debug, Default)]
 struct Seen {
     files: BTreeMap<PathBuf, Identity>,
@@ -118,7 +117,7 @@ fn descend(folder: PathBuf, root: &Path, belongs: &Belongs, seen: &mut Seen) -> 
         }
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             match descend(path, root, belongs, seen) {
-                // It went while it was looked for.
+                // It disappeared in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 done => done?,
             }
@@ -139,9 +138,9 @@ pub struct Watch {
     notices: Notices,
     /// The folders whose notices are of interest.
     folders: BTreeSet<PathBuf>,
-    /// What was told last.
+    /// The last reported state.
     told: BTreeMap<PathBuf, Identity>,
-    /// What looks different from that, and since when it looks as it does.
+    /// The paths that look different from that, and the time since when.
     unsettled: BTreeMap<PathBuf, (Option<Identity>, Instant)>,
     /// The folder could not be listed: said once.
     unlistable: bool,
@@ -184,9 +183,8 @@ impl Watch {
     }
 
     /// Waits until files have changed and are complete; never returns an empty
-    /// list. What is new and what was replaced come before what was removed, so
-    /// that a file that got another name is seen under the new one first. May be dropped
-    /// and called again.
+    /// list. New and replaced files come before removed ones, so that a renamed
+    /// file appears under its new name first. May be dropped and called again.
     pub async fn changes(&mut self) -> Vec<Change> {
         loop {
             self.notices.subscribe(&self.folders);
@@ -220,7 +218,7 @@ impl Watch {
                 seen.files
             }
             Err(error) => {
-                // What was there counts as being there still.
+                // Files of the previous look count as present.
                 if !std::mem::replace(&mut self.unlistable, true) {
                     tracing::error!(
                         "the folder {} cannot be listed: {error}; what was there counts as being \
@@ -270,9 +268,10 @@ impl Watch {
 struct Notices {
     wake: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
-    /// Which folders are watched: of a path there may be another by now.
+    /// The watched folders with their identities: a path may name another
+    /// folder later.
     subscribed: BTreeMap<PathBuf, (u64, u64)>,
-    /// Whether these are all that should be.
+    /// True if these are all folders.
     complete: bool,
     /// That there are none was said.
     told: bool,
@@ -293,8 +292,8 @@ impl Notices {
         if there == self.subscribed {
             return;
         }
-        // Only what came is added to a watcher: what went or is another folder
-        // by now needs a new one.
+        // Only new folders are added to a watcher. Removed or replaced ones
+        // need a new watcher.
         let grew = self
             .subscribed
             .iter()
@@ -353,7 +352,7 @@ fn tells_of_change(kind: EventKind) -> bool {
     }
 }
 
-/// Which folder a path names now; none if there is none.
+/// Returns the identity of the folder at a path; none if there is none.
 #[cfg(unix)]
 fn number(folder: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
@@ -361,7 +360,7 @@ fn number(folder: &Path) -> Option<(u64, u64)> {
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
 
-/// Which folder a path names now; none if there is none.
+/// Returns the identity of the folder at a path; none if there is none.
 #[cfg(not(unix))]
 fn number(folder: &Path) -> Option<(u64, u64)> {
     folder.is_dir().then_some((0, 0))

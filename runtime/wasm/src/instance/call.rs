@@ -1,8 +1,7 @@
-//! A call: from waiting for the instance's turn to what became of it.
+//! A call, from waiting for the instance's turn to its result.
 //!
-//! Mostly the instance is free and up, and a call is a lock, a look at what is
-//! in force, and the guest. Everything else there may be to do stands apart
-//! from that, in futures of their own.
+//! Usually the instance is free and running, and a call is a lock, a look at
+//! the current rights, and the guest. All rarer work is in separate futures.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -243,8 +242,8 @@ impl WasmInstance {
         Ok(up)
     }
 
-    /// Drops what was brought up under rights that are not in force any more.
-    /// What lost something does not get to run with it once again.
+    /// Drops code that was started under rights that are no longer in force.
+    /// Code that lost a right does not run with it again.
     pub(super) async fn let_go(&self, mut up: Box<Up>) {
         if !up.under.given().is_cancelled()
             && let Err(error) = self.tell_to_stop(&mut up, StopReason::Reloading).await
@@ -254,7 +253,7 @@ impl WasmInstance {
         }
     }
 
-    /// Calls `lifecycle.stop` of what was started.
+    /// Calls `lifecycle.stop` of started code.
     pub(super) async fn tell_to_stop(
         &self,
         up: &mut Up,
@@ -290,7 +289,7 @@ fn take_ready<'a>(
     Some((slot, up))
 }
 
-/// What a guest said why it would not.
+/// Returns the error for a guest's rejection.
 pub(super) fn refused(text: String) -> CallError {
     CallError::Refused(cut(&text, limits::REASON_BYTES).to_owned())
 }

@@ -1,14 +1,14 @@
-//! One user's component: brought up at the first call, called by a deadline,
-//! discarded when it failed.
+//! One user's component: created at the first call, called with a deadline,
+//! discarded after a failure.
 //!
-//! Whoever calls takes the store out of its slot and puts it back only when
-//! the guest returned in order. So a trap, a time-out and a caller that gives
-//! up all have the same end: the store is dropped, the slot stays empty, and
-//! the next call fills it.
+//! A caller takes the store out of its slot and puts it back only if the guest
+//! returned in order. So a trap, a timeout and a caller that gives up have the
+//! same effect: the store is dropped, the slot is empty, and the next call
+//! fills it.
 //!
-//! - `slot`: what lasts while stores come and go.
-//! - `up`: a store with its component in it.
-//! - `call`: a call, from waiting for its turn to what became of it.
+//! - `slot`: the state that outlives stores.
+//! - `up`: a store with its component.
+//! - `call`: a call, from waiting for its turn to its result.
 
 mod call;
 mod slot;
@@ -93,8 +93,8 @@ pub(super) struct WasmInstance {
     webhook_ends: std::sync::Mutex<CancellationToken>,
 }
 
-/// Calls one function of an interface, by the call's deadline and unless what
-/// it runs under is taken back, or what is named instead.
+/// Calls one function of an interface, until the call's deadline or the loss of
+/// a right.
 macro_rules! run {
     (
         $self:ident, $call:ident,
@@ -125,7 +125,7 @@ impl WasmInstance {
             log,
             denials,
             config,
-            // Guests are told with each request.
+            // Guests receive it with each request.
             base_path: _,
         } = setup;
         Self {

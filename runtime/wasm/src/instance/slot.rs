@@ -1,5 +1,5 @@
-//! What lasts of an instance while its stores come and go, and how long it is
-//! left alone after failures in a row.
+//! The state of an instance that outlives its stores, and the pauses after
+//! failures in a row.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::up::{Needs, Up};
 use mortise_runtime::{guard::InForce, plugin::CallError};
 
-/// What lasts while stores come and go.
+/// The state that outlives stores.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) up: Option<Box<Up>>,
-    /// Whether `lifecycle.start` is to be called each time it comes up.
+    /// True if `lifecycle.start` is called at each start.
     pub(super) started: bool,
     /// The last configuration that was accepted, or the one to try first.
     pub(super) config: Option<String>,
@@ -40,11 +40,11 @@ impl Slot {
         }
     }
 
-    /// Whether it may be called at all.
+    /// Checks that it may be called.
     ///
     /// # Errors
     ///
-    /// It was stopped, or it failed and is left alone for a while.
+    /// It was stopped, or it failed and is paused.
     pub(super) fn may_be_called(&self, needs: Needs) -> Result<(), CallError> {
         if needs == Needs::Started && !self.started {
             return Err(CallError::Stopped);
@@ -58,8 +58,8 @@ impl Slot {
         }
     }
 
-    /// Takes what is up, if it needs nothing before it is called. From now on it
-    /// runs under these.
+    /// Takes the running store, if it needs nothing before the call. From now
+    /// on it runs under these rights.
     pub(super) fn take_ready(&mut self, needs: Needs, in_force: &Arc<InForce>) -> Option<Box<Up>> {
         self.up
             .take_if(|up| up.meets(needs) && up.goes_on_under(in_force))

@@ -1,5 +1,4 @@
-//! A store with its component in it: how it is made, and what it has to be
-//! before it is called.
+//! A store with its component: its creation, and its state before a call.
 
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use mortise_runtime::{Guard, guard::InForce, limits, plugin::CallError};
 /// largest thing it can say.
 const HANDOVER_BYTES: usize = 2 * limits::WEBHOOK_RESPONSE_BYTES;
 
-/// What a call needs of the instance.
+/// The state of the instance that a call needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     /// To be up, configured or not.
@@ -35,9 +34,9 @@ pub(super) struct Up {
     pub(super) store: Store<State>,
     pub(super) instance: component::Instance,
     guests: Guests,
-    /// What it runs under.
+    /// The rights under which it runs.
     pub(super) under: Arc<InForce>,
-    /// Whether the instance's configuration was applied, if it has one.
+    /// True if the instance's configuration was applied, or if it has none.
     pub(super) configured: bool,
     pub(super) started: bool,
 }

@@ -1,5 +1,5 @@
-//! The administrator's answers over the API: what a plugin asks for and may do,
-//! granting and taking back, versions that wait, and what was refused.
+//! The administrator's grants over the API: requested and granted permissions,
+//! granting and revoking, pending versions, and denials.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -50,18 +50,18 @@ impl From<AnswerError> for ApiError {
     }
 }
 
-/// What a plugin asks for, and what it may do.
+/// A plugin's requested permissions and its grants.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Rights {
     id: String,
-    /// What the version that runs asks for; empty for a plugin that is not
-    /// installed.
+    /// The permissions that the active version asks for; empty for a plugin
+    /// that is not installed.
     asked: Vec<Asked>,
-    /// What the administrator allows, as in the grants file.
+    /// The administrator's grants, as in the grants file.
     #[schema(value_type = Object)]
     allowed: Answer,
-    /// When the administrator answered last; absent if never.
+    /// The time of the administrator's last change; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     answered_at: Option<String>,
 }
@@ -70,7 +70,7 @@ async fn rights(state: &AppState, id: String) -> Rights {
     let allowed = state.plugins.answer(&id);
     let manifest = state.plugins.manifest(&id);
     let asked = manifest.as_ref().map_or_else(Vec::new, |manifest| {
-        // A user's part is granted by whoever enables it.
+        // Users grant their part by enabling the plugin.
         let grants = allowed.with_users_part(manifest, &Consent::to(manifest));
         let wants = manifest.wants.iter();
         wants
@@ -86,7 +86,7 @@ async fn rights(state: &AppState, id: String) -> Rights {
     }
 }
 
-/// What a plugin asks for, and what the administrator allows it.
+/// Shows a plugin's requested permissions and the administrator's grants.
 #[utoipa::path(get, path = "/admin/plugins/{id}/grants", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     responses((status = 200, body = Rights)))]
@@ -94,7 +94,7 @@ async fn show(State(state): State<AppState>, Name(id): Name) -> Json<Rights> {
     Json(rights(&state, id).await)
 }
 
-/// What to allow.
+/// The permissions to grant.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Grant {
@@ -159,7 +159,7 @@ async fn grant(
     Ok(Json(rights(&state, id).await))
 }
 
-/// What to take back.
+/// The permissions to revoke.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Revoke {
@@ -173,8 +173,8 @@ struct Revoke {
     permissions: Vec<Permission>,
 }
 
-/// Takes back what a plugin was allowed. It takes effect on the next call, and
-/// what is open is closed.
+/// Revokes grants of a plugin. Takes effect on the next call, and closes
+/// everything opened with them.
 #[utoipa::path(post, path = "/admin/plugins/{id}/revoke", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     request_body = Revoke,
@@ -203,11 +203,11 @@ async fn revoke(
     Ok(Json(rights(&state, id).await))
 }
 
-/// How a version that waits may run.
+/// The way in which a pending version may run.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Approve {
-    /// Without what it asks for more, instead of with it.
+    /// True to run it without the new permissions.
     without: bool,
 }
 
@@ -240,24 +240,24 @@ async fn approve(
     .map(Json)
 }
 
-/// Every version that waits for approval, with what it asks for more.
+/// Lists all versions that wait for approval, with the new permissions of each.
 #[utoipa::path(get, path = "/admin/pending", tag = "admin",
     responses((status = 200, body = [Pending])))]
 async fn pending(State(state): State<AppState>) -> Json<Vec<Pending>> {
     Json(state.plugins.pending())
 }
 
-/// What an instance was refused.
+/// A denial of an instance.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeniedTo {
-    /// Whose instance.
+    /// The instance's user.
     user: String,
     /// The permission it lacks, as the contract names it.
     permission: String,
-    /// What it asked for, such as a host.
+    /// The object, such as a host.
     what: String,
     count: u64,
-    /// When last.
+    /// The time of the last denial.
     date: String,
 }
 
@@ -273,7 +273,7 @@ impl DeniedTo {
     }
 }
 
-/// What a plugin was refused for want of a grant, for all its users.
+/// Lists a plugin's denials for missing grants, for all its users.
 #[utoipa::path(get, path = "/admin/plugins/{id}/denials", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     responses((status = 200, body = [DeniedTo]), (status = 404)))]

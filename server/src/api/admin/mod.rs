@@ -106,7 +106,7 @@ async fn list(State(state): State<AppState>) -> Json<PluginList> {
     })
 }
 
-/// Where a plugin is to be installed from.
+/// The source of an installation.
 #[derive(Deserialize, ToSchema)]
 struct Source {
     /// `https` or `http`.
@@ -119,7 +119,7 @@ struct Source {
     signature: Option<String>,
 }
 
-/// What a file has to be.
+/// The expected digest of a file.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Meant {
@@ -227,7 +227,7 @@ where
     done.await.map_err(ApiError::internal)?.map_err(Into::into)
 }
 
-/// How a plugin is.
+/// Shows a plugin's status.
 #[utoipa::path(get, path = "/admin/plugins/{id}", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     responses((status = 200, body = Status), (status = 404)))]
@@ -314,7 +314,7 @@ async fn attach(
     Ok(Json(attachment.into()))
 }
 
-/// What is wrong with a plugin, and what to do.
+/// Lists a plugin's problems and their fixes.
 #[utoipa::path(get, path = "/admin/plugins/{id}/doctor", tag = "admin",
     params(("id" = String, Path,
         description = "The manifest's id, or the name of a file in the plugins folder.")),
@@ -328,7 +328,7 @@ async fn doctor(
     Ok(Json(state.plugins.diagnose(&id, caller.user.id).await?))
 }
 
-/// Which entries of a log.
+/// Selects the entries of a log.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Since {
@@ -337,8 +337,8 @@ struct Since {
     since: u64,
 }
 
-/// What a plugin's process printed, what the server noticed about each user's
-/// instance, and what the plugin wrote for the caller; oldest first.
+/// Lists the output of a plugin's process, the server's entries about each
+/// user's instance, and the plugin's entries for the caller; oldest first.
 #[utoipa::path(get, path = "/admin/plugins/{id}/log", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id."), Since),
     responses((status = 200, body = [LogLine]), (status = 404)))]
@@ -358,7 +358,7 @@ async fn logs(
 /// The most entries of the audit log on a page.
 const AUDIT_PAGE: u32 = 200;
 
-/// Which entries of the audit log.
+/// Selects the entries of the audit log.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Audited {
@@ -370,7 +370,7 @@ struct Audited {
     limit: Option<u32>,
 }
 
-/// Who did what about plugins, newest first.
+/// Lists changes to plugins with their actors, newest first.
 #[utoipa::path(get, path = "/admin/audit", tag = "admin", params(Audited),
     responses((status = 200, body = AuditPage), (status = 400)))]
 async fn audit(

@@ -17,14 +17,14 @@ use crate::{
 pub(super) struct PluginList {
     /// By id.
     pub(super) plugins: Vec<Status>,
-    /// What is no plugin, or keeps plugins from what they were granted.
+    /// Files that are not plugins, and problems with the grants file.
     pub(super) problems: Vec<Problem>,
 }
 
 /// An entry of one of a plugin's logs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LogLine {
-    /// Whose instance it is about; absent for the plugin's process.
+    /// The instance's user; absent for the plugin's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     /// Grows by one with each entry of the same log.
@@ -35,7 +35,7 @@ pub(crate) struct LogLine {
     /// `trace` to `error`.
     #[schema(value_type = String)]
     level: Level,
-    /// `plugin`, `stdout`, `stderr`, or `host` for what the server says.
+    /// `plugin`, `stdout`, `stderr`, or `host` for the server's entries.
     #[schema(value_type = String)]
     source: log::Source,
     text: String,
@@ -56,12 +56,13 @@ impl From<Line> for LogLine {
     }
 }
 
-/// What a process needs to take the place of a plugin's own.
+/// The variables for a process that takes the place of a plugin's own.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Attachment {
     /// For its environment, as `MORTISE_SOCKET`.
     socket: String,
-    /// For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin.
+    /// The value of `MORTISE_SECRET` for its environment. A process with it
+    /// acts as the plugin.
     secret: String,
 }
 
@@ -78,26 +79,26 @@ impl From<process::Attachment> for Attachment {
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditPage {
     pub(super) entries: Vec<AuditEntry>,
-    /// What `before` is for the next page; absent on the last.
+    /// The value of `before` for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<i64>,
 }
 
-/// What was done about a plugin.
+/// A change to a plugin.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditEntry {
     id: i64,
     date: String,
     /// `user`, `command line`, `folder` or `server`.
     by: String,
-    /// Who it was, of the first two.
+    /// The user, for the first two kinds of actor.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<AuditUser>,
     /// Such as `installed`.
     action: String,
     /// The manifest's id.
     plugin: String,
-    /// By the action: versions, or what was granted.
+    /// Details of the action: versions, or permissions.
     #[schema(value_type = Object)]
     details: Option<Box<RawValue>>,
 }

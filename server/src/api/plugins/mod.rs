@@ -121,7 +121,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     }
 }
 
-/// What a plugin can do, as far as that is to be had.
+/// Returns a plugin's capabilities, if they are available.
 async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
     let known = state.plugins.capabilities(slot).await;
     known.unwrap_or_else(|error| {
@@ -140,7 +140,7 @@ fn names(capabilities: Capabilities, sends: bool) -> Vec<&'static str> {
     names
 }
 
-/// Enables a plugin; the caller agrees to what it asks of them.
+/// Enables a plugin. This is the caller's consent to its requests.
 #[utoipa::path(post, path = "/plugin/{id}/enable", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
@@ -192,7 +192,7 @@ async fn agree(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Res
     Ok(state.plugins.agree(&slot).await?)
 }
 
-/// What a plugin has to show, as Markdown.
+/// Returns the content of a plugin's page, as Markdown.
 #[utoipa::path(get, path = "/plugin/{id}/display", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
@@ -253,7 +253,7 @@ async fn show_log(
     Ok(Json(entries.collect()))
 }
 
-/// What a plugin was refused for want of a grant, since the server started.
+/// Lists a plugin's denials for missing grants, since the server's start.
 #[utoipa::path(get, path = "/plugin/{id}/denials", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
@@ -270,8 +270,8 @@ async fn denials(
     Ok(Json(denials.collect()))
 }
 
-/// What is in the plugins folder and does not load, and what is wrong with the
-/// grants file.
+/// Lists files in the plugins folder that do not load, and errors of the grants
+/// file.
 #[utoipa::path(get, path = "/plugin/problems", tag = "plugin", responses(
     (status = 200, body = [Problem]),
     (status = 403, description = "The caller is no administrator."),

@@ -24,7 +24,7 @@ pub(super) struct PluginConf {
     pub(super) license: String,
     pub(super) website: String,
     pub(super) enabled: bool,
-    /// What it can do.
+    /// Its capabilities.
     pub(super) capabilities: Vec<&'static str>,
     pub(super) created_at: String,
     pub(super) version: String,
@@ -33,16 +33,16 @@ pub(super) struct PluginConf {
     pub(super) backend: String,
     /// Digest of the file it was loaded from.
     pub(super) digest: String,
-    /// How it failed last; absent when all is well.
+    /// Its last failure; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_error: Option<String>,
     /// The path of its webhook's address, behind the server's; absent if it has
     /// none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) webhook_path: Option<String>,
-    /// What it asks for.
+    /// The permissions that it asks for.
     pub(super) permissions: Vec<Asked>,
-    /// The command with which the administrator grants what is missing.
+    /// The command with which the administrator grants the missing permissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grant_command: Option<String>,
     /// Its place among the user's filters; absent if it is none.
@@ -56,14 +56,14 @@ pub(super) struct PluginConf {
 pub(in crate::api) struct Asked {
     /// As the contract names it.
     pub(super) name: &'static str,
-    /// What exactly, as the contract's data.
+    /// The permission itself, in the contract's data form.
     #[schema(value_type = Object)]
     pub(super) permission: Permission,
     /// In the author's words.
     pub(super) reason: String,
     /// `user` (by enabling it) or `administrator`.
     pub(super) answered_by: &'static str,
-    /// Whether the plugin has it, or will once it is enabled.
+    /// True if the plugin has it, or will have it when it is enabled.
     pub(super) granted: bool,
 }
 
@@ -73,7 +73,7 @@ pub(in crate::api) struct Asked {
 pub(super) struct FilterPlace {
     /// Filters are asked in this order, smallest first.
     pub(super) order: i64,
-    /// Whether a message is refused when this filter fails.
+    /// True if the server rejects messages when this filter fails.
     pub(super) fail_closed: bool,
 }
 
@@ -83,13 +83,13 @@ pub(super) struct FilterPlace {
 pub(crate) struct Problem {
     /// The file.
     pub(super) file: String,
-    /// Which step failed.
+    /// The failed step.
     pub(super) step: String,
-    /// What the step needs.
+    /// The expected content.
     pub(super) expected: String,
-    /// What was there instead.
+    /// The found content.
     pub(super) found: String,
-    /// What to do.
+    /// The fix.
     pub(super) fix: String,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct LogEntry {
     /// `trace` to `error`.
     #[schema(value_type = String)]
     pub(super) level: Level,
-    /// `plugin`, `stdout`, `stderr`, or `host` for what the server says.
+    /// `plugin`, `stdout`, `stderr`, or `host` for the server's entries.
     #[schema(value_type = String)]
     pub(super) source: log::Source,
     pub(super) text: String,
@@ -129,10 +129,10 @@ pub(super) struct SetAside {
 pub(crate) struct Denied {
     /// The permission it lacks, as the contract names it.
     pub(super) permission: &'static str,
-    /// What it asked for, such as a host.
+    /// The object, such as a host.
     pub(super) what: String,
     pub(super) count: u64,
-    /// When last.
+    /// The time of the last denial.
     pub(super) date: String,
 }
 

@@ -9,15 +9,15 @@ use super::remedy::Call;
 /// A condition that a plugin is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
-    /// Which one.
+    /// The condition.
     pub condition: Condition,
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
-    /// Whose instance it is about; none if it is about the plugin.
+    /// The instance's user; none if it concerns the plugin.
     pub user: Option<String>,
-    /// What is the case, as a sentence without a full stop.
+    /// The observation, as a sentence without a full stop.
     pub found: String,
-    /// What to do, as a sentence without a full stop.
+    /// The fix, as a sentence without a full stop.
     pub fix: String,
     /// The command that mends it, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,17 +30,17 @@ pub struct Finding {
     pub report: Option<LoadError>,
 }
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something does not work.
     Problem,
-    /// It may be as somebody wants it.
+    /// It may be intended.
     Notice,
 }
 
-/// What a plugin can be in.
+/// A condition of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -67,7 +67,7 @@ pub enum Condition {
     PendingApproval,
     /// The server's own copy does not load.
     CopyBroken,
-    /// Nobody, or not the one who asks, has it enabled.
+    /// No user has enabled it, or the asking user has not.
     NotEnabled,
     /// A user's configuration was refused when it was to start.
     ConfigurationRefused,
@@ -79,7 +79,7 @@ pub enum Condition {
     AgreementMissing,
     /// It asks the administrator for something that was not granted.
     GrantMissing,
-    /// It tried what it was not granted.
+    /// It used a permission without a grant.
     Denied,
     /// Its process crashes again and again.
     CrashLoop,
@@ -98,7 +98,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// What a file is in by which nothing runs.
+    /// Returns the condition for a file that does not load.
     pub(super) fn of(report: &LoadError) -> Self {
         match report.step {
             Step::Unordered => Self::ChangeRefused,
@@ -152,7 +152,7 @@ impl Condition {
 }
 
 impl Finding {
-    /// The same, as something that may be as somebody wants it.
+    /// Returns the same finding as a notice.
     pub(super) fn into_notice(self) -> Self {
         Self {
             severity: Severity::Notice,

@@ -1,16 +1,16 @@
-//! What there is to say of the limits that a user's instance has reached. A
-//! native plugin's memory is not among them: its process is refused by the
-//! system, and what it does then is its own affair.
+//! Findings about the limits that a user's instance has reached. A native
+//! plugin's memory is not among them: the system denies memory to its process,
+//! which handles that itself.
 
 use mortise_runtime::{Limits, guard::Reached, limits::Limit};
 
 use super::{Condition, Finding, is_recent};
 use crate::time::rfc3339;
 
-/// How much of its storage a plugin may use before that is told, in percent.
+/// The share of its storage after which a plugin is reported, in percent.
 const NEARLY_FULL: u64 = 95;
 
-/// What an instance has used.
+/// An instance's usage.
 pub(super) struct Used<'a> {
     /// Keys and values it keeps, in bytes.
     pub(super) stored: u64,
@@ -20,8 +20,8 @@ pub(super) struct Used<'a> {
     pub(super) reached: &'a [Reached],
 }
 
-/// Of one instance. A limit that was reached some time ago, or that stops
-/// nothing the plugin does, may be as somebody wants it.
+/// Returns the findings of one instance. A limit that was reached some time
+/// ago, or that stops nothing, is only a notice.
 pub(super) fn of_limits(id: &str, limits: &Limits, used: &Used<'_>) -> Vec<Finding> {
     let finding = |limit: Limit, found: String| {
         let fix = format!(
@@ -68,7 +68,7 @@ pub(super) fn of_limits(id: &str, limits: &Limits, used: &Used<'_>) -> Vec<Findi
     findings
 }
 
-/// What happened at a limit; none for one that is told otherwise.
+/// Describes a reached limit; none for one that is reported elsewhere.
 fn what(limit: Limit, most: u64) -> Option<String> {
     Some(match limit {
         Limit::MemoryBytes => format!("it needed more than the {most} bytes of memory it may have"),

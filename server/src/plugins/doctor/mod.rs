@@ -38,27 +38,27 @@ use crate::{
 /// All that there is to say about a plugin.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Diagnosis {
-    /// What was asked about: a plugin's id, or a file in the plugins folder.
+    /// The subject: a plugin's id, or a file in the plugins folder.
     pub id: String,
-    /// How it is; none if it is not installed.
+    /// Its status; none if it is not installed.
     pub status: Option<Status>,
-    /// Whether no finding is a problem.
+    /// True if no finding is a problem.
     pub well: bool,
-    /// What was found; empty if nothing is to be said.
+    /// The findings; empty if there are none.
     pub findings: Vec<Finding>,
 }
 
-/// What happened longer ago, in milliseconds, is no problem any more.
+/// The age in milliseconds after which an event is no longer a problem.
 const RECENT_MS: i64 = 60 * 60 * 1000;
 
-/// Whether something that happened then may be a problem still.
+/// Returns true if an event at this time may still be a problem.
 fn is_recent(time_ms: i64) -> bool {
     now_ms().saturating_sub(time_ms) < RECENT_MS
 }
 
 impl Plugins {
-    /// What is wrong with a plugin, named by its id or by the name of a file in
-    /// the plugins folder, as an administrator is told.
+    /// Returns a plugin's findings for an administrator. The plugin is named by
+    /// its id or by a file in the plugins folder.
     ///
     /// # Errors
     ///
@@ -125,8 +125,9 @@ impl Plugins {
         Ok(())
     }
 
-    /// Of what is not installed, or is a file that does not load. What a broken
-    /// file would have been cannot be told, so every one is named.
+    /// Returns the findings for a plugin that is not installed or a file that
+    /// does not load. A broken file has no known id, so all broken files are
+    /// named.
     fn not_installed(&self, id: &str) -> Vec<Finding> {
         let reports: Vec<_> = self.installed.failed_files();
         let file = self.settings.folder.join(id);
@@ -148,7 +149,7 @@ impl Plugins {
         findings
     }
 
-    /// What the administrator has not granted.
+    /// Returns the findings about missing grants.
     fn of_grants(&self, entry: &Entry) -> Vec<Finding> {
         let manifest = entry.current.manifest();
         let file = self.grants();

@@ -1,4 +1,4 @@
-//! What the plugin's file and its process have to be told of.
+//! Findings about the plugin's file and its process.
 
 use std::path::Path;
 

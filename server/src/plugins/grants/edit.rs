@@ -1,6 +1,5 @@
-//! Changing the grants file: what is there and not touched stays as it was
-//! written, comments and order too. Each function says whether anything
-//! changed.
+//! Changing the grants file. Untouched parts keep their text, comments and
+//! order. Each function returns true if it changed something.
 
 use std::{collections::BTreeSet, io::Write as _, path::Path};
 
@@ -9,12 +8,12 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{Answer, GrantsError, GrantsFile, parse_error, text};
 
-/// Adds to what the administrator allows a plugin; what was granted before
-/// stays. The limits are left alone.
+/// Adds grants of the administrator to a plugin; earlier grants and the limits
+/// stay.
 ///
 /// # Errors
 ///
-/// [`GrantsError`]; the file is then as it was.
+/// [`GrantsError`]; the file is then unchanged.
 pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<bool, GrantsError> {
     edit(path, plugin, |table| {
         for (key, granted) in switches(more) {
@@ -40,12 +39,12 @@ pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<bool, GrantsErr
     })
 }
 
-/// Takes from what the administrator allows a plugin: exactly what is named.
-/// What is left may still allow it, as `*` allows every host.
+/// Removes grants of the administrator from a plugin: exactly the named ones.
+/// Others may still allow the same, as `*` allows every host.
 ///
 /// # Errors
 ///
-/// [`GrantsError`]; the file is then as it was.
+/// [`GrantsError`]; the file is then unchanged.
 pub fn revoke(path: &Path, plugin: &str, less: &Answer) -> Result<bool, GrantsError> {
     edit(path, plugin, |table| {
         for (key, revoked) in switches(less) {

@@ -1,4 +1,4 @@
-//! The administrator's answers: `grants.toml` in the data directory.
+//! The administrator's grants: `grants.toml` in the data directory.
 //!
 //! One table per plugin, named by its id; what is left out is denied:
 //!
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use self::edit::{grant, limit, revoke};
 use super::consent::Consent;
 
-/// What the administrator allows one plugin, and how much of it.
+/// The administrator's grants to one plugin, and its limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Answer {
@@ -109,7 +109,7 @@ impl Answer {
         self.environment.extend(other.environment);
     }
 
-    /// What is allowed, without the limits.
+    /// Returns the grants without the limits.
     pub fn allowed(&self) -> Grants {
         let Self {
             webhook,
@@ -131,8 +131,8 @@ impl Answer {
         }
     }
 
-    /// What an instance may do: this, and what its user agreed to of what the
-    /// manifest asks of them.
+    /// Returns an instance's grants: these, and the user's consent to the
+    /// user's part of the manifest.
     pub fn with_users_part(&self, manifest: &Manifest, agreed: &Consent) -> Grants {
         let Consent {
             send_messages,
@@ -161,7 +161,7 @@ pub enum GrantsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// It does not say what a grants file says.
@@ -174,9 +174,9 @@ pub enum GrantsError {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The error.
         what: String,
-        /// What is often meant; empty, or begins with a space.
+        /// A likely correction; empty, or begins with a space.
         hint: &'static str,
     },
     /// It cannot be written.
@@ -184,7 +184,7 @@ pub enum GrantsError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -199,7 +199,7 @@ impl GrantsFile {
         Self::parse(path, &text(path)?)
     }
 
-    /// What the administrator allows this plugin.
+    /// Returns the administrator's grants to this plugin.
     pub fn answer(&self, plugin: &str) -> Answer {
         self.0.get(plugin).cloned().unwrap_or_default()
     }

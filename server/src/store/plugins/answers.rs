@@ -7,19 +7,20 @@ use mortise_runtime::{Grants, types::Permission};
 use super::installed::{json, optional};
 use crate::store::{Store, StoreError};
 
-/// What a plugin asked of the administrator, and what was answered.
+/// A plugin's requests to the administrator, and the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerRow {
     /// The permissions it was answered about.
     pub asked: Vec<Permission>,
-    /// What was allowed.
+    /// The grants.
     pub allowed: Grants,
-    /// When, in milliseconds since the epoch.
+    /// The time, in milliseconds since the epoch.
     pub answered_ms: i64,
 }
 
 impl Store {
-    /// What was answered about a plugin; none if nobody has answered.
+    /// Returns the administrator's answer about a plugin; none if there is
+    /// none.
     ///
     /// # Errors
     ///
@@ -34,7 +35,7 @@ impl Store {
         Ok(row.and_then(parsed))
     }
 
-    /// What was answered about every plugin, by id.
+    /// Returns the answers about all plugins, by id.
     ///
     /// # Errors
     ///
@@ -52,7 +53,7 @@ impl Store {
         Ok(answers.collect())
     }
 
-    /// Notes what was answered about a plugin, in place of what was noted.
+    /// Records the answer about a plugin, and replaces the previous one.
     ///
     /// # Errors
     ///
@@ -74,8 +75,8 @@ impl Store {
     }
 }
 
-/// What an older or newer server wrote and this one does not understand is as
-/// if nobody had answered.
+/// A row that an older or newer server wrote, and that this one does not
+/// understand, counts as no answer.
 fn parsed((asked, allowed, answered_ms): (String, String, i64)) -> Option<AnswerRow> {
     Some(AnswerRow {
         asked: optional(Some(asked))?,

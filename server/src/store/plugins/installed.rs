@@ -9,16 +9,16 @@ use crate::{
     time::now_ms,
 };
 
-/// What is known of an installed plugin.
+/// The known facts about an installed plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstalledRow {
     /// File name in the plugins folder.
     pub file: String,
     /// The file when it was last accepted; none when it was removed.
     pub identity: Option<Identity>,
-    /// What runs.
+    /// The active version.
     pub version: VersionRow,
-    /// What ran before; none if there is none.
+    /// The previous version; none if there is none.
     pub previous: Option<VersionRow>,
 }
 
@@ -67,7 +67,7 @@ impl Store {
         Ok(installed)
     }
 
-    /// Notes what is installed, in place of what was noted of the same plugin.
+    /// Records an installed plugin, and replaces the previous record.
     ///
     /// # Errors
     ///

@@ -79,11 +79,11 @@ async fn given(
     Ok(given)
 }
 
-/// Which messages an instance may be given: those of other senders, of the
-/// applications its grant names.
+/// The messages that an instance may receive: those of other senders, from the
+/// applications in its grant.
 #[derive(Clone, Copy, Debug)]
 pub struct Readable<'a> {
-    /// The instance; what it sent itself is not among them.
+    /// The instance; its own messages are excluded.
     pub instance: i64,
     /// Its user.
     pub user_id: i64,
@@ -107,11 +107,12 @@ impl Readable<'_> {
 pub struct SetAsideRow {
     /// The message.
     pub message_id: i64,
-    /// How often it was given alone.
+    /// The number of attempts with this message alone.
     pub attempts: i64,
-    /// How the last attempt failed.
+    /// The last failure.
     pub error: String,
-    /// When it was set aside, in milliseconds since the epoch.
+    /// The time at which it became a dead letter, in milliseconds since the
+    /// epoch.
     pub created_ms: i64,
     /// The message's application.
     pub application_id: i64,
@@ -157,7 +158,8 @@ impl Store {
         )
     }
 
-    /// What an instance sent, newest first, with an id below `before`.
+    /// Returns messages that an instance sent, newest first, with an id below
+    /// `before`.
     ///
     /// # Errors
     ///
@@ -182,7 +184,8 @@ impl Store {
         given(rows).await
     }
 
-    /// What an instance may read, newest first, with an id below `before`.
+    /// Returns messages that an instance may read, newest first, with an id
+    /// below `before`.
     ///
     /// # Errors
     ///
@@ -208,8 +211,8 @@ impl Store {
         given(rows).await
     }
 
-    /// What an instance may read and was stored after the message `after`,
-    /// oldest first.
+    /// Returns messages that an instance may read and that were stored after
+    /// the message `after`, oldest first.
     ///
     /// # Errors
     ///

@@ -1,7 +1,6 @@
-//! What the server keeps for users' plugins: the instances themselves here,
-//! what they store in [`storage`], when they are woken in [`timers`], what
-//! they read and were fed in [`messages`]; and of the plugins, what is
-//! [`installed`], and what the administrator was asked in [`answers`].
+//! The data of users' plugins: the instances here, their [`storage`], their
+//! [`timers`], and their [`messages`]; and the data of plugins: the
+//! [`installed`] ones, and the administrator's [`answers`].
 
 mod answers;
 mod installed;
@@ -21,9 +20,9 @@ use crate::{auth::Token, time::now_ms};
 /// One user's plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct InstanceRow {
-    /// Unique on the server; what the API calls the plugin's id.
+    /// Unique on the server; the plugin's id in the API.
     pub id: i64,
-    /// Whose it is.
+    /// Its user.
     pub user_id: i64,
     /// The manifest's id.
     pub plugin: String,
@@ -31,19 +30,19 @@ pub struct InstanceRow {
     pub token: String,
     /// As the user saved it; none for the plugin's defaults.
     pub config: Option<String>,
-    /// Whether the user enabled it.
+    /// True if the user enabled it.
     pub enabled: bool,
-    /// JSON: what the user agreed to by that, last.
+    /// The user's last consent, as JSON.
     pub consent: Option<String>,
     /// Its filter's place in the user's chain; ties go by id.
     pub filter_order: i64,
-    /// Whether a message is refused when its filter fails.
+    /// True if the server rejects messages when its filter fails.
     pub fail_closed: bool,
     /// Its listener was given every message up to this one.
     pub cursor: i64,
-    /// Why it was disabled by the server, or did not start last.
+    /// The reason for which the server disabled it, or its last start failed.
     pub last_error: Option<String>,
-    /// When the row was made, in milliseconds since the epoch.
+    /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
 }
 
@@ -76,7 +75,7 @@ pub struct UsageRow {
     pub instance: i64,
     /// The name of its user.
     pub user: String,
-    /// Whether the user enabled it.
+    /// True if the user enabled it.
     pub enabled: bool,
     /// Its keys and values, in bytes.
     pub storage_bytes: i64,
@@ -196,7 +195,7 @@ impl Store {
         .await?)
     }
 
-    /// Which of these users lack an instance of which of these plugins.
+    /// Returns the pairs of these users and these plugins without an instance.
     ///
     /// # Errors
     ///
@@ -242,7 +241,7 @@ impl Store {
         Ok(())
     }
 
-    /// How an instance's applications are told apart, and their ids and names.
+    /// Returns the keys, ids and names of an instance's applications.
     ///
     /// # Errors
     ///
@@ -259,8 +258,8 @@ impl Store {
         .await?)
     }
 
-    /// Notes that an instance was enabled now, and what its user agreed to: its
-    /// listener begins with what is stored from here on.
+    /// Records that an instance was enabled now, and its user's consent. Its
+    /// listener begins with the messages stored from here on.
     ///
     /// # Errors
     ///
@@ -297,7 +296,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes what the user of an enabled instance agrees to from now on.
+    /// Records the consent of an enabled instance's user from now on.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ pub struct StorageFull {
 }
 
 impl Store {
-    /// What an instance's keys and values take together, in bytes.
+    /// Returns the size of an instance's keys and values together, in bytes.
     ///
     /// # Errors
     ///

@@ -5,13 +5,13 @@ use crate::store::{Store, StoreError};
 /// A timer of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct TimerRow {
-    /// Whose it is.
+    /// Its instance.
     pub instance_id: i64,
     /// Unique within the instance.
     pub name: String,
     /// The contract's `schedule` as JSON.
     pub schedule: String,
-    /// When it is due, in milliseconds since the epoch.
+    /// The time at which it is due, in milliseconds since the epoch.
     pub next_ms: i64,
 }
 

@@ -1,6 +1,6 @@
-//! Builds in a process of its own, `mortise plugin build`, so that one that is
-//! overtaken by the next change, or by the end, can be ended with all the tools
-//! that it started. What is built, and how, is that command's business alone.
+//! Builds in a separate process, `mortise plugin build`, so that the next
+//! change, or the end, can stop a build with all the tools that it started.
+//! Only that command knows the details of a build.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,20 +21,20 @@ use super::event::Audience;
 /// The most that is kept of what a build writes, in bytes.
 const OUTPUT: usize = 1 << 20;
 
-/// How a build ended.
+/// The outcome of a build.
 pub(super) enum Outcome {
     Built {
         told: Told,
         took: Duration,
     },
     Failed {
-        /// What it wrote; none if that was seen as it came.
+        /// The output; none if it was shown while it was written.
         output: Option<String>,
         took: Duration,
     },
 }
 
-/// What `mortise plugin build --json` tells.
+/// The output of `mortise plugin build --json`.
 #[derive(Deserialize)]
 pub(super) struct Told {
     pub(super) file: PathBuf,
@@ -42,12 +42,12 @@ pub(super) struct Told {
     pub(super) steps: Vec<Value>,
 }
 
-/// Builds the plugin in a folder. A person sees what the compiler writes as it
-/// comes. Dropping it ends the build.
+/// Builds the plugin in a folder. A person sees the compiler's output as it is
+/// written. Dropping the future ends the build.
 ///
 /// # Errors
 ///
-/// The command cannot be started, or tells nothing.
+/// The command cannot be started, or prints no result.
 pub(super) async fn build(
     folder: &Path,
     native: bool,

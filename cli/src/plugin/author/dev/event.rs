@@ -1,6 +1,5 @@
-//! What happens while a plugin is written, as data: for an editor one line of
-//! JSON each, for a person text. Nothing else of `dev` writes to standard
-//! output.
+//! Events during development, as data: one line of JSON each for an editor,
+//! text for a person. Nothing else of `dev` writes to standard output.
 
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
@@ -42,15 +41,15 @@ pub(super) enum Event {
     },
     /// It does not build, and what ran goes on.
     BuildFailed {
-        /// What the build wrote, the compiler's own words included; none if it
-        /// went to standard error as it came.
+        /// The output of the build, including the compiler's; none if it was
+        /// shown on standard error.
         output: Option<String>,
         #[serde(rename = "ms", serialize_with = "milliseconds")]
         took: Duration,
         /// The version that runs still; none if none does.
         running: Option<String>,
     },
-    /// What was built is what runs.
+    /// The build result equals the active version.
     Unchanged,
     /// It was given another configuration.
     Configured {
@@ -73,7 +72,7 @@ pub(super) enum Event {
     Pending {
         id: String,
         version: String,
-        /// What it asks for, a line each.
+        /// The permissions that it asks for, one in each line.
         asks: Vec<String>,
         /// The command that lets it run.
         approve: String,
@@ -89,14 +88,14 @@ pub(super) enum Event {
     Denied {
         #[serde(flatten)]
         denied: Denied,
-        /// What to do about it.
+        /// The fix.
         fix: String,
     },
     /// The server does not answer.
     Lost { error: String },
-    /// It was told to end; the last event.
+    /// The command was asked to end; the last event.
     Ended {
-        /// What is left of the plugin, for a person.
+        /// The remains of the plugin, for a person.
         left: String,
     },
 }
@@ -104,7 +103,7 @@ pub(super) enum Event {
 /// A server, and how to try the plugin on it.
 #[derive(Serialize)]
 pub(super) struct Reached {
-    /// Whether it was started for this and ends with it.
+    /// True if the server was started for this and ends with it.
     pub(super) throw_away: bool,
     /// Its address; none for one that is known by its data directory.
     pub(super) url: Option<String>,
@@ -124,12 +123,11 @@ pub(super) struct Loaded {
     pub(super) id: String,
     pub(super) version: String,
     pub(super) digest: String,
-    /// Whether it took the place of a version that ran.
+    /// True if it replaced a running version.
     pub(super) swapped: bool,
-    /// Whether it is enabled for the administrator.
+    /// True if it is enabled for the administrator.
     pub(super) enabled: bool,
-    /// What is granted of what it asks for, in words, since that is not what it
-    /// was the time before.
+    /// The granted permissions as text, if they changed since the last time.
     pub(super) grants: Vec<String>,
     /// A command that calls its webhook, where that is new.
     pub(super) webhook: Option<String>,
@@ -143,7 +141,7 @@ fn milliseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error
     to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Who is told.
+/// The reader of events.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Audience {
     Person,
@@ -154,7 +152,7 @@ pub(super) enum Audience {
 impl Audience {
     /// Tells what happened.
     pub(super) fn tell(self, event: &Event) {
-        // Nobody listening is no reason to stop: the server may be in use.
+        // A closed output is no reason to stop: the server may be in use.
         let _heard = match self {
             Self::Person => say(&event.text()),
             // Plain data always serializes.
@@ -241,7 +239,7 @@ impl Event {
     }
 }
 
-/// What became of what ran before.
+/// Describes the version that keeps running.
 fn goes_on(running: Option<&str>) -> String {
     match running {
         Some(version) => format!("{} goes on; save a file to try again", printable(version)),

@@ -1,4 +1,4 @@
-//! A plugin's log, and what it is refused, as they come.
+//! A plugin's log and denials, as they happen.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,13 +15,13 @@ use crate::plugin::{
 };
 use mortise_server::time::now_ms;
 
-/// How often there is a look.
+/// The interval between checks.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Where to look, and what to say of it.
+/// The server to follow, and the texts to show.
 pub(super) struct Follower {
     pub(super) remote: Remote,
-    /// What to do about a refusal.
+    /// The fix for a denial.
     pub(super) about_denial: &'static str,
 }
 
@@ -29,11 +29,12 @@ pub(super) struct Follower {
 pub(super) struct Follow {
     follower: Follower,
     audience: Audience,
-    /// Where to begin: what was there before is old on a server that ran before.
+    /// The first entry to show: earlier ones are old on a server that ran
+    /// before.
     since: u64,
     of: String,
     tail: Tail,
-    /// How often each thing was refused, as told.
+    /// The number of times that each denial was reported.
     refused: Option<HashMap<[String; 3], u64>>,
     /// That the server does not answer was said.
     lost: bool,

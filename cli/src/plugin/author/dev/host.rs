@@ -1,11 +1,10 @@
-//! The server that the plugin is tried on: one that runs, or one that is
-//! started for this, on a folder that goes with it. Both take the same orders,
-//! as any server does from the command line.
+//! The server that runs the plugin: an existing one, or a temporary one with
+//! its own folder. Both accept the commands of the command line.
 //!
-//! A running server is somebody's: nothing is granted, approved or enabled
-//! there, but the commands for it are told. The throw-away server has no one
-//! else's messages, so there what the manifest asks for is granted, unless that
-//! is to be tried without.
+//! An existing server belongs to a person: `dev` grants, approves and enables
+//! nothing there, and prints the commands for it. The temporary server has no
+//! other messages, so `dev` grants all permissions in the manifest there,
+//! unless asked not to.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,27 +29,27 @@ use crate::plugin::{
 };
 use mortise_server::{Config, Server};
 
-/// How long the throw-away server may take to end.
+/// The time in which the temporary server must end.
 const DOWN: Duration = Duration::from_secs(15);
 
-/// What becomes of what the manifest asks for, on a throw-away server.
+/// The grants on a temporary server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Granting {
     /// It is granted.
     AsAsked,
-    /// What the administrator answers for is not granted.
+    /// None of the administrator's permissions is granted.
     None,
 }
 
-/// The server, and what runs on it.
+/// The server and the plugin on it.
 pub(super) struct Host {
     remote: Remote,
     throw_away: Option<ThrowAway>,
-    /// What runs; none before the first version does.
+    /// The active version; none before the first one.
     running: Option<Running>,
     /// A file with the configuration.
     config: Option<PathBuf>,
-    /// What was configured last.
+    /// The last configuration.
     configured: Option<Vec<u8>>,
 }
 
@@ -171,12 +170,12 @@ impl Host {
         Ok((host, reached))
     }
 
-    /// The id of what runs.
+    /// Returns the id of the active plugin.
     pub(super) fn id(&self) -> Option<&str> {
         self.running.as_ref().map(|running| &*running.id)
     }
 
-    /// What runs, for a person; none before one came up.
+    /// Describes the active version for a person; none before the first one.
     pub(super) fn running(&self) -> Option<String> {
         let running = self
             .running
@@ -185,8 +184,8 @@ impl Host {
         Some(format!("{} {}", running.id, running.version))
     }
 
-    /// Loads a plugin in place of what runs, and says how it went: one that does
-    /// not load or start changes nothing.
+    /// Loads a plugin in place of the active version, and reports the result. A
+    /// plugin that does not load or start changes nothing.
     pub(super) async fn load(&mut self, file: &Path) -> Event {
         match self.try_load(file).await {
             Ok(event) => event,
@@ -195,7 +194,7 @@ impl Host {
                     report: Some(mut report),
                     ..
                 }) => {
-                    // What it is called there says nothing here.
+                    // The file's name on the server is of no use here.
                     report.file = file.display().to_string();
                     Event::Refused {
                         report,
@@ -286,8 +285,8 @@ impl Host {
         Ok(Event::Loaded(loaded))
     }
 
-    /// What ran of this id. Where what ran has another, it is a plugin of its
-    /// own, and goes from a throw-away server.
+    /// Returns the active version with this id. If the active plugin has
+    /// another id, removes it from a temporary server.
     async fn leave_other(&self, id: &str) -> anyhow::Result<Option<Running>> {
         match &self.running {
             Some(running) if running.id == id => return Ok(Some(running.clone())),
@@ -343,7 +342,7 @@ impl Host {
             .await
     }
 
-    /// What became of each thing that the plugin asks for.
+    /// Describes the state of each requested permission.
     async fn grants(&self, id: &str, enabled: bool) -> anyhow::Result<Vec<String>> {
         let path = format!("/admin/plugins/{}/grants", encoded(id));
         let rights: Rights = self.remote.get(&path).await?;
@@ -377,7 +376,7 @@ impl Host {
         next
     }
 
-    /// Who follows what the plugin does there.
+    /// Returns a follower of the plugin's log and denials.
     pub(super) fn follower(&self) -> Follower {
         let granting = self.throw_away.as_ref().map(|own| own.granting);
         Follower {
@@ -390,7 +389,7 @@ impl Host {
         }
     }
 
-    /// Ends what was started, and says what is left of the plugin.
+    /// Ends the temporary server, and describes the remains of the plugin.
     ///
     /// # Errors
     ///

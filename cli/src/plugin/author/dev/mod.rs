@@ -1,17 +1,18 @@
-//! `mortise plugin dev`: while a plugin is written, it runs.
+//! `mortise plugin dev`: runs a plugin while its author writes it.
 //!
-//! - this module: the rounds. Sources are built, what was built is loaded, and
-//!   the next change begins the next round, also while one is under way.
-//! - `event`: what happens, as data, and how it is told.
+//! - this module: the rounds. Each round builds the sources and loads the
+//!   result. The next change begins the next round, also during a round.
+//! - `event`: events as data, and their texts.
 //! - `build`: one build, in a process that can be ended.
-//! - `sources`: what is watched.
-//! - `host`: the server that the plugin is loaded into.
-//! - `follow`: its log and its denials there.
+//! - `sources`: the watched files.
+//! - `host`: the server that loads the plugin.
+//! - `follow`: the plugin's log and denials.
 //!
-//! What is saved and does not build, load or start is told, and what ran before
-//! goes on. It ends when it is interrupted, and then nothing is left of it: no
-//! process, no folder. It builds by `mortise plugin build`, watches as the
-//! server watches its plugins folder, and gives the orders that a person would.
+//! If a saved plugin does not build, load or start, the command reports it and
+//! the previous version keeps running. When interrupted, it leaves no process
+//! and no folder behind. It builds with `mortise plugin build`, watches as the
+//! server watches its plugins folder, and uses the commands of the command
+//! line.
 
 mod build;
 mod event;
@@ -54,7 +55,7 @@ pub(in crate::plugin) struct Dev {
     /// Build an executable for this machine instead of a component.
     #[arg(long)]
     native: bool,
-    /// What is granted on the throw-away server of what the manifest asks for
+    /// Grant these of the requested permissions on the temporary server
     /// [default: as-asked].
     #[arg(long, value_name = "WHAT")]
     grant: Option<Granting>,
@@ -120,14 +121,14 @@ impl Dev {
         loaded: &watch::Sender<Option<String>>,
     ) -> anyhow::Result<()> {
         let folder = sources.folder().to_owned();
-        // What was built of the sources as they are.
+        // The sources did not change since this build.
         let mut built = None;
         loop {
             if built.is_none() {
                 audience.tell(&Event::Building);
                 let outcome = tokio::select! {
                     outcome = build(&folder, self.native, audience) => outcome?,
-                    // What is being built is outdated.
+                    // The current build is outdated.
                     Changes { files, .. } = sources.changes() => {
                         audience.tell(&Event::Changed { files });
                         continue;
@@ -165,8 +166,8 @@ impl Dev {
     }
 }
 
-/// What the throw-away server logs is told by events; what else goes wrong in
-/// it goes to standard error.
+/// Sets up the log. Events report the temporary server's entries; other errors
+/// go to standard error.
 fn log() {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("error,mortise_server::plugins=off"));
@@ -176,7 +177,7 @@ fn log() {
         .init();
 }
 
-/// Ends when somebody interrupts the program, asks it to end, or closes its
+/// Ends when a person interrupts the program, asks it to end, or closes its
 /// terminal.
 fn stop() -> anyhow::Result<impl Future<Output = ()>> {
     let stop = stop_signal().map_err(|error| anyhow::anyhow!("no signals: {error}"))?;

@@ -1,4 +1,4 @@
-//! What is watched: a plugin's sources, and its configuration where one is
+//! The watched files: a plugin's sources, and its configuration if one is
 //! named.
 
 use std::{
@@ -10,15 +10,15 @@ use anyhow::Context as _;
 use mortise_author::Project;
 use mortise_runtime::registry::watch::{Settings, Watch};
 
-/// How long a file has to stay as it is before it counts: an editor writes one
-/// in several steps, and several at once.
+/// The time for which a file must stay unchanged: an editor writes a file in
+/// several steps, and several files at once.
 const SETTLE: Duration = Duration::from_millis(150);
 
 /// Files that changed.
 pub(super) struct Changes {
     /// In the plugin's folder relative to it.
     pub(super) files: Vec<PathBuf>,
-    /// Whether they are a reason to build, rather than to configure.
+    /// True if they require a build, not only a configuration.
     pub(super) of_sources: bool,
 }
 
