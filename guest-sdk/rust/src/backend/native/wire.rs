@@ -81,10 +81,7 @@ fn open(socket: &Path) -> io::Result<UnixStream> {
         return UnixStream::connect(socket);
     };
     let descriptor = descriptor.parse().map_err(io::Error::other)?;
-    #[expect(
-        unsafe_code,
-        reason = "the descriptor is known by its number only"
-    )]
+    #[expect(unsafe_code, reason = "the descriptor is known by its number only")]
     // SAFETY: the host opened it for this process, and nothing else uses it.
     let given = unsafe { UnixStream::from_raw_fd(descriptor) };
     // The copy is closed in programs that the plugin starts.
@@ -98,8 +95,8 @@ impl Wire {
     ///
     /// A text to print.
     pub(super) fn connect(socket: &Path, secret: &str) -> Result<Self, String> {
-        let stream = open(socket)
-            .map_err(|error| format!("the host cannot be reached: {error}"))?;
+        let stream =
+            open(socket).map_err(|error| format!("the host cannot be reached: {error}"))?;
         let mut wire = Self {
             stream,
             writing: Mutex::default(),
