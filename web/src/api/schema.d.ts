@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who did what about plugins, newest first. */
+        /** Lists changes to plugins with their actors, newest first. */
         get: operations["get_admin_audit"];
         put?: never;
         post?: never;
@@ -25,7 +25,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every version that waits for approval, with what it asks for more. */
+        /** Lists all versions that wait for approval, with the new permissions of each. */
         get: operations["get_admin_pending"];
         put?: never;
         post?: never;
@@ -63,7 +63,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How a plugin is. */
+        /** Shows a plugin's status. */
         get: operations["get_admin_plugins_id"];
         put?: never;
         post?: never;
@@ -118,7 +118,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a plugin was refused for want of a grant, for all its users. */
+        /** Lists a plugin's denials for missing grants, for all its users. */
         get: operations["get_admin_plugins_id_denials"];
         put?: never;
         post?: never;
@@ -135,7 +135,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is wrong with a plugin, and what to do. */
+        /** Lists a plugin's problems and their fixes. */
         get: operations["get_admin_plugins_id_doctor"];
         put?: never;
         post?: never;
@@ -172,7 +172,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a plugin asks for, and what the administrator allows it. */
+        /** Shows a plugin's requested permissions and the administrator's grants. */
         get: operations["get_admin_plugins_id_grants"];
         put?: never;
         post?: never;
@@ -190,8 +190,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a plugin's process printed, what the server noticed about each user's
-         *     instance, and what the plugin wrote for the caller; oldest first.
+         * Lists the output of a plugin's process, the server's entries about each
+         *     user's instance, and the plugin's entries for the caller; oldest first.
          */
         get: operations["get_admin_plugins_id_log"];
         put?: never;
@@ -229,8 +229,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes back what a plugin was allowed. It takes effect on the next call, and
-         *     what is open is closed.
+         * Revokes grants of a plugin. Takes effect on the next call, and closes
+         *     everything opened with them.
          */
         post: operations["post_admin_plugins_id_revoke"];
         delete?: never;
@@ -357,8 +357,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sets an application's image: PNG, JPEG, GIF or WebP of at most 1 MiB in the
-         *     field `file`.
+         * Sets an application's image: PNG, JPEG, GIF or WebP of at most `max-image-size`
+         *     in the field `file`.
          */
         post: operations["post_application_id_image"];
         /** Takes an application's image away: it shows the default one. */
@@ -558,7 +558,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this server offers. */
+        /** Returns the server's features. */
         get: operations["get_gotifyinfo"];
         put?: never;
         post?: never;
@@ -575,7 +575,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server and its database work. */
+        /** Reports the health of the server and its database. */
         get: operations["get_health"];
         put?: never;
         post?: never;
@@ -593,8 +593,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Serves an uploaded image. Whoever knows its random name may see it: clients
-         *     show images where they cannot send a token.
+         * Serves an uploaded image. Its random name is enough to see it, because
+         *     clients show images where they cannot send a token.
          */
         get: operations["get_image_name"];
         put?: never;
@@ -762,8 +762,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What is in the plugins folder and does not load, and what is wrong with the
-         *     grants file.
+         * Lists files in the plugins folder that do not load, and errors of the grants
+         *     file.
          */
         get: operations["get_plugin_problems"];
         put?: never;
@@ -907,7 +907,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a plugin was refused for want of a grant, since the server started. */
+        /** Lists a plugin's denials for missing grants, since the server's start. */
         get: operations["get_plugin_id_denials"];
         put?: never;
         post?: never;
@@ -941,7 +941,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a plugin has to show, as Markdown. */
+        /** Returns the content of a plugin's page, as Markdown. */
         get: operations["get_plugin_id_display"];
         put?: never;
         post?: never;
@@ -960,7 +960,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Enables a plugin; the caller agrees to what it asks of them. */
+        /** Enables a plugin. This is the caller's consent to its requests. */
         post: operations["post_plugin_id_enable"];
         delete?: never;
         options?: never;
@@ -1114,7 +1114,10 @@ export interface paths {
         /** Lists users. */
         get: operations["get_user"];
         put?: never;
-        /** Creates a user. */
+        /**
+         * Creates a user; where the settings allow registration, anybody may create one
+         *     that is no administrator.
+         */
         post: operations["post_user"];
         delete?: never;
         options?: never;
@@ -1148,7 +1151,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Which version this is. */
+        /** Returns the version. */
         get: operations["get_version"];
         put?: never;
         post?: never;
@@ -1173,11 +1176,11 @@ export interface components {
             /** @description RFC 3339. */
             createdAt: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description Priority of messages that bring none.
              */
             defaultPriority: number;
-            /** @description What it is for. */
+            /** @description A description of its purpose. */
             description: string;
             /**
              * Format: int64
@@ -1186,7 +1189,7 @@ export interface components {
             id: number;
             /** @description Address of its image, relative to the server's. */
             image: string;
-            /** @description Whether it belongs to a plugin, and so cannot be deleted. */
+            /** @description True if it belongs to a plugin and so cannot be deleted. */
             internal: boolean;
             /** @description RFC 3339, to within some minutes. */
             lastUsed?: string | null;
@@ -1200,24 +1203,24 @@ export interface components {
              */
             token: string;
         };
-        /** @description What a user says of an application. */
+        /** @description An application to create, or its change. A change keeps what it does not name. */
         ApplicationParams: {
             /**
-             * Format: int32
+             * Format: int64
              * @description Priority of messages that bring none.
              */
-            defaultPriority?: number;
-            /** @description At most 4 KiB. */
-            description?: string;
-            /** @description At most 128 bytes. */
+            defaultPriority?: number | null;
+            /** @description At most 1 MiB. */
+            description?: string | null;
+            /** @description At most 16 KiB. */
             name: string;
             /** @description Fractional index that orders applications; at most 255 bytes. */
             sortKey?: string;
         };
-        /** @description How a version that waits may run. */
+        /** @description The way in which a pending version may run. */
         Approve: {
             /**
-             * @description Without what it asks for more, instead of with it.
+             * @description True to run it without the new permissions.
              * @default false
              */
             without: boolean;
@@ -1226,30 +1229,33 @@ export interface components {
         Asked: {
             /** @description `user` (by enabling it) or `administrator`. */
             answeredBy: string;
-            /** @description Whether the plugin has it, or will once it is enabled. */
+            /** @description True if the plugin has it, or will have it when it is enabled. */
             granted: boolean;
             /** @description As the contract names it. */
             name: string;
-            /** @description What exactly, as the contract's data. */
+            /** @description The permission itself, in the contract's data form. */
             permission: Record<string, never>;
             /** @description In the author's words. */
             reason: string;
         };
-        /** @description What a process needs to take the place of a plugin's own. */
+        /** @description The variables for a process that takes the place of a plugin's own. */
         Attachment: {
-            /** @description For its environment, as `MORTISE_SECRET`. Whoever has it is the plugin. */
+            /**
+             * @description The value of `MORTISE_SECRET` for its environment. A process with it
+             *     acts as the plugin.
+             */
             secret: string;
             /** @description For its environment, as `MORTISE_SOCKET`. */
             socket: string;
         };
-        /** @description What was done about a plugin. */
+        /** @description A change to a plugin. */
         AuditEntry: {
             /** @description Such as `installed`. */
             action: string;
             /** @description `user`, `command line`, `folder` or `server`. */
             by: string;
             date: string;
-            /** @description By the action: versions, or what was granted. */
+            /** @description Details of the action: versions, or permissions. */
             details: Record<string, never>;
             /** Format: int64 */
             id: number;
@@ -1262,7 +1268,7 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
             /**
              * Format: int64
-             * @description What `before` is for the next page; absent on the last.
+             * @description The value of `before` for the next page; absent on the last.
              */
             next?: number | null;
         };
@@ -1310,7 +1316,10 @@ export interface components {
              * @description It is removed when it was not used for this long; 0 for never.
              */
             expiresAfterInactivitySeconds: number;
-            /** @description When it is removed if it is not used until then, RFC 3339. */
+            /**
+             * @description The time at which the server removes it unless it is used before, RFC
+             *     3339.
+             */
             expiresAt?: string | null;
             /**
              * Format: int64
@@ -1327,21 +1336,21 @@ export interface components {
              */
             token: string;
         };
-        /** @description What a user says of a client. */
+        /** @description A client to create, or its change. A change keeps what it does not name. */
         ClientParams: {
             /**
              * Format: int64
              * @description It is removed when it was not used for this long; 0 for never.
              */
-            expiresAfterInactivitySeconds?: number;
-            /** @description At most 256 bytes. */
+            expiresAfterInactivitySeconds?: number | null;
+            /** @description At most 16 KiB. */
             name: string;
         };
         /**
-         * @description What a plugin can be in.
+         * @description A condition of a plugin.
          * @enum {string}
          */
-        Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_refused" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_refused" | "start_failed" | "agreement_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "messages_set_aside" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
+        Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_refused" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_refused" | "start_failed" | "down" | "agreement_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "messages_set_aside" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
         /** @description A configuration for a form. */
         ConfigForm: {
             /** @description The form of the text. */
@@ -1384,23 +1393,29 @@ export interface components {
              * @description The application it comes from, where no application's token says so.
              */
             appid?: number;
-            /** @description Additional data, an object of at most 64 KiB; only in JSON. */
-            extras?: Record<string, never> | null;
-            /** @description What it says; Markdown without HTML. At most 64 KiB. */
+            /** @description Additional data, an object; in a form, the text of a JSON object. */
+            extras?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description Its text; Markdown without HTML. At most `max-message-size` together with
+             *     title and extras.
+             */
             message: string;
             /**
-             * Format: int32
-             * @description 0 (silent) to 10 (urgent) by convention; else the application's.
+             * Format: int64
+             * @description 0 (silent) to 10 (urgent) by convention; else the application's. A text of
+             *     digits is accepted as well.
              */
             priority?: number | null;
-            /** @description Its title, at most 1 KiB; if it is empty, the application's name. */
+            /** @description Its title; if it is empty, the application's name. */
             title?: string;
         };
         /** @description A user to create. */
         CreateUser: {
-            /** @description Whether the user administers the server. */
+            /** @description True if the user administers the server. */
             admin?: boolean;
-            /** @description For login; at most 128 bytes and no colon. */
+            /** @description For login; at most 16 KiB and no colon. */
             name: string;
             /** @description At most 1 KiB. */
             pass: string;
@@ -1419,37 +1434,40 @@ export interface components {
         Denied: {
             /** Format: int64 */
             count: number;
-            /** @description When last. */
+            /** @description The time of the last denial. */
             date: string;
             /** @description The permission it lacks, as the contract names it. */
             permission: string;
-            /** @description What it asked for, such as a host. */
+            /** @description The object, such as a host. */
             what: string;
         };
-        /** @description What an instance was refused. */
+        /** @description A denial of an instance. */
         DeniedTo: {
             /** Format: int64 */
             count: number;
-            /** @description When last. */
+            /** @description The time of the last denial. */
             date: string;
             /** @description The permission it lacks, as the contract names it. */
             permission: string;
-            /** @description Whose instance. */
+            /** @description The instance's user. */
             user: string;
-            /** @description What it asked for, such as a host. */
+            /** @description The object, such as a host. */
             what: string;
         };
         /** @description All that there is to say about a plugin. */
         Diagnosis: {
-            /** @description What was found; empty if nothing is to be said. */
+            /** @description The findings; empty if there are none. */
             findings: components["schemas"]["Finding"][];
-            /** @description What was asked about: a plugin's id, or a file in the plugins folder. */
+            /** @description The subject: a plugin's id, or a file in the plugins folder. */
             id: string;
             status?: components["schemas"]["Status"] | null;
-            /** @description Whether no finding is a problem. */
+            /** @description True if no finding is a problem. */
             well: boolean;
         };
-        /** @description What a version asks of the administrator beyond what was answered. */
+        /**
+         * @description The administrator's permissions that a version asks for beyond the answered
+         *     ones.
+         */
         Difference: {
             /** @description For a person, one line each: `+ http https://api.example.org: reason`. */
             lines: string[];
@@ -1500,7 +1518,7 @@ export interface components {
             /** @description The record of the filters that were asked. */
             trace: components["schemas"]["TraceEntry"][];
         };
-        /** @description How long a client is to be elevated. */
+        /** @description The time for which a client is elevated. */
         ElevateRequest: {
             /**
              * Format: int64
@@ -1541,7 +1559,7 @@ export interface components {
         };
         /** @description A filter's place. */
         FilterPlace: {
-            /** @description Whether a message is refused when this filter fails. */
+            /** @description True if the server rejects messages when this filter fails. */
             failClosed: boolean;
             /**
              * Format: int64
@@ -1554,17 +1572,17 @@ export interface components {
             call?: components["schemas"]["Call"] | null;
             /** @description The command that mends it, where one does. */
             command?: string | null;
-            /** @description Which one. */
+            /** @description The condition. */
             condition: components["schemas"]["Condition"];
-            /** @description What to do, as a sentence without a full stop. */
+            /** @description The fix, as a sentence without a full stop. */
             fix: string;
-            /** @description What is the case, as a sentence without a full stop. */
+            /** @description The observation, as a sentence without a full stop. */
             found: string;
             /** @description Step by step, where it is about loading. */
             report?: Record<string, never> | null;
-            /** @description How much it matters. */
+            /** @description Its severity. */
             severity: components["schemas"]["Severity"];
-            /** @description Whose instance it is about; none if it is about the plugin. */
+            /** @description The instance's user; none if it concerns the plugin. */
             user?: string | null;
         };
         /**
@@ -1572,7 +1590,7 @@ export interface components {
          * @enum {string}
          */
         Format: "yaml" | "text";
-        /** @description What to allow. */
+        /** @description The permissions to grant. */
         Grant: {
             /** @description This, as in the grants file. */
             allow?: Record<string, never>;
@@ -1595,20 +1613,22 @@ export interface components {
              */
             permissions: Record<string, never>[];
         };
-        /** @description Whether the server works. */
+        /** @description The server's health. */
         Health: {
             /** @description `green` or `red`. */
             database: string;
             /** @description `green` or `orange`. */
             health: string;
         };
-        /** @description What this server offers. */
+        /** @description The server's features. */
         Info: {
-            /** @description Whether an OpenID provider may be used. */
+            /** @description The version of Mortise. */
+            mortiseVersion: string;
+            /** @description True if an OpenID provider may be used. */
             oidc: boolean;
-            /** @description Whether anybody may create a user. */
+            /** @description True if visitors may create a user. */
             register: boolean;
-            /** @description Semantic version. */
+            /** @description The version of Gotify whose API this is. */
             version: string;
         };
         /** @description A trusted key. */
@@ -1639,7 +1659,7 @@ export interface components {
              * @description Grows by one with each entry.
              */
             number: number;
-            /** @description `plugin`, `stdout`, `stderr`, or `host` for what the server says. */
+            /** @description `plugin`, `stdout`, `stderr`, or `host` for the server's entries. */
             source: string;
             text: string;
         };
@@ -1653,7 +1673,7 @@ export interface components {
              * @description Grows by one with each entry of the same log.
              */
             number: number;
-            /** @description `plugin`, `stdout`, `stderr`, or `host` for what the server says. */
+            /** @description `plugin`, `stdout`, `stderr`, or `host` for the server's entries. */
             source: string;
             text: string;
             /**
@@ -1661,7 +1681,7 @@ export interface components {
              * @description Milliseconds since the epoch.
              */
             time: number;
-            /** @description Whose instance it is about; absent for the plugin's process. */
+            /** @description The instance's user; absent for the plugin's process. */
             user?: string | null;
         };
         /** @description The session to create. */
@@ -1676,7 +1696,7 @@ export interface components {
              * @description The application it came from.
              */
             appid: number;
-            /** @description When the server received it, RFC 3339. */
+            /** @description The time of its arrival, RFC 3339. */
             date: string;
             /** @description Additional data, kept as it came. */
             extras?: Record<string, never> | null;
@@ -1685,10 +1705,10 @@ export interface components {
              * @description Unique on the server; 0 if it was not stored.
              */
             id: number;
-            /** @description What it says; Markdown without HTML. */
+            /** @description The text; Markdown without HTML. */
             message: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description 0 (silent) to 10 (urgent) by convention.
              */
             priority: number;
@@ -1704,10 +1724,10 @@ export interface components {
         PagedMessages: {
             /** @description The messages. */
             messages: components["schemas"]["Message"][];
-            /** @description Which part of the list this is. */
+            /** @description The position of this part in the list. */
             paging: components["schemas"]["Paging"];
         };
-        /** @description Which part of a list this is. */
+        /** @description The position of a part in a list. */
         Paging: {
             /**
              * Format: int32
@@ -1726,13 +1746,13 @@ export interface components {
         };
         /** @description A version that waits for the administrator. */
         Pending: {
-            /** @description What it asks for more. */
+            /** @description The new permissions. */
             difference: components["schemas"]["Difference"];
             /** @description The plugin. */
             id: string;
-            /** @description Of what runs meanwhile. */
+            /** @description The active version. */
             running: components["schemas"]["VersionOf"];
-            /** @description Of what waits. */
+            /** @description The pending version. */
             version: components["schemas"]["VersionOf"];
         };
         /** @description A plugin of a user, as it is now. */
@@ -1752,7 +1772,7 @@ export interface components {
             author: string;
             /** @description `wasm` or `native`. */
             backend: string;
-            /** @description What it can do. */
+            /** @description Its capabilities. */
             capabilities: string[];
             createdAt: string;
             description: string;
@@ -1760,17 +1780,17 @@ export interface components {
             digest: string;
             enabled: boolean;
             filter?: components["schemas"]["FilterPlace"] | null;
-            /** @description The command with which the administrator grants what is missing. */
+            /** @description The command with which the administrator grants the missing permissions. */
             grantCommand?: string | null;
             /** Format: int64 */
             id: number;
-            /** @description How it failed last; absent when all is well. */
+            /** @description Its last failure; absent if there is none. */
             lastError?: string | null;
             license: string;
             /** @description The manifest's id. */
             modulePath: string;
             name: string;
-            /** @description What it asks for. */
+            /** @description The permissions that it asks for. */
             permissions: components["schemas"]["Asked"][];
             /** @description The secret part of its webhook address. */
             token: string;
@@ -1786,10 +1806,13 @@ export interface components {
         PluginList: {
             /** @description By id. */
             plugins: components["schemas"]["Status"][];
-            /** @description What is no plugin, or keeps plugins from what they were granted. */
+            /** @description Files that are not plugins, and problems with the grants file. */
             problems: components["schemas"]["Problem"][];
         };
-        /** @description How an installed plugin is. A user's instance that fails says so itself. */
+        /**
+         * @description The state of an installed plugin. A failure of a user's instance is reported
+         *     there.
+         */
         PluginState: {
             /** @enum {string} */
             state: "on_demand";
@@ -1804,25 +1827,25 @@ export interface components {
         } | {
             /**
              * Format: int32
-             * @description How many times in a row.
+             * @description The number of crashes in a row.
              */
             crashes: number;
-            /** @description What happened last. */
+            /** @description The last crash. */
             last: string;
             /** @enum {string} */
             state: "pausing";
         } | {
             /**
              * Format: int32
-             * @description How many times.
+             * @description The number of crashes.
              */
             crashes: number;
-            /** @description What happened last. */
+            /** @description The last crash. */
             last: string;
             /** @enum {string} */
             state: "given_up";
         } | {
-            /** @description What is wrong. */
+            /** @description The report. */
             report: Record<string, never>;
             /** @enum {string} */
             state: "broken";
@@ -1835,15 +1858,15 @@ export interface components {
          *     file.
          */
         Problem: {
-            /** @description What the step needs. */
+            /** @description The expected content. */
             expected: string;
             /** @description The file. */
             file: string;
-            /** @description What to do. */
+            /** @description The fix. */
             fix: string;
-            /** @description What was there instead. */
+            /** @description The found content. */
             found: string;
-            /** @description Which step failed. */
+            /** @description The failed step. */
             step: string;
         };
         /** @description A limit that was reached. */
@@ -1862,7 +1885,7 @@ export interface components {
             /** @description Shown only now. */
             token: string;
         };
-        /** @description What to take back. */
+        /** @description The permissions to revoke. */
         Revoke: {
             /**
              * @description All that was allowed.
@@ -1877,24 +1900,24 @@ export interface components {
              */
             permissions: Record<string, never>[];
         };
-        /** @description What a plugin asks for, and what it may do. */
+        /** @description A plugin's requested permissions and its grants. */
         Rights: {
-            /** @description What the administrator allows, as in the grants file. */
+            /** @description The administrator's grants, as in the grants file. */
             allowed: Record<string, never>;
-            /** @description When the administrator answered last; absent if never. */
+            /** @description The time of the administrator's last change; absent if there is none. */
             answeredAt?: string | null;
             /**
-             * @description What the version that runs asks for; empty for a plugin that is not
-             *     installed.
+             * @description The permissions that the active version asks for; empty for a plugin
+             *     that is not installed.
              */
             asked: components["schemas"]["Asked"][];
             id: string;
         };
-        /** @description What was done for an application's security. */
+        /** @description A change to an application's security. */
         SecurityUpdate: {
             regenerateToken?: components["schemas"]["RegeneratedToken"] | null;
         };
-        /** @description What to do for an application's security. */
+        /** @description A change to an application's security. */
         SecurityUpdateAction: {
             /** @description Replace the token: the one before is of no use any more. */
             regenerateToken?: boolean;
@@ -1916,11 +1939,11 @@ export interface components {
             title: string;
         };
         /**
-         * @description How much a finding matters.
+         * @description The severity of a finding.
          * @enum {string}
          */
         Severity: "problem" | "notice";
-        /** @description Who signed a version. */
+        /** @description The signer of a version. */
         Signature: {
             /** @enum {string} */
             is: "none";
@@ -1933,7 +1956,7 @@ export interface components {
             /** @description By its name in the trust file. */
             key: string;
         };
-        /** @description Where a plugin is to be installed from. */
+        /** @description The source of an installation. */
         Source: {
             /** @description `sha256:` and 64 hexadecimal digits. */
             digest: string;
@@ -1950,14 +1973,14 @@ export interface components {
         };
         /** @description An installed plugin, as it is for the administrator. */
         Status: components["schemas"]["PluginState"] & {
-            /** @description How it runs. */
+            /** @description Its backend. */
             backend: string;
             /**
-             * @description Whether its file is different from what the server has seen of it: it is
-             *     looked at as soon as it stays the same for a moment.
+             * @description True if the file differs from its last known state. The server checks it
+             *     as soon as it stays the same for a moment.
              */
             changed: boolean;
-            /** @description Of what runs. */
+            /** @description The active version's digest. */
             digest: string;
             /** @description Its file in the plugins folder. */
             file: string;
@@ -1968,9 +1991,9 @@ export interface components {
             previous?: components["schemas"]["VersionOf"] | null;
             /** @description How its process is, and what confines it; none for a component. */
             process?: Record<string, never> | null;
-            /** @description Who signed what runs. */
+            /** @description The active version's signature. */
             signature: components["schemas"]["Signature"];
-            /** @description Of what runs, by its manifest. */
+            /** @description The active version, by its manifest. */
             version: string;
             waiting?: components["schemas"]["Waiting"] | null;
         };
@@ -2015,11 +2038,11 @@ export interface components {
             /** @description Whether only plugins that one of the keys signed may run. */
             required: boolean;
         };
-        /** @description What to change about a user. */
+        /** @description A change of a user. It keeps what it does not name. */
         UpdateUser: {
-            /** @description Whether the user administers the server. */
-            admin?: boolean;
-            /** @description For login; at most 128 bytes and no colon. */
+            /** @description True if the user administers the server. */
+            admin?: boolean | null;
+            /** @description For login; at most 16 KiB and no colon. */
             name: string;
             /** @description At most 1 KiB; empty keeps the one before. */
             pass?: string;
@@ -2053,7 +2076,7 @@ export interface components {
         };
         /** @description A user. */
         User: {
-            /** @description Whether the user administers the server. */
+            /** @description True if the user administers the server. */
             admin: boolean;
             /** @description RFC 3339. */
             createdAt: string;
@@ -2075,13 +2098,15 @@ export interface components {
             /** @description Empty if there is nothing to say against the text. */
             problems: components["schemas"]["ConfigProblem"][];
         };
-        /** @description Which version this is. */
+        /** @description The server's version. */
         Version: {
             /** @description Empty: builds are the same whenever they are made. */
             buildDate: string;
             /** @description Of the source; empty if unknown. */
             commit: string;
-            /** @description Semantic version. */
+            /** @description The version of Mortise. */
+            mortiseVersion: string;
+            /** @description The version of Gotify whose API this is. */
             version: string;
         };
         /** @description A version that does not run. */
@@ -2091,16 +2116,19 @@ export interface components {
             /** @description By its manifest. */
             version: string;
         };
-        /** @description Why what is in a plugin's file does not run. The version before goes on. */
+        /**
+         * @description The reason for which the content of a plugin's file does not run. The
+         *     previous version keeps running.
+         */
         Waiting: {
             /** @enum {string} */
             because: "failed";
-            /** @description Which step, and what to do. */
+            /** @description The failed step and its fix. */
             report: Record<string, never>;
         } | {
             /** @enum {string} */
             because: "pending";
-            /** @description What it asks for more. */
+            /** @description The new permissions. */
             difference: components["schemas"]["Difference"];
             /** @description What it is. */
             version: components["schemas"]["VersionOf"];
@@ -2191,6 +2219,8 @@ export interface operations {
                 digest?: string;
                 /** @description Its signature: what minisign wrote into `NAME.minisig`. */
                 signature?: string;
+                /** @description Its file name, by which its process is known. */
+                name?: string;
             };
             header?: never;
             path?: never;
@@ -2452,7 +2482,7 @@ export interface operations {
                     "application/json": components["schemas"]["Rights"];
                 };
             };
-            /** @description Nothing is to be granted, or there is no such limit. */
+            /** @description Nothing is to be granted, there is no such limit, or a directory overlaps the server's own. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2954,7 +2984,10 @@ export interface operations {
     get_application_id_message: {
         parameters: {
             query?: {
-                /** @description How many, 1 to 200; 100 if it is left out. */
+                /**
+                 * @description How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
+                 *     are long.
+                 */
                 limit?: number;
                 /** @description Only messages with a smaller id than this. */
                 since?: number;
@@ -3396,7 +3429,10 @@ export interface operations {
     get_message: {
         parameters: {
             query?: {
-                /** @description How many, 1 to 200; 100 if it is left out. */
+                /**
+                 * @description How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
+                 *     are long.
+                 */
                 limit?: number;
                 /** @description Only messages with a smaller id than this. */
                 since?: number;
@@ -3481,7 +3517,10 @@ export interface operations {
     get_message_dropped: {
         parameters: {
             query?: {
-                /** @description How many, 1 to 200; 100 if it is left out. */
+                /**
+                 * @description How many, 1 to 200; 100 if it is left out. A page has fewer if the messages
+                 *     are long.
+                 */
                 limit?: number;
                 /** @description Only messages with a smaller id than this. */
                 since?: number;
@@ -3923,7 +3962,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3966,7 +4005,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4009,7 +4048,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4052,7 +4091,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4095,7 +4134,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4138,7 +4177,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4181,7 +4220,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4224,7 +4263,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4269,7 +4308,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4314,7 +4353,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4359,7 +4398,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4404,7 +4443,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4449,7 +4488,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4494,7 +4533,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4539,7 +4578,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4584,7 +4623,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is disabled. */
+            /** @description The plugin is disabled, or the request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
