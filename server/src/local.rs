@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_runtime::files;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Token;
@@ -34,6 +35,9 @@ pub fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("running.json")
 }
 
+/// The largest file that is read for it, in bytes.
+const MOST_BYTES: u64 = 64 << 10;
+
 impl LocalServer {
     /// The server that runs on a data directory, or that was killed there.
     ///
@@ -42,7 +46,10 @@ impl LocalServer {
     /// [`io::ErrorKind::NotFound`] where none runs, and why the file cannot be
     /// read or understood.
     pub fn find(data_dir: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(file(data_dir))?)?)
+        Ok(serde_json::from_slice(&files::read(
+            &file(data_dir),
+            MOST_BYTES,
+        )?)?)
     }
 }
 

@@ -61,6 +61,21 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_opened(file, &metadata, most)
 }
 
+/// Reads a whole text file of at most `most` bytes; `None` if it is not there.
+///
+/// # Errors
+///
+/// As [`read`], and for a file that is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<Option<String>> {
+    match read(path, most) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads the rest of a file that [`open`] returned.
 ///
 /// # Errors

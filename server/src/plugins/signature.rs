@@ -9,15 +9,12 @@
 //! is not checked again then, because a loaded file must have the digest that
 //! was checked with it.
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use minisign_verify::{Error, PublicKey};
 use mortise_runtime::{
-    LoadError, Step,
+    LoadError, Step, files,
     registry::{is_signature, unreadable},
 };
 use serde::{Deserialize, Serialize};
@@ -222,7 +219,7 @@ impl Trust {
     }
 
     fn keys(&self) -> Result<Vec<Key>, String> {
-        match bounded(&self.keys) {
+        match files::read_text(&self.keys, MOST_BYTES) {
             Ok(Some(text)) => parse(&text),
             Ok(None) => Ok(Vec::new()),
             Err(error) => Err(error.to_string()),
@@ -290,22 +287,7 @@ pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
 ///
 /// What keeps it from being read, or that it is too long for a signature.
 pub fn read_signature_file(path: &Path) -> std::io::Result<Option<String>> {
-    bounded(path)
-}
-
-fn bounded(path: &Path) -> std::io::Result<Option<String>> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = String::new();
-    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_BYTES {
-        let why = format!("it has more than {MOST_BYTES} bytes");
-        return Err(std::io::Error::other(why));
-    }
-    Ok(Some(text))
+    files::read_text(path, MOST_BYTES)
 }
 
 #[cfg(test)]

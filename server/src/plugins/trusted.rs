@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Plugins,
     audit::{Action, Actor},
-    signature::{Trust, is_key},
+    signature::{Trust, is_key, read_signature_file},
 };
 
 /// The longest name of a key, in bytes.
@@ -135,17 +135,10 @@ impl Plugins {
         let path = trust.keys.display().to_string();
         let failed = |error| TrustError::Write(path, error);
         tokio::task::spawn_blocking(move || {
-            let before = match std::fs::read_to_string(&trust.keys) {
-                Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-                Err(error) => {
-                    return Err(TrustError::Broken(
-                        trust.keys.display().to_string(),
-                        error.to_string(),
-                    ));
-                }
-            };
-            let text = change(&trust, before)?;
+            let before = read_signature_file(&trust.keys).map_err(|error| {
+                TrustError::Broken(trust.keys.display().to_string(), error.to_string())
+            })?;
+            let text = change(&trust, before.unwrap_or_default())?;
             write(&trust.keys, &text)
                 .map_err(|error| TrustError::Write(trust.keys.display().to_string(), error))
         })

@@ -197,3 +197,38 @@ async fn orders_and_the_watch_do_not_cross() {
     assert_eq!(rig.failed(), []);
     rig.stop().await;
 }
+
+/// A named pipe in the place of a file would block whoever opens it.
+#[cfg(unix)]
+#[tokio::test]
+async fn pipes_in_the_place_of_files_stop_nothing() {
+    let data = data(&[("a", plugin("a", &[FILTER], &[titling("filtered")]))]);
+    for name in [
+        "plugins/pipe",
+        "plugins/a.wasm.minisig",
+        "grants.toml",
+        "trusted-keys",
+    ] {
+        let made = std::process::Command::new("mkfifo")
+            .arg(data.path().join(name))
+            .status();
+        assert!(made.unwrap().success());
+    }
+    let start = tokio::time::timeout(Duration::from_secs(60), Rig::start(data.path()));
+    let rig = start.await.unwrap();
+    assert!(rig.is_healthy().await);
+    let reports = rig.plugins().failures();
+    let found = |name: &str| {
+        let report = reports.iter().find(|report| report.file.ends_with(name));
+        report
+            .unwrap_or_else(|| panic!("{reports:?}"))
+            .found
+            .clone()
+    };
+    assert_eq!(found("pipe"), "a pipe");
+    assert!(found("a.wasm").contains("a pipe"), "{}", found("a.wasm"));
+    let problem = rig.plugins().grants_problem().unwrap();
+    assert!(problem.contains("a pipe"), "{problem}");
+    let stop = tokio::time::timeout(Duration::from_secs(60), rig.stop());
+    stop.await.unwrap();
+}

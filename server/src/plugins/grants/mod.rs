@@ -28,7 +28,7 @@ use std::{
 };
 
 use mortise_runtime::{
-    Grants, Limits,
+    Grants, Limits, files,
     grants::{HostPattern, ParseHostPatternError},
     types::{Directory, Manifest, Permission},
 };
@@ -36,6 +36,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::edit::{grant, limit, revoke};
 use super::consent::Consent;
+
+/// The largest grants file, in bytes.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// The administrator's grants to one plugin, and its limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,14 +220,12 @@ impl GrantsFile {
 }
 
 fn text(path: &Path) -> Result<String, GrantsError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(source) => Err(GrantsError::Read {
+    files::read_text(path, MOST_BYTES)
+        .map(Option::unwrap_or_default)
+        .map_err(|source| GrantsError::Read {
             path: path.to_owned(),
             source,
-        }),
-    }
+        })
 }
 
 fn parse_error(
