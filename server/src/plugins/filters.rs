@@ -60,6 +60,7 @@ impl Plugins {
     /// `skip`. All share one deadline.
     pub async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
         let mut trace = Vec::new();
+        self.wait_for_start(user_id).await;
         let Some(chain) = self.working.filters(user_id) else {
             return Filtered {
                 outcome: Outcome::Pass(draft),

@@ -85,7 +85,7 @@ use mortise_runtime::{
     registry::{OnDemand, Versions},
     types::{StopReason, User},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
@@ -116,7 +116,7 @@ use crate::{
 /// Instances that start at the same time when the server does.
 const STARTING: usize = 8;
 /// How long the server waits for plugins to start before it serves without those
-/// that are not up: most are up by then, so that no message misses its filters.
+/// that are not up.
 const START_PATIENCE: Duration = Duration::from_secs(1);
 /// The time for open calls, and then for instances, when the server stops.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -139,6 +139,9 @@ pub struct Plugins {
     answering: tokio::sync::Mutex<()>,
     slots: RwLock<Slots>,
     working: Working,
+    /// The number of instances of each user that have yet to be brought up at the
+    /// start.
+    starting: watch::Sender<HashMap<i64, usize>>,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
     tasks: TaskTracker,
@@ -177,6 +180,7 @@ impl Plugins {
             answering: tokio::sync::Mutex::default(),
             slots: RwLock::default(),
             working: Working::default(),
+            starting: watch::Sender::default(),
             timers: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -217,10 +221,17 @@ impl Plugins {
         for row in closed.filter(|row| self.installed.has(&row.plugin)) {
             self.working.require(row.user_id, row.id, &row.plugin);
         }
+        let mut starting = HashMap::new();
+        for row in &enabled {
+            *starting.entry(row.user_id).or_insert(0) += 1;
+        }
+        self.starting.send_replace(starting);
         let plugins = Arc::clone(self);
-        let resumed = self
-            .tasks
-            .spawn(async move { plugins.resume_all(enabled).await });
+        let resumed = self.tasks.spawn(async move {
+            let resumed = plugins.resume_all(enabled).await;
+            plugins.starting.send_replace(HashMap::new());
+            resumed
+        });
         // Goes on by itself after that: whatever plugins do, the server serves.
         if let Ok(resumed) = tokio::time::timeout(START_PATIENCE, resumed).await {
             resumed.unwrap_or(Ok(()))?;
@@ -245,9 +256,39 @@ impl Plugins {
             enabled.extend(self.load(row).await?);
         }
         futures_util::stream::iter(enabled)
-            .for_each_concurrent(STARTING, async |slot| self.resume(&slot).await)
+            .for_each_concurrent(STARTING, async |slot| {
+                self.resume(&slot).await;
+                self.started(slot.user_id());
+            })
             .await;
         Ok(())
+    }
+
+    /// Notes that one instance of a user was brought up at the start, or failed to.
+    fn started(&self, user_id: i64) {
+        self.starting.send_if_modified(|users| {
+            let Some(left) = users.get_mut(&user_id) else {
+                return false;
+            };
+            *left = left.saturating_sub(1);
+            let last = *left == 0;
+            if last {
+                users.remove(&user_id);
+            }
+            last
+        });
+    }
+
+    /// Waits until a user's instances were brought up at the start, but no longer
+    /// than filters may take: a message that comes early should not miss them.
+    async fn wait_for_start(&self, user_id: i64) {
+        if self.starting.borrow().is_empty() {
+            return;
+        }
+        let mut starting = self.starting.subscribe();
+        let up = starting.wait_for(|users| !users.contains_key(&user_id));
+        // A message does not wait for a plugin that takes longer.
+        let _ = tokio::time::timeout(self.settings.filter_deadline, up).await;
     }
 
     /// Stops all instances. Called once, after the last request was answered.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use mortise_tests::{
     components::{component, plugin},
-    server::{Data, body, run},
+    server::{Data, Server, body, run},
 };
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{RULES, assert_all_well, enable_rules, install_rules};
 
@@ -163,9 +163,21 @@ async fn cached_code_that_was_changed_is_not_run() {
             std::fs::write(entry, &bytes).unwrap();
         }
         let server = data.serve().await;
+        // The server serves while the plugin is compiled anew.
+        let begun = std::time::Instant::now();
+        while title(&server, &token).await != "marked" {
+            assert!(begun.elapsed().as_secs() < 60, "the filter never came up");
+        }
         assert_all_well(&server, &token).await;
         server.stop().await;
     }
+}
+
+/// Sends a message and returns the title with which it was stored.
+async fn title(server: &Server, token: &str) -> String {
+    let message = json!({"title": "keep", "message": "is all well?"});
+    let sent = body(server.send(token, &message).await).await;
+    sent["title"].as_str().unwrap().to_owned()
 }
 
 /// The files that hold compiled code.
