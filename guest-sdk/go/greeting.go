@@ -15,6 +15,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +26,7 @@ const (
 	protocolName     = "mortise-native"
 	protocolVersion  = 1
 	socketVariable   = "MORTISE_SOCKET"
+	descriptorPrefix = "fd:"
 	secretVariable   = "MORTISE_SECRET"
 	connectTimeout   = 5 * time.Second
 	greetingTimeout  = 10 * time.Second
@@ -92,7 +94,7 @@ func connect(socket, secret string, features []string) (*connection, error) {
 	if strings.HasPrefix(socket, `\\.\pipe\`) {
 		return nil, fmt.Errorf("%s is the named pipe %s, which this module cannot use; run the plugin where the server offers a Unix domain socket", socketVariable, socket)
 	}
-	raw, err := net.DialTimeout("unix", socket, connectTimeout)
+	raw, err := open(socket)
 	if err != nil {
 		return nil, fmt.Errorf("the server's socket in %s cannot be reached (%w); is the server running?", socketVariable, err)
 	}
@@ -102,6 +104,23 @@ func connect(socket, secret string, features []string) (*connection, error) {
 		return nil, err
 	}
 	return newConnection(raw, greeting), nil
+}
+
+// open takes the connection that the server opened for this process (fd:3), or
+// connects to the path where the process attaches.
+func open(socket string) (net.Conn, error) {
+	number, given := strings.CutPrefix(socket, descriptorPrefix)
+	if !given {
+		return net.DialTimeout("unix", socket, connectTimeout)
+	}
+	descriptor, err := strconv.ParseUint(number, 10, 31)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a descriptor", socket)
+	}
+	file := os.NewFile(uintptr(descriptor), socket)
+	// The copy is closed in programs that the plugin starts.
+	defer file.Close()
+	return net.FileConn(file)
 }
 
 func greet(raw net.Conn, secret string, features []string) (welcome, error) {

@@ -11,6 +11,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result, bail};
 use mortise_author::world;
 use wit_bindgen_core::Files;
+use wit_parser_of_generator::Resolve;
 
 const MODULE: &str = "github.com/mortise-plugins/mortise/guest-sdk/go/internal";
 /// The module that generated code imports, and that one of ours replaces.
@@ -42,15 +43,20 @@ fn main() -> Result<()> {
 }
 
 fn generate(wit: &Path) -> Result<Files> {
-    let mut everything = world::everything(wit)?;
+    world::everything(wit)?;
+    // Read again, by the generator's own version of the parser.
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit)?;
+    let everything = resolve.select_world(&[package], Some(world::NAME))?;
     let mut files = Files::default();
     let options = wit_bindgen_go::Opts {
         pkg_name: Some(format!("{MODULE}/bindings")),
+        quiet: true,
         ..wit_bindgen_go::Opts::default()
     };
     options
         .build()
-        .generate(&mut everything.resolve, everything.id, &mut files)
+        .generate(&mut resolve, everything, &mut files)
         .context("the bindings for Go cannot be generated")?;
     Ok(files)
 }

@@ -150,7 +150,7 @@ async fn a_panic_shows_the_functions_it_went_through() {
     };
     for part in [
         "main.misbehave",
-        "main.__Everything_.run",
+        "main.(*Everything).run",
         "sdk/exports.go:",
     ] {
         assert!(details.contains(part), "{part} in {details}");

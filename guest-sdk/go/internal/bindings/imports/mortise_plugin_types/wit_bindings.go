@@ -89,13 +89,15 @@ type User struct {
 
 // The content of a message.
 type Content struct {
-	// At most 1 KiB. Empty means the application's name.
+	// Empty means the application's name. The server bounds title, body and
+	// extras together; unless its operator sets another bound, to 16 MiB.
 	Title string
-	// At most 64 KiB, not empty.
+	// Not empty.
 	Body string
-	// Gotify's clients use 0 (silent) to 10 (urgent).
+	// Gotify's clients use 0 (silent) to 10 (urgent). A sender's priority beyond
+	// this type is given as the nearest one.
 	Priority int32
-	// A JSON object as text, at most 64 KiB, stored unchanged.
+	// A JSON object as text, stored unchanged.
 	Extras witTypes.Option[string]
 }
 
