@@ -234,10 +234,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
         count(&mut command)
     });
-    steps.step("tests of the page, in a browser", || {
-        let web::Report { passed, failed } = web::test(workspace)?;
-        Ok(Count { passed, failed })
-    });
     #[cfg(target_os = "linux")]
     for run in soak::SHORT {
         steps.check(run.name(), || soak::run_short(workspace, run));

@@ -285,11 +285,17 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
             let granted = run(["plugin", "grant", OWN, flag, value, "--data-dir", to]);
             assert!(granted.status.success(), "{granted:?}");
             let way = ways.last().unwrap();
-            assert_eq!(is(way).await.as_deref(), *reached, "{name}: {way}");
+            // Each granted directory is a mount of its own for a process, and a link
+            // cannot cross mounts.
+            let crosses = name == "process" && way.starts_with("hard-link");
+            let reached = reached.filter(|_| !crosses);
+            assert_eq!(is(way).await.as_deref(), reached, "{name}: {way}");
         }
-        let file = std::fs::read_to_string(&linked);
-        assert_eq!(file.unwrap(), "secret", "{name}");
-        std::fs::remove_file(&linked).unwrap();
+        if name != "process" {
+            let file = std::fs::read_to_string(&linked);
+            assert_eq!(file.unwrap(), "secret", "{name}");
+            std::fs::remove_file(&linked).unwrap();
+        }
         server.stop().await;
     }
 }
@@ -319,19 +325,20 @@ async fn orders_are_given_by_nobody_without_the_data_directorys_key() {
             .await;
         assert!(asked.starts_with("401"), "{name}: {asked}");
 
-        // Who is given the directory has the key.
-        grant("--dir", to);
-        let file: Value = serde_json::from_str(&told.does(&read).await).unwrap();
-        let orders = |key: &str| {
+        // Nobody can be given the directory, and so the key.
+        let granted = run(["plugin", "grant", OWN, "--dir", to, "--data-dir", to]);
+        assert!(!granted.status.success(), "{granted:?}");
+        let text = String::from_utf8_lossy(&granted.stderr);
+        assert!(text.contains("the server's own directory"), "{text}");
+        assert_ne!(told.asked(&read).await.0, 200, "{name}");
+        for wrong in ["", "K"] {
             let request = server.request(Method::GET, "/admin/plugins");
-            request.header("X-Mortise-Key", key).send()
-        };
-        let key = file["key"].as_str().unwrap();
-        let listed = body(orders(key).await.unwrap()).await;
-        assert_eq!(listed["plugins"][0]["id"], OWN, "{name}");
-        for wrong in ["", "K", &key.to_lowercase(), &format!("{key}.")] {
-            let status = orders(wrong).await.unwrap().status();
-            assert_eq!(status, 401, "{name}: `{wrong}`");
+            let request = request.header("X-Mortise-Key", wrong);
+            assert_eq!(
+                request.send().await.unwrap().status(),
+                401,
+                "{name}: `{wrong}`"
+            );
         }
         server.stop().await;
     }

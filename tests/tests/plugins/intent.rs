@@ -36,7 +36,9 @@ async fn is_refused(rig: &Rig) -> bool {
 #[tokio::test]
 async fn a_directory_that_is_not_there_at_the_start_disables_nothing() {
     let data = data(&[("a", plugin("a", &[FILTER], &[titling("filtered")]))]);
-    let mount = data.path().join("mount");
+    // Apart from the data directory, which is never a plugin's.
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("mount");
     std::fs::create_dir(&mount).unwrap();
     let files = format!("files = [{{ path = \"{}\" }}]", mount.display());
     grant(data.path(), &["a"], &files);
@@ -45,7 +47,7 @@ async fn a_directory_that_is_not_there_at_the_start_disables_nothing() {
     assert_eq!(rig.title().await, "filtered");
     rig.stop().await;
 
-    let away = data.path().join("away");
+    let away = folder.path().join("away");
     std::fs::rename(&mount, &away).unwrap();
     let rig = Rig::start(data.path()).await;
     let shown = rig.shown("a").await;
@@ -95,7 +97,9 @@ async fn no_message_passes_a_filter_that_is_away_for_a_while() {
 #[tokio::test]
 async fn no_message_passes_a_filter_that_does_not_come_up_at_the_start() {
     let data = data(&[("a", plugin("a", &[FILTER], &[titling("filtered")]))]);
-    let mount = data.path().join("mount");
+    // Apart from the data directory, which is never a plugin's.
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("mount");
     std::fs::create_dir(&mount).unwrap();
     let files = format!("files = [{{ path = \"{}\" }}]", mount.display());
     grant(data.path(), &["a"], &files);

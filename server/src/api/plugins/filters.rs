@@ -1,12 +1,13 @@
 //! The caller's filter chain as a whole.
 
 use axum::{Json, extract::State};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::{
-    api::{ApiError, Routes, extract::Fields},
+    api::{ApiError, Routes},
     auth::Caller,
     plugins::Place,
     state::AppState,
@@ -86,8 +87,11 @@ async fn show(
 async fn set(
     State(state): State<AppState>,
     caller: Caller,
-    Fields(choices): Fields<Vec<FilterChoice>>,
+    body: Bytes,
 ) -> Result<Json<Vec<FilterInChain>>, ApiError> {
+    // A list, where Gotify's requests are objects.
+    let choices: Vec<FilterChoice> = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("invalid JSON: {error}")))?;
     if choices.len() > MOST {
         return Err(ApiError::bad_request(format!(
             "at most {MOST} filters can be put into an order"
