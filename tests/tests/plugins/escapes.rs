@@ -279,6 +279,10 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
         };
         for (ways, [flag, value], reached) in &steps {
             for way in ways {
+                // A process has a `/proc` of its own, of its own namespace.
+                if name == "process" && way.contains(" /proc/") {
+                    continue;
+                }
                 assert_eq!(is(way).await, None, "{name}: {way}");
             }
             let to = data.path().to_str().unwrap();
