@@ -3,8 +3,8 @@
 //! components to the host. Knows nothing of WebAssembly, HTTP routes or
 //! databases.
 //!
-//! - [`protocol`]: what is said, without I/O. `PROTOCOL.md` describes it for
-//!   those who write plugins.
+//! - `mortise_protocol`: the protocol, without I/O. `PROTOCOL.md` describes it for
+//!   authors of SDKs.
 //! - [`transport`]: what carries it.
 //! - [`connection`]: calls in both directions over it.
 //! - [`sandbox`]: what a plugin's process may touch.
