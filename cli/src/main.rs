@@ -2,6 +2,7 @@
 //! text here and nowhere else.
 
 mod completions;
+mod import;
 mod plugin;
 mod serve;
 
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Move the data of a Gotify server in.
+    Import(import::Import),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
     /// Look at what filters did to your messages.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> miette::Result<ExitCode> {
     match command {
         Command::Serve(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Message(command) => command.run(),
         Command::Completions(command) => command.run(),

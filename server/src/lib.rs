@@ -12,6 +12,7 @@
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`configuration`]: plugins' configurations, held against their schemas.
+//! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
 //! - [`plugins`]: the runtime's plugins as this server's users have them.
 
@@ -21,6 +22,7 @@ pub mod client;
 pub mod config;
 pub mod configuration;
 pub mod events;
+pub mod import;
 mod listen;
 pub mod local;
 mod page;

@@ -124,6 +124,8 @@ impl Server {
         local::withdraw(&config.data_dir);
         let store = Store::open(&config.data_dir).await?;
         let passwords = Passwords::new()?;
+        let imported = store.password_hashes("$2").await?;
+        passwords.expect_imported(imported.iter().map(String::as_str));
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
         let listen = |source| StartError::Listen {
@@ -251,7 +253,7 @@ async fn keep_house(state: AppState) {
 
 /// Locks a data directory against other servers. The operating system lets go
 /// of the lock when the process ends, however it ends.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Lock {
         path: data_dir.to_owned(),
         source,

@@ -28,8 +28,11 @@ mod test;
 
 use std::{io::Write as _, process::ExitCode};
 
-pub(super) use self::message::Message;
 use self::remote::Refusal;
+pub(super) use self::{
+    message::Message,
+    show::{printable, table},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Plugin {
@@ -199,7 +202,7 @@ impl Command {
 /// Reports that a server refused a command, or that there is no server. A
 /// program reads it on standard output, and so does a person whose plugin does
 /// not load.
-fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
+pub(crate) fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
     match error.downcast_ref::<Refusal>() {
         Some(refusal) if json => say(&format!("{}\n", refusal.json)),
         Some(Refusal {
@@ -213,7 +216,7 @@ fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
 
 /// Writes to standard output. Returns false if the reader went away, as `head`
 /// does, which is not an error.
-fn say(text: &str) -> bool {
+pub(crate) fn say(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())

@@ -32,6 +32,7 @@ pub(crate) use admin::{DeniedTo, LogLine};
 pub(crate) use dropped::Dropped;
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use images::file_name as image_name;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;

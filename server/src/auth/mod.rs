@@ -18,6 +18,7 @@
 //! `X-Mortise-User` names none.
 
 mod cookie;
+mod imported;
 mod passwords;
 mod request;
 mod tokens;
@@ -30,6 +31,7 @@ use axum::{
 };
 
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
+pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
 pub use request::{COOKIE, is_cross_site};
 pub use tokens::{Token, TokenForm, TokenHash, TokenKind, generate_password};
@@ -314,6 +316,9 @@ async fn by_password(
     if !state.passwords.verify(&name, &password, stored).await? {
         return Ok(None);
     }
+    if let Some(user) = &user {
+        replace_imported_hash(state, user, password);
+    }
     Ok(user.map(|user| {
         Identity::User(Caller {
             user,
@@ -322,6 +327,26 @@ async fn by_password(
         })
         .into()
     }))
+}
+
+/// Stores a password that came from Gotify in this server's form, now that it is
+/// known.
+fn replace_imported_hash(state: &AppState, user: &UserRow, password: String) {
+    if bcrypt_cost(&user.password_hash).is_none() {
+        return;
+    }
+    let (state, id, old) = (state.clone(), user.id, user.password_hash.clone());
+    tokio::spawn(async move {
+        // One that is not replaced is good for the next login as well.
+        match state.passwords.hash(&password).await {
+            Ok(new) => {
+                if let Err(error) = state.store.replace_password(id, &old, &new).await {
+                    tracing::warn!(%error, user = id, "an imported password was not replaced");
+                }
+            }
+            Err(error) => tracing::debug!(%error, user = id, "an imported password stays for now"),
+        }
+    });
 }
 
 /// Returns the administrator for a request with the data directory's key.

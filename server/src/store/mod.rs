@@ -12,6 +12,8 @@ mod applications;
 mod audit;
 mod clients;
 mod dropped;
+mod gotify;
+mod import;
 mod messages;
 mod plugins;
 mod sort_key;
@@ -20,7 +22,7 @@ mod users;
 use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool,
+    ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -29,6 +31,8 @@ pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
+pub use gotify::*;
+pub use import::*;
 pub use messages::{Listing, MessageRow, NewMessage, Page};
 pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
@@ -164,6 +168,29 @@ impl Store {
             .await
             .map_err(open)?;
         Ok(Self { writer, readers })
+    }
+
+    /// Copies a database, which a server may use, to a file that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`] and [`StoreError::Query`].
+    pub async fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(from)
+            .read_only(true)
+            .busy_timeout(WAIT)
+            .connect()
+            .await
+            .map_err(|source| StoreError::Open {
+                path: from.to_owned(),
+                source,
+            })?;
+        sqlx::query("VACUUM INTO ?")
+            .bind(to.to_string_lossy())
+            .execute(&mut connection)
+            .await?;
+        Ok(connection.close().await?)
     }
 
     /// Checks that the database answers.

@@ -11,6 +11,7 @@
 
 mod access;
 mod gotify_senders;
+mod import;
 mod lifecycle;
 mod messages;
 mod page;
