@@ -2,13 +2,14 @@
 //! text here and nowhere else.
 
 mod completions;
+mod config;
 mod import;
 mod plugin;
 mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 #[cfg(unix)]
 use miette::IntoDiagnostic as _;
 
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Show, check and import the settings of `mortise serve`.
+    Config(config::Config),
     /// Move the data of a Gotify server in.
     Import(import::Import),
     /// Install plugins, inspect them, and grant permissions.
@@ -46,7 +49,11 @@ fn main() -> ExitCode {
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
     }));
-    match run(Cli::parse().command) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // There is one command, with its own arguments.
+    let arguments = matches.subcommand().map_or(&matches, |(_, own)| own);
+    match run(cli.command, arguments) {
         Ok(code) => code,
         Err(report) => {
             #[expect(clippy::print_stderr, reason = "this is where errors are told")]
@@ -58,9 +65,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> miette::Result<ExitCode> {
+fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
     match command {
-        Command::Serve(command) => command.run(),
+        Command::Serve(command) => command.run(arguments),
+        Command::Config(command) => command.run(arguments),
         Command::Import(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Message(command) => command.run(),
@@ -89,6 +97,39 @@ fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// Requests to read the settings again, by SIGHUP.
+struct Reload {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Reload {
+    /// Listens from the call on.
+    #[cfg(unix)]
+    fn listen() -> miette::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup()).into_diagnostic()?;
+        Ok(Self { signal })
+    }
+
+    #[cfg(unix)]
+    async fn asked(&mut self) {
+        if self.signal.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> miette::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn asked(&mut self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Ends when a person interrupts the program.

@@ -17,9 +17,11 @@ mod images;
 mod info;
 mod layers;
 mod messages;
+mod metrics;
 pub mod model;
 mod paths;
 mod plugins;
+mod rate;
 mod routes;
 mod session;
 mod stream;
@@ -39,12 +41,15 @@ pub use routes::Routes;
 
 pub(crate) use extract::is_object as is_json_object;
 
+pub(crate) use rate::Rates;
+
 use crate::state::AppState;
 
 /// All routes, behind the layers that bound every request.
 pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
+        .merge(metrics::routes)
         .merge(messages::routes)
         .merge(dropped::routes)
         .merge(stream::routes)

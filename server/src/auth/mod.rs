@@ -65,6 +65,9 @@ pub enum Access {
     /// What [`Access::Admin`] asks, or nothing where the settings let anybody
     /// register.
     Register,
+    /// An administrator, by any client, or nothing where the settings let anybody
+    /// read metrics.
+    Metrics,
 }
 
 /// The caller of a route.
@@ -104,7 +107,7 @@ impl Caller {
     ///
     /// 403.
     pub fn check(&self, access: Access) -> Result<(), ApiError> {
-        if access == Access::Admin && !self.user.admin {
+        if matches!(access, Access::Admin | Access::Metrics) && !self.user.admin {
             return Err(ApiError::forbidden(
                 "you are not allowed to access this api",
             ));
@@ -208,7 +211,11 @@ async fn identify(
             identity: None,
             renew: None,
         }),
-        Access::Register if state.config.registration => {
+        Access::Metrics if state.settings().public_metrics => Ok(Identified {
+            identity: None,
+            renew: None,
+        }),
+        Access::Register if state.settings().registration => {
             match authenticate(state, Access::Admin, request).await {
                 Err(error) if error.is_denial() => Ok(Identity::Guest.into()),
                 other => other,
@@ -239,7 +246,7 @@ async fn authenticate(
     }
     // Credentials in a request of another site are denied, unless the request
     // has others of its own.
-    let (basic, denied_basic) = apart(basic(request, &state.config));
+    let (basic, denied_basic) = apart(basic(request, &state.settings()));
     let (token, denied_token) = apart(token(request));
     let found = if access == Access::Sender {
         match by_token(state, access, token).await? {

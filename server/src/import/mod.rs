@@ -136,7 +136,7 @@ fn names(names: &[String]) -> String {
 }
 
 /// Is told how many messages have come, and of how many.
-pub trait Progress {
+pub trait Progress: Sync {
     /// Called after each group.
     fn messages(&self, done: u64, total: u64);
 }

@@ -20,6 +20,7 @@ use crate::{
     config::Size,
     events::Events,
     plugins::{Outcome, Plugins},
+    seen::Seen,
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
@@ -98,6 +99,7 @@ pub struct Pipeline {
     commit: Commit,
     most: Size,
     keep: Keep,
+    seen: Arc<Seen>,
 }
 
 impl Pipeline {
@@ -108,6 +110,7 @@ impl Pipeline {
         hub: Arc<Hub>,
         events: Arc<Events>,
         plugins: Arc<Plugins>,
+        seen: Arc<Seen>,
         most: Size,
     ) -> Self {
         Self {
@@ -116,6 +119,7 @@ impl Pipeline {
             store,
             plugins,
             most,
+            seen,
         }
     }
 
@@ -162,6 +166,7 @@ impl Pipeline {
                 Sender::Plugin { instance } => Some(instance),
             };
             let filtered = self.plugins.filter(user_id, draft, skip).await;
+            self.seen.filters(&filtered.trace);
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {

@@ -11,11 +11,13 @@
 mod applications;
 mod audit;
 mod clients;
+mod counts;
 mod dropped;
 mod gotify;
 mod import;
 mod messages;
 mod plugins;
+mod retention;
 mod sort_key;
 mod users;
 
@@ -30,6 +32,7 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
+pub use counts::Counts;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
 pub use gotify::*;
 pub use import::*;

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 
-use crate::{api::ApiError, state::AppState};
+use crate::{api::ApiError, listen::Secure, state::AppState};
 
 /// The origin of a request as its sender sees it: from the connection, or from a
 /// proxy that the settings trust.
@@ -36,51 +36,59 @@ impl FromRequestParts<AppState> for Origin {
         let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
             return Err(ApiError::internal("a connection without an address"));
         };
-        Ok(origin(&parts.headers, peer.ip(), |address| {
-            state.config.trusts(address)
-        }))
+        let settings = state.settings();
+        let mut origin = Self::of(&parts.headers, peer.ip(), |address| {
+            settings.trusts(address)
+        });
+        if parts.extensions.get::<Secure>().is_some() {
+            origin.scheme = "https";
+        }
+        Ok(origin)
     }
 }
 
-fn origin(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) -> Origin {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let mut origin = Origin {
-        client: peer.to_canonical(),
-        scheme: "http",
-        host: text("host").to_owned(),
-    };
-    if !trusts(peer) {
-        return origin;
-    }
-    // Each proxy appends whom it heard from: the last that is no proxy of ours
-    // is the client, and what stands before it is hearsay.
-    let hops: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .collect();
-    for hop in hops.into_iter().rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
-            break;
+impl Origin {
+    /// The origin of a request with these headers from a peer.
+    pub(crate) fn of(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) -> Self {
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
         };
-        origin.client = address.to_canonical();
-        if !trusts(address) {
-            break;
+        let mut origin = Self {
+            client: peer.to_canonical(),
+            scheme: "http",
+            host: text("host").to_owned(),
+        };
+        if !trusts(peer) {
+            return origin;
         }
+        // Each proxy appends whom it heard from: the last that is no proxy of ours
+        // is the client, and what stands before it is hearsay.
+        let hops: Vec<&str> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+            .collect();
+        for hop in hops.into_iter().rev() {
+            let Ok(address) = hop.trim().parse::<IpAddr>() else {
+                break;
+            };
+            origin.client = address.to_canonical();
+            if !trusts(address) {
+                break;
+            }
+        }
+        if text("x-forwarded-proto").eq_ignore_ascii_case("https") {
+            origin.scheme = "https";
+        }
+        let host = text("x-forwarded-host");
+        if !host.is_empty() {
+            origin.host = host.to_owned();
+        }
+        origin
     }
-    if text("x-forwarded-proto").eq_ignore_ascii_case("https") {
-        origin.scheme = "https";
-    }
-    let host = text("x-forwarded-host");
-    if !host.is_empty() {
-        origin.host = host.to_owned();
-    }
-    origin
 }
 
 #[cfg(test)]
@@ -89,7 +97,7 @@ mod tests {
 
     use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{Origin, origin};
+    use super::Origin;
 
     fn of(peer: &str, headers: &[(&'static str, &'static str)]) -> Origin {
         let mut map = HeaderMap::new();
@@ -100,7 +108,7 @@ mod tests {
             );
         }
         let proxy: IpAddr = "10.0.0.1".parse().unwrap();
-        origin(&map, peer.parse().unwrap(), |address| address == proxy)
+        Origin::of(&map, peer.parse().unwrap(), |address| address == proxy)
     }
 
     #[test]

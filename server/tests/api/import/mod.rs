@@ -181,6 +181,11 @@ async fn everything_moves_in() {
         let blob = store.plugin_value(plugins[0].id, "gotify").await.unwrap();
         assert_eq!(blob.as_deref(), Some(&b"\x00blob\xff"[..]));
         assert_eq!(store.plugin_storage_bytes(plugins[0].id).await.unwrap(), 12);
+
+        // Its application can go, because the plugin is not installed.
+        let (name, password) = user(1);
+        let delete = running.request(reqwest::Method::DELETE, "/application/1", &As::Nobody);
+        ok(running.send(delete.basic_auth(name, Some(password))).await);
         running.server.shutdown().await;
     }
 }
@@ -348,7 +353,7 @@ async fn names_that_are_taken() {
             let page = ok(running
                 .get("/message?limit=200", &crate::support::ADMIN)
                 .await);
-            assert_eq!(page["messages"][0]["message"], "text of 499 \u{1f680}");
+            assert_eq!(page["messages"][0]["message"], "text of 498 \u{1f680}");
         } else {
             assert_eq!(names, ["mine"]);
             let request = running.request(reqwest::Method::GET, "/current/user", &As::Nobody);
@@ -357,12 +362,11 @@ async fn names_that_are_taken() {
                 .await);
             assert_eq!(me["admin"], true);
         }
-        let sent = running.post(
-            "/message",
-            &As::Token(token(Version::Three, 'a', 2)),
-            json!({"message": "m"}),
-        );
-        assert_eq!(ok(sent.await)["id"], 502);
+        let sender = As::Token(token(Version::Three, 'a', 2));
+        let sent = ok(running
+            .post("/message", &sender, json!({"message": "m"}))
+            .await);
+        assert_eq!(sent["id"], 502);
         running.server.shutdown().await;
     }
 }
