@@ -1,9 +1,11 @@
 //! The program `mortise`: its command line, one module per command. Errors become
 //! text here and nowhere else.
 
+mod backup;
 mod completions;
 mod config;
 mod import;
+mod manage;
 mod plugin;
 mod serve;
 
@@ -30,8 +32,20 @@ enum Command {
     Config(config::Config),
     /// Move the data of a Gotify server in.
     Import(import::Import),
+    /// Copy a data directory while its server runs.
+    Backup(backup::Backup),
+    /// Put a backup back as a data directory.
+    Restore(backup::Restore),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
+    /// Send a message.
+    Send(manage::Send),
+    /// Manage your applications, which send messages.
+    App(manage::App),
+    /// Manage your clients: devices and programs that read messages.
+    Client(manage::Client),
+    /// Manage the users of a server.
+    User(manage::User),
     /// Look at what filters did to your messages.
     Message(plugin::Message),
     /// Print a completion script for a shell.
@@ -70,7 +84,13 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Serve(command) => command.run(arguments),
         Command::Config(command) => command.run(arguments),
         Command::Import(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Plugin(command) => command.run(),
+        Command::Send(command) => command.run(),
+        Command::App(command) => command.run(),
+        Command::Client(command) => command.run(),
+        Command::User(command) => command.run(),
         Command::Message(command) => command.run(),
         Command::Completions(command) => command.run(),
     }

@@ -54,21 +54,11 @@ pub struct Config {
 
     /// File with the certificate chain, in PEM, to serve HTTPS; read again on
     /// SIGHUP.
-    #[arg(
-        long,
-        env = "MORTISE_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "MORTISE_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
     /// File with the certificate's private key, in PEM.
-    #[arg(
-        long,
-        env = "MORTISE_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, env = "MORTISE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
     /// Folder of the database, images, plugins and their cache; made if it is

@@ -14,6 +14,7 @@
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`seen`]: numbers of requests and filters, for metrics.
 //! - [`configuration`]: plugins' configurations, held against their schemas.
+//! - [`backup`]: copies of a data directory.
 //! - `house`: what the server does by itself from time to time.
 //! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
@@ -21,6 +22,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod configuration;

@@ -141,7 +141,9 @@ impl Server {
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
-        let plugins = Plugins::new(store.clone(), plugins::Settings::of(&config));
+        let mut settings = plugins::Settings::of(&config);
+        settings.address = Some(local::reachable(address));
+        let plugins = Plugins::new(store.clone(), settings);
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
             Arc::clone(&hub),

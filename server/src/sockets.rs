@@ -1,9 +1,10 @@
 //! The sockets that the server listens on.
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
 };
 
 use tokio::net::{TcpListener, TcpStream};
@@ -19,9 +20,8 @@ const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHO
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener),
-    /// With its file, which is removed at the end, unless it is another program's.
     #[cfg(unix)]
-    Unix(UnixListener, Option<SocketFile>),
+    Unix(FileSocket),
 }
 
 /// A connection.
@@ -31,14 +31,22 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
-/// The file of a socket, removed when it is dropped.
+/// A socket in the file system. Its file is removed at the end, unless it is
+/// another program's.
+#[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+pub(crate) struct FileSocket {
+    listener: UnixListener,
+    file: Option<PathBuf>,
+}
 
-impl Drop for SocketFile {
+#[cfg(unix)]
+impl Drop for FileSocket {
     fn drop(&mut self) {
-        // The next server replaces one that stays.
-        let _ = std::fs::remove_file(&self.0);
+        if let Some(file) = &self.file {
+            // The next server replaces one that stays.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }
 
@@ -71,7 +79,7 @@ impl Socket {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(Some),
             #[cfg(unix)]
-            Self::Unix(..) => Ok(None),
+            Self::Unix(_) => Ok(None),
         }
     }
 
@@ -86,8 +94,8 @@ impl Socket {
                 Ok((Stream::Tcp(stream), peer))
             }
             #[cfg(unix)]
-            Self::Unix(listener, _) => {
-                let (stream, _) = listener.accept().await?;
+            Self::Unix(socket) => {
+                let (stream, _) = socket.listener.accept().await?;
                 Ok((Stream::Unix(stream), LOCAL))
             }
         }
@@ -114,11 +122,13 @@ fn unix(path: &std::path::Path) -> io::Result<Socket> {
         }
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
-    let file = SocketFile(path.to_owned());
+    let socket = FileSocket {
+        listener: UnixListener::bind(path)?,
+        file: Some(path.to_owned()),
+    };
     // For its owner and the group, such as the proxy's.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(Socket::Unix(listener, Some(file)))
+    Ok(Socket::Unix(socket))
 }
 
 /// The socket that the process was started with.
@@ -143,5 +153,7 @@ fn inherited() -> io::Result<Socket> {
         )
     })?;
     listener.set_nonblocking(true)?;
-    UnixListener::from_std(listener).map(|listener| Socket::Unix(listener, None))
+    let listener = UnixListener::from_std(listener)?;
+    let file = None;
+    Ok(Socket::Unix(FileSocket { listener, file }))
 }

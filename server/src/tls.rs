@@ -20,6 +20,14 @@ use crate::Config;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
+    /// One setting without the other.
+    #[error("{has} is set and {lacks} is not: HTTPS takes both, the certificate and its key")]
+    Half {
+        /// The one that is there.
+        has: &'static str,
+        /// The other.
+        lacks: &'static str,
+    },
     /// A file.
     #[error("cannot read {} for TLS: {cause}", path.display())]
     File {
@@ -75,8 +83,12 @@ pub fn check(config: &Config) -> Result<(), TlsError> {
 }
 
 fn read(config: &Config) -> Result<Option<Arc<ServerConfig>>, TlsError> {
-    let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) else {
-        return Ok(None);
+    let half = |has, lacks| Err(TlsError::Half { has, lacks });
+    let (certificate, key) = match (&config.tls_cert, &config.tls_key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return Ok(None),
+        (Some(_), None) => return half("tls-cert", "tls-key"),
+        (None, Some(_)) => return half("tls-key", "tls-cert"),
     };
     let chain = CertificateDer::pem_slice_iter(&bytes(certificate)?)
         .collect::<Result<Vec<_>, _>>()

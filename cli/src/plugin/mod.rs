@@ -31,6 +31,7 @@ use std::{io::Write as _, process::ExitCode};
 use self::remote::Refusal;
 pub(super) use self::{
     message::Message,
+    remote::{Body, Remote, Which, understood},
     show::{printable, table},
 };
 

@@ -224,20 +224,38 @@ fn variables(text: &str) -> Result<Given, String> {
                 index + 1
             ));
         };
-        let value = value.trim();
-        let quoted = ['"', '\''].into_iter().find_map(|quote| {
-            let value = value.strip_prefix(quote)?.strip_suffix(quote)?;
-            Some(value.replace(&format!("\\{quote}"), &quote.to_string()))
-        });
-        let value = quoted.unwrap_or_else(|| {
-            let end = value.find(" #").unwrap_or(value.len());
-            value.get(..end).unwrap_or(value).trim().to_owned()
-        });
+        let value = value_of(value.trim());
         if let Some(name) = name.trim().strip_prefix("GOTIFY_") {
             given.insert(name.to_owned(), value);
         }
     }
     Ok(given)
+}
+
+/// A value without its quotes, or without a comment behind it.
+fn value_of(text: &str) -> String {
+    let mut characters = text.chars();
+    let Some(quote) = characters
+        .next()
+        .filter(|first| matches!(first, '"' | '\''))
+    else {
+        let end = text.find(" #").unwrap_or(text.len());
+        return text.get(..end).unwrap_or(text).trim().to_owned();
+    };
+    let mut value = String::new();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if quote == '"' => match characters.next() {
+                Some('n') => value.push('\n'),
+                Some(escaped @ ('"' | '\\' | '$')) => value.push(escaped),
+                Some(other) => value.extend(['\\', other]),
+                None => value.push('\\'),
+            },
+            character if character == quote => break,
+            character => value.push(character),
+        }
+    }
+    value
 }
 
 /// Converts Gotify's settings.

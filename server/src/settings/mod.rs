@@ -215,10 +215,7 @@ fn parsed(all: &[Setting]) -> Result<Config, SettingsError> {
     let mut flags: Vec<OsString> = Vec::new();
     for setting in all {
         let own = flags_of(setting);
-        // `requires` is about several settings.
-        if let Err(error) = command().try_get_matches_from(own.clone())
-            && error.kind() != clap::error::ErrorKind::MissingRequiredArgument
-        {
+        if let Err(error) = command().try_get_matches_from(own.clone()) {
             return Err(SettingsError::Value {
                 place: setting.source.clone(),
                 name: setting.name.clone(),

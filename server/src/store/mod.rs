@@ -82,6 +82,14 @@ pub enum StoreError {
         /// The cause.
         source: sqlx::migrate::MigrateError,
     },
+    /// The file is not whole.
+    #[error("the database {} is damaged: {found}; restore a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first fault.
+        found: String,
+    },
     /// A value that must be unique is there already.
     #[error("{0} is there already")]
     Conflict(&'static str),
@@ -194,6 +202,35 @@ impl Store {
             .execute(&mut connection)
             .await?;
         Ok(connection.close().await?)
+    }
+
+    /// Checks that a database which nobody uses is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`], [`StoreError::Query`], and [`StoreError::Damaged`].
+    pub async fn check_database(path: &Path) -> Result<(), StoreError> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .connect()
+            .await
+            .map_err(|source| StoreError::Open {
+                path: path.to_owned(),
+                source,
+            })?;
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        if found == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged {
+                path: path.to_owned(),
+                found,
+            })
+        }
     }
 
     /// Checks that the database answers.
