@@ -19,6 +19,7 @@ mod layers;
 mod messages;
 mod metrics;
 pub mod model;
+mod own_page;
 mod paths;
 mod plugins;
 mod rate;
