@@ -33,6 +33,7 @@ use axum::{
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
+pub(crate) use request::presented_token;
 pub use request::{COOKIE, is_cross_site};
 pub use tokens::{Token, TokenForm, TokenHash, TokenKind, generate_password};
 
