@@ -2,7 +2,9 @@
 //! values in a [`Config`] are within their bounds.
 
 mod cors;
+mod plugins;
 mod size;
+mod token_form;
 
 use std::{
     fmt,
@@ -14,10 +16,11 @@ use std::{
 
 use mortise_runtime::limits::MESSAGE_BYTES;
 
-pub use self::{cors::Cors, size::Size};
-use crate::{
-    auth::TokenForm,
+pub use self::{
+    cors::Cors,
     plugins::{Changed, NativeSandbox, Retry},
+    size::Size,
+    token_form::TokenForm,
 };
 
 /// Settings of a server.

@@ -17,7 +17,7 @@ use crate::{
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     events::{self, Events},
     listen, local,
-    pipeline::Pipeline,
+    pipeline::{Chain, Pipeline},
     plugins::{self, Plugins},
     state::{AppState, Parts},
     store::{Store, StoreError},
@@ -139,7 +139,7 @@ impl Server {
             store.clone(),
             Arc::clone(&hub),
             Arc::clone(&events),
-            Arc::clone(&plugins),
+            Arc::clone(&plugins) as Arc<dyn Chain>,
             config.max_message_size,
         ));
         plugins.start(&pipeline).await?;

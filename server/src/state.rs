@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::{
     Config,
-    auth::{Passwords, TokenHash},
+    auth::{Authority, Passwords, TokenHash},
     events::Events,
     pipeline::Pipeline,
     plugins::Plugins,
@@ -38,6 +38,16 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The parts that decide who a caller is.
+    pub(crate) fn authority(&self) -> Authority<'_> {
+        Authority {
+            config: &self.config,
+            store: &self.store,
+            passwords: &self.passwords,
+            local_key: &self.local_key,
+        }
+    }
+
     /// Closes the streams of a client that was deleted.
     pub fn close_client(&self, client_id: i64) {
         self.hub.close_client(client_id);

@@ -1,6 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
 //! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `web`,
-//! `audit` and `build-time`.
+//! `audit`, `structure` and `build-time`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
 //! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
@@ -15,7 +15,7 @@
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`]: the commands.
+//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`], [`structure`]: the commands.
 
 mod api;
 mod audit;
@@ -36,6 +36,7 @@ mod run;
 mod server;
 #[cfg(target_os = "linux")]
 mod soak;
+mod structure;
 mod test;
 mod wasm;
 mod web;
@@ -88,6 +89,9 @@ enum Command {
     Web(web::Arguments),
     /// Generates the bindings of the SDK for Go anew.
     Bindings(bindings::Arguments),
+    /// Draws which file takes names from which, and fails on a circle that spans two
+    /// folders.
+    Structure(structure::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     Audit,
@@ -122,6 +126,9 @@ fn main() -> ExitCode {
         Command::Web(arguments) => Workspace::find().and_then(|w| web::run(&w, &arguments)),
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
+        }
+        Command::Structure(arguments) => {
+            Workspace::find().and_then(|w| structure::run(&w, &arguments))
         }
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };

@@ -30,8 +30,8 @@ pub mod registry;
 pub mod report;
 
 pub use mortise_contract::{
-    self as contract, Capabilities, Capability, Digest, Grants, Limits, digest, grants, limits,
-    manifest, schedule, text, types,
+    self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest,
+    grants, limits, manifest, schedule, text, types,
 };
 
 pub use guard::{Guard, Rights};

@@ -4,22 +4,26 @@
 //! Writing and handing out is in `commit`, what becomes of a message that a
 //! filter dropped in `dropped`, and the record of the filters in `trace`.
 
+mod chain;
 mod commit;
 mod dropped;
+mod dropped_message;
 mod trace;
 
 use std::sync::Arc;
 
-use mortise_runtime::types::{Content, Draft};
+use mortise_runtime::{
+    ContentError,
+    types::{Content, Draft},
+};
 
-pub(crate) use self::trace::Space;
+pub use self::chain::{Chain, Filtered, Outcome};
 pub use self::trace::{Cause, Change, Field, TraceAction, TraceEntry};
 use self::{commit::Commit, dropped::Keep};
+pub(crate) use self::{dropped_message::Dropped, trace::Space};
 use crate::{
-    api::is_json_object,
     config::Size,
     events::Events,
-    plugins::{Outcome, Plugins},
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
@@ -94,7 +98,7 @@ pub enum PostError {
 #[derive(Debug)]
 pub struct Pipeline {
     store: Store,
-    plugins: Arc<Plugins>,
+    chain: Arc<dyn Chain>,
     commit: Commit,
     most: Size,
     keep: Keep,
@@ -107,14 +111,14 @@ impl Pipeline {
         store: Store,
         hub: Arc<Hub>,
         events: Arc<Events>,
-        plugins: Arc<Plugins>,
+        chain: Arc<dyn Chain>,
         most: Size,
     ) -> Self {
         Self {
-            commit: Commit::start(store.clone(), hub, Arc::clone(&plugins)),
+            commit: Commit::start(store.clone(), hub, Arc::clone(&chain)),
             keep: Keep::start(store.clone(), events),
             store,
-            plugins,
+            chain,
             most,
         }
     }
@@ -161,7 +165,7 @@ impl Pipeline {
                 Sender::Application => None,
                 Sender::Plugin { instance } => Some(instance),
             };
-            let filtered = self.plugins.filter(user_id, draft, skip).await;
+            let filtered = self.chain.filter(user_id, draft, skip).await;
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
@@ -279,20 +283,10 @@ fn trace_json(trace: &[TraceEntry]) -> Option<String> {
 
 /// Checks the bounds of a message.
 fn check(content: &Content, most: Size) -> Result<(), PostError> {
-    let extras = content.extras.as_ref().map_or(0, String::len);
-    let bytes = content.title.len() + content.body.len() + extras;
-    if bytes > most.bytes() {
-        return Err(PostError::TooLong { bytes, most });
-    }
-    if content.body.is_empty() {
-        return Err(PostError::Invalid("Field 'message' is required".to_owned()));
-    }
-    if let Some(extras) = &content.extras
-        && !is_json_object(extras)
-    {
-        return Err(PostError::Invalid(
-            "the extras must be a JSON object".to_owned(),
-        ));
-    }
-    Ok(())
+    content.check(most.bytes()).map_err(|error| match error {
+        ContentError::TooLong { bytes, .. } => PostError::TooLong { bytes, most },
+        // In Gotify's words.
+        ContentError::EmptyBody => PostError::Invalid("Field 'message' is required".to_owned()),
+        other => PostError::Invalid(other.to_string()),
+    })
 }

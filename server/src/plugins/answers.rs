@@ -15,13 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     OrderError, Plugins, Status,
-    audit::{Action, Actor},
+    audit::Action,
     folder::Cause,
     grants::{self, Answer, GrantsError, GrantsFile},
     installed::Waiting,
     read, write,
 };
-use crate::{store::AnswerRow, time::now_ms};
+use crate::{
+    auth::Actor,
+    {store::AnswerRow, time::now_ms},
+};
 
 /// The interval between checks for changes by hand. The file must look the same
 /// twice, because it may still be incomplete.

@@ -11,17 +11,13 @@ use mortise_runtime::{
 use serde_json::{Value, json};
 
 use super::{
-    Plugins, Slot,
-    audit::{Action, Actor},
-    consent::Consent,
-    host,
-    idle::drop_unused,
-    listeners, lock,
-    recovery::is_rejection,
-    slot::Feeding,
-    working::Active,
+    Plugins, Slot, audit::Action, consent::Consent, host, idle::drop_unused, listeners, lock,
+    recovery::is_rejection, slot::Feeding, working::Active,
 };
-use crate::{configuration, store::StoreError};
+use crate::{
+    auth::Actor,
+    {configuration, store::StoreError},
+};
 
 /// The reason for which an action failed.
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use mortise_runtime::{
     CallError, Plugin as _,
     log::Source,
@@ -19,46 +20,11 @@ use mortise_runtime::{
 };
 
 use super::{Plugins, Slot};
-use crate::pipeline::{Cause, Space, TraceAction, TraceEntry};
+use crate::pipeline::{Cause, Chain, Filtered, Outcome, Space, TraceAction, TraceEntry};
 
-/// The result of a user's filters for a message.
-#[derive(Debug)]
-pub struct Filtered {
-    /// The decision about the message.
-    pub outcome: Outcome,
-    /// The effect of each filter, in order.
-    pub trace: Vec<TraceEntry>,
-}
-
-/// The filters' decision about a message.
-#[derive(Debug)]
-pub enum Outcome {
-    /// To be stored, as it is now.
-    Pass(Draft),
-    /// A filter dropped it.
-    Dropped {
-        /// The message as the filter was given it.
-        draft: Draft,
-        /// The plugin's name.
-        by: String,
-        /// In its words.
-        reason: String,
-    },
-    /// A filter failed, and the user wants messages refused then.
-    Refused {
-        /// The message as the filter was given it.
-        draft: Draft,
-        /// The plugin's name.
-        by: String,
-        /// The failure.
-        reason: String,
-    },
-}
-
-impl Plugins {
-    /// Asks a user's filters, in their order, but never those of the instance
-    /// `skip`. All share one deadline.
-    pub async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
+#[async_trait]
+impl Chain for Plugins {
+    async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
         let mut trace = Vec::new();
         self.wait_for_start(user_id).await;
         let Some(chain) = self.working.filters(user_id) else {
@@ -134,6 +100,13 @@ impl Plugins {
         }
     }
 
+    fn message_stored(&self, user_id: i64) {
+        // They read on from their cursors.
+        self.working.wake_listeners(user_id);
+    }
+}
+
+impl Plugins {
     /// One filter's verdict.
     async fn ask(
         &self,

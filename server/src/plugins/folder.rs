@@ -25,14 +25,14 @@ use mortise_runtime::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changed, Plugins, StartError,
+    Plugins, StartError,
     admission::{self, Admission, Candidate, Difference},
-    audit::{self, Action, Actor},
+    audit::{self, Action},
     installed::{Entry, VersionOf, Waiting},
     load::Loaded,
     signature::{read_signature, signed_file},
 };
-use crate::store::InstalledRow;
+use crate::{auth::Actor, config::Changed, store::InstalledRow};
 
 /// The reason for handling a file.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +170,7 @@ impl Plugins {
             let in_folder = self.settings.folder.join(&row.file);
             // The trust file, or the requirement, may have changed.
             let checked = match row.version.signed {
-                Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
+                Some(signed) if keys.iter().any(|key| key.made(&signed)) => Ok(Some(signed)),
                 signed => {
                     let text = signed.map(|signed| signed.text);
                     self.check_signed_copy(&in_folder, &copy, text).await

@@ -19,29 +19,7 @@ use mortise_runtime::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Plugins, Slot};
-use crate::store::Readable;
-
-/// The patience with a listener.
-#[derive(Clone, Copy, Debug)]
-pub struct Retry {
-    /// The pause after a first failure; it doubles with each.
-    pub first: Duration,
-    /// The longest pause.
-    pub most: Duration,
-    /// The number of attempts for a batch, and then for the failing message
-    /// alone.
-    pub attempts: u32,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            most: Duration::from_secs(300),
-            attempts: 8,
-        }
-    }
-}
+use crate::{config::Retry, store::Readable};
 
 /// Ids passed over in memory before the cursor is stored: messages that an
 /// instance may not read cost it no write each.

@@ -18,7 +18,8 @@ use mortise_runtime::{
     types::Manifest,
 };
 
-use super::{Plugins, Signed};
+use super::Plugins;
+use crate::store::Signed;
 
 /// A copy whose signature was checked.
 pub(super) struct Verified<'a> {

@@ -91,24 +91,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
-    audit::Actor,
     chain::Place,
     consent::Consent,
     control::{ControlError, gotify_name},
-    filters::{Filtered, Outcome},
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
-    listeners::Retry,
     orders::{OrderError, Upload},
     setup::{
-        BackendError, Changed, NativeSandbox, Settings, StartError, default_folder, grant_command,
-        grants_file, loaders, loaders_with, native, wasm,
+        BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
+        loaders_with, native, wasm,
     },
-    signature::{Signed, Trust, read_signature_file, signature_file},
+    signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},
     trusted::{TrustError, TrustedKey},
 };
 use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
 use crate::{
+    auth::Actor,
     pipeline::Pipeline,
     store::{InstanceRow, Store, StoreError},
 };
@@ -313,12 +311,6 @@ impl Plugins {
         if tokio::time::timeout(STOPPING, stopped).await.is_err() {
             tracing::warn!("plugins did not stop within {STOPPING:?} and are left behind");
         }
-    }
-
-    /// A message of this user was committed: wakes the user's listeners, which
-    /// read on from their cursors.
-    pub fn message_stored(&self, user_id: i64) {
-        self.working.wake_listeners(user_id);
     }
 
     /// A user's plugins, oldest first.

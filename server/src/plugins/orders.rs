@@ -22,12 +22,13 @@ use tempfile::TempPath;
 use super::{
     Plugins, Status,
     admission::{self, Admission, Candidate, Difference},
-    audit::{self, Action, Actor},
+    audit::{self, Action},
     folder::{Cause, Place},
     grants::GrantsError,
     installed::{Entry, VersionOf},
     signature::signature_file,
 };
+use crate::auth::Actor;
 
 /// The reason for which a command failed. The previous version keeps running.
 #[derive(Debug, thiserror::Error)]

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::{
     Plugins,
-    audit::{Action, Actor},
+    audit::Action,
     signature::{Trust, is_key, read_signature_file},
 };
+use crate::auth::Actor;
 
 /// The longest name of a key, in bytes.
 const NAME_BYTES: usize = 128;

@@ -32,8 +32,8 @@ use crate::{
     contract::{
         Capability,
         types::{
-            Content, Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict,
-            WebhookRequest, WebhookResponse,
+            Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict, WebhookRequest,
+            WebhookResponse,
         },
     },
     grants::{Applications, Grants, Scheme},
@@ -345,11 +345,11 @@ impl Guard {
     /// [`CallError::BadAnswer`].
     pub fn verdict(&self, verdict: Verdict) -> Result<Verdict, CallError> {
         match verdict {
-            Verdict::Replace(content) => match check_content(&content) {
+            Verdict::Replace(content) => match content.check(limits::MESSAGE_BYTES) {
                 Ok(()) => Ok(Verdict::Replace(content)),
-                Err(what) => Err(CallError::BadAnswer {
+                Err(error) => Err(CallError::BadAnswer {
                     call: "filter.filter",
-                    what,
+                    what: error.to_string(),
                 }),
             },
             Verdict::Drop(reason) => {
@@ -370,7 +370,10 @@ impl Guard {
         let (permission, what) = (Permission::SendMessages, "sending a message");
         let in_force = self.in_force();
         self.require(in_force.grants.send_messages, &permission, what)?;
-        check_content(&message.content).map_err(Error::Invalid)?;
+        message
+            .content
+            .check(limits::MESSAGE_BYTES)
+            .map_err(|error| Error::Invalid(error.to_string()))?;
         if let Some(name) = &message.application {
             within(
                 "an application's name",
@@ -593,38 +596,6 @@ pub const SOCKETS: &str = "sockets";
 
 /// The permission for reading messages.
 const READ: Permission = Permission::ReadMessages(Vec::new());
-
-/// Checks a message's content against the contract's bounds.
-///
-/// # Errors
-///
-/// The broken bound, as a phrase.
-pub fn check_content(content: &Content) -> Result<(), String> {
-    let Content {
-        title,
-        body,
-        priority: _,
-        extras,
-    } = content;
-    if body.is_empty() {
-        return Err("an empty body".to_owned());
-    }
-    let size = title.len() + body.len() + extras.as_ref().map_or(0, String::len);
-    if size > limits::MESSAGE_BYTES {
-        return Err(over("a message", size, limits::MESSAGE_BYTES));
-    }
-    if let Some(extras) = extras {
-        // Read without recursion: extras may be nested deeper than values that
-        // `serde_json` builds.
-        if !extras.trim_start().starts_with('{') {
-            return Err("extras that are not a JSON object".to_owned());
-        }
-        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(extras) {
-            return Err(format!("extras that are not a JSON object: {error}"));
-        }
-    }
-    Ok(())
-}
 
 fn over(what: &str, size: usize, most: usize) -> String {
     format!("{what} of {size} bytes, more than {most}")

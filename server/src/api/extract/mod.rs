@@ -28,7 +28,6 @@ use serde::de::DeserializeOwned;
 
 pub use self::origin::Origin;
 pub(super) use self::value::Object;
-pub(crate) use self::value::is_object;
 use self::{
     form::Pairs,
     value::{Entries, FieldError, Repeated},

@@ -23,6 +23,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Returns true if the client came over HTTPS.
+    pub fn is_secure(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// Such as `https://push.example.org`; none if the request names no host.
     pub fn base_url(&self) -> Option<String> {
         (!self.host.is_empty()).then(|| format!("{}://{}", self.scheme, self.host))

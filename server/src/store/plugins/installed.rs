@@ -4,7 +4,6 @@ use mortise_runtime::registry::{Described, Identity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    plugins::Signed,
     store::{Store, StoreError},
     time::now_ms,
 };
@@ -32,6 +31,19 @@ pub struct VersionRow {
     /// Its signature; none if it has none.
     #[serde(default)]
     pub signed: Option<Signed>,
+}
+
+/// A file's signature, which is good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// All that is in its file.
+    pub text: String,
+    /// The trusted key that it was made with, by its name in the trust file;
+    /// none for a key that is not trusted.
+    pub by: Option<String>,
+    /// That key, as it is in the trust file.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 impl Store {
