@@ -2,14 +2,14 @@
 //! text here and nowhere else.
 
 mod completions;
+mod output;
 mod plugin;
+mod process;
 mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-#[cfg(unix)]
-use miette::IntoDiagnostic as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
@@ -60,42 +60,8 @@ fn run(command: Command) -> miette::Result<ExitCode> {
         Command::Serve(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Message(command) => command.run(),
-        Command::Completions(command) => command.run(),
+        Command::Completions(command) => command.run(Cli::command()),
     }
-}
-
-/// A runtime for a command that needs one.
-fn runtime() -> miette::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
-}
-
-/// Ends when a person interrupts the program or asks it to end. It listens from
-/// the call on, not only from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ends when a person interrupts the program.
-#[cfg(not(unix))]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // An error means that there is no console to interrupt from.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 /// Has glibc keep one heap for each core, where it would keep eight. Plugins

@@ -9,6 +9,7 @@ use clap::Args;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tracing_subscriber::EnvFilter;
 
+use crate::process::{runtime, stop_signal};
 use mortise_server::{Config, Server, StartError};
 
 #[derive(Debug, Args)]
@@ -35,9 +36,9 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
         log(self.json);
-        super::runtime()?.block_on(async {
+        runtime()?.block_on(async {
             // Listened for first: a signal during start-up is not lost.
-            let stop = super::stop_signal()?;
+            let stop = stop_signal()?;
             let server = Server::start(self.config).await.map_err(report)?;
             announce(&server, self.json)
                 .into_diagnostic()

@@ -6,10 +6,11 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::{output::say, process::runtime};
+
 use super::{
     refused,
     remote::{Body, Which, understood},
-    say,
     show::{printable, table},
 };
 
@@ -107,7 +108,7 @@ impl Message {
             Command::Trace(one) | Command::Restore(one) => one.listed.json,
             Command::Dropped(listed) => listed.json,
         };
-        match crate::runtime()?.block_on(self.command.carry_out()) {
+        match runtime()?.block_on(self.command.carry_out()) {
             Ok(text) => {
                 say(&text);
                 Ok(ExitCode::SUCCESS)

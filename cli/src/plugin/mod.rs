@@ -26,10 +26,11 @@ mod show;
 mod status;
 mod test;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 pub(super) use self::message::Message;
 use self::remote::Refusal;
+use crate::{output::say, process::runtime};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Plugin {
@@ -120,7 +121,7 @@ is not there, the plugin's own serves.")]
 impl Plugin {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
         let json = self.command.wants_json();
-        match super::runtime()?.block_on(self.command.carry_out()) {
+        match runtime()?.block_on(self.command.carry_out()) {
             Ok((text, code)) => {
                 say(&text);
                 Ok(code)
@@ -209,13 +210,4 @@ fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
         _ => return Err(miette::miette!("{error:#}")),
     };
     Ok(ExitCode::FAILURE)
-}
-
-/// Writes to standard output. Returns false if the reader went away, as `head`
-/// does, which is not an error.
-fn say(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_ok()
 }

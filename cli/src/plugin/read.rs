@@ -6,10 +6,11 @@ use owo_colors::Style;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::output::say;
+
 use super::{
     orders::Named,
     remote::{Remote, Which, encoded, understood},
-    say,
     show::{paint, printable, table},
 };
 

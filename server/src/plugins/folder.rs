@@ -19,8 +19,8 @@ use std::{
 };
 
 use mortise_runtime::{
-    LoadError, Plugin as _, Step,
-    registry::{self, Described, Identity, OnDemand, is_signature, watch},
+    Described, LoadError, Plugin as _, Step,
+    registry::{self, Identity, OnDemand, is_signature, watch},
 };
 use tokio_util::sync::CancellationToken;
 

@@ -13,8 +13,8 @@
 use std::{path::Path, sync::Arc};
 
 use mortise_runtime::{
-    LoadError, Plugin as _,
-    registry::{self, OnDemand, Staged},
+    LoadError, Plugin as _, Staged,
+    registry::{self, OnDemand},
     types::Manifest,
 };
 

@@ -9,10 +9,10 @@ use std::{
 };
 
 use mortise_runtime::{
-    Backend, LoadError, Plugin as _,
+    Backend, LoadError, Plugin as _, Staged,
     process::Attachment,
     registry::{
-        Identity, Staged,
+        Identity,
         versions::{Permissions, sync_folder},
     },
     types::Manifest,

@@ -21,7 +21,7 @@ use super::{
     Held, Limit, NativeInstance, Needs, Reached,
     streaming::{self, whole},
 };
-use crate::{sandbox::Reach, supervisor::lock};
+use crate::{lock::lock, sandbox::Reach};
 use mortise_protocol::methods::{self, Empty, Method};
 
 #[async_trait]

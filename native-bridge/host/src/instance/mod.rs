@@ -40,8 +40,9 @@ use self::live::{Limit, Live, Made, Needs, Place};
 use crate::{
     connection::AskError,
     imports::Route,
+    lock::lock,
     sandbox::Reach,
-    supervisor::{Member, Supervisor, lock, running::Running},
+    supervisor::{Member, Supervisor, running::Running},
 };
 use mortise_protocol::methods::{self, Created, Method};
 

@@ -28,7 +28,7 @@ pub use self::{
     in_force::{Allowed, InForce, OpenCall, Rights},
 };
 use crate::{
-    Host, Log,
+    CallError, Host, Log,
     contract::{
         Capability,
         types::{
@@ -39,7 +39,6 @@ use crate::{
     grants::{Applications, Grants, Scheme},
     limits::{self, Limit},
     log::Source,
-    plugin::CallError,
     text::cut,
 };
 

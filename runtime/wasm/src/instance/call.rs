@@ -20,11 +20,10 @@ use crate::{
     store::State,
 };
 use mortise_runtime::{
-    Capability,
+    CallError, Capability,
     guard::{InForce, OpenCall},
     limits::{self, Limit},
     log::Source,
-    plugin::CallError,
     text::cut,
     types::{Level, StopReason},
 };

@@ -1,6 +1,6 @@
 //! The table `installed_plugins`.
 
-use mortise_runtime::registry::{Described, Identity};
+use mortise_runtime::{Described, registry::Identity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
