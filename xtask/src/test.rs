@@ -21,7 +21,7 @@ use crate::{
     clients::Clients,
     conformance, languages,
     run::{output, processor_seconds, run as run_command, say, shown},
-    wasm, web,
+    structure, wasm, web,
     workspace::Workspace,
 };
 
@@ -213,6 +213,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             run_command(guests().args(FORMAT))
         });
         steps.check("dependency audit", || audit::run(workspace));
+        steps.check("structure", || {
+            structure::run(workspace, &structure::Arguments::default())
+        });
         steps.check("clippy", || run_command(host().args(CLIPPY)));
         steps.check("clippy of SDK and examples", || {
             run_command(guests().args(CLIPPY))

@@ -9,6 +9,7 @@
 //! - [`resolve`]: from a named path to the file with the definition, through
 //!   imports and re-exports. A re-export ties nothing: it only gives a name.
 //! - [`circle`]: the circles of a graph.
+//! - [`wording`]: comparisons with the text of an error, which fail it too.
 //!
 //! Test code is left out. A method counts for the file that defines it if its type
 //! is defined in another file and its name is used once in the crate.
@@ -16,6 +17,7 @@
 mod circle;
 mod resolve;
 mod source;
+mod wording;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,7 +36,7 @@ use crate::{
 const LEFT_OUT: [&str; 5] = ["examples", "tests", "target", "author/templates", "fuzz"];
 
 /// Options of the command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
     /// Prints the edges between folders, or between the files of this folder.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "")]
@@ -56,9 +58,15 @@ struct Circle {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mut all = Edges::new();
     let mut circles = Vec::new();
+    let mut compared = Vec::new();
     for root in roots(workspace)? {
         let krate = Crate::read(&root)?;
         let edges = resolve::edges(&krate);
+        for module in krate.modules.values() {
+            for code in &module.comparisons {
+                compared.push(format!("{}: {code}", workspace.short(&module.file)));
+            }
+        }
         for group in circle::circles(&edges) {
             let folders: BTreeSet<_> = group.iter().map(|file| folder(file)).collect();
             if folders.len() > 1 {
@@ -74,8 +82,16 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     } else if let Some(within) = &arguments.edges {
         print_edges(workspace, &all, &workspace.root.join(within));
     }
+    for place in &compared {
+        say(format_args!("a comparison with a text for people: {place}"));
+    }
+    if !compared.is_empty() {
+        bail!("tell failures apart by type: give the error a variant");
+    }
     if circles.is_empty() {
-        say(format_args!("no circle spans two folders"));
+        say(format_args!(
+            "no circle spans two folders, and nothing is compared with a text for people"
+        ));
         return Ok(());
     }
     for circle in &circles {

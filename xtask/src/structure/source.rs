@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, ImplItem, Item, Type, UseTree};
 
-use super::read;
+use super::{read, wording};
 
 /// The place of a module below its crate's root: the names of the modules to it.
 pub(super) type Place = Vec<String>;
@@ -38,6 +38,8 @@ pub(super) struct Module {
     pub(super) methods: BTreeSet<(String, String)>,
     /// Names that are called as methods.
     pub(super) calls: BTreeSet<String>,
+    /// Comparisons with texts for people.
+    pub(super) comparisons: Vec<String>,
 }
 
 /// One `use`. A glob has the name `*`.
@@ -135,6 +137,8 @@ impl Module {
             });
             self.methods.extend(names.map(|name| (of.clone(), name)));
         }
+        self.comparisons
+            .extend(wording::comparisons(item.to_token_stream()));
         self.tokens(item.to_token_stream(), &[]);
     }
 
@@ -280,11 +284,14 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
+/// Returns true for `#[cfg(test)]` and the like.
 fn is_test(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg")
-        && attribute
-            .meta
-            .to_token_stream()
-            .to_string()
-            .contains("test")
+    fn names_test(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident == "test",
+            TokenTree::Group(group) => names_test(group.stream()),
+            _ => false,
+        })
+    }
+    attribute.path().is_ident("cfg") && names_test(attribute.meta.to_token_stream())
 }
