@@ -14,7 +14,16 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
 #[derive(Debug, Parser)]
-#[command(name = "mortise", version, max_term_width = 100)]
+#[command(
+    name = "mortise",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  mortise serve
+  mortise plugin install rules.wasm
+  mortise plugin enable rules
+  mortise message trace 42"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -81,3 +90,24 @@ fn bound_heaps() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const fn bound_heaps() {}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_help_of_every_command_ends_with_examples() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let after = command.get_after_help().map(ToString::to_string);
+            let after = after.unwrap_or_default();
+            assert!(after.starts_with("Example"), "{path}: {after}");
+            assert!(after.contains("\n  "), "{path}: {after}");
+            for command in command.get_subcommands() {
+                check(command, &path);
+            }
+        }
+        check(&super::Cli::command(), "");
+        super::Cli::command().debug_assert();
+    }
+}

@@ -16,6 +16,10 @@ use super::{
 
 /// Look at what filters did to your messages.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise message trace 42
+  mortise message dropped
+  mortise message restore 7")]
 pub(crate) struct Message {
     #[command(subcommand)]
     command: Command,
@@ -28,6 +32,9 @@ enum Command {
   mortise message trace 42")]
     Trace(One),
     /// Show the messages that filters dropped, while they are kept.
+    #[command(after_help = "Examples:
+  mortise message dropped
+  mortise message dropped --json")]
     Dropped(Listed),
     /// Store a message that a filter dropped.
     #[command(after_help = "Example:
