@@ -173,7 +173,7 @@ impl Plugins {
         approval: Approval,
         by: &Actor,
     ) -> Result<Status, OrderError> {
-        let turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         let (
             Some(Waiting::Pending {
@@ -205,7 +205,7 @@ impl Plugins {
         });
         self.audit(by, Action::Approved, id, &details).await;
         let cause = Cause { by, anew: false };
-        self.take_in(&entry.file, identity, cause).await?;
+        self.take_in(&turn, &entry.file, identity, cause).await?;
         drop(turn);
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -410,14 +410,14 @@ impl Plugins {
     /// grants.
     pub(super) async fn reconsider(self: &Arc<Self>, ids: &[String], by: &Actor) {
         for id in ids {
-            let _turn = self.turn.lock().await;
+            let turn = self.turns.take().await;
             let Some(entry) = self.installed.get(id) else {
                 continue;
             };
             if let (Some(Waiting::Pending { .. }), Some(identity)) = (entry.waiting, entry.dealt) {
                 // The problem is stored and logged there.
                 let cause = Cause { by, anew: false };
-                let _: Result<(), _> = self.take_in(&entry.file, identity, cause).await;
+                let _: Result<(), _> = self.take_in(&turn, &entry.file, identity, cause).await;
             }
         }
     }

@@ -53,6 +53,7 @@ pub mod grants;
 mod host;
 mod idle;
 mod installed;
+mod lease;
 mod listeners;
 mod load;
 pub mod logs;
@@ -65,6 +66,7 @@ mod slot;
 mod swap;
 mod timers;
 mod trusted;
+mod turn;
 mod users;
 mod working;
 
@@ -80,7 +82,7 @@ use std::{
 
 use futures_util::StreamExt as _;
 use mortise_runtime::{
-    CallError, Instance, LoadError, Loader, Plugin as _, Rights,
+    CallError, LoadError, Loader, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
     types::{StopReason, User},
@@ -95,6 +97,7 @@ pub use self::{
     consent::Consent,
     control::{ControlError, gotify_name},
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
+    lease::Lease,
     orders::{OrderError, Upload},
     setup::{
         BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
@@ -104,7 +107,10 @@ pub use self::{
     slot::{Slot, State},
     trusted::{TrustError, TrustedKey},
 };
-use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
+use self::{
+    answers::Answers, grants::GrantsFile, installed::Installed, lease::Made, turn::Turns,
+    working::Working,
+};
 use crate::{
     auth::Actor,
     pipeline::Pipeline,
@@ -130,7 +136,7 @@ pub struct Plugins {
     /// Set once the state at the start is restored.
     opened: OnceLock<()>,
     /// Held while something is done about which plugins there are.
-    turn: tokio::sync::Mutex<()>,
+    turns: Turns,
     pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     answers: RwLock<Answers>,
     /// Held while the administrator's answers are read or changed.
@@ -171,7 +177,7 @@ impl Plugins {
             installed: Installed::default(),
             versions: Versions::new(settings.versions.clone()),
             opened: OnceLock::new(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Turns::default(),
             settings,
             pipeline: Arc::default(),
             answers: RwLock::default(),
@@ -386,11 +392,11 @@ impl Plugins {
     /// # Errors
     ///
     /// What kept the plugin from making it.
-    pub async fn instance(&self, slot: &Slot) -> Result<Arc<dyn Instance>, CallError> {
+    pub async fn instance(&self, slot: &Slot) -> Result<Lease, CallError> {
         slot.used();
         let mut made = slot.made.lock().await;
         if let Some(made) = &*made {
-            return Ok(Arc::clone(made));
+            return Ok(made.lease());
         }
         if slot.is_gone() {
             return Err(CallError::Unavailable(
@@ -398,13 +404,12 @@ impl Plugins {
             ));
         }
         let new = self.make(slot, &slot.plugin()).await?;
-        *made = Some(Arc::clone(&new));
-        Ok(new)
+        Ok(made.insert(new).lease())
     }
 
     /// Makes a handle of a version for a slot, with the grants and limits of
     /// now. Nothing calls it yet.
-    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Arc<dyn Instance>, CallError> {
+    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
         let manifest = plugin.manifest();
         let Rights { grants, limits } = self.rights(slot, manifest);
         let host = host::InstanceHost {
@@ -426,7 +431,7 @@ impl Plugins {
             config: slot.state().config,
             base_path: Some(slot.base_path()),
         };
-        plugin.instance(setup).await
+        plugin.instance(setup).await.map(Made::new)
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.

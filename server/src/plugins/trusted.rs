@@ -131,7 +131,7 @@ impl Plugins {
         &self,
         change: impl FnOnce(&Trust, String) -> Result<String, TrustError> + Send + 'static,
     ) -> Result<(), TrustError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.take().await;
         let trust = self.settings.trust.clone();
         let path = trust.keys.display().to_string();
         let failed = |error| TrustError::Write(path, error);
