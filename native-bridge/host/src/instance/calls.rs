@@ -204,7 +204,7 @@ impl Drop for Filtering<'_> {
     }
 }
 
-fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
+pub(super) fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
     if text.len() <= most {
         Ok(text)
     } else {
