@@ -21,6 +21,9 @@ mod cookie;
 mod passwords;
 mod request;
 mod tokens;
+mod turns;
+
+use std::net::IpAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -239,13 +242,14 @@ async fn authenticate(
     // has others of its own.
     let (basic, denied_basic) = apart(basic(request, &state.config));
     let (token, denied_token) = apart(token(request));
+    let address = Origin::client_of(request, &state.config);
     let found = if access == Access::Sender {
         match by_token(state, access, token).await? {
-            None => by_password(state, basic).await?,
+            None => by_password(state, address, basic).await?,
             found => found,
         }
     } else {
-        match by_password(state, basic).await? {
+        match by_password(state, address, basic).await? {
             None => by_token(state, access, token).await?,
             found => found,
         }
@@ -304,6 +308,7 @@ async fn by_token(
 
 async fn by_password(
     state: &AppState,
+    address: Option<IpAddr>,
     presented: Option<Basic>,
 ) -> Result<Option<Identified>, ApiError> {
     let Some(Basic { name, password }) = presented else {
@@ -311,7 +316,12 @@ async fn by_password(
     };
     let user = state.store.user_by_name(&name).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    if !state.passwords.verify(&name, &password, stored).await? {
+    let verified = state
+        .passwords
+        .verify(address, &name, &password, stored)
+        .await?;
+    if !verified {
+        report_failed_login(address, &name);
         return Ok(None);
     }
     Ok(user.map(|user| {
@@ -322,6 +332,16 @@ async fn by_password(
         })
         .into()
     }))
+}
+
+/// Logs a wrong name or password in one line, from which programs that block
+/// addresses take the address. The name is what a stranger wrote: it is quoted.
+fn report_failed_login(address: Option<IpAddr>, name: &str) {
+    let name: String = name.chars().take(64).collect();
+    match address {
+        Some(address) => tracing::warn!(?name, "failed login from {address}"),
+        None => tracing::warn!(?name, "failed login"),
+    }
 }
 
 /// Returns the administrator for a request with the data directory's key.

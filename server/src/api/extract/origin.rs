@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 
-use crate::{api::ApiError, state::AppState};
+use crate::{Config, api::ApiError, state::AppState};
 
 /// The origin of a request as its sender sees it: from the connection, or from a
 /// proxy that the settings trust.
@@ -26,6 +26,15 @@ impl Origin {
     /// Such as `https://push.example.org`; none if the request names no host.
     pub fn base_url(&self) -> Option<String> {
         (!self.host.is_empty()).then(|| format!("{}://{}", self.scheme, self.host))
+    }
+}
+
+impl Origin {
+    /// Returns the client's address; none for a request without a connection.
+    pub fn client_of(parts: &Parts, config: &Config) -> Option<IpAddr> {
+        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        let origin = origin(&parts.headers, peer.ip(), |address| config.trusts(address));
+        Some(origin.client)
     }
 }
 
