@@ -26,6 +26,7 @@ pub mod local;
 mod page;
 pub mod pipeline;
 pub mod plugins;
+mod private;
 pub mod server;
 pub mod state;
 pub mod store;

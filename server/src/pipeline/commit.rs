@@ -76,8 +76,15 @@ async fn run(
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room));
         }
-        for (stored, (done, _room)) in store_all(&store, &new).await.into_iter().zip(senders) {
+        let hops: Vec<u8> = new.iter().map(|new| new.hops).collect();
+        for ((stored, hops), (done, _room)) in store_all(&store, &new)
+            .await
+            .into_iter()
+            .zip(hops)
+            .zip(senders)
+        {
             if let Ok(message) = &stored {
+                plugins.hops().stored(message.id, hops);
                 hub.publish(message);
                 plugins.message_stored(message.user_id);
             }

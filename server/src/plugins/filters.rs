@@ -19,7 +19,7 @@ use mortise_runtime::{
 };
 
 use super::{Plugins, Slot};
-use crate::pipeline::{Cause, Space, TraceAction, TraceEntry};
+use crate::pipeline::{Cause, Sender, Space, TraceAction, TraceEntry};
 
 /// The result of a user's filters for a message.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ pub enum Outcome {
 impl Plugins {
     /// Asks a user's filters, in their order, but never those of the instance
     /// `skip`. All share one deadline.
-    pub async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
+    pub async fn filter(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
+        let skip = sender.instance();
         let mut trace = Vec::new();
         self.wait_for_start(user_id).await;
         let Some(chain) = self.working.filters(user_id) else {
@@ -87,7 +88,9 @@ impl Plugins {
             let began = Instant::now();
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
+            let heard = self.hops.give(slot.id, sender.hops());
             let verdict = self.ask(slot, &draft, share).await;
+            drop(heard);
             let mut entry = entry(slot, began.elapsed());
             let by = entry.plugin.clone();
             match verdict {

@@ -50,6 +50,7 @@ pub mod doctor;
 mod filters;
 mod folder;
 pub mod grants;
+mod hops;
 mod host;
 mod idle;
 mod installed;
@@ -96,6 +97,7 @@ pub use self::{
     consent::Consent,
     control::{ControlError, gotify_name},
     filters::{Filtered, Outcome},
+    hops::Hops,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     listeners::Retry,
     orders::{OrderError, Upload},
@@ -144,6 +146,7 @@ pub struct Plugins {
     starting: watch::Sender<HashMap<i64, usize>>,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
+    hops: Hops,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -182,9 +185,15 @@ impl Plugins {
             working: Working::default(),
             starting: watch::Sender::default(),
             timers: Arc::default(),
+            hops: Hops::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
+    }
+
+    /// The counts that end loops of messages.
+    pub(crate) const fn hops(&self) -> &Hops {
+        &self.hops
     }
 
     /// Loads the folder and brings up what users have enabled. Called once,

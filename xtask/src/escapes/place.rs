@@ -117,9 +117,11 @@ impl Place {
             neighbour,
             values,
         };
-        let port = place.value("other")?.rsplit(':').next().unwrap_or_default();
-        place.set("other-port", &port.to_owned());
-        place.set("neighbour", &place.value("pid")?.to_owned());
+        let other = place.value("other")?;
+        let port = other.rsplit(':').next().unwrap_or_default().to_owned();
+        let pid = place.value("pid")?.to_owned();
+        place.set("other-port", &port);
+        place.set("neighbour", &pid);
         Ok(place)
     }
 
