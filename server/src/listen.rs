@@ -1,22 +1,29 @@
 //! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
 //! how long a request's head may take, and how long the end may.
 
+mod patient;
+mod places;
+
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use self::{
+    patient::Patient,
+    places::{Place, Places},
+};
 use crate::api;
 
-/// Connections at a time; others wait to be accepted.
+/// Connections at a time, where the system lets the server have so many
+/// descriptors. At the bound a new one takes the place of an idle one.
 const CONNECTIONS: usize = 8192;
+/// The time in which the other side must take some of an answer.
+const TAKEN: Duration = Duration::from_secs(60);
 /// The time in which the head of a request must arrive, including the next one
 /// on an idle connection.
 const HEAD: Duration = Duration::from_secs(30);
@@ -32,18 +39,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
     let connections = TaskTracker::new();
     let kill = CancellationToken::new();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::new(connections_at_a_time());
     while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
-        let Some(Ok(slot)) = stopping
-            .run_until_cancelled(Arc::clone(&slots).acquire_owned())
-            .await
-        else {
+        let Some(place) = stopping.run_until_cancelled(places.take(peer.ip())).await else {
             break;
         };
-        let connection = connection(stream, peer, router.clone(), stopping.clone());
+        let connection = connection(stream, peer, place, router.clone(), stopping.clone());
         let kill = kill.clone();
         connections.spawn(async move {
-            let _slot = slot;
             kill.run_until_cancelled(connection).await;
         });
     }
@@ -73,6 +76,31 @@ impl Connection {
     }
 }
 
+/// Returns the number of connections that leaves descriptors for everything else.
+fn connections_at_a_time() -> usize {
+    #[cfg(unix)]
+    if let Some(descriptors) = descriptors() {
+        return usize::try_from(descriptors / 2).map_or(CONNECTIONS, |most| most.min(CONNECTIONS));
+    }
+    CONNECTIONS
+}
+
+/// Raises the bound of descriptors to the highest that the system allows, and
+/// returns it; none if there is no bound.
+#[cfg(unix)]
+fn descriptors() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -93,18 +121,22 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     router: Router,
     stopping: CancellationToken,
 ) {
-    let cut = CancellationToken::new();
+    let cut = place.cut();
     let handle = Connection(cut.clone());
+    let place = Arc::new(place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         api::collapse_slashes(&mut request);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(handle.clone());
         let router = router.clone();
+        let busy = place.busy();
         async move {
+            let _busy = busy;
             Ok::<_, Infallible>(
                 router
                     .oneshot(request)
@@ -117,7 +149,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKEN)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

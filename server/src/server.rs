@@ -19,6 +19,7 @@ use crate::{
     listen, local,
     pipeline::{Chain, Pipeline},
     plugins::{self, Plugins},
+    private,
     state::{AppState, Parts},
     store::{Store, StoreError},
     stream::Hub,
@@ -119,6 +120,7 @@ impl Server {
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Store::make_directory(&config.data_dir)?;
+        private::close_to_others(&config.data_dir);
         let lock = lock(&config.data_dir)?;
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);

@@ -1,5 +1,5 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `web`,
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `escapes`, `fuzz`, `web`,
 //! `audit`, `structure` and `build-time`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
@@ -15,7 +15,8 @@
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`], [`structure`]: the commands.
+//!   [`mod@bench`], `soak`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
+//!   the commands.
 
 mod api;
 mod audit;
@@ -25,6 +26,8 @@ mod build_time;
 mod clients;
 mod conformance;
 mod demo;
+#[cfg(target_os = "linux")]
+mod escapes;
 #[cfg(unix)]
 mod first_plugin;
 mod fuzz;
@@ -79,6 +82,10 @@ enum Command {
     /// of it. Reads the server's part of `/proc`.
     #[cfg(target_os = "linux")]
     Soak(soak::Arguments),
+    /// Has plugins do what they may not, and reports what stopped them. Also on a
+    /// kernel that lacks parts of the sandbox.
+    #[cfg(target_os = "linux")]
+    Escapes(escapes::Arguments),
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
@@ -98,6 +105,10 @@ enum Command {
     /// Runs a program that is ended when this process's parent ends.
     #[command(name = run::TIED, hide = true)]
     Tied(run::Tied),
+    /// Runs a program as on a kernel that lacks something.
+    #[cfg(target_os = "linux")]
+    #[command(name = escapes::LACKING, hide = true)]
+    Lacking(escapes::Lacking),
 }
 
 fn main() -> ExitCode {
@@ -119,6 +130,10 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
+        #[cfg(target_os = "linux")]
+        Command::Lacking(lacking) => lacking.exec(),
+        #[cfg(target_os = "linux")]
+        Command::Escapes(arguments) => Workspace::find().and_then(|w| escapes::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
         Command::BuildTime(arguments) => {
             Workspace::find().and_then(|w| build_time::run(&w, &arguments))

@@ -14,8 +14,6 @@ use comfy_table::{CellAlignment, Table, presets};
 
 #[cfg(unix)]
 use crate::first_plugin;
-#[cfg(target_os = "linux")]
-use crate::soak;
 use crate::{
     audit, bindings,
     clients::Clients,
@@ -24,6 +22,8 @@ use crate::{
     structure, wasm, web,
     workspace::Workspace,
 };
+#[cfg(target_os = "linux")]
+use crate::{escapes, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 6] = [
@@ -241,6 +241,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for run in soak::SHORT {
         steps.check(run.name(), || soak::run_short(workspace, run));
     }
+    #[cfg(target_os = "linux")]
+    steps.step("ways out of the sandbox, in short", || {
+        let (passed, failed) = escapes::run_short(workspace)?;
+        Ok(Count { passed, failed })
+    });
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {

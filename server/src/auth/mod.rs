@@ -23,6 +23,9 @@ mod error;
 mod passwords;
 mod request;
 mod tokens;
+mod turns;
+
+use std::net::IpAddr;
 
 use axum::http::request::Parts;
 
@@ -221,13 +224,14 @@ async fn authenticate(
     // has others of its own.
     let (basic, denied_basic) = apart(basic(request, authority.config));
     let (token, denied_token) = apart(token(request));
+    let address = Origin::of(request, authority.config).map(|origin| origin.client);
     let found = if access == Access::Sender {
         match by_token(authority, access, token).await? {
-            None => by_password(authority, basic).await?,
+            None => by_password(authority, address, basic).await?,
             found => found,
         }
     } else {
-        match by_password(authority, basic).await? {
+        match by_password(authority, address, basic).await? {
             None => by_token(authority, access, token).await?,
             found => found,
         }
@@ -286,6 +290,7 @@ async fn by_token(
 
 async fn by_password(
     authority: Authority<'_>,
+    address: Option<IpAddr>,
     presented: Option<Basic>,
 ) -> Result<Option<Identified>, AuthError> {
     let Some(Basic { name, password }) = presented else {
@@ -293,7 +298,12 @@ async fn by_password(
     };
     let user = authority.store.user_by_name(&name).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    if !authority.passwords.verify(&name, &password, stored).await? {
+    let verified = authority
+        .passwords
+        .verify(address, &name, &password, stored)
+        .await?;
+    if !verified {
+        report_failed_login(address, &name);
         return Ok(None);
     }
     Ok(user.map(|user| {
@@ -304,6 +314,16 @@ async fn by_password(
         })
         .into()
     }))
+}
+
+/// Logs a wrong name or password in one line, from which programs that block
+/// addresses take the address. The name is what a stranger wrote: it is quoted.
+fn report_failed_login(address: Option<IpAddr>, name: &str) {
+    let name: String = name.chars().take(64).collect();
+    match address {
+        Some(address) => tracing::warn!(?name, "failed login from {address}"),
+        None => tracing::warn!(?name, "failed login"),
+    }
 }
 
 /// Returns the administrator for a request with the data directory's key.

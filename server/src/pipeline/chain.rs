@@ -4,17 +4,19 @@
 use async_trait::async_trait;
 use mortise_runtime::types::Draft;
 
-use super::TraceEntry;
+use super::{Sender, TraceEntry};
+use crate::store::MessageRow;
 
 /// The filters and listeners of all users.
 #[async_trait]
 pub trait Chain: Send + Sync + std::fmt::Debug {
-    /// Asks a user's filters, in their order, but never those of the instance
-    /// `skip`. All share one deadline.
-    async fn filter(&self, user_id: i64, draft: Draft, skip: Option<i64>) -> Filtered;
+    /// Asks a user's filters, in their order, but never that of the sender itself. All
+    /// share one deadline.
+    async fn filter(&self, user_id: i64, draft: Draft, sender: Sender) -> Filtered;
 
-    /// Notes that a message of the user's was stored, for their listeners.
-    fn message_stored(&self, user_id: i64);
+    /// Notes that a message was stored, for its user's listeners. It has passed
+    /// through this number of plugins.
+    fn message_stored(&self, message: &MessageRow, hops: u8);
 }
 
 /// The result of a user's filters for a message.

@@ -75,10 +75,16 @@ async fn run(
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room));
         }
-        for (stored, (done, _room)) in store_all(&store, &new).await.into_iter().zip(senders) {
+        let hops: Vec<u8> = new.iter().map(|new| new.hops).collect();
+        for ((stored, hops), (done, _room)) in store_all(&store, &new)
+            .await
+            .into_iter()
+            .zip(hops)
+            .zip(senders)
+        {
             if let Ok(message) = &stored {
                 hub.publish(message);
-                chain.message_stored(message.user_id);
+                chain.message_stored(message, hops);
             }
             // The sender of the message may be gone.
             let _ = done.send(stored);

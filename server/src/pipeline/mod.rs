@@ -38,7 +38,27 @@ pub enum Sender {
     Plugin {
         /// The instance.
         instance: i64,
+        /// The number of plugins that the message has passed through.
+        hops: u8,
     },
+}
+
+impl Sender {
+    /// The number of plugins that the message has passed through.
+    pub(crate) const fn hops(self) -> u8 {
+        match self {
+            Self::Application => 0,
+            Self::Plugin { hops, .. } => hops,
+        }
+    }
+
+    /// The instance whose filter is not asked.
+    pub(crate) const fn instance(self) -> Option<i64> {
+        match self {
+            Self::Application => None,
+            Self::Plugin { instance, .. } => Some(instance),
+        }
+    }
 }
 
 /// The result of sending a message.
@@ -161,11 +181,7 @@ impl Pipeline {
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
         let (draft, trace) = if filtered {
-            let skip = match sender {
-                Sender::Application => None,
-                Sender::Plugin { instance } => Some(instance),
-            };
-            let filtered = self.chain.filter(user_id, draft, skip).await;
+            let filtered = self.chain.filter(user_id, draft, sender).await;
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
@@ -207,6 +223,7 @@ impl Pipeline {
             created_ms: now_ms(),
             trace: trace_json(&trace),
             restores: None,
+            hops: sender.hops(),
         };
         self.commit.message(new).await.map(Posted::Stored)
     }
@@ -232,6 +249,7 @@ impl Pipeline {
             created_ms: now_ms(),
             trace: dropped.trace,
             restores: Some(id),
+            hops: 0,
         };
         match self.commit.message(new).await {
             Ok(message) => Ok(Some(message)),

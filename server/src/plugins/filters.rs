@@ -20,11 +20,15 @@ use mortise_runtime::{
 };
 
 use super::{Plugins, Slot};
-use crate::pipeline::{Cause, Chain, Filtered, Outcome, Space, TraceAction, TraceEntry};
+use crate::{
+    pipeline::{Cause, Chain, Filtered, Outcome, Sender, Space, TraceAction, TraceEntry},
+    store::MessageRow,
+};
 
 #[async_trait]
 impl Chain for Plugins {
-    async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
+    async fn filter(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
+        let skip = sender.instance();
         let mut trace = Vec::new();
         self.wait_for_start(user_id).await;
         let Some(chain) = self.working.filters(user_id) else {
@@ -53,7 +57,9 @@ impl Chain for Plugins {
             let began = Instant::now();
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
+            let heard = self.hops.give(slot.id, sender.hops());
             let verdict = self.ask(slot, &draft, share).await;
+            drop(heard);
             let mut entry = entry(slot, began.elapsed());
             let by = entry.plugin.clone();
             match verdict {
@@ -100,9 +106,10 @@ impl Chain for Plugins {
         }
     }
 
-    fn message_stored(&self, user_id: i64) {
+    fn message_stored(&self, message: &MessageRow, hops: u8) {
+        self.hops.stored(message.id, hops);
         // They read on from their cursors.
-        self.working.wake_listeners(user_id);
+        self.working.wake_listeners(message.user_id);
     }
 }
 

@@ -161,8 +161,15 @@ impl Feed {
             return None;
         };
         let last = i64::try_from(last.id).unwrap_or(i64::MAX);
+        let ids = batch
+            .iter()
+            .filter_map(|message| i64::try_from(message.id).ok());
+        let hops = self.plugins.hops.highest(ids);
         let result = match self.plugins.instance(&self.slot).await {
-            Ok(instance) => instance.on_messages(&batch).await,
+            Ok(instance) => {
+                let _heard = self.plugins.hops.give(self.slot.id, hops);
+                instance.on_messages(&batch).await
+            }
             Err(error) => Err(error),
         };
         let Err(error) = result else {

@@ -50,6 +50,7 @@ pub mod doctor;
 mod filters;
 mod folder;
 pub mod grants;
+mod hops;
 mod host;
 mod idle;
 mod installed;
@@ -108,7 +109,7 @@ pub use self::{
     trusted::{TrustError, TrustedKey},
 };
 use self::{
-    answers::Answers, grants::GrantsFile, installed::Installed, lease::Made, turn::Turns,
+    answers::Answers, grants::GrantsFile, hops::Hops, installed::Installed, lease::Made, turn::Turns,
     working::Working,
 };
 use crate::{
@@ -148,6 +149,7 @@ pub struct Plugins {
     starting: watch::Sender<HashMap<i64, usize>>,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
+    hops: Arc<Hops>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -186,6 +188,7 @@ impl Plugins {
             working: Working::default(),
             starting: watch::Sender::default(),
             timers: Arc::default(),
+            hops: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -415,6 +418,7 @@ impl Plugins {
         let host = host::InstanceHost {
             store: self.store.clone(),
             pipeline: Arc::clone(&self.pipeline),
+            hops: Arc::clone(&self.hops),
             timers: Arc::clone(&self.timers),
             consent: slot.consent(),
             instance: slot.id,

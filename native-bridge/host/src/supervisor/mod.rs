@@ -360,6 +360,10 @@ impl Supervisor {
     pub(crate) async fn refit(self: &Arc<Self>, lost: bool) {
         let fits =
             |running: &Running| running.is_attached() || running.reach == self.wanted_reach();
+        if matches!(&*self.phase(), Phase::Starting) {
+            // It may start for the grants before, and is up at the next turn.
+            drop(self.turn.lock().await);
+        }
         match &*self.phase() {
             Phase::Up(running) if !fits(running) => {}
             _ => return,

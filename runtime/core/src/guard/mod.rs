@@ -50,6 +50,7 @@ pub struct Guard {
     log: Arc<Log>,
     denials: Arc<Denials>,
     sending: Mutex<Bucket>,
+    writing: Mutex<Bucket>,
     requests: Arc<Requests>,
     calls: Calls,
 }
@@ -67,6 +68,7 @@ impl Guard {
     /// A guard in front of `host`.
     pub fn new(host: Arc<dyn Host>, rights: Rights, log: Arc<Log>, denials: Arc<Denials>) -> Self {
         let sending = Mutex::new(Bucket::full(rights.limits.messages_per_minute));
+        let writing = Mutex::new(Bucket::full(rights.limits.writes_per_minute));
         log.set_bound(rights.limits.log_bytes);
         denials.hold_to(&rights);
         Self {
@@ -75,6 +77,7 @@ impl Guard {
             log,
             denials,
             sending,
+            writing,
             requests: Arc::default(),
             calls: Calls::default(),
         }
@@ -97,6 +100,10 @@ impl Guard {
         // Held to the end: one change follows another.
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.resize(rights.limits.messages_per_minute);
+        self.writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .resize(rights.limits.writes_per_minute);
         self.log.set_bound(rights.limits.log_bytes);
         self.denials.hold_to(&rights);
         let before = self.in_force.load_full();
@@ -398,6 +405,24 @@ impl Guard {
         self.counted(&permission, what, answer)
     }
 
+    /// Counts a change of the server's database, which all plugins and users share.
+    fn write(&self) -> Result<(), Error> {
+        let taken = self
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now());
+        taken.map_err(|wait| {
+            self.reach(Limit::WritesPerMinute);
+            Error::Exhausted(format!(
+                "{} changes of storage, timers and messages a minute are allowed \
+                 (`writes-per-minute`); the next one in {} s",
+                self.in_force().limits.writes_per_minute,
+                wait.as_secs() + 1
+            ))
+        })
+    }
+
     /// `messages.get`.
     ///
     /// # Errors
@@ -440,6 +465,7 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn remove_message(&self, id: u64) -> Result<(), Error> {
+        self.write()?;
         let answer = self.host.remove_message(id).await;
         self.counted(&Permission::SendMessages, "deleting a message", answer)
     }
@@ -468,6 +494,7 @@ impl Guard {
                 "storage is limited to {quota} bytes"
             )));
         }
+        self.write()?;
         let answer = self.host.store(key, value, quota).await;
         self.bounded(Limit::StorageBytes, answer)
     }
@@ -479,6 +506,7 @@ impl Guard {
     /// As the contract says.
     pub async fn unset(&self, key: &str) -> Result<(), Error> {
         within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.write()?;
         self.host.unset(key).await
     }
 
@@ -520,6 +548,7 @@ impl Guard {
             Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
             Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
         }
+        self.write()?;
         let most = in_force.limits.timers;
         let answer = self.host.set_timer(name, when, most).await;
         self.bounded(Limit::Timers, answer)
@@ -537,6 +566,7 @@ impl Guard {
             1,
             limits::TIMER_NAME_CHARS,
         )?;
+        self.write()?;
         self.host.cancel_timer(name).await
     }
 

@@ -26,7 +26,7 @@ use axum::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub use self::origin::Origin;
+pub use crate::origin::Origin;
 pub(super) use self::value::Object;
 use self::{
     form::Pairs,
