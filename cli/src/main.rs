@@ -1,7 +1,11 @@
 //! The program `mortise`: its command line, one module per command. Errors become
 //! text here and nowhere else.
 
+mod backup;
 mod completions;
+mod config;
+mod import;
+mod manage;
 mod output;
 mod plugin;
 mod process;
@@ -9,7 +13,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
@@ -33,8 +37,24 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Show, check and import the settings of `mortise serve`.
+    Config(config::Config),
+    /// Move the data of a Gotify server in.
+    Import(import::Import),
+    /// Copy a data directory while its server runs.
+    Backup(backup::Backup),
+    /// Put a backup back as a data directory.
+    Restore(backup::Restore),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
+    /// Send a message.
+    Send(manage::Send),
+    /// Manage your applications, which send messages.
+    App(manage::App),
+    /// Manage your clients: devices and programs that read messages.
+    Client(manage::Client),
+    /// Manage the users of a server.
+    User(manage::User),
     /// Look at what filters did to your messages.
     Message(plugin::Message),
     /// Print a completion script for a shell.
@@ -52,7 +72,11 @@ fn main() -> ExitCode {
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
     }));
-    match run(Cli::parse().command) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // There is one command, with its own arguments.
+    let arguments = matches.subcommand().map_or(&matches, |(_, own)| own);
+    match run(cli.command, arguments) {
         Ok(code) => code,
         Err(report) => {
             #[expect(clippy::print_stderr, reason = "this is where errors are told")]
@@ -64,10 +88,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> miette::Result<ExitCode> {
+fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
     match command {
-        Command::Serve(command) => command.run(),
+        Command::Serve(command) => command.run(arguments),
+        Command::Config(command) => command.run(arguments),
+        Command::Import(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Plugin(command) => command.run(),
+        Command::Send(command) => command.run(),
+        Command::App(command) => command.run(),
+        Command::Client(command) => command.run(),
+        Command::User(command) => command.run(),
         Command::Message(command) => command.run(),
         Command::Completions(command) => command.run(Cli::command()),
     }

@@ -36,3 +36,39 @@ pub(crate) fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
         }
     })
 }
+
+/// Requests to read the settings again, by SIGHUP.
+pub(crate) struct Reload {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Reload {
+    /// Listens from the call on.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> miette::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup()).into_diagnostic()?;
+        Ok(Self { signal })
+    }
+
+    /// Resolves at the next request.
+    #[cfg(unix)]
+    pub(crate) async fn asked(&mut self) {
+        if self.signal.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// There is no such signal here.
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> miette::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Never resolves.
+    #[cfg(not(unix))]
+    pub(crate) async fn asked(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}

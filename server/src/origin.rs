@@ -10,6 +10,10 @@ use axum::{
 
 use crate::Config;
 
+/// Marks a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
+
 /// The origin of a request as its sender sees it: from the connection, or from a
 /// proxy that the settings trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +40,16 @@ impl Origin {
     /// Returns the origin of a request; none for one without a connection.
     pub(crate) fn of(parts: &Parts, config: &Config) -> Option<Self> {
         let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-        let trusts = |address| config.trusts(address);
-        Some(origin(&parts.headers, peer.ip(), trusts))
+        let mut origin = Self::from_headers(&parts.headers, peer.ip(), config);
+        if parts.extensions.get::<Secure>().is_some() {
+            origin.scheme = "https";
+        }
+        Some(origin)
+    }
+
+    /// Returns the origin of a request with these headers from a peer.
+    pub(crate) fn from_headers(headers: &HeaderMap, peer: IpAddr, config: &Config) -> Self {
+        origin(headers, peer, |address| config.trusts(address))
     }
 }
 

@@ -30,8 +30,12 @@ mod test;
 
 use std::process::ExitCode;
 
-pub(super) use self::message::Message;
-use self::remote::{Refusal, Which};
+use self::remote::Refusal;
+pub(super) use self::{
+    message::Message,
+    remote::{Body, Remote, Which, understood},
+    show::{printable, table},
+};
 use crate::{output::say, process::runtime};
 
 #[derive(Debug, clap::Args)]
@@ -269,7 +273,7 @@ impl Command {
 /// Reports that a server refused a command, or that there is no server. A
 /// program reads it on standard output, and so does a person whose plugin does
 /// not load.
-fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
+pub(crate) fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
     match error.downcast_ref::<Refusal>() {
         Some(refusal) if json => say(&format!("{}\n", refusal.json)),
         Some(Refusal {

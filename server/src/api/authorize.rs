@@ -29,7 +29,7 @@ pub(super) async fn authorize(
     next: Next,
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let identified = auth::identify(state.authority(), access, &parts).await?;
+    let identified = auth::identify(&state.authority(), access, &parts).await?;
     if let Some(identity) = identified.identity {
         parts.extensions.insert(identity);
     }

@@ -82,7 +82,7 @@ async fn create(
     Fields(params): Fields<ClientParams>,
 ) -> Result<Json<model::Client>, ApiError> {
     params.check()?;
-    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Client, state.settings().token_form)
         .map_err(ApiError::internal)?;
     let row = state
         .store

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use mortise_runtime::LoadError;
@@ -27,6 +27,7 @@ pub struct ApiError {
     description: Cow<'static, str>,
     report: Option<Box<Problem>>,
     problems: Vec<configuration::Problem>,
+    retry_after: Option<u64>,
 }
 
 /// The form of an error.
@@ -56,6 +57,16 @@ impl ApiError {
             description: description.into(),
             report: None,
             problems: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// With the seconds after which to try again.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 
@@ -109,7 +120,12 @@ impl IntoResponse for ApiError {
             report: self.report.as_deref(),
             problems: &self.problems,
         };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

@@ -18,9 +18,12 @@ mod images;
 mod info;
 mod layers;
 mod messages;
+mod metrics;
 pub mod model;
+mod own_page;
 mod paths;
 mod plugins;
+mod rate;
 mod routes;
 mod session;
 mod stream;
@@ -32,9 +35,12 @@ use axum::Router;
 pub(crate) use admin::{DeniedTo, LogLine};
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use images::file_name as image_name;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
+
+pub(crate) use rate::Rates;
 
 use crate::state::AppState;
 
@@ -42,6 +48,7 @@ use crate::state::AppState;
 pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
+        .merge(metrics::routes)
         .merge(messages::routes)
         .merge(dropped::routes)
         .merge(stream::routes)

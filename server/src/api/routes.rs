@@ -67,6 +67,12 @@ impl Routes {
         self.add(Access::Register, methods)
     }
 
+    /// An administrator may call these with any client, and anybody where the
+    /// settings say so.
+    pub fn metrics(self, methods: Methods) -> Self {
+        self.add(Access::Metrics, methods)
+    }
+
     /// The server's parts, for routes that depend on its settings.
     pub(super) const fn state(&self) -> &AppState {
         &self.state
@@ -143,7 +149,7 @@ fn security(access: Access, registration: bool) -> Vec<SecurityRequirement> {
         Access::Sender => "sender",
         Access::Client => "client",
         Access::Elevated => "elevated",
-        Access::Admin | Access::Register => "admin",
+        Access::Admin | Access::Register | Access::Metrics => "admin",
     };
     let mut requirements = ["tokenHeader", "tokenQuery", "tokenBearer", "basicAuth"]
         .map(|scheme| SecurityRequirement::new(scheme, [scope]))

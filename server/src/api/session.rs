@@ -54,7 +54,7 @@ async fn login(
         ));
     }
     clients::check_name(&name)?;
-    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Client, state.settings().token_form)
         .map_err(ApiError::internal)?;
     let client = state
         .store

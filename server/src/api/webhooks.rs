@@ -21,7 +21,7 @@ use mortise_runtime::{
 };
 use utoipa_axum::routes;
 
-use super::{ApiError, Origin, Routes};
+use super::{ApiError, Origin, Routes, own_page};
 use crate::{auth::COOKIE, plugins::Slot, state::AppState};
 
 /// The time in which a request's body must arrive.
@@ -146,6 +146,10 @@ async fn call(
         return Err(ApiError::bad_request("plugin is disabled"));
     }
     let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
+    let own_page = answer.cookies.is_empty() && own_page::is_from(request.headers());
+    if own_page && let Some(answer) = own_page::preflight(request.method(), request.headers()) {
+        return Ok(answer);
+    }
     let head = request.method() == Method::HEAD;
     let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
     let result = match state.plugins.instance(&slot).await {
@@ -160,6 +164,9 @@ async fn call(
         }) => {
             let body = passed_on(slot, body);
             let mut response = given(status, &headers, body, &answer.cookies);
+            if own_page {
+                own_page::let_read(&mut response);
+            }
             if head && let Some(length) = announced(&headers) {
                 let length = HeaderValue::from(length);
                 response

@@ -20,18 +20,20 @@
 mod actor;
 mod cookie;
 mod error;
+mod imported;
 mod passwords;
 mod request;
 mod tokens;
 mod turns;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::http::request::Parts;
 
 pub use actor::Actor;
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
+pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
 pub use request::{COOKIE, is_cross_site};
 pub use tokens::{Token, TokenHash, TokenKind, generate_password};
@@ -62,6 +64,9 @@ pub enum Access {
     /// What [`Access::Admin`] asks, or nothing where the settings let anybody
     /// register.
     Register,
+    /// An administrator, by any client, or nothing where the settings let anybody
+    /// read metrics.
+    Metrics,
 }
 
 /// The caller of a route.
@@ -103,7 +108,7 @@ impl Caller {
     ///
     /// [`AuthError::NotAdministrator`] or [`AuthError::NotElevated`].
     pub fn check(&self, access: Access) -> Result<(), AuthError> {
-        if access == Access::Admin && !self.user.admin {
+        if matches!(access, Access::Admin | Access::Metrics) && !self.user.admin {
             return Err(AuthError::NotAdministrator);
         }
         if matches!(access, Access::Admin | Access::Elevated) && !self.is_elevated() {
@@ -151,11 +156,12 @@ impl Registering {
 }
 
 /// The parts of a server that decide who a caller is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Authority<'a> {
-    pub(crate) config: &'a Config,
+    /// The settings as they are now.
+    pub(crate) config: Arc<Config>,
     pub(crate) store: &'a Store,
-    pub(crate) passwords: &'a Passwords,
+    pub(crate) passwords: &'a Arc<Passwords>,
     /// The hash of the data directory's key.
     pub(crate) local_key: &'a TokenHash,
 }
@@ -182,12 +188,16 @@ impl From<Identity> for Identified {
 ///
 /// [`AuthError`] if the request may not be answered.
 pub(crate) async fn identify(
-    authority: Authority<'_>,
+    authority: &Authority<'_>,
     access: Access,
     request: &Parts,
 ) -> Result<Identified, AuthError> {
     match access {
         Access::Public => Ok(Identified {
+            identity: None,
+            renew: None,
+        }),
+        Access::Metrics if authority.config.public_metrics => Ok(Identified {
             identity: None,
             renew: None,
         }),
@@ -203,7 +213,7 @@ pub(crate) async fn identify(
 }
 
 async fn authenticate(
-    authority: Authority<'_>,
+    authority: &Authority<'_>,
     access: Access,
     request: &Parts,
 ) -> Result<Identified, AuthError> {
@@ -222,9 +232,9 @@ async fn authenticate(
     }
     // Credentials in a request of another site are denied, unless the request
     // has others of its own.
-    let (basic, denied_basic) = apart(basic(request, authority.config));
+    let (basic, denied_basic) = apart(basic(request, &authority.config));
     let (token, denied_token) = apart(token(request));
-    let address = Origin::of(request, authority.config).map(|origin| origin.client);
+    let address = Origin::of(request, &authority.config).map(|origin| origin.client);
     let found = if access == Access::Sender {
         match by_token(authority, access, token).await? {
             None => by_password(authority, address, basic).await?,
@@ -255,7 +265,7 @@ fn apart<T>(found: Result<Option<T>, AuthError>) -> (Option<T>, Option<AuthError
 }
 
 async fn by_token(
-    authority: Authority<'_>,
+    authority: &Authority<'_>,
     access: Access,
     presented: Option<Presented>,
 ) -> Result<Option<Identified>, AuthError> {
@@ -289,7 +299,7 @@ async fn by_token(
 }
 
 async fn by_password(
-    authority: Authority<'_>,
+    authority: &Authority<'_>,
     address: Option<IpAddr>,
     presented: Option<Basic>,
 ) -> Result<Option<Identified>, AuthError> {
@@ -305,6 +315,9 @@ async fn by_password(
     if !verified {
         report_failed_login(address, &name);
         return Ok(None);
+    }
+    if let Some(user) = &user {
+        replace_imported_hash(authority, user, password);
     }
     Ok(user.map(|user| {
         Identity::User(Caller {
@@ -326,8 +339,30 @@ fn report_failed_login(address: Option<IpAddr>, name: &str) {
     }
 }
 
+/// Stores a password that came from Gotify in this server's form, now that it is
+/// known.
+fn replace_imported_hash(authority: &Authority<'_>, user: &UserRow, password: String) {
+    if bcrypt_cost(&user.password_hash).is_none() {
+        return;
+    }
+    let (store, passwords) = (authority.store.clone(), Arc::clone(authority.passwords));
+    let (id, old) = (user.id, user.password_hash.clone());
+    tokio::spawn(async move {
+        // One that is not replaced is good for the next login as well.
+        match passwords.hash(&password).await {
+            Ok(new) => {
+                if let Err(error) = store.replace_password(id, &old, &new).await {
+                    tracing::warn!(%error, user = id, "an imported password was not replaced");
+                }
+            }
+            Err(error) => tracing::debug!(%error, user = id, "an imported password stays for now"),
+        }
+    });
+}
+}
+
 /// Returns the administrator for a request with the data directory's key.
-async fn administrator(authority: Authority<'_>, request: &Parts) -> Result<UserRow, AuthError> {
+async fn administrator(authority: &Authority<'_>, request: &Parts) -> Result<UserRow, AuthError> {
     let named = match request.headers.get(local::USER_HEADER) {
         Some(name) => Some(name.to_str().map_err(|_| AuthError::Unauthorized)?),
         None => None,

@@ -6,7 +6,10 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,7 +19,10 @@ use argon2::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::turns::{Origin, Turns};
+use super::{
+    imported,
+    turns::{Origin, Turns},
+};
 
 /// Hashes that are computed at a time; each takes 19 MiB and a processor.
 const PARALLEL: usize = 2;
@@ -39,7 +45,8 @@ pub enum PasswordError {
     Hash(String),
 }
 
-/// Hashes and verifies passwords with Argon2id.
+/// Hashes and verifies passwords with Argon2id, and verifies those that came from
+/// Gotify with bcrypt.
 pub struct Passwords {
     turns: Arc<Turns>,
     /// Keyed hashes of credentials that were verified, with the stored hash
@@ -48,6 +55,9 @@ pub struct Passwords {
     /// Never leaves the process, so that remembered values are useless outside
     /// it.
     key: [u8; 64],
+    /// The cost of bcrypt's hashes among the users, 0 if there are none. A wrong
+    /// password costs the work of both then, whoever it is tried for.
+    bcrypt_cost: AtomicU32,
 }
 
 struct Verified {
@@ -74,7 +84,17 @@ impl Passwords {
             turns: Turns::new(PARALLEL),
             verified: Mutex::default(),
             key,
+            bcrypt_cost: AtomicU32::new(0),
         })
+    }
+
+    /// Prepares for users whose passwords came from Gotify: these are their
+    /// hashes.
+    pub fn expect_imported<'a>(&self, hashes: impl IntoIterator<Item = &'a str>) {
+        let costs = hashes.into_iter().filter_map(imported::bcrypt_cost);
+        let most = costs.filter(|cost| *cost <= imported::MOST_COST).max();
+        self.bcrypt_cost
+            .fetch_max(most.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The hash to store of a password.
@@ -112,22 +132,14 @@ impl Passwords {
             return Ok(true);
         }
         let (against, password) = (stored.map(str::to_owned), password.to_owned());
+        self.expect_imported(stored);
+        let bcrypt_cost = self.bcrypt_cost.load(Ordering::Relaxed);
         let origin = Origin {
             address,
             name: name.chars().take(NAME).collect(),
         };
         let matches = self
-            .compute(&origin, move || match against {
-                Some(against) => {
-                    let parsed = PasswordHash::new(&against)
-                        .map_err(|error| PasswordError::Hash(error.to_string()))?;
-                    Ok(Argon2::default()
-                        .verify_password(password.as_bytes(), &parsed)
-                        .is_ok())
-                }
-                // As much work.
-                None => hash(&password).map(|_| false),
-            })
+            .compute(&origin, move || matches(&password, against.as_deref(), bcrypt_cost))
             .await?;
         match stored {
             Some(stored) if matches => {
@@ -187,6 +199,34 @@ impl Passwords {
     }
 }
 
+/// Whether a password matches a stored hash. One that does not costs as much work
+/// with any hash, and with none.
+fn matches(password: &str, stored: Option<&str>, bcrypt_cost: u32) -> Result<bool, PasswordError> {
+    let Some(stored) = stored else {
+        hash(password)?;
+        if bcrypt_cost > 0 {
+            imported::bcrypt_work(password, bcrypt_cost);
+        }
+        return Ok(false);
+    };
+    if imported::bcrypt_cost(stored).is_some() {
+        let matches = imported::bcrypt_matches(password, stored).map_err(PasswordError::Hash)?;
+        if !matches {
+            hash(password)?;
+        }
+        return Ok(matches);
+    }
+    let parsed =
+        PasswordHash::new(stored).map_err(|error| PasswordError::Hash(error.to_string()))?;
+    let matches = Argon2::default()
+        .verify_password(password.as_bytes(), &parsed)
+        .is_ok();
+    if !matches && bcrypt_cost > 0 {
+        imported::bcrypt_work(password, bcrypt_cost);
+    }
+    Ok(matches)
+}
+
 fn hash(password: &str) -> Result<String, PasswordError> {
     Argon2::default()
         .hash_password(password.as_bytes())
@@ -211,6 +251,18 @@ mod tests {
         };
         assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("wrong", Some(stored.as_str())).await);
+        assert!(!verify("correct", None).await);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_came_from_gotify_is_accepted() {
+        let passwords = Passwords::new().unwrap();
+        let stored = bcrypt::hash_with_salt("correct", 4, [7; 16]).unwrap();
+        let stored = stored.format_for_version(bcrypt::Version::TwoA);
+        let verify =
+            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        assert!(!verify("wrong", Some(stored.as_str())).await);
+        assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("correct", None).await);
     }
 

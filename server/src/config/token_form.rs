@@ -6,6 +6,6 @@ pub enum TokenForm {
     /// 15 characters that begin with `A` or `C`, as in Gotify before version 3.
     #[default]
     Short,
-    /// `gtfya.` or `gtfyc.` and 32 characters, as in Gotify 3.
+    /// `gtfya.` or `gtfyc.` and the seed of a key, as in Gotify 3.
     Prefixed,
 }

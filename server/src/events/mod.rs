@@ -13,7 +13,7 @@ mod watch;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use serde::Serialize;
@@ -65,12 +65,24 @@ impl Event {
 }
 
 /// All subscribers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Events {
+    most: AtomicUsize,
     subscribers: Mutex<Vec<Subscriber>>,
     next: AtomicU64,
     /// Told when somebody subscribed.
     came: Notify,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            most: AtomicUsize::new(PER_USER),
+            subscribers: Mutex::default(),
+            next: AtomicU64::new(0),
+            came: Notify::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -123,6 +135,18 @@ pub struct Subscription {
 }
 
 impl Events {
+    /// Sets the number of streams that a user may have; 0 for any number.
+    pub fn set_most(&self, most: u32) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = if most == 0 { usize::MAX } else { most };
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// The number of streams.
+    pub fn connections(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Subscribes a caller. None if there are too many subscribers, of this
     /// user or of all.
     pub fn subscribe(self: &Arc<Self>, caller: Caller) -> Option<Subscription> {
@@ -132,7 +156,7 @@ impl Events {
         let mut subscribers = self.lock();
         let of_user = |other: &&Subscriber| other.caller.user.id == caller.user.id;
         if subscribers.len() >= SUBSCRIBERS
-            || subscribers.iter().filter(of_user).count() >= PER_USER
+            || subscribers.iter().filter(of_user).count() >= self.most.load(Ordering::Relaxed)
         {
             return None;
         }

@@ -24,6 +24,7 @@ pub(crate) use self::{dropped_message::Dropped, trace::Space};
 use crate::{
     config::Size,
     events::Events,
+    seen::Seen,
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
@@ -122,6 +123,7 @@ pub struct Pipeline {
     commit: Commit,
     most: Size,
     keep: Keep,
+    seen: Arc<Seen>,
 }
 
 impl Pipeline {
@@ -132,6 +134,7 @@ impl Pipeline {
         hub: Arc<Hub>,
         events: Arc<Events>,
         chain: Arc<dyn Chain>,
+        seen: Arc<Seen>,
         most: Size,
     ) -> Self {
         Self {
@@ -140,6 +143,7 @@ impl Pipeline {
             store,
             chain,
             most,
+            seen,
         }
     }
 
@@ -182,6 +186,7 @@ impl Pipeline {
         check(&draft.content, self.most)?;
         let (draft, trace) = if filtered {
             let filtered = self.chain.filter(user_id, draft, sender).await;
+            self.seen.filters(&filtered.trace);
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {

@@ -17,6 +17,7 @@ use mortise_runtime::{
 };
 use tokio::sync::Notify;
 
+use super::hops::Hops;
 use crate::{
     pipeline::{Pipeline, PostError, Posted, Sender},
     store::{NewApplication, Readable, Store, StoreError, TimerRow},
@@ -31,6 +32,7 @@ const DEFAULT_PRIORITY: i64 = 0;
 /// The imports of one instance.
 pub(super) struct InstanceHost {
     pub(super) store: Store,
+    pub(super) hops: Arc<Hops>,
     pub(super) pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     pub(super) timers: Arc<Notify>,
     pub(super) consent: Arc<AtomicBool>,

@@ -1,6 +1,7 @@
 //! The set-up of plugins: paths, backends, and errors of the start.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -43,6 +44,9 @@ pub struct Settings {
     pub protected: Protected,
     /// How much of the sandbox of processes is required.
     pub native_sandbox: Option<NativeSandbox>,
+    /// The server's address on this machine, which processes find in their
+    /// environment; none for an embedder without one.
+    pub address: Option<SocketAddr>,
 }
 
 impl From<NativeSandbox> for Mode {
@@ -65,6 +69,13 @@ impl Settings {
         if let Some(sandbox) = self.native_sandbox {
             settings.sandbox = sandbox.into();
         }
+        if let Some(address) = self.address {
+            settings.variables = vec![
+                ("MORTISE_SERVER_URL".to_owned(), format!("http://{address}")),
+                // Of Gotify, whose plugins use it to call their server.
+                ("GOTIFY_SERVER_PORT".to_owned(), address.port().to_string()),
+            ];
+        }
         settings
     }
 
@@ -85,6 +96,7 @@ impl Settings {
             idle: config.plugin_idle,
             protected: Protected::new([config.data_dir.clone(), config.plugins_dir()]),
             native_sandbox: config.native_sandbox,
+            address: None,
         }
     }
 }

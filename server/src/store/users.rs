@@ -129,6 +129,36 @@ impl Store {
         Ok(())
     }
 
+    /// Replaces a user's hash by another of the same password, unless it has
+    /// changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn replace_password(&self, id: i64, old: &str, new: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")
+            .bind(id)
+            .bind(old)
+            .bind(new)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// The hashes of passwords that begin with a text.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn password_hashes(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT password_hash FROM users WHERE substr(password_hash, 1, length(?1)) = ?1",
+        )
+        .bind(prefix)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
     /// Deletes a user and all of the user's data. Returns false if there is no
     /// such user, or if no administrator would remain.
     ///

@@ -452,9 +452,10 @@ fn environment(
 ) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let granted = reach.environment.iter();
-    let mut environment: Vec<(String, String)> = granted
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let granted = granted.map(|(name, value)| (name.clone(), value.clone()));
+    // A granted variable wins over one of the host.
+    let mut environment = shared.settings.variables.clone();
+    environment.extend(granted);
     environment.extend(std::env::var("TZ").ok().map(|zone| ("TZ".to_owned(), zone)));
     environment.extend(
         [

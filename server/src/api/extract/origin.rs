@@ -8,7 +8,7 @@ impl FromRequestParts<AppState> for Origin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Self::of(parts, &state.config)
+        Self::of(parts, &state.settings())
             .ok_or_else(|| ApiError::internal("a connection without an address"))
     }
 }
