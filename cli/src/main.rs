@@ -6,19 +6,28 @@ mod completions;
 mod config;
 mod import;
 mod manage;
+mod output;
 mod plugin;
+mod process;
 mod serve;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-#[cfg(unix)]
-use miette::IntoDiagnostic as _;
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
 #[derive(Debug, Parser)]
-#[command(name = "mortise", version, max_term_width = 100)]
+#[command(
+    name = "mortise",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  mortise serve
+  mortise plugin install rules.wasm
+  mortise plugin enable rules
+  mortise message trace 42"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -92,75 +101,8 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Client(command) => command.run(),
         Command::User(command) => command.run(),
         Command::Message(command) => command.run(),
-        Command::Completions(command) => command.run(),
+        Command::Completions(command) => command.run(Cli::command()),
     }
-}
-
-/// A runtime for a command that needs one.
-fn runtime() -> miette::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
-}
-
-/// Ends when a person interrupts the program or asks it to end. It listens from
-/// the call on, not only from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Requests to read the settings again, by SIGHUP.
-struct Reload {
-    #[cfg(unix)]
-    signal: tokio::signal::unix::Signal,
-}
-
-impl Reload {
-    /// Listens from the call on.
-    #[cfg(unix)]
-    fn listen() -> miette::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signal = signal(SignalKind::hangup()).into_diagnostic()?;
-        Ok(Self { signal })
-    }
-
-    #[cfg(unix)]
-    async fn asked(&mut self) {
-        if self.signal.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> miette::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn asked(&mut self) {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Ends when a person interrupts the program.
-#[cfg(not(unix))]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // An error means that there is no console to interrupt from.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 /// Has glibc keep one heap for each core, where it would keep eight. Plugins
@@ -180,3 +122,24 @@ fn bound_heaps() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const fn bound_heaps() {}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_help_of_every_command_ends_with_examples() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let after = command.get_after_help().map(ToString::to_string);
+            let after = after.unwrap_or_default();
+            assert!(after.starts_with("Example"), "{path}: {after}");
+            assert!(after.contains("\n  "), "{path}: {after}");
+            for command in command.get_subcommands() {
+                check(command, &path);
+            }
+        }
+        check(&super::Cli::command(), "");
+        super::Cli::command().debug_assert();
+    }
+}

@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tracing_subscriber::EnvFilter;
 
+use crate::process::{Reload, runtime, stop_signal};
 use mortise_server::{Config, Server, StartError, settings::Settings};
 
 #[derive(Debug, Args)]
@@ -69,10 +70,10 @@ impl Serve {
         for note in &settings.notes {
             tracing::warn!("{note}");
         }
-        super::runtime()?.block_on(async {
+        runtime()?.block_on(async {
             // Listened for first: a signal during start-up is not lost.
-            let stop = super::stop_signal()?;
-            let mut reload = super::Reload::listen()?;
+            let stop = stop_signal()?;
+            let mut reload = Reload::listen()?;
             let server = Server::start(settings.config.clone())
                 .await
                 .map_err(report)?;

@@ -5,7 +5,9 @@ mod cors;
 mod header;
 mod limits;
 mod listen;
+mod plugins;
 mod size;
+mod token_form;
 
 use std::{
     fmt,
@@ -16,21 +18,18 @@ use std::{
 };
 
 use mortise_runtime::limits::MESSAGE_BYTES;
+use url::Url;
 
 pub use self::{
     cors::Cors,
     header::ResponseHeader,
     limits::{Limits, Retention},
     listen::{Listen, PathPrefix},
-    size::Size,
-};
-use url::Url;
-
-use crate::{
-    auth::TokenForm,
-    client::origin,
     plugins::{Changed, NativeSandbox, Retry},
+    size::Size,
+    token_form::TokenForm,
 };
+use crate::client::origin;
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]

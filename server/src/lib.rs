@@ -9,6 +9,7 @@
 //! - [`local`]: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
+//! - [`origin`]: the address that a request comes from.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
 //! - [`store`]: the database. The only place with SQL.
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
@@ -32,9 +33,11 @@ mod house;
 pub mod import;
 mod listen;
 pub mod local;
+pub mod origin;
 mod page;
 pub mod pipeline;
 pub mod plugins;
+mod private;
 pub mod seen;
 pub mod server;
 pub mod settings;

@@ -1,6 +1,9 @@
 //! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
 //! how long a request's head may take, and how long the end may.
 
+mod patient;
+mod places;
+
 use std::{borrow::Cow, convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
@@ -12,20 +15,24 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use self::{
+    patient::Patient,
+    places::{Place, Places},
+};
 use crate::{
     api,
     config::{Limits, PathPrefix},
+    origin::Secure,
     sockets::{Socket, Stream},
     tls::Tls,
 };
 
+/// The time in which the other side must take some of an answer.
+const TAKEN: Duration = Duration::from_secs(60);
 /// The longest head, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
 /// The pause after a connection could not be accepted: there may be no more
@@ -54,31 +61,27 @@ pub(crate) async fn serve(
     let connections = TaskTracker::new();
     let kill = CancellationToken::new();
     let most = usize::try_from(serving.limits.max_connections.get()).unwrap_or(usize::MAX);
-    let slots = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let places = Places::new(most.min(connections_at_a_time()));
     let accepting = entrances.into_iter().map(|entrance| {
         let Entrance {
             socket,
             tls,
             router,
         } = entrance;
-        let (connections, kill, slots) = (&connections, &kill, &slots);
+        let (connections, kill, places) = (&connections, &kill, &places);
         let (serving, stopping) = (&serving, &stopping);
         async move {
             while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&socket)).await {
-                let Some(Ok(slot)) = stopping
-                    .run_until_cancelled(Arc::clone(slots).acquire_owned())
-                    .await
-                else {
+                let Some(place) = stopping.run_until_cancelled(places.take(peer.ip())).await else {
                     break;
                 };
                 let serving = Arc::clone(serving);
                 let connection = {
                     let (tls, router) = (tls.clone(), router.clone());
-                    enter(stream, peer, tls, router, serving, stopping.clone())
+                    enter(stream, peer, place, tls, router, serving, stopping.clone())
                 };
                 let kill = kill.clone();
                 connections.spawn(async move {
-                    let _slot = slot;
                     kill.run_until_cancelled(connection).await;
                 });
             }
@@ -110,6 +113,31 @@ impl Connection {
     }
 }
 
+/// Returns the number of connections that leaves descriptors for everything else.
+fn connections_at_a_time() -> usize {
+    #[cfg(unix)]
+    if let Some(descriptors) = descriptors() {
+        return usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
+    }
+    usize::MAX
+}
+
+/// Raises the bound of descriptors to the highest that the system allows, and
+/// returns it; none if there is no bound.
+#[cfg(unix)]
+fn descriptors() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
 async fn accept(socket: &Socket) -> (Stream, SocketAddr) {
     loop {
         match socket.accept().await {
@@ -126,6 +154,7 @@ async fn accept(socket: &Socket) -> (Stream, SocketAddr) {
 async fn enter(
     stream: Stream,
     peer: SocketAddr,
+    place: Place,
     tls: Option<Arc<Tls>>,
     router: Router,
     serving: Arc<Serving>,
@@ -133,26 +162,24 @@ async fn enter(
 ) {
     match (stream, tls) {
         (Stream::Tcp(stream), None) => {
-            connection(stream, peer, false, router, serving, stopping).await
+            connection(stream, peer, place, false, router, serving, stopping).await;
         }
         (Stream::Tcp(stream), Some(tls)) => {
             let limit = serving.limits.head_timeout;
             match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => connection(stream, peer, true, router, serving, stopping).await,
+                Ok(Ok(stream)) => {
+                    connection(stream, peer, place, true, router, serving, stopping).await
+                }
                 Ok(Err(error)) => tracing::debug!(%error, %peer, "no connection by TLS"),
                 Err(_) => tracing::debug!(%peer, "no connection by TLS in time"),
             }
         }
         #[cfg(unix)]
         (Stream::Unix(stream), _) => {
-            connection(stream, peer, false, router, serving, stopping).await
+            connection(stream, peer, place, false, router, serving, stopping).await;
         }
     }
 }
-
-/// Marks a request that came over TLS.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Secure;
 
 /// Takes the prefix away from a request's path. True if it had it.
 fn strip_prefix(prefix: &PathPrefix, request: &mut Request) -> bool {
@@ -193,13 +220,15 @@ fn add_prefix(prefix: &PathPrefix, response: &mut Response) {
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    place: Place,
     secure: bool,
     router: Router,
     serving: Arc<Serving>,
     stopping: CancellationToken,
 ) {
-    let cut = CancellationToken::new();
+    let cut = place.cut();
     let handle = Connection(cut.clone());
+    let place = Arc::new(place);
     let head = serving.limits.head_timeout;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
@@ -212,7 +241,9 @@ async fn connection(
         let (router, serving) = (router.clone(), Arc::clone(&serving));
         let below =
             !serving.prefix.as_str().is_empty() && strip_prefix(&serving.prefix, &mut request);
+        let busy = place.busy();
         async move {
+            let _busy = busy;
             let mut response = router
                 .oneshot(request)
                 .await
@@ -227,7 +258,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKEN)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

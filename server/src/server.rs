@@ -18,8 +18,9 @@ use crate::{
     config::Listen,
     events::{self, Events},
     house, listen, local,
-    pipeline::Pipeline,
+    pipeline::{Chain, Pipeline},
     plugins::{self, Plugins},
+    private,
     seen::Seen,
     sockets::Socket,
     state::{AppState, Live, Parts},
@@ -138,11 +139,12 @@ impl Server {
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Store::make_directory(&config.data_dir)?;
+        private::close_to_others(&config.data_dir);
         let lock = lock(&config.data_dir)?;
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
         let store = Store::open(&config.data_dir).await?;
-        let passwords = Passwords::new()?;
+        let passwords = Arc::new(Passwords::new()?);
         let imported = store.password_hashes("$2").await?;
         passwords.expect_imported(imported.iter().map(String::as_str));
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
@@ -166,7 +168,7 @@ impl Server {
             store.clone(),
             Arc::clone(&hub),
             Arc::clone(&events),
-            Arc::clone(&plugins),
+            Arc::clone(&plugins) as Arc<dyn Chain>,
             Arc::clone(&seen),
             config.max_message_size,
             upstream.as_ref().map(|upstream| {

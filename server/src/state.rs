@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Config,
     api::Rates,
-    auth::{Passwords, TokenHash},
+    auth::{Authority, Passwords, TokenHash},
     events::Events,
     pipeline::Pipeline,
     plugins::Plugins,
@@ -34,7 +34,7 @@ pub struct Parts {
     /// The hash of the data directory's key.
     pub local_key: TokenHash,
     /// Password hashing and verification.
-    pub passwords: Passwords,
+    pub passwords: Arc<Passwords>,
     /// What it has seen since the start.
     pub seen: Arc<Seen>,
     /// How many messages senders may send now.
@@ -75,6 +75,16 @@ impl Parts {
         self.hub.set_most(config.limits.max_streams);
         self.events.set_most(config.limits.max_event_streams);
         self.live.replace(config);
+    }
+
+    /// The parts that decide who a caller is.
+    pub(crate) fn authority(&self) -> Authority<'_> {
+        Authority {
+            config: self.settings(),
+            store: &self.store,
+            passwords: &self.passwords,
+            local_key: &self.local_key,
+        }
     }
 
     /// Closes the streams of a client that was deleted.

@@ -9,7 +9,11 @@ mod users;
 use std::process::ExitCode;
 
 pub(super) use self::{applications::App, clients::Client, send::Send, users::User};
-use crate::plugin::{Which, refused, say};
+use crate::{
+    output::say,
+    plugin::{Which, refused},
+    process::runtime,
+};
 
 /// The server, and the form of the result.
 #[derive(Debug, clap::Args)]
@@ -26,7 +30,7 @@ fn carry_out(
     json: bool,
     command: impl Future<Output = anyhow::Result<String>>,
 ) -> miette::Result<ExitCode> {
-    match crate::runtime()?.block_on(command) {
+    match runtime()?.block_on(command) {
         Ok(text) => {
             say(&text);
             Ok(ExitCode::SUCCESS)

@@ -25,7 +25,7 @@ use mortise_server::{
 const ANSWER: usize = 64 << 20;
 
 /// The server and the user.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
     /// Use the server of this data directory, whose readers need no password
     /// [default, except for `dev`: data].
@@ -98,13 +98,20 @@ pub(crate) enum Body {
 #[error("{error_description}")]
 pub(super) struct Refusal {
     error_code: u16,
-    error_description: String,
+    pub(super) error_description: String,
     /// The report, if a plugin does not load.
     #[serde(default)]
     pub(super) report: Option<Report>,
     /// All of it.
     #[serde(skip)]
     pub(super) json: Value,
+}
+
+impl Refusal {
+    /// Returns true if the server has no such thing.
+    pub(super) const fn is_not_found(&self) -> bool {
+        self.error_code == 404
+    }
 }
 
 /// No server runs on a data directory: there is no file with a key, or a killed

@@ -12,7 +12,7 @@ use super::{
     model,
 };
 use crate::{
-    auth::{self, Caller, Token, TokenKind},
+    auth::{AuthError, Caller, Token, TokenKind},
     config::NAME_BYTES,
     state::AppState,
     time::now_ms,
@@ -135,7 +135,7 @@ async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let itself = caller.client.as_ref().is_some_and(|client| client.id == id);
     if !itself && !caller.is_elevated() {
-        return Err(auth::not_elevated());
+        return Err(AuthError::NotElevated.into());
     }
     if !state.store.delete_client(caller.user.id, id).await? {
         return Err(no_client(id));

@@ -13,7 +13,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::plugins::Problem;
-use crate::{auth::PasswordError, configuration, pipeline::PostError, store::StoreError};
+use crate::{
+    auth::{AuthError, PasswordError},
+    configuration,
+    pipeline::PostError,
+    store::StoreError,
+};
 
 /// A refusal: a status and a sentence for the client.
 #[derive(Debug)]
@@ -85,25 +90,9 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, description)
     }
 
-    /// 401: no valid credentials.
-    pub fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "you need to provide a valid access token or user credentials to access this api",
-        )
-    }
-
     /// 403: credentials that do not suffice.
     pub fn forbidden(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, description)
-    }
-
-    /// Whether it denies access.
-    pub fn is_denial(&self) -> bool {
-        matches!(
-            self.status,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-        )
     }
 
     /// 404: the object does not exist, or belongs to another user.
@@ -146,6 +135,23 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(what) => Self::bad_request(format!("{what} is there already")),
             other => Self::internal(other),
         }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let status = match error {
+            AuthError::Unauthorized | AuthError::GuestCreatesAdministrator => {
+                StatusCode::UNAUTHORIZED
+            }
+            AuthError::NotAdministrator
+            | AuthError::NotElevated
+            | AuthError::CrossSite
+            | AuthError::NoSuchAdministrator => StatusCode::FORBIDDEN,
+            AuthError::Password(error) => return error.into(),
+            AuthError::Store(error) => return error.into(),
+        };
+        Self::new(status, error.to_string())
     }
 }
 

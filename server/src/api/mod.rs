@@ -5,6 +5,7 @@
 
 mod admin;
 mod applications;
+mod authorize;
 mod clients;
 mod conditional;
 mod cors;
@@ -32,15 +33,12 @@ mod webhooks;
 use axum::Router;
 
 pub(crate) use admin::{DeniedTo, LogLine};
-pub(crate) use dropped::Dropped;
 pub use error::ApiError;
 pub use extract::Origin;
 pub(crate) use images::file_name as image_name;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
-
-pub(crate) use extract::is_object as is_json_object;
 
 pub(crate) use rate::Rates;
 

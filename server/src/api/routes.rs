@@ -12,11 +12,8 @@ use utoipa::{
 };
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 
-use super::{docs, error, paths::Known};
-use crate::{
-    auth::{Access, authorize},
-    state::AppState,
-};
+use super::{authorize::authorize, docs, error, paths::Known};
+use crate::{auth::Access, state::AppState};
 
 /// Routes as `utoipa_axum::routes!` makes them.
 pub(super) type Methods = UtoipaMethodRouter<AppState>;

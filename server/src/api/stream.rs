@@ -16,7 +16,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
-use crate::{auth::Caller, state::AppState, stream::Subscription};
+use crate::{
+    auth::{AuthError, Caller},
+    state::AppState,
+    stream::Subscription,
+};
 
 /// The time in which a client must answer a ping.
 const PONG: Duration = Duration::from_secs(15);
@@ -58,7 +62,7 @@ async fn stream(
         None => state.store.user(user).await?.is_some(),
     };
     if !there {
-        return Err(ApiError::unauthorized());
+        return Err(AuthError::Unauthorized.into());
     }
     Ok(upgrade
         .max_message_size(INCOMING_BYTES)

@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -17,14 +18,16 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 
-use super::imported;
+use super::{
+    imported,
+    turns::{Origin, Turns},
+};
 
 /// Hashes that are computed at a time; each takes 19 MiB and a processor.
 const PARALLEL: usize = 2;
-/// Requests that wait for one; more are turned away.
-const WAITING: usize = 64;
+/// Characters of a name that tell its logins from those with other names.
+const NAME: usize = 128;
 /// The time for which verified credentials are remembered.
 const REMEMBER: Duration = Duration::from_secs(300);
 /// The number of remembered credentials.
@@ -45,8 +48,7 @@ pub enum PasswordError {
 /// Hashes and verifies passwords with Argon2id, and verifies those that came from
 /// Gotify with bcrypt.
 pub struct Passwords {
-    computing: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    turns: Arc<Turns>,
     /// Keyed hashes of credentials that were verified, with the stored hash
     /// they were verified against: a changed password is not found again.
     verified: Mutex<HashMap<[u8; 32], Verified>>,
@@ -79,8 +81,7 @@ impl Passwords {
         let mut key = [0; 64];
         getrandom::fill(&mut key).map_err(|error| PasswordError::Hash(error.to_string()))?;
         Ok(Self {
-            computing: Arc::new(Semaphore::new(PARALLEL)),
-            admitted: Arc::new(Semaphore::new(PARALLEL + WAITING)),
+            turns: Turns::new(PARALLEL),
             verified: Mutex::default(),
             key,
             bcrypt_cost: AtomicU32::new(0),
@@ -103,17 +104,23 @@ impl Passwords {
     /// [`PasswordError`].
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
-        self.compute(move || hash(&password)).await
+        let nobody = Origin {
+            address: None,
+            name: String::new(),
+        };
+        self.compute(&nobody, move || hash(&password)).await
     }
 
     /// Returns true if the password matches the stored hash. For `None`, a user
-    /// who does not exist, does the same work and returns false.
+    /// who does not exist, does the same work and returns false. Logins from
+    /// other addresses, and with other names, delay it only by their share.
     ///
     /// # Errors
     ///
     /// [`PasswordError`].
     pub async fn verify(
         &self,
+        address: Option<IpAddr>,
         name: &str,
         password: &str,
         stored: Option<&str>,
@@ -127,8 +134,14 @@ impl Passwords {
         let (against, password) = (stored.map(str::to_owned), password.to_owned());
         self.expect_imported(stored);
         let bcrypt_cost = self.bcrypt_cost.load(Ordering::Relaxed);
+        let origin = Origin {
+            address,
+            name: name.chars().take(NAME).collect(),
+        };
         let matches = self
-            .compute(move || matches(&password, against.as_deref(), bcrypt_cost))
+            .compute(&origin, move || {
+                matches(&password, against.as_deref(), bcrypt_cost)
+            })
             .await?;
         match stored {
             Some(stored) if matches => {
@@ -141,19 +154,13 @@ impl Passwords {
 
     async fn compute<T: Send + 'static>(
         &self,
+        origin: &Origin,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _admitted = self
-            .admitted
-            .try_acquire()
-            .map_err(|_| PasswordError::Busy)?;
-        let permit = Arc::clone(&self.computing)
-            .acquire_owned()
-            .await
-            .map_err(|_| PasswordError::Busy)?;
+        let turn = self.turns.take(origin).await.ok_or(PasswordError::Busy)?;
         tokio::task::spawn_blocking(move || {
             // Held to the end even if the caller has gone.
-            let _permit = permit;
+            let _turn = turn;
             work()
         })
         .await
@@ -231,15 +238,19 @@ fn hash(password: &str) -> Result<String, PasswordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARALLEL, PasswordError, Passwords, WAITING};
+    use super::{PasswordError, Passwords};
 
     #[tokio::test]
     async fn only_the_right_password_of_an_existing_user_is_accepted() {
         let passwords = Passwords::new().unwrap();
         let stored = passwords.hash("correct").await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        let verify =
-            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        let verify = async |password, stored| {
+            passwords
+                .verify(None, "ann", password, stored)
+                .await
+                .unwrap()
+        };
         assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("wrong", Some(stored.as_str())).await);
         assert!(!verify("correct", None).await);
@@ -261,7 +272,12 @@ mod tests {
     async fn what_is_remembered_ends_with_the_password() {
         let passwords = Passwords::new().unwrap();
         let stored = passwords.hash("one").await.unwrap();
-        assert!(passwords.verify("ann", "one", Some(&stored)).await.unwrap());
+        assert!(
+            passwords
+                .verify(None, "ann", "one", Some(&stored))
+                .await
+                .unwrap()
+        );
         let credentials = passwords.keyed("ann", "one");
         assert!(passwords.remembers(&credentials, &stored));
         assert!(!passwords.remembers(&passwords.keyed("an", "none"), &stored));
@@ -269,28 +285,50 @@ mod tests {
         assert!(!passwords.remembers(&credentials, &changed));
         assert!(
             !passwords
-                .verify("ann", "one", Some(&changed))
+                .verify(None, "ann", "one", Some(&changed))
                 .await
                 .unwrap()
         );
     }
 
     #[tokio::test]
-    async fn a_flood_of_guesses_is_turned_away() {
-        const GUESSES: usize = PARALLEL + WAITING + 10;
+    async fn a_flood_of_guesses_is_turned_away_and_others_are_not() {
+        const GUESSES: usize = 270;
         let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash("correct").await.unwrap();
+        let from = |address: &str| Some(address.parse().unwrap());
         let guesses = (0..GUESSES).map(|n| {
             let (passwords, guess) = (&passwords, n.to_string());
-            async move { passwords.verify("nobody", &guess, None).await }
+            async move {
+                let address = from("192.0.2.1");
+                passwords.verify(address, "ann", &guess, None).await
+            }
         });
-        let answers = futures_util::future::join_all(guesses).await;
+        let guesses = futures_util::future::join_all(guesses);
+        // Behind all of them, from elsewhere and from there with another name.
+        let right = async {
+            tokio::task::yield_now().await;
+            let mut answers = Vec::new();
+            for address in [from("192.0.2.2"), from("192.0.2.1")] {
+                let verified = passwords.verify(address, "bob", "correct", Some(&stored));
+                answers.push(verified.await);
+            }
+            answers
+        };
+        let (answers, right) = futures_util::future::join(guesses, right).await;
         let busy = answers
             .iter()
             .filter(|answer| matches!(answer, Err(PasswordError::Busy)))
             .count();
-        assert_eq!(busy, 10);
+        assert_eq!(busy, GUESSES - 258);
+        assert!(
+            right
+                .into_iter()
+                .all(|answer| answer.is_ok_and(|matches| matches))
+        );
         assert!(answers.into_iter().flatten().all(|accepted| !accepted));
         // And it is over when they are done.
-        assert!(!passwords.verify("nobody", "x", None).await.unwrap());
+        let after = passwords.verify(None, "nobody", "x", None).await;
+        assert!(!after.unwrap());
     }
 }

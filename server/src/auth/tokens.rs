@@ -6,6 +6,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use super::imported;
+use crate::config::TokenForm;
 
 /// Characters of a token, its prefix included. Client libraries insist on it.
 const LENGTH: usize = 15;
@@ -34,16 +35,6 @@ impl TokenKind {
             Self::DataDirectory => 'K',
         }
     }
-}
-
-/// The form of new tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum TokenForm {
-    /// 15 characters that begin with `A` or `C`, as in Gotify before version 3.
-    #[default]
-    Short,
-    /// `gtfya.` or `gtfyc.` and the seed of a key, as in Gotify 3.
-    Prefixed,
 }
 
 /// A token as its holder knows it: 84 random bits behind a prefix.

@@ -22,11 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::watch::run;
 pub use self::watch::{PluginChange, StateEvent};
-use crate::{
-    api::Dropped,
-    auth::{Access, Caller},
-    store::DroppedRow,
-};
+use crate::auth::{Access, Caller};
 
 /// Events that wait for one subscriber.
 const QUEUE: usize = 256;
@@ -65,13 +61,6 @@ impl Event {
             data: data.into(),
             access,
         }
-    }
-
-    /// A message was dropped, and is kept.
-    pub(crate) fn dropped(row: &DroppedRow) -> Self {
-        let mut dropped = Dropped::from(row);
-        dropped.trace.clear();
-        Self::own("dropped", &dropped)
     }
 }
 

@@ -19,7 +19,6 @@ use tempfile::TempDir;
 use self::entities::Entities;
 pub use self::report::{Counts, Report};
 use crate::{
-    api::is_json_object,
     auth::{PasswordError, TokenHash},
     server::{StartError, lock},
     store::{
@@ -230,6 +229,12 @@ async fn run(
         store.finish_import(import.id).await?;
     }
     Ok(report)
+}
+
+/// Whether a text is a JSON object, however deep.
+fn is_json_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn message_here(

@@ -13,8 +13,11 @@ use mortise_native::{Settings as NativeSettings, sandbox::Mode};
 use mortise_runtime::{Protected, plugin::Loader, types::Manifest};
 use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 
-use super::{Retry, grants::GrantsFile, signature::Trust};
-use crate::{Config, store::StoreError};
+use super::{grants::GrantsFile, signature::Trust};
+use crate::{
+    config::{Changed, Config, NativeSandbox, Retry},
+    store::StoreError,
+};
 
 /// Settings for running plugins.
 #[derive(Clone, Debug)]
@@ -46,18 +49,6 @@ pub struct Settings {
     pub address: Option<SocketAddr>,
 }
 
-/// How much of the sandbox of native plugins is required.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum NativeSandbox {
-    /// A plugin does not start where a protection is missing.
-    Strict,
-    /// A plugin starts with the protections that the machine has; the others are
-    /// shown.
-    BestEffort,
-    /// A plugin may do what the server's user may.
-    Off,
-}
-
 impl From<NativeSandbox> for Mode {
     fn from(sandbox: NativeSandbox) -> Self {
         match sandbox {
@@ -66,17 +57,6 @@ impl From<NativeSandbox> for Mode {
             NativeSandbox::Off => Self::Off,
         }
     }
-}
-
-/// The handling of an installed plugin's file that was changed in the folder by
-/// hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Changed {
-    /// Load it as a new version.
-    #[default]
-    TakeUp,
-    /// Keep the installed version, and report the change.
-    Refuse,
 }
 
 impl Settings {

@@ -156,17 +156,17 @@ impl Store {
     }
 
     /// Keeps a message that is stored there, under its number there, for listeners.
-    /// One that is here already gets the trace.
+    /// False if it is here already; it gets the trace then.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn pass_by(&self, id: i64, new: &NewMessage) -> Result<(), StoreError> {
-        sqlx::query(
+    pub async fn pass_by(&self, id: i64, new: &NewMessage) -> Result<bool, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let kept = sqlx::query(
             "INSERT INTO messages
              (id, application_id, user_id, title, body, priority, extras, created_ms, trace)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) 
-             ON CONFLICT (id) DO UPDATE SET trace = coalesce(excluded.trace, trace)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         )
         .bind(id)
         .bind(new.application_id)
@@ -177,9 +177,18 @@ impl Store {
         .bind(&new.extras)
         .bind(new.created_ms)
         .bind(&new.trace)
-        .execute(&self.writer)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        let is_new = kept.rows_affected() > 0;
+        if !is_new && new.trace.is_some() {
+            sqlx::query("UPDATE messages SET trace = ? WHERE id = ?")
+                .bind(&new.trace)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(is_new)
     }
 
     /// Forgets messages that passed by before a time and that the listeners have

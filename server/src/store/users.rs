@@ -166,6 +166,11 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn delete_user(&self, id: i64) -> Result<bool, StoreError> {
+        if self.is_last_admin(id).await? {
+            return Ok(false);
+        }
+        // With the user they would be deleted at a time, and block senders.
+        self.delete_in_batches(id, None).await?;
         let deleted = sqlx::query(
             "DELETE FROM users WHERE id = ?1
              AND (NOT admin OR EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1))",
@@ -174,5 +179,13 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    async fn is_last_admin(&self, id: i64) -> Result<bool, StoreError> {
+        let last = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND admin)
+             AND NOT EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1)",
+        );
+        Ok(last.bind(id).fetch_one(&self.readers).await?)
     }
 }

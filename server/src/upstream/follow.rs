@@ -13,7 +13,13 @@ use super::{
     Upstream, UpstreamError,
     gotify::{Gotify, Message},
 };
-use crate::{client, state::AppState, store::NewMessage, time::now_ms};
+use crate::{
+    client,
+    pipeline::Chain as _,
+    state::AppState,
+    store::{NewMessage, passed_by},
+    time::now_ms,
+};
 
 /// The pauses between attempts to connect: the first, doubled each time up to the
 /// longest.
@@ -145,7 +151,8 @@ impl Follower<'_> {
             self.upstream.mirror(self.user).await?;
             application = store.application_of_upstream(message.appid).await?;
         }
-        let Some(application) = application else {
+        // What plugins send has been here on its way there.
+        let Some(application) = application.filter(|one| one.token.is_none()) else {
             return Ok(());
         };
         let new = NewMessage {
@@ -161,9 +168,12 @@ impl Follower<'_> {
             created_ms: now_ms(),
             trace: None,
             restores: None,
+            hops: 0,
         };
-        store.pass_by(message.id, &new).await?;
-        self.state.plugins.message_stored(self.user);
+        if store.pass_by(message.id, &new).await? {
+            let stored = passed_by(message.id, &new);
+            self.state.plugins.message_stored(&stored, new.hops);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Upstream, UpstreamError};
 use crate::{
+    pipeline::Chain as _,
     plugins::Plugins,
     store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by},
 };
@@ -51,9 +52,11 @@ impl Forward {
         }
         let token = application.token.as_deref();
         let id = gotify.send(application.upstream_id, token, body).await?;
-        self.store.pass_by(id, new).await?;
-        self.plugins.message_stored(new.user_id);
-        Ok(Some(passed_by(id, new)))
+        let stored = passed_by(id, new);
+        if self.store.pass_by(id, new).await? {
+            self.plugins.message_stored(&stored, new.hops);
+        }
+        Ok(Some(stored))
     }
 
     /// The application there; made there for a plugin that has none.

@@ -21,7 +21,7 @@ use crate::{
     api::ApiError,
     auth::{Token, presented_token},
     client,
-    listen::Secure,
+    origin::Secure,
     state::AppState,
 };
 

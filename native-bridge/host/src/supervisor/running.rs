@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{
     activity::Activity,
-    backend::Shared,
     connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
     launch::plan::{Order, Plan},
     sandbox::{Mode, Policy, ProcessLimits, Reach},
     settings::StopLadder,
+    shared::Shared,
     transport,
 };
 use mortise_protocol::{
