@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Common, carry_out, find};
+use super::{Common, carry_out, find, part};
 use crate::plugin::{Body, Remote, printable, table, understood};
 
 /// Manage your applications, which send messages.
@@ -138,7 +138,7 @@ impl Add {
         if self.common.json {
             return Ok(format!("{added}\n"));
         }
-        token(&added["token"])
+        token(part(&added, "/token"))
     }
 }
 
@@ -149,7 +149,7 @@ impl One {
         let path = format!("/application/{id}/security");
         let body = Body::Json(json!({"regenerateToken": true}));
         let changed = remote.send(Method::PUT, &path, body).await?;
-        let new = &changed["regenerateToken"]["token"];
+        let new = part(&changed, "/regenerateToken/token");
         if self.common.json {
             return Ok(format!("{}\n", json!({"id": id, "token": new})));
         }

@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Common, applications::token, carry_out, find};
+use super::{Common, applications::token, carry_out, find, part};
 use crate::plugin::{Body, printable, table, understood};
 
 /// Manage your clients: devices and programs that read messages.
@@ -103,7 +103,7 @@ impl Add {
         if self.common.json {
             return Ok(format!("{added}\n"));
         }
-        token(&added["token"])
+        token(part(&added, "/token"))
     }
 }
 

@@ -8,6 +8,8 @@ mod users;
 
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 pub(super) use self::{applications::App, clients::Client, send::Send, users::User};
 use crate::{
     output::say,
@@ -37,6 +39,11 @@ fn carry_out(
         }
         Err(error) => refused(error, json),
     }
+}
+
+/// A part of an answer; null if it is not there.
+fn part<'a>(answer: &'a Value, pointer: &str) -> &'a Value {
+    answer.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 /// The one of a list that has a number or a name.

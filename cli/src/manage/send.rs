@@ -6,9 +6,9 @@ use std::{
 };
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use super::{Common, applications, carry_out};
+use super::{Common, applications, carry_out, part};
 use crate::plugin::{Body, Remote, understood};
 
 /// Send a message.
@@ -47,26 +47,28 @@ impl Send {
     }
 
     async fn send(&self) -> anyhow::Result<String> {
-        let mut body = json!({"message": self.text()?, "title": self.title});
+        let mut body = Map::new();
+        body.insert("message".to_owned(), self.text()?.into());
+        body.insert("title".to_owned(), self.title.clone().into());
         if let Some(priority) = self.priority {
-            body["priority"] = json!(priority);
+            body.insert("priority".to_owned(), priority.into());
         }
         if let Some(extras) = &self.extras {
             let extras: Value = serde_json::from_str(extras)
                 .map_err(|error| anyhow::anyhow!("--extras is no JSON: {error}"))?;
-            body["extras"] = extras;
+            body.insert("extras".to_owned(), extras);
         }
         let remote = self.common.which.remote()?;
         if let Some(application) = self.application(&remote).await? {
-            body["appid"] = json!(application);
+            body.insert("appid".to_owned(), application.into());
         }
         let sent = remote
-            .send(Method::POST, "/message", Body::Json(body))
+            .send(Method::POST, "/message", Body::Json(body.into()))
             .await?;
         if self.common.json {
             return Ok(format!("{sent}\n"));
         }
-        let id: i64 = understood(sent["id"].clone())?;
+        let id: i64 = understood(part(&sent, "/id").clone())?;
         Ok(match id {
             0 => "a filter dropped it\n".to_owned(),
             id => format!("sent as message {id}\n"),

@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Common, carry_out, find};
+use super::{Common, carry_out, find, part};
 use crate::plugin::{Body, Remote, printable, table, understood};
 
 /// Manage the users of a server, as an administrator.
@@ -168,7 +168,12 @@ impl Add {
         let added = remote.send(Method::POST, "/user", Body::Json(body)).await?;
         let text = format!("added the user `{}`", printable(&self.name));
         let generated = generated.then_some(password.as_str());
-        Ok(done(self.common.json, &added["id"], &text, generated))
+        Ok(done(
+            self.common.json,
+            part(&added, "/id"),
+            &text,
+            generated,
+        ))
     }
 }
 

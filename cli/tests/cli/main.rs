@@ -1,6 +1,11 @@
 //! `mortise plugin`, as a person and a script run it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod serve;
 mod settings;

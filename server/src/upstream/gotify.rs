@@ -182,8 +182,9 @@ impl Gotify {
             return Err(UpstreamError::Refused {
                 at: at(),
                 status: status.as_u16(),
-                cause: refusal["errorDescription"]
-                    .as_str()
+                cause: refusal
+                    .get("errorDescription")
+                    .and_then(Value::as_str)
                     .unwrap_or("without a reason")
                     .to_owned(),
             });

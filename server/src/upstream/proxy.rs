@@ -107,7 +107,7 @@ async fn message(
 /// Notes the application of a token whose message was accepted.
 async fn learn(upstream: &Upstream, state: &AppState, token: &Token, answer: &[u8]) {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let Some(application) = answer["appid"].as_i64() else {
+    let Some(application) = answer.get("appid").and_then(Value::as_i64) else {
         return;
     };
     // A client's token sends as any application.
@@ -146,7 +146,9 @@ async fn renumbered(answered: Response, upstream_id: i64) -> Result<Response, Ap
     let Ok(mut message) = serde_json::from_slice::<Value>(&bytes) else {
         return Ok(Response::from_parts(parts, Body::from(bytes)));
     };
-    message["appid"] = upstream_id.into();
+    if let Some(message) = message.as_object_mut() {
+        message.insert("appid".to_owned(), upstream_id.into());
+    }
     parts.headers.remove(header::CONTENT_LENGTH);
     Ok(Response::from_parts(parts, Body::from(message.to_string())))
 }

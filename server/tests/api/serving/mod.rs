@@ -184,7 +184,7 @@ async fn settings_change_while_the_server_runs() {
     assert_eq!(info().await["register"], false);
     let mut changed = running.server.state().config.clone();
     changed.registration = true;
-    changed.token_form = mortise_server::auth::TokenForm::Prefixed;
+    changed.token_form = mortise_server::config::TokenForm::Prefixed;
     changed.response_headers = vec!["X-Frame-Options: DENY".parse().unwrap()];
     changed.limits.max_streams = 0;
     running.server.reload(changed).unwrap();
