@@ -7,7 +7,7 @@ use miette::miette;
 use mortise_server::backup::{self, BackupError};
 use serde_json::json;
 
-use crate::plugin::say;
+use crate::output::say;
 
 /// Copy a data directory while its server runs.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ impl Backup {
         let done = if self.check {
             backup::check(&self.folder)
         } else {
-            super::runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
+            crate::process::runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
         };
         let verb = if self.check { "checked" } else { "copied" };
         told(done, verb, self.json)
@@ -78,7 +78,8 @@ impl Backup {
 
 impl Restore {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
-        let done = super::runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
+        let done =
+            crate::process::runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
         told(done, "restored", self.json)
     }
 }

@@ -18,7 +18,8 @@ use mortise_server::{
 use serde_json::json;
 
 use crate::{
-    plugin::{printable, say, table},
+    output::say,
+    plugin::{printable, table},
     serve::Given,
 };
 

@@ -12,7 +12,10 @@ use clap::Args;
 use miette::miette;
 use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameName};
 
-use crate::plugin::{printable, say, table};
+use crate::{
+    output::say,
+    plugin::{printable, table},
+};
 
 /// Move the data of a Gotify server in.
 #[derive(Debug, Args)]
@@ -70,7 +73,7 @@ impl Import {
         };
         let bar = Bar::new();
         let started = Instant::now();
-        let result = super::runtime()?.block_on(import::import(&choices, &bar));
+        let result = crate::process::runtime()?.block_on(import::import(&choices, &bar));
         bar.clear();
         match result {
             Ok(report) if self.json => {

@@ -64,13 +64,11 @@ pub(crate) async fn serve(
         let (serving, stopping) = (&serving, &stopping);
         async move {
             while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&socket)).await {
-                let Some(place) = stopping.run_until_cancelled(places.take(peer.ip())).await
-                else {
+                let Some(place) = stopping.run_until_cancelled(places.take(peer.ip())).await else {
                     break;
                 };
                 let serving = Arc::clone(serving);
-                let connection =
-                    enter(stream, peer, place, tls.clone(), serving, stopping.clone());
+                let connection = enter(stream, peer, place, tls.clone(), serving, stopping.clone());
                 let kill = kill.clone();
                 connections.spawn(async move {
                     kill.run_until_cancelled(connection).await;

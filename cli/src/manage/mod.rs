@@ -9,7 +9,10 @@ mod users;
 use std::process::ExitCode;
 
 pub(super) use self::{applications::App, clients::Client, send::Send, users::User};
-use crate::plugin::{Which, refused, say};
+use crate::{
+    output::say,
+    plugin::{Which, refused},
+};
 
 /// The server, and the form of the result.
 #[derive(Debug, clap::Args)]
@@ -26,7 +29,7 @@ fn carry_out(
     json: bool,
     command: impl Future<Output = anyhow::Result<String>>,
 ) -> miette::Result<ExitCode> {
-    match crate::runtime()?.block_on(command) {
+    match crate::process::runtime()?.block_on(command) {
         Ok(text) => {
             say(&text);
             Ok(ExitCode::SUCCESS)

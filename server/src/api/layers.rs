@@ -112,9 +112,7 @@ fn request_id(headers: &HeaderMap) -> String {
 fn client(state: &AppState, request: &Request) -> String {
     match request.extensions().get::<ConnectInfo<SocketAddr>>() {
         Some(ConnectInfo(peer)) => {
-            let settings = state.settings();
-            let trusts = |address| settings.trusts(address);
-            Origin::of(request.headers(), peer.ip(), trusts)
+            Origin::from_headers(request.headers(), peer.ip(), &state.settings())
                 .client
                 .to_string()
         }

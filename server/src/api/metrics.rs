@@ -111,9 +111,12 @@ async fn server(state: &AppState, text: &mut Text) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Writes one value with these labels.
+type Write<'a> = dyn FnMut(&[(&str, &str)], Times) + 'a;
+
 fn requests(state: &AppState, text: &mut Text) {
     let all = state.seen.all_requests();
-    let labelled = |write: &mut dyn FnMut(&[(&str, &str)], Times)| {
+    let labelled = |write: &mut Write<'_>| {
         for ((method, route, status), times) in &all {
             let status = status.to_string();
             let labels = [

@@ -41,6 +41,7 @@ pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 use self::request::{Basic, Presented, basic, token};
 use crate::{
     Config, local,
+    origin::Origin,
     store::{ApplicationRow, ClientRow, Store, UserRow},
     time::now_ms,
 };
@@ -358,7 +359,6 @@ fn replace_imported_hash(authority: &Authority<'_>, user: &UserRow, password: St
             Err(error) => tracing::debug!(%error, user = id, "an imported password stays for now"),
         }
     });
-}
 }
 
 /// Returns the administrator for a request with the data directory's key.

@@ -139,7 +139,9 @@ impl Passwords {
             name: name.chars().take(NAME).collect(),
         };
         let matches = self
-            .compute(&origin, move || matches(&password, against.as_deref(), bcrypt_cost))
+            .compute(&origin, move || {
+                matches(&password, against.as_deref(), bcrypt_cost)
+            })
             .await?;
         match stored {
             Some(stored) if matches => {
@@ -259,8 +261,12 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let stored = bcrypt::hash_with_salt("correct", 4, [7; 16]).unwrap();
         let stored = stored.format_for_version(bcrypt::Version::TwoA);
-        let verify =
-            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        let verify = async |password, stored| {
+            passwords
+                .verify(None, "ann", password, stored)
+                .await
+                .unwrap()
+        };
         assert!(!verify("wrong", Some(stored.as_str())).await);
         assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("correct", None).await);

@@ -19,7 +19,6 @@ use tempfile::TempDir;
 use self::entities::Entities;
 pub use self::report::{Counts, Report};
 use crate::{
-    api::is_json_object,
     auth::{PasswordError, TokenHash},
     server::{StartError, lock},
     store::{
@@ -27,6 +26,7 @@ use crate::{
     },
     time::now_ms,
 };
+use mortise_runtime::contract::content::check_extras;
 
 /// Messages in one transaction.
 const GROUP: i64 = 2_000;
@@ -242,7 +242,7 @@ fn message_here(
     let extras = match message.extras {
         None => None,
         Some(extras) if extras.trim_ascii().is_empty() || extras.trim_ascii() == "null" => None,
-        Some(extras) if is_json_object(&extras) => Some(extras),
+        Some(extras) if check_extras(&extras).is_ok() => Some(extras),
         Some(_) => {
             *bad_extras += 1;
             None

@@ -22,7 +22,7 @@ const INSTANCES: usize = 1024;
 
 /// The counts of all messages that plugins sent lately.
 #[derive(Debug, Default)]
-pub struct Hops {
+pub(super) struct Hops {
     state: Mutex<State>,
 }
 
@@ -115,7 +115,7 @@ impl Hops {
     }
 
     /// Keeps the count of a stored message, before anybody is given it.
-    pub fn stored(&self, message: i64, hops: u8) {
+    pub(super) fn stored(&self, message: i64, hops: u8) {
         if hops == 0 {
             return;
         }

@@ -109,8 +109,8 @@ pub use self::{
     trusted::{TrustError, TrustedKey},
 };
 use self::{
-    answers::Answers, grants::GrantsFile, hops::Hops, installed::Installed, lease::Made, turn::Turns,
-    working::Working,
+    answers::Answers, grants::GrantsFile, hops::Hops, installed::Installed, lease::Made,
+    turn::Turns, working::Working,
 };
 use crate::{
     auth::Actor,

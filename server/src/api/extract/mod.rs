@@ -26,13 +26,13 @@ use axum::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub use crate::origin::Origin;
 pub(super) use self::value::Object;
 use self::{
     form::Pairs,
     value::{Entries, FieldError, Repeated},
 };
 use super::ApiError;
+pub use crate::origin::Origin;
 use crate::state::AppState;
 
 /// The fields of a request's body and query.
