@@ -7,7 +7,7 @@ use miette::miette;
 use mortise_server::backup::{self, BackupError};
 use serde_json::json;
 
-use crate::output::say;
+use crate::{output::say, process::runtime};
 
 /// Copy a data directory while its server runs.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ impl Backup {
         let done = if self.check {
             backup::check(&self.folder)
         } else {
-            crate::process::runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
+            runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
         };
         let verb = if self.check { "checked" } else { "copied" };
         told(done, verb, self.json)
@@ -78,8 +78,7 @@ impl Backup {
 
 impl Restore {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
-        let done =
-            crate::process::runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
+        let done = runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
         told(done, "restored", self.json)
     }
 }

@@ -185,11 +185,7 @@ impl Import {
             None => BTreeMap::new(),
         };
         // As in Gotify, a variable wins over a file.
-        for (name, value) in std::env::vars() {
-            if let Some(name) = name.strip_prefix("GOTIFY_") {
-                given.insert(name.to_owned(), value);
-            }
-        }
+        given.extend(settings::gotify_environment().into_diagnostic()?);
         if given.is_empty() {
             return Err(miette!(
                 help = "name Gotify's config.yml or gotify-server.env",

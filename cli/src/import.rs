@@ -15,6 +15,7 @@ use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameN
 use crate::{
     output::say,
     plugin::{printable, table},
+    process::runtime,
 };
 
 /// Move the data of a Gotify server in.
@@ -73,7 +74,7 @@ impl Import {
         };
         let bar = Bar::new();
         let started = Instant::now();
-        let result = crate::process::runtime()?.block_on(import::import(&choices, &bar));
+        let result = runtime()?.block_on(import::import(&choices, &bar));
         bar.clear();
         match result {
             Ok(report) if self.json => {

@@ -11,7 +11,7 @@ use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tracing_subscriber::EnvFilter;
 
 use crate::process::{Reload, runtime, stop_signal};
-use mortise_server::{Config, Server, StartError, config::Listen, settings::Settings};
+use mortise_server::{Config, Server, StartError, settings::Settings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -197,11 +197,17 @@ fn announce(server: &Server, json: bool) -> io::Result<()> {
                 writeln!(out, "password, shown only now: {password}")?;
             }
         }
-        match server.listens() {
-            Listen::Tcp(_) if !server.is_secure() => writeln!(out, "listening on {url}")?,
-            other => writeln!(
+        let scheme = if server.is_secure() { "https" } else { "http" };
+        match server.served() {
+            Some(served) if served == server.addr() => writeln!(out, "listening on {url}")?,
+            Some(served) => writeln!(
                 out,
-                "listening on {other}, and for the command line on {url}"
+                "listening on {scheme}://{served}, and for the command line on {url}"
+            )?,
+            None => writeln!(
+                out,
+                "listening on {}, and for the command line on {url}",
+                server.listens()
             )?,
         }
     }

@@ -81,6 +81,24 @@ pub async fn send(
     }
 }
 
+/// A connection to a server.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Connects to a server, `http` or `https`.
+///
+/// # Errors
+///
+/// [`ClientError`].
+pub(crate) async fn connect(to: &Url) -> Result<Box<dyn Io>, ClientError> {
+    let stream = within(to, tcp(to)).await?;
+    if to.scheme() == "https" {
+        return Ok(Box::new(within(to, tls(to, stream)).await?));
+    }
+    Ok(Box::new(stream))
+}
+
 /// The path and query of an address, as a request has it.
 pub fn path(url: &Url) -> Result<Uri, ClientError> {
     url[Position::BeforePath..Position::AfterQuery]

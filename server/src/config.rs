@@ -18,6 +18,7 @@ use std::{
 };
 
 use mortise_runtime::limits::MESSAGE_BYTES;
+use url::Url;
 
 pub use self::{
     cors::Cors,
@@ -28,6 +29,7 @@ pub use self::{
     size::Size,
     token_form::TokenForm,
 };
+use crate::client::origin;
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -255,6 +257,24 @@ pub struct Config {
     #[command(flatten)]
     pub retention: Retention,
 
+    /// Stand in front of this Gotify, which stays as it is: everything passes
+    /// through to it, and plugins work on its messages.
+    #[arg(long, env = "MORTISE_UPSTREAM", value_name = "URL", value_parser = upstream, help_heading = "Upstream")]
+    pub upstream: Option<Url>,
+
+    /// Token of a client of the Gotify behind this server, whose user's messages
+    /// plugins work on. May be repeated or separated by commas. Other users of
+    /// this machine can read flags: prefer the variable or the file.
+    #[arg(
+        long = "upstream-token",
+        env = "MORTISE_UPSTREAM_TOKENS",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        value_delimiter = ',',
+        help_heading = "Upstream"
+    )]
+    pub upstream_tokens: Vec<String>,
+
     /// The patience with listeners that fail, for tests and embedders.
     #[arg(skip)]
     pub listener_retry: Retry,
@@ -287,6 +307,7 @@ impl fmt::Debug for Config {
             .field("public_metrics", &self.public_metrics)
             .field("limits", &self.limits)
             .field("retention", &self.retention)
+            .field("upstream", &self.upstream.as_ref().map(origin))
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
@@ -321,6 +342,8 @@ impl Config {
             public_metrics: false,
             limits: Limits::default(),
             retention: Retention::default(),
+            upstream: None,
+            upstream_tokens: Vec::new(),
             listener_retry: Retry::default(),
         }
     }
@@ -349,6 +372,15 @@ impl Config {
 pub const NAME_BYTES: usize = 16 << 10;
 /// The longest password, in bytes.
 pub const PASSWORD_BYTES: usize = 1024;
+
+fn upstream(text: &str) -> Result<Url, String> {
+    let wrong = || format!("`{text}` is no address: write one as https://gotify.example.org");
+    let url: Url = text.parse().map_err(|_| wrong())?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && plain)
+        .then_some(url)
+        .ok_or_else(wrong)
+}
 
 fn message_size(text: &str) -> Result<Size, String> {
     let size: Size = text.parse()?;

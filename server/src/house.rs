@@ -6,6 +6,10 @@ use crate::{state::AppState, store::StoreError, time::now_ms};
 
 /// The interval.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
+/// The time for which a message of the Gotify behind this server stays after the
+/// listeners have had it, and at most, in milliseconds.
+const HAD_MS: i64 = 10 * 60 * 1000;
+const PASSED_BY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Messages that one statement deletes, so that senders never wait long.
 const AT_A_TIME: u32 = 1_000;
 
@@ -31,6 +35,15 @@ pub(crate) async fn keep(state: AppState) {
         }
         if let Err(error) = state.store.forget_old_dropped().await {
             tracing::warn!(%error, "old dropped messages were not removed");
+        }
+        if state.config.upstream.is_some() {
+            let now = now_ms();
+            let forgotten = state
+                .store
+                .forget_passed_by(now - HAD_MS, now - PASSED_BY_MS);
+            if let Err(error) = forgotten.await {
+                tracing::warn!(%error, "messages that passed by were not forgotten");
+            }
         }
         match retain(&state).await {
             Ok(0) => {}

@@ -1,6 +1,7 @@
 //! A push-notification server that speaks Gotify's API and hosts plugins.
 //!
 //! - [`config`]: the settings, from flags and environment.
+//! - [`upstream`]: in front of a Gotify that stays as it is.
 //! - [`settings`]: settings from all their sources, with a file's among them.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
 //! - `listen`: connections, and HTTP on them; `sockets`, and [`tls`].
@@ -46,6 +47,7 @@ pub mod store;
 pub mod stream;
 pub mod time;
 pub mod tls;
+pub mod upstream;
 
 pub use config::Config;
 pub use house::retain;

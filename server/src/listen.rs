@@ -39,15 +39,18 @@ const HEAD_BYTES: usize = 64 << 10;
 /// file descriptors for the moment.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is served, and how.
+/// How connections are served.
 pub(crate) struct Serving {
-    pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) prefix: PathPrefix,
 }
 
-/// A socket, and the certificate for its connections.
-pub(crate) type Entrance = (Socket, Option<Arc<Tls>>);
+/// A socket, the certificate for its connections, and what is served on them.
+pub(crate) struct Entrance {
+    pub(crate) socket: Socket,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) router: Router,
+}
 
 /// Serves until asked to stop, then answers open requests.
 pub(crate) async fn serve(
@@ -59,7 +62,12 @@ pub(crate) async fn serve(
     let kill = CancellationToken::new();
     let most = usize::try_from(serving.limits.max_connections.get()).unwrap_or(usize::MAX);
     let places = Places::new(most.min(connections_at_a_time()));
-    let accepting = entrances.into_iter().map(|(socket, tls)| {
+    let accepting = entrances.into_iter().map(|entrance| {
+        let Entrance {
+            socket,
+            tls,
+            router,
+        } = entrance;
         let (connections, kill, places) = (&connections, &kill, &places);
         let (serving, stopping) = (&serving, &stopping);
         async move {
@@ -68,7 +76,10 @@ pub(crate) async fn serve(
                     break;
                 };
                 let serving = Arc::clone(serving);
-                let connection = enter(stream, peer, place, tls.clone(), serving, stopping.clone());
+                let connection = {
+                    let (tls, router) = (tls.clone(), router.clone());
+                    enter(stream, peer, place, tls, router, serving, stopping.clone())
+                };
                 let kill = kill.clone();
                 connections.spawn(async move {
                     kill.run_until_cancelled(connection).await;
@@ -145,24 +156,27 @@ async fn enter(
     peer: SocketAddr,
     place: Place,
     tls: Option<Arc<Tls>>,
+    router: Router,
     serving: Arc<Serving>,
     stopping: CancellationToken,
 ) {
     match (stream, tls) {
         (Stream::Tcp(stream), None) => {
-            connection(stream, peer, place, false, serving, stopping).await;
+            connection(stream, peer, place, false, router, serving, stopping).await;
         }
         (Stream::Tcp(stream), Some(tls)) => {
             let limit = serving.limits.head_timeout;
             match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => connection(stream, peer, place, true, serving, stopping).await,
+                Ok(Ok(stream)) => {
+                    connection(stream, peer, place, true, router, serving, stopping).await
+                }
                 Ok(Err(error)) => tracing::debug!(%error, %peer, "no connection by TLS"),
                 Err(_) => tracing::debug!(%peer, "no connection by TLS in time"),
             }
         }
         #[cfg(unix)]
         (Stream::Unix(stream), _) => {
-            connection(stream, peer, place, false, serving, stopping).await;
+            connection(stream, peer, place, false, router, serving, stopping).await;
         }
     }
 }
@@ -208,6 +222,7 @@ async fn connection(
     peer: SocketAddr,
     place: Place,
     secure: bool,
+    router: Router,
     serving: Arc<Serving>,
     stopping: CancellationToken,
 ) {
@@ -223,15 +238,13 @@ async fn connection(
         if secure {
             request.extensions_mut().insert(Secure);
         }
-        let serving = Arc::clone(&serving);
+        let (router, serving) = (router.clone(), Arc::clone(&serving));
         let below =
             !serving.prefix.as_str().is_empty() && strip_prefix(&serving.prefix, &mut request);
         let busy = place.busy();
         async move {
             let _busy = busy;
-            let mut response = serving
-                .router
-                .clone()
+            let mut response = router
                 .oneshot(request)
                 .await
                 .unwrap_or_else(|never| match never {});

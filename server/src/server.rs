@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use axum::Router;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,7 @@ use crate::{
     store::{Store, StoreError},
     stream::Hub,
     tls::{Tls, TlsError},
+    upstream::{self, Forward, Upstream, UpstreamError},
 };
 
 /// A server that runs until [`Server::shutdown`]. Dropping it without leaves
@@ -35,11 +37,13 @@ pub struct Server {
     state: AppState,
     address: SocketAddr,
     listens: Listen,
+    served: Option<SocketAddr>,
     tls: Option<Arc<Tls>>,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<Option<()>>,
     watching: JoinHandle<Option<()>>,
+    following: Option<JoinHandle<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
     lock: File,
@@ -90,6 +94,9 @@ pub enum StartError {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The Gotify behind this server.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,6 +122,10 @@ impl StartError {
             Self::Tls(_) => Some(
                 "check --tls-cert and --tls-key: both are files in PEM that the server's user may read",
             ),
+            Self::Upstream(_) => Some(
+                "check --upstream and --upstream-token: the address is Gotify's, and each token one \
+                 of its clients",
+            ),
             Self::Store(_) | Self::Plugins(_) | Self::Password(_) => None,
         }
     }
@@ -139,7 +150,14 @@ impl Server {
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
         let tls = Tls::of(&config)?;
-        let (entrances, address) = entrances(&config, tls.as_ref()).await?;
+        let (sockets, served, address) = sockets(&config).await?;
+        let upstream = match &config.upstream {
+            Some(url) => {
+                let tokens = &config.upstream_tokens;
+                Some(Upstream::open(url, tokens, &store, &passwords).await?)
+            }
+            None => None,
+        };
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
@@ -153,6 +171,9 @@ impl Server {
             Arc::clone(&plugins) as Arc<dyn Chain>,
             Arc::clone(&seen),
             config.max_message_size,
+            upstream.as_ref().map(|upstream| {
+                Forward::new(Arc::clone(upstream), store.clone(), Arc::clone(&plugins))
+            }),
         ));
         plugins.start(&pipeline).await?;
         let live = Live::new(config.clone());
@@ -172,8 +193,13 @@ impl Server {
         });
         let stopping = CancellationToken::new();
         state.set_settings(state.config.clone());
+        let own = api::router(&state);
+        let front = match &upstream {
+            Some(upstream) => upstream::front(upstream, &state, own.clone()),
+            None => own.clone(),
+        };
+        let entrances = entrances(sockets, tls.as_ref(), front, own);
         let serving = listen::Serving {
-            router: api::router(&state),
             limits: state.config.limits.clone(),
             prefix: state.config.path_prefix.clone(),
         };
@@ -195,10 +221,14 @@ impl Server {
                 .clone()
                 .run_until_cancelled_owned(events::run(state.clone())),
         );
+        let following =
+            upstream.map(|upstream| tokio::spawn(upstream.follow(state.clone(), stopping.clone())));
         Ok(Self {
             state,
+            following,
             address,
             listens,
+            served,
             tls,
             stopping,
             serving,
@@ -219,6 +249,12 @@ impl Server {
     /// Its base address on this machine, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns the address for everybody; none if it listens on a socket in the file
+    /// system. It is [`Server::addr`], unless that is for the command line alone.
+    pub const fn served(&self) -> Option<SocketAddr> {
+        self.served
     }
 
     /// Returns true if it serves HTTPS.
@@ -265,7 +301,14 @@ impl Server {
         let served = self.serving.await;
         let kept = self.housekeeping.await.map(Option::unwrap_or_default);
         let watched = self.watching.await.map(Option::unwrap_or_default);
-        for error in [served, kept, watched].into_iter().filter_map(Result::err) {
+        let followed = match self.following {
+            Some(following) => following.await,
+            None => Ok(()),
+        };
+        for error in [served, kept, watched, followed]
+            .into_iter()
+            .filter_map(Result::err)
+        {
             tracing::error!(%error, "a task of the server had failed");
         }
         local::withdraw(&self.state.config.data_dir);
@@ -275,28 +318,43 @@ impl Server {
     }
 }
 
-/// Binds the sockets. The command line speaks plain HTTP over TCP: where the
-/// settings name something else, it has a port of loopback.
-async fn entrances(
+/// Binds the sockets, and returns them with the address for the command line. That
+/// speaks plain HTTP over TCP to this server's own API: where the settings name
+/// something else, it has a port of loopback, the second socket.
+async fn sockets(
     config: &Config,
-    tls: Option<&Arc<Tls>>,
-) -> Result<(Vec<listen::Entrance>, SocketAddr), StartError> {
+) -> Result<(Vec<Socket>, Option<SocketAddr>, SocketAddr), StartError> {
     let failed = |source| StartError::Listen {
         address: config.listen.clone(),
         source,
     };
     let socket = Socket::bind(&config.listen).await.map_err(failed)?;
-    let address = socket.address().map_err(failed)?;
-    let mut entrances = vec![(socket, tls.cloned())];
-    let address = match (address, tls) {
-        (Some(address), None) => address,
-        _ => {
-            let (socket, address) = Socket::on_loopback().await.map_err(failed)?;
-            entrances.push((socket, None));
-            address
-        }
-    };
-    Ok((entrances, address))
+    let served = socket.address().map_err(failed)?;
+    let plain = config.tls_cert.is_none() && config.upstream.is_none();
+    if let Some(address) = served.filter(|_| plain) {
+        return Ok((vec![socket], served, address));
+    }
+    let (own, address) = Socket::on_loopback().await.map_err(failed)?;
+    Ok((vec![socket, own], served, address))
+}
+
+/// The first socket serves everybody, the second one the command line.
+fn entrances(
+    sockets: Vec<Socket>,
+    tls: Option<&Arc<Tls>>,
+    front: Router,
+    own: Router,
+) -> Vec<listen::Entrance> {
+    let served = [(tls.cloned(), front), (None, own)];
+    sockets
+        .into_iter()
+        .zip(served)
+        .map(|(socket, (tls, router))| listen::Entrance {
+            socket,
+            tls,
+            router,
+        })
+        .collect()
 }
 
 /// Locks a data directory against other servers. The operating system lets go

@@ -12,6 +12,7 @@ pub(super) use self::{applications::App, clients::Client, send::Send, users::Use
 use crate::{
     output::say,
     plugin::{Which, refused},
+    process::runtime,
 };
 
 /// The server, and the form of the result.
@@ -29,7 +30,7 @@ fn carry_out(
     json: bool,
     command: impl Future<Output = anyhow::Result<String>>,
 ) -> miette::Result<ExitCode> {
-    match crate::process::runtime()?.block_on(command) {
+    match runtime()?.block_on(command) {
         Ok(text) => {
             say(&text);
             Ok(ExitCode::SUCCESS)

@@ -168,7 +168,10 @@ impl From<PostError> for ApiError {
     fn from(error: PostError) -> Self {
         let description = error.to_string();
         match error {
-            PostError::Invalid(_) | PostError::NoApplication => Self::bad_request(description),
+            PostError::Invalid(_) | PostError::NoApplication | PostError::NotUpstream => {
+                Self::bad_request(description)
+            }
+            PostError::Upstream(_) => Self::new(StatusCode::BAD_GATEWAY, description),
             PostError::TooLong { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, description),
             PostError::Refused { .. } | PostError::Stopping => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, description)

@@ -35,6 +35,7 @@ pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
 pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
+pub(crate) use request::presented_token;
 pub use request::{COOKIE, is_cross_site};
 pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 

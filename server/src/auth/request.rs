@@ -55,6 +55,12 @@ pub(super) fn token(request: &Parts) -> Result<Option<Presented>, AuthError> {
     Ok(presented(token, true))
 }
 
+/// The token that a request brings by its own doing, and not by a browser's.
+pub(crate) fn presented_token(request: &Parts) -> Option<Token> {
+    let presented = token(request).ok().flatten()?;
+    (!presented.in_cookie).then_some(presented.token)
+}
+
 fn presented(token: &str, in_cookie: bool) -> Option<Presented> {
     (token.len() <= TOKEN_BYTES).then(|| Presented {
         token: Token::from_request(token),

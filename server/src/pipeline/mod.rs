@@ -28,6 +28,7 @@ use crate::{
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
+    upstream::{Forward, UpstreamError},
 };
 
 /// The sender of a message.
@@ -110,6 +111,12 @@ pub enum PostError {
     /// The server ends.
     #[error("the server is stopping; send the message again in a moment")]
     Stopping,
+    /// The user has no account at the Gotify behind this server.
+    #[error("this user has no client token in --upstream-token, so the message has nowhere to go")]
+    NotUpstream,
+    /// The Gotify behind this server does not take it.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,6 +131,8 @@ pub struct Pipeline {
     most: Size,
     keep: Keep,
     seen: Arc<Seen>,
+    /// To the Gotify behind this server, in place of the database.
+    forward: Option<Forward>,
 }
 
 impl Pipeline {
@@ -136,6 +145,7 @@ impl Pipeline {
         chain: Arc<dyn Chain>,
         seen: Arc<Seen>,
         most: Size,
+        forward: Option<Forward>,
     ) -> Self {
         Self {
             commit: Commit::start(store.clone(), hub, Arc::clone(&chain)),
@@ -144,6 +154,7 @@ impl Pipeline {
             chain,
             most,
             seen,
+            forward,
         }
     }
 
@@ -230,7 +241,22 @@ impl Pipeline {
             restores: None,
             hops: sender.hops(),
         };
-        self.commit.message(new).await.map(Posted::Stored)
+        self.store(new).await.map(Posted::Stored)
+    }
+
+    /// Stores a message, here or in the Gotify behind this server.
+    async fn store(&self, new: NewMessage) -> Result<MessageRow, PostError> {
+        let Some(forward) = &self.forward else {
+            return self.commit.message(new).await;
+        };
+        let stored = forward.message(&new).await?;
+        let stored = stored.ok_or(PostError::NotUpstream)?;
+        if let Some(dropped) = new.restores {
+            self.store
+                .forget_dropped(new.user_id, Some(dropped))
+                .await?;
+        }
+        Ok(stored)
     }
 
     /// Stores a message that a filter had dropped, as that filter was given it.
@@ -256,7 +282,7 @@ impl Pipeline {
             restores: Some(id),
             hops: 0,
         };
-        match self.commit.message(new).await {
+        match self.store(new).await {
             Ok(message) => Ok(Some(message)),
             // Somebody else restored or deleted it a moment ago.
             Err(PostError::NoApplication) => Ok(None),

@@ -182,8 +182,11 @@ impl Host for InstanceHost {
                 Err(Error::Invalid(error.to_string()))
             }
             Err(
-                error
-                @ (PostError::Refused { .. } | PostError::NoApplication | PostError::Stopping),
+                error @ (PostError::Refused { .. }
+                | PostError::NoApplication
+                | PostError::NotUpstream
+                | PostError::Upstream(_)
+                | PostError::Stopping),
             ) => Err(Error::Unavailable(error.to_string())),
             Err(PostError::Store(error)) => Err(failed(error)),
         }

@@ -138,10 +138,14 @@ const OTHERS: [&str; 12] = [
 ];
 
 /// Gotify's settings by the names of its variables, without `GOTIFY_`.
-type Given = BTreeMap<String, String>;
+pub type Given = BTreeMap<String, String>;
 
-/// Converts the variables of this process.
-pub(super) fn from_environment() -> Result<Converted, GotifyConfigError> {
+/// Reads the variables of this process, or the files that `GOTIFY_..._FILE` name.
+///
+/// # Errors
+///
+/// [`GotifyConfigError::Value`] for a file that cannot be read.
+pub fn from_environment() -> Result<Given, GotifyConfigError> {
     let mut given = Given::new();
     let same = SAME.iter().map(|(name, _)| *name);
     let without_effect = WITHOUT_EFFECT.iter().map(|(name, _)| *name);
@@ -155,7 +159,7 @@ pub(super) fn from_environment() -> Result<Converted, GotifyConfigError> {
             given.insert(name.to_owned(), value);
         }
     }
-    convert(&given)
+    Ok(given)
 }
 
 /// Reads a `config.yml`, or a file of variables.

@@ -14,7 +14,10 @@ use std::{
 
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _, parser::ValueSource};
 
-pub use self::gotify::{Converted, GotifyConfigError, convert, from_file as gotify_file};
+pub use self::gotify::{
+    Converted, ConvertedSetting, Given, GotifyConfigError, convert,
+    from_environment as gotify_environment, from_file as gotify_file,
+};
 use crate::Config;
 
 /// The name of the file in the data directory.
@@ -129,7 +132,7 @@ impl Settings {
     /// [`SettingsError`].
     pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self, SettingsError> {
         let command = command();
-        let converted = gotify::from_environment()?;
+        let converted = gotify::convert(&gotify::from_environment()?)?;
         let data_dir = values_of(matches, "data_dir");
         let file = file
             .map(Path::to_owned)

@@ -19,6 +19,7 @@ mod messages;
 mod plugins;
 mod retention;
 mod sort_key;
+mod upstream;
 mod users;
 
 use std::{fs, io, path::Path, path::PathBuf, time::Duration};
@@ -39,6 +40,7 @@ pub use import::*;
 pub use messages::{Listing, MessageRow, NewMessage, Page};
 pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
+pub use upstream::{UpstreamApplication, passed_by};
 pub use users::UserRow;
 
 /// Connections that read. All are opened at the start and kept: a server under

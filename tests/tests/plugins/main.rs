@@ -28,6 +28,7 @@ mod residence;
 mod storage;
 mod swaps;
 mod timers;
+mod upstream;
 mod webhooks;
 
 use std::{path::Path, sync::Arc, time::Duration};

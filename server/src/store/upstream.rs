@@ -1,0 +1,226 @@
+//! The table `upstream_applications`, and messages that pass by on their way to or
+//! from a Gotify behind this server.
+
+use super::{MessageRow, NewMessage, Store, StoreError, sort_key};
+use crate::{auth::TokenHash, time::now_ms};
+
+/// An application of a Gotify behind this server.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct UpstreamApplication {
+    /// Here.
+    pub application_id: i64,
+    /// Its user here.
+    pub user_id: i64,
+    /// There.
+    pub upstream_id: i64,
+    /// Its token, if it was made for a plugin.
+    pub token: Option<String>,
+}
+
+impl Store {
+    /// The application there of one here.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn upstream_application(
+        &self,
+        application: i64,
+    ) -> Result<Option<UpstreamApplication>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM upstream_applications WHERE application_id = ?")
+                .bind(application)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// The application here of one there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn application_of_upstream(
+        &self,
+        upstream: i64,
+    ) -> Result<Option<UpstreamApplication>, StoreError> {
+        Ok(
+            sqlx::query_as("SELECT * FROM upstream_applications WHERE upstream_id = ?")
+                .bind(upstream)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// Notes that an application here is one there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_upstream_application(
+        &self,
+        new: &UpstreamApplication,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO upstream_applications (application_id, user_id, upstream_id, token)
+             VALUES (?, ?, ?, ?)
+             ON CONFLICT (application_id) DO UPDATE SET upstream_id = excluded.upstream_id,
+             token = excluded.token",
+        )
+        .bind(new.application_id)
+        .bind(new.user_id)
+        .bind(new.upstream_id)
+        .bind(&new.token)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Adds an application of a user there, or renews its name and priority.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn mirror_application(
+        &self,
+        user_id: i64,
+        upstream_id: i64,
+        name: &str,
+        default_priority: i64,
+    ) -> Result<i64, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let there: Option<i64> = sqlx::query_scalar(
+            "SELECT application_id FROM upstream_applications WHERE upstream_id = ?",
+        )
+        .bind(upstream_id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(id) = there {
+            sqlx::query("UPDATE applications SET name = ?, default_priority = ? WHERE id = ?")
+                .bind(name)
+                .bind(default_priority)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            return Ok(id);
+        }
+        let last: Option<String> =
+            sqlx::query_scalar("SELECT max(sort_key) FROM applications WHERE user_id = ?")
+                .bind(user_id)
+                .fetch_one(&mut *transaction)
+                .await?;
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO applications (user_id, name, description, default_priority, sort_key,
+             created_ms) VALUES (?, ?, '', ?, ?, ?) RETURNING id",
+        )
+        .bind(user_id)
+        .bind(name)
+        .bind(default_priority)
+        .bind(sort_key::after(last.as_deref()))
+        .bind(now_ms())
+        .fetch_one(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO upstream_applications (application_id, user_id, upstream_id)
+             VALUES (?, ?, ?)",
+        )
+        .bind(id)
+        .bind(user_id)
+        .bind(upstream_id)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Notes the token with which senders send as an application there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn learn_token(&self, application: i64, token: &TokenHash) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        // It may have been another one's before.
+        sqlx::query("UPDATE applications SET token_hash = NULL WHERE token_hash = ?")
+            .bind(token.as_bytes())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE applications SET token_hash = ? WHERE id = ?")
+            .bind(token.as_bytes())
+            .bind(application)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Keeps a message that is stored there, under its number there, for listeners.
+    /// False if it is here already; it gets the trace then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn pass_by(&self, id: i64, new: &NewMessage) -> Result<bool, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let kept = sqlx::query(
+            "INSERT INTO messages
+             (id, application_id, user_id, title, body, priority, extras, created_ms, trace)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(id)
+        .bind(new.application_id)
+        .bind(new.user_id)
+        .bind(&new.title)
+        .bind(&new.body)
+        .bind(new.priority)
+        .bind(&new.extras)
+        .bind(new.created_ms)
+        .bind(&new.trace)
+        .execute(&mut *transaction)
+        .await?;
+        let is_new = kept.rows_affected() > 0;
+        if !is_new && new.trace.is_some() {
+            sqlx::query("UPDATE messages SET trace = ? WHERE id = ?")
+                .bind(&new.trace)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(is_new)
+    }
+
+    /// Forgets messages that passed by before a time and that the listeners have
+    /// had, and those before an earlier time in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn forget_passed_by(&self, had_ms: i64, any_ms: i64) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query(
+            "DELETE FROM messages WHERE created_ms < ?2 OR (created_ms < ?1 AND NOT EXISTS (
+                 SELECT 1 FROM plugin_instances i WHERE i.user_id = messages.user_id
+                 AND i.enabled AND i.cursor < messages.id))",
+        )
+        .bind(had_ms)
+        .bind(any_ms)
+        .execute(&self.writer)
+        .await?;
+        Ok(forgotten.rows_affected())
+    }
+}
+
+/// A message as it is there.
+pub fn passed_by(id: i64, new: &NewMessage) -> MessageRow {
+    MessageRow {
+        id,
+        application_id: new.application_id,
+        user_id: new.user_id,
+        title: new.title.clone(),
+        body: new.body.clone(),
+        priority: new.priority,
+        extras: new.extras.clone(),
+        created_ms: new.created_ms,
+    }
+}

@@ -1,0 +1,179 @@
+//! Messages that the Gotify behind this server stores, for listeners.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use http::{HeaderValue, Request, header};
+use tokio_tungstenite::tungstenite::{
+    Message as Frame, handshake::client::generate_key, protocol::WebSocketConfig,
+};
+use url::Position;
+
+use super::{
+    Upstream, UpstreamError,
+    gotify::{Gotify, Message},
+};
+use crate::{
+    client,
+    pipeline::Chain as _,
+    state::AppState,
+    store::{NewMessage, passed_by},
+    time::now_ms,
+};
+
+/// The pauses between attempts to connect: the first, doubled each time up to the
+/// longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// Gotify pings every 45 seconds. A stream that is silent for longer is dead.
+const SILENCE: Duration = Duration::from_secs(120);
+/// Messages that were missed while there was no stream, at most.
+const MISSED: usize = 2_000;
+/// The longest frame, in bytes.
+const FRAME: usize = 256 << 20;
+
+/// Follows the messages of one user for ever.
+pub(super) async fn follow(upstream: &Upstream, user: i64, gotify: &Gotify, state: &AppState) {
+    let mut follower = Follower {
+        upstream,
+        user,
+        gotify,
+        state,
+        last: None,
+    };
+    let mut pause = PAUSE;
+    loop {
+        let ended = follower.stream().await;
+        let connected = matches!(ended, Ok(true));
+        match ended {
+            Ok(_) => tracing::info!(user, "the stream of Gotify ended; connecting again"),
+            Err(error) => tracing::warn!(user, %error, "no stream of Gotify; trying again"),
+        }
+        pause = if connected {
+            PAUSE
+        } else {
+            (pause * 2).min(LONGEST)
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+struct Follower<'a> {
+    upstream: &'a Upstream,
+    user: i64,
+    gotify: &'a Gotify,
+    state: &'a AppState,
+    /// The newest message that came; none before the first stream.
+    last: Option<i64>,
+}
+
+impl Follower<'_> {
+    /// Takes messages from one stream to its end. True if it brought anything.
+    async fn stream(&mut self) -> Result<bool, UpstreamError> {
+        let url = &self.gotify.url;
+        let unreachable = |cause: String| UpstreamError::Unreachable {
+            at: client::origin(url),
+            cause,
+        };
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        let path = format!("{}/stream", url.path().trim_end_matches('/'));
+        let mut token = HeaderValue::from_str(&self.gotify.token)
+            .map_err(|error| unreachable(error.to_string()))?;
+        token.set_sensitive(true);
+        let request = Request::builder()
+            .uri(format!("ws://{host}{path}"))
+            .header(header::HOST, host)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, generate_key())
+            .header("x-gotify-key", token)
+            .body(())
+            .map_err(|error| unreachable(error.to_string()))?;
+        let stream = client::connect(url)
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        let bounds = WebSocketConfig::default()
+            .max_message_size(Some(FRAME))
+            .max_frame_size(Some(FRAME));
+        let (mut stream, _) =
+            tokio_tungstenite::client_async_with_config(request, stream, Some(bounds))
+                .await
+                .map_err(|error| unreachable(error.to_string()))?;
+        self.catch_up().await?;
+        let mut brought = false;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE, stream.next()).await {
+            brought = true;
+            if let Frame::Text(text) = frame {
+                match serde_json::from_str::<Message>(&text) {
+                    Ok(message) => self.take(message).await?,
+                    Err(error) => tracing::warn!(%error, "a message of Gotify is not understood"),
+                }
+            }
+        }
+        Ok(brought)
+    }
+
+    /// Takes the messages that came since the last one. Before the first stream,
+    /// messages are no news.
+    async fn catch_up(&mut self) -> Result<(), UpstreamError> {
+        let Some(last) = self.last else {
+            let newest = self.gotify.messages(0).await?;
+            self.last = Some(newest.first().map_or(0, |message| message.id));
+            return Ok(());
+        };
+        let mut missed = Vec::new();
+        let mut before = 0;
+        while missed.len() < MISSED {
+            let page = self.gotify.messages(before).await?;
+            let Some(oldest) = page.last().map(|message| message.id) else {
+                break;
+            };
+            let whole = page.len();
+            missed.extend(page.into_iter().filter(|message| message.id > last));
+            if oldest <= last || whole < 200 {
+                break;
+            }
+            before = oldest;
+        }
+        for message in missed.into_iter().rev() {
+            self.take(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), UpstreamError> {
+        self.last = self.last.max(Some(message.id));
+        let store = &self.state.store;
+        let mut application = store.application_of_upstream(message.appid).await?;
+        if application.is_none() {
+            // It is new there.
+            self.upstream.mirror(self.user).await?;
+            application = store.application_of_upstream(message.appid).await?;
+        }
+        // What plugins send has been here on its way there.
+        let Some(application) = application.filter(|one| one.token.is_none()) else {
+            return Ok(());
+        };
+        let new = NewMessage {
+            application_id: application.application_id,
+            user_id: self.user,
+            title: message.title,
+            body: message.message,
+            priority: message.priority.unwrap_or_default(),
+            extras: message
+                .extras
+                .filter(|extras| extras.is_object())
+                .map(|extras| extras.to_string()),
+            created_ms: now_ms(),
+            trace: None,
+            restores: None,
+            hops: 0,
+        };
+        if store.pass_by(message.id, &new).await? {
+            let stored = passed_by(message.id, &new);
+            self.state.plugins.message_stored(&stored, new.hops);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Messages that passed the filters go to the Gotify behind this server. A copy
+//! stays here until the listeners have had it, with the filters' trace.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Upstream, UpstreamError};
+use crate::{
+    pipeline::Chain as _,
+    plugins::Plugins,
+    store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by},
+};
+
+/// Sends messages there in place of storing them.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    upstream: Arc<Upstream>,
+    store: Store,
+    plugins: Arc<Plugins>,
+}
+
+impl Forward {
+    pub(crate) fn new(upstream: Arc<Upstream>, store: Store, plugins: Arc<Plugins>) -> Self {
+        Self {
+            upstream,
+            store,
+            plugins,
+        }
+    }
+
+    /// Sends a message, and returns it with its number there; none if its user is
+    /// no user there.
+    pub(crate) async fn message(
+        &self,
+        new: &NewMessage,
+    ) -> Result<Option<MessageRow>, UpstreamError> {
+        let Some(gotify) = self.upstream.users.get(&new.user_id) else {
+            return Ok(None);
+        };
+        let Some(application) = self.application(new).await? else {
+            return Ok(None);
+        };
+        let mut body = json!({
+            "title": new.title,
+            "message": new.body,
+            "priority": new.priority,
+        });
+        let extras = new.extras.as_deref().map(serde_json::from_str::<Value>);
+        if let (Some(Ok(extras)), Some(body)) = (extras, body.as_object_mut()) {
+            body.insert("extras".to_owned(), extras);
+        }
+        let token = application.token.as_deref();
+        let id = gotify.send(application.upstream_id, token, body).await?;
+        let stored = passed_by(id, new);
+        if self.store.pass_by(id, new).await? {
+            self.plugins.message_stored(&stored, new.hops);
+        }
+        Ok(Some(stored))
+    }
+
+    /// The application there; made there for a plugin that has none.
+    async fn application(
+        &self,
+        new: &NewMessage,
+    ) -> Result<Option<UpstreamApplication>, UpstreamError> {
+        let (user, id) = (new.user_id, new.application_id);
+        if let Some(application) = self.store.upstream_application(id).await? {
+            return Ok(Some(application));
+        }
+        let (Some(row), Some(gotify)) = (
+            self.store.application(user, id).await?,
+            self.upstream.users.get(&user),
+        ) else {
+            return Ok(None);
+        };
+        let made = gotify.add_application(&row.name, &row.description).await?;
+        let application = UpstreamApplication {
+            application_id: id,
+            user_id: user,
+            upstream_id: made.id,
+            token: (!made.token.is_empty()).then_some(made.token),
+        };
+        self.store.set_upstream_application(&application).await?;
+        Ok(Some(application))
+    }
+}

@@ -1,0 +1,262 @@
+//! What senders and clients see: the Gotify behind this server, with filters in
+//! front of its `POST /message` and this server's webhooks beside it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tower::ServiceExt as _;
+use url::Position;
+
+use super::Upstream;
+use crate::{
+    api::ApiError,
+    auth::{Token, presented_token},
+    client,
+    origin::Secure,
+    state::AppState,
+};
+
+/// Headers of one connection, which are not passed on.
+const CONNECTION: [HeaderName; 6] = [
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// The router in front of a Gotify; `own` is this server's own.
+pub(crate) fn front(upstream: &Arc<Upstream>, state: &AppState, own: Router) -> Router {
+    let (upstream, state) = (Arc::clone(upstream), state.clone());
+    Router::new().fallback(move |request: Request| {
+        let (upstream, state, own) = (Arc::clone(&upstream), state.clone(), own.clone());
+        async move {
+            let answered = if is_message(&request) {
+                message(&upstream, &state, own, request).await
+            } else if is_own(&state, request.uri().path()).await {
+                Ok(answer(own, request).await)
+            } else {
+                pass(&upstream, request).await
+            };
+            answered.unwrap_or_else(axum::response::IntoResponse::into_response)
+        }
+    })
+}
+
+async fn answer(own: Router, request: Request) -> Response {
+    own.oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {})
+}
+
+fn is_message(request: &Request) -> bool {
+    *request.method() == Method::POST && request.uri().path() == "/message"
+}
+
+/// Whether a path is a webhook of a plugin of this server.
+async fn is_own(state: &AppState, path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["", "plugin", _, "custom", token, ..] = parts.as_slice() else {
+        return false;
+    };
+    let found = state.store.plugin_instance_by_token(token).await;
+    found.is_ok_and(|found| found.is_some())
+}
+
+/// Takes a message: of a known sender through the filters, of another one straight
+/// to Gotify, whose answer makes the sender known.
+async fn message(
+    upstream: &Upstream,
+    state: &AppState,
+    own: Router,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let token = presented_token(&parts);
+    let known = match &token {
+        Some(token) => state.store.application_by_token(&token.hash()).await?,
+        None => None,
+    };
+    if let Some(application) = known {
+        let there = state.store.upstream_application(application.id).await?;
+        let answered = answer(own, Request::from_parts(parts, body)).await;
+        return match there {
+            Some(there) => renumbered(answered, there.upstream_id).await,
+            None => Ok(answered),
+        };
+    }
+    let answered = pass(upstream, Request::from_parts(parts, body)).await?;
+    let Some(token) = token.filter(|_| answered.status() == StatusCode::OK) else {
+        return Ok(answered);
+    };
+    let (parts, bytes) = whole(answered).await?;
+    learn(upstream, state, &token, &bytes).await;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Notes the application of a token whose message was accepted.
+async fn learn(upstream: &Upstream, state: &AppState, token: &Token, answer: &[u8]) {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let Some(application) = answer["appid"].as_i64() else {
+        return;
+    };
+    // A client's token sends as any application.
+    if upstream
+        .users
+        .values()
+        .any(|user| user.token == token.reveal())
+    {
+        return;
+    }
+    let learnt = async {
+        let mut there = state.store.application_of_upstream(application).await?;
+        if there.is_none() {
+            for user in upstream.users.keys() {
+                upstream.mirror(*user).await?;
+            }
+            there = state.store.application_of_upstream(application).await?;
+        }
+        if let Some(there) = there {
+            let id = there.application_id;
+            state.store.learn_token(id, &token.hash()).await?;
+        }
+        Ok::<_, super::UpstreamError>(())
+    };
+    if let Err(error) = learnt.await {
+        tracing::warn!(%error, "a sender was not noted; its messages pass no filters yet");
+    }
+}
+
+/// An answer to a sender with Gotify's number of the application.
+async fn renumbered(answered: Response, upstream_id: i64) -> Result<Response, ApiError> {
+    if answered.status() != StatusCode::OK {
+        return Ok(answered);
+    }
+    let (mut parts, bytes) = whole(answered).await?;
+    let Ok(mut message) = serde_json::from_slice::<Value>(&bytes) else {
+        return Ok(Response::from_parts(parts, Body::from(bytes)));
+    };
+    message["appid"] = upstream_id.into();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, Body::from(message.to_string())))
+}
+
+/// The longest message in an answer, in bytes.
+const ANSWER: usize = 256 << 20;
+
+async fn whole(response: Response) -> Result<(axum::http::response::Parts, Bytes), ApiError> {
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, ANSWER).await.map_err(ApiError::internal)?;
+    Ok((parts, bytes))
+}
+
+/// Passes a request on, and a WebSocket with what follows.
+async fn pass(upstream: &Upstream, mut request: Request) -> Result<Response, ApiError> {
+    let unreachable = |cause: String| {
+        ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            format!(
+                "Gotify at {} does not answer: {cause}",
+                client::origin(&upstream.url)
+            ),
+        )
+    };
+    let upgraded = request
+        .headers()
+        .contains_key(header::UPGRADE)
+        .then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    forwarded(&mut parts, upstream)?;
+    let stream = client::connect(&upstream.url)
+        .await
+        .map_err(|error| unreachable(error.to_string()))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| unreachable(error.to_string()))?;
+    tokio::spawn(connection.with_upgrades());
+    let mut response = sender
+        .send_request(Request::from_parts(parts, body))
+        .await
+        .map_err(|error| unreachable(error.to_string()))?;
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if let Some(client_side) = upgraded.filter(|_| switching) {
+        let there = hyper::upgrade::on(&mut response);
+        tokio::spawn(async move {
+            let (Ok(here), Ok(there)) = tokio::join!(client_side, there) else {
+                return;
+            };
+            let (mut here, mut there) = (TokioIo::new(here), TokioIo::new(there));
+            // It ends when either side does.
+            let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+        });
+    }
+    let mut response = response.map(Body::new);
+    strip(response.headers_mut(), switching);
+    Ok(response.into_response())
+}
+
+/// Makes a request one to Gotify.
+fn forwarded(parts: &mut Parts, upstream: &Upstream) -> Result<(), ApiError> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
+    let secure = parts.extensions.get::<Secure>().is_some();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let path = format!("{}{path}", upstream.url.path().trim_end_matches('/'));
+    parts.uri = path
+        .parse::<Uri>()
+        .map_err(|_| ApiError::bad_request("invalid path"))?;
+    parts.extensions.clear();
+    let upgrade = parts.headers.contains_key(header::UPGRADE);
+    strip(&mut parts.headers, upgrade);
+    let headers = &mut parts.headers;
+    let host = &upstream.url[Position::BeforeHost..Position::AfterPort];
+    let value = |text: &str| HeaderValue::from_str(text).map_err(ApiError::internal);
+    let outer = headers.insert(header::HOST, value(host)?);
+    // Gotify's page is of this server's origin to the browser, and of its own to
+    // Gotify.
+    let same = |origin: &HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|text| text.split_once("://"));
+        let outer = outer.as_ref().and_then(|host| host.to_str().ok());
+        origin.is_some_and(|(_, host)| Some(host) == outer)
+    };
+    if headers.get(header::ORIGIN).is_some_and(same) {
+        headers.insert(header::ORIGIN, value(&client::origin(&upstream.url))?);
+    }
+    if let Some(peer) = peer {
+        let before = headers.get("x-forwarded-for");
+        let before = before.and_then(|before| before.to_str().ok());
+        let all = before.map_or_else(|| peer.clone(), |before| format!("{before}, {peer}"));
+        headers.insert("x-forwarded-for", value(&all)?);
+    }
+    if !headers.contains_key("x-forwarded-proto") {
+        let scheme = if secure { "https" } else { "http" };
+        headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+    }
+    if let Some(outer) = outer
+        && !headers.contains_key("x-forwarded-host")
+    {
+        headers.insert("x-forwarded-host", outer);
+    }
+    Ok(())
+}
+
+/// Removes the headers of one connection.
+fn strip(headers: &mut HeaderMap, upgrade: bool) {
+    for name in CONNECTION {
+        headers.remove(name);
+    }
+    if !upgrade {
+        headers.remove(header::CONNECTION);
+        headers.remove(header::UPGRADE);
+    }
+}
