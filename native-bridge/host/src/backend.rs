@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     pub(crate) folder: TempDir,
     /// Whether a process had every protection.
     pub(crate) protects: AtomicBool,
+    /// The control group of plugins, or the reason why there is none.
+    #[cfg(target_os = "linux")]
+    pub(crate) groups: Result<crate::groups::Groups, String>,
 }
 
 /// The backend cannot be set up.
@@ -85,12 +88,24 @@ impl NativeBackend {
                     .tempdir_in(&parent)
             })
             .map_err(|error| SetupError::Folder { parent, error })?;
+        #[cfg(target_os = "linux")]
+        let groups = match settings.sandbox {
+            crate::sandbox::Mode::Off => Err("the sandbox is switched off".to_owned()),
+            _ => crate::groups::Groups::find(),
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 settings,
                 launcher,
                 folder,
                 protects: AtomicBool::new(false),
+                #[cfg(target_os = "linux")]
+                groups: groups.inspect_err(|reason| {
+                    tracing::info!(
+                        "memory and the number of processes are bounded for each process of a \
+                         native plugin, not for all together: {reason}"
+                    );
+                }),
             }),
         })
     }
