@@ -1,28 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
 
 import { expect, it } from "vitest";
 
-import type { Visitor } from "./support/browser";
 import { flow, stage } from "./support/suite";
 
 const MORE = 'Want.timers("It wakes up to shout.")';
-
-/** A file as it is dropped onto an element. */
-async function drop(visitor: Visitor, file: string, onto: string) {
-  const content = readFileSync(file).toString("base64");
-  const transfer = await visitor.page.evaluateHandle(
-    ({ content, name }) => {
-      const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
-      const data = new DataTransfer();
-      data.items.add(new File([bytes], name));
-      return data;
-    },
-    { content, name: basename(file) },
-  );
-  const target = visitor.page.locator(onto);
-  for (const type of ["dragenter", "dragover", "drop"]) await target.dispatchEvent(type, { dataTransfer: transfer });
-}
 
 stage("administration", (stage) => {
   flow("administration", (width) => {
@@ -39,7 +21,7 @@ stage("administration", (stage) => {
         await visitor.look("administration-empty");
       }
       await page.locator(".drop input[type=file]").waitFor({ state: "attached" });
-      await drop(visitor, stage.server.python("shout", named, width.name), ".drop");
+      await visitor.drop(".drop", stage.server.python("shout", named, width.name));
       await page.getByRole("heading", { name: `Shout ${width.name}`, level: 1 }).waitFor();
       await visitor.dismiss();
       await visitor.look("administration-plugin");

@@ -68,10 +68,7 @@ stage("applications", (stage) => {
       await page.getByRole("button", { name: `Move ${name("Omega")}` }).waitFor();
       const before = await names();
       await page.getByRole("button", { name: `Move ${name("Omega")}` }).focus();
-      await page.keyboard.press("Enter");
-      await page.keyboard.press("ArrowUp");
-      await page.keyboard.press("ArrowUp");
-      await page.keyboard.press("Enter");
+      await visitor.moveTo("Insert before");
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
       await page.reload();
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));

@@ -4,7 +4,7 @@
 import dataclasses
 
 from mortise_plugin import (
-    Content, Denied, Drop, Keep, Level, Manifest, Plugin, Replace, Want, WebhookResponse, run)
+    Content, Denied, Drop, EveryMs, Keep, Level, Manifest, Plugin, Replace, Want, WebhookResponse, run)
 
 VERSION = "1.0.0"
 MORE = []
@@ -71,7 +71,7 @@ class Shout(Plugin):
 
     def handle(self, request):
         try:
-            self.host.timers.cancel("none")
+            self.host.timers.set("wake", EveryMs(60_000))
         except Denied:
             pass
         return WebhookResponse.text("shouted\n")

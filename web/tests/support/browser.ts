@@ -78,7 +78,7 @@ export class Visitor {
       colorScheme: "light",
     });
     // Machines that build at the same time are slow.
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(Number(process.env.MORTISE_TEST_WAIT_MS ?? 30_000));
     if (DIST) await replacePage(context, DIST);
     const page = await context.newPage();
     const errors: string[] = [];
@@ -102,11 +102,42 @@ export class Visitor {
     await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
   }
 
-  /** Goes to a view by the navigation, as a person does. */
-  async go(view: string): Promise<void> {
+  /** Follows a link of the navigation. */
+  async follow(view: string): Promise<void> {
     if (this.width.name === "phone") await this.page.getByRole("button", { name: "Menu" }).click();
     await this.page.getByRole("link", { name: view, exact: true }).click();
+  }
+
+  /** Goes to a view by the navigation, as a person does. */
+  async go(view: string): Promise<void> {
+    await this.follow(view);
     await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
+  }
+
+  /** Moves the row whose handle has the focus, by keyboard, to the place of this name. */
+  async moveTo(place: string): Promise<void> {
+    const label = () => this.page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+    await this.page.keyboard.press("Enter");
+    await expect.poll(label).toMatch(/^Insert /);
+    for (let count = 0; count < 50 && !(await label()).startsWith(place); count += 1) {
+      await this.page.keyboard.press("ArrowUp");
+    }
+    expect(await label()).toContain(place);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Drops files of this machine onto an element, as from a file manager. */
+  async drop(onto: string, ...files: string[]): Promise<void> {
+    const target = this.page.locator(onto).first();
+    await target.scrollIntoViewIfNeeded();
+    const box = await target.boundingBox();
+    if (!box) throw new Error(`${onto} is not shown`);
+    const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const session = await this.context.newCDPSession(this.page);
+    for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+      await session.send("Input.dispatchDragEvent", { type, ...at, data: { items: [], files, dragOperationsMask: 1 } });
+    }
+    await session.detach();
   }
 
   /** Closes the notices, which lie over what is at the bottom of a phone. */

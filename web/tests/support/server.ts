@@ -113,7 +113,10 @@ export class Server {
       source = source.replace(from, to);
     }
     writeFileSync(join(made, "__main__.py"), source);
-    cpSync(join(ROOT, "native-bridge/python/mortise_plugin.py"), join(made, "mortise_plugin.py"));
+    cpSync(join(ROOT, "guest-sdk/python/mortise_plugin"), join(made, "mortise_plugin"), {
+      recursive: true,
+      filter: (path) => !path.endsWith("__pycache__"),
+    });
     const file = `${made}.pyz`;
     execFileSync("python3", ["-m", "zipapp", "-p", "/usr/bin/env python3", "-o", file, made]);
     return file;

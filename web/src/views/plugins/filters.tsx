@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { GripVertical } from "lucide-react";
-import { Button as AriaButton, GridList, GridListItem, useDragAndDrop } from "react-aria-components";
+import { Button as AriaButton, GridListItem, useDragAndDrop } from "react-aria-components";
 import { Link } from "react-router";
 
 import { api, unwrap } from "../../api/client";
@@ -9,6 +9,7 @@ import { Choice } from "../../ui/field";
 import { Empty, ErrorNotice } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { Loaded } from "../../ui/query";
+import { SortableList } from "../../ui/sortable";
 
 const KEY = ["plugins", "filters"];
 const FAILURES = [
@@ -48,7 +49,7 @@ export default function Filters() {
               A filter is a plugin that changes or drops messages. <Link to="/plugins">See the plugins</Link>
             </Empty>
           ) : (
-            <GridList aria-label="Filters" items={list} dragAndDropHooks={dragAndDropHooks} className="rows sortable">
+            <SortableList aria-label="Filters" items={list} dragAndDropHooks={dragAndDropHooks}>
               {(one) => (
                 <GridListItem id={one.id} textValue={one.name} className="row">
                   <AriaButton slot="drag" className="icon-button" aria-label={`Move ${one.name}`}>
@@ -75,7 +76,7 @@ export default function Filters() {
                   />
                 </GridListItem>
               )}
-            </GridList>
+            </SortableList>
           )
         }
       </Loaded>
