@@ -17,7 +17,7 @@ stage("administration", (stage) => {
       await visitor.login();
       await visitor.go("Installed plugins");
       if (width.name === "desktop") {
-        await page.getByText("No plugins are installed").waitFor();
+        await page.getByText("No plugins installed").waitFor();
         await visitor.look("administration-empty");
       }
       await page.locator(".drop input[type=file]").waitFor({ state: "attached" });
@@ -32,7 +32,7 @@ stage("administration", (stage) => {
       await page.getByRole("button", { name: "Choose a file" }).click();
       await (await chooser).setFiles({ name: "none.wasm", mimeType: "application/wasm", buffer: Buffer.from("nothing") });
       await page.getByText("The plugin was not installed").waitFor();
-      await page.getByText("To do").waitFor();
+      await page.getByText("Next step").waitFor();
       await visitor.look("administration");
       await visitor.leave();
     });
@@ -82,7 +82,7 @@ stage("administration", (stage) => {
       const plugin = await stage.server.plugin(id);
       await stage.server.ask("POST", `/plugin/${plugin.id}/enable`).catch(() => undefined);
       await visitor.login("admin", undefined, `/administration/plugins/${id}/doctor`);
-      await page.getByRole("button", { name: "Look again" }).click();
+      await page.getByRole("button", { name: "Check again" }).click();
       await visitor.look("doctor");
       await page.getByRole("link", { name: "Limits" }).click();
       await page.getByRole("button", { name: /Messages per minute/ }).click();

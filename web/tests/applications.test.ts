@@ -67,8 +67,7 @@ stage("applications", (stage) => {
       const names = () => page.getByRole("grid", { name: "Applications" }).locator(".row-title a").allInnerTexts();
       await page.getByRole("button", { name: `Move ${name("Omega")}` }).waitFor();
       const before = await names();
-      await page.getByRole("button", { name: `Move ${name("Omega")}` }).focus();
-      await visitor.moveTo("Insert before");
+      await visitor.move(name("Omega"), "Insert before");
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
       await page.reload();
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));

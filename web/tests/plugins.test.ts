@@ -137,8 +137,7 @@ stage(
         await expect.poll(names).toHaveLength(2);
         const before = await names();
         const last = before[1] ?? "";
-        await page.getByRole("button", { name: `Move ${last}` }).focus();
-        await visitor.moveTo("Insert before");
+        await visitor.move(last, "Insert before");
         await expect.poll(names).toEqual([...before].reverse());
         await page.reload();
         await expect.poll(names).toEqual([...before].reverse());

@@ -114,9 +114,12 @@ export class Visitor {
     await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
   }
 
-  /** Moves the row whose handle has the focus, by keyboard, to the place of this name. */
-  async moveTo(place: string): Promise<void> {
+  /** Moves a row of a list by keyboard, to the place of this name. */
+  async move(name: string, place: string): Promise<void> {
     const label = () => this.page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+    for (let count = 0; count < 300 && (await label()) !== `Move ${name}`; count += 1) {
+      await this.page.keyboard.press("Tab");
+    }
     await this.page.keyboard.press("Enter");
     await expect.poll(label).toMatch(/^Insert /);
     for (let count = 0; count < 50 && !(await label()).startsWith(place); count += 1) {
