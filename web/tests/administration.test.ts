@@ -23,6 +23,9 @@ stage("administration", (stage) => {
       await page.locator(".drop input[type=file]").waitFor({ state: "attached" });
       await visitor.drop(".drop", stage.server.python("shout", named, width.name));
       await page.getByRole("heading", { name: `Shout ${width.name}`, level: 1 }).waitFor();
+      await page.getByText("Next steps").waitFor();
+      await page.getByRole("link", { name: "Decide about the permission" }).waitFor();
+      await page.getByRole("link", { name: "Enable it for yourself" }).waitFor();
       await visitor.dismiss();
       await visitor.look("administration-plugin");
 
@@ -81,9 +84,15 @@ stage("administration", (stage) => {
       const { page } = visitor;
       const plugin = await stage.server.plugin(id);
       await stage.server.ask("POST", `/plugin/${plugin.id}/enable`).catch(() => undefined);
+      await stage.server.ask("POST", `/admin/plugins/${id}/revoke`, { permissions: ["webhook"] });
       await visitor.login("admin", undefined, `/administration/plugins/${id}/doctor`);
-      await page.getByRole("button", { name: "Check again" }).click();
+      const fix = page.getByRole("listitem").filter({ hasText: "--as-asked" }).getByRole("button", { name: "Fix it" });
+      await fix.waitFor();
       await visitor.look("doctor");
+      await fix.click();
+      await fix.waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Check again" }).click();
+      await page.getByText("No problems found").waitFor();
       await page.getByRole("link", { name: "Limits" }).click();
       await page.getByRole("button", { name: /Messages per minute/ }).click();
       await page.getByLabel(/At most/).fill("7");

@@ -129,7 +129,7 @@ stage(
         await visitor.leave();
       });
 
-      it("orders filters by keyboard, and says what happens when one fails", async () => {
+      it("orders filters by drag and by keyboard, and says what happens when one fails", async () => {
         const visitor = await stage.come(width);
         const { page } = visitor;
         await visitor.login("admin", undefined, "/plugins/filters");
@@ -141,6 +141,8 @@ stage(
         await expect.poll(names).toEqual([...before].reverse());
         await page.reload();
         await expect.poll(names).toEqual([...before].reverse());
+        await visitor.drag(`Move ${last}`, page.getByRole("row", { name: before[0] ?? "", exact: true }));
+        await expect.poll(names).toEqual(before);
         const row = page.getByRole("row", { name: last });
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "refuse the message" }).click();
@@ -148,6 +150,9 @@ stage(
         await visitor.look("filters");
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "go on without it" }).click();
+        await row.getByText("go on without it").first().waitFor();
+        await page.getByRole("link", { name: last }).click();
+        await page.getByText("It is number 2 of your 2 filters. If it fails, the message goes on without it.").waitFor();
         await visitor.leave();
       });
     });

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
 import { PASSWORD, ROOT, type Server } from "./server";
@@ -127,6 +127,20 @@ export class Visitor {
     }
     expect(await label()).toContain(place);
     await this.page.keyboard.press("Enter");
+  }
+
+  /** Drags a handle to the lower edge of another row, with the mouse. */
+  async drag(handle: string, onto: Locator): Promise<void> {
+    const from = await this.page.getByRole("button", { name: handle, exact: true }).boundingBox();
+    const to = await onto.boundingBox();
+    if (!from || !to) throw new Error(`${handle}: it or its target is not shown`);
+    const { mouse } = this.page;
+    await mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await mouse.down();
+    await mouse.move(from.x + from.width / 2 + 4, from.y + from.height / 2 + 8, { steps: 4 });
+    await mouse.move(to.x + to.width / 2, to.y + to.height - 4, { steps: 12 });
+    await this.page.locator(".react-aria-DropIndicator[data-drop-target]").waitFor({ state: "attached" });
+    await mouse.up();
   }
 
   /** Drops files of this machine onto an element, as from a file manager. */

@@ -60,20 +60,31 @@ export class Server {
   }
 
   /** A request as the administrator, by password. */
-  async ask<T>(method: string, path: string, body?: unknown, as: string | null = null): Promise<T> {
+  async ask<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    as: string | null = null,
+    fileType = "application/octet-stream",
+  ): Promise<T> {
     const authorization = `Basic ${Buffer.from(`${as ?? "admin"}:${PASSWORD}`).toString("base64")}`;
     const isFile = body instanceof Uint8Array;
     const response = await fetch(this.url + path, {
       method,
       headers: {
         authorization,
-        ...(body !== undefined && { "content-type": isFile ? "application/octet-stream" : "application/json" }),
+        ...(body !== undefined && { "content-type": isFile ? fileType : "application/json" }),
       },
       body: body === undefined ? undefined : isFile ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text) as T;
+  }
+
+  /** Saves a configuration. */
+  async write(path: string, text: string): Promise<void> {
+    await this.ask("POST", path, new TextEncoder().encode(text), null, "application/x-yaml");
   }
 
   async install(file: string): Promise<void> {

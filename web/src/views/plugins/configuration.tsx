@@ -19,7 +19,9 @@ export default function Configuration({ plugin }: { plugin: Plugin }) {
   const config = useConfig(plugin.id);
   return (
     <Loaded query={config} of="the configuration">
-      {({ text, form }) => <Editor plugin={plugin} saved={text} form={form} />}
+      {({ text, form, schema }) => (
+        <Editor plugin={plugin} saved={text} form={form} schema={schema as RJSFSchema | null} />
+      )}
     </Loaded>
   );
 }
@@ -27,9 +29,16 @@ export default function Configuration({ plugin }: { plugin: Plugin }) {
 /** How long after the last key the server is asked about the text. */
 const PAUSE_MS = 400;
 
-function Editor({ plugin, saved, form }: { plugin: Plugin; saved: string; form: ConfigForm }) {
+interface EditorProps {
+  plugin: Plugin;
+  saved: string;
+  form: ConfigForm;
+  /** None where there is no form. */
+  schema: RJSFSchema | null;
+}
+
+function Editor({ plugin, saved, form, schema }: EditorProps) {
   const client = useQueryClient();
-  const schema = form.format === "yaml" ? (form.schema as RJSFSchema | null) : null;
   const [text, setText] = useState(saved);
   const [problems, setProblems] = useState<readonly TextProblem[]>(form.problems);
   const dirty = text !== saved;

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { GripVertical } from "lucide-react";
 import { Button as AriaButton, GridListItem, useDragAndDrop } from "react-aria-components";
 import { Link } from "react-router";
@@ -10,6 +10,7 @@ import { Empty, ErrorNotice } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { Loaded } from "../../ui/query";
 import { SortableList } from "../../ui/sortable";
+import { useFilters } from "./queries";
 
 const KEY = ["plugins", "filters"];
 const FAILURES = [
@@ -20,7 +21,7 @@ const FAILURES = [
 /** The user's filters in order, and what happens when one fails. */
 export default function Filters() {
   const client = useQueryClient();
-  const filters = useQuery({ queryKey: KEY, queryFn: () => unwrap(api.GET("/plugin/filters")) });
+  const filters = useFilters();
   type List = NonNullable<typeof filters.data>;
   const save = useMutation({
     mutationFn: (list: List) =>
