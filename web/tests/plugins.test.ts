@@ -49,6 +49,18 @@ stage(
         await page.getByRole("button", { name: "Add to Words" }).click();
         await page.getByRole("group", { name: "Item 1" }).getByRole("textbox").fill("hush");
         await page.getByLabel("Password").fill("secret");
+        await page.getByLabel("Style").selectOption({ label: width.name === "desktop" ? "fancy" : "plain: Capitals and nothing else." });
+        await page.getByLabel("At most").fill("7");
+        if (width.name === "desktop") {
+          await page.getByRole("button", { name: "Add an entry" }).click();
+          const entry = page.getByRole("group", { name: /^Entry/ });
+          await entry.getByLabel("Value").fill("ahoy");
+          await entry.getByLabel("Name").fill("hello");
+          await entry.getByLabel("Name").press("Tab");
+          await page.getByRole("group", { name: "Entry hello" }).waitFor();
+        } else {
+          await page.getByRole("button", { name: "Remove the entry hello" }).click();
+        }
         await visitor.look("configuration-form");
         await page.getByRole("button", { name: "Save" }).click();
         await page.getByText("The configuration is saved").waitFor();
@@ -59,6 +71,9 @@ stage(
         expect(saved).toContain("level: high");
         expect(saved).toContain("hush");
         expect(saved).toContain("secret");
+        expect(saved).toContain(`style: ${width.name === "desktop" ? "fancy" : "plain"}`);
+        expect(saved).toContain("at_most: 7");
+        expect(saved.includes("hello: ahoy")).toBe(width.name === "desktop");
 
         await page.reload();
         await page.getByRole("tab", { name: "Form" }).click();

@@ -20,6 +20,10 @@ SCHEMA = """{
     "level": {"type": "string", "title": "Level", "enum": ["low", "high"]},
     "times": {"type": "integer", "title": "Times", "minimum": 1, "maximum": 5},
     "password": {"type": "string", "title": "Password", "format": "password", "writeOnly": true},
+    "style": {"default": "plain", "oneOf": [
+      {"const": "plain", "description": "Capitals and nothing else."}, {"const": "fancy", "type": "string"}]},
+    "at_most": {"type": ["integer", "null"]},
+    "synonyms": {"type": "object", "additionalProperties": {"type": "string"}},
     "words": {"type": "array", "title": "Words", "items": {"type": "string", "title": "Word"}}
   }
 }"""

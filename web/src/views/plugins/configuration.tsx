@@ -5,6 +5,7 @@ import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
 import type { ConfigForm, Plugin } from "../../api/types";
+import { withoutNulls } from "../../lib/form-schema";
 import { edit, parse } from "../../lib/yaml-edit";
 import { Button } from "../../ui/button";
 import { ErrorNotice, Hint, sentence } from "../../ui/notice";
@@ -176,7 +177,7 @@ interface FormProps {
 function FormOf({ schema, text, saved, secrets, onChange }: FormProps) {
   const values = useMemo(() => {
     const parsed = parse(text);
-    return parsed === null ? null : withoutSecrets(parsed, parse(saved), secrets);
+    return parsed === null ? null : withoutNulls(withoutSecrets(parsed, parse(saved), secrets));
   }, [text, saved, secrets]);
   if (values === null) {
     return <Hint kind="warning">The text is not valid YAML. Correct it under “Text”; then the form is back.</Hint>;
