@@ -65,7 +65,8 @@ export function YamlEditor({ label, text, problems, onChange }: Props) {
           lintGutter(),
           theme,
           syntaxHighlighting(colours),
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.lineWrapping,
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) change.current(update.state.doc.toString());
           }),
