@@ -45,7 +45,6 @@ stage("login", (stage) => {
       await visitor.login();
       const { clientId } = await visitor.page.evaluate(async () => (await fetch("/current/user")).json());
       await stage.server.ask("DELETE", `/client/${clientId}`);
-      await visitor.follow("Applications");
       await visitor.page.getByLabel("User name").waitFor();
       await visitor.leave();
     });

@@ -5,7 +5,7 @@ import { extname, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
-import { PASSWORD, ROOT, type Server } from "./server";
+import { PASSWORD, ROOT } from "./server";
 
 const CHROMIUM =
   process.env.MORTISE_TEST_CHROMIUM ??
@@ -59,18 +59,21 @@ export async function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: DIST ? [...FLAGS, REPLACED] : FLAGS });
 }
 
+/** A server that a visitor comes to. */
+type Address = { url: string };
+
 /** A visitor of the page: a context of its own, with what it sees checked. */
 export class Visitor {
   private constructor(
     readonly page: Page,
     readonly context: BrowserContext,
-    private readonly server: Server,
+    private readonly server: Address,
     readonly width: Width,
     /** What went wrong in the page; it has to stay empty. */
     readonly errors: string[],
   ) {}
 
-  static async come(browser: Browser, server: Server, width: Width = WIDTHS[0]): Promise<Visitor> {
+  static async come(browser: Browser, server: Address, width: Width = WIDTHS[0]): Promise<Visitor> {
     const context = await browser.newContext({
       viewport: { width: width.width, height: width.height },
       hasTouch: width.name === "phone",

@@ -55,14 +55,15 @@ function Entry({ id, label, children, onKeyRenameBlur, onRemoveProperty, rawErro
   return (
     <div className="item" role="group" aria-label={`Entry ${label}`}>
       <div className="actions">
-        <label htmlFor={`${id}-key`} className="label">
-          Name
-        </label>
-        <input id={`${id}-key`} className="input" defaultValue={label} onBlur={onKeyRenameBlur} autoComplete="off" />
+        <span className="small muted">{label}</span>
         <IconButton label={`Remove the entry ${label}`} onPress={() => onRemoveProperty()}>
           <Trash2 aria-hidden />
         </IconButton>
       </div>
+      <label htmlFor={`${id}-key`} className="label">
+        Name
+      </label>
+      <input id={`${id}-key`} className="input" defaultValue={label} onBlur={onKeyRenameBlur} autoComplete="off" />
       <label htmlFor={id} className="label">
         Value
       </label>
