@@ -76,6 +76,12 @@ stage("applications", (stage) => {
       const before = await names();
       await visitor.move(name("Omega"), "Insert before");
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
+      await expect
+        .poll(async () => {
+          const list = await stage.server.ask<{ name: string; sortKey: string }[]>("GET", "/application");
+          return list.sort((a, b) => (a.sortKey < b.sortKey ? -1 : 1))[0]?.name;
+        })
+        .toBe(name("Omega"));
       await page.reload();
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
       await visitor.look("applications");

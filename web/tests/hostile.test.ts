@@ -65,7 +65,7 @@ stage(
               .map((one) => one.getAttribute("href") ?? one.getAttribute("src") ?? "")
               .filter((link) => /^\s*(javascript|data|vbscript):/i.test(link)),
             ids: document.querySelectorAll("#root").length,
-            fixed: [...document.querySelectorAll("main *")]
+            fixed: [...document.querySelectorAll("main :not([aria-hidden=true])")]
               .filter((one) => ["fixed", "sticky"].includes(getComputedStyle(one).position))
               .map((one) => one.outerHTML),
             wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,

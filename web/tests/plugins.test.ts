@@ -154,6 +154,9 @@ stage(
         const last = before[1] ?? "";
         await visitor.move(last, "Insert before");
         await expect.poll(names).toEqual([...before].reverse());
+        await expect
+          .poll(async () => (await stage.server.ask<{ name: string }[]>("GET", "/plugin/filters")).map(({ name }) => name))
+          .toEqual([...before].reverse());
         await page.reload();
         await expect.poll(names).toEqual([...before].reverse());
         await visitor.drag(`Move ${last}`, page.getByRole("row", { name: before[0] ?? "", exact: true }));
