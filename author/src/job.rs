@@ -12,10 +12,7 @@ use std::{
 
 use mortise_toolchain::{find, process};
 
-use crate::{Error, MissingTool, Progress, Project, component, scaffold, world};
-
-/// The folder for built files, in the plugin's folder.
-pub const DIST: &str = "dist";
+use crate::{Error, MissingTool, Progress, Project, component, project::DIST, sdk, world};
 
 /// One build of one plugin.
 pub struct Job<'a> {
@@ -110,9 +107,9 @@ impl<'a> Job<'a> {
     ///
     /// It cannot be written.
     pub fn sdk(&self) -> Result<PathBuf, Error> {
-        let folder = self.folder().join(scaffold::SDK);
+        let folder = self.folder().join(sdk::FOLDER);
         if !folder.is_dir() {
-            scaffold::copy_sdk(self.project.language.recipe(), &folder)?;
+            sdk::copy(self.project.language, &folder)?;
         }
         Ok(folder)
     }

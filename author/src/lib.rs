@@ -4,7 +4,8 @@
 //!
 //! - [`project`]: a plugin's folder and its `plugin.toml`.
 //! - [`capability`]: a plugin's capabilities, as the author names them.
-//! - [`language`]: one file for each language, with all of its peculiarities.
+//! - [`language`]: the languages, and facts about them.
+//! - [`recipe`]: the build of plugins, one file for each language.
 //! - [`job`]: the tools for a language's build.
 //! - [`scaffold`]: a new plugin's folder, from a template.
 //! - [`world`]: the WIT world of a plugin, written from its capabilities.
@@ -23,7 +24,9 @@ pub mod job;
 pub mod language;
 pub mod progress;
 pub mod project;
+pub mod recipe;
 pub mod scaffold;
+mod sdk;
 pub mod world;
 
 pub use capability::Capability;
@@ -66,7 +69,7 @@ pub struct Built {
 pub fn build(folder: &Path, kind: Kind, progress: &dyn Progress) -> Result<Built, Error> {
     let project = Project::open(folder)?;
     let job = job::Job::new(&project, progress);
-    let recipe = project.language.recipe();
+    let recipe = recipe::of(project.language);
     let file = match kind {
         Kind::Component => recipe.component(&job)?,
         Kind::Native => recipe.native(&job)?,

@@ -8,10 +8,14 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{Capability, Error, Language, job::DIST, world};
+use crate::{Capability, Error, Language};
 
 /// The file that makes a folder a plugin's.
 pub const FILE: &str = "plugin.toml";
+/// The folder for built files.
+pub const DIST: &str = "dist";
+/// The folder with the plugin's world.
+pub const WIT: &str = "wit";
 /// The most that is read of it.
 const MOST_BYTES: u64 = 64 << 10;
 /// Folders that tools make anywhere among sources.
@@ -82,7 +86,7 @@ impl Project {
         if !is_name(&written.name) {
             return Err(wrong(Error::Name(written.name).to_string()));
         }
-        let reads = written.language.recipe().reads_world();
+        let reads = written.language.facts().reads_world;
         let capabilities = match written.capabilities {
             Some(_) if !reads => {
                 return Err(wrong(format!(
@@ -97,7 +101,7 @@ impl Project {
             }
             named => named.unwrap_or_default(),
         };
-        if written.engine.is_some() && !written.language.recipe().has_engines() {
+        if written.engine.is_some() && !written.language.facts().has_engines {
             return Err(wrong(format!(
                 "a plugin in {} has no choice of engines; remove the line `engine`",
                 written.language.title()
@@ -116,13 +120,13 @@ impl Project {
     /// Results of a build, files of an editor, and the plugin's cases do not.
     /// The path is relative to the plugin's folder.
     pub fn is_source(&self, path: &Path) -> bool {
-        let recipe = self.language.recipe();
+        let facts = self.language.facts();
         let made = |first: &Path| {
             [DIST, CASES]
                 .iter()
-                .chain(recipe.made())
+                .chain(facts.made)
                 .any(|name| first == Path::new(name))
-                || (recipe.reads_world() && first == Path::new(world::FOLDER))
+                || (facts.reads_world && first == Path::new(WIT))
         };
         let passed_over = |name: &OsStr| {
             let bytes = name.as_encoded_bytes();

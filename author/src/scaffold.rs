@@ -11,19 +11,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
 use crate::{
     Capability, Error, Language,
-    embedded::{SDKS, TEMPLATES, below},
-    language::Recipe,
-    project,
+    embedded::{TEMPLATES, below},
+    project, recipe,
+    sdk::{self, put},
 };
-
-/// The folder of a new plugin's copy of the SDK.
-pub(crate) const SDK: &str = "sdk";
 
 /// A new plugin.
 #[derive(Clone, Debug)]
@@ -54,14 +50,13 @@ pub fn new(new: &New, inside: &Path) -> Result<PathBuf, Error> {
     if folder.exists() {
         return Err(Error::Taken(folder));
     }
-    let recipe = new.language.recipe();
     let sdk = match &new.clone {
         Some(clone) => {
-            let sdk = clone.join("guest-sdk").join(recipe.sdk());
+            let sdk = clone.join("guest-sdk").join(new.language.facts().sdk);
             let there = sdk.canonicalize();
             there.map_err(|source| Error::file(&sdk, source))?
         }
-        None => PathBuf::from(SDK),
+        None => PathBuf::from(sdk::FOLDER),
     };
     let words = words(new, &sdk);
     let mut files = BTreeMap::new();
@@ -74,17 +69,9 @@ pub fn new(new: &New, inside: &Path) -> Result<PathBuf, Error> {
         put(&folder.join(path.trim_end()), text.as_bytes())?;
     }
     if new.clone.is_none() {
-        copy_sdk(recipe, &folder.join(SDK))?;
+        sdk::copy(new.language, &folder.join(sdk::FOLDER))?;
     }
     Ok(folder)
-}
-
-/// Copies a language's SDK, as it was when this crate was built.
-pub(crate) fn copy_sdk(recipe: &dyn Recipe, folder: &Path) -> Result<(), Error> {
-    for (path, bytes) in below(SDKS, recipe.sdk()) {
-        put(&folder.join(path), &recipe.adapt_sdk(path, bytes))?;
-    }
-    Ok(())
 }
 
 /// Returns the words of a template and their values.
@@ -95,10 +82,10 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         first.into_iter().chain(letters).collect::<String>()
     };
     let path = sdk.display().to_string().replace('\\', "/");
-    let recipe = new.language.recipe();
+    let facts = new.language.facts();
     let named: Vec<_> = Capability::ALL
         .into_iter()
-        .filter(|one| new.capabilities.contains(one) && !recipe.always_exports().contains(one))
+        .filter(|one| new.capabilities.contains(one) && !facts.always_exports.contains(one))
         .map(Capability::name)
         .collect();
     let quoted: Vec<_> = named.iter().map(|name| format!("\"{name}\"")).collect();
@@ -133,7 +120,10 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
                 format!("./{path}")
             },
         ),
-        ("by-hand", recipe.by_hand(&new.name).join("\n")),
+        (
+            "by-hand",
+            recipe::of(new.language).by_hand(&new.name).join("\n"),
+        ),
     ]
 }
 
@@ -169,13 +159,6 @@ fn fill(template: &str, words: &[(&str, String)], capabilities: &[Capability]) -
         text = text.replace(&format!("{{{{{word}}}}}"), value);
     }
     text
-}
-
-fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = file.parent().unwrap_or(file);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(file, bytes))
-        .map_err(|source| Error::file(file, source))
 }
 
 #[cfg(test)]

@@ -11,19 +11,14 @@ use std::{
 
 use wit_parser::{Resolve, WorldId};
 
-use crate::{Capability, Error, Project, embedded};
+use crate::{Capability, Error, Project, embedded, language::HTTP, project::WIT};
 
 /// The world's name.
 pub const NAME: &str = "plugin";
-/// The folder in a plugin's folder.
-pub const FOLDER: &str = "wit";
 /// The file in it that is the plugin's own.
 const OWN: &str = "world.wit";
 /// The contract, as other packages call it.
 const CONTRACT: (&str, &str) = ("mortise:plugin", "0.1.0");
-
-/// The interface with which SDKs send HTTP requests.
-pub(crate) const HTTP: &str = "wasi:http/outgoing-handler@0.2.0";
 
 /// A plugin's world.
 #[derive(Clone, Debug)]
@@ -39,8 +34,8 @@ pub struct World {
 /// Writes a plugin's world, and reads it again. A file that is there just so is
 /// not touched.
 pub(crate) fn write(project: &Project) -> Result<World, Error> {
-    let folder = project.folder.join(FOLDER);
-    let imports = project.language.recipe().imports();
+    let folder = project.folder.join(WIT);
+    let imports = project.language.facts().imports;
     let own = text(&project.name, imports, &exports(project));
     put(&folder.join(OWN), own.as_bytes())?;
     write_dependencies(&folder)?;
@@ -49,7 +44,7 @@ pub(crate) fn write(project: &Project) -> Result<World, Error> {
 
 /// Returns the plugin's exports beside its manifest, in the contract's order.
 fn exports(project: &Project) -> Vec<Capability> {
-    let always = project.language.recipe().always_exports();
+    let always = project.language.facts().always_exports;
     Capability::ALL
         .into_iter()
         .filter(|one| always.contains(one) || project.capabilities.contains(one))
@@ -130,8 +125,8 @@ pub(crate) fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
 mod tests {
     use wit_parser::{Resolve, WorldId};
 
-    use super::{HTTP, read, text, write_dependencies};
-    use crate::Capability;
+    use super::{read, text, write_dependencies};
+    use crate::{Capability, language::HTTP};
 
     #[test]
     fn a_world_exports_what_was_named_and_the_names_are_the_contracts() {

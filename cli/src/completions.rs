@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use miette::IntoDiagnostic as _;
 
 #[derive(Debug, Args)]
@@ -15,15 +15,11 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> miette::Result<ExitCode> {
+    /// Prints the script for this command line.
+    pub(super) fn run(self, mut command: clap::Command) -> miette::Result<ExitCode> {
         // Through a buffer: the generator panics where writing fails.
         let mut script = Vec::new();
-        clap_complete::generate(
-            self.shell,
-            &mut super::Cli::command(),
-            "mortise",
-            &mut script,
-        );
+        clap_complete::generate(self.shell, &mut command, "mortise", &mut script);
         std::io::stdout().write_all(&script).into_diagnostic()?;
         Ok(ExitCode::SUCCESS)
     }

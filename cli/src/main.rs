@@ -1,20 +1,33 @@
 //! The program `mortise`: its command line, one module per command. Errors become
 //! text here and nowhere else.
 
+mod backup;
 mod completions;
+mod config;
+mod import;
+mod manage;
+mod output;
 mod plugin;
+mod process;
 mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-#[cfg(unix)]
-use miette::IntoDiagnostic as _;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// A push-notification server that speaks Gotify's API and hosts sandboxed
 /// plugins.
 #[derive(Debug, Parser)]
-#[command(name = "mortise", version, max_term_width = 100)]
+#[command(
+    name = "mortise",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  mortise serve
+  mortise plugin install rules.wasm
+  mortise plugin enable rules
+  mortise message trace 42"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,8 +37,24 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Show, check and import the settings of `mortise serve`.
+    Config(config::Config),
+    /// Move the data of a Gotify server in.
+    Import(import::Import),
+    /// Copy a data directory while its server runs.
+    Backup(backup::Backup),
+    /// Put a backup back as a data directory.
+    Restore(backup::Restore),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
+    /// Send a message.
+    Send(manage::Send),
+    /// Manage your applications, which send messages.
+    App(manage::App),
+    /// Manage your clients: devices and programs that read messages.
+    Client(manage::Client),
+    /// Manage the users of a server.
+    User(manage::User),
     /// Look at what filters did to your messages.
     Message(plugin::Message),
     /// Print a completion script for a shell.
@@ -43,7 +72,11 @@ fn main() -> ExitCode {
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
     }));
-    match run(Cli::parse().command) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // There is one command, with its own arguments.
+    let arguments = matches.subcommand().map_or(&matches, |(_, own)| own);
+    match run(cli.command, arguments) {
         Ok(code) => code,
         Err(report) => {
             #[expect(clippy::print_stderr, reason = "this is where errors are told")]
@@ -55,47 +88,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> miette::Result<ExitCode> {
+fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
     match command {
-        Command::Serve(command) => command.run(),
+        Command::Serve(command) => command.run(arguments),
+        Command::Config(command) => command.run(arguments),
+        Command::Import(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Plugin(command) => command.run(),
+        Command::Send(command) => command.run(),
+        Command::App(command) => command.run(),
+        Command::Client(command) => command.run(),
+        Command::User(command) => command.run(),
         Command::Message(command) => command.run(),
-        Command::Completions(command) => command.run(),
+        Command::Completions(command) => command.run(Cli::command()),
     }
-}
-
-/// A runtime for a command that needs one.
-fn runtime() -> miette::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| miette::miette!("cannot start the runtime: {error}"))
-}
-
-/// Ends when a person interrupts the program or asks it to end. It listens from
-/// the call on, not only from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
-    let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ends when a person interrupts the program.
-#[cfg(not(unix))]
-fn stop_signal() -> miette::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // An error means that there is no console to interrupt from.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 /// Has glibc keep one heap for each core, where it would keep eight. Plugins
@@ -115,3 +122,24 @@ fn bound_heaps() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const fn bound_heaps() {}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_help_of_every_command_ends_with_examples() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let after = command.get_after_help().map(ToString::to_string);
+            let after = after.unwrap_or_default();
+            assert!(after.starts_with("Example"), "{path}: {after}");
+            assert!(after.contains("\n  "), "{path}: {after}");
+            for command in command.get_subcommands() {
+                check(command, &path);
+            }
+        }
+        check(&super::Cli::command(), "");
+        super::Cli::command().debug_assert();
+    }
+}

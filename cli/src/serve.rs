@@ -2,14 +2,16 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
 };
 
-use clap::Args;
+use clap::{ArgMatches, Args};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tracing_subscriber::EnvFilter;
 
-use mortise_server::{Config, Server, StartError};
+use crate::process::{Reload, runtime, stop_signal};
+use mortise_server::{Config, Server, StartError, config::Listen, settings::Settings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -17,14 +19,19 @@ use mortise_server::{Config, Server, StartError};
       on 127.0.0.1:8080, with its data in ./data
   mortise serve --listen 0.0.0.0:80 --data-dir /var/lib/mortise --trusted-proxy 10.0.0.0/8
       for others, behind a proxy that does TLS
+  mortise serve --config /etc/mortise/mortise.toml
+      with settings from a file, in which each has the name of its flag
   MORTISE_ADMIN_PASSWORD=... mortise serve
       with a password of your own for the first administrator
 
 The first run creates an administrator and prints the generated password once.
+A setting is taken from the first of: a flag, a variable MORTISE_..., a variable
+GOTIFY_..., the file, the default; `mortise config show` tells which. On SIGHUP the
+server reads the file and the certificate again.
 RUST_LOG=mortise_server=debug shows more of what the server does.")]
 pub(super) struct Serve {
     #[command(flatten)]
-    config: Config,
+    given: Given,
 
     /// Write one JSON line to standard output when the server is ready, and
     /// the log as JSON.
@@ -32,23 +39,124 @@ pub(super) struct Serve {
     json: bool,
 }
 
+/// The settings that the command line and the environment give.
+#[derive(Debug, Args)]
+pub(super) struct Given {
+    /// File of settings [default: `mortise.toml` in the data directory, or
+    /// /etc/mortise/mortise.toml].
+    #[arg(long, env = "MORTISE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Config,
+}
+
+impl Given {
+    /// All settings; `matches` are of the command with these arguments.
+    pub(super) fn settings(&self, matches: &ArgMatches) -> miette::Result<Settings> {
+        Settings::read(matches, self.config.as_deref()).map_err(|error| {
+            miette!(
+                help = "`mortise serve --help` lists all settings; in the file, each has the name of its flag",
+                "{error}"
+            )
+        })
+    }
+}
+
 impl Serve {
-    pub(super) fn run(self) -> miette::Result<ExitCode> {
+    pub(super) fn run(self, matches: &ArgMatches) -> miette::Result<ExitCode> {
         log(self.json);
-        super::runtime()?.block_on(async {
+        let settings = self.given.settings(matches)?;
+        for note in &settings.notes {
+            tracing::warn!("{note}");
+        }
+        runtime()?.block_on(async {
             // Listened for first: a signal during start-up is not lost.
-            let stop = super::stop_signal()?;
-            let server = Server::start(self.config).await.map_err(report)?;
+            let stop = stop_signal()?;
+            let mut reload = Reload::listen()?;
+            let server = Server::start(settings.config.clone())
+                .await
+                .map_err(report)?;
             announce(&server, self.json)
                 .into_diagnostic()
                 .wrap_err("cannot write to standard output")?;
-            stop.await;
+            let mut stop = std::pin::pin!(stop);
+            let mut now = settings.clone();
+            loop {
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = reload.asked() => {
+                        if let Some(new) = self.reload(matches, &server, &settings, &now) {
+                            now = new;
+                        }
+                    }
+                }
+            }
             tracing::info!("stopping");
             server.shutdown().await;
             Ok(ExitCode::SUCCESS)
         })
     }
+
+    /// Reads the settings again; those before stay if they are wrong.
+    fn reload(
+        &self,
+        matches: &ArgMatches,
+        server: &Server,
+        started: &Settings,
+        now: &Settings,
+    ) -> Option<Settings> {
+        let read = self.given.settings(matches);
+        let new = match read {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!("the settings stay as they were: {error}");
+                return None;
+            }
+        };
+        if let Err(error) = server.reload(new.config.clone()) {
+            tracing::error!("the settings stay as they were: {error}");
+            return None;
+        }
+        let changed = now.changed(&new);
+        tracing::info!(changed = changed.join(", "), "read the settings again");
+        let at_start: Vec<_> = started
+            .changed(&new)
+            .into_iter()
+            .filter(|name| !RELOADED.contains(&name.as_str()))
+            .collect();
+        if !at_start.is_empty() {
+            tracing::warn!(
+                settings = at_start.join(", "),
+                "these change when the server is started again"
+            );
+        }
+        Some(new)
+    }
 }
+
+/// Settings that change while the server runs.
+const RELOADED: [&str; 19] = [
+    "tls-cert",
+    "tls-key",
+    "trusted-proxy",
+    "registration",
+    "token-form",
+    "cors-origin",
+    "cors-method",
+    "cors-header",
+    "response-header",
+    "access-log",
+    "public-metrics",
+    "max-streams",
+    "max-event-streams",
+    "stream-ping",
+    "request-timeout",
+    "application-rate",
+    "address-rate",
+    "keep-messages-for",
+    "keep-messages",
+];
 
 fn report(error: StartError) -> miette::Report {
     match error.help() {
@@ -89,7 +197,13 @@ fn announce(server: &Server, json: bool) -> io::Result<()> {
                 writeln!(out, "password, shown only now: {password}")?;
             }
         }
-        writeln!(out, "listening on {url}")?;
+        match server.listens() {
+            Listen::Tcp(_) if !server.is_secure() => writeln!(out, "listening on {url}")?,
+            other => writeln!(
+                out,
+                "listening on {other}, and for the command line on {url}"
+            )?,
+        }
     }
     out.flush()
 }

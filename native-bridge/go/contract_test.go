@@ -114,7 +114,11 @@ func TestManifestsOfAllKinds(t *testing.T) {
 	if manifest, _ := manifestOf(plugin.Info{ModulePath: "example.org/x"}, nil); manifest.Name != "example.org/x" {
 		t.Errorf("%+v", manifest)
 	}
-	for _, path := range []string{"", strings.Repeat("a", 129)} {
+	// A test has the module that it tests.
+	if manifest, err := manifestOf(plugin.Info{}, nil); err != nil || manifest.ID != "github.com/mortise-plugins/mortise/native-bridge/go" {
+		t.Errorf("%+v, %v", manifest, err)
+	}
+	for _, path := range []string{strings.Repeat("a", 129)} {
 		if _, err := manifestOf(plugin.Info{ModulePath: path}, nil); err == nil || !strings.Contains(err.Error(), "ModulePath") {
 			t.Error(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -25,6 +26,9 @@ const (
 // contract does not is made to fit: the id is the module path in lower case, a
 // version that is none gets a place where it is one.
 func manifestOf(info plugin.Info, wants []Request) (Manifest, error) {
+	if info.ModulePath == "" {
+		info.ModulePath = builtFrom()
+	}
 	if info.ModulePath == "" {
 		return Manifest{}, errors.New("GetGotifyPluginInfo returns an empty ModulePath; set it to the module path in the plugin's go.mod")
 	}
@@ -53,6 +57,15 @@ func manifestOf(info plugin.Info, wants []Request) (Manifest, error) {
 		Website:     firstBytes(website, longestText),
 		Wants:       wants,
 	}, nil
+}
+
+// builtFrom is the path of the plugin's module, as its go.mod has it.
+func builtFrom() string {
+	built, ok := debug.ReadBuildInfo()
+	if !ok || built.Main.Path == "command-line-arguments" {
+		return ""
+	}
+	return built.Main.Path
 }
 
 // versionOf makes a semantic version of what plugins write: v1.2, 1.2.3, dev or

@@ -25,6 +25,10 @@ func (m messenger) SendMessage(message plugin.Message) error {
 }
 
 func (m messenger) send(message plugin.Message) error {
+	if message.Message == "" {
+		// Gotify stores a title alone; here a message has a text.
+		message.Title, message.Message = "", message.Title
+	}
 	outgoing := Outgoing{Content: Content{
 		Title:    message.Title,
 		Body:     message.Message,

@@ -250,6 +250,20 @@ func TestManyAtATime(t *testing.T) {
 	}
 }
 
+func TestATitleAloneIsSentAsText(t *testing.T) {
+	h := start(t, "webhook")
+	h.enable(1, "ann")
+	form := params{"request": request(1, "POST", "form", "text=", "content-type", "application/x-www-form-urlencoded")}
+	_, waiting := h.begin("webhook.handle", 1, form)
+	if _, err := h.wait("webhook.handle", waiting); err != nil {
+		t.Fatal(err)
+	}
+	sent := h.messages()
+	if len(sent) != 1 || sent[0].Message.Content.Body != "untitled" || sent[0].Message.Content.Title != "" {
+		t.Errorf("%+v", sent)
+	}
+}
+
 func TestSendMessageWaitsAndFails(t *testing.T) {
 	h := start(t, "webhook")
 	h.enable(1, "ann")

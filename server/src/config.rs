@@ -2,7 +2,12 @@
 //! values in a [`Config`] are within their bounds.
 
 mod cors;
+mod header;
+mod limits;
+mod listen;
+mod plugins;
 mod size;
+mod token_form;
 
 use std::{
     fmt,
@@ -14,23 +19,47 @@ use std::{
 
 use mortise_runtime::limits::MESSAGE_BYTES;
 
-pub use self::{cors::Cors, size::Size};
-use crate::{
-    auth::TokenForm,
+pub use self::{
+    cors::Cors,
+    header::ResponseHeader,
+    limits::{Limits, Retention},
+    listen::{Listen, PathPrefix},
     plugins::{Changed, NativeSandbox, Retry},
+    size::Size,
+    token_form::TokenForm,
 };
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
 pub struct Config {
-    /// Address and port to listen on; port 0 picks a free one.
+    /// Address and port to listen on, where port 0 picks a free one; or
+    /// `unix:/run/mortise.sock`, or `systemd` for the socket that systemd passes
+    /// on.
     #[arg(
         long,
         env = "MORTISE_LISTEN",
         value_name = "ADDRESS:PORT",
         default_value = "127.0.0.1:8080"
     )]
-    pub listen: SocketAddr,
+    pub listen: Listen,
+
+    /// Path below which the server is, such as `/push`, if a proxy passes it on.
+    #[arg(
+        long,
+        env = "MORTISE_PATH_PREFIX",
+        value_name = "PATH",
+        default_value = ""
+    )]
+    pub path_prefix: PathPrefix,
+
+    /// File with the certificate chain, in PEM, to serve HTTPS; read again on
+    /// SIGHUP.
+    #[arg(long, env = "MORTISE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// File with the certificate's private key, in PEM.
+    #[arg(long, env = "MORTISE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 
     /// Folder of the database, images, plugins and their cache; made if it is
     /// not there.
@@ -103,7 +132,17 @@ pub struct Config {
 
     /// Run only plugins that are signed with a key in `trusted-keys` in the data
     /// directory.
-    #[arg(long, env = "MORTISE_REQUIRE_SIGNED_PLUGINS")]
+    #[arg(
+        long,
+        env = "MORTISE_REQUIRE_SIGNED_PLUGINS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
     pub require_signed_plugins: bool,
 
     /// Sandbox of native plugins: `strict` rejects a plugin where the machine
@@ -143,7 +182,17 @@ pub struct Config {
     pub max_image_size: Size,
 
     /// Let anybody create a user for themselves.
-    #[arg(long, env = "MORTISE_REGISTRATION")]
+    #[arg(
+        long,
+        env = "MORTISE_REGISTRATION",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
     pub registration: bool,
 
     /// Form of new tokens of applications and clients; the server accepts both
@@ -160,6 +209,52 @@ pub struct Config {
     #[command(flatten)]
     pub cors: Cors,
 
+    /// Header to add to each response, such as `X-Frame-Options: DENY`; may be
+    /// repeated.
+    #[arg(
+        long = "response-header",
+        env = "MORTISE_RESPONSE_HEADERS",
+        value_name = "NAME: VALUE",
+        value_delimiter = '\n'
+    )]
+    pub response_headers: Vec<ResponseHeader>,
+
+    /// Log each request with its time, status and id.
+    #[arg(
+        long,
+        env = "MORTISE_ACCESS_LOG",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub access_log: bool,
+
+    /// Let anybody read the metrics at `/metrics`; otherwise administrators may.
+    #[arg(
+        long,
+        env = "MORTISE_PUBLIC_METRICS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "false",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub public_metrics: bool,
+
+    /// Bounds on connections, requests and streams.
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// The time and number for which messages are kept.
+    #[command(flatten)]
+    pub retention: Retention,
+
     /// The patience with listeners that fail, for tests and embedders.
     #[arg(skip)]
     pub listener_retry: Retry,
@@ -170,6 +265,9 @@ impl fmt::Debug for Config {
         formatter
             .debug_struct("Config")
             .field("listen", &self.listen)
+            .field("path_prefix", &self.path_prefix)
+            .field("tls_cert", &self.tls_cert)
+            .field("tls_key", &self.tls_key)
             .field("data_dir", &self.data_dir)
             .field("plugins_dir", &self.plugins_dir)
             .field("admin_name", &self.admin_name)
@@ -184,6 +282,11 @@ impl fmt::Debug for Config {
             .field("registration", &self.registration)
             .field("token_form", &self.token_form)
             .field("cors", &self.cors)
+            .field("response_headers", &self.response_headers)
+            .field("access_log", &self.access_log)
+            .field("public_metrics", &self.public_metrics)
+            .field("limits", &self.limits)
+            .field("retention", &self.retention)
             .field("listener_retry", &self.listener_retry)
             .finish_non_exhaustive()
     }
@@ -194,7 +297,10 @@ impl Config {
     /// tests, benchmarks and embedders.
     pub fn on(data_dir: &Path) -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
+            path_prefix: PathPrefix::default(),
+            tls_cert: None,
+            tls_key: None,
             data_dir: data_dir.to_owned(),
             plugins_dir: None,
             admin_name: "admin".to_owned(),
@@ -210,6 +316,11 @@ impl Config {
             registration: false,
             token_form: TokenForm::default(),
             cors: Cors::default(),
+            response_headers: Vec::new(),
+            access_log: false,
+            public_metrics: false,
+            limits: Limits::default(),
+            retention: Retention::default(),
             listener_retry: Retry::default(),
         }
     }

@@ -1,36 +1,52 @@
 //! A push-notification server that speaks Gotify's API and hosts plugins.
 //!
 //! - [`config`]: the settings, from flags and environment.
+//! - [`settings`]: settings from all their sources, with a file's among them.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
-//! - `listen`: connections, and HTTP on them.
+//! - `listen`: connections, and HTTP on them; `sockets`, and [`tls`].
 //! - [`client`]: HTTP requests that the program makes itself.
 //! - [`local`]: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
+//! - [`origin`]: the address that a request comes from.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
 //! - [`store`]: the database. The only place with SQL.
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
+//! - [`seen`]: numbers of requests and filters, for metrics.
 //! - [`configuration`]: plugins' configurations, held against their schemas.
+//! - [`backup`]: copies of a data directory.
+//! - `house`: what the server does by itself from time to time.
+//! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
 //! - [`plugins`]: the runtime's plugins as this server's users have them.
 
 pub mod api;
 pub mod auth;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod configuration;
 pub mod events;
+mod house;
+pub mod import;
 mod listen;
 pub mod local;
+pub mod origin;
 mod page;
 pub mod pipeline;
 pub mod plugins;
+mod private;
+pub mod seen;
 pub mod server;
+pub mod settings;
+mod sockets;
 pub mod state;
 pub mod store;
 pub mod stream;
 pub mod time;
+pub mod tls;
 
 pub use config::Config;
+pub use house::retain;
 pub use server::{Server, StartError};

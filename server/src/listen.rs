@@ -1,55 +1,86 @@
 //! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
 //! how long a request's head may take, and how long the end may.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+mod patient;
+mod places;
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use std::{borrow::Cow, convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    http::{HeaderValue, Uri, header, uri::PathAndQuery},
+    response::Response,
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use crate::api;
+use self::{
+    patient::Patient,
+    places::{Place, Places},
+};
+use crate::{
+    api,
+    config::{Limits, PathPrefix},
+    origin::Secure,
+    sockets::{Socket, Stream},
+    tls::Tls,
+};
 
-/// Connections at a time; others wait to be accepted.
-const CONNECTIONS: usize = 8192;
-/// The time in which the head of a request must arrive, including the next one
-/// on an idle connection.
-const HEAD: Duration = Duration::from_secs(30);
+/// The time in which the other side must take some of an answer.
+const TAKEN: Duration = Duration::from_secs(60);
 /// The longest head, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
-/// The time for open requests at the end.
-const GRACE: Duration = Duration::from_secs(10);
 /// The pause after a connection could not be accepted: there may be no more
 /// file descriptors for the moment.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What is served, and how.
+pub(crate) struct Serving {
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    pub(crate) prefix: PathPrefix,
+}
+
+/// A socket, and the certificate for its connections.
+pub(crate) type Entrance = (Socket, Option<Arc<Tls>>);
+
 /// Serves until asked to stop, then answers open requests.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+pub(crate) async fn serve(
+    entrances: Vec<Entrance>,
+    serving: Arc<Serving>,
+    stopping: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let kill = CancellationToken::new();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
-        let Some(Ok(slot)) = stopping
-            .run_until_cancelled(Arc::clone(&slots).acquire_owned())
-            .await
-        else {
-            break;
-        };
-        let connection = connection(stream, peer, router.clone(), stopping.clone());
-        let kill = kill.clone();
-        connections.spawn(async move {
-            let _slot = slot;
-            kill.run_until_cancelled(connection).await;
-        });
-    }
-    drop(listener);
+    let most = usize::try_from(serving.limits.max_connections.get()).unwrap_or(usize::MAX);
+    let places = Places::new(most.min(connections_at_a_time()));
+    let accepting = entrances.into_iter().map(|(socket, tls)| {
+        let (connections, kill, places) = (&connections, &kill, &places);
+        let (serving, stopping) = (&serving, &stopping);
+        async move {
+            while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&socket)).await {
+                let Some(place) = stopping.run_until_cancelled(places.take(peer.ip())).await
+                else {
+                    break;
+                };
+                let serving = Arc::clone(serving);
+                let connection =
+                    enter(stream, peer, place, tls.clone(), serving, stopping.clone());
+                let kill = kill.clone();
+                connections.spawn(async move {
+                    kill.run_until_cancelled(connection).await;
+                });
+            }
+        }
+    });
+    futures_util::future::join_all(accepting).await;
     connections.close();
-    if tokio::time::timeout(GRACE, connections.wait())
+    if tokio::time::timeout(serving.limits.stop_timeout, connections.wait())
         .await
         .is_err()
     {
@@ -73,15 +104,35 @@ impl Connection {
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// Returns the number of connections that leaves descriptors for everything else.
+fn connections_at_a_time() -> usize {
+    #[cfg(unix)]
+    if let Some(descriptors) = descriptors() {
+        return usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
+    }
+    usize::MAX
+}
+
+/// Raises the bound of descriptors to the highest that the system allows, and
+/// returns it; none if there is no bound.
+#[cfg(unix)]
+fn descriptors() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
+async fn accept(socket: &Socket) -> (Stream, SocketAddr) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Answers are small and written whole: waiting for more only
-                // delays them.
-                let _ = stream.set_nodelay(true);
-                return (stream, peer);
-            }
+        match socket.accept().await {
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -90,34 +141,113 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// Serves a connection, behind TLS if its socket has a certificate.
+async fn enter(
+    stream: Stream,
     peer: SocketAddr,
-    router: Router,
+    place: Place,
+    tls: Option<Arc<Tls>>,
+    serving: Arc<Serving>,
     stopping: CancellationToken,
 ) {
-    let cut = CancellationToken::new();
+    match (stream, tls) {
+        (Stream::Tcp(stream), None) => {
+            connection(stream, peer, place, false, serving, stopping).await;
+        }
+        (Stream::Tcp(stream), Some(tls)) => {
+            let limit = serving.limits.head_timeout;
+            match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
+                Ok(Ok(stream)) => connection(stream, peer, place, true, serving, stopping).await,
+                Ok(Err(error)) => tracing::debug!(%error, %peer, "no connection by TLS"),
+                Err(_) => tracing::debug!(%peer, "no connection by TLS in time"),
+            }
+        }
+        #[cfg(unix)]
+        (Stream::Unix(stream), _) => {
+            connection(stream, peer, place, false, serving, stopping).await;
+        }
+    }
+}
+
+/// Takes the prefix away from a request's path. True if it had it.
+fn strip_prefix(prefix: &PathPrefix, request: &mut Request) -> bool {
+    let uri = request.uri();
+    let Some(path) = prefix.strip(uri.path()) else {
+        return false;
+    };
+    let target = match uri.query() {
+        Some(query) => Cow::Owned(format!("{path}?{query}")),
+        None => Cow::Borrowed(path),
+    };
+    let mut parts = uri.clone().into_parts();
+    let Ok(target) = PathAndQuery::try_from(&*target) else {
+        return false;
+    };
+    parts.path_and_query = Some(target);
+    match Uri::from_parts(parts) {
+        Ok(uri) => {
+            *request.uri_mut() = uri;
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// Puts the prefix back into the address of a redirect.
+fn add_prefix(prefix: &PathPrefix, response: &mut Response) {
+    let headers = response.headers_mut();
+    let target = headers.get(header::LOCATION);
+    let target = target.and_then(|target| target.to_str().ok());
+    if let Some(target) = target.filter(|target| target.starts_with('/'))
+        && let Ok(target) = HeaderValue::try_from(format!("{}{target}", prefix.as_str()))
+    {
+        headers.insert(header::LOCATION, target);
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    place: Place,
+    secure: bool,
+    serving: Arc<Serving>,
+    stopping: CancellationToken,
+) {
+    let cut = place.cut();
     let handle = Connection(cut.clone());
+    let place = Arc::new(place);
+    let head = serving.limits.head_timeout;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         api::collapse_slashes(&mut request);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(handle.clone());
-        let router = router.clone();
+        if secure {
+            request.extensions_mut().insert(Secure);
+        }
+        let serving = Arc::clone(&serving);
+        let below =
+            !serving.prefix.as_str().is_empty() && strip_prefix(&serving.prefix, &mut request);
+        let busy = place.busy();
         async move {
-            Ok::<_, Infallible>(
-                router
-                    .oneshot(request)
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
+            let _busy = busy;
+            let mut response = serving
+                .router
+                .clone()
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never| match never {});
+            if below {
+                add_prefix(&serving.prefix, &mut response);
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKEN)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

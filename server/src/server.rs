@@ -6,26 +6,27 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, api,
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
+    config::Listen,
     events::{self, Events},
-    listen, local,
-    pipeline::Pipeline,
+    house, listen, local,
+    pipeline::{Chain, Pipeline},
     plugins::{self, Plugins},
-    state::{AppState, Parts},
+    private,
+    seen::Seen,
+    sockets::Socket,
+    state::{AppState, Live, Parts},
     store::{Store, StoreError},
     stream::Hub,
+    tls::{Tls, TlsError},
 };
-
-/// The interval between searches for unused clients.
-const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
 
 /// A server that runs until [`Server::shutdown`]. Dropping it without leaves
 /// its task running until the process ends.
@@ -33,6 +34,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
 pub struct Server {
     state: AppState,
     address: SocketAddr,
+    listens: Listen,
+    tls: Option<Arc<Tls>>,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<Option<()>>,
@@ -80,10 +83,13 @@ pub enum StartError {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: Listen,
         /// The cause.
         source: io::Error,
     },
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,6 +112,9 @@ impl StartError {
             Self::Listen { .. } => Some(
                 "stop what uses the address, or choose another with --listen; port 0 picks a free one",
             ),
+            Self::Tls(_) => Some(
+                "check --tls-cert and --tls-key: both are files in PEM that the server's user may read",
+            ),
             Self::Store(_) | Self::Plugins(_) | Self::Password(_) => None,
         }
     }
@@ -119,43 +128,57 @@ impl Server {
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Store::make_directory(&config.data_dir)?;
+        private::close_to_others(&config.data_dir);
         let lock = lock(&config.data_dir)?;
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
         let store = Store::open(&config.data_dir).await?;
-        let passwords = Passwords::new()?;
+        let passwords = Arc::new(Passwords::new()?);
+        let imported = store.password_hashes("$2").await?;
+        passwords.expect_imported(imported.iter().map(String::as_str));
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
-        let listen = |source| StartError::Listen {
-            address: config.listen,
-            source,
-        };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let tls = Tls::of(&config)?;
+        let (entrances, address) = entrances(&config, tls.as_ref()).await?;
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
-        let plugins = Plugins::new(store.clone(), plugins::Settings::of(&config));
+        let seen = Arc::new(Seen::default());
+        let mut settings = plugins::Settings::of(&config);
+        settings.address = Some(local::reachable(address));
+        let plugins = Plugins::new(store.clone(), settings);
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
             Arc::clone(&hub),
             Arc::clone(&events),
-            Arc::clone(&plugins),
+            Arc::clone(&plugins) as Arc<dyn Chain>,
+            Arc::clone(&seen),
             config.max_message_size,
         ));
         plugins.start(&pipeline).await?;
+        let live = Live::new(config.clone());
+        let listens = config.listen.clone();
         let state = AppState::from(Parts {
             config,
+            live,
             store,
             local_key: local_key.hash(),
             passwords,
+            seen,
+            rates: api::Rates::default(),
             hub,
             events,
             plugins,
             pipeline,
         });
         let stopping = CancellationToken::new();
-        let router = api::router(&state);
-        let serving = tokio::spawn(listen::serve(listener, router, stopping.clone()));
+        state.set_settings(state.config.clone());
+        let serving = listen::Serving {
+            router: api::router(&state),
+            limits: state.config.limits.clone(),
+            prefix: state.config.path_prefix.clone(),
+        };
+        let serving = listen::serve(entrances, Arc::new(serving), stopping.clone());
+        let serving = tokio::spawn(serving);
         if let Err(error) = local::announce(&state.config.data_dir, address, &local_key) {
             tracing::warn!(
                 "orders on the command line need --url and a password or token, for the key in \
@@ -165,7 +188,7 @@ impl Server {
         let housekeeping = tokio::spawn(
             stopping
                 .clone()
-                .run_until_cancelled_owned(keep_house(state.clone())),
+                .run_until_cancelled_owned(house::keep(state.clone())),
         );
         let watching = tokio::spawn(
             stopping
@@ -175,6 +198,8 @@ impl Server {
         Ok(Self {
             state,
             address,
+            listens,
+            tls,
             stopping,
             serving,
             housekeeping,
@@ -184,14 +209,41 @@ impl Server {
         })
     }
 
-    /// Returns the address; the real port if 0 was requested.
+    /// Returns the address; the real port if 0 was requested. If the server
+    /// listens on a socket in the file system or by TLS, it is the address on
+    /// loopback that the command line uses.
     pub const fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its base address, such as `http://127.0.0.1:8080`.
+    /// Its base address on this machine, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns true if it serves HTTPS.
+    pub const fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The address that the settings name.
+    pub const fn listens(&self) -> &Listen {
+        &self.listens
+    }
+
+    /// Takes over settings that may change while it runs: tokens, registration,
+    /// pages of other origins, trusted proxies, headers, retention and limits. The
+    /// certificate is read again.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]; the settings and the certificate before stay.
+    pub fn reload(&self, config: Config) -> Result<(), TlsError> {
+        if let Some(tls) = &self.tls {
+            tls.reload(&config)?;
+        }
+        self.state.set_settings(config);
+        Ok(())
     }
 
     /// Its parts, for embedders and tests.
@@ -223,35 +275,33 @@ impl Server {
     }
 }
 
-/// Removes clients that were not used for longer than they may be, and dropped
-/// messages whose time is over. A client whose stream is open is in use.
-async fn keep_house(state: AppState) {
-    let mut ticks = tokio::time::interval(HOUSEKEEPING);
-    loop {
-        ticks.tick().await;
-        for client in state.hub.connected_clients() {
-            if let Err(error) = state.store.touch_client(client).await {
-                tracing::warn!(%error, client, "the time of last use was not written");
-            }
+/// Binds the sockets. The command line speaks plain HTTP over TCP: where the
+/// settings name something else, it has a port of loopback.
+async fn entrances(
+    config: &Config,
+    tls: Option<&Arc<Tls>>,
+) -> Result<(Vec<listen::Entrance>, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        address: config.listen.clone(),
+        source,
+    };
+    let socket = Socket::bind(&config.listen).await.map_err(failed)?;
+    let address = socket.address().map_err(failed)?;
+    let mut entrances = vec![(socket, tls.cloned())];
+    let address = match (address, tls) {
+        (Some(address), None) => address,
+        _ => {
+            let (socket, address) = Socket::on_loopback().await.map_err(failed)?;
+            entrances.push((socket, None));
+            address
         }
-        match state.store.delete_expired_clients().await {
-            Ok(expired) => {
-                for client in expired {
-                    tracing::info!(client, "removed a client that was not used");
-                    state.close_client(client);
-                }
-            }
-            Err(error) => tracing::warn!(%error, "unused clients were not removed"),
-        }
-        if let Err(error) = state.store.forget_old_dropped().await {
-            tracing::warn!(%error, "old dropped messages were not removed");
-        }
-    }
+    };
+    Ok((entrances, address))
 }
 
 /// Locks a data directory against other servers. The operating system lets go
 /// of the lock when the process ends, however it ends.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Lock {
         path: data_dir.to_owned(),
         source,

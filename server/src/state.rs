@@ -1,13 +1,18 @@
 //! The state that all request handlers share.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use crate::{
     Config,
-    auth::{Passwords, TokenHash},
+    api::Rates,
+    auth::{Authority, Passwords, TokenHash},
     events::Events,
     pipeline::Pipeline,
     plugins::Plugins,
+    seen::Seen,
     store::Store,
     stream::Hub,
 };
@@ -19,14 +24,21 @@ pub struct AppState(Arc<Parts>);
 /// The target of dereferencing an [`AppState`].
 #[derive(Debug)]
 pub struct Parts {
-    /// The settings it was started with.
+    /// The settings it was started with. Those that may change are in
+    /// [`Parts::settings`].
     pub config: Config,
+    /// The settings as they are now.
+    pub live: Live,
     /// The database.
     pub store: Store,
     /// The hash of the data directory's key.
     pub local_key: TokenHash,
     /// Password hashing and verification.
-    pub passwords: Passwords,
+    pub passwords: Arc<Passwords>,
+    /// What it has seen since the start.
+    pub seen: Arc<Seen>,
+    /// How many messages senders may send now.
+    pub(crate) rates: Rates,
     /// Connected WebSocket clients.
     pub hub: Arc<Hub>,
     /// Subscribers to live events.
@@ -37,7 +49,44 @@ pub struct Parts {
     pub pipeline: Arc<Pipeline>,
 }
 
+/// Settings that may be replaced while the server runs.
+#[derive(Debug)]
+pub struct Live(RwLock<Arc<Config>>);
+
+impl Live {
+    /// These settings, for now.
+    pub fn new(config: Config) -> Self {
+        Self(RwLock::new(Arc::new(config)))
+    }
+
+    fn replace(&self, config: Config) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+}
+
 impl Parts {
+    /// The settings as they are now.
+    pub fn settings(&self) -> Arc<Config> {
+        Arc::clone(&self.live.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the settings that may change while the server runs.
+    pub(crate) fn set_settings(&self, config: Config) {
+        self.hub.set_most(config.limits.max_streams);
+        self.events.set_most(config.limits.max_event_streams);
+        self.live.replace(config);
+    }
+
+    /// The parts that decide who a caller is.
+    pub(crate) fn authority(&self) -> Authority<'_> {
+        Authority {
+            config: self.settings(),
+            store: &self.store,
+            passwords: &self.passwords,
+            local_key: &self.local_key,
+        }
+    }
+
     /// Closes the streams of a client that was deleted.
     pub fn close_client(&self, client_id: i64) {
         self.hub.close_client(client_id);

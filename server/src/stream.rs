@@ -23,14 +23,25 @@ use crate::{api::model, store::MessageRow};
 const QUEUE: usize = 256;
 /// Bytes that wait for one connection, beside its next message.
 const QUEUE_BYTES: usize = 64 << 20;
-/// Connections of one user at a time.
+/// Connections of one user at a time, unless the settings have another number.
 const PER_USER: usize = 128;
 
 /// All connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
+    most: AtomicUsize,
     users: Mutex<HashMap<i64, Vec<Subscriber>>>,
     next: AtomicU64,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            most: AtomicUsize::new(PER_USER),
+            users: Mutex::default(),
+            next: AtomicU64::new(0),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -63,6 +74,18 @@ pub struct Subscription {
 }
 
 impl Hub {
+    /// Sets the number of connections that a user may have; 0 for any number.
+    pub fn set_most(&self, most: u32) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = if most == 0 { usize::MAX } else { most };
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// The number of connections.
+    pub fn connections(&self) -> usize {
+        self.lock().values().map(Vec::len).sum()
+    }
+
     /// Connects a user, by a client's token or a password. None if the user
     /// has too many connections.
     pub fn subscribe(
@@ -76,7 +99,7 @@ impl Hub {
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let mut users = self.lock();
         let subscribers = users.entry(user_id).or_default();
-        if subscribers.len() >= PER_USER {
+        if subscribers.len() >= self.most.load(Ordering::Relaxed) {
             return None;
         }
         subscribers.push(Subscriber {

@@ -25,7 +25,7 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mortise_runtime::{
-    Digest, Grants, Instance, Limits, Loader as _, registry::Described, types::StopReason,
+    Described, Digest, Grants, Instance, Limits, Loader as _, types::StopReason,
 };
 use mortise_tests::{
     guests,

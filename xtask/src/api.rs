@@ -157,6 +157,11 @@ impl Api {
 
 #[cfg(target_os = "linux")]
 impl Api {
+    pub(crate) async fn disable(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
+        let path = format!("/plugin/{}/disable", plugin.id);
+        succeed(self.request(Method::POST, &path, by)).await
+    }
+
     /// Removes all messages of a user.
     pub(crate) async fn remove_messages(&self, by: As<'_>) -> Result<()> {
         succeed(self.request(Method::DELETE, "/message", by)).await

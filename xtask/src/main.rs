@@ -1,6 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `fuzz`, `web`,
-//! `audit` and `build-time`.
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `escapes`, `fuzz`, `web`,
+//! `audit`, `structure` and `build-time`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
 //! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
@@ -15,7 +15,8 @@
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, [`fuzz`], [`audit`], [`build_time`]: the commands.
+//!   [`mod@bench`], `soak`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
+//!   the commands.
 
 mod api;
 mod audit;
@@ -25,6 +26,8 @@ mod build_time;
 mod clients;
 mod conformance;
 mod demo;
+#[cfg(target_os = "linux")]
+mod escapes;
 #[cfg(unix)]
 mod first_plugin;
 mod fuzz;
@@ -36,6 +39,7 @@ mod run;
 mod server;
 #[cfg(target_os = "linux")]
 mod soak;
+mod structure;
 mod test;
 mod wasm;
 mod web;
@@ -78,6 +82,10 @@ enum Command {
     /// of it. Reads the server's part of `/proc`.
     #[cfg(target_os = "linux")]
     Soak(soak::Arguments),
+    /// Has plugins do what they may not, and reports what stopped them. Also on a
+    /// kernel that lacks parts of the sandbox.
+    #[cfg(target_os = "linux")]
+    Escapes(escapes::Arguments),
     /// Drives what reads bytes from native plugins with a coverage-guided
     /// fuzzer, from the corpus in the tree on.
     Fuzz(fuzz::Arguments),
@@ -88,12 +96,19 @@ enum Command {
     Web(web::Arguments),
     /// Generates the bindings of the SDK for Go anew.
     Bindings(bindings::Arguments),
+    /// Draws which file takes names from which, and fails on a circle that spans two
+    /// folders.
+    Structure(structure::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     Audit,
     /// Runs a program that is ended when this process's parent ends.
     #[command(name = run::TIED, hide = true)]
     Tied(run::Tied),
+    /// Runs a program as on a kernel that lacks something.
+    #[cfg(target_os = "linux")]
+    #[command(name = escapes::LACKING, hide = true)]
+    Lacking(escapes::Lacking),
 }
 
 fn main() -> ExitCode {
@@ -115,6 +130,10 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
+        #[cfg(target_os = "linux")]
+        Command::Lacking(lacking) => lacking.exec(),
+        #[cfg(target_os = "linux")]
+        Command::Escapes(arguments) => Workspace::find().and_then(|w| escapes::run(&w, &arguments)),
         Command::Fuzz(arguments) => Workspace::find().and_then(|w| fuzz::run(&w, &arguments)),
         Command::BuildTime(arguments) => {
             Workspace::find().and_then(|w| build_time::run(&w, &arguments))
@@ -122,6 +141,9 @@ fn main() -> ExitCode {
         Command::Web(arguments) => Workspace::find().and_then(|w| web::run(&w, &arguments)),
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
+        }
+        Command::Structure(arguments) => {
+            Workspace::find().and_then(|w| structure::run(&w, &arguments))
         }
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };

@@ -102,7 +102,13 @@ impl Server {
             .env(
                 "RUST_LOG",
                 std::env::var_os("RUST_LOG").unwrap_or("warn".into()),
-            )
+            );
+        Self::spawn(command).await
+    }
+
+    /// Starts it by a command that prints JSON, and waits until it is ready.
+    pub(crate) async fn spawn(mut command: Command) -> Result<Self> {
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);

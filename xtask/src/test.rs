@@ -14,16 +14,16 @@ use comfy_table::{CellAlignment, Table, presets};
 
 #[cfg(unix)]
 use crate::first_plugin;
-#[cfg(target_os = "linux")]
-use crate::soak;
 use crate::{
     audit, bindings,
     clients::Clients,
     conformance, languages,
     run::{output, processor_seconds, run as run_command, say, shown},
-    wasm, web,
+    structure, wasm, web,
     workspace::Workspace,
 };
+#[cfg(target_os = "linux")]
+use crate::{escapes, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 6] = [
@@ -213,6 +213,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             run_command(guests().args(FORMAT))
         });
         steps.check("dependency audit", || audit::run(workspace));
+        steps.check("structure", || {
+            structure::run(workspace, &structure::Arguments::default())
+        });
         steps.check("clippy", || run_command(host().args(CLIPPY)));
         steps.check("clippy of SDK and examples", || {
             run_command(guests().args(CLIPPY))
@@ -238,6 +241,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for run in soak::SHORT {
         steps.check(run.name(), || soak::run_short(workspace, run));
     }
+    #[cfg(target_os = "linux")]
+    steps.step("ways out of the sandbox, in short", || {
+        let (passed, failed) = escapes::run_short(workspace)?;
+        Ok(Count { passed, failed })
+    });
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {

@@ -19,6 +19,9 @@ use mortise_server::plugins::grants::Answer;
 
 /// Every version that waits.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin pending
+  mortise plugin pending --json")]
 pub(super) struct PendingVersions {
     #[command(flatten)]
     which: Which,

@@ -33,8 +33,8 @@ use mortise_server::plugins::{
   mortise plugin grant io.example.weather --http https://api.example.org --timers
   mortise plugin grant io.example.weather --limit call-ms=2000")]
 pub(super) struct Grant {
-    /// The plugin's id, as `mortise plugin inspect` shows it.
-    id: String,
+    /// The plugin's id, or a part of it that no other has.
+    pub(super) id: String,
     /// All that the installed plugin asks of the administrator.
     #[arg(long)]
     as_asked: bool,
@@ -44,7 +44,7 @@ pub(super) struct Grant {
     #[arg(long, value_name = "NAME=[VALUE]", value_parser = limit)]
     limit: Vec<(String, Option<u64>)>,
     #[command(flatten)]
-    which: Which,
+    pub(super) which: Which,
     /// The folder that plugins are loaded from, where no server runs [default:
     /// `plugins` in the data directory].
     #[arg(long, env = "MORTISE_PLUGINS_DIR", value_name = "DIR")]
@@ -62,15 +62,15 @@ pub(super) struct Grant {
 
 It takes effect on the plugin's next call, and what is open is closed.")]
 pub(super) struct Revoke {
-    /// The plugin's id, as `mortise plugin list` shows it.
-    id: String,
+    /// The plugin's id, or a part of it that no other has.
+    pub(super) id: String,
     /// All that was allowed.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     allowed: Allowed,
     #[command(flatten)]
-    which: Which,
+    pub(super) which: Which,
     /// Print one line of JSON.
     #[arg(long)]
     pub(super) json: bool,

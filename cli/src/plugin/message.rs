@@ -6,15 +6,20 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::{output::say, process::runtime};
+
 use super::{
     refused,
     remote::{Body, Which, understood},
-    say,
     show::{printable, table},
 };
 
 /// Look at what filters did to your messages.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise message trace 42
+  mortise message dropped
+  mortise message restore 7")]
 pub(crate) struct Message {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +32,9 @@ enum Command {
   mortise message trace 42")]
     Trace(One),
     /// Show the messages that filters dropped, while they are kept.
+    #[command(after_help = "Examples:
+  mortise message dropped
+  mortise message dropped --json")]
     Dropped(Listed),
     /// Store a message that a filter dropped.
     #[command(after_help = "Example:
@@ -107,7 +115,7 @@ impl Message {
             Command::Trace(one) | Command::Restore(one) => one.listed.json,
             Command::Dropped(listed) => listed.json,
         };
-        match crate::runtime()?.block_on(self.command.carry_out()) {
+        match runtime()?.block_on(self.command.carry_out()) {
             Ok(text) => {
                 say(&text);
                 Ok(ExitCode::SUCCESS)

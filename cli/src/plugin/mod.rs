@@ -7,6 +7,7 @@
 //! - `status`: the status of plugins; `read`: logs and the audit log.
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
+//! - `named`: naming a plugin by a part of its id.
 //! - `remote`: the running server.
 //! - `show`: text for a terminal.
 //!
@@ -19,6 +20,7 @@ mod check;
 mod doctor;
 mod grant;
 mod message;
+mod named;
 mod orders;
 mod read;
 mod remote;
@@ -26,12 +28,24 @@ mod show;
 mod status;
 mod test;
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
-pub(super) use self::message::Message;
 use self::remote::Refusal;
+pub(super) use self::{
+    message::Message,
+    remote::{Body, Remote, Which, understood},
+    show::{printable, table},
+};
+use crate::{output::say, process::runtime};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin new shout --lang python
+  mortise plugin install rules.wasm
+  mortise plugin grant rules --as-asked
+  mortise plugin status rules
+
+A plugin is named by its id, or by a part of it that no other has.")]
 pub(super) struct Plugin {
     #[command(subcommand)]
     command: Command,
@@ -48,8 +62,14 @@ enum Command {
     /// Build a plugin, run it, and do so again whenever a file is saved.
     Dev(author::Dev),
     /// Load a file as the server would, and report errors.
+    #[command(after_help = "Examples:
+  mortise plugin check rules.wasm
+  mortise plugin check rules.wasm --json")]
     Check(check::Look),
     /// Show a plugin's description, capabilities and requested permissions.
+    #[command(after_help = "Examples:
+  mortise plugin inspect rules.wasm
+  mortise plugin inspect rules.wasm --json")]
     Inspect(check::Look),
     /// Run a plugin's cases against a scripted host in memory.
     Test(test::Test),
@@ -120,7 +140,7 @@ is not there, the plugin's own serves.")]
 impl Plugin {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
         let json = self.command.wants_json();
-        match super::runtime()?.block_on(self.command.carry_out()) {
+        match runtime()?.block_on(self.command.run()) {
             Ok((text, code)) => {
                 say(&text);
                 Ok(code)
@@ -131,6 +151,60 @@ impl Plugin {
 }
 
 impl Command {
+    /// Completes the plugin's id and carries the command out.
+    async fn run(mut self) -> anyhow::Result<(String, ExitCode)> {
+        let Some((id, which)) = self.plugin() else {
+            return self.carry_out().await;
+        };
+        named::complete(id, which).await?;
+        let which = which.clone();
+        let mut outcome = self.carry_out().await;
+        if let Err(error) = &mut outcome
+            && let Some(refusal) = error.downcast_mut::<Refusal>()
+            && refusal.is_not_found()
+            && let Some(others) = named::others(&which).await
+        {
+            refusal.error_description.push_str(&others);
+        }
+        outcome
+    }
+
+    /// The plugin that an installed one is named by, and its server.
+    const fn plugin(&mut self) -> Option<(&mut String, &Which)> {
+        match self {
+            Self::Status(plugin)
+            | Self::Doctor(plugin)
+            | Self::Enable(plugin)
+            | Self::Disable(plugin)
+            | Self::Reload(plugin)
+            | Self::Rollback(plugin)
+            | Self::Uninstall(plugin)
+            | Self::Attach(plugin)
+            | Self::Grants(plugin)
+            | Self::Denials(plugin)
+            | Self::Logs(read::Logs { plugin, .. })
+            | Self::Approve(asked::Approve { plugin, .. }) => Some((&mut plugin.id, &plugin.which)),
+            Self::Grant(grant) => Some((&mut grant.id, &grant.which)),
+            Self::Revoke(revoke) => Some((&mut revoke.id, &revoke.which)),
+            Self::Audit(read::Audit {
+                id: Some(id),
+                which,
+                ..
+            }) => Some((id, which)),
+            Self::New(_)
+            | Self::Build(_)
+            | Self::Componentize(_)
+            | Self::Dev(_)
+            | Self::Check(_)
+            | Self::Inspect(_)
+            | Self::Test(_)
+            | Self::Install(_)
+            | Self::List(_)
+            | Self::Audit(_)
+            | Self::Pending(_) => None,
+        }
+    }
+
     async fn carry_out(self) -> anyhow::Result<(String, ExitCode)> {
         let text = match self {
             Self::New(new) => new.run()?,
@@ -199,7 +273,7 @@ impl Command {
 /// Reports that a server refused a command, or that there is no server. A
 /// program reads it on standard output, and so does a person whose plugin does
 /// not load.
-fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
+pub(crate) fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
     match error.downcast_ref::<Refusal>() {
         Some(refusal) if json => say(&format!("{}\n", refusal.json)),
         Some(Refusal {
@@ -209,13 +283,4 @@ fn refused(error: anyhow::Error, json: bool) -> miette::Result<ExitCode> {
         _ => return Err(miette::miette!("{error:#}")),
     };
     Ok(ExitCode::FAILURE)
-}
-
-/// Writes to standard output. Returns false if the reader went away, as `head`
-/// does, which is not an error.
-fn say(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_ok()
 }

@@ -55,7 +55,7 @@ pub(super) struct Install {
 /// The plugin.
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {
-    /// The plugin's id, as `mortise plugin list` shows it.
+    /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,
     #[command(flatten)]
     pub(super) which: Which,

@@ -6,10 +6,11 @@ use owo_colors::Style;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::output::say;
+
 use super::{
     orders::Named,
     remote::{Remote, Which, encoded, understood},
-    say,
     show::{paint, printable, table},
 };
 
@@ -27,7 +28,7 @@ instance, and what a native plugin printed. What a plugin wrote for other users
 is theirs to read.")]
 pub(super) struct Logs {
     #[command(flatten)]
-    plugin: Named,
+    pub(super) plugin: Named,
     /// Go on until interrupted.
     #[arg(long, short)]
     follow: bool,
@@ -39,13 +40,13 @@ pub(super) struct Logs {
   mortise plugin audit
   mortise plugin audit io.example.weather --limit 10 --json")]
 pub(super) struct Audit {
-    /// Of this plugin only.
-    id: Option<String>,
+    /// Of this plugin only: its id, or a part of it that no other has.
+    pub(super) id: Option<String>,
     /// Show this many of the newest entries, 1 to 200.
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     limit: u32,
     #[command(flatten)]
-    which: Which,
+    pub(super) which: Which,
     /// Print one line of JSON.
     #[arg(long)]
     pub(super) json: bool,

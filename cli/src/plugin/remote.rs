@@ -25,8 +25,8 @@ use mortise_server::{
 const ANSWER: usize = 64 << 20;
 
 /// The server and the user.
-#[derive(Debug, clap::Args)]
-pub(super) struct Which {
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Which {
     /// Use the server of this data directory, whose readers need no password
     /// [default, except for `dev`: data].
     #[arg(
@@ -68,7 +68,7 @@ pub(super) struct Which {
 
 /// A server that takes orders.
 #[derive(Clone, Debug)]
-pub(super) struct Remote {
+pub(crate) struct Remote {
     url: Url,
     credentials: Vec<(HeaderName, HeaderValue)>,
     /// The data directory it was found by.
@@ -86,7 +86,7 @@ pub(super) enum Place {
 
 /// The body of a request.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(crate) enum Body {
     None,
     Json(Value),
     File(Vec<u8>),
@@ -98,13 +98,20 @@ pub(super) enum Body {
 #[error("{error_description}")]
 pub(super) struct Refusal {
     error_code: u16,
-    error_description: String,
+    pub(super) error_description: String,
     /// The report, if a plugin does not load.
     #[serde(default)]
     pub(super) report: Option<Report>,
     /// All of it.
     #[serde(skip)]
     pub(super) json: Value,
+}
+
+impl Refusal {
+    /// Returns true if the server has no such thing.
+    pub(super) const fn is_not_found(&self) -> bool {
+        self.error_code == 404
+    }
 }
 
 /// No server runs on a data directory: there is no file with a key, or a killed
@@ -131,7 +138,7 @@ impl Which {
         self.data_dir.as_deref().unwrap_or(Path::new("data"))
     }
 
-    pub(super) fn remote(&self) -> anyhow::Result<Remote> {
+    pub(crate) fn remote(&self) -> anyhow::Result<Remote> {
         match &self.url {
             Some(url) => self.by_address(url),
             None => self.by_key(),
@@ -230,7 +237,7 @@ impl Remote {
         })
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let value = self.send(Method::GET, path, Body::None).await?;
         understood(value)
     }
@@ -240,7 +247,7 @@ impl Remote {
     /// # Errors
     ///
     /// A [`Refusal`], or that there is no answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -324,12 +331,12 @@ fn secret(value: &str) -> Result<HeaderValue, header::InvalidHeaderValue> {
 }
 
 /// An answer as a type.
-pub(super) fn understood<T: DeserializeOwned>(value: Value) -> anyhow::Result<T> {
+pub(crate) fn understood<T: DeserializeOwned>(value: Value) -> anyhow::Result<T> {
     serde_json::from_value(value)
         .context("the server's answer is not understood; it is of another version")
 }
 
 /// A plugin's id as a part of a path.
-pub(super) fn encoded(id: &str) -> String {
+pub(crate) fn encoded(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }

@@ -59,7 +59,7 @@ pub(super) fn line(text: &mut String, name: &str, value: &str) {
 }
 
 /// An empty table.
-pub(super) fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(UTF8_HORIZONTAL_ONLY)
@@ -75,7 +75,7 @@ pub(super) fn directory(directory: &Directory) -> String {
 }
 
 /// Text that a plugin's author wrote, without what would steer a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\n' && c != '\t' {

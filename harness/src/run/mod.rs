@@ -17,10 +17,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use mortise_runtime::{
-    Backend, LoadError, Loader, Plugin,
-    registry::{Described, loader_of},
-};
+use mortise_runtime::{Backend, Described, LoadError, Loader, Plugin, registry::loader_of};
 
 use self::stage::Stage;
 use crate::{

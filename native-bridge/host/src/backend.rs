@@ -8,10 +8,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use mortise_runtime::{
-    Digest, LoadError, Loader, Plugin, Step, manifest,
-    registry::{Described, Staged, unreadable},
+    Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest, registry::unreadable,
 };
-use tempfile::TempDir;
 
 use crate::{
     imports::Imports,
@@ -19,6 +17,7 @@ use crate::{
     plugin::NativePlugin,
     sandbox::Reach,
     settings::Settings,
+    shared::Shared,
     supervisor::{FIRST_GENERATION, Supervisor, running::Running, start_error::StartError},
 };
 
@@ -26,18 +25,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct NativeBackend {
     shared: Arc<Shared>,
-}
-
-/// The parts that all native plugins of a host share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    /// The program that becomes guardian and stage.
-    pub(crate) launcher: PathBuf,
-    /// The folder that contains the processes' folders.
-    pub(crate) folder: TempDir,
-    /// Whether a process had every protection.
-    pub(crate) protects: AtomicBool,
 }
 
 /// The backend cannot be set up.

@@ -14,7 +14,8 @@ use mortise_runtime::{Guard, Log, log::Source, types::Level};
 
 use crate::{
     connection::{Answer, Handler},
-    supervisor::{lock, output::Sink},
+    lock::lock,
+    supervisor::output::Sink,
 };
 use mortise_protocol::{
     codec::Payload,

@@ -38,10 +38,13 @@ mod imports;
 mod instance;
 #[cfg(unix)]
 pub mod launch;
+mod lock;
 #[cfg(unix)]
 mod plugin;
 pub mod sandbox;
 pub mod settings;
+#[cfg(unix)]
+mod shared;
 #[cfg(unix)]
 mod supervisor;
 pub mod transport;

@@ -62,6 +62,8 @@ pub struct Settings {
     pub output_bytes_per_second: u32,
     /// Name and version of the host, told to plugins.
     pub host: String,
+    /// Environment variables that every plugin has without a grant.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Ask, then SIGTERM, then SIGKILL.
@@ -110,6 +112,7 @@ impl Default for Settings {
             log_bytes: 256 << 10,
             output_bytes_per_second: 1 << 20,
             host: concat!("mortise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            variables: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - [`types`]: every type that crosses between host and plugin.
 //! - [`bytes`]: the data form of bytes.
 //! - [`Capability`]: the exports by name.
+//! - [`ContentError`]: the rules for the content of a message.
 //! - [`manifest`]: the rules of a manifest.
 //! - [`grants`], [`limits`]: the permissions of a plugin, and the bounds on its use
 //!   of everything.
@@ -19,6 +20,7 @@
 
 pub mod bytes;
 mod capability;
+mod content;
 pub mod digest;
 pub mod grants;
 pub mod limits;
@@ -28,6 +30,7 @@ pub mod text;
 pub mod types;
 
 pub use capability::{Capabilities, Capability};
+pub use content::ContentError;
 pub use digest::Digest;
 pub use grants::Grants;
 pub use limits::Limits;

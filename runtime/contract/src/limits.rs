@@ -21,6 +21,8 @@ pub struct Limits {
     pub storage_bytes: u64,
     /// Messages it may send in any minute.
     pub messages_per_minute: u32,
+    /// Changes of its storage, timers and messages that it may make in any minute.
+    pub writes_per_minute: u32,
     /// Its log, in bytes; the oldest lines go first.
     pub log_bytes: u64,
     /// A webhook request's body, in bytes.
@@ -46,6 +48,7 @@ impl Default for Limits {
             concurrent_calls: 1024,
             storage_bytes: 16 << 20,
             messages_per_minute: 120,
+            writes_per_minute: 6000,
             log_bytes: 256 << 10,
             webhook_body_bytes: 1 << 20,
             timers: 32,
@@ -78,6 +81,8 @@ pub enum Limit {
     StorageBytes,
     /// [`Limits::messages_per_minute`].
     MessagesPerMinute,
+    /// [`Limits::writes_per_minute`].
+    WritesPerMinute,
     /// [`Limits::log_bytes`].
     LogBytes,
     /// [`Limits::webhook_body_bytes`].
@@ -101,6 +106,7 @@ impl Limit {
             Self::ConcurrentCalls => "concurrent-calls",
             Self::StorageBytes => "storage-bytes",
             Self::MessagesPerMinute => "messages-per-minute",
+            Self::WritesPerMinute => "writes-per-minute",
             Self::LogBytes => "log-bytes",
             Self::WebhookBodyBytes => "webhook-body-bytes",
             Self::Timers => "timers",
@@ -118,6 +124,7 @@ impl Limit {
             Self::ConcurrentCalls => limits.concurrent_calls.into(),
             Self::StorageBytes => limits.storage_bytes,
             Self::MessagesPerMinute => limits.messages_per_minute.into(),
+            Self::WritesPerMinute => limits.writes_per_minute.into(),
             Self::LogBytes => limits.log_bytes,
             Self::WebhookBodyBytes => limits.webhook_body_bytes,
             Self::Timers => limits.timers.into(),

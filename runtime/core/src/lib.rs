@@ -8,7 +8,8 @@
 //!
 //! - [`contract`]: the contract's types, capabilities and rules.
 //! - [`plugin`]: the traits [`Plugin`] and [`Instance`] that every backend
-//!   implements, and [`CallError`].
+//!   implements.
+//! - [`CallError`]: the failures of a call.
 //! - [`host`]: the trait [`Host`] that the embedder implements.
 //! - [`guard`]: the one place where grants and bounds are checked, in front of
 //!   [`Host`], for every backend.
@@ -19,6 +20,7 @@
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
 
+mod call_error;
 pub mod files;
 pub mod guard;
 pub mod host;
@@ -28,16 +30,19 @@ pub mod process;
 pub mod protected;
 pub mod registry;
 pub mod report;
+mod staged;
 
 pub use mortise_contract::{
-    self as contract, Capabilities, Capability, Digest, Grants, Limits, digest, grants, limits,
-    manifest, schedule, text, types,
+    self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest,
+    grants, limits, manifest, schedule, text, types,
 };
 
+pub use call_error::CallError;
 pub use guard::{Guard, Rights};
 pub use host::Host;
 pub use log::Log;
-pub use plugin::{Backend, CallError, Instance, InstanceSetup, Loader, Plugin};
+pub use plugin::{Backend, Described, Instance, InstanceSetup, Loader, Plugin};
 pub use protected::Protected;
 pub use registry::Registry;
 pub use report::{LoadError, Step};
+pub use staged::Staged;

@@ -213,18 +213,44 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
+/// Reads a key that only this user can have written and read. None if there is
+/// none: a new one makes all kept code void.
+fn trusted_key(file: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
+    let data = match fs::symlink_metadata(file) {
+        Ok(data) => data,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !data.is_file() || !is_own(&data, file)? {
+        tracing::warn!(
+            "the key {} is replaced, and all components are compiled anew: others than the \
+             server's user could have written or read it",
+            file.display()
+        );
+        return Ok(None);
+    }
+    Ok(fs::read(file)?.try_into().ok())
+}
+
+/// Returns true if a file belongs to this user, and nobody else has access.
+#[cfg(unix)]
+fn is_own(data: &fs::Metadata, file: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let folder = fs::metadata(file.parent().unwrap_or(file))?;
+    // `make_private` saw that the folder is this user's.
+    Ok(data.uid() == folder.uid() && data.nlink() == 1 && data.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_own(_data: &fs::Metadata, _file: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Reads the folder's key, or makes one.
 fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let file = folder.join(KEY_FILE);
-    match fs::read(&file) {
-        Ok(bytes) => {
-            if let Ok(key) = bytes.try_into() {
-                return Ok(key);
-            }
-            // Of another length: made anew, which makes all kept code void.
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+    if let Some(key) = trusted_key(&file)? {
+        return Ok(key);
     }
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::other)?;

@@ -6,7 +6,7 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use mortise_runtime::plugin::CallError;
+use mortise_runtime::CallError;
 
 /// The reason for which a call did not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use wasmtime::{
     WasmBacktraceDetails, component::Linker,
 };
 
-use super::{Settings, budget::Descriptors, cache::Cache, imports, store::State};
+use super::{budget::Descriptors, cache::Cache, imports, settings::Settings, store::State};
 use mortise_runtime::Limits;
 
 /// The engine could not be set up; the text names the missing feature.

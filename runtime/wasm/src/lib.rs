@@ -9,6 +9,8 @@
 //! - `engine`: wasmtime's settings, and the ticker that makes time pass for
 //!   running guests.
 //! - `cache`: compiled code between runs, trusted only when authenticated.
+//! - `settings`: the settings of the backend.
+//! - `linked`: a component ready to be instantiated.
 //! - `loader`: from file to plugin, with a report of what is wrong.
 //! - `misfit`: reports of components that do not fit this host.
 //! - `store`: what one store holds: WASI with exactly what was granted, the
@@ -35,85 +37,26 @@ mod files;
 mod imports;
 mod incoming;
 mod instance;
+mod linked;
 mod loader;
 mod misfit;
 mod outbound;
 mod output;
+mod settings;
 mod sockets;
 mod store;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use async_trait::async_trait;
-use serde::Serialize;
-
-pub use self::engine::EngineError;
 use self::engine::Shared;
-use mortise_runtime::{
-    Capabilities, Digest, Limits, LoadError, Plugin,
-    contract::types::Manifest,
-    plugin::Loader,
-    registry::{Described, Staged},
-};
-
-/// Settings of the backend.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The folder for compiled code; created if it does not exist. None
-    /// compiles at each start.
-    pub cache: Option<PathBuf>,
-    /// The most bytes of compiled code to keep; the least recently used goes
-    /// first.
-    pub cache_bytes: u64,
-    /// The number of instances of all plugins that can be in memory at a time.
-    pub instances: u32,
-    /// The largest component, in bytes.
-    pub component_bytes: u64,
-    /// Bounds of the throw-away instance that is asked for the manifest.
-    pub describe: Limits,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            cache: None,
-            cache_bytes: 2 << 30,
-            instances: 512,
-            component_bytes: 128 << 20,
-            describe: Limits {
-                call_ms: 5_000,
-                ..Limits::default()
-            },
-        }
-    }
-}
+pub use self::{engine::EngineError, loader::Inspection, settings::Settings};
+use async_trait::async_trait;
+use mortise_runtime::{Described, LoadError, Loader, Plugin, Staged};
 
 /// Loads components. One per process is enough; clones share everything.
 #[derive(Clone, Debug)]
 pub struct WasmBackend {
     shared: Arc<Shared>,
-}
-
-/// The content of a component's file, for a person or a program.
-#[derive(Clone, Debug, Serialize)]
-pub struct Inspection {
-    /// The file.
-    pub file: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its digest.
-    pub digest: Digest,
-    /// Who it is and what it asks for.
-    pub manifest: Manifest,
-    /// Its capabilities.
-    pub capabilities: Capabilities,
-    /// The interfaces it imports, with versions.
-    pub imports: Vec<String>,
-    /// The interfaces it exports, with versions.
-    pub exports: Vec<String>,
 }
 
 impl WasmBackend {

@@ -2,48 +2,50 @@
 
 use std::{
     fs::{File, Metadata},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::task::JoinError;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::Component;
 
 use super::{
-    Inspection,
     engine::Shared,
     exports::Indices,
     instance::WasmInstance,
+    linked::Linked,
     misfit::{self, Report},
-    store::State,
 };
 use mortise_runtime::{
-    Capabilities, Digest, Grants, Host, LoadError, Log, Step,
+    CallError, Capabilities, Described, Digest, Grants, Host, LoadError, Log, Staged, Step,
     contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
     files,
     grants::Applications,
     manifest,
-    plugin::{Backend, CallError, Instance, InstanceSetup, Plugin},
-    registry::{Described, Staged, unreadable},
+    plugin::{Backend, Instance, InstanceSetup, Plugin},
+    registry::unreadable,
 };
 
-/// A component ready to be instantiated.
-pub(super) struct Linked {
-    pub(super) shared: Arc<Shared>,
-    pub(super) pre: InstancePre<State>,
-    pub(super) indices: Indices,
-    pub(super) capabilities: Capabilities,
-}
-
-impl std::fmt::Debug for Linked {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Linked")
-            .field("capabilities", &self.capabilities)
-            .finish_non_exhaustive()
-    }
+/// The content of a component's file, for a person or a program.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Digest,
+    /// Who it is and what it asks for.
+    pub manifest: Manifest,
+    /// Its capabilities.
+    pub capabilities: Capabilities,
+    /// The interfaces it imports, with versions.
+    pub imports: Vec<String>,
+    /// The interfaces it exports, with versions.
+    pub exports: Vec<String>,
 }
 
 /// A loaded component.

@@ -7,7 +7,7 @@ use wasmparser::{Validator, WasmFeatures};
 use wasmtime::component::Component;
 
 use super::{engine::Shared, imports::PROVIDED};
-use mortise_runtime::{Capability, LoadError, Step, contract, plugin::CallError};
+use mortise_runtime::{CallError, Capability, LoadError, Step, contract};
 
 /// Makes reports about one file.
 pub(super) struct Report<'a>(pub(super) &'a Path);

@@ -82,7 +82,7 @@ async fn create(
     Fields(params): Fields<ApplicationParams>,
 ) -> Result<Json<model::Application>, ApiError> {
     params.check()?;
-    let token = Token::generate_as(TokenKind::Application, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Application, state.settings().token_form)
         .map_err(ApiError::internal)?;
     let new = NewApplication {
         name: &params.name,
@@ -136,7 +136,10 @@ async fn delete(
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
     let row = find(&state, &caller, id).await?;
-    if row.is_internal() {
+    // As in Gotify, only while the plugin is there.
+    if let Some(instance) = row.plugin_instance_id
+        && state.plugins.has_plugin_of(instance).await?
+    {
         return Err(ApiError::bad_request("cannot delete internal application"));
     }
     if !state.store.delete_application(caller.user.id, id).await? {
@@ -176,7 +179,7 @@ async fn secure(
             "an internal application has no token",
         ));
     }
-    let token = Token::generate_as(TokenKind::Application, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Application, state.settings().token_form)
         .map_err(ApiError::internal)?;
     if !state
         .store

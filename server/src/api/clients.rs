@@ -12,7 +12,7 @@ use super::{
     model,
 };
 use crate::{
-    auth::{self, Caller, Token, TokenKind},
+    auth::{AuthError, Caller, Token, TokenKind},
     config::NAME_BYTES,
     state::AppState,
     time::now_ms,
@@ -82,7 +82,7 @@ async fn create(
     Fields(params): Fields<ClientParams>,
 ) -> Result<Json<model::Client>, ApiError> {
     params.check()?;
-    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Client, state.settings().token_form)
         .map_err(ApiError::internal)?;
     let row = state
         .store
@@ -135,7 +135,7 @@ async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let itself = caller.client.as_ref().is_some_and(|client| client.id == id);
     if !itself && !caller.is_elevated() {
-        return Err(auth::not_elevated());
+        return Err(AuthError::NotElevated.into());
     }
     if !state.store.delete_client(caller.user.id, id).await? {
         return Err(no_client(id));

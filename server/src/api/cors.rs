@@ -17,7 +17,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("mortise-dropped-by");
 /// The middleware that answers preflights and marks answers as readable. Plugins
 /// answer for their own pages.
 pub(super) async fn cors(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let cors = &state.config.cors;
+    let settings = state.settings();
+    let cors = &settings.cors;
     if cors.origins.is_empty() || is_plugins(request.uri().path()) {
         return next.run(request).await;
     }

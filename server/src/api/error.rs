@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use mortise_runtime::LoadError;
@@ -13,7 +13,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::plugins::Problem;
-use crate::{auth::PasswordError, configuration, pipeline::PostError, store::StoreError};
+use crate::{
+    auth::{AuthError, PasswordError},
+    configuration,
+    pipeline::PostError,
+    store::StoreError,
+};
 
 /// A refusal: a status and a sentence for the client.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct ApiError {
     description: Cow<'static, str>,
     report: Option<Box<Problem>>,
     problems: Vec<configuration::Problem>,
+    retry_after: Option<u64>,
 }
 
 /// The form of an error.
@@ -51,6 +57,16 @@ impl ApiError {
             description: description.into(),
             report: None,
             problems: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// With the seconds after which to try again.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 
@@ -74,25 +90,9 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, description)
     }
 
-    /// 401: no valid credentials.
-    pub fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "you need to provide a valid access token or user credentials to access this api",
-        )
-    }
-
     /// 403: credentials that do not suffice.
     pub fn forbidden(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, description)
-    }
-
-    /// Whether it denies access.
-    pub fn is_denial(&self) -> bool {
-        matches!(
-            self.status,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-        )
     }
 
     /// 404: the object does not exist, or belongs to another user.
@@ -120,7 +120,12 @@ impl IntoResponse for ApiError {
             report: self.report.as_deref(),
             problems: &self.problems,
         };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
@@ -130,6 +135,23 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(what) => Self::bad_request(format!("{what} is there already")),
             other => Self::internal(other),
         }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let status = match error {
+            AuthError::Unauthorized | AuthError::GuestCreatesAdministrator => {
+                StatusCode::UNAUTHORIZED
+            }
+            AuthError::NotAdministrator
+            | AuthError::NotElevated
+            | AuthError::CrossSite
+            | AuthError::NoSuchAdministrator => StatusCode::FORBIDDEN,
+            AuthError::Password(error) => return error.into(),
+            AuthError::Store(error) => return error.into(),
+        };
+        Self::new(status, error.to_string())
     }
 }
 

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
 use crate::{
-    auth::Caller,
+    auth::{AuthError, Caller},
     events::{StateEvent, Subscription},
     listen::Connection,
     state::AppState,
@@ -71,7 +71,7 @@ async fn events(
         None => true,
     };
     if !(same && there) {
-        return Err(ApiError::unauthorized());
+        return Err(AuthError::Unauthorized.into());
     }
     if let Some(Extension(connection)) = connection {
         tokio::spawn(cut_in_the_end(

@@ -91,6 +91,13 @@ impl Format {
     }
 }
 
+/// A name for a file of these bytes, under which it is served; none if they are no
+/// image. `digits` are the random part.
+pub(crate) fn file_name(bytes: &[u8], digits: [u8; NAME_BYTES]) -> Option<String> {
+    let format = Format::of(bytes)?;
+    Some(format!("{}.{}", hex::encode(digits), format.extension()))
+}
+
 /// Sets an application's image: PNG, JPEG, GIF or WebP of at most `max-image-size`
 /// in the field `file`.
 #[utoipa::path(post, path = "/application/{id}/image", tag = "application",

@@ -9,6 +9,7 @@ use crate::state::AppState;
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .public(routes!(health))
+        .public(routes!(ready))
         .public(routes!(version))
         .public(routes!(info))
 }
@@ -31,6 +32,25 @@ async fn health(State(state): State<AppState>) -> (StatusCode, Json<model::Healt
     }
 }
 
+/// Reports whether the server can serve its users: its database answers, and the
+/// enabled plugins were brought up. `/health` is about the server alone.
+#[utoipa::path(get, path = "/ready", tag = "info", responses(
+    (status = 200, body = model::Ready),
+    (status = 503, body = model::Ready, description = "Not yet, or no longer."),
+))]
+async fn ready(State(state): State<AppState>) -> (StatusCode, Json<model::Ready>) {
+    let ready = model::Ready {
+        database: state.store.ping().await.is_ok(),
+        plugins: !state.plugins.is_starting(),
+    };
+    let status = if ready.database && ready.plugins {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(ready))
+}
+
 /// Returns the version.
 #[utoipa::path(get, path = "/version", tag = "info", responses((status = 200, body = model::Version)))]
 async fn version() -> Json<model::Version> {
@@ -40,5 +60,5 @@ async fn version() -> Json<model::Version> {
 /// Returns the server's features.
 #[utoipa::path(get, path = "/gotifyinfo", tag = "info", responses((status = 200, body = model::Info)))]
 async fn info(State(state): State<AppState>) -> Json<model::Info> {
-    Json(model::Info::new(state.config.registration))
+    Json(model::Info::new(state.settings().registration))
 }

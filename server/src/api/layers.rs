@@ -3,55 +3,61 @@
 
 use std::{
     any::Any,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
-    http::StatusCode,
-    middleware::{Next, from_fn, from_fn_with_state},
+    extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
-use super::{ApiError, cors::cors};
+use super::{ApiError, Origin, cors::cors};
 use crate::state::AppState;
 
 /// The longest body that is read whole, in bytes; routes that take messages and
 /// images have bounds of their own.
 const BODY_BYTES: usize = 2 << 20;
-/// The longest pause within a body.
-const BODY_IDLE: Duration = Duration::from_secs(30);
-/// The longest time for a request; plugins have shorter deadlines.
-const REQUEST: Duration = Duration::from_secs(60);
 /// The longest time for an administrator's command: the server may have to
 /// download and compile a plugin.
 const ORDER: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
-    bound_requests(router).layer(from_fn_with_state(state.clone(), cors))
+    let router = router
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(
+            state.config.limits.body_timeout,
+        ))
+        .layer(from_fn_with_state(state.clone(), time));
+    answer_panics(router).layer(from_fn_with_state(state.clone(), cors))
 }
 
-fn bound_requests(router: Router) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE))
-        .layer(from_fn(time))
-        .layer(CatchPanicLayer::custom(panicked))
+fn answer_panics(router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(panicked))
 }
 
 /// Ends what takes too long, and logs each request by its route: an address
 /// may hold a token.
-async fn time(request: Request, next: Next) -> Response {
+async fn time(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let settings = state.settings();
+    let id = request_id(request.headers());
+    let client = client(&state, &request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let ordered = route
         .as_ref()
         .is_some_and(|route| route.as_str().starts_with("/admin/"));
-    let most = if ordered { ORDER } else { REQUEST };
-    let response = match tokio::time::timeout(most, next.run(request)).await {
+    let most = if ordered {
+        ORDER
+    } else {
+        settings.limits.request_timeout
+    };
+    let mut response = match tokio::time::timeout(most, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -59,14 +65,61 @@ async fn time(request: Request, next: Next) -> Response {
         )
         .into_response(),
     };
-    tracing::debug!(
-        %method,
-        route = route.as_ref().map_or("", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        micros = started.elapsed().as_micros(),
-        "answered"
-    );
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let time = started.elapsed();
+    state.seen.request(method.as_str(), route, status, time);
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    if settings.access_log {
+        tracing::info!(target: "mortise_server::access", %method, route, status, micros, client, id, "answered");
+    } else {
+        tracing::debug!(target: "mortise_server::access", %method, route, status, micros, client, id, "answered");
+    }
+    let headers = response.headers_mut();
+    for header in &settings.response_headers {
+        headers
+            .entry(&header.name)
+            .or_insert_with(|| header.value.clone());
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
     response
+}
+
+/// The name by which a request is found in logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id that a proxy may give, in bytes.
+const ID_BYTES: usize = 64;
+
+/// A request's id: the proxy's, if it is plain, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain = |id: &&str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        (1..=ID_BYTES).contains(&id.len()) && id.bytes().all(plain)
+    };
+    if let Some(id) = given.filter(plain) {
+        return id.to_owned();
+    }
+    let mut random = [0; 8];
+    // Without randomness, requests have the same id.
+    let _ = getrandom::fill(&mut random);
+    hex::encode(random)
+}
+
+/// The address of a request's client.
+fn client(state: &AppState, request: &Request) -> String {
+    match request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        Some(ConnectInfo(peer)) => {
+            let settings = state.settings();
+            let trusts = |address| settings.trusts(address);
+            Origin::of(request.headers(), peer.ip(), trusts)
+                .client
+                .to_string()
+        }
+        None => String::new(),
+    }
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
@@ -93,7 +146,7 @@ mod tests {
         async fn panics() {
             panic!("a secret");
         }
-        let router = super::bound_requests(Router::new().route("/", get(panics)));
+        let router = super::answer_panics(Router::new().route("/", get(panics)));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         let body = to_bytes(response.into_body(), 1 << 10).await.unwrap();

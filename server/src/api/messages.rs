@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
-    ApiError, Routes,
+    ApiError, Origin, Routes,
     error::required,
     extract::{Fields, Id, Object, Parameters},
     model,
@@ -74,11 +74,13 @@ struct CreateMessage {
     (status = 200, body = model::Message),
     (status = 400, description = "A field is missing, malformed or not yours."),
     (status = 413, description = "A field is too long."),
+    (status = 429, description = "The application or the address sends too much."),
     (status = 503, description = "A filter failed, and the user wants messages refused then."),
 ))]
 async fn create(
     State(state): State<AppState>,
     sending: Sending,
+    origin: Origin,
     Fields(new): Fields<CreateMessage>,
 ) -> Result<Response, ApiError> {
     let application = match sending {
@@ -95,6 +97,8 @@ async fn create(
             .ok_or_else(|| ApiError::bad_request("appid not found"))?,
     };
     required("message", &new.message)?;
+    let limits = &state.settings().limits;
+    state.rates.take(limits, application.id, origin.client)?;
     let priority = new.priority.unwrap_or(application.default_priority);
     let draft = draft(&application, new, priority);
     let sent = draft.content.clone();

@@ -5,6 +5,7 @@
 
 mod admin;
 mod applications;
+mod authorize;
 mod clients;
 mod conditional;
 mod cors;
@@ -17,9 +18,12 @@ mod images;
 mod info;
 mod layers;
 mod messages;
+mod metrics;
 pub mod model;
+mod own_page;
 mod paths;
 mod plugins;
+mod rate;
 mod routes;
 mod session;
 mod stream;
@@ -29,14 +33,14 @@ mod webhooks;
 use axum::Router;
 
 pub(crate) use admin::{DeniedTo, LogLine};
-pub(crate) use dropped::Dropped;
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use images::file_name as image_name;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
 
-pub(crate) use extract::is_object as is_json_object;
+pub(crate) use rate::Rates;
 
 use crate::state::AppState;
 
@@ -44,6 +48,7 @@ use crate::state::AppState;
 pub fn router(state: &AppState) -> Router {
     let routes = Routes::new(state)
         .merge(info::routes)
+        .merge(metrics::routes)
         .merge(messages::routes)
         .merge(dropped::routes)
         .merge(stream::routes)

@@ -248,6 +248,15 @@ impl Health {
     };
 }
 
+/// Whether the server can serve its users.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// Whether the database answers.
+    pub database: bool,
+    /// Whether the enabled plugins were brought up.
+    pub plugins: bool,
+}
+
 /// The version of Gotify whose API this is: clients compare it.
 const GOTIFY_VERSION: &str = "3.0.0";
 

@@ -12,11 +12,8 @@ use utoipa::{
 };
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 
-use super::{docs, error, paths::Known};
-use crate::{
-    auth::{Access, authorize},
-    state::AppState,
-};
+use super::{authorize::authorize, docs, error, paths::Known};
+use crate::{auth::Access, state::AppState};
 
 /// Routes as `utoipa_axum::routes!` makes them.
 pub(super) type Methods = UtoipaMethodRouter<AppState>;
@@ -68,6 +65,12 @@ impl Routes {
     /// As [`Routes::admin`], or anybody where the settings say so.
     pub fn register(self, methods: Methods) -> Self {
         self.add(Access::Register, methods)
+    }
+
+    /// An administrator may call these with any client, and anybody where the
+    /// settings say so.
+    pub fn metrics(self, methods: Methods) -> Self {
+        self.add(Access::Metrics, methods)
     }
 
     /// The server's parts, for routes that depend on its settings.
@@ -146,7 +149,7 @@ fn security(access: Access, registration: bool) -> Vec<SecurityRequirement> {
         Access::Sender => "sender",
         Access::Client => "client",
         Access::Elevated => "elevated",
-        Access::Admin | Access::Register => "admin",
+        Access::Admin | Access::Register | Access::Metrics => "admin",
     };
     let mut requirements = ["tokenHeader", "tokenQuery", "tokenBearer", "basicAuth"]
         .map(|scheme| SecurityRequirement::new(scheme, [scope]))

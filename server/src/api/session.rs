@@ -54,7 +54,7 @@ async fn login(
         ));
     }
     clients::check_name(&name)?;
-    let token = Token::generate_as(TokenKind::Client, state.config.token_form)
+    let token = Token::generate_as(TokenKind::Client, state.settings().token_form)
         .map_err(ApiError::internal)?;
     let client = state
         .store
@@ -67,7 +67,10 @@ async fn login(
         )
         .await?;
     Ok((
-        set(session_cookie(token.reveal(), SESSION_SECONDS, &origin)?),
+        set(
+            session_cookie(token.reveal(), SESSION_SECONDS, origin.is_secure())
+                .map_err(ApiError::internal)?,
+        ),
         Json(model::CurrentUser::new(&caller.user, Some(&client))),
     ))
 }
@@ -85,7 +88,9 @@ async fn logout(
     };
     state.store.delete_client(caller.user.id, client.id).await?;
     state.close_client(client.id);
-    Ok(set(session_cookie("", 0, &origin)?))
+    Ok(set(
+        session_cookie("", 0, origin.is_secure()).map_err(ApiError::internal)?
+    ))
 }
 
 fn set(cookie: HeaderValue) -> AppendHeaders<[(header::HeaderName, HeaderValue); 1]> {

@@ -16,10 +16,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
-use crate::{auth::Caller, state::AppState, stream::Subscription};
+use crate::{
+    auth::{AuthError, Caller},
+    state::AppState,
+    stream::Subscription,
+};
 
-/// The interval between pings to a client.
-const PING: Duration = Duration::from_secs(45);
 /// The time in which a client must answer a ping.
 const PONG: Duration = Duration::from_secs(15);
 /// How long the echo of a client's Close may take.
@@ -42,6 +44,7 @@ async fn stream(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let ping = state.settings().limits.stream_ping;
     let user = caller.user.id;
     let client = caller.client.map(|client| client.id);
     // Before the answer: a message sent once the client is connected is not
@@ -59,23 +62,23 @@ async fn stream(
         None => state.store.user(user).await?.is_some(),
     };
     if !there {
-        return Err(ApiError::unauthorized());
+        return Err(AuthError::Unauthorized.into());
     }
     Ok(upgrade
         .max_message_size(INCOMING_BYTES)
         .max_frame_size(INCOMING_BYTES)
-        .on_upgrade(move |socket| run(socket, subscription)))
+        .on_upgrade(move |socket| run(socket, subscription, ping)))
 }
 
 /// Serves a connection until either side ends it. As in Gotify, the server ends a
 /// stream without a Close frame: the Android app's library takes such a frame for
 /// a goodbye and reconnects minutes later.
-async fn run(mut socket: WebSocket, mut subscription: Subscription) {
+async fn run(mut socket: WebSocket, mut subscription: Subscription, ping: Duration) {
     // A stream ends wherever it is, even if it waits for a client that does not
     // read.
     let closed = subscription.closed();
     let end = closed
-        .run_until_cancelled(serve(&mut socket, &mut subscription))
+        .run_until_cancelled(serve(&mut socket, &mut subscription, ping))
         .await;
     drop(subscription);
     if let Some(End::Client) = end {
@@ -93,9 +96,9 @@ enum End {
     Server,
 }
 
-async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) -> End {
+async fn serve(socket: &mut WebSocket, subscription: &mut Subscription, ping: Duration) -> End {
     let (mut sink, mut source) = socket.split();
-    let mut pings = interval_at(Instant::now() + PING, PING);
+    let mut pings = interval_at(Instant::now() + ping, ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
@@ -114,7 +117,7 @@ async fn serve(socket: &mut WebSocket, subscription: &mut Subscription) -> End {
                 None => return End::Server,
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
-            () = sleep_until(heard + PING + PONG) => return End::Server,
+            () = sleep_until(heard + ping + PONG) => return End::Server,
         };
         if sink.send(outgoing).await.is_err() {
             return End::Server;

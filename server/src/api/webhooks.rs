@@ -4,7 +4,7 @@
 //! the plugin: headers of the connection, and what would act in its user's
 //! browser as this server.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -21,26 +21,62 @@ use mortise_runtime::{
 };
 use utoipa_axum::routes;
 
-use super::{ApiError, Origin, Routes};
+use super::{ApiError, Origin, Routes, own_page};
 use crate::{auth::COOKIE, plugins::Slot, state::AppState};
 
 /// The time in which a request's body must arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Headers that concern one connection, which is the server's business.
-const CONNECTION: [HeaderName; 7] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
+/// Headers of a plugin's answer that are passed on, beside those that begin with
+/// `x-`. Others act on the whole origin, on later requests or on proxies.
+const ANSWER: [HeaderName; 24] = [
+    header::ACCEPT_RANGES,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+    header::ALLOW,
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_RANGE,
+    header::CONTENT_SECURITY_POLICY,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::EXPIRES,
+    header::LAST_MODIFIED,
+    header::LINK,
+    header::LOCATION,
+    header::PRAGMA,
+    header::REFERRER_POLICY,
+    header::RETRY_AFTER,
+    header::VARY,
+    header::WARNING,
 ];
 
-/// A plugin's page is on the server's own origin. Unless the administrator lets
-/// the plugin see cookies, a browser runs it as if it were elsewhere, so that
-/// its scripts cannot use the API with its visitor's session.
+/// Beginnings of headers by which an answer commands the proxy before the server,
+/// or speaks as the server.
+const TO_PROXIES: [&str; 5] = [
+    "x-accel-",
+    "x-sendfile",
+    "x-litespeed-",
+    "x-gotify-",
+    "x-mortise-",
+];
+
+/// Headers of a request with which its visitor uses the server itself.
+const CREDENTIALS: [&str; 5] = [
+    "authorization",
+    "proxy-authorization",
+    "x-gotify-key",
+    "x-mortise-key",
+    "x-mortise-user",
+];
+
+/// A plugin's page is on the server's own origin. A browser runs it as if it were
+/// elsewhere, so that its scripts cannot use the API with its visitor's session.
 const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts",
 );
@@ -110,6 +146,10 @@ async fn call(
         return Err(ApiError::bad_request("plugin is disabled"));
     }
     let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
+    let own_page = answer.cookies.is_empty() && own_page::is_from(request.headers());
+    if own_page && let Some(answer) = own_page::preflight(request.method(), request.headers()) {
+        return Ok(answer);
+    }
     let head = request.method() == Method::HEAD;
     let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
     let result = match state.plugins.instance(&slot).await {
@@ -123,7 +163,10 @@ async fn call(
             body,
         }) => {
             let body = passed_on(slot, body);
-            let mut response = given(status, &headers, body, answer.cookies.is_empty());
+            let mut response = given(status, &headers, body, &answer.cookies);
+            if own_page {
+                own_page::let_read(&mut response);
+            }
             if head && let Some(length) = announced(&headers) {
                 let length = HeaderValue::from(length);
                 response
@@ -204,6 +247,7 @@ fn is_over_limit(error: &axum::Error) -> bool {
 fn headers(headers: &HeaderMap) -> Vec<Header> {
     headers
         .iter()
+        .filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()))
         .map(|(name, value)| Header {
             name: name.as_str().to_owned(),
             value: match str::from_utf8(value.as_bytes()) {
@@ -231,8 +275,9 @@ fn passed_on(slot: Arc<Slot>, body: WebhookBody) -> Body {
     ))
 }
 
-/// A plugin's answer as the client is given it.
-fn given(status: u16, headers: &[Header], body: Body, sandboxed: bool) -> Response {
+/// A plugin's answer as the client is given it. It sets only the cookies that it
+/// was granted.
+fn given(status: u16, headers: &[Header], body: Body, cookies: &BTreeSet<String>) -> Response {
     let mut response = Response::new(body);
     // The runtime has checked both.
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -241,31 +286,48 @@ fn given(status: u16, headers: &[Header], body: Body, sandboxed: bool) -> Respon
         else {
             continue;
         };
-        if !CONNECTION.contains(&name) && !sets_session(&name, &value) {
+        if passes(&name) || (name == header::SET_COOKIE && sets_own(&value, cookies)) {
             response.headers_mut().append(name, value);
         }
     }
-    if sandboxed {
-        let headers = response.headers_mut();
-        headers.append(header::CONTENT_SECURITY_POLICY, SANDBOX);
-    }
+    let headers = response.headers_mut();
+    headers.append(header::CONTENT_SECURITY_POLICY, SANDBOX);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
+}
+
+/// Returns true if a header concerns this answer alone.
+fn passes(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    let own = text.starts_with("x-") && !TO_PROXIES.iter().any(|start| text.starts_with(start));
+    own || ANSWER.contains(name)
+}
+
+/// Returns true if a cookie has a granted name, is not the server's own, and is for
+/// this host alone.
+fn sets_own(value: &HeaderValue, granted: &BTreeSet<String>) -> bool {
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';');
+    let Some((name, _)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+        return false;
+    };
+    let name = name.trim();
+    let for_others = |part: &str| {
+        let attribute = part.split('=').next().unwrap_or_default().trim();
+        attribute.eq_ignore_ascii_case("domain")
+    };
+    granted.contains(name) && !name.eq_ignore_ascii_case(COOKIE) && !parts.any(for_others)
 }
 
 /// Returns the length of the body that a response to HEAD announces.
 fn announced(headers: &[Header]) -> Option<u64> {
     let named = |header: &&Header| header.name.eq_ignore_ascii_case("content-length");
     headers.iter().find(named)?.value.parse().ok()
-}
-
-/// Returns true if a header would replace its visitor's session.
-fn sets_session(name: &HeaderName, value: &HeaderValue) -> bool {
-    *name == header::SET_COOKIE
-        && value
-            .as_bytes()
-            .split(|byte| *byte == b'=')
-            .next()
-            .is_some_and(|cookie| cookie.trim_ascii().eq_ignore_ascii_case(COOKIE.as_bytes()))
 }
 
 /// Returns the response to a stranger after a plugin failed. The plugin's user
@@ -303,47 +365,79 @@ fn refusal(slot: &Slot, error: &CallError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::Body, http::header, response::Response};
+    use axum::{
+        body::Body,
+        http::{HeaderMap, HeaderValue, header},
+        response::Response,
+    };
     use mortise_runtime::types::Header;
 
-    fn given(headers: &[(&str, &str)], sandboxed: bool) -> Response {
+    fn given(headers: &[(&str, &str)]) -> Response {
         let headers = headers.iter().map(|(name, value)| Header {
             name: (*name).to_owned(),
             value: (*value).to_owned(),
         });
-        super::given(
-            201,
-            &headers.collect::<Vec<_>>(),
-            Body::from("x"),
-            sandboxed,
-        )
+        let headers: Vec<_> = headers.collect();
+        let cookies = ["mine", "gotify-client-token"].map(str::to_owned);
+        super::given(201, &headers, Body::from("x"), &cookies.into())
     }
 
     #[test]
     fn headers_pass_but_those_that_reach_beyond_the_plugin() {
-        let headers = [
+        let passed = [
             ("x-mine", "1"),
             ("x-mine", "2"),
+            ("content-type", "text/plain"),
+            ("location", "/elsewhere"),
+            ("access-control-allow-origin", "*"),
+            ("set-cookie", "mine=1; Path=/; HttpOnly"),
+        ];
+        let kept_back = [
             ("content-length", "99"),
             ("transfer-encoding", "chunked"),
-            ("set-cookie", "mine=1"),
+            ("connection", "upgrade"),
+            ("clear-site-data", "\"*\""),
+            ("strict-transport-security", "max-age=1"),
+            ("nel", "{}"),
+            ("report-to", "{}"),
+            ("reporting-endpoints", "a=\"https://b\""),
+            ("alt-svc", "h3=\":443\""),
+            ("www-authenticate", "Basic"),
+            ("service-worker-allowed", "/"),
+            ("refresh", "0; url=/"),
+            ("origin-agent-cluster", "?1"),
+            ("public-key-pins", "x"),
+            ("x-accel-redirect", "/etc"),
+            ("x-sendfile", "/etc"),
+            ("x-gotify-key", "C"),
             ("set-cookie", "Gotify-client-token =stolen"),
+            ("set-cookie", "gotify-client-token=stolen"),
+            ("set-cookie", "=gotify-client-token=stolen"),
+            ("set-cookie", "gotify-client-token"),
+            ("set-cookie", "other=1"),
+            ("set-cookie", "mine=1; domain=example.org"),
         ];
-        let response = given(&headers, false);
+        let response = given(&[&passed[..], &kept_back].concat());
         assert_eq!(response.status(), 201);
         let names: Vec<_> = response
             .headers()
             .iter()
-            .map(|(name, _)| name.as_str())
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .filter(|(name, _)| {
+                *name != "content-security-policy" && *name != "x-content-type-options"
+            })
             .collect();
-        assert_eq!(names, ["x-mine", "x-mine", "set-cookie"]);
-        assert_eq!(response.headers()[header::SET_COOKIE], "mine=1");
+        let mut expected = passed.to_vec();
+        let mut names = names;
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
     }
 
     #[test]
     fn a_page_cannot_lift_its_sandbox() {
         let headers = [("content-security-policy", "sandbox allow-same-origin")];
-        let response = given(&headers, true);
+        let response = given(&headers);
         let policies: Vec<_> = response
             .headers()
             .get_all(header::CONTENT_SECURITY_POLICY)
@@ -352,5 +446,21 @@ mod tests {
         // A browser applies all of them, so the strictest.
         assert_eq!(policies.len(), 2);
         assert_eq!(policies[1], super::SANDBOX);
+    }
+
+    #[test]
+    fn a_visitors_credentials_are_not_shown() {
+        let mut map = HeaderMap::new();
+        for name in [
+            "authorization",
+            "x-gotify-key",
+            "x-mortise-key",
+            "x-hub-signature",
+        ] {
+            map.insert(name, HeaderValue::from_static("secret"));
+        }
+        let shown = super::headers(&map);
+        let names: Vec<_> = shown.iter().map(|header| &*header.name).collect();
+        assert_eq!(names, ["x-hub-signature"]);
     }
 }

@@ -1,28 +1,25 @@
 //! The cookie of a browser's session.
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, header::InvalidHeaderValue};
 
 use super::COOKIE;
-use crate::api::{ApiError, Origin};
 
 /// The lifetime of an unused session in seconds: a week.
 pub(crate) const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The header that sets the session's cookie; an age of 0 removes it.
+/// The header that sets the session's cookie; an age of 0 removes it. A `secure`
+/// cookie comes back over HTTPS only.
 ///
 /// # Errors
 ///
-/// 500 if the token cannot stand in a header.
+/// The token cannot stand in a header.
 pub(crate) fn session_cookie(
     token: &str,
     max_age: i64,
-    origin: &Origin,
-) -> Result<HeaderValue, ApiError> {
-    let secure = match origin.scheme {
-        "https" => "; Secure",
-        _ => "",
-    };
+    secure: bool,
+) -> Result<HeaderValue, InvalidHeaderValue> {
+    let secure = if secure { "; Secure" } else { "" };
     let cookie =
         format!("{COOKIE}={token}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(cookie).map_err(ApiError::internal)
+    HeaderValue::try_from(cookie)
 }

@@ -1,10 +1,10 @@
 //! Who is asking, and whether they may. Nothing else decides.
 //!
 //! A route is registered together with its [`Access`] (see `api::Routes`);
-//! [`authorize`] runs in front of its handler, and what it found is what the
-//! handler's [`Caller`] or [`Sending`] extracts. A route without a requirement
-//! cannot be registered, and a handler that extracts a caller on a route that
-//! asked for none answers 401.
+//! `api::authorize` runs [`identify`] in front of its handler, and the handler's
+//! [`Caller`] or [`Sending`] is its result. A route without a requirement cannot be
+//! registered, and a handler that extracts a caller on a route that asked for none
+//! answers 401.
 //!
 //! Credentials are looked for in `?token=`, `X-Gotify-Key`,
 //! `Authorization: Bearer`, the cookie `gotify-client-token`, and basic
@@ -17,29 +17,30 @@
 //! `local`). A request with it is an administrator's, the oldest one's if
 //! `X-Mortise-User` names none.
 
+mod actor;
 mod cookie;
+mod error;
+mod imported;
 mod passwords;
 mod request;
 mod tokens;
+mod turns;
 
-use axum::{
-    extract::{FromRequestParts, Request, State},
-    http::{StatusCode, header, request::Parts},
-    middleware::Next,
-    response::Response,
-};
+use std::{net::IpAddr, sync::Arc};
 
+use axum::http::request::Parts;
+
+pub use actor::Actor;
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
+pub use error::AuthError;
+pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
 pub use request::{COOKIE, is_cross_site};
-pub use tokens::{Token, TokenForm, TokenHash, TokenKind, generate_password};
+pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 
 use self::request::{Basic, Presented, basic, token};
 use crate::{
-    api::{ApiError, Origin},
-    local,
-    plugins::Actor,
-    state::AppState,
+    Config, local,
     store::{ApplicationRow, ClientRow, Store, UserRow},
     time::now_ms,
 };
@@ -63,12 +64,17 @@ pub enum Access {
     /// What [`Access::Admin`] asks, or nothing where the settings let anybody
     /// register.
     Register,
+    /// An administrator, by any client, or nothing where the settings let anybody
+    /// read metrics.
+    Metrics,
 }
 
 /// The caller of a route.
 #[derive(Clone, Debug)]
-enum Identity {
+pub(crate) enum Identity {
+    /// An application, by its token.
     Application(ApplicationRow),
+    /// A user.
     User(Caller),
     /// Anybody, where the settings let anybody register.
     Guest,
@@ -100,15 +106,13 @@ impl Caller {
     ///
     /// # Errors
     ///
-    /// 403.
-    pub fn check(&self, access: Access) -> Result<(), ApiError> {
-        if access == Access::Admin && !self.user.admin {
-            return Err(ApiError::forbidden(
-                "you are not allowed to access this api",
-            ));
+    /// [`AuthError::NotAdministrator`] or [`AuthError::NotElevated`].
+    pub fn check(&self, access: Access) -> Result<(), AuthError> {
+        if matches!(access, Access::Admin | Access::Metrics) && !self.user.admin {
+            return Err(AuthError::NotAdministrator);
         }
         if matches!(access, Access::Admin | Access::Elevated) && !self.is_elevated() {
-            return Err(not_elevated());
+            return Err(AuthError::NotElevated);
         }
         Ok(())
     }
@@ -142,49 +146,31 @@ impl Registering {
     ///
     /// # Errors
     ///
-    /// 401 for a guest.
-    pub fn allow(self, admin: bool) -> Result<(), ApiError> {
+    /// [`AuthError::GuestCreatesAdministrator`].
+    pub fn allow(self, admin: bool) -> Result<(), AuthError> {
         if admin && self == Self::Guest {
-            return Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "you are not allowed to create an admin user",
-            ));
+            return Err(AuthError::GuestCreatesAdministrator);
         }
         Ok(())
     }
 }
 
-/// The middleware in front of each route: refuses who may not, and tells the
-/// handler who it is. A session's cookie is renewed while it is in use.
-///
-/// # Errors
-///
-/// 401 without valid credentials, 403 where they do not suffice.
-pub async fn authorize(
-    State((state, access)): State<(AppState, Access)>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let identified = identify(&state, access, &parts).await?;
-    if let Some(identity) = identified.identity {
-        parts.extensions.insert(identity);
-    }
-    let origin = Origin::from_request_parts(&mut parts, &state).await;
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(token) = identified.renew
-        && !response.headers().contains_key(header::SET_COOKIE)
-    {
-        let cookie = session_cookie(token.reveal(), SESSION_SECONDS, &origin?)?;
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+/// The parts of a server that decide who a caller is.
+#[derive(Clone, Debug)]
+pub(crate) struct Authority<'a> {
+    /// The settings as they are now.
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: &'a Store,
+    pub(crate) passwords: &'a Arc<Passwords>,
+    /// The hash of the data directory's key.
+    pub(crate) local_key: &'a TokenHash,
 }
 
 /// The caller, and the token of a session whose cookie is to be renewed.
-struct Identified {
-    identity: Option<Identity>,
-    renew: Option<Token>,
+pub(crate) struct Identified {
+    /// None for a route that asks for nothing.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) renew: Option<Token>,
 }
 
 impl From<Identity> for Identified {
@@ -196,38 +182,47 @@ impl From<Identity> for Identified {
     }
 }
 
-async fn identify(
-    state: &AppState,
+/// Identifies the caller of a request to a route with this requirement.
+///
+/// # Errors
+///
+/// [`AuthError`] if the request may not be answered.
+pub(crate) async fn identify(
+    authority: &Authority<'_>,
     access: Access,
     request: &Parts,
-) -> Result<Identified, ApiError> {
+) -> Result<Identified, AuthError> {
     match access {
         Access::Public => Ok(Identified {
             identity: None,
             renew: None,
         }),
-        Access::Register if state.config.registration => {
-            match authenticate(state, Access::Admin, request).await {
+        Access::Metrics if authority.config.public_metrics => Ok(Identified {
+            identity: None,
+            renew: None,
+        }),
+        Access::Register if authority.config.registration => {
+            match authenticate(authority, Access::Admin, request).await {
                 Err(error) if error.is_denial() => Ok(Identity::Guest.into()),
                 other => other,
             }
         }
-        Access::Register => authenticate(state, Access::Admin, request).await,
-        access => authenticate(state, access, request).await,
+        Access::Register => authenticate(authority, Access::Admin, request).await,
+        access => authenticate(authority, access, request).await,
     }
 }
 
 async fn authenticate(
-    state: &AppState,
+    authority: &Authority<'_>,
     access: Access,
     request: &Parts,
-) -> Result<Identified, ApiError> {
+) -> Result<Identified, AuthError> {
     if let Some(key) = request.headers.get(local::KEY_HEADER) {
-        let key = key.to_str().map_err(|_| ApiError::unauthorized())?;
-        if Token::from_request(key).hash() != state.local_key {
-            return Err(ApiError::unauthorized());
+        let key = key.to_str().map_err(|_| AuthError::Unauthorized)?;
+        if Token::from_request(key).hash() != *authority.local_key {
+            return Err(AuthError::Unauthorized);
         }
-        let user = administrator(state, request).await?;
+        let user = administrator(authority, request).await?;
         return Ok(Identity::User(Caller {
             user,
             client: None,
@@ -237,23 +232,24 @@ async fn authenticate(
     }
     // Credentials in a request of another site are denied, unless the request
     // has others of its own.
-    let (basic, denied_basic) = apart(basic(request, &state.config));
+    let (basic, denied_basic) = apart(basic(request, &authority.config));
     let (token, denied_token) = apart(token(request));
+    let address = Origin::of(request, &authority.config).map(|origin| origin.client);
     let found = if access == Access::Sender {
-        match by_token(state, access, token).await? {
-            None => by_password(state, basic).await?,
+        match by_token(authority, access, token).await? {
+            None => by_password(authority, address, basic).await?,
             found => found,
         }
     } else {
-        match by_password(state, basic).await? {
-            None => by_token(state, access, token).await?,
+        match by_password(authority, address, basic).await? {
+            None => by_token(authority, access, token).await?,
             found => found,
         }
     };
     let identified = found.ok_or_else(|| {
         denied_basic
             .or(denied_token)
-            .unwrap_or_else(ApiError::unauthorized)
+            .unwrap_or(AuthError::Unauthorized)
     })?;
     if let Some(Identity::User(caller)) = &identified.identity {
         caller.check(access)?;
@@ -261,7 +257,7 @@ async fn authenticate(
     Ok(identified)
 }
 
-fn apart<T>(found: Result<Option<T>, ApiError>) -> (Option<T>, Option<ApiError>) {
+fn apart<T>(found: Result<Option<T>, AuthError>) -> (Option<T>, Option<AuthError>) {
     match found {
         Ok(found) => (found, None),
         Err(denied) => (None, Some(denied)),
@@ -269,28 +265,28 @@ fn apart<T>(found: Result<Option<T>, ApiError>) -> (Option<T>, Option<ApiError>)
 }
 
 async fn by_token(
-    state: &AppState,
+    authority: &Authority<'_>,
     access: Access,
     presented: Option<Presented>,
-) -> Result<Option<Identified>, ApiError> {
+) -> Result<Option<Identified>, AuthError> {
     let Some(Presented { token, in_cookie }) = presented else {
         return Ok(None);
     };
     let hash = token.hash();
     if access == Access::Sender
-        && let Some(application) = state.store.application_by_token(&hash).await?
+        && let Some(application) = authority.store.application_by_token(&hash).await?
     {
-        touch_application(&state.store, &application);
+        touch_application(authority.store, &application);
         return Ok(Some(Identity::Application(application).into()));
     }
-    let Some(client) = state.store.client_by_token(&hash).await? else {
+    let Some(client) = authority.store.client_by_token(&hash).await? else {
         return Ok(None);
     };
-    let Some(user) = state.store.user(client.user_id).await? else {
+    let Some(user) = authority.store.user(client.user_id).await? else {
         return Ok(None);
     };
     let renew = (in_cookie && is_due(client.last_used_ms)).then_some(token);
-    touch_client(&state.store, &client);
+    touch_client(authority.store, &client);
     let caller = Caller {
         user,
         client: Some(client),
@@ -303,16 +299,25 @@ async fn by_token(
 }
 
 async fn by_password(
-    state: &AppState,
+    authority: &Authority<'_>,
+    address: Option<IpAddr>,
     presented: Option<Basic>,
-) -> Result<Option<Identified>, ApiError> {
+) -> Result<Option<Identified>, AuthError> {
     let Some(Basic { name, password }) = presented else {
         return Ok(None);
     };
-    let user = state.store.user_by_name(&name).await?;
+    let user = authority.store.user_by_name(&name).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    if !state.passwords.verify(&name, &password, stored).await? {
+    let verified = authority
+        .passwords
+        .verify(address, &name, &password, stored)
+        .await?;
+    if !verified {
+        report_failed_login(address, &name);
         return Ok(None);
+    }
+    if let Some(user) = &user {
+        replace_imported_hash(authority, user, password);
     }
     Ok(user.map(|user| {
         Identity::User(Caller {
@@ -324,27 +329,49 @@ async fn by_password(
     }))
 }
 
+/// Logs a wrong name or password in one line, from which programs that block
+/// addresses take the address. The name is what a stranger wrote: it is quoted.
+fn report_failed_login(address: Option<IpAddr>, name: &str) {
+    let name: String = name.chars().take(64).collect();
+    match address {
+        Some(address) => tracing::warn!(?name, "failed login from {address}"),
+        None => tracing::warn!(?name, "failed login"),
+    }
+}
+
+/// Stores a password that came from Gotify in this server's form, now that it is
+/// known.
+fn replace_imported_hash(authority: &Authority<'_>, user: &UserRow, password: String) {
+    if bcrypt_cost(&user.password_hash).is_none() {
+        return;
+    }
+    let (store, passwords) = (authority.store.clone(), Arc::clone(authority.passwords));
+    let (id, old) = (user.id, user.password_hash.clone());
+    tokio::spawn(async move {
+        // One that is not replaced is good for the next login as well.
+        match passwords.hash(&password).await {
+            Ok(new) => {
+                if let Err(error) = store.replace_password(id, &old, &new).await {
+                    tracing::warn!(%error, user = id, "an imported password was not replaced");
+                }
+            }
+            Err(error) => tracing::debug!(%error, user = id, "an imported password stays for now"),
+        }
+    });
+}
+}
+
 /// Returns the administrator for a request with the data directory's key.
-async fn administrator(state: &AppState, request: &Parts) -> Result<UserRow, ApiError> {
+async fn administrator(authority: &Authority<'_>, request: &Parts) -> Result<UserRow, AuthError> {
     let named = match request.headers.get(local::USER_HEADER) {
-        Some(name) => Some(name.to_str().map_err(|_| ApiError::unauthorized())?),
+        Some(name) => Some(name.to_str().map_err(|_| AuthError::Unauthorized)?),
         None => None,
     };
-    let users = state.store.users().await?;
+    let users = authority.store.users().await?;
     let mut administrators = users.into_iter().filter(|user| user.admin);
     administrators
         .find(|user| named.is_none_or(|name| user.name == name))
-        .ok_or_else(|| {
-            ApiError::forbidden(
-                "there is no administrator of that name; other users act for themselves, with \
-                 their passwords or tokens",
-            )
-        })
-}
-
-/// The refusal of a client that is not elevated.
-pub fn not_elevated() -> ApiError {
-    ApiError::forbidden("session not elevated, use basic auth or call /client/{id}/elevate")
+        .ok_or(AuthError::NoSuchAdministrator)
 }
 
 fn touch_client(store: &Store, client: &ClientRow) {
@@ -371,39 +398,4 @@ fn touch_application(store: &Store, application: &ApplicationRow) {
 
 fn is_due(last_used_ms: Option<i64>) -> bool {
     last_used_ms.is_none_or(|at| now_ms().saturating_sub(at) > TOUCH_MS)
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get() {
-            Some(Identity::User(caller)) => Ok(caller.clone()),
-            _ => Err(ApiError::unauthorized()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Sending {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get() {
-            Some(Identity::Application(application)) => Ok(Self::As(application.clone())),
-            Some(Identity::User(caller)) => Ok(Self::By(caller.clone())),
-            Some(Identity::Guest) | None => Err(ApiError::unauthorized()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Registering {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get() {
-            Some(Identity::User(caller)) if caller.user.admin => Ok(Self::Administrator),
-            Some(Identity::Guest) => Ok(Self::Guest),
-            _ => Err(ApiError::unauthorized()),
-        }
-    }
 }

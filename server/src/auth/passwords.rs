@@ -5,7 +5,11 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,12 +18,16 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+
+use super::{
+    imported,
+    turns::{Origin, Turns},
+};
 
 /// Hashes that are computed at a time; each takes 19 MiB and a processor.
 const PARALLEL: usize = 2;
-/// Requests that wait for one; more are turned away.
-const WAITING: usize = 64;
+/// Characters of a name that tell its logins from those with other names.
+const NAME: usize = 128;
 /// The time for which verified credentials are remembered.
 const REMEMBER: Duration = Duration::from_secs(300);
 /// The number of remembered credentials.
@@ -37,16 +45,19 @@ pub enum PasswordError {
     Hash(String),
 }
 
-/// Hashes and verifies passwords with Argon2id.
+/// Hashes and verifies passwords with Argon2id, and verifies those that came from
+/// Gotify with bcrypt.
 pub struct Passwords {
-    computing: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    turns: Arc<Turns>,
     /// Keyed hashes of credentials that were verified, with the stored hash
     /// they were verified against: a changed password is not found again.
     verified: Mutex<HashMap<[u8; 32], Verified>>,
     /// Never leaves the process, so that remembered values are useless outside
     /// it.
     key: [u8; 64],
+    /// The cost of bcrypt's hashes among the users, 0 if there are none. A wrong
+    /// password costs the work of both then, whoever it is tried for.
+    bcrypt_cost: AtomicU32,
 }
 
 struct Verified {
@@ -70,11 +81,20 @@ impl Passwords {
         let mut key = [0; 64];
         getrandom::fill(&mut key).map_err(|error| PasswordError::Hash(error.to_string()))?;
         Ok(Self {
-            computing: Arc::new(Semaphore::new(PARALLEL)),
-            admitted: Arc::new(Semaphore::new(PARALLEL + WAITING)),
+            turns: Turns::new(PARALLEL),
             verified: Mutex::default(),
             key,
+            bcrypt_cost: AtomicU32::new(0),
         })
+    }
+
+    /// Prepares for users whose passwords came from Gotify: these are their
+    /// hashes.
+    pub fn expect_imported<'a>(&self, hashes: impl IntoIterator<Item = &'a str>) {
+        let costs = hashes.into_iter().filter_map(imported::bcrypt_cost);
+        let most = costs.filter(|cost| *cost <= imported::MOST_COST).max();
+        self.bcrypt_cost
+            .fetch_max(most.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The hash to store of a password.
@@ -84,17 +104,23 @@ impl Passwords {
     /// [`PasswordError`].
     pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
         let password = password.to_owned();
-        self.compute(move || hash(&password)).await
+        let nobody = Origin {
+            address: None,
+            name: String::new(),
+        };
+        self.compute(&nobody, move || hash(&password)).await
     }
 
     /// Returns true if the password matches the stored hash. For `None`, a user
-    /// who does not exist, does the same work and returns false.
+    /// who does not exist, does the same work and returns false. Logins from
+    /// other addresses, and with other names, delay it only by their share.
     ///
     /// # Errors
     ///
     /// [`PasswordError`].
     pub async fn verify(
         &self,
+        address: Option<IpAddr>,
         name: &str,
         password: &str,
         stored: Option<&str>,
@@ -106,18 +132,14 @@ impl Passwords {
             return Ok(true);
         }
         let (against, password) = (stored.map(str::to_owned), password.to_owned());
+        self.expect_imported(stored);
+        let bcrypt_cost = self.bcrypt_cost.load(Ordering::Relaxed);
+        let origin = Origin {
+            address,
+            name: name.chars().take(NAME).collect(),
+        };
         let matches = self
-            .compute(move || match against {
-                Some(against) => {
-                    let parsed = PasswordHash::new(&against)
-                        .map_err(|error| PasswordError::Hash(error.to_string()))?;
-                    Ok(Argon2::default()
-                        .verify_password(password.as_bytes(), &parsed)
-                        .is_ok())
-                }
-                // As much work.
-                None => hash(&password).map(|_| false),
-            })
+            .compute(&origin, move || matches(&password, against.as_deref(), bcrypt_cost))
             .await?;
         match stored {
             Some(stored) if matches => {
@@ -130,19 +152,13 @@ impl Passwords {
 
     async fn compute<T: Send + 'static>(
         &self,
+        origin: &Origin,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _admitted = self
-            .admitted
-            .try_acquire()
-            .map_err(|_| PasswordError::Busy)?;
-        let permit = Arc::clone(&self.computing)
-            .acquire_owned()
-            .await
-            .map_err(|_| PasswordError::Busy)?;
+        let turn = self.turns.take(origin).await.ok_or(PasswordError::Busy)?;
         tokio::task::spawn_blocking(move || {
             // Held to the end even if the caller has gone.
-            let _permit = permit;
+            let _turn = turn;
             work()
         })
         .await
@@ -183,6 +199,34 @@ impl Passwords {
     }
 }
 
+/// Whether a password matches a stored hash. One that does not costs as much work
+/// with any hash, and with none.
+fn matches(password: &str, stored: Option<&str>, bcrypt_cost: u32) -> Result<bool, PasswordError> {
+    let Some(stored) = stored else {
+        hash(password)?;
+        if bcrypt_cost > 0 {
+            imported::bcrypt_work(password, bcrypt_cost);
+        }
+        return Ok(false);
+    };
+    if imported::bcrypt_cost(stored).is_some() {
+        let matches = imported::bcrypt_matches(password, stored).map_err(PasswordError::Hash)?;
+        if !matches {
+            hash(password)?;
+        }
+        return Ok(matches);
+    }
+    let parsed =
+        PasswordHash::new(stored).map_err(|error| PasswordError::Hash(error.to_string()))?;
+    let matches = Argon2::default()
+        .verify_password(password.as_bytes(), &parsed)
+        .is_ok();
+    if !matches && bcrypt_cost > 0 {
+        imported::bcrypt_work(password, bcrypt_cost);
+    }
+    Ok(matches)
+}
+
 fn hash(password: &str) -> Result<String, PasswordError> {
     Argon2::default()
         .hash_password(password.as_bytes())
@@ -192,17 +236,33 @@ fn hash(password: &str) -> Result<String, PasswordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARALLEL, PasswordError, Passwords, WAITING};
+    use super::{PasswordError, Passwords};
 
     #[tokio::test]
     async fn only_the_right_password_of_an_existing_user_is_accepted() {
         let passwords = Passwords::new().unwrap();
         let stored = passwords.hash("correct").await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        let verify =
-            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        let verify = async |password, stored| {
+            passwords
+                .verify(None, "ann", password, stored)
+                .await
+                .unwrap()
+        };
         assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("wrong", Some(stored.as_str())).await);
+        assert!(!verify("correct", None).await);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_came_from_gotify_is_accepted() {
+        let passwords = Passwords::new().unwrap();
+        let stored = bcrypt::hash_with_salt("correct", 4, [7; 16]).unwrap();
+        let stored = stored.format_for_version(bcrypt::Version::TwoA);
+        let verify =
+            async |password, stored| passwords.verify("ann", password, stored).await.unwrap();
+        assert!(!verify("wrong", Some(stored.as_str())).await);
+        assert!(verify("correct", Some(stored.as_str())).await);
         assert!(!verify("correct", None).await);
     }
 
@@ -210,7 +270,12 @@ mod tests {
     async fn what_is_remembered_ends_with_the_password() {
         let passwords = Passwords::new().unwrap();
         let stored = passwords.hash("one").await.unwrap();
-        assert!(passwords.verify("ann", "one", Some(&stored)).await.unwrap());
+        assert!(
+            passwords
+                .verify(None, "ann", "one", Some(&stored))
+                .await
+                .unwrap()
+        );
         let credentials = passwords.keyed("ann", "one");
         assert!(passwords.remembers(&credentials, &stored));
         assert!(!passwords.remembers(&passwords.keyed("an", "none"), &stored));
@@ -218,28 +283,50 @@ mod tests {
         assert!(!passwords.remembers(&credentials, &changed));
         assert!(
             !passwords
-                .verify("ann", "one", Some(&changed))
+                .verify(None, "ann", "one", Some(&changed))
                 .await
                 .unwrap()
         );
     }
 
     #[tokio::test]
-    async fn a_flood_of_guesses_is_turned_away() {
-        const GUESSES: usize = PARALLEL + WAITING + 10;
+    async fn a_flood_of_guesses_is_turned_away_and_others_are_not() {
+        const GUESSES: usize = 270;
         let passwords = Passwords::new().unwrap();
+        let stored = passwords.hash("correct").await.unwrap();
+        let from = |address: &str| Some(address.parse().unwrap());
         let guesses = (0..GUESSES).map(|n| {
             let (passwords, guess) = (&passwords, n.to_string());
-            async move { passwords.verify("nobody", &guess, None).await }
+            async move {
+                let address = from("192.0.2.1");
+                passwords.verify(address, "ann", &guess, None).await
+            }
         });
-        let answers = futures_util::future::join_all(guesses).await;
+        let guesses = futures_util::future::join_all(guesses);
+        // Behind all of them, from elsewhere and from there with another name.
+        let right = async {
+            tokio::task::yield_now().await;
+            let mut answers = Vec::new();
+            for address in [from("192.0.2.2"), from("192.0.2.1")] {
+                let verified = passwords.verify(address, "bob", "correct", Some(&stored));
+                answers.push(verified.await);
+            }
+            answers
+        };
+        let (answers, right) = futures_util::future::join(guesses, right).await;
         let busy = answers
             .iter()
             .filter(|answer| matches!(answer, Err(PasswordError::Busy)))
             .count();
-        assert_eq!(busy, 10);
+        assert_eq!(busy, GUESSES - 258);
+        assert!(
+            right
+                .into_iter()
+                .all(|answer| answer.is_ok_and(|matches| matches))
+        );
         assert!(answers.into_iter().flatten().all(|accepted| !accepted));
         // And it is over when they are done.
-        assert!(!passwords.verify("nobody", "x", None).await.unwrap());
+        let after = passwords.verify(None, "nobody", "x", None).await;
+        assert!(!after.unwrap());
     }
 }

@@ -4,8 +4,8 @@
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::Token;
-use crate::{Config, api::ApiError};
+use super::{AuthError, Token};
+use crate::Config;
 
 /// The cookie of a session.
 pub const COOKIE: &str = "gotify-client-token";
@@ -29,8 +29,8 @@ pub(super) struct Presented {
 ///
 /// # Errors
 ///
-/// 403 for a cookie in a request that another site made.
-pub(super) fn token(request: &Parts) -> Result<Option<Presented>, ApiError> {
+/// [`AuthError::CrossSite`] for a cookie in a request that another site made.
+pub(super) fn token(request: &Parts) -> Result<Option<Presented>, AuthError> {
     let headers = &request.headers;
     let query = || {
         let query = request.uri.query()?;
@@ -50,7 +50,7 @@ pub(super) fn token(request: &Parts) -> Result<Option<Presented>, ApiError> {
         return Ok(None);
     };
     if changes(request) && is_cross_site(&request.headers) {
-        return Err(cross_site());
+        return Err(AuthError::CrossSite);
     }
     Ok(presented(token, true))
 }
@@ -66,8 +66,8 @@ fn presented(token: &str, in_cookie: bool) -> Option<Presented> {
 ///
 /// # Errors
 ///
-/// 403 in a request that another site made, unless the settings allow that site.
-pub(super) fn basic(request: &Parts, config: &Config) -> Result<Option<Basic>, ApiError> {
+/// [`AuthError::CrossSite`] in a request that another site made, unless the settings allow that site.
+pub(super) fn basic(request: &Parts, config: &Config) -> Result<Option<Basic>, AuthError> {
     let Some(encoded) = scheme(&request.headers, "basic") else {
         return Ok(None);
     };
@@ -76,7 +76,7 @@ pub(super) fn basic(request: &Parts, config: &Config) -> Result<Option<Basic>, A
     };
     if changes(request) && is_cross_site(&request.headers) && !config.cors.allows(&request.headers)
     {
-        return Err(cross_site());
+        return Err(AuthError::CrossSite);
     }
     Ok(Some(basic))
 }
@@ -114,10 +114,6 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 fn changes(request: &Parts) -> bool {
     !matches!(request.method, Method::GET | Method::HEAD)
         || request.headers.contains_key(header::UPGRADE)
-}
-
-fn cross_site() -> ApiError {
-    ApiError::forbidden("cross-origin request refused: use a token instead of a cookie or password")
 }
 
 /// Returns true if a page of another origin made the request. Programs other

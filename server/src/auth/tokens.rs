@@ -5,10 +5,11 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::imported;
+use crate::config::TokenForm;
+
 /// Characters of a token, its prefix included. Client libraries insist on it.
 const LENGTH: usize = 15;
-/// Characters behind the prefix of Gotify 3.
-const PREFIXED_LENGTH: usize = 32;
 /// 64 characters, so that a random byte's low six bits pick one evenly.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
 
@@ -34,16 +35,6 @@ impl TokenKind {
             Self::DataDirectory => 'K',
         }
     }
-}
-
-/// The form of new tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum TokenForm {
-    /// 15 characters that begin with `A` or `C`, as in Gotify before version 3.
-    #[default]
-    Short,
-    /// `gtfya.` or `gtfyc.` and 32 characters, as in Gotify 3.
-    Prefixed,
 }
 
 /// A token as its holder knows it: 84 random bits behind a prefix.
@@ -75,14 +66,14 @@ impl Token {
     ///
     /// The operating system has no randomness.
     pub fn generate_as(kind: TokenKind, form: TokenForm) -> Result<Self, getrandom::Error> {
-        let prefix = match (form, kind) {
-            (TokenForm::Prefixed, TokenKind::Application) => "gtfya.",
-            (TokenForm::Prefixed, TokenKind::Client) => "gtfyc.",
+        let kind = match (form, kind) {
+            (TokenForm::Prefixed, TokenKind::Application) => 'a',
+            (TokenForm::Prefixed, TokenKind::Client) => 'c',
             _ => return Self::generate(kind),
         };
-        let mut token = prefix.to_owned();
-        push_random(&mut token, PREFIXED_LENGTH)?;
-        Ok(Self(token))
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Self(imported::token(kind, &seed)))
     }
 
     /// A token that someone brought; it may be any text.
@@ -90,9 +81,13 @@ impl Token {
         Self(text.to_owned())
     }
 
-    /// Returns the hash to store.
+    /// Returns the hash to store. A token of Gotify 3 has the hash of its public
+    /// form, which is all that a database of Gotify 3 knows.
     pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+        match imported::stored_form(&self.0) {
+            Some(form) => TokenHash::of_stored(&form),
+            None => TokenHash::of_stored(&self.0),
+        }
     }
 
     /// The secret itself, to be shown to its owner once.
@@ -108,6 +103,11 @@ impl Token {
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
+    /// The hash of a token as Gotify's database has it.
+    pub fn of_stored(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// As it is stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -165,7 +165,9 @@ mod tests {
         ] {
             let token = Token::generate_as(kind, TokenForm::Prefixed).unwrap();
             assert!(token.reveal().starts_with(prefix));
-            assert_eq!(token.reveal().len(), prefix.len() + 32);
+            assert_eq!(token.reveal().len(), prefix.len() + 43);
+            assert_eq!(token.reveal().matches('.').count(), 1);
+            assert_eq!(token.hash(), Token::from_request(token.reveal()).hash());
             let short = Token::generate_as(kind, TokenForm::Short).unwrap();
             assert_eq!(short.reveal().len(), 15);
         }

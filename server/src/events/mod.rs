@@ -13,7 +13,7 @@ mod watch;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use serde::Serialize;
@@ -22,11 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::watch::run;
 pub use self::watch::{PluginChange, StateEvent};
-use crate::{
-    api::Dropped,
-    auth::{Access, Caller},
-    store::DroppedRow,
-};
+use crate::auth::{Access, Caller};
 
 /// Events that wait for one subscriber.
 const QUEUE: usize = 256;
@@ -66,22 +62,27 @@ impl Event {
             access,
         }
     }
-
-    /// A message was dropped, and is kept.
-    pub(crate) fn dropped(row: &DroppedRow) -> Self {
-        let mut dropped = Dropped::from(row);
-        dropped.trace.clear();
-        Self::own("dropped", &dropped)
-    }
 }
 
 /// All subscribers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Events {
+    most: AtomicUsize,
     subscribers: Mutex<Vec<Subscriber>>,
     next: AtomicU64,
     /// Told when somebody subscribed.
     came: Notify,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            most: AtomicUsize::new(PER_USER),
+            subscribers: Mutex::default(),
+            next: AtomicU64::new(0),
+            came: Notify::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +135,18 @@ pub struct Subscription {
 }
 
 impl Events {
+    /// Sets the number of streams that a user may have; 0 for any number.
+    pub fn set_most(&self, most: u32) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = if most == 0 { usize::MAX } else { most };
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// The number of streams.
+    pub fn connections(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Subscribes a caller. None if there are too many subscribers, of this
     /// user or of all.
     pub fn subscribe(self: &Arc<Self>, caller: Caller) -> Option<Subscription> {
@@ -143,7 +156,7 @@ impl Events {
         let mut subscribers = self.lock();
         let of_user = |other: &&Subscriber| other.caller.user.id == caller.user.id;
         if subscribers.len() >= SUBSCRIBERS
-            || subscribers.iter().filter(of_user).count() >= PER_USER
+            || subscribers.iter().filter(of_user).count() >= self.most.load(Ordering::Relaxed)
         {
             return None;
         }

@@ -7,9 +7,8 @@ use std::{slice, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::PostError;
+use super::{Chain, PostError};
 use crate::{
-    plugins::Plugins,
     store::{MessageRow, NewMessage, Store},
     stream::Hub,
 };
@@ -37,9 +36,9 @@ struct Waiting {
 
 impl Commit {
     /// Starts the task.
-    pub(super) fn start(store: Store, hub: Arc<Hub>, plugins: Arc<Plugins>) -> Self {
+    pub(super) fn start(store: Store, hub: Arc<Hub>, chain: Arc<dyn Chain>) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run(waiting, store, hub, plugins));
+        tokio::spawn(run(waiting, store, hub, chain));
         let room = Arc::new(Semaphore::new(WAITING_KIB));
         Self { queue, room }
     }
@@ -66,7 +65,7 @@ async fn run(
     mut waiting: mpsc::Receiver<Waiting>,
     store: Store,
     hub: Arc<Hub>,
-    plugins: Arc<Plugins>,
+    chain: Arc<dyn Chain>,
 ) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
@@ -76,10 +75,16 @@ async fn run(
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room));
         }
-        for (stored, (done, _room)) in store_all(&store, &new).await.into_iter().zip(senders) {
+        let hops: Vec<u8> = new.iter().map(|new| new.hops).collect();
+        for ((stored, hops), (done, _room)) in store_all(&store, &new)
+            .await
+            .into_iter()
+            .zip(hops)
+            .zip(senders)
+        {
             if let Ok(message) = &stored {
                 hub.publish(message);
-                plugins.message_stored(message.user_id);
+                chain.message_stored(message, hops);
             }
             // The sender of the message may be gone.
             let _ = done.send(stored);

@@ -6,6 +6,7 @@ use std::{slice, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Dropped;
 use crate::{
     events::{Event, Events},
     store::{DroppedRow, Store, StoreError},
@@ -55,7 +56,9 @@ async fn run(mut waiting: mpsc::Receiver<Waiting>, store: Store, events: Arc<Eve
             .map(|waiting| (waiting.new, waiting.done))
             .unzip();
         for row in keep_all(&store, &new).await {
-            events.to_user(row.user_id, &Event::dropped(&row));
+            let mut message = Dropped::from(&row);
+            message.trace.clear();
+            events.to_user(row.user_id, &Event::own("dropped", &message));
         }
         for done in done {
             // The sender may have gone.

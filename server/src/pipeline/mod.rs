@@ -4,22 +4,27 @@
 //! Writing and handing out is in `commit`, what becomes of a message that a
 //! filter dropped in `dropped`, and the record of the filters in `trace`.
 
+mod chain;
 mod commit;
 mod dropped;
+mod dropped_message;
 mod trace;
 
 use std::sync::Arc;
 
-use mortise_runtime::types::{Content, Draft};
+use mortise_runtime::{
+    ContentError,
+    types::{Content, Draft},
+};
 
-pub(crate) use self::trace::Space;
+pub use self::chain::{Chain, Filtered, Outcome};
 pub use self::trace::{Cause, Change, Field, TraceAction, TraceEntry};
 use self::{commit::Commit, dropped::Keep};
+pub(crate) use self::{dropped_message::Dropped, trace::Space};
 use crate::{
-    api::is_json_object,
     config::Size,
     events::Events,
-    plugins::{Outcome, Plugins},
+    seen::Seen,
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
@@ -34,7 +39,27 @@ pub enum Sender {
     Plugin {
         /// The instance.
         instance: i64,
+        /// The number of plugins that the message has passed through.
+        hops: u8,
     },
+}
+
+impl Sender {
+    /// The number of plugins that the message has passed through.
+    pub(crate) const fn hops(self) -> u8 {
+        match self {
+            Self::Application => 0,
+            Self::Plugin { hops, .. } => hops,
+        }
+    }
+
+    /// The instance whose filter is not asked.
+    pub(crate) const fn instance(self) -> Option<i64> {
+        match self {
+            Self::Application => None,
+            Self::Plugin { instance, .. } => Some(instance),
+        }
+    }
 }
 
 /// The result of sending a message.
@@ -94,10 +119,11 @@ pub enum PostError {
 #[derive(Debug)]
 pub struct Pipeline {
     store: Store,
-    plugins: Arc<Plugins>,
+    chain: Arc<dyn Chain>,
     commit: Commit,
     most: Size,
     keep: Keep,
+    seen: Arc<Seen>,
 }
 
 impl Pipeline {
@@ -107,15 +133,17 @@ impl Pipeline {
         store: Store,
         hub: Arc<Hub>,
         events: Arc<Events>,
-        plugins: Arc<Plugins>,
+        chain: Arc<dyn Chain>,
+        seen: Arc<Seen>,
         most: Size,
     ) -> Self {
         Self {
-            commit: Commit::start(store.clone(), hub, Arc::clone(&plugins)),
+            commit: Commit::start(store.clone(), hub, Arc::clone(&chain)),
             keep: Keep::start(store.clone(), events),
             store,
-            plugins,
+            chain,
             most,
+            seen,
         }
     }
 
@@ -157,11 +185,8 @@ impl Pipeline {
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
         let (draft, trace) = if filtered {
-            let skip = match sender {
-                Sender::Application => None,
-                Sender::Plugin { instance } => Some(instance),
-            };
-            let filtered = self.plugins.filter(user_id, draft, skip).await;
+            let filtered = self.chain.filter(user_id, draft, sender).await;
+            self.seen.filters(&filtered.trace);
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
@@ -203,6 +228,7 @@ impl Pipeline {
             created_ms: now_ms(),
             trace: trace_json(&trace),
             restores: None,
+            hops: sender.hops(),
         };
         self.commit.message(new).await.map(Posted::Stored)
     }
@@ -228,6 +254,7 @@ impl Pipeline {
             created_ms: now_ms(),
             trace: dropped.trace,
             restores: Some(id),
+            hops: 0,
         };
         match self.commit.message(new).await {
             Ok(message) => Ok(Some(message)),
@@ -279,20 +306,10 @@ fn trace_json(trace: &[TraceEntry]) -> Option<String> {
 
 /// Checks the bounds of a message.
 fn check(content: &Content, most: Size) -> Result<(), PostError> {
-    let extras = content.extras.as_ref().map_or(0, String::len);
-    let bytes = content.title.len() + content.body.len() + extras;
-    if bytes > most.bytes() {
-        return Err(PostError::TooLong { bytes, most });
-    }
-    if content.body.is_empty() {
-        return Err(PostError::Invalid("Field 'message' is required".to_owned()));
-    }
-    if let Some(extras) = &content.extras
-        && !is_json_object(extras)
-    {
-        return Err(PostError::Invalid(
-            "the extras must be a JSON object".to_owned(),
-        ));
-    }
-    Ok(())
+    content.check(most.bytes()).map_err(|error| match error {
+        ContentError::TooLong { bytes, .. } => PostError::TooLong { bytes, most },
+        // In Gotify's words.
+        ContentError::EmptyBody => PostError::Invalid("Field 'message' is required".to_owned()),
+        other => PostError::Invalid(other.to_string()),
+    })
 }

@@ -15,13 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     OrderError, Plugins, Status,
-    audit::{Action, Actor},
+    audit::Action,
     folder::Cause,
     grants::{self, Answer, GrantsError, GrantsFile},
     installed::Waiting,
     read, write,
 };
-use crate::{store::AnswerRow, time::now_ms};
+use crate::{
+    auth::Actor,
+    {store::AnswerRow, time::now_ms},
+};
 
 /// The interval between checks for changes by hand. The file must look the same
 /// twice, because it may still be incomplete.
@@ -170,7 +173,7 @@ impl Plugins {
         approval: Approval,
         by: &Actor,
     ) -> Result<Status, OrderError> {
-        let turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         let (
             Some(Waiting::Pending {
@@ -202,7 +205,7 @@ impl Plugins {
         });
         self.audit(by, Action::Approved, id, &details).await;
         let cause = Cause { by, anew: false };
-        self.take_in(&entry.file, identity, cause).await?;
+        self.take_in(&turn, &entry.file, identity, cause).await?;
         drop(turn);
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -407,14 +410,14 @@ impl Plugins {
     /// grants.
     pub(super) async fn reconsider(self: &Arc<Self>, ids: &[String], by: &Actor) {
         for id in ids {
-            let _turn = self.turn.lock().await;
+            let turn = self.turns.take().await;
             let Some(entry) = self.installed.get(id) else {
                 continue;
             };
             if let (Some(Waiting::Pending { .. }), Some(identity)) = (entry.waiting, entry.dealt) {
                 // The problem is stored and logged there.
                 let cause = Cause { by, anew: false };
-                let _: Result<(), _> = self.take_in(&entry.file, identity, cause).await;
+                let _: Result<(), _> = self.take_in(&turn, &entry.file, identity, cause).await;
             }
         }
     }

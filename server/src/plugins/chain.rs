@@ -72,7 +72,7 @@ impl Plugins {
         let mut by_id: Vec<_> = chain.iter().collect();
         by_id.sort_by_key(|slot| slot.id);
         for slot in by_id {
-            turns.push(slot.control.lock().await);
+            turns.push(slot.turns.take().await);
         }
         let rows: Vec<_> = (0_i64..)
             .zip(&ordered)

@@ -11,17 +11,13 @@ use mortise_runtime::{
 use serde_json::{Value, json};
 
 use super::{
-    Plugins, Slot,
-    audit::{Action, Actor},
-    consent::Consent,
-    host,
-    idle::drop_unused,
-    listeners, lock,
-    recovery::is_rejection,
-    slot::Feeding,
-    working::Active,
+    Plugins, Slot, audit::Action, consent::Consent, host, idle::drop_unused, lease::Lease,
+    listeners, lock, recovery::is_rejection, slot::Feeding, turn::SlotTurn, working::Active,
 };
-use crate::{configuration, store::StoreError};
+use crate::{
+    auth::Actor,
+    {configuration, store::StoreError},
+};
 
 /// The reason for which an action failed.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +71,7 @@ impl Plugins {
             self.tasks
                 .spawn(async move { plugins.reconsider(&changed, &Actor::Folder).await });
         }
-        let _turn = slot.control.lock().await;
+        let turn = slot.turns.take().await;
         if slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
@@ -110,7 +106,7 @@ impl Plugins {
             state.fail_closed
         });
         self.require_filter(slot, fail_closed);
-        self.put_started_to_work(slot).await?;
+        self.put_started_to_work(&turn, slot).await?;
         self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
         Ok(())
     }
@@ -136,7 +132,7 @@ impl Plugins {
         slot: &Arc<Slot>,
         by: &Actor,
     ) -> Result<(), ControlError> {
-        let _turn = slot.control.lock().await;
+        let turn = slot.turns.take().await;
         if !slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
@@ -146,7 +142,7 @@ impl Plugins {
             if let CallError::Refused(_) = error
                 && self.start_instance(slot).await.is_ok()
             {
-                self.put_started_to_work(slot).await?;
+                self.put_started_to_work(&turn, slot).await?;
                 return Err(error.into());
             }
         }
@@ -169,7 +165,7 @@ impl Plugins {
     /// The reason for which the plugin could not create it.
     pub async fn capabilities(&self, slot: &Slot) -> Result<Capabilities, CallError> {
         if let Some(made) = &*slot.made.lock().await {
-            return Ok(made.capabilities());
+            return Ok(made.instance().capabilities());
         }
         let plugin = slot.plugin();
         if let Some(capabilities) = plugin.capabilities() {
@@ -237,7 +233,7 @@ impl Plugins {
         if config.len() > CONFIG_BYTES {
             return Err(ControlError::ConfigTooLong(config.len()));
         }
-        let _turn = slot.control.lock().await;
+        let _turn = slot.turns.take().await;
         let instance = match self.supporting(slot, Capability::Configurer).await {
             Ok(instance) => Some(instance),
             Err(ControlError::Call(error)) if slot.can(Capability::Configurer) => {
@@ -289,7 +285,7 @@ impl Plugins {
         order: i64,
         fail_closed: bool,
     ) -> Result<(), ControlError> {
-        let _turn = slot.control.lock().await;
+        let _turn = slot.turns.take().await;
         self.supporting(slot, Capability::Filter).await?;
         self.store
             .set_plugin_filter(slot.id, order, fail_closed)
@@ -308,19 +304,18 @@ impl Plugins {
     /// refuses is disabled, and its user is told why; what else does not come up
     /// stays enabled, and is retried.
     pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
-        let _turn = slot.control.lock().await;
+        let turn = slot.turns.take().await;
         let state = slot.state();
         self.require_filter(slot, state.enabled && state.fail_closed);
-        self.bring_up(slot).await;
+        self.bring_up(&turn, slot).await;
     }
 
-    /// Starts an enabled instance and puts it to its work; whether it is up. Holds
-    /// the slot's turn.
-    pub(super) async fn bring_up(self: &Arc<Self>, slot: &Arc<Slot>) -> bool {
+    /// Starts an enabled instance and puts it to its work; whether it is up.
+    pub(super) async fn bring_up(self: &Arc<Self>, turn: &SlotTurn, slot: &Arc<Slot>) -> bool {
         let result = match self.start_instance(slot).await {
             Ok(()) => {
                 slot.set_down(false);
-                self.put_started_to_work(slot).await
+                self.put_started_to_work(turn, slot).await
             }
             // Without it no message passes: it stays its user's choice.
             Err(error) if is_rejection(&error) && !slot.state().fail_closed => {
@@ -328,7 +323,7 @@ impl Plugins {
                 self.give_up(slot, &error).await
             }
             Err(error) => {
-                self.retry(slot, &error);
+                self.retry(turn, slot, &error);
                 return false;
             }
         };
@@ -423,24 +418,28 @@ impl Plugins {
     ) -> Result<(), CallError> {
         let made = slot.made.lock().await.clone();
         match made {
-            Some(instance) => instance.stop(reason).await,
+            Some(made) => made.instance().stop(reason).await,
             None => Ok(()),
         }
     }
 
     /// Puts an instance that started to its work.
-    async fn put_started_to_work(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), StoreError> {
+    async fn put_started_to_work(
+        self: &Arc<Self>,
+        turn: &SlotTurn,
+        slot: &Arc<Slot>,
+    ) -> Result<(), StoreError> {
         let Some(made) = slot.made.lock().await.clone() else {
             return Ok(());
         };
-        self.put_to_work(slot, &*made).await
+        self.put_to_work(turn, slot, &**made.instance()).await
     }
 
     /// Puts an instance to its work, in place of the one before: what feeds a
-    /// listener goes on where it may be given the same as before. Holds the
-    /// slot's turn.
+    /// listener goes on where it may be given the same as before.
     pub(super) async fn put_to_work(
         self: &Arc<Self>,
+        _turn: &SlotTurn,
         slot: &Arc<Slot>,
         instance: &dyn Instance,
     ) -> Result<(), StoreError> {
@@ -493,7 +492,7 @@ impl Plugins {
         &self,
         slot: &Slot,
         capability: Capability,
-    ) -> Result<Arc<dyn Instance>, ControlError> {
+    ) -> Result<Lease, ControlError> {
         let instance = self.instance(slot).await?;
         if instance.capabilities().contains(capability) {
             Ok(instance)

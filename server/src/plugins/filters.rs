@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use mortise_runtime::{
     CallError, Plugin as _,
     log::Source,
@@ -19,46 +20,15 @@ use mortise_runtime::{
 };
 
 use super::{Plugins, Slot};
-use crate::pipeline::{Cause, Space, TraceAction, TraceEntry};
+use crate::{
+    pipeline::{Cause, Chain, Filtered, Outcome, Sender, Space, TraceAction, TraceEntry},
+    store::MessageRow,
+};
 
-/// The result of a user's filters for a message.
-#[derive(Debug)]
-pub struct Filtered {
-    /// The decision about the message.
-    pub outcome: Outcome,
-    /// The effect of each filter, in order.
-    pub trace: Vec<TraceEntry>,
-}
-
-/// The filters' decision about a message.
-#[derive(Debug)]
-pub enum Outcome {
-    /// To be stored, as it is now.
-    Pass(Draft),
-    /// A filter dropped it.
-    Dropped {
-        /// The message as the filter was given it.
-        draft: Draft,
-        /// The plugin's name.
-        by: String,
-        /// In its words.
-        reason: String,
-    },
-    /// A filter failed, and the user wants messages refused then.
-    Refused {
-        /// The message as the filter was given it.
-        draft: Draft,
-        /// The plugin's name.
-        by: String,
-        /// The failure.
-        reason: String,
-    },
-}
-
-impl Plugins {
-    /// Asks a user's filters, in their order, but never those of the instance
-    /// `skip`. All share one deadline.
-    pub async fn filter(&self, user_id: i64, mut draft: Draft, skip: Option<i64>) -> Filtered {
+#[async_trait]
+impl Chain for Plugins {
+    async fn filter(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
+        let skip = sender.instance();
         let mut trace = Vec::new();
         self.wait_for_start(user_id).await;
         let Some(chain) = self.working.filters(user_id) else {
@@ -87,7 +57,9 @@ impl Plugins {
             let began = Instant::now();
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
+            let heard = self.hops.give(slot.id, sender.hops());
             let verdict = self.ask(slot, &draft, share).await;
+            drop(heard);
             let mut entry = entry(slot, began.elapsed());
             let by = entry.plugin.clone();
             match verdict {
@@ -134,6 +106,14 @@ impl Plugins {
         }
     }
 
+    fn message_stored(&self, message: &MessageRow, hops: u8) {
+        self.hops.stored(message.id, hops);
+        // They read on from their cursors.
+        self.working.wake_listeners(message.user_id);
+    }
+}
+
+impl Plugins {
     /// One filter's verdict.
     async fn ask(
         &self,

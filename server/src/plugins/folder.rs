@@ -19,20 +19,21 @@ use std::{
 };
 
 use mortise_runtime::{
-    LoadError, Plugin as _, Step,
-    registry::{self, Described, Identity, OnDemand, is_signature, watch},
+    Described, LoadError, Plugin as _, Step,
+    registry::{self, Identity, OnDemand, is_signature, watch},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changed, Plugins, StartError,
+    Plugins, StartError,
     admission::{self, Admission, Candidate, Difference},
-    audit::{self, Action, Actor},
+    audit::{self, Action},
     installed::{Entry, VersionOf, Waiting},
     load::Loaded,
     signature::{read_signature, signed_file},
+    turn::Turn,
 };
-use crate::store::InstalledRow;
+use crate::{auth::Actor, config::Changed, store::InstalledRow};
 
 /// The reason for handling a file.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +68,9 @@ pub(super) async fn run(
             if stop.is_cancelled() {
                 return;
             }
-            let _turn = plugins.turn.lock().await;
+            let turn = plugins.turns.take().await;
             if let Some(file) = signed_file(&change.file) {
-                plugins.signed_anew(&file).await;
+                plugins.signed_anew(&turn, &file).await;
                 continue;
             }
             // If a file stays, the watch reports changes by commands again.
@@ -77,8 +78,8 @@ pub(super) async fn run(
                 continue;
             }
             match change.now {
-                Some(identity) => plugins.appeared(&change.file, identity).await,
-                None => plugins.removed(&change.file, &Actor::Folder).await,
+                Some(identity) => plugins.appeared(&turn, &change.file, identity).await,
+                None => plugins.removed(&turn, &change.file, &Actor::Folder).await,
             }
         }
     }
@@ -138,15 +139,15 @@ impl Plugins {
         self: &Arc<Self>,
         Found { installed, files }: Found,
     ) -> Vec<(PathBuf, Identity)> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         self.recall(installed).await;
         self.note_answers().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
-            self.appeared(file, *identity).await;
+            self.appeared(&turn, file, *identity).await;
         }
         let there: HashSet<&Path> = files.iter().map(|(file, _)| &**file).collect();
         for file in self.installed.absent_from(&there) {
-            self.removed(&file, &Actor::Folder).await;
+            self.removed(&turn, &file, &Actor::Folder).await;
         }
         files
     }
@@ -170,7 +171,7 @@ impl Plugins {
             let in_folder = self.settings.folder.join(&row.file);
             // The trust file, or the requirement, may have changed.
             let checked = match row.version.signed {
-                Some(signed) if signed.is_by_one_of(&keys) => Ok(Some(signed)),
+                Some(signed) if keys.iter().any(|key| key.made(&signed)) => Ok(Some(signed)),
                 signed => {
                     let text = signed.map(|signed| signed.text);
                     self.check_signed_copy(&in_folder, &copy, text).await
@@ -203,8 +204,13 @@ impl Plugins {
         Arc::new(OnDemand::new(described, file, self.loaders()))
     }
 
-    /// Deals with a file that is there, unless it is as it was. Holds the turn.
-    pub(super) async fn appeared(self: &Arc<Self>, file: &Path, identity: Identity) {
+    /// Deals with a file that is there, unless it is as it was.
+    pub(super) async fn appeared(
+        self: &Arc<Self>,
+        turn: &Turn<'_>,
+        file: &Path,
+        identity: Identity,
+    ) {
         if self.installed.knows(file, &identity) {
             return;
         }
@@ -213,11 +219,11 @@ impl Plugins {
             by: &Actor::Folder,
             anew: false,
         };
-        let _: Result<(), _> = self.take_in(file, identity, cause).await;
+        let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
     }
 
-    /// Deals with a file whose signature changed. Holds the turn.
-    async fn signed_anew(self: &Arc<Self>, file: &Path) {
+    /// Deals with a file whose signature changed.
+    async fn signed_anew(self: &Arc<Self>, turn: &Turn<'_>, file: &Path) {
         let known = self
             .installed
             .at(file)
@@ -231,23 +237,24 @@ impl Plugins {
                 anew: false,
             };
             // The problem is stored and logged there.
-            let _: Result<(), _> = self.take_in(file, identity, cause).await;
+            let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
         }
     }
 
-    /// Deals with a file. Holds the turn.
+    /// Deals with a file.
     ///
     /// # Errors
     ///
     /// The report of what keeps it from running, which is kept too.
     pub(super) async fn take_in(
         self: &Arc<Self>,
+        turn: &Turn<'_>,
         file: &Path,
         identity: Identity,
         cause: Cause<'_>,
     ) -> Result<(), LoadError> {
         self.installed.set_busy(Some(file));
-        let result = self.examine(file, identity, cause).await;
+        let result = self.examine(turn, file, identity, cause).await;
         self.installed.set_busy(None);
         let Err(report) = &result else {
             return result;
@@ -270,6 +277,7 @@ impl Plugins {
 
     async fn examine(
         self: &Arc<Self>,
+        turn: &Turn<'_>,
         file: &Path,
         identity: Identity,
         cause: Cause<'_>,
@@ -283,7 +291,8 @@ impl Plugins {
             let loaded = self.load_verified(file, verified).await?;
             self.free_of_twins(file, &loaded.manifest().id, cause.by)
                 .await?;
-            self.activate(loaded, Place { file, identity }, cause).await
+            self.activate(turn, loaded, Place { file, identity }, cause)
+                .await
         }
         .await;
         self.discard_unused(&staged).await;
@@ -322,13 +331,14 @@ impl Plugins {
     }
 
     /// Puts a loaded version in the place of the active one, or holds it back for
-    /// the administrator. Holds the turn.
+    /// the administrator.
     ///
     /// # Errors
     ///
     /// A report of what keeps it from running; the active version goes on.
     pub(super) async fn activate(
         self: &Arc<Self>,
+        _turn: &Turn<'_>,
         loaded: Loaded,
         place: Place<'_>,
         cause: Cause<'_>,
@@ -499,8 +509,8 @@ impl Plugins {
         }
     }
 
-    /// Deals with a file that is gone. Holds the turn.
-    pub(super) async fn removed(self: &Arc<Self>, file: &Path, by: &Actor) {
+    /// Deals with a file that is gone.
+    pub(super) async fn removed(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, by: &Actor) {
         if !self.installed.forget_failure(file)
             && let Some(id) = self.installed.at(file)
         {
@@ -510,7 +520,7 @@ impl Plugins {
         // It may have kept another of the same id out.
         for (other, identity, report) in self.installed.failed_files() {
             if report.step == Step::Duplicate && self.installed.forget_failure(&other) {
-                self.appeared(&other, identity).await;
+                self.appeared(turn, &other, identity).await;
             }
         }
     }

@@ -17,6 +17,7 @@ use mortise_runtime::{
 };
 use tokio::sync::Notify;
 
+use super::hops::Hops;
 use crate::{
     pipeline::{Pipeline, PostError, Posted, Sender},
     store::{NewApplication, Readable, Store, StoreError, TimerRow},
@@ -31,6 +32,7 @@ const DEFAULT_PRIORITY: i64 = 0;
 /// The imports of one instance.
 pub(super) struct InstanceHost {
     pub(super) store: Store,
+    pub(super) hops: Arc<Hops>,
     pub(super) pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     pub(super) timers: Arc<Notify>,
     pub(super) consent: Arc<AtomicBool>,
@@ -150,14 +152,26 @@ impl Host for InstanceHost {
             content: message.content,
             received_ms: u64::try_from(now_ms()).unwrap_or(0),
         };
-        let sender = Sender::Plugin {
-            instance: self.instance,
-        };
         let pipeline = self
             .pipeline
             .get()
             .and_then(Weak::upgrade)
             .ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))?;
+        let Some(hops) = self.hops.of_answer(self.instance) else {
+            tracing::warn!(
+                plugin = self.manifest.id,
+                "a message was denied: plugins answer each other's messages without end"
+            );
+            return Err(Error::Exhausted(
+                "this message answers one that plugins sent in answer to each other too often; \
+                 a plugin must not answer its own kind without end"
+                    .to_owned(),
+            ));
+        };
+        let sender = Sender::Plugin {
+            instance: self.instance,
+            hops,
+        };
         let posted = pipeline.post(self.user_id, draft, sender, filtered).await;
         match posted {
             Ok(Posted::Stored(message)) => Ok(message.id.unsigned_abs()),

@@ -50,11 +50,8 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 
 /// Lets go of the handle of a disabled plugin that its user looked at.
 pub(super) async fn drop_unused(slot: &Slot) {
-    let Ok(_turn) = slot.control.try_lock() else {
+    let Some(_turn) = slot.turns.try_take() else {
         return;
     };
-    slot.made
-        .lock()
-        .await
-        .take_if(|made| Arc::strong_count(made) == 1);
+    slot.made.lock().await.take_if(|made| made.is_unused());
 }

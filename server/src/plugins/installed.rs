@@ -15,8 +15,8 @@ use mortise_runtime::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Signed, admission::Difference};
-use crate::store::VersionRow;
+use super::admission::Difference;
+use crate::{store::Signed, store::VersionRow};
 
 /// An installed plugin, as it is for the administrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -19,29 +19,7 @@ use mortise_runtime::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Plugins, Slot};
-use crate::store::Readable;
-
-/// The patience with a listener.
-#[derive(Clone, Copy, Debug)]
-pub struct Retry {
-    /// The pause after a first failure; it doubles with each.
-    pub first: Duration,
-    /// The longest pause.
-    pub most: Duration,
-    /// The number of attempts for a batch, and then for the failing message
-    /// alone.
-    pub attempts: u32,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            most: Duration::from_secs(300),
-            attempts: 8,
-        }
-    }
-}
+use crate::{config::Retry, store::Readable};
 
 /// Ids passed over in memory before the cursor is stored: messages that an
 /// instance may not read cost it no write each.
@@ -183,8 +161,15 @@ impl Feed {
             return None;
         };
         let last = i64::try_from(last.id).unwrap_or(i64::MAX);
+        let ids = batch
+            .iter()
+            .filter_map(|message| i64::try_from(message.id).ok());
+        let hops = self.plugins.hops.highest(ids);
         let result = match self.plugins.instance(&self.slot).await {
-            Ok(instance) => instance.on_messages(&batch).await,
+            Ok(instance) => {
+                let _heard = self.plugins.hops.give(self.slot.id, hops);
+                instance.on_messages(&batch).await
+            }
             Err(error) => Err(error),
         };
         let Err(error) = result else {

@@ -13,12 +13,13 @@
 use std::{path::Path, sync::Arc};
 
 use mortise_runtime::{
-    LoadError, Plugin as _,
-    registry::{self, OnDemand, Staged},
+    LoadError, Plugin as _, Staged,
+    registry::{self, OnDemand},
     types::Manifest,
 };
 
-use super::{Plugins, Signed};
+use super::Plugins;
+use crate::store::Signed;
 
 /// A copy whose signature was checked.
 pub(super) struct Verified<'a> {

@@ -50,9 +50,11 @@ pub mod doctor;
 mod filters;
 mod folder;
 pub mod grants;
+mod hops;
 mod host;
 mod idle;
 mod installed;
+mod lease;
 mod listeners;
 mod load;
 pub mod logs;
@@ -65,6 +67,7 @@ mod slot;
 mod swap;
 mod timers;
 mod trusted;
+mod turn;
 mod users;
 mod working;
 
@@ -80,7 +83,7 @@ use std::{
 
 use futures_util::StreamExt as _;
 use mortise_runtime::{
-    CallError, Instance, LoadError, Loader, Plugin as _, Rights,
+    CallError, LoadError, Loader, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
     types::{StopReason, User},
@@ -91,24 +94,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
-    audit::Actor,
     chain::Place,
     consent::Consent,
     control::{ControlError, gotify_name},
-    filters::{Filtered, Outcome},
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
-    listeners::Retry,
+    lease::Lease,
     orders::{OrderError, Upload},
     setup::{
-        BackendError, Changed, NativeSandbox, Settings, StartError, default_folder, grant_command,
-        grants_file, loaders, loaders_with, native, wasm,
+        BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
+        loaders_with, native, wasm,
     },
-    signature::{Signed, Trust, read_signature_file, signature_file},
+    signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},
     trusted::{TrustError, TrustedKey},
 };
-use self::{answers::Answers, grants::GrantsFile, installed::Installed, working::Working};
+use self::{
+    answers::Answers, grants::GrantsFile, hops::Hops, installed::Installed, lease::Made, turn::Turns,
+    working::Working,
+};
 use crate::{
+    auth::Actor,
     pipeline::Pipeline,
     store::{InstanceRow, Store, StoreError},
 };
@@ -132,7 +137,7 @@ pub struct Plugins {
     /// Set once the state at the start is restored.
     opened: OnceLock<()>,
     /// Held while something is done about which plugins there are.
-    turn: tokio::sync::Mutex<()>,
+    turns: Turns,
     pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     answers: RwLock<Answers>,
     /// Held while the administrator's answers are read or changed.
@@ -144,6 +149,7 @@ pub struct Plugins {
     starting: watch::Sender<HashMap<i64, usize>>,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
+    hops: Arc<Hops>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -173,7 +179,7 @@ impl Plugins {
             installed: Installed::default(),
             versions: Versions::new(settings.versions.clone()),
             opened: OnceLock::new(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Turns::default(),
             settings,
             pipeline: Arc::default(),
             answers: RwLock::default(),
@@ -182,6 +188,7 @@ impl Plugins {
             working: Working::default(),
             starting: watch::Sender::default(),
             timers: Arc::default(),
+            hops: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -315,12 +322,6 @@ impl Plugins {
         }
     }
 
-    /// A message of this user was committed: wakes the user's listeners, which
-    /// read on from their cursors.
-    pub fn message_stored(&self, user_id: i64) {
-        self.working.wake_listeners(user_id);
-    }
-
     /// A user's plugins, oldest first.
     ///
     /// # Errors
@@ -394,11 +395,11 @@ impl Plugins {
     /// # Errors
     ///
     /// What kept the plugin from making it.
-    pub async fn instance(&self, slot: &Slot) -> Result<Arc<dyn Instance>, CallError> {
+    pub async fn instance(&self, slot: &Slot) -> Result<Lease, CallError> {
         slot.used();
         let mut made = slot.made.lock().await;
         if let Some(made) = &*made {
-            return Ok(Arc::clone(made));
+            return Ok(made.lease());
         }
         if slot.is_gone() {
             return Err(CallError::Unavailable(
@@ -406,18 +407,18 @@ impl Plugins {
             ));
         }
         let new = self.make(slot, &slot.plugin()).await?;
-        *made = Some(Arc::clone(&new));
-        Ok(new)
+        Ok(made.insert(new).lease())
     }
 
     /// Makes a handle of a version for a slot, with the grants and limits of
     /// now. Nothing calls it yet.
-    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Arc<dyn Instance>, CallError> {
+    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
         let manifest = plugin.manifest();
         let Rights { grants, limits } = self.rights(slot, manifest);
         let host = host::InstanceHost {
             store: self.store.clone(),
             pipeline: Arc::clone(&self.pipeline),
+            hops: Arc::clone(&self.hops),
             timers: Arc::clone(&self.timers),
             consent: slot.consent(),
             instance: slot.id,
@@ -434,7 +435,7 @@ impl Plugins {
             config: slot.state().config,
             base_path: Some(slot.base_path()),
         };
-        plugin.instance(setup).await
+        plugin.instance(setup).await.map(Made::new)
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.

@@ -9,10 +9,10 @@ use std::{
 };
 
 use mortise_runtime::{
-    Backend, LoadError, Plugin as _,
+    Backend, LoadError, Plugin as _, Staged,
     process::Attachment,
     registry::{
-        Identity, Staged,
+        Identity,
         versions::{Permissions, sync_folder},
     },
     types::Manifest,
@@ -22,12 +22,14 @@ use tempfile::TempPath;
 use super::{
     Plugins, Status,
     admission::{self, Admission, Candidate, Difference},
-    audit::{self, Action, Actor},
+    audit::{self, Action},
     folder::{Cause, Place},
     grants::GrantsError,
     installed::{Entry, VersionOf},
     signature::signature_file,
+    turn::Turn,
 };
+use crate::auth::Actor;
 
 /// The reason for which a command failed. The previous version keeps running.
 #[derive(Debug, thiserror::Error)]
@@ -90,19 +92,20 @@ impl Plugins {
         upload: Upload<'_>,
         by: &Actor,
     ) -> Result<Status, OrderError> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         let name = copy_name(upload.name);
         let staged = self
             .versions
             .stage_as(upload.file, name.as_ref(), Permissions::ByContent)
             .await?;
-        let outcome = self.install_staged(&upload, &staged, by).await;
+        let outcome = self.install_staged(&turn, &upload, &staged, by).await;
         self.discard_unused(&staged).await;
         outcome
     }
 
     async fn install_staged(
         self: &Arc<Self>,
+        turn: &Turn<'_>,
         upload: &Upload<'_>,
         staged: &Staged,
         by: &Actor,
@@ -131,7 +134,7 @@ impl Plugins {
             identity,
         };
         let cause = Cause { by, anew: false };
-        let activated = self.activate(loaded, place, cause).await;
+        let activated = self.activate(turn, loaded, place, cause).await;
         self.installed.set_busy(None);
         activated?;
         put_signature(&file, upload.signature.clone()).await?;
@@ -149,9 +152,10 @@ impl Plugins {
     ///
     /// [`OrderError`].
     pub async fn reload(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         let entry = self.entry(id)?;
-        self.take_up(&entry.file, Cause { by, anew: true }).await?;
+        self.take_up(&turn, &entry.file, Cause { by, anew: true })
+            .await?;
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
     }
@@ -163,7 +167,7 @@ impl Plugins {
     ///
     /// [`OrderError`].
     pub async fn rollback(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.take().await;
         let entry = self.entry(id)?;
         let Some(previous) = entry.previous.clone() else {
             return Err(OrderError::NothingBefore(id.to_owned()));
@@ -228,7 +232,7 @@ impl Plugins {
     ///
     /// [`OrderError::Unknown`], [`OrderError::File`].
     pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), OrderError> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         if self.has_file(id, &entry.file) {
             if let Err(source) = tokio::fs::remove_file(&entry.file).await
@@ -240,7 +244,7 @@ impl Plugins {
                 });
             }
             put_signature(&entry.file, None).await?;
-            self.removed(&entry.file, by).await;
+            self.removed(&turn, &entry.file, by).await;
         }
         self.installed.remove(id);
         self.working.unrequire_plugin(id);
@@ -317,10 +321,15 @@ impl Plugins {
         self.installed.at(file).is_some_and(|at| at == id)
     }
 
-    /// Takes up a file by order. Holds the turn.
-    async fn take_up(self: &Arc<Self>, file: &Path, cause: Cause<'_>) -> Result<(), OrderError> {
+    /// Takes up a file by order.
+    async fn take_up(
+        self: &Arc<Self>,
+        turn: &Turn<'_>,
+        file: &Path,
+        cause: Cause<'_>,
+    ) -> Result<(), OrderError> {
         let identity = look(file)?;
-        Ok(self.take_in(file, identity, cause).await?)
+        Ok(self.take_in(turn, file, identity, cause).await?)
     }
 
     /// Notes the identity of a plugin's file, which holds what was activated, or

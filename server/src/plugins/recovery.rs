@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use mortise_runtime::{CallError, Plugin as _};
 
-use super::{Plugins, Slot};
+use super::{Plugins, Slot, turn::SlotTurn};
 
 /// The pause before the first retry; it doubles with each further one.
 const FIRST: Duration = Duration::from_secs(1);
@@ -24,8 +24,8 @@ pub(super) const fn is_rejection(error: &CallError) -> bool {
 
 impl Plugins {
     /// Notes that an enabled instance is down, and retries until it is up,
-    /// disabled or gone. Holds the slot's turn.
-    pub(super) fn retry(self: &Arc<Self>, slot: &Arc<Slot>, error: &CallError) {
+    /// disabled or gone.
+    pub(super) fn retry(self: &Arc<Self>, _turn: &SlotTurn, slot: &Arc<Slot>, error: &CallError) {
         slot.note(error);
         if slot.set_down(true) {
             // Somebody retries already.
@@ -43,7 +43,7 @@ impl Plugins {
                 () = self.stopping.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            let _turn = slot.control.lock().await;
+            let turn = slot.turns.take().await;
             if !slot.is_down() {
                 return;
             }
@@ -51,7 +51,7 @@ impl Plugins {
                 slot.set_down(false);
                 return;
             }
-            if self.bring_up(slot).await {
+            if self.bring_up(&turn, slot).await {
                 tracing::info!(
                     plugin = slot.plugin().manifest().id,
                     user = slot.user.name,

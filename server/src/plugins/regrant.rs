@@ -10,7 +10,7 @@ use std::{
 use futures_util::future::join_all;
 use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
 
-use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock};
+use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock, turn::SlotTurn};
 
 impl Plugins {
     /// Returns the rights and limits of an instance of this version for a
@@ -49,8 +49,8 @@ impl Plugins {
         }))
         .await;
         for slot in slots {
-            let _turn = slot.control.lock().await;
-            self.work_as_granted(&slot).await;
+            let turn = slot.turns.take().await;
+            self.work_as_granted(&turn, &slot).await;
         }
     }
 
@@ -63,8 +63,8 @@ impl Plugins {
                 .log_bytes,
         );
         let made = slot.made.lock().await.clone();
-        if let Some(instance) = made {
-            self.hold(slot, &*instance).await;
+        if let Some(made) = made {
+            self.hold(slot, &**made.instance()).await;
         }
     }
 
@@ -76,12 +76,12 @@ impl Plugins {
     }
 
     /// Lets an enabled instance receive exactly the calls for its current
-    /// grants. Holds its turn.
-    async fn work_as_granted(self: &Arc<Self>, slot: &Arc<Slot>) {
+    /// grants.
+    async fn work_as_granted(self: &Arc<Self>, turn: &SlotTurn, slot: &Arc<Slot>) {
         let made = slot.made.lock().await.clone();
-        if let Some(instance) = made
+        if let Some(made) = made
             && slot.is_enabled()
-            && let Err(error) = self.put_to_work(slot, &*instance).await
+            && let Err(error) = self.put_to_work(turn, slot, &**made.instance()).await
         {
             let plugin = slot.plugin();
             tracing::error!(%error, plugin = plugin.manifest().id, "a plugin was not put to work");
@@ -95,14 +95,14 @@ impl Plugins {
     ///
     /// [`ControlError::Store`].
     pub async fn agree(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
-        let _turn = slot.control.lock().await;
+        let turn = slot.turns.take().await;
         let agreed = Consent::to(slot.plugin().manifest());
         self.store
             .set_plugin_consent(slot.id, &agreed.to_json())
             .await?;
         slot.change(|state| state.agreed = agreed);
         self.hold_to_rights(slot).await;
-        self.work_as_granted(slot).await;
+        self.work_as_granted(&turn, slot).await;
         Ok(())
     }
 }

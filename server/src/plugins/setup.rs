@@ -1,6 +1,7 @@
 //! The set-up of plugins: paths, backends, and errors of the start.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,8 +13,11 @@ use mortise_native::{Settings as NativeSettings, sandbox::Mode};
 use mortise_runtime::{Protected, plugin::Loader, types::Manifest};
 use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 
-use super::{Retry, grants::GrantsFile, signature::Trust};
-use crate::{Config, store::StoreError};
+use super::{grants::GrantsFile, signature::Trust};
+use crate::{
+    config::{Changed, Config, NativeSandbox, Retry},
+    store::StoreError,
+};
 
 /// Settings for running plugins.
 #[derive(Clone, Debug)]
@@ -40,18 +44,9 @@ pub struct Settings {
     pub protected: Protected,
     /// How much of the sandbox of processes is required.
     pub native_sandbox: Option<NativeSandbox>,
-}
-
-/// How much of the sandbox of native plugins is required.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum NativeSandbox {
-    /// A plugin does not start where a protection is missing.
-    Strict,
-    /// A plugin starts with the protections that the machine has; the others are
-    /// shown.
-    BestEffort,
-    /// A plugin may do what the server's user may.
-    Off,
+    /// The server's address on this machine, which processes find in their
+    /// environment; none for an embedder without one.
+    pub address: Option<SocketAddr>,
 }
 
 impl From<NativeSandbox> for Mode {
@@ -64,17 +59,6 @@ impl From<NativeSandbox> for Mode {
     }
 }
 
-/// The handling of an installed plugin's file that was changed in the folder by
-/// hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Changed {
-    /// Load it as a new version.
-    #[default]
-    TakeUp,
-    /// Keep the installed version, and report the change.
-    Refuse,
-}
-
 impl Settings {
     /// The settings of the backend for executables.
     pub(super) fn native(&self) -> NativeSettings {
@@ -84,6 +68,13 @@ impl Settings {
         };
         if let Some(sandbox) = self.native_sandbox {
             settings.sandbox = sandbox.into();
+        }
+        if let Some(address) = self.address {
+            settings.variables = vec![
+                ("MORTISE_SERVER_URL".to_owned(), format!("http://{address}")),
+                // Of Gotify, whose plugins use it to call their server.
+                ("GOTIFY_SERVER_PORT".to_owned(), address.port().to_string()),
+            ];
         }
         settings
     }
@@ -105,6 +96,7 @@ impl Settings {
             idle: config.plugin_idle,
             protected: Protected::new([config.data_dir.clone(), config.plugins_dir()]),
             native_sandbox: config.native_sandbox,
+            address: None,
         }
     }
 }

@@ -11,41 +11,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::{Plugins, TrustedKey};
+use crate::store::Signed;
 use bytes::Bytes;
 use minisign_verify::{Error, PublicKey};
 use mortise_runtime::{
     LoadError, Step, files,
     registry::{is_signature, unreadable},
 };
-use serde::{Deserialize, Serialize};
-
-use super::{Plugins, TrustedKey};
 
 /// The longest signature and the longest trust file, in bytes.
 const MOST_BYTES: u64 = 64 << 10;
-
-/// A file's signature, which is good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signed {
-    /// All that is in its file.
-    pub text: String,
-    /// The trusted key that it was made with, by its name in the trust file;
-    /// none for a key that is not trusted.
-    pub by: Option<String>,
-    /// That key, as it is in the trust file.
-    #[serde(default)]
-    pub key: Option<String>,
-}
-
-impl Signed {
-    /// Returns true if the key of its signature is one of these, by the name
-    /// that it had then.
-    pub(super) fn is_by_one_of(&self, keys: &[Key]) -> bool {
-        let named =
-            |key: &Key| Some(&key.text) == self.key.as_ref() && Some(&key.name) == self.by.as_ref();
-        keys.iter().any(named)
-    }
-}
 
 /// The accepted signatures.
 #[derive(Clone, Debug)]
@@ -233,6 +209,13 @@ pub(super) struct Key {
     /// As it is there.
     text: String,
     name: String,
+}
+
+impl Key {
+    /// Returns true if it made this signature, and had its present name then.
+    pub(super) fn made(&self, signed: &Signed) -> bool {
+        signed.key.as_ref() == Some(&self.text) && signed.by.as_ref() == Some(&self.name)
+    }
 }
 
 /// Whether this is a public key of minisign's.

@@ -18,7 +18,7 @@ use mortise_runtime::{
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::consent::Consent;
+use super::{consent::Consent, lease::Made, turn::SlotTurns};
 use crate::{store::InstanceRow, time::now_ms};
 
 /// One user's plugin.
@@ -36,10 +36,10 @@ pub struct Slot {
     pub log: Arc<Log>,
     /// Held while it is enabled, disabled or configured, so that these do not
     /// cross.
-    pub(super) control: Arc<tokio::sync::Mutex<()>>,
+    pub(super) turns: SlotTurns,
     /// The runtime's handle; none before it is first needed. Held while it is
     /// made or replaced, never over a call.
-    pub(super) made: tokio::sync::Mutex<Option<Arc<dyn Instance>>>,
+    pub(super) made: tokio::sync::Mutex<Option<Made>>,
     /// Handles that were replaced, whose last calls may not have ended.
     pub(super) retiring: Mutex<Vec<Weak<dyn Instance>>>,
     /// Its denials, across versions.
@@ -106,7 +106,7 @@ impl Slot {
             token: row.token,
             created_ms: row.created_ms,
             log: Arc::new(Log::new(limits.log_bytes)),
-            control: Arc::default(),
+            turns: SlotTurns::default(),
             made: tokio::sync::Mutex::default(),
             retiring: Mutex::default(),
             denials: Arc::new(denials),

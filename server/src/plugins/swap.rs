@@ -10,38 +10,28 @@
 //! Slots stay: a listener continues from its cursor, and timers and storage are
 //! the same. Meanwhile users cannot enable, disable or configure the plugin.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
+use super::{
+    Plugins, STARTING, Slot, installed::Entry, lease::Made, lock, read, turn::SlotTurn, write,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mortise_runtime::{
-    CallError, Instance, LoadError, Plugin as _, Step,
+    CallError, LoadError, Plugin as _, Step,
     registry::OnDemand,
     types::{Level, StopReason},
 };
-use tokio::sync::OwnedMutexGuard;
 
-use super::{Plugins, STARTING, Slot, installed::Entry, lock, read, write};
-
-/// The interval between checks for the end of an instance's last call.
-const LOOK: Duration = Duration::from_millis(2);
 /// The time to wait for an instance beyond the longest call.
 const MARGIN: Duration = Duration::from_secs(1);
-
-/// The new version's instances, which receive no calls yet.
-struct Beside {
-    moves: Vec<Move>,
-    /// Keep users' actions out until all have moved.
-    _turns: Vec<OwnedMutexGuard<()>>,
-}
 
 /// A user's slot and the instance that it moves to; none where the user has the
 /// plugin disabled.
 struct Move {
     slot: Arc<Slot>,
-    made: Option<Arc<dyn Instance>>,
+    /// Keeps the user's actions out until it has moved.
+    turn: SlotTurn,
+    made: Option<Made>,
 }
 
 impl Plugins {
@@ -53,19 +43,19 @@ impl Plugins {
     pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
         let new = Arc::clone(&entry.current);
         let id = new.manifest().id.clone();
-        let beside = self
+        let moves = self
             .bring_up_beside(&id, &new)
             .await
             .map_err(|(slot, error)| refused(&entry, &slot, &error))?;
         self.note(entry).await;
-        for Move { slot, made } in beside.moves {
-            self.move_over(&slot, &new, made).await;
+        for Move { slot, turn, made } in moves {
+            self.move_over(&turn, &slot, &new, made).await;
         }
         // A slot that was loaded from its row meanwhile still has the old
         // version.
         for slot in self.slots_of(&id) {
             if !Arc::ptr_eq(&slot.plugin(), &new) {
-                let _turn = slot.control.lock().await;
+                let turn = slot.turns.take().await;
                 let made = match self.made_anew(&slot, &new).await {
                     Ok(made) => made,
                     Err(error) => {
@@ -73,28 +63,29 @@ impl Plugins {
                         None
                     }
                 };
-                self.move_over(&slot, &new, made).await;
+                self.move_over(&turn, &slot, &new, made).await;
             }
         }
         Ok(())
     }
 
+    /// Brings up the new version's instances, which receive no calls yet.
     async fn bring_up_beside(
         self: &Arc<Self>,
         id: &str,
         new: &Arc<OnDemand>,
-    ) -> Result<Beside, (Arc<Slot>, CallError)> {
-        let mut turns = Vec::new();
-        let slots = self.slots_of(id);
-        for slot in &slots {
-            turns.push(Arc::clone(&slot.control).lock_owned().await);
+    ) -> Result<Vec<Move>, (Arc<Slot>, CallError)> {
+        let mut slots = Vec::new();
+        for slot in self.slots_of(id) {
+            let turn = slot.turns.take().await;
+            slots.push((slot, turn));
         }
         let up = std::sync::Mutex::new(Vec::new());
         let all = futures_util::stream::iter(slots)
-            .map(async |slot| {
+            .map(async |(slot, turn)| {
                 let made = self.made_anew(&slot, new).await;
                 let made = made.map_err(|error| (Arc::clone(&slot), error))?;
-                lock(&up).push(Move { slot, made });
+                lock(&up).push(Move { slot, turn, made });
                 Ok(())
             })
             .buffer_unordered(STARTING)
@@ -104,14 +95,11 @@ impl Plugins {
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         match all {
-            Ok(()) => Ok(Beside {
-                moves,
-                _turns: turns,
-            }),
+            Ok(()) => Ok(moves),
             Err(failed) => {
                 for made in moves.into_iter().filter_map(|to| to.made) {
                     // Its user has the old one and needs no message.
-                    let _: Result<(), _> = made.stop(StopReason::Reloading).await;
+                    let _: Result<(), _> = made.instance().stop(StopReason::Reloading).await;
                 }
                 Err(failed)
             }
@@ -119,17 +107,13 @@ impl Plugins {
     }
 
     /// A started instance of a version for a slot, where it is enabled.
-    async fn made_anew(
-        &self,
-        slot: &Slot,
-        new: &OnDemand,
-    ) -> Result<Option<Arc<dyn Instance>>, CallError> {
+    async fn made_anew(&self, slot: &Slot, new: &OnDemand) -> Result<Option<Made>, CallError> {
         if !slot.is_enabled() {
             return Ok(None);
         }
         let made = async {
             let made = self.make(slot, new).await?;
-            made.start().await?;
+            made.instance().start().await?;
             Ok(made)
         };
         match made.await {
@@ -140,19 +124,20 @@ impl Plugins {
         }
     }
 
-    /// Has a slot's next call go to another version. Holds its turn.
+    /// Has a slot's next call go to another version.
     async fn move_over(
         self: &Arc<Self>,
+        turn: &SlotTurn,
         slot: &Arc<Slot>,
         new: &Arc<OnDemand>,
-        made: Option<Arc<dyn Instance>>,
+        made: Option<Made>,
     ) {
         let old = {
             let mut current = slot.made.lock().await;
             slot.set_plugin(Arc::clone(new));
             let old = std::mem::replace(&mut *current, made.clone());
             if let Some(old) = &old {
-                slot.retires(old);
+                slot.retires(old.instance());
             }
             old
         };
@@ -160,7 +145,7 @@ impl Plugins {
         self.hold_to_rights(slot).await;
         if let Some(made) = made {
             slot.set_down(false);
-            if let Err(error) = self.put_to_work(slot, &*made).await {
+            if let Err(error) = self.put_to_work(turn, slot, &**made.instance()).await {
                 tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
             }
         }
@@ -174,13 +159,11 @@ impl Plugins {
 
     /// Stops an instance that no new call can reach, once its last call has
     /// ended.
-    pub(super) async fn retire(&self, slot: &Slot, old: Arc<dyn Instance>, reason: StopReason) {
-        // A caller holds it, and nothing else does.
-        let end = Instant::now() + old.guard().call_deadline() + MARGIN;
-        while Arc::strong_count(&old) > 1 && Instant::now() < end {
-            tokio::time::sleep(LOOK).await;
-        }
-        if let Err(error) = old.stop(reason).await {
+    pub(super) async fn retire(&self, slot: &Slot, old: Made, reason: StopReason) {
+        let longest = old.instance().guard().call_deadline() + MARGIN;
+        // A caller that takes longer finds it stopped.
+        let _: Result<(), _> = tokio::time::timeout(longest, old.drained()).await;
+        if let Err(error) = old.instance().stop(reason).await {
             slot.log.write(
                 Level::Warn,
                 mortise_runtime::log::Source::Host,
@@ -211,7 +194,7 @@ impl Plugins {
             gone
         };
         let all = gone.iter().map(async |slot| {
-            let _turn = slot.control.lock().await;
+            let _turn = slot.turns.take().await;
             self.deactivate(slot).await;
             let made = {
                 let mut made = slot.made.lock().await;

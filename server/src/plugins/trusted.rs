@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::{
     Plugins,
-    audit::{Action, Actor},
+    audit::Action,
     signature::{Trust, is_key, read_signature_file},
 };
+use crate::auth::Actor;
 
 /// The longest name of a key, in bytes.
 const NAME_BYTES: usize = 128;
@@ -130,7 +131,7 @@ impl Plugins {
         &self,
         change: impl FnOnce(&Trust, String) -> Result<String, TrustError> + Send + 'static,
     ) -> Result<(), TrustError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turns.take().await;
         let trust = self.settings.trust.clone();
         let path = trust.keys.display().to_string();
         let failed = |error| TrustError::Write(path, error);

@@ -11,6 +11,22 @@ use crate::{
 };
 
 impl Plugins {
+    /// Returns true while enabled plugins are brought up after the server's start.
+    pub fn is_starting(&self) -> bool {
+        !self.starting.borrow().is_empty()
+    }
+
+    /// Returns false if the plugin of an instance is not installed, as after an
+    /// import.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn has_plugin_of(&self, instance: i64) -> Result<bool, StoreError> {
+        let row = self.store.plugin_instance(instance).await?;
+        Ok(row.is_none_or(|row| self.installed.has(&row.plugin)))
+    }
+
     /// A user was created and gets instances of all plugins.
     pub async fn user_created(&self, user: &UserRow) {
         if let Err(error) = self.add_instances(&[user.id]).await {

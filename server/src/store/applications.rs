@@ -298,6 +298,8 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn delete_application(&self, user_id: i64, id: i64) -> Result<bool, StoreError> {
+        // With the application they would be deleted at a time, and block senders.
+        self.delete_in_batches(user_id, Some(id)).await?;
         let deleted = sqlx::query("DELETE FROM applications WHERE id = ? AND user_id = ?")
             .bind(id)
             .bind(user_id)

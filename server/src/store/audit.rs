@@ -3,8 +3,25 @@
 use super::{Store, StoreError};
 use crate::time::now_ms;
 
-/// Entries that are kept; the oldest go first.
-const KEPT: i64 = 100_000;
+/// Bounds of the log. The oldest entries go first.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Entries that no user made over the network.
+    others: i64,
+    /// Entries of all users.
+    users: i64,
+    /// Entries of one user, who cannot push out those of others.
+    one_user: i64,
+    /// Entries between two times at which the bounds are applied.
+    every: i64,
+}
+
+const KEPT: Kept = Kept {
+    others: 100_000,
+    users: 100_000,
+    one_user: 2_000,
+    every: 50,
+};
 
 /// A change to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -49,6 +66,10 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn add_audit(&self, new: NewAudit<'_>) -> Result<(), StoreError> {
+        self.add_audit_within(new, KEPT).await
+    }
+
+    async fn add_audit_within(&self, new: NewAudit<'_>, kept: Kept) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO audit (created_ms, actor, user_id, user_name, action, plugin, details)
@@ -63,10 +84,24 @@ impl Store {
         .bind(new.details)
         .fetch_one(&mut *transaction)
         .await?;
-        sqlx::query("DELETE FROM audit WHERE id <= ?")
-            .bind(id - KEPT)
-            .execute(&mut *transaction)
-            .await?;
+        if id % kept.every == 0 {
+            for (which, most) in [
+                ("actor = 'user' AND user_id = ?1", kept.one_user),
+                ("actor = 'user' AND ?1 IS ?1", kept.users),
+                ("actor <> 'user' AND ?1 IS ?1", kept.others),
+            ] {
+                let statement = format!(
+                    "DELETE FROM audit WHERE id IN (
+                        SELECT id FROM audit WHERE {which} ORDER BY id DESC LIMIT -1 OFFSET ?2
+                     )"
+                );
+                sqlx::query(sqlx::AssertSqlSafe(statement))
+                    .bind(new.user.map(|(id, _)| id))
+                    .bind(most)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -91,5 +126,53 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kept, NewAudit, Store};
+
+    #[tokio::test]
+    async fn a_user_does_not_push_out_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let kept = Kept {
+            others: 5,
+            users: 10,
+            one_user: 3,
+            every: 1,
+        };
+        let add = async |actor, user| {
+            let new = NewAudit {
+                actor,
+                user,
+                action: "enabled",
+                plugin: "a.b",
+                details: "{}",
+            };
+            store.add_audit_within(new, kept).await.unwrap();
+        };
+        add("command line", Some((1, "admin"))).await;
+        add("user", Some((1, "admin"))).await;
+        for _ in 0..20 {
+            add("user", Some((2, "mallory"))).await;
+        }
+        let of = async |actor: &str, name: &str| {
+            let rows = store.audit(None, i64::MAX, 100).await.unwrap();
+            let of_name = |row: &&super::AuditRow| {
+                row.actor == actor && row.user_name.as_deref() == Some(name)
+            };
+            rows.iter().filter(of_name).count()
+        };
+        assert_eq!(of("command line", "admin").await, 1);
+        assert_eq!(of("user", "admin").await, 1);
+        assert_eq!(of("user", "mallory").await, 3);
+        for _ in 0..9 {
+            add("server", None).await;
+        }
+        let rows = store.audit(None, i64::MAX, 100).await.unwrap();
+        assert_eq!(rows.iter().filter(|row| row.actor != "user").count(), 5);
+        store.close().await;
     }
 }

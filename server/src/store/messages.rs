@@ -53,6 +53,8 @@ pub struct NewMessage {
     pub trace: Option<String>,
     /// The dropped message that it restores, which is forgotten with that.
     pub restores: Option<i64>,
+    /// The number of plugins that it has passed through (`plugins::Hops`).
+    pub hops: u8,
 }
 
 impl NewMessage {
@@ -80,6 +82,8 @@ pub struct Listing {
     pub more: bool,
 }
 
+/// Messages that are deleted at a time.
+const BATCH: i64 = 500;
 /// Bytes of messages on a page; a page has one message at least.
 const PAGE_BYTES: usize = 32 << 20;
 
@@ -264,11 +268,7 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn delete_messages(&self, user_id: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM messages WHERE user_id = ?")
-            .bind(user_id)
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+        self.delete_in_batches(user_id, None).await
     }
 
     /// Deletes all messages of one application of a user.
@@ -281,11 +281,48 @@ impl Store {
         user_id: i64,
         application_id: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM messages WHERE application_id = ? AND user_id = ?")
-            .bind(application_id)
-            .bind(user_id)
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+        self.delete_in_batches(user_id, Some(application_id)).await
+    }
+
+    /// Deletes the messages that there are now, a batch at a time: others write in
+    /// between. It goes on to its end if the caller goes away.
+    pub(super) async fn delete_in_batches(
+        &self,
+        user_id: i64,
+        application_id: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let store = self.clone();
+        let deleting = tokio::spawn(async move {
+            let newest: Option<i64> =
+                sqlx::query_scalar("SELECT MAX(id) FROM messages WHERE user_id = ?")
+                    .bind(user_id)
+                    .fetch_one(&store.readers)
+                    .await?;
+            let Some(newest) = newest else {
+                return Ok(());
+            };
+            loop {
+                let deleted = sqlx::query(
+                    "DELETE FROM messages WHERE id IN (
+                        SELECT id FROM messages
+                        WHERE user_id = ?1 AND (?2 IS NULL OR application_id = ?2) AND id <= ?3
+                        LIMIT ?4
+                     )",
+                )
+                .bind(user_id)
+                .bind(application_id)
+                .bind(newest)
+                .bind(BATCH)
+                .execute(&store.writer)
+                .await?;
+                if deleted.rows_affected() < BATCH.unsigned_abs() {
+                    return Ok(());
+                }
+            }
+        });
+        match deleting.await {
+            Ok(result) => result,
+            Err(error) => Err(StoreError::Query(sqlx::Error::Protocol(error.to_string()))),
+        }
     }
 }

@@ -11,16 +11,20 @@
 mod applications;
 mod audit;
 mod clients;
+mod counts;
 mod dropped;
+mod gotify;
+mod import;
 mod messages;
 mod plugins;
+mod retention;
 mod sort_key;
 mod users;
 
 use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool,
+    ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -28,7 +32,10 @@ use sqlx::{
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
+pub use counts::Counts;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
+pub use gotify::*;
+pub use import::*;
 pub use messages::{Listing, MessageRow, NewMessage, Page};
 pub use plugins::*;
 pub use sort_key::SORT_KEY_BYTES;
@@ -74,6 +81,14 @@ pub enum StoreError {
         path: PathBuf,
         /// The cause.
         source: sqlx::migrate::MigrateError,
+    },
+    /// The file is not whole.
+    #[error("the database {} is damaged: {found}; restore a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first fault.
+        found: String,
     },
     /// A value that must be unique is there already.
     #[error("{0} is there already")]
@@ -164,6 +179,58 @@ impl Store {
             .await
             .map_err(open)?;
         Ok(Self { writer, readers })
+    }
+
+    /// Copies a database, which a server may use, to a file that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`] and [`StoreError::Query`].
+    pub async fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(from)
+            .read_only(true)
+            .busy_timeout(WAIT)
+            .connect()
+            .await
+            .map_err(|source| StoreError::Open {
+                path: from.to_owned(),
+                source,
+            })?;
+        sqlx::query("VACUUM INTO ?")
+            .bind(to.to_string_lossy())
+            .execute(&mut connection)
+            .await?;
+        Ok(connection.close().await?)
+    }
+
+    /// Checks that a database which nobody uses is whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`], [`StoreError::Query`], and [`StoreError::Damaged`].
+    pub async fn check_database(path: &Path) -> Result<(), StoreError> {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .connect()
+            .await
+            .map_err(|source| StoreError::Open {
+                path: path.to_owned(),
+                source,
+            })?;
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        if found == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged {
+                path: path.to_owned(),
+                found,
+            })
+        }
     }
 
     /// Checks that the database answers.

@@ -129,6 +129,36 @@ impl Store {
         Ok(())
     }
 
+    /// Replaces a user's hash by another of the same password, unless it has
+    /// changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn replace_password(&self, id: i64, old: &str, new: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")
+            .bind(id)
+            .bind(old)
+            .bind(new)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// The hashes of passwords that begin with a text.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn password_hashes(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT password_hash FROM users WHERE substr(password_hash, 1, length(?1)) = ?1",
+        )
+        .bind(prefix)
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
     /// Deletes a user and all of the user's data. Returns false if there is no
     /// such user, or if no administrator would remain.
     ///
@@ -136,6 +166,11 @@ impl Store {
     ///
     /// [`StoreError::Query`].
     pub async fn delete_user(&self, id: i64) -> Result<bool, StoreError> {
+        if self.is_last_admin(id).await? {
+            return Ok(false);
+        }
+        // With the user they would be deleted at a time, and block senders.
+        self.delete_in_batches(id, None).await?;
         let deleted = sqlx::query(
             "DELETE FROM users WHERE id = ?1
              AND (NOT admin OR EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1))",
@@ -144,5 +179,13 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    async fn is_last_admin(&self, id: i64) -> Result<bool, StoreError> {
+        let last = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND admin)
+             AND NOT EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1)",
+        );
+        Ok(last.bind(id).fetch_one(&self.readers).await?)
     }
 }

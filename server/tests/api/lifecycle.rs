@@ -102,7 +102,7 @@ async fn an_address_that_is_taken_is_named() {
     let running = start().await;
     let directory = tempfile::tempdir().unwrap();
     let config = Config {
-        listen: running.server.addr(),
+        listen: running.server.addr().into(),
         ..config(&directory)
     };
     let error = Server::start(config).await.unwrap_err();

@@ -10,10 +10,13 @@
 )]
 
 mod access;
+mod backup;
 mod gotify_senders;
+mod import;
 mod lifecycle;
 mod messages;
 mod page;
 mod resources;
+mod serving;
 mod stream;
 mod support;

@@ -1,7 +1,8 @@
 //! Answers that change while the server runs, and versions that wait for one.
 
-use mortise_server::plugins::{
-    Actor, Approval, PluginState, Status, Upload, Waiting, grants::Answer,
+use mortise_server::{
+    auth::Actor,
+    plugins::{Approval, PluginState, Status, Upload, Waiting, grants::Answer},
 };
 
 use crate::{

@@ -1,7 +1,7 @@
 //! Enabling, disabling and configuring: Gotify's statuses and texts, and
 //! nothing that one plugin does stops the server.
 
-use mortise_server::plugins::Actor;
+use mortise_server::auth::Actor;
 use reqwest::Method;
 
 use crate::{

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use mortise_runtime::{Digest, Step};
-use mortise_server::plugins::{Actor, Changed, OrderError, Signature, Upload, Waiting};
+use mortise_server::{
+    auth::Actor,
+    config::Changed,
+    plugins::{OrderError, Signature, Upload, Waiting},
+};
 use mortise_tests::{minisign::Signer, web};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mortise_server::plugins::Retry;
+use mortise_server::config::Retry;
 use reqwest::Method;
 
 use crate::{

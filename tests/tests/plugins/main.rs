@@ -39,8 +39,10 @@ use mortise_runtime::{
 };
 use mortise_server::{
     Config, Server,
+    auth::Actor,
+    config::Retry,
     pipeline::{PostError, Posted, Sender, TraceEntry},
-    plugins::{Actor, OrderError, Plugins, Retry, Slot, Status, Upload},
+    plugins::{OrderError, Plugins, Slot, Status, Upload},
     store::{MessageRow, NewApplication},
 };
 use reqwest::{Method, StatusCode};

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::lock;
+use crate::lock::lock;
 
 /// The times at which deadlines are checked.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ mod streamed;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ use self::{
     deadlines::Deadlines,
     outbox::{Outbox, SendError},
 };
-use crate::{activity::Activity, transport::Link};
+use crate::{activity::Activity, lock::lock, transport::Link};
 use mortise_protocol::{
     calls::Calls,
     codec::Payload,
@@ -502,12 +502,6 @@ impl Drop for Open<'_> {
             let _ = self.shared.send(&Bare::Cancel { id: self.id });
         }
     }
-}
-
-/// The data behind these locks is consistent at every point where a panic could
-/// poison them.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

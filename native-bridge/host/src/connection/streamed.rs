@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::lock;
+use crate::lock::lock;
 use mortise_protocol::{
     Violation,
     stream::{Chunk, Head, Incoming},

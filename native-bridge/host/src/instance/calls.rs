@@ -21,7 +21,7 @@ use super::{
     Held, Limit, NativeInstance, Needs, Reached,
     streaming::{self, whole},
 };
-use crate::{sandbox::Reach, supervisor::lock};
+use crate::{lock::lock, sandbox::Reach};
 use mortise_protocol::methods::{self, Empty, Method};
 
 #[async_trait]
@@ -204,7 +204,7 @@ impl Drop for Filtering<'_> {
     }
 }
 
-fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
+pub(super) fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
     if text.len() <= most {
         Ok(text)
     } else {

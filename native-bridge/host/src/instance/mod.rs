@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use mortise_runtime::{
     CallError, Capability, Guard, InstanceSetup, Log, Rights,
     guard::OpenCall,
+    limits,
     log::Source,
     types::{Level, User},
 };
@@ -40,10 +41,11 @@ use self::live::{Limit, Live, Made, Needs, Place};
 use crate::{
     connection::AskError,
     imports::Route,
+    lock::lock,
     sandbox::Reach,
-    supervisor::{Member, Supervisor, lock, running::Running},
+    supervisor::{Member, Supervisor, running::Running},
 };
-use mortise_protocol::methods::{self, Created, Method};
+use mortise_protocol::methods::{self, Created, Empty, Method};
 
 /// A handle to one user's instance. Dropping it drops the instance.
 #[derive(Debug)]
@@ -312,20 +314,20 @@ impl Inner {
         };
         let capabilities = self.made().capabilities;
         if needs != Needs::Bare && !live.configured {
-            let config = lock(&self.config).clone();
-            if let Some(config) = config
-                && capabilities.contains(Capability::Configurer)
-            {
-                let params = methods::Apply { config };
-                let applied: Result<(), _> = self
-                    .ask(running, methods::APPLY, number, &params, limit)
-                    .await;
-                if let Err(error) = applied {
-                    self.discard(running, live);
-                    return Err(error);
-                }
-            }
-            live.configured = true;
+            live.configured = !capabilities.contains(Capability::Configurer)
+                || match self.configure(running, number, limit).await {
+                    Ok(()) => true,
+                    // It is shown all the same.
+                    Err(CallError::Config(_))
+                        if needs != Needs::Started && lock(&self.config).is_none() =>
+                    {
+                        false
+                    }
+                    Err(error) => {
+                        self.discard(running, live);
+                        return Err(error);
+                    }
+                };
         }
         if needs == Needs::Started && !live.started {
             if capabilities.contains(Capability::Lifecycle) {
@@ -338,6 +340,28 @@ impl Inner {
             live.started = true;
         }
         Ok(number)
+    }
+
+    /// Applies the configuration, or the plugin's defaults where its user has none.
+    async fn configure(
+        &self,
+        running: &Arc<Running>,
+        number: u64,
+        limit: Limit,
+    ) -> Result<(), CallError> {
+        let config = lock(&self.config).clone();
+        let config = match config {
+            Some(config) => config,
+            None => {
+                let text: String = self
+                    .ask(running, methods::DEFAULTS, number, &Empty {}, limit)
+                    .await?;
+                calls::bounded(methods::DEFAULTS, text, limits::CONFIG_BYTES)?
+            }
+        };
+        let params = methods::Apply { config };
+        self.ask(running, methods::APPLY, number, &params, limit)
+            .await
     }
 
     /// Has the plugin make it in this process.

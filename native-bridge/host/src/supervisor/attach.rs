@@ -8,10 +8,11 @@ use mortise_runtime::{CallError, log::Source, process::Attachment, types::Level}
 use tempfile::TempDir;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Phase, Supervisor, lock, running::Running};
+use super::{Phase, Supervisor, running::Running};
 use crate::{
     connection::{Greeted, greet},
     launch::Caretaker,
+    lock::lock,
     transport::{Link, Listener},
 };
 

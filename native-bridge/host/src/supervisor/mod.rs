@@ -25,7 +25,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -40,7 +40,7 @@ use self::{
     running::{Postmortem, Running},
     start_error::StartError,
 };
-use crate::{backend::Shared, imports::Imports, sandbox::Reach};
+use crate::{imports::Imports, lock::lock, sandbox::Reach, shared::Shared};
 
 /// An instance, as the supervisor needs it.
 #[async_trait]
@@ -360,6 +360,10 @@ impl Supervisor {
     pub(crate) async fn refit(self: &Arc<Self>, lost: bool) {
         let fits =
             |running: &Running| running.is_attached() || running.reach == self.wanted_reach();
+        if matches!(&*self.phase(), Phase::Starting) {
+            // It may start for the grants before, and is up at the next turn.
+            drop(self.turn.lock().await);
+        }
         match &*self.phase() {
             Phase::Up(running) if !fits(running) => {}
             _ => return,
@@ -547,10 +551,4 @@ fn with_last_line(postmortem: &Postmortem) -> String {
         Some(line) if !line.is_empty() => format!("{}: {line}", postmortem.cause),
         _ => postmortem.cause.clone(),
     }
-}
-
-/// The data behind these locks is consistent at every point where a panic could
-/// poison them.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

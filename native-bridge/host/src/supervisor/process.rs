@@ -29,6 +29,7 @@ use crate::{
         plan::{Order, Plan, Report},
         remove::Folder,
     },
+    lock::lock,
     settings::Settings,
 };
 
@@ -164,7 +165,7 @@ impl Process {
     /// Waits until nothing is left of it, and all it printed was read.
     pub(crate) async fn gone(&self) {
         self.wait(|known| known.gone).await;
-        let outputs = std::mem::take(&mut *super::lock(&self.outputs));
+        let outputs = std::mem::take(&mut *lock(&self.outputs));
         for output in outputs {
             // Its end was seen, or it panicked and there is nothing to wait for.
             let _ = output.await;

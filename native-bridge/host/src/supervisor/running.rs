@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{
     activity::Activity,
-    backend::Shared,
     connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
     launch::plan::{Order, Plan},
     sandbox::{Mode, Policy, ProcessLimits, Reach},
     settings::StopLadder,
+    shared::Shared,
     transport,
 };
 use mortise_protocol::{
@@ -452,9 +452,10 @@ fn environment(
 ) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let granted = reach.environment.iter();
-    let mut environment: Vec<(String, String)> = granted
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let granted = granted.map(|(name, value)| (name.clone(), value.clone()));
+    // A granted variable wins over one of the host.
+    let mut environment = shared.settings.variables.clone();
+    environment.extend(granted);
     environment.extend(std::env::var("TZ").ok().map(|zone| ("TZ".to_owned(), zone)));
     environment.extend(
         [

@@ -192,6 +192,8 @@ async fn one_process_serves_all_users_in_order() {
             "instance.create bob",
             "configurer.apply ann",
             "lifecycle.start ann",
+            "configurer.defaults bob",
+            "configurer.apply bob",
             "lifecycle.start bob",
             "lifecycle.stop ann",
             "instance.create ann",

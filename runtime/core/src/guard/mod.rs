@@ -28,18 +28,17 @@ pub use self::{
     in_force::{Allowed, InForce, OpenCall, Rights},
 };
 use crate::{
-    Host, Log,
+    CallError, Host, Log,
     contract::{
         Capability,
         types::{
-            Content, Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict,
-            WebhookRequest, WebhookResponse,
+            Error, Header, Level, Message, Outgoing, Permission, Schedule, Verdict, WebhookRequest,
+            WebhookResponse,
         },
     },
     grants::{Applications, Grants, Scheme},
     limits::{self, Limit},
     log::Source,
-    plugin::CallError,
     text::cut,
 };
 
@@ -51,6 +50,7 @@ pub struct Guard {
     log: Arc<Log>,
     denials: Arc<Denials>,
     sending: Mutex<Bucket>,
+    writing: Mutex<Bucket>,
     requests: Arc<Requests>,
     calls: Calls,
 }
@@ -68,6 +68,7 @@ impl Guard {
     /// A guard in front of `host`.
     pub fn new(host: Arc<dyn Host>, rights: Rights, log: Arc<Log>, denials: Arc<Denials>) -> Self {
         let sending = Mutex::new(Bucket::full(rights.limits.messages_per_minute));
+        let writing = Mutex::new(Bucket::full(rights.limits.writes_per_minute));
         log.set_bound(rights.limits.log_bytes);
         denials.hold_to(&rights);
         Self {
@@ -76,6 +77,7 @@ impl Guard {
             log,
             denials,
             sending,
+            writing,
             requests: Arc::default(),
             calls: Calls::default(),
         }
@@ -98,6 +100,10 @@ impl Guard {
         // Held to the end: one change follows another.
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         sending.resize(rights.limits.messages_per_minute);
+        self.writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .resize(rights.limits.writes_per_minute);
         self.log.set_bound(rights.limits.log_bytes);
         self.denials.hold_to(&rights);
         let before = self.in_force.load_full();
@@ -345,11 +351,11 @@ impl Guard {
     /// [`CallError::BadAnswer`].
     pub fn verdict(&self, verdict: Verdict) -> Result<Verdict, CallError> {
         match verdict {
-            Verdict::Replace(content) => match check_content(&content) {
+            Verdict::Replace(content) => match content.check(limits::MESSAGE_BYTES) {
                 Ok(()) => Ok(Verdict::Replace(content)),
-                Err(what) => Err(CallError::BadAnswer {
+                Err(error) => Err(CallError::BadAnswer {
                     call: "filter.filter",
-                    what,
+                    what: error.to_string(),
                 }),
             },
             Verdict::Drop(reason) => {
@@ -370,7 +376,10 @@ impl Guard {
         let (permission, what) = (Permission::SendMessages, "sending a message");
         let in_force = self.in_force();
         self.require(in_force.grants.send_messages, &permission, what)?;
-        check_content(&message.content).map_err(Error::Invalid)?;
+        message
+            .content
+            .check(limits::MESSAGE_BYTES)
+            .map_err(|error| Error::Invalid(error.to_string()))?;
         if let Some(name) = &message.application {
             within(
                 "an application's name",
@@ -394,6 +403,24 @@ impl Guard {
         }
         let answer = self.host.send(message, !in_filter).await;
         self.counted(&permission, what, answer)
+    }
+
+    /// Counts a change of the server's database, which all plugins and users share.
+    fn write(&self) -> Result<(), Error> {
+        let taken = self
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now());
+        taken.map_err(|wait| {
+            self.reach(Limit::WritesPerMinute);
+            Error::Exhausted(format!(
+                "{} changes of storage, timers and messages a minute are allowed \
+                 (`writes-per-minute`); the next one in {} s",
+                self.in_force().limits.writes_per_minute,
+                wait.as_secs() + 1
+            ))
+        })
     }
 
     /// `messages.get`.
@@ -438,6 +465,7 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn remove_message(&self, id: u64) -> Result<(), Error> {
+        self.write()?;
         let answer = self.host.remove_message(id).await;
         self.counted(&Permission::SendMessages, "deleting a message", answer)
     }
@@ -466,6 +494,7 @@ impl Guard {
                 "storage is limited to {quota} bytes"
             )));
         }
+        self.write()?;
         let answer = self.host.store(key, value, quota).await;
         self.bounded(Limit::StorageBytes, answer)
     }
@@ -477,6 +506,7 @@ impl Guard {
     /// As the contract says.
     pub async fn unset(&self, key: &str) -> Result<(), Error> {
         within("a key", key.len(), 1, limits::KEY_BYTES)?;
+        self.write()?;
         self.host.unset(key).await
     }
 
@@ -518,6 +548,7 @@ impl Guard {
             Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
             Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
         }
+        self.write()?;
         let most = in_force.limits.timers;
         let answer = self.host.set_timer(name, when, most).await;
         self.bounded(Limit::Timers, answer)
@@ -535,6 +566,7 @@ impl Guard {
             1,
             limits::TIMER_NAME_CHARS,
         )?;
+        self.write()?;
         self.host.cancel_timer(name).await
     }
 
@@ -593,38 +625,6 @@ pub const SOCKETS: &str = "sockets";
 
 /// The permission for reading messages.
 const READ: Permission = Permission::ReadMessages(Vec::new());
-
-/// Checks a message's content against the contract's bounds.
-///
-/// # Errors
-///
-/// The broken bound, as a phrase.
-pub fn check_content(content: &Content) -> Result<(), String> {
-    let Content {
-        title,
-        body,
-        priority: _,
-        extras,
-    } = content;
-    if body.is_empty() {
-        return Err("an empty body".to_owned());
-    }
-    let size = title.len() + body.len() + extras.as_ref().map_or(0, String::len);
-    if size > limits::MESSAGE_BYTES {
-        return Err(over("a message", size, limits::MESSAGE_BYTES));
-    }
-    if let Some(extras) = extras {
-        // Read without recursion: extras may be nested deeper than values that
-        // `serde_json` builds.
-        if !extras.trim_start().starts_with('{') {
-            return Err("extras that are not a JSON object".to_owned());
-        }
-        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(extras) {
-            return Err(format!("extras that are not a JSON object: {error}"));
-        }
-    }
-    Ok(())
-}
 
 fn over(what: &str, size: usize, most: usize) -> String {
     format!("{what} of {size} bytes, more than {most}")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Bucket, Guard, Rights, check_content};
+use super::{Bucket, Guard, Rights};
 use crate::{
     CallError, Capability, Grants, Host, Limits, Log,
     contract::types::{
@@ -228,31 +228,6 @@ async fn arguments_out_of_bounds_are_invalid() {
         )
         .await;
     assert!(matches!(sent, Err(Error::Invalid(_))));
-}
-
-#[test]
-fn content_is_checked_field_by_field() {
-    check_content(&content()).unwrap();
-    let with = |change: fn(&mut Content)| {
-        let mut content = content();
-        change(&mut content);
-        check_content(&content).unwrap_err()
-    };
-    assert_eq!(with(|c| c.body.clear()), "an empty body");
-    for error in [
-        with(|c| c.title = "x".repeat(limits::MESSAGE_BYTES)),
-        with(|c| c.body = "x".repeat(limits::MESSAGE_BYTES + 1)),
-        with(|c| c.extras = Some("x".repeat(limits::MESSAGE_BYTES))),
-    ] {
-        assert!(error.contains("a message of"), "{error}");
-    }
-    let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
-    check_content(&Content {
-        extras: Some(deep),
-        ..content()
-    })
-    .unwrap();
-    assert!(with(|c| c.extras = Some("[1]".into())).contains("not a JSON object"));
 }
 
 #[tokio::test]

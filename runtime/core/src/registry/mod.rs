@@ -26,14 +26,15 @@ use std::{
 
 pub use self::{
     identity::Identity,
-    on_demand::{Described, OnDemand, Residence},
-    versions::{Staged, Versions},
+    on_demand::{OnDemand, Residence},
+    versions::Versions,
     watch::Watch,
 };
 use crate::{
     files::{self, NotRegular},
     plugin::{Loader, Plugin},
     report::{LoadError, Step},
+    staged::Staged,
 };
 
 /// A plugin and the file it came from.

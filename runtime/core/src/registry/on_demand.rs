@@ -10,41 +10,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use super::loader_of;
 use crate::{
-    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, LoadError, Loader, Plugin,
-    Step,
+    Backend, CallError, Capabilities, Described, Digest, Instance, InstanceSetup, LoadError,
+    Loader, Plugin, Step,
     process::{Attachment, Process},
     types::Manifest,
 };
-
-/// The known facts about a plugin that was loaded once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Described {
-    /// Its description and the permissions that it asks for.
-    pub manifest: Manifest,
-    /// Its backend.
-    pub backend: Backend,
-    /// The digest of its file.
-    pub digest: Digest,
-    /// Its capabilities, if the file shows them or an instance has reported
-    /// them.
-    pub capabilities: Option<Capabilities>,
-}
-
-impl Described {
-    /// Returns the facts to keep about a loaded plugin.
-    pub fn of(plugin: &dyn Plugin) -> Self {
-        Self {
-            manifest: plugin.manifest().clone(),
-            backend: plugin.backend(),
-            digest: plugin.digest(),
-            capabilities: plugin.capabilities(),
-        }
-    }
-}
 
 /// The parts of a plugin in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

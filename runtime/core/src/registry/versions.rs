@@ -9,41 +9,18 @@
 use std::{
     collections::HashSet,
     ffi::OsStr,
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use crate::{Digest, LoadError, Step, files, registry::unreadable};
+use crate::{Digest, LoadError, Staged, Step, files, registry::unreadable};
 
 /// A folder of versions.
 #[derive(Clone, Debug)]
 pub struct Versions {
     folder: PathBuf,
-}
-
-/// A version's own copy, with its content as it was read: whoever loads it need
-/// neither read nor hash it again.
-#[derive(Clone)]
-pub struct Staged {
-    /// The copy.
-    pub file: PathBuf,
-    /// The digest of its content.
-    pub digest: Digest,
-    /// Its content.
-    pub bytes: Bytes,
-}
-
-impl fmt::Debug for Staged {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Staged")
-            .field("file", &self.file)
-            .field("digest", &self.digest)
-            .field("bytes", &self.bytes.len())
-            .finish()
-    }
 }
 
 /// How the permissions of a copy are set.

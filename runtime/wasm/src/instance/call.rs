@@ -10,7 +10,7 @@ use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use super::{
-    WasmInstance,
+    APPLY, DEFAULTS, WasmInstance, bounded,
     slot::Slot,
     up::{Needs, Up},
 };
@@ -20,11 +20,10 @@ use crate::{
     store::State,
 };
 use mortise_runtime::{
-    Capability,
+    CallError, Capability,
     guard::{InForce, OpenCall},
     limits::{self, Limit},
     log::Source,
-    plugin::CallError,
     text::cut,
     types::{Level, StopReason},
 };
@@ -212,19 +211,11 @@ impl WasmInstance {
             }
         };
         if needs != Needs::Bare && !up.configured {
-            if let Some(config) = config
-                && self.linked.capabilities.contains(Capability::Configurer)
-            {
-                up.store.data_mut().begin_call();
-                let answer = match up.configurer(indices) {
-                    Ok(guest) => guest.call_apply(&mut up.store, config).await,
-                    Err(error) => Err(error),
-                };
-                answer
-                    .map_err(|error| crashed("configurer.apply", &error, up.store.data()))?
-                    .map_err(CallError::Config)?;
+            if self.linked.capabilities.contains(Capability::Configurer) {
+                self.configure(&mut up, needs, config).await?;
+            } else {
+                up.configured = true;
             }
-            up.configured = true;
         }
         if needs == Needs::Started {
             if self.linked.capabilities.contains(Capability::Lifecycle) {
@@ -240,6 +231,44 @@ impl WasmInstance {
             up.started = true;
         }
         Ok(up)
+    }
+
+    /// Applies the configuration, or the plugin's defaults where its user has none.
+    /// A plugin that refuses its own defaults does not start with them, but is shown
+    /// all the same.
+    async fn configure(
+        &self,
+        up: &mut Up,
+        needs: Needs,
+        config: Option<&str>,
+    ) -> Result<(), CallError> {
+        let indices = &self.linked.indices;
+        let defaults;
+        let text = match config {
+            Some(config) => config,
+            None => {
+                up.store.data_mut().begin_call();
+                let answer = match up.configurer(indices) {
+                    Ok(guest) => guest.call_defaults(&mut up.store).await,
+                    Err(error) => Err(error),
+                };
+                let answer =
+                    answer.map_err(|error| crashed(DEFAULTS.name, &error, up.store.data()))?;
+                defaults = bounded(DEFAULTS.name, answer, limits::CONFIG_BYTES)?;
+                &defaults
+            }
+        };
+        up.store.data_mut().begin_call();
+        let answer = match up.configurer(indices) {
+            Ok(guest) => guest.call_apply(&mut up.store, text).await,
+            Err(error) => Err(error),
+        };
+        match answer.map_err(|error| crashed(APPLY.name, &error, up.store.data()))? {
+            Ok(()) => up.configured = true,
+            Err(_) if config.is_none() && needs != Needs::Started => {}
+            Err(problems) => return Err(CallError::Config(problems)),
+        }
+        Ok(())
     }
 
     /// Drops code that was started under rights that are no longer in force.

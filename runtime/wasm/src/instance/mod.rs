@@ -32,9 +32,9 @@ use self::{
     slot::Slot,
     up::{Needs, Up},
 };
-use super::{incoming, loader::Linked};
+use super::{incoming, linked::Linked};
 use mortise_runtime::{
-    Guard,
+    CallError, Guard,
     contract::{
         Capabilities, Capability,
         types::{
@@ -43,7 +43,7 @@ use mortise_runtime::{
     },
     guard::Rights,
     limits,
-    plugin::{CallError, Instance, InstanceSetup},
+    plugin::{Instance, InstanceSetup},
 };
 
 /// The exports of a capability.

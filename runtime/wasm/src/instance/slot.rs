@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::up::{Needs, Up};
-use mortise_runtime::{guard::InForce, plugin::CallError};
+use mortise_runtime::{CallError, guard::InForce};
 
 /// The state that outlives stores.
 #[derive(Debug, Default)]

@@ -9,10 +9,10 @@ use crate::{
         configurer, displayer, filter, lifecycle, listener, manifest, timer, webhook,
     },
     exports::Indices,
-    loader::Linked,
+    linked::Linked,
     store::State,
 };
-use mortise_runtime::{Guard, guard::InForce, limits, plugin::CallError};
+use mortise_runtime::{CallError, Guard, guard::InForce, limits};
 
 /// The most bytes a guest may hand over in one call: a webhook's answer is the
 /// largest thing it can say.

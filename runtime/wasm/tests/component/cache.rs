@@ -186,3 +186,34 @@ async fn a_folder_that_others_could_write_to_is_closed_to_them() {
     let mode = fs::metadata(kept.cache()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_others_could_know_is_replaced_and_its_code_is_void() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let planted: [(&str, fn(&Path)); 3] = [
+        ("readable to others", |key| {
+            fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+        }),
+        ("a link", |key| {
+            let other = key.with_file_name("other");
+            fs::rename(key, &other).unwrap();
+            std::os::unix::fs::symlink(other, key).unwrap();
+        }),
+        ("with another name", |key| {
+            fs::hard_link(key, key.with_file_name("other")).unwrap();
+        }),
+    ];
+    for (what, plant) in planted {
+        let kept = Kept::new();
+        kept.load(PLENTY).await;
+        let key = kept.cache().join("key");
+        let (known, sealed) = (fs::read(&key).unwrap(), fs::read(kept.entry()).unwrap());
+        plant(&key);
+        kept.load(PLENTY).await;
+        assert_ne!(fs::read(&key).unwrap(), known, "{what}");
+        assert_ne!(fs::read(kept.entry()).unwrap(), sealed, "{what}");
+        let data = fs::symlink_metadata(&key).unwrap();
+        assert!(data.is_file() && data.permissions().mode() & 0o777 == 0o600);
+    }
+}

@@ -326,32 +326,66 @@ async fn an_idle_instance_comes_back_by_itself() {
     assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
 }
 
-#[tokio::test]
-async fn a_stored_configuration_is_applied_also_when_the_defaults_were_asked_for_before() {
-    let bench = Bench::new();
-    // Remembers that it was configured, and traps in the filter if it was not.
-    let functions = format!(
+/// A component that remembers whether it was configured, and traps in the filter if
+/// it was not. It applies any text of this length, and rejects others.
+fn configured_by(length: u32) -> String {
+    let filter = misbehaving("(if (i32.eqz (i32.load (i32.const 50000))) (then unreachable))");
+    format!(
         r#"(func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32)
             (i32.const {ZEROS}))
         (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32) (i32.const {ZEROS}))
         (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
+            (if (i32.ne (local.get 1) (i32.const {length})) (then
+                (i32.store (i32.const 50100) (i32.const 1))
+                (return (i32.const 50100))))
             (i32.store (i32.const 50000) (i32.const 1)) (i32.const {ZEROS}))
-        {}"#,
-        misbehaving("(if (i32.eqz (i32.load (i32.const 50000))) (then unreachable))")
-    );
-    let world = "export mortise:plugin/configurer@0.1.0; export mortise:plugin/filter@0.1.0;";
-    let plugin = bench.plugin(world, &functions).await;
+        {filter}"#,
+    )
+}
+
+const CONFIGURED: &str =
+    "export mortise:plugin/configurer@0.1.0; export mortise:plugin/filter@0.1.0;";
+
+async fn configured(plugin: &dyn Plugin, config: Option<&str>) -> Arc<dyn Instance> {
     let grants = Grants {
         filter_messages: true,
         ..Grants::default()
     };
     let setup = mortise_fixtures::host::setup(&Arc::default(), grants, Limits::default());
     let setup = mortise_runtime::InstanceSetup {
-        config: Some("stored".to_owned()),
+        config: config.map(str::to_owned),
         ..setup
     };
-    let instance = plugin.instance(setup).await.unwrap();
+    plugin.instance(setup).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stored_configuration_is_applied_also_when_the_defaults_were_asked_for_before() {
+    let bench = Bench::new();
+    let plugin = bench.plugin(CONFIGURED, &configured_by(6)).await;
+    let instance = configured(&*plugin, Some("stored")).await;
     assert_eq!(instance.default_config().await.unwrap(), "");
+    instance.start().await.unwrap();
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}
+
+#[tokio::test]
+async fn the_defaults_are_applied_before_the_first_start() {
+    let bench = Bench::new();
+    let plugin = bench.plugin(CONFIGURED, &configured_by(0)).await;
+    let instance = configured(&*plugin, None).await;
+    instance.start().await.unwrap();
+    assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}
+
+#[tokio::test]
+async fn a_plugin_that_rejects_its_defaults_waits_for_a_configuration() {
+    let bench = Bench::new();
+    let plugin = bench.plugin(CONFIGURED, &configured_by(6)).await;
+    let instance = configured(&*plugin, None).await;
+    let error = instance.start().await.unwrap_err();
+    assert!(matches!(error, CallError::Config(_)), "{error}");
+    instance.apply_config("stored").await.unwrap();
     instance.start().await.unwrap();
     assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
 }

@@ -26,9 +26,8 @@ use axum::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub use self::origin::Origin;
+pub use crate::origin::Origin;
 pub(super) use self::value::Object;
-pub(crate) use self::value::is_object;
 use self::{
     form::Pairs,
     value::{Entries, FieldError, Repeated},

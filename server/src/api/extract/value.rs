@@ -367,7 +367,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 /// Whether a text is a JSON object, however deep.
-pub(crate) fn is_object(text: &str) -> bool {
+fn is_object(text: &str) -> bool {
     text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 

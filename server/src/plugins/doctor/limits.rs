@@ -80,6 +80,12 @@ fn what(limit: Limit, most: u64) -> Option<String> {
         Limit::MessagesPerMinute => {
             format!("it wanted to send more than the {most} messages a minute it may")
         }
+        Limit::WritesPerMinute => {
+            format!(
+                "it wanted more than the {most} changes of storage, timers and messages a minute \
+                 it may make"
+            )
+        }
         Limit::WebhookBodyBytes => {
             format!("a request to its webhook had more than the {most} bytes it may have")
         }
@@ -131,6 +137,7 @@ mod tests {
             (Limit::ConcurrentCalls, "as many were open as may be, 1024"),
             (Limit::StorageBytes, "more than the 100 bytes"),
             (Limit::MessagesPerMinute, "120 messages a minute"),
+            (Limit::WritesPerMinute, "than the 6000 changes"),
             (Limit::Timers, "more timers than the 32"),
             (Limit::Handles, "requests than the 1024"),
             (Limit::OpenFiles, "open files than the 64"),

@@ -1,10 +1,9 @@
 //! The table `installed_plugins`.
 
-use mortise_runtime::registry::{Described, Identity};
+use mortise_runtime::{Described, registry::Identity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    plugins::Signed,
     store::{Store, StoreError},
     time::now_ms,
 };
@@ -32,6 +31,19 @@ pub struct VersionRow {
     /// Its signature; none if it has none.
     #[serde(default)]
     pub signed: Option<Signed>,
+}
+
+/// A file's signature, which is good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// All that is in its file.
+    pub text: String,
+    /// The trusted key that it was made with, by its name in the trust file;
+    /// none for a key that is not trusted.
+    pub by: Option<String>,
+    /// That key, as it is in the trust file.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 impl Store {

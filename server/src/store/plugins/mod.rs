@@ -9,7 +9,7 @@ mod storage;
 mod timers;
 
 pub use answers::AnswerRow;
-pub use installed::{InstalledRow, VersionRow};
+pub use installed::{InstalledRow, Signed, VersionRow};
 pub use messages::{Readable, SetAsideRow, SourcedMessage, contract_priority};
 pub use storage::StorageFull;
 pub use timers::{TimerRow, TooManyTimers};

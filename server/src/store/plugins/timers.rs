@@ -21,7 +21,8 @@ pub struct TooManyTimers;
 
 impl Store {
     /// Sets or replaces a timer, unless the instance would then have more than
-    /// `most`.
+    /// `most`. A timer that is set to the same schedule again keeps its time: a
+    /// plugin sets its timers at each start, and a start must not put them off.
     ///
     /// # Errors
     ///
@@ -36,7 +37,8 @@ impl Store {
              SELECT ?1, ?2, ?3, ?4
              WHERE (SELECT count(*) FROM plugin_timers WHERE instance_id = ?1 AND name <> ?2) < ?5
              ON CONFLICT (instance_id, name)
-             DO UPDATE SET schedule = excluded.schedule, next_ms = excluded.next_ms",
+             DO UPDATE SET schedule = excluded.schedule, next_ms = CASE
+                 WHEN schedule = excluded.schedule THEN next_ms ELSE excluded.next_ms END",
         )
         .bind(timer.instance_id)
         .bind(&timer.name)

@@ -151,6 +151,15 @@ async fn keys_in_any_case() {
         let answer = post_json(&running, &token, body.as_bytes()).await;
         assert_eq!(chosen(answer), json!(["t", "m", 5]), "{body}");
     }
+    // The last of several counts, in whatever case it is.
+    for (body, message) in [
+        (r#"{"message":"exact","Message":"other"}"#, "other"),
+        (r#"{"Message":"other","message":"exact"}"#, "exact"),
+        (r#"{"message":"exact","Message":null}"#, "exact"),
+    ] {
+        let answer = post_json(&running, &token, body.as_bytes()).await;
+        assert_eq!(answer.is(200).json()["message"], message, "{body}");
+    }
     let answer = post_json(&running, &token, br#"{"Message":"m","Extras":{"A":1}}"#).await;
     assert_eq!(answer.is(200).json()["extras"], json!({"A": 1}));
     let params = json!({"NAME": "n", "DefaultPriority": 3, "sortkey": "b7"});

@@ -1,6 +1,6 @@
 //! Settings of an operator, and pages beside the API.
 
-use mortise_server::{Config, Server, auth::TokenForm};
+use mortise_server::{Config, Server, config::TokenForm};
 use serde_json::json;
 
 use super::{raw, secret, sender};

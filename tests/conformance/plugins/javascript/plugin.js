@@ -85,7 +85,7 @@ const COMMANDS = {
     for (let i = 0; i < Number(times); i++) host.log("x".repeat(1024));
   },
   print: (rest) => console.log(rest),
-  eprint: (rest) => console.error(rest),
+  eprint: (rest) => console.warn(rest),
   http: (url) => call(url),
   "http-post": two((url, body) => call(url, { method: "POST", body })),
   "read-file": readText,

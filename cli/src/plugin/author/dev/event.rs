@@ -8,11 +8,13 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::super::progress::seconds;
-use crate::plugin::{
-    asked::Denied,
-    read::Entry,
-    say,
-    show::{Report, paint, printable},
+use crate::{
+    output::say,
+    plugin::{
+        asked::Denied,
+        read::Entry,
+        show::{Report, paint, printable},
+    },
 };
 
 /// One thing that happened. In JSON its name is the field `event`, times are

@@ -32,7 +32,7 @@ use self::{
     host::{Granting, Host},
     sources::{Changes, Sources},
 };
-use crate::{plugin::remote::Which, stop_signal};
+use crate::{plugin::remote::Which, process::stop_signal};
 
 /// A plugin that is being written.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::Recipe;
 use mortise_toolchain::process;
 
-use crate::{Capability, Error, job::Job};
+use crate::{Error, job::Job};
 
 /// Go's own HTTP client, and the tag by which the SDK is its transport where a
 /// plugin imports it.
@@ -20,18 +20,6 @@ const HTTP_TAG: &str = "mortise_http";
 pub struct Go;
 
 impl Recipe for Go {
-    fn title(&self) -> &'static str {
-        "Go"
-    }
-
-    fn sdk(&self) -> &'static str {
-        "go"
-    }
-
-    fn always_exports(&self) -> &'static [Capability] {
-        &[Capability::Lifecycle]
-    }
-
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let go = compiler(job)?;
         let world = job.step("write the world to wit/", || job.write_world())?;
@@ -78,10 +66,6 @@ impl Recipe for Go {
             )
         })?;
         job.collect_file(&program)
-    }
-
-    fn made(&self) -> &'static [&'static str] {
-        &[]
     }
 
     fn by_hand(&self, name: &str) -> Vec<String> {

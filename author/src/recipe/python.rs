@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Recipe;
-use crate::{Capability, Error, job::Job, world};
+use crate::{Error, job::Job, project::WIT, world};
 
 /// The file of a plugin that is its own.
 const SOURCE: &str = "plugin.py";
@@ -22,18 +22,6 @@ const OLD_MODULE: &str = "native/mortise_plugin.py";
 pub struct Python;
 
 impl Recipe for Python {
-    fn title(&self) -> &'static str {
-        "Python"
-    }
-
-    fn sdk(&self) -> &'static str {
-        "python"
-    }
-
-    fn always_exports(&self) -> &'static [Capability] {
-        &[Capability::Lifecycle]
-    }
-
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let tool = job.tool(
             "componentize-py",
@@ -49,7 +37,7 @@ impl Recipe for Python {
         job.step("make the component with componentize-py", || {
             job.run(
                 job.command(tool)
-                    .args(["--quiet", "-d", world::FOLDER, "-w", world::NAME])
+                    .args(["--quiet", "-d", WIT, "-w", world::NAME])
                     .args(["componentize", "plugin", "-p", ".", "-p"])
                     .arg(sdk)
                     .arg("-o")
@@ -111,16 +99,12 @@ impl Recipe for Python {
         job.collect_file(&program)
     }
 
-    fn made(&self) -> &'static [&'static str] {
-        &["__pycache__"]
-    }
-
     fn by_hand(&self, name: &str) -> Vec<String> {
         vec![
             "pip install -r requirements.txt".to_owned(),
             format!(
                 "componentize-py -d {} -w {} componentize plugin -p . -p sdk -o {name}.wasm",
-                world::FOLDER,
+                WIT,
                 world::NAME
             ),
         ]

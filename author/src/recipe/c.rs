@@ -13,10 +13,11 @@ use mortise_toolchain::{find, process::answers};
 use wit_bindgen_core::Files;
 
 use super::Recipe;
-use crate::{Error, MissingTool, job::Job, scaffold::SDK, world::World};
+use crate::{
+    Error, MissingTool, job::Job, language::C_BINDINGS as BINDINGS, sdk::FOLDER as SDK,
+    world::World,
+};
 
-/// The folder for the bindings, in the plugin's folder.
-const BINDINGS: &str = "bindings";
 /// Small, with the names and lines for reports of traps.
 const FLAGS: [&str; 5] = ["-mexec-model=reactor", "-Os", "-g", "-Wall", "-Wextra"];
 
@@ -28,14 +29,6 @@ const CPP: [&str; 5] = ["C", "c++", "cc", "cpp", "cxx"];
 pub struct C;
 
 impl Recipe for C {
-    fn title(&self) -> &'static str {
-        "C"
-    }
-
-    fn sdk(&self) -> &'static str {
-        "c"
-    }
-
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let mut compiler = compiler(job)?;
         job.step("write the world to wit/ and its bindings", || {
@@ -64,10 +57,6 @@ impl Recipe for C {
         job.step("make a component", || {
             job.collect(&job.componentize(&module, None)?)
         })
-    }
-
-    fn made(&self) -> &'static [&'static str] {
-        &[BINDINGS]
     }
 
     fn by_hand(&self, name: &str) -> Vec<String> {

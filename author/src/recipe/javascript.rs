@@ -24,17 +24,21 @@ use std::{
 use mortise_toolchain::find;
 
 use super::Recipe;
-use crate::{Capability, Error, MissingTool, embedded, job::Job, project::Engine, world};
+use crate::{
+    Error, MissingTool, embedded,
+    job::Job,
+    language::HTTP,
+    project::{Engine, WIT},
+    world,
+};
 
 /// Plugins in JavaScript.
 pub static JAVASCRIPT: Script = Script {
-    title: "JavaScript",
     source: "plugin.js",
     typed: false,
 };
 /// Plugins in TypeScript.
 pub static TYPESCRIPT: Script = Script {
-    title: "TypeScript",
     source: "plugin.ts",
     typed: true,
 };
@@ -104,49 +108,16 @@ const NOT_SOURCE: [&str; 4] = ["dist", "node_modules", "sdk", "wit"];
 /// One of the two languages.
 #[derive(Debug)]
 pub struct Script {
-    title: &'static str,
     source: &'static str,
     typed: bool,
 }
 
 impl Recipe for Script {
-    fn title(&self) -> &'static str {
-        self.title
-    }
-
-    fn sdk(&self) -> &'static str {
-        "js"
-    }
-
-    fn always_exports(&self) -> &'static [Capability] {
-        &[Capability::Lifecycle]
-    }
-
-    fn imports(&self) -> &'static [&'static str] {
-        &[
-            "wasi:cli/environment@0.2.0",
-            "wasi:cli/exit@0.2.0",
-            "wasi:cli/stderr@0.2.0",
-            "wasi:cli/stdout@0.2.0",
-            "wasi:clocks/monotonic-clock@0.2.0",
-            "wasi:filesystem/preopens@0.2.0",
-            "wasi:random/random@0.2.0",
-        ]
-    }
-
-    fn has_engines(&self) -> bool {
-        true
-    }
-
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         match job.project().engine {
             Engine::QuickJs => self.with_quickjs(job),
             Engine::StarlingMonkey => self.with_starlingmonkey(job),
         }
-    }
-
-    fn made(&self) -> &'static [&'static str] {
-        &["node_modules", "package-lock.json"]
     }
 
     fn by_hand(&self, name: &str) -> Vec<String> {
@@ -217,7 +188,7 @@ impl Script {
             job.run(
                 job.command(tool)
                     .arg(&bundled)
-                    .args(["--wit", world::FOLDER, "--world-name", world, "--out"])
+                    .args(["--wit", WIT, "--world-name", world, "--out"])
                     .arg(&module),
             )
         })?;
@@ -370,7 +341,7 @@ fn line_of(text: &str, words: &[&str]) -> Option<usize> {
 
 /// Writes the world that has HTTP, whose packages are called so.
 fn write_http_world(job: &Job<'_>, package: &str) -> Result<(), Error> {
-    let folder = job.folder().join(world::FOLDER);
+    let folder = job.folder().join(WIT);
     let called = |text: &str| text.replace(TRUE, package);
     for file in embedded::WASI {
         if package == LATE && LATE_PACKAGES.contains(&file.path) {
@@ -385,7 +356,7 @@ fn write_http_world(job: &Job<'_>, package: &str) -> Result<(), Error> {
         "package local:{};\n\nworld {WITH_HTTP} {{\n    include {};\n    import {};\n}}\n",
         job.project().name,
         world::NAME,
-        called(world::HTTP)
+        called(HTTP)
     );
     world::put(&folder.join("with-http.wit"), text.as_bytes())
 }

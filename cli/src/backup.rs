@@ -1,0 +1,111 @@
+//! `mortise backup` and `mortise restore`: copies of a data directory.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use miette::miette;
+use mortise_server::backup::{self, BackupError};
+use serde_json::json;
+
+use crate::plugin::say;
+
+/// Copy a data directory while its server runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mortise backup /backup/mortise-$(date +%F)
+  mortise backup --data-dir /var/lib/mortise /backup/mortise --json
+  mortise backup --check /backup/mortise
+      checks that a backup is whole
+
+It has the database as it is at one moment, images, plugins, grants and settings. Be
+the user that the server runs as, or root. It contains passwords' hashes and plugins'
+secrets: keep it as safe as the data directory.")]
+pub(super) struct Backup {
+    /// The folder to write to, which is not there yet.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The data directory.
+    #[arg(
+        long,
+        env = "MORTISE_DATA_DIR",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    data_dir: PathBuf,
+    /// Check that the folder is a whole backup, and copy nothing.
+    #[arg(long)]
+    check: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Put a backup back as a data directory.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mortise restore /backup/mortise-2026-11-28 --data-dir /var/lib/mortise
+
+The data directory must not be there, or be empty. Each file of the backup is checked
+first.")]
+pub(super) struct Restore {
+    /// The backup.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The data directory to make.
+    #[arg(
+        long,
+        env = "MORTISE_DATA_DIR",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    data_dir: PathBuf,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backup {
+    pub(super) fn run(self) -> miette::Result<ExitCode> {
+        let done = if self.check {
+            backup::check(&self.folder)
+        } else {
+            super::runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
+        };
+        let verb = if self.check { "checked" } else { "copied" };
+        told(done, verb, self.json)
+    }
+}
+
+impl Restore {
+    pub(super) fn run(self) -> miette::Result<ExitCode> {
+        let done = super::runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
+        told(done, "restored", self.json)
+    }
+}
+
+fn told(
+    done: Result<backup::Backup, BackupError>,
+    verb: &str,
+    json: bool,
+) -> miette::Result<ExitCode> {
+    match done {
+        Ok(list) if json => {
+            let line = json!({
+                "version": list.version,
+                "createdMs": list.created_ms,
+                "files": list.files.len(),
+            });
+            say(&format!("{line}\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(list) => {
+            say(&format!("{verb} {} files\n", list.files.len()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) if json => {
+            say(&format!("{}\n", json!({"error": error.to_string()})));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(miette!("{error}")),
+    }
+}

@@ -1,0 +1,190 @@
+//! `mortise import`: moves the data of a Gotify server in.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use miette::miette;
+use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameName};
+
+use crate::plugin::{printable, say, table};
+
+/// Move the data of a Gotify server in.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mortise import /var/lib/gotify/data/gotify.db --dry-run
+      shows what would come, and changes nothing
+  mortise import /var/lib/gotify/data/gotify.db --data-dir /var/lib/mortise
+      moves everything in: users with their passwords, applications with their
+      tokens and images, clients, messages, plugins' configurations and storage
+  mortise import gotify.db --images /backup/gotify/images
+      with the images from another folder
+
+Gotify 2 and 3 on SQLite. The file is only read, and Gotify may run. Mortise must
+not run on the data directory. Repeat it at any time: it brings what is new, and
+goes on where it was interrupted.")]
+pub(super) struct Import {
+    /// Gotify's database, `data/gotify.db` by default there.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The data directory of Mortise; made if it is not there.
+    #[arg(
+        long,
+        env = "MORTISE_DATA_DIR",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    data_dir: PathBuf,
+    /// Gotify's folder of images [default: `images` beside the database].
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+    /// Show what would come, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Handle a user whose name is taken here in this way.
+    #[arg(long, value_name = "WAY", default_value = "stop")]
+    same_name: SameName,
+    /// Import from a newer Gotify than this version knows, without the columns
+    /// that are unknown.
+    #[arg(long)]
+    ignore_unknown: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Import {
+    pub(super) fn run(self) -> miette::Result<ExitCode> {
+        let choices = Choices {
+            file: self.file,
+            data_dir: self.data_dir,
+            images: self.images,
+            dry_run: self.dry_run,
+            same_name: self.same_name,
+            ignore_unknown: self.ignore_unknown,
+        };
+        let bar = Bar::new();
+        let started = Instant::now();
+        let result = super::runtime()?.block_on(import::import(&choices, &bar));
+        bar.clear();
+        match result {
+            Ok(report) if self.json => {
+                let line = serde_json::to_string(&report).map_err(|error| miette!("{error}"))?;
+                say(&format!("{line}\n"));
+                Ok(ExitCode::SUCCESS)
+            }
+            Ok(report) => {
+                say(&text(&report, started.elapsed()));
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) if self.json => {
+                let line = serde_json::json!({"error": error.to_string(), "help": error.help()});
+                say(&format!("{line}\n"));
+                Ok(ExitCode::FAILURE)
+            }
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+}
+
+fn refusal(error: &ImportError) -> miette::Report {
+    match error.help() {
+        Some(help) => miette!(help = help, "{error}"),
+        None => miette!("{error}"),
+    }
+}
+
+fn text(report: &Report, time: Duration) -> String {
+    let mut table = table(&["", "in Gotify", "added", "here already", "left out"]);
+    for (name, counts) in report.kinds() {
+        table.add_row([
+            name.to_owned(),
+            counts.found.to_string(),
+            counts.added.to_string(),
+            counts.present.to_string(),
+            counts.left_out.to_string(),
+        ]);
+    }
+    let mut text = format!("{table}\n");
+    for note in &report.notes {
+        text.push_str(&format!("- {}\n", printable(note)));
+    }
+    if report.dry_run {
+        text.push_str("nothing was changed; import without --dry-run\n");
+    } else {
+        text.push_str(&format!("imported in {:.1} s\n", time.as_secs_f32()));
+    }
+    text
+}
+
+/// The cells of the bar.
+const CELLS: usize = 30;
+/// The bar is drawn at most this often.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bar on standard error for a person who looks on.
+struct Bar {
+    shown: bool,
+    drawn: Mutex<Option<Instant>>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        Self {
+            shown: io::stderr().is_terminal(),
+            drawn: Mutex::default(),
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            // A closed output is no reason to stop.
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn messages(&self, done: u64, total: u64) {
+        let Ok(mut drawn) = self.drawn.lock() else {
+            return;
+        };
+        let recent = drawn.is_some_and(|at| at.elapsed() < PAUSE);
+        if !self.shown || (recent && done < total) {
+            return;
+        }
+        *drawn = Some(Instant::now());
+        let _ = write!(io::stderr().lock(), "\r{}\x1b[K", line(done, total));
+    }
+}
+
+fn line(done: u64, total: u64) -> String {
+    let total = total.max(1);
+    let filled = usize::try_from(done.saturating_mul(CELLS as u64) / total).unwrap_or(CELLS);
+    let filled = filled.min(CELLS);
+    format!(
+        "messages [{}{}] {done} of {total}",
+        "#".repeat(filled),
+        " ".repeat(CELLS - filled)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn the_bar_fills() {
+        assert_eq!(line(0, 0), format!("messages [{}] 0 of 1", " ".repeat(30)));
+        assert_eq!(
+            line(50, 100),
+            format!("messages [{}{}] 50 of 100", "#".repeat(15), " ".repeat(15))
+        );
+        assert_eq!(line(9, 9), format!("messages [{}] 9 of 9", "#".repeat(30)));
+    }
+}

@@ -1,0 +1,175 @@
+//! `mortise app`: the applications that send messages.
+
+use std::process::ExitCode;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Common, carry_out, find};
+use crate::plugin::{Body, Remote, printable, table, understood};
+
+/// Manage your applications, which send messages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise app add backup
+      prints the token of a new application
+  mortise app list
+  mortise app token backup
+      replaces the token: the one before is of no use any more
+  mortise app delete backup
+
+They are those of the first administrator, unless --user or --token names another
+user.")]
+pub(crate) struct App {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List them.
+    List(List),
+    /// Add one, and print its token once.
+    Add(Add),
+    /// Replace the token of one, and print the new one once.
+    Token(One),
+    /// Delete one with its messages.
+    Delete(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// Its name.
+    name: String,
+    /// A description of its purpose.
+    #[arg(long, default_value = "")]
+    description: String,
+    /// Priority of messages that bring none.
+    #[arg(long, default_value = "0")]
+    priority: i64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name or number.
+    app: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// An application as the server shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Application {
+    pub(super) id: i64,
+    pub(super) name: String,
+    description: String,
+    default_priority: i64,
+    last_used: Option<String>,
+    pub(super) internal: bool,
+}
+
+/// All applications of the caller.
+pub(super) async fn all(remote: &Remote) -> anyhow::Result<Vec<Application>> {
+    remote.get("/application").await
+}
+
+/// The application of a number or name.
+pub(super) async fn named(remote: &Remote, wanted: &str) -> anyhow::Result<Application> {
+    let mut all = all(remote).await?;
+    let id = find(&all, wanted, "application", |one| (one.id, &one.name))?.id;
+    all.retain(|one| one.id == id);
+    all.pop()
+        .ok_or_else(|| anyhow::anyhow!("there is no application `{wanted}`"))
+}
+
+impl App {
+    pub(crate) fn run(self) -> miette::Result<ExitCode> {
+        match self.command {
+            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::Add(add) => carry_out(add.common.json, add.run()),
+            Command::Token(one) => carry_out(one.common.json, one.token()),
+            Command::Delete(one) => carry_out(one.common.json, one.delete()),
+        }
+    }
+}
+
+impl List {
+    async fn run(&self) -> anyhow::Result<String> {
+        let list: Value = self.common.which.remote()?.get("/application").await?;
+        if self.common.json {
+            return Ok(format!("{list}\n"));
+        }
+        let list: Vec<Application> = understood(list)?;
+        let mut table = table(&["number", "name", "priority", "last used", "description"]);
+        for one in list {
+            table.add_row([
+                one.id.to_string(),
+                printable(&one.name),
+                one.default_priority.to_string(),
+                one.last_used.unwrap_or_default(),
+                printable(&one.description),
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+impl Add {
+    async fn run(&self) -> anyhow::Result<String> {
+        let body = json!({
+            "name": self.name,
+            "description": self.description,
+            "defaultPriority": self.priority,
+        });
+        let remote = self.common.which.remote()?;
+        let added = remote
+            .send(Method::POST, "/application", Body::Json(body))
+            .await?;
+        if self.common.json {
+            return Ok(format!("{added}\n"));
+        }
+        token(&added["token"])
+    }
+}
+
+impl One {
+    async fn token(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let id = named(&remote, &self.app).await?.id;
+        let path = format!("/application/{id}/security");
+        let body = Body::Json(json!({"regenerateToken": true}));
+        let changed = remote.send(Method::PUT, &path, body).await?;
+        let new = &changed["regenerateToken"]["token"];
+        if self.common.json {
+            return Ok(format!("{}\n", json!({"id": id, "token": new})));
+        }
+        token(new)
+    }
+
+    async fn delete(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let id = named(&remote, &self.app).await?.id;
+        let path = format!("/application/{id}");
+        remote.send(Method::DELETE, &path, Body::None).await?;
+        if self.common.json {
+            return Ok(format!("{}\n", json!({"id": id})));
+        }
+        Ok(format!("deleted application {id} with its messages\n"))
+    }
+}
+
+/// A token on a line of its own, for scripts.
+pub(super) fn token(token: &Value) -> anyhow::Result<String> {
+    let token: String = understood(token.clone())?;
+    Ok(format!("{token}\n"))
+}

@@ -1,0 +1,122 @@
+//! `mortise client`: devices and programs that act for a user.
+
+use std::process::ExitCode;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Common, applications::token, carry_out, find};
+use crate::plugin::{Body, printable, table, understood};
+
+/// Manage your clients: devices and programs that read messages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise client add phone
+      prints the token of a new client
+  mortise client list
+  mortise client delete phone
+
+They are those of the first administrator, unless --user or --token names another
+user.")]
+pub(crate) struct Client {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List them.
+    List(List),
+    /// Add one, and print its token once.
+    Add(Add),
+    /// Delete one.
+    Delete(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// Its name.
+    name: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name or number.
+    client: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    id: i64,
+    name: String,
+    created_at: String,
+    last_used: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn run(self) -> miette::Result<ExitCode> {
+        match self.command {
+            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::Add(add) => carry_out(add.common.json, add.run()),
+            Command::Delete(one) => carry_out(one.common.json, one.delete()),
+        }
+    }
+}
+
+impl List {
+    async fn run(&self) -> anyhow::Result<String> {
+        let list: Value = self.common.which.remote()?.get("/client").await?;
+        if self.common.json {
+            return Ok(format!("{list}\n"));
+        }
+        let list: Vec<Shown> = understood(list)?;
+        let mut table = table(&["number", "name", "created", "last used"]);
+        for one in list {
+            table.add_row([
+                one.id.to_string(),
+                printable(&one.name),
+                one.created_at,
+                one.last_used.unwrap_or_default(),
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+impl Add {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let body = Body::Json(json!({"name": self.name}));
+        let added = remote.send(Method::POST, "/client", body).await?;
+        if self.common.json {
+            return Ok(format!("{added}\n"));
+        }
+        token(&added["token"])
+    }
+}
+
+impl One {
+    async fn delete(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let all: Vec<Shown> = remote.get("/client").await?;
+        let id = find(&all, &self.client, "client", |one| (one.id, &one.name))?.id;
+        let path = format!("/client/{id}");
+        remote.send(Method::DELETE, &path, Body::None).await?;
+        if self.common.json {
+            return Ok(format!("{}\n", json!({"id": id})));
+        }
+        Ok(format!("deleted client {id}\n"))
+    }
+}

@@ -1,0 +1,112 @@
+//! `mortise send`: a message from a person or a script.
+
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    process::ExitCode,
+};
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Common, applications, carry_out};
+use crate::plugin::{Body, Remote, understood};
+
+/// Send a message.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise send --app backup 'the backup is done'
+  df -h | mortise send --app backup --title 'disks of nas' --priority 5
+  mortise send --url https://push.example.org --token A... 'hello'
+      from another machine, with an application's token")]
+pub(crate) struct Send {
+    /// The text [default: standard input].
+    message: Option<String>,
+    /// Title [default: the application's name].
+    #[arg(short, long, default_value = "")]
+    title: String,
+    /// 0 (silent) to 10 (urgent) [default: the application's].
+    #[arg(short, long)]
+    priority: Option<i64>,
+    /// Additional data, a JSON object.
+    #[arg(long, value_name = "JSON")]
+    extras: Option<String>,
+    /// The application, by name or number; needed unless you have only one, or
+    /// --token is an application's.
+    #[arg(short, long, value_name = "APP")]
+    app: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The longest text that is read, in bytes.
+const TEXT: u64 = 64 << 20;
+
+impl Send {
+    pub(crate) fn run(self) -> miette::Result<ExitCode> {
+        carry_out(self.common.json, self.send())
+    }
+
+    async fn send(&self) -> anyhow::Result<String> {
+        let mut body = json!({"message": self.text()?, "title": self.title});
+        if let Some(priority) = self.priority {
+            body["priority"] = json!(priority);
+        }
+        if let Some(extras) = &self.extras {
+            let extras: Value = serde_json::from_str(extras)
+                .map_err(|error| anyhow::anyhow!("--extras is no JSON: {error}"))?;
+            body["extras"] = extras;
+        }
+        let remote = self.common.which.remote()?;
+        if let Some(application) = self.application(&remote).await? {
+            body["appid"] = json!(application);
+        }
+        let sent = remote
+            .send(Method::POST, "/message", Body::Json(body))
+            .await?;
+        if self.common.json {
+            return Ok(format!("{sent}\n"));
+        }
+        let id: i64 = understood(sent["id"].clone())?;
+        Ok(match id {
+            0 => "a filter dropped it\n".to_owned(),
+            id => format!("sent as message {id}\n"),
+        })
+    }
+
+    fn text(&self) -> anyhow::Result<String> {
+        if let Some(message) = &self.message {
+            return Ok(message.clone());
+        }
+        anyhow::ensure!(
+            !io::stdin().is_terminal(),
+            "there is no text: give it behind the options, or on standard input"
+        );
+        let mut text = Vec::new();
+        io::stdin().take(TEXT).read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+        anyhow::ensure!(!text.is_empty(), "standard input has no text");
+        Ok(text)
+    }
+
+    /// The application's number; none if the token is an application's own.
+    async fn application(&self, remote: &Remote) -> anyhow::Result<Option<i64>> {
+        if let Some(wanted) = &self.app {
+            return Ok(Some(applications::named(remote, wanted).await?.id));
+        }
+        let Ok(all) = applications::all(remote).await else {
+            return Ok(None);
+        };
+        let mine: Vec<_> = all.iter().filter(|one| !one.internal).collect();
+        match mine.as_slice() {
+            [one] => Ok(Some(one.id)),
+            [] => anyhow::bail!("you have no application: add one with `mortise app add NAME`"),
+            several => {
+                let names: Vec<_> = several.iter().take(10).map(|one| &*one.name).collect();
+                anyhow::bail!(
+                    "name one of your applications with --app: {}",
+                    names.join(", ")
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `mortise user`: the users of a server, for administrators.
+
+use std::{
+    io::{self, Read as _},
+    process::ExitCode,
+};
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Common, carry_out, find};
+use crate::plugin::{Body, Remote, printable, table, understood};
+
+/// Manage the users of a server, as an administrator.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise user add ann
+      generates a password and prints it once
+  echo 'a password' | mortise user add ann --admin --password-stdin
+  mortise user password ann
+  mortise user delete ann")]
+pub(crate) struct User {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List them.
+    List(List),
+    /// Add one.
+    Add(Add),
+    /// Set the password of one.
+    Password(Password),
+    /// Delete one with all of their data.
+    Delete(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// Login name.
+    name: String,
+    /// Make an administrator.
+    #[arg(long)]
+    admin: bool,
+    #[command(flatten)]
+    secret: Secret,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Password {
+    /// The user's name or number.
+    #[arg(value_name = "USER")]
+    person: String,
+    #[command(flatten)]
+    secret: Secret,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// The user's name or number.
+    #[arg(value_name = "USER")]
+    person: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The source of a password.
+#[derive(Debug, clap::Args)]
+struct Secret {
+    /// Read the password from standard input [default: generate one and print
+    /// it].
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    id: i64,
+    name: String,
+    admin: bool,
+    created_at: String,
+}
+
+/// The longest password that is read, in bytes.
+const PASSWORD: u64 = 4096;
+
+impl Secret {
+    /// The password, and whether it was generated.
+    fn get(&self) -> anyhow::Result<(String, bool)> {
+        if !self.password_stdin {
+            return Ok((mortise_server::auth::generate_password()?, true));
+        }
+        let mut text = String::new();
+        io::stdin().take(PASSWORD).read_to_string(&mut text)?;
+        let password = text.trim_end_matches(['\r', '\n']).to_owned();
+        anyhow::ensure!(!password.is_empty(), "standard input has no password");
+        Ok((password, false))
+    }
+}
+
+impl User {
+    pub(crate) fn run(self) -> miette::Result<ExitCode> {
+        match self.command {
+            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::Add(add) => carry_out(add.common.json, add.run()),
+            Command::Password(one) => carry_out(one.common.json, one.run()),
+            Command::Delete(one) => carry_out(one.common.json, one.delete()),
+        }
+    }
+}
+
+async fn named(remote: &Remote, wanted: &str) -> anyhow::Result<(i64, String, bool)> {
+    let all: Vec<Shown> = remote.get("/user").await?;
+    let one = find(&all, wanted, "user", |one| (one.id, &one.name))?;
+    Ok((one.id, one.name.clone(), one.admin))
+}
+
+/// The result with a password that was generated.
+fn done(json: bool, id: &Value, text: &str, generated: Option<&str>) -> String {
+    if json {
+        return format!("{}\n", json!({"id": id, "password": generated}));
+    }
+    match generated {
+        Some(password) => format!("{text}\npassword, shown only now: {password}\n"),
+        None => format!("{text}\n"),
+    }
+}
+
+impl List {
+    async fn run(&self) -> anyhow::Result<String> {
+        let list: Value = self.common.which.remote()?.get("/user").await?;
+        if self.common.json {
+            return Ok(format!("{list}\n"));
+        }
+        let list: Vec<Shown> = understood(list)?;
+        let mut table = table(&["number", "name", "role", "created"]);
+        for one in list {
+            let role = if one.admin { "administrator" } else { "" };
+            table.add_row([
+                one.id.to_string(),
+                printable(&one.name),
+                role.to_owned(),
+                one.created_at,
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+impl Add {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let (password, generated) = self.secret.get()?;
+        let body = json!({"name": self.name, "pass": password, "admin": self.admin});
+        let added = remote.send(Method::POST, "/user", Body::Json(body)).await?;
+        let text = format!("added the user `{}`", printable(&self.name));
+        let generated = generated.then_some(password.as_str());
+        Ok(done(self.common.json, &added["id"], &text, generated))
+    }
+}
+
+impl Password {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let (id, name, admin) = named(&remote, &self.person).await?;
+        let (password, generated) = self.secret.get()?;
+        let body = json!({"name": name, "pass": password, "admin": admin});
+        let path = format!("/user/{id}");
+        remote.send(Method::POST, &path, Body::Json(body)).await?;
+        let text = format!("set the password of `{}`", printable(&name));
+        let generated = generated.then_some(password.as_str());
+        Ok(done(self.common.json, &json!(id), &text, generated))
+    }
+}
+
+impl One {
+    async fn delete(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let (id, name, _) = named(&remote, &self.person).await?;
+        let path = format!("/user/{id}");
+        remote.send(Method::DELETE, &path, Body::None).await?;
+        let text = format!("deleted the user `{}`", printable(&name));
+        Ok(done(self.common.json, &json!(id), &text, None))
+    }
+}

@@ -1,0 +1,19 @@
+//! The parts that all native plugins of a host share.
+
+use std::{path::PathBuf, sync::atomic::AtomicBool};
+
+use tempfile::TempDir;
+
+use crate::settings::Settings;
+
+/// The parts that all native plugins of a host share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// The program that becomes guardian and stage.
+    pub(crate) launcher: PathBuf,
+    /// The folder that contains the processes' folders.
+    pub(crate) folder: TempDir,
+    /// Whether a process had every protection.
+    pub(crate) protects: AtomicBool,
+}

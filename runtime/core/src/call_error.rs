@@ -1,0 +1,137 @@
+//! The failures of a call into a plugin, for every backend.
+
+use std::time::Duration;
+
+use crate::contract::{Capability, limits::Limit, types::Problem};
+
+/// The failure of a call into a plugin. The text does not name the plugin,
+/// because the caller knows it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The plugin has no such export.
+    #[error("the plugin does not export `{0}`")]
+    NotExported(Capability),
+    /// The plugin lacks the grant for being called so.
+    #[error(
+        "denied: the plugin was not granted `{permission}`; the administrator can grant it with `mortise plugin grant`"
+    )]
+    Denied {
+        /// The permission's name in the contract.
+        permission: &'static str,
+    },
+    /// The plugin answered with an error of its own.
+    #[error("the plugin answered: {0}")]
+    Refused(String),
+    /// The plugin refused the configuration.
+    #[error("the configuration was refused: {}", problems(.0))]
+    Config(Vec<Problem>),
+    /// The caller's request has no form in which the plugin could be given it.
+    /// No fault of the plugin's, which was not called.
+    #[error("the request is malformed: {0}")]
+    BadRequest(String),
+    /// It was not started, or was stopped.
+    #[error("the plugin is stopped; start it first")]
+    Stopped,
+    /// It did not answer in time. A component's code was discarded; a native
+    /// plugin received a cancellation.
+    #[error("`{call}` did not answer within {deadline:?} and was given up")]
+    DeadlineExceeded {
+        /// The function of the contract.
+        call: &'static str,
+        /// The time that it had.
+        deadline: Duration,
+    },
+    /// The instance was busy with other calls until the deadline.
+    #[error("`{call}` waited {deadline:?} for earlier calls of the same instance to end")]
+    Busy {
+        /// The function of the contract.
+        call: &'static str,
+        /// The time that it waited.
+        deadline: Duration,
+    },
+    /// As many calls of the instance are open as may be.
+    #[error(
+        "`{call}` was refused: {most} calls of this instance are open, as many as its limit `concurrent-calls` allows"
+    )]
+    TooMany {
+        /// The function of the contract.
+        call: &'static str,
+        /// The number of calls that may be open.
+        most: u32,
+    },
+    /// A grant that the code was using was revoked; the code was discarded.
+    #[error("`{call}` was ended: what the plugin had in use was taken back from it")]
+    TakenBack {
+        /// The function of the contract.
+        call: &'static str,
+    },
+    /// A webhook call was ended so that the plugin's filter need not wait for
+    /// it; the code behind the instance was discarded.
+    #[error("`{call}` was ended: it kept the plugin's filter waiting")]
+    Preempted {
+        /// The function of the contract.
+        call: &'static str,
+    },
+    /// The code trapped or crashed; it was discarded.
+    #[error("`{call}` crashed: {cause}")]
+    Crashed {
+        /// The function of the contract.
+        call: &'static str,
+        /// The cause, in one line.
+        cause: String,
+        /// The guest's stack or last output, several lines; may be empty.
+        details: String,
+    },
+    /// Its answer breaks a bound or a rule of the contract.
+    #[error("`{call}` answered with {what}")]
+    BadAnswer {
+        /// The function of the contract.
+        call: &'static str,
+        /// The mistake in the answer.
+        what: String,
+    },
+    /// It crashed again and again and is given a pause.
+    #[error("the plugin keeps failing and is paused for {retry_in:?}; last: {last}")]
+    BackingOff {
+        /// The time until the next attempt.
+        retry_in: Duration,
+        /// The last failure.
+        last: String,
+    },
+    /// The host could not bring it up, through no fault of the plugin.
+    #[error("the plugin could not be brought up: {0}")]
+    Unavailable(String),
+}
+
+impl CallError {
+    /// The message, and below it the details where there are any.
+    pub fn full(&self) -> String {
+        match self {
+            Self::Crashed { details, .. } if !details.is_empty() => format!("{self}\n{details}"),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Returns the limit that the call reached, if that is its failure and the
+    /// backend does not count it itself.
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::DeadlineExceeded { .. } => Some(Limit::CallMs),
+            Self::TooMany { .. } => Some(Limit::ConcurrentCalls),
+            _ => None,
+        }
+    }
+}
+
+/// Problems as one line.
+fn problems(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| match problem.path.as_str() {
+            "" => problem.text.clone(),
+            path => format!("{path}: {}", problem.text),
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,194 @@
+//! Bounds that an operator sets.
+
+use std::{num::NonZeroU32, time::Duration};
+
+/// Bounds on connections, requests and streams.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct Limits {
+    /// Connections at a time; others wait to be accepted.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value = "8192",
+        help_heading = "Limits"
+    )]
+    pub max_connections: NonZeroU32,
+
+    /// WebSocket streams of one user at a time; 0 for any number.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_STREAMS",
+        value_name = "COUNT",
+        default_value = "128",
+        help_heading = "Limits"
+    )]
+    pub max_streams: u32,
+
+    /// Streams of live events of one user at a time; 0 for any number.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_EVENT_STREAMS",
+        value_name = "COUNT",
+        default_value = "16",
+        help_heading = "Limits"
+    )]
+    pub max_event_streams: u32,
+
+    /// Time between pings on a stream.
+    #[arg(
+        long,
+        env = "MORTISE_STREAM_PING",
+        value_name = "TIME",
+        default_value = "45s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub stream_ping: Duration,
+
+    /// Longest time for a request; plugins and streams have times of their own.
+    #[arg(
+        long,
+        env = "MORTISE_REQUEST_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub request_timeout: Duration,
+
+    /// Longest time for the head of a request, and for a connection without one.
+    #[arg(
+        long,
+        env = "MORTISE_HEAD_TIMEOUT",
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub head_timeout: Duration,
+
+    /// Longest pause within the body of a request.
+    #[arg(
+        long,
+        env = "MORTISE_BODY_TIMEOUT",
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub body_timeout: Duration,
+
+    /// Time for open requests when the server stops.
+    #[arg(
+        long,
+        env = "MORTISE_STOP_TIMEOUT",
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub stop_timeout: Duration,
+
+    /// Messages of one application in a minute; more are answered with 429. 0 for
+    /// any number.
+    #[arg(
+        long,
+        env = "MORTISE_APPLICATION_RATE",
+        value_name = "COUNT",
+        default_value = "0",
+        help_heading = "Limits"
+    )]
+    pub application_rate: u32,
+
+    /// Messages from one address in a minute; more are answered with 429. 0 for any
+    /// number.
+    #[arg(
+        long,
+        env = "MORTISE_ADDRESS_RATE",
+        value_name = "COUNT",
+        default_value = "0",
+        help_heading = "Limits"
+    )]
+    pub address_rate: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: NonZeroU32::MIN.saturating_add(8191),
+            max_streams: 128,
+            max_event_streams: 16,
+            stream_ping: Duration::from_secs(45),
+            request_timeout: Duration::from_secs(60),
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            application_rate: 0,
+            address_rate: 0,
+        }
+    }
+}
+
+/// The time and number for which messages are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Retention {
+    /// Delete messages that are older than this, such as `90days` [default: keep
+    /// them].
+    #[arg(
+        long,
+        env = "MORTISE_KEEP_MESSAGES_FOR",
+        value_name = "TIME",
+        value_parser = time,
+        help_heading = "Retention"
+    )]
+    pub keep_messages_for: Option<Duration>,
+
+    /// Keep this many of the newest messages of each application [default: all].
+    #[arg(
+        long,
+        env = "MORTISE_KEEP_MESSAGES",
+        value_name = "COUNT",
+        help_heading = "Retention"
+    )]
+    pub keep_messages: Option<NonZeroU32>,
+}
+
+/// A time that is not zero.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a time as 30s, 5m, 12h or 90days"))?;
+    if time.is_zero() {
+        return Err("the time must be longer than 0".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::{Limits, Retention};
+
+    #[derive(clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        limits: Limits,
+        #[command(flatten)]
+        retention: Retention,
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_command_line() {
+        let only = Only::parse_from(["x"]);
+        assert_eq!(only.limits, Limits::default());
+        assert_eq!(only.retention, Retention::default());
+    }
+
+    #[test]
+    fn a_time_has_a_unit_and_is_not_zero() {
+        for wrong in ["0s", "5", "x"] {
+            assert!(Only::try_parse_from(["x", "--stream-ping", wrong]).is_err());
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Settings of plugins.
+
+use std::time::Duration;
+
+/// How much of the sandbox of native plugins is required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NativeSandbox {
+    /// A plugin does not start where a protection is missing.
+    Strict,
+    /// A plugin starts with the protections that the machine has; the others are
+    /// shown.
+    BestEffort,
+    /// A plugin may do what the server's user may.
+    Off,
+}
+
+/// The handling of an installed plugin's file that was changed in the folder by
+/// hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Changed {
+    /// Load it as a new version.
+    #[default]
+    TakeUp,
+    /// Keep the installed version, and report the change.
+    Refuse,
+}
+
+/// The patience with a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// The pause after a first failure; it doubles with each.
+    pub first: Duration,
+    /// The longest pause.
+    pub most: Duration,
+    /// The number of attempts for a batch, and then for the failing message
+    /// alone.
+    pub attempts: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(300),
+            attempts: 8,
+        }
+    }
+}

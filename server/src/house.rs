@@ -1,0 +1,82 @@
+//! What the server does by itself from time to time.
+
+use std::time::Duration;
+
+use crate::{state::AppState, store::StoreError, time::now_ms};
+
+/// The interval.
+const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
+/// Messages that one statement deletes, so that senders never wait long.
+const AT_A_TIME: u32 = 1_000;
+
+/// Removes clients that were not used for longer than they may be, and dropped
+/// messages whose time is over. A client whose stream is open is in use.
+pub(crate) async fn keep(state: AppState) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        ticks.tick().await;
+        for client in state.hub.connected_clients() {
+            if let Err(error) = state.store.touch_client(client).await {
+                tracing::warn!(%error, client, "the time of last use was not written");
+            }
+        }
+        match state.store.delete_expired_clients().await {
+            Ok(expired) => {
+                for client in expired {
+                    tracing::info!(client, "removed a client that was not used");
+                    state.close_client(client);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "unused clients were not removed"),
+        }
+        if let Err(error) = state.store.forget_old_dropped().await {
+            tracing::warn!(%error, "old dropped messages were not removed");
+        }
+        match retain(&state).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "deleted old messages"),
+            Err(error) => tracing::warn!(%error, "old messages were not deleted"),
+        }
+    }
+}
+
+/// Deletes messages that the settings do not keep, and returns their number.
+///
+/// # Errors
+///
+/// [`StoreError::Query`].
+pub async fn retain(state: &AppState) -> Result<u64, StoreError> {
+    let retention = state.settings().retention.clone();
+    let mut deleted = 0;
+    if let Some(age) = retention.keep_messages_for {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let before = now_ms().saturating_sub(age);
+        loop {
+            let now = state
+                .store
+                .delete_messages_before(before, AT_A_TIME)
+                .await?;
+            deleted += now;
+            if now < u64::from(AT_A_TIME) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    if let Some(most) = retention.keep_messages {
+        for application in state.store.applications_with_more_than(most.get()).await? {
+            loop {
+                let now = state
+                    .store
+                    .delete_messages_beyond(application, most.get(), AT_A_TIME)
+                    .await?;
+                deleted += now;
+                if now < u64::from(AT_A_TIME) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,157 @@
+//! Loops of messages between plugins: how many plugins a message has passed
+//! through since somebody outside sent the first. A message that a plugin sends
+//! while it is given another, or right after, counts as an answer to that one.
+//!
+//! The counts are kept in memory. After a restart a loop begins anew, and ends
+//! anew.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The most plugins that answer each other in turn.
+const MOST: u8 = 16;
+/// The time after a call in which a message counts as an answer.
+const AFTER: Duration = Duration::from_secs(2);
+/// Messages whose count is known; the oldest go first.
+const MESSAGES: usize = 16 << 10;
+/// Instances beyond which those that answer nothing are forgotten.
+const INSTANCES: usize = 1024;
+
+/// The counts of all messages that plugins sent lately.
+#[derive(Debug, Default)]
+pub struct Hops {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    of_messages: BTreeMap<i64, u8>,
+    hearing: HashMap<i64, Hearing>,
+}
+
+/// The messages that an instance is given.
+#[derive(Debug)]
+struct Hearing {
+    /// Calls that are open.
+    calls: usize,
+    hops: u8,
+    ended: Instant,
+}
+
+impl Hearing {
+    fn lasts(&self) -> bool {
+        self.calls > 0 || self.ended.elapsed() < AFTER
+    }
+}
+
+/// A call in which an instance is given messages.
+#[derive(Debug)]
+pub(super) struct Heard<'hops> {
+    hops: &'hops Hops,
+    instance: i64,
+}
+
+impl Drop for Heard<'_> {
+    fn drop(&mut self) {
+        if let Some(hearing) = self.hops.state().hearing.get_mut(&self.instance) {
+            hearing.calls -= 1;
+            hearing.ended = Instant::now();
+        }
+    }
+}
+
+impl Hops {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that an instance is given messages, of which the one that has passed
+    /// most plugins has this count.
+    pub(super) fn give(&self, instance: i64, hops: u8) -> Heard<'_> {
+        let mut state = self.state();
+        if state.hearing.len() >= INSTANCES {
+            state.hearing.retain(|_, hearing| hearing.lasts());
+        }
+        let hearing = state.hearing.entry(instance).or_insert(Hearing {
+            calls: 0,
+            hops,
+            ended: Instant::now(),
+        });
+        hearing.hops = if hearing.lasts() {
+            hearing.hops.max(hops)
+        } else {
+            hops
+        };
+        hearing.calls += 1;
+        drop(state);
+        Heard {
+            hops: self,
+            instance,
+        }
+    }
+
+    /// Returns the highest count of some messages.
+    pub(super) fn highest(&self, messages: impl IntoIterator<Item = i64>) -> u8 {
+        let state = self.state();
+        let counts = messages
+            .into_iter()
+            .filter_map(|id| state.of_messages.get(&id));
+        counts.copied().max().unwrap_or(0)
+    }
+
+    /// Returns the count of a message that an instance sends now. None at the end
+    /// of a loop.
+    pub(super) fn of_answer(&self, instance: i64) -> Option<u8> {
+        match self.state().hearing.get(&instance) {
+            Some(hearing) if hearing.lasts() => {
+                let hops = hearing.hops + 1;
+                (hops <= MOST).then_some(hops)
+            }
+            _ => Some(0),
+        }
+    }
+
+    /// Keeps the count of a stored message, before anybody is given it.
+    pub fn stored(&self, message: i64, hops: u8) {
+        if hops == 0 {
+            return;
+        }
+        let mut state = self.state();
+        state.of_messages.insert(message, hops);
+        if state.of_messages.len() > MESSAGES {
+            state.of_messages.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hops, MOST};
+
+    #[test]
+    fn plugins_that_answer_each_other_come_to_an_end() {
+        let hops = Hops::default();
+        let mut message = 1;
+        let mut rounds = 0;
+        loop {
+            let instance = i64::from(rounds % 2);
+            let heard = hops.give(instance, hops.highest([message]));
+            let Some(count) = hops.of_answer(instance) else {
+                break;
+            };
+            message += 1;
+            hops.stored(message, count);
+            drop(heard);
+            rounds += 1;
+            assert!(rounds < 100, "it does not end");
+        }
+        assert_eq!(rounds, i32::from(MOST));
+        // A message from outside begins anew for an instance that took no part.
+        let _heard = hops.give(7, hops.highest([0]));
+        assert_eq!(hops.of_answer(7), Some(1));
+        assert_eq!(hops.of_answer(8), Some(0));
+    }
+}

@@ -1,0 +1,100 @@
+//! What the server has seen since it started: requests, messages and filters, for
+//! `/metrics`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::pipeline::TraceEntry;
+
+/// Kinds of requests that are told apart. Routes and methods are few; a bound is
+/// a bound.
+const KINDS: usize = 4_096;
+
+/// A number of times and their duration together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// How many.
+    pub count: u64,
+    /// Together.
+    pub time: Duration,
+}
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        self.count = self.count.saturating_add(1);
+        self.time = self.time.saturating_add(time);
+    }
+}
+
+/// A kind of request: method, route, status.
+pub type RequestKind = (String, String, u16);
+/// A kind of filter's outcome: the plugin's id, the outcome.
+pub type FilterKind = (String, &'static str);
+
+/// What the server has seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// The start.
+    pub since: Instant,
+    requests: Mutex<BTreeMap<RequestKind, Times>>,
+    filters: Mutex<BTreeMap<FilterKind, Times>>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            requests: Mutex::default(),
+            filters: Mutex::default(),
+        }
+    }
+}
+
+impl Seen {
+    /// Notes a request that was answered.
+    pub fn request(&self, method: &str, route: &str, status: u16, time: Duration) {
+        let kind = (method.to_owned(), route.to_owned(), status);
+        add(lock(&self.requests), kind, time);
+    }
+
+    /// Notes the filters of a message.
+    pub fn filters(&self, trace: &[TraceEntry]) {
+        for entry in trace {
+            let kind = (entry.id.clone(), entry.action.name());
+            add(
+                lock(&self.filters),
+                kind,
+                Duration::from_micros(entry.micros),
+            );
+        }
+    }
+
+    /// All requests so far.
+    pub fn all_requests(&self) -> Vec<(RequestKind, Times)> {
+        let all = lock(&self.requests);
+        all.iter()
+            .map(|(kind, times)| (kind.clone(), *times))
+            .collect()
+    }
+
+    /// All filters so far.
+    pub fn all_filters(&self) -> Vec<(FilterKind, Times)> {
+        let all = lock(&self.filters);
+        all.iter()
+            .map(|(kind, times)| (kind.clone(), *times))
+            .collect()
+    }
+}
+
+fn add<K: Ord>(mut all: MutexGuard<'_, BTreeMap<K, Times>>, kind: K, time: Duration) {
+    if all.len() < KINDS || all.contains_key(&kind) {
+        all.entry(kind).or_default().add(time);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,154 @@
+//! The columns of Gotify's tables, as its versions 2 and 3 make them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use sqlx::SqliteConnection;
+
+use super::GotifyError;
+
+/// A table: the columns that every version has, and those of some versions.
+struct Table {
+    name: &'static str,
+    always: &'static [&'static str],
+    sometimes: &'static [&'static str],
+}
+
+const TABLES: [Table; 5] = [
+    Table {
+        name: "users",
+        always: &["id", "name", "pass", "admin"],
+        sometimes: &["created_at", "oidc_id"],
+    },
+    Table {
+        name: "applications",
+        always: &["id", "token", "user_id", "name", "description"],
+        sometimes: &[
+            "internal",
+            "image",
+            "default_priority",
+            "last_used",
+            "created_at",
+            "sort_key",
+        ],
+    },
+    Table {
+        name: "messages",
+        always: &[
+            "id",
+            "application_id",
+            "message",
+            "title",
+            "priority",
+            "date",
+        ],
+        sometimes: &["extras"],
+    },
+    Table {
+        name: "clients",
+        always: &["id", "token", "user_id", "name"],
+        sometimes: &[
+            "created_at",
+            "last_used",
+            "elevated_until",
+            "expires_after_inactivity_seconds",
+            "expires_at",
+        ],
+    },
+    Table {
+        name: "plugin_confs",
+        always: &[],
+        sometimes: &[
+            "id",
+            "user_id",
+            "module_path",
+            "token",
+            "application_id",
+            "enabled",
+            "config",
+            "storage",
+            "created_at",
+        ],
+    },
+];
+
+/// The columns that a database has, of each table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns(BTreeMap<String, Vec<String>>);
+
+impl Columns {
+    /// Returns true if a table has a column.
+    pub(super) fn has(&self, table: &str, column: &str) -> bool {
+        self.0
+            .get(table)
+            .is_some_and(|columns| columns.iter().any(|name| name == column))
+    }
+
+    /// Returns true if there is a table.
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.0.get(table).is_some_and(|columns| !columns.is_empty())
+    }
+
+    /// A column in a query, or another expression where the table has none.
+    pub(super) fn or<'a>(&self, table: &str, column: &'a str, otherwise: &'a str) -> &'a str {
+        if self.has(table, column) {
+            column
+        } else {
+            otherwise
+        }
+    }
+
+    /// Reads the columns, and tells a database of Gotify from others.
+    pub(super) async fn read(
+        connection: &mut SqliteConnection,
+        path: &Path,
+        ignore_unknown: bool,
+    ) -> Result<Self, GotifyError> {
+        let mut columns = Self::default();
+        let found: Vec<(String, String)> = sqlx::query_as(
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
+             WHERE m.type = 'table'",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        for (table, column) in found {
+            columns.0.entry(table).or_default().push(column);
+        }
+        if columns.has_table("plugin_instances") && columns.has("messages", "created_ms") {
+            return Err(GotifyError::Mortise(path.to_owned()));
+        }
+        let mut unknown = Vec::new();
+        for table in &TABLES {
+            if let Some(lacks) = table
+                .always
+                .iter()
+                .find(|column| !columns.has(table.name, column))
+            {
+                let lacks = if columns.has_table(table.name) {
+                    format!("the column `{lacks}` of the table `{}`", table.name)
+                } else {
+                    format!("the table `{}`", table.name)
+                };
+                return Err(GotifyError::Foreign {
+                    path: path.to_owned(),
+                    lacks,
+                });
+            }
+            let theirs = columns.0.get(table.name).into_iter().flatten();
+            unknown.extend(
+                theirs
+                    .filter(|column| {
+                        let known = table.always.iter().chain(table.sometimes);
+                        !known.into_iter().any(|name| name == column)
+                    })
+                    .map(|column| format!("{}.{column}", table.name)),
+            );
+        }
+        if unknown.is_empty() || ignore_unknown {
+            return Ok(columns);
+        }
+        Err(GotifyError::Newer {
+            path: path.to_owned(),
+            unknown: unknown.join(", "),
+        })
+    }
+}
