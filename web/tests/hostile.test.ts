@@ -68,10 +68,13 @@ stage(
             fixed: [...document.querySelectorAll("main :not([aria-hidden=true])")]
               .filter((one) => ["fixed", "sticky"].includes(getComputedStyle(one).position))
               .map((one) => one.outerHTML),
-            wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+            wide: [...document.querySelectorAll("main *")]
+              .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+              .filter((one) => !one.closest(".scroll-x, .tablist, .copy, pre, table, .editor, [aria-hidden=true]"))
+              .map((one) => `${one.className} ${one.textContent?.slice(0, 60)}`),
           }));
           expect(found, address).toEqual({
-            ran: null, elements: [], handlers: [], links: [], ids: 1, fixed: [], wide: false,
+            ran: null, elements: [], handlers: [], links: [], ids: 1, fixed: [], wide: [],
           });
           if (address.endsWith(String(id))) {
             await page.getByRole("button", { name: "Disable" }).waitFor();
