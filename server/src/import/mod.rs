@@ -232,12 +232,6 @@ async fn run(
     Ok(report)
 }
 
-/// Whether a text is a JSON object, however deep.
-fn is_json_object(text: &str) -> bool {
-    text.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 fn message_here(
     message: GotifyMessage,
     offset: i64,

@@ -9,8 +9,11 @@ use mortise_runtime::{
     registry::{Identity, OnDemand},
 };
 
-use super::{Plugins, Signed, audit::Actor, grants, installed::Entry};
-use crate::store::{DepartedRow, StoreError};
+use super::{Plugins, grants, installed::Entry};
+use crate::{
+    auth::Actor,
+    store::{DepartedRow, Signed, StoreError},
+};
 
 /// The precision of the file system's times, in milliseconds.
 const PRECISION: i64 = 10;
