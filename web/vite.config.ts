@@ -34,8 +34,8 @@ export default defineConfig({
   },
   test: {
     include: ["tests/**/*.test.ts"],
-    // One Chromium and one server at a time: the machines have two cores.
-    fileParallelism: false,
+    // Each file has a server and a Chromium of its own: one for each of two cores.
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,28 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
 
 import { expect, it } from "vitest";
 
-import type { Visitor } from "./support/browser";
 import { flow, stage } from "./support/suite";
 
 const MORE = 'Want.timers("It wakes up to shout.")';
-
-/** A file as it is dropped onto an element. */
-async function drop(visitor: Visitor, file: string, onto: string) {
-  const content = readFileSync(file).toString("base64");
-  const transfer = await visitor.page.evaluateHandle(
-    ({ content, name }) => {
-      const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
-      const data = new DataTransfer();
-      data.items.add(new File([bytes], name));
-      return data;
-    },
-    { content, name: basename(file) },
-  );
-  const target = visitor.page.locator(onto);
-  for (const type of ["dragenter", "dragover", "drop"]) await target.dispatchEvent(type, { dataTransfer: transfer });
-}
 
 stage("administration", (stage) => {
   flow("administration", (width) => {
@@ -35,12 +17,15 @@ stage("administration", (stage) => {
       await visitor.login();
       await visitor.go("Installed plugins");
       if (width.name === "desktop") {
-        await page.getByText("No plugins are installed").waitFor();
+        await page.getByText("No plugins installed").waitFor();
         await visitor.look("administration-empty");
       }
       await page.locator(".drop input[type=file]").waitFor({ state: "attached" });
-      await drop(visitor, stage.server.python("shout", named, width.name), ".drop");
+      await visitor.drop(".drop", stage.server.python("shout", named, width.name));
       await page.getByRole("heading", { name: `Shout ${width.name}`, level: 1 }).waitFor();
+      await page.getByText("Next steps").waitFor();
+      await page.getByRole("link", { name: "Decide about the permission" }).waitFor();
+      await page.getByRole("link", { name: "Enable it for yourself" }).waitFor();
       await visitor.dismiss();
       await visitor.look("administration-plugin");
 
@@ -50,7 +35,7 @@ stage("administration", (stage) => {
       await page.getByRole("button", { name: "Choose a file" }).click();
       await (await chooser).setFiles({ name: "none.wasm", mimeType: "application/wasm", buffer: Buffer.from("nothing") });
       await page.getByText("The plugin was not installed").waitFor();
-      await page.getByText("To do").waitFor();
+      await page.getByText("Next step").waitFor();
       await visitor.look("administration");
       await visitor.leave();
     });
@@ -99,9 +84,15 @@ stage("administration", (stage) => {
       const { page } = visitor;
       const plugin = await stage.server.plugin(id);
       await stage.server.ask("POST", `/plugin/${plugin.id}/enable`).catch(() => undefined);
+      await stage.server.ask("POST", `/admin/plugins/${id}/revoke`, { permissions: ["webhook"] });
       await visitor.login("admin", undefined, `/administration/plugins/${id}/doctor`);
-      await page.getByRole("button", { name: "Look again" }).click();
+      const fix = page.getByRole("listitem").filter({ hasText: "--as-asked" }).getByRole("button", { name: "Fix it" });
+      await fix.waitFor();
       await visitor.look("doctor");
+      await fix.click();
+      await fix.waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Check again" }).click();
+      await page.getByText("No problems found").waitFor();
       await page.getByRole("link", { name: "Limits" }).click();
       await page.getByRole("button", { name: /Messages per minute/ }).click();
       await page.getByLabel(/At most/).fill("7");

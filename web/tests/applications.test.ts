@@ -1,5 +1,8 @@
+import { join } from "node:path";
+
 import { expect, it } from "vitest";
 
+import { ROOT } from "./support/server";
 import { flow, stage } from "./support/suite";
 
 stage("applications", (stage) => {
@@ -49,6 +52,10 @@ stage("applications", (stage) => {
       await row.getByRole("button", { name: "Change the image" }).click();
       await (await chooser).setFiles({ name: "a.png", mimeType: "image/png", buffer: png });
       await expect.poll(() => row.locator("img").getAttribute("src")).toMatch(/^\/image\//);
+      const chosen = await row.locator("img").getAttribute("src");
+      await visitor.drop(`[role=row][aria-label="${name("Changed")}"] .app-drop`, join(ROOT, "server/src/api/application.png"));
+      await expect.poll(() => row.locator("img").getAttribute("src")).not.toBe(chosen);
+      await visitor.dismiss();
       await row.getByRole("button", { name: "New token" }).click();
       await page.getByRole("alertdialog").getByRole("button", { name: "Replace token" }).click();
       const replaced = (await page.getByRole("textbox", { name: "token" }).innerText()).trim();
@@ -58,7 +65,7 @@ stage("applications", (stage) => {
       await visitor.leave();
     });
 
-    it("sorts by keyboard, and deletes", async () => {
+    it("sorts by keyboard and by drag, and deletes", async () => {
       const visitor = await stage.come(width);
       const { page } = visitor;
       await stage.server.application(name("Alpha"));
@@ -67,15 +74,21 @@ stage("applications", (stage) => {
       const names = () => page.getByRole("grid", { name: "Applications" }).locator(".row-title a").allInnerTexts();
       await page.getByRole("button", { name: `Move ${name("Omega")}` }).waitFor();
       const before = await names();
-      await page.getByRole("button", { name: `Move ${name("Omega")}` }).focus();
-      await page.keyboard.press("Enter");
-      await page.keyboard.press("ArrowUp");
-      await page.keyboard.press("ArrowUp");
-      await page.keyboard.press("Enter");
+      await visitor.move(name("Omega"), "Insert before");
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
+      await expect
+        .poll(async () => {
+          const list = await stage.server.ask<{ name: string; sortKey: string }[]>("GET", "/application");
+          return list.sort((a, b) => (a.sortKey < b.sortKey ? -1 : 1))[0]?.name;
+        })
+        .toBe(name("Omega"));
       await page.reload();
       await expect.poll(async () => (await names()).indexOf(name("Omega"))).toBeLessThan(before.indexOf(name("Omega")));
       await visitor.look("applications");
+      expect((await names())[0]).toBe(name("Omega"));
+      const second = (await names())[1] ?? "";
+      await visitor.drag(`Move ${name("Omega")}`, page.getByRole("row", { name: second, exact: true }));
+      await expect.poll(async () => (await names()).slice(0, 2)).toEqual([second, name("Omega")]);
       await page.getByRole("button", { name: `Delete ${name("Omega")}` }).click();
       await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
       await page.getByRole("row", { name: name("Omega") }).waitFor({ state: "detached" });

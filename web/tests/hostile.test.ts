@@ -25,10 +25,14 @@ stage(
           },
         });
         await visitor.login();
+        await page.getByRole("article").first().getByRole("button", { name: /Trace/ }).click();
+        await page.getByRole("dialog", { name: "Trace" }).getByText("Kept unchanged").waitFor();
+        await visitor.look("hostile-trace");
         const addresses = [
           "/",
           "/messages/dropped",
           "/applications",
+          "/settings",
           "/plugins",
           `/plugins/${id}`,
           `/plugins/${id}/configuration`,
@@ -41,6 +45,9 @@ stage(
           `/administration/plugins/${ID}/log`,
           `/administration/plugins/${ID}/doctor`,
           "/administration/audit",
+          `/administration/plugins/${ID}/limits`,
+          `/administration/plugins/${ID}/denials`,
+          `/administration/plugins/${ID}/audit`,
         ];
         for (const address of addresses) {
           await visitor.open(address);
@@ -58,8 +65,17 @@ stage(
               .map((one) => one.getAttribute("href") ?? one.getAttribute("src") ?? "")
               .filter((link) => /^\s*(javascript|data|vbscript):/i.test(link)),
             ids: document.querySelectorAll("#root").length,
+            fixed: [...document.querySelectorAll("main :not([aria-hidden=true])")]
+              .filter((one) => ["fixed", "sticky"].includes(getComputedStyle(one).position))
+              .map((one) => one.outerHTML),
+            wide: [...document.querySelectorAll("main *")]
+              .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+              .filter((one) => !one.closest(".scroll-x, .tablist, .copy, pre, table, .editor, [aria-hidden=true]"))
+              .map((one) => `${one.className} ${one.textContent?.slice(0, 60)}`),
           }));
-          expect(found, address).toEqual({ ran: null, elements: [], handlers: [], links: [], ids: 1 });
+          expect(found, address).toEqual({
+            ran: null, elements: [], handlers: [], links: [], ids: 1, fixed: [], wide: [],
+          });
           if (address.endsWith(String(id))) {
             await page.getByRole("button", { name: "Disable" }).waitFor();
             await visitor.look("hostile");
@@ -69,6 +85,10 @@ stage(
         await page.getByRole("heading", { name: "Webhook" }).waitFor();
         expect(await page.title()).toBe("sandboxed");
         expect(await page.evaluate(() => (window as unknown as { hostile?: unknown }).hostile ?? null)).toBeNull();
+        await visitor.open(`/plugin/${id}/custom/${token}/image.svg`);
+        await page.locator("svg").waitFor();
+        // Its script may run, but in a place of its own: it reads nothing of the page's.
+        expect(await page.locator("svg").getAttribute("data-cookie")).toBe("denied");
         await visitor.leave();
       });
     });

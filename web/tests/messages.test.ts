@@ -2,6 +2,24 @@ import { beforeAll, expect, it } from "vitest";
 
 import { flow, stage } from "./support/suite";
 
+/** Messages whose time from sending to showing is measured. */
+const SAMPLES = 11;
+
+/** Runs in the page: resolves to the time at which a message with this title is shown. */
+function shownAt(title: string): Promise<number> {
+  return new Promise((done) => {
+    const look = () => {
+      const there = [...document.querySelectorAll("article h2")].some((one) => one.textContent === title);
+      // In the next frame it is on the screen.
+      if (there) requestAnimationFrame(() => done(Date.now()));
+      return there;
+    };
+    if (look()) return;
+    const observer = new MutationObserver(() => look() && observer.disconnect());
+    observer.observe(document.body, { childList: true, subtree: true });
+  });
+}
+
 stage("messages", (stage) => {
   let application: { id: number; token: string };
   let other: { id: number; token: string };
@@ -17,22 +35,19 @@ stage("messages", (stage) => {
       const tag = `live ${width.name}`;
       await visitor.login();
       await page.getByText("Live: new messages").waitFor();
-      await page.evaluate((title) => {
-        const seen = () => document.body.innerText.includes(title);
-        const observer = new MutationObserver(() => {
-          if (seen()) {
-            (window as unknown as { seenAt: number }).seenAt = Date.now();
-            observer.disconnect();
-          }
-        });
-        observer.observe(document.body, { childList: true, subtree: true, characterData: true });
-      }, tag);
-      const sent = Date.now();
-      await stage.server.send(application.token, { title: tag, message: "now" });
-      await page.getByRole("heading", { name: tag }).waitFor();
-      const took = (await page.evaluate(() => (window as unknown as { seenAt: number }).seenAt)) - sent;
-      console.log(`a message is shown after ${took} ms (${width.name})`);
-      expect(took).toBeLessThan(1000);
+      const times: number[] = [];
+      for (let count = 0; count < SAMPLES; count += 1) {
+        const title = `${tag} ${count}`;
+        const seen = page.evaluate(shownAt, title);
+        const sent = Date.now();
+        await stage.server.send(application.token, { title, message: "now" });
+        times.push((await seen) - sent);
+      }
+      times.sort((a, b) => a - b);
+      const median = times[Math.floor(SAMPLES / 2)] ?? Number.NaN;
+      console.log(`a message is shown after ${median} ms (median of ${SAMPLES}, at most ${times.at(-1)} ms, ${width.name})`);
+      // The machine may build at the same time: the median counts, not the slowest.
+      expect(median).toBeLessThan(200);
 
       await stage.server.halt();
       await page.getByText("Not connected").waitFor();
@@ -108,7 +123,15 @@ stage("messages", (stage) => {
     it("lays out long, right-to-left and unusual text", async () => {
       const visitor = await stage.come(width);
       const { page } = visitor;
-      const lines = Array.from({ length: 7000 }, (_, line) => `line ${line}`).join("\n").slice(0, 65_000);
+      const lines = Array.from({ length: 7000 }, (_, line) => `line ${line}`).join("\n");
+      // One of them has no line to break.
+      await stage.server.send(application.token, { title: `huge ${width.name}`, message: "word ".repeat(210_000) });
+      await stage.server.send(application.token, { title: `unbroken ${width.name}`, message: "x".repeat(1_050_000) });
+      await stage.server.send(application.token, {
+        title: `huge Markdown ${width.name}`,
+        message: "**bold** and [link](https://example.org/)\n\n".repeat(25_000),
+        extras: { "client::display": { contentType: "text/markdown" } },
+      });
       await stage.server.send(application.token, { title: `long ${width.name}`, message: lines });
       await stage.server.send(application.token, {
         title: `مرحبا بالعالم ${width.name}`,
@@ -118,8 +141,24 @@ stage("messages", (stage) => {
       const long = page.getByRole("article", { name: `long ${width.name}` });
       await long.getByRole("button", { name: "Show all" }).click();
       await long.getByRole("button", { name: "Show less" }).waitFor();
+      expect((await long.innerText()).split("\n").length).toBeGreaterThan(7000);
       await long.getByRole("button", { name: "Show less" }).click();
+      await expect.poll(async () => (await long.boundingBox())?.height ?? 0).toBeLessThan(500);
       await visitor.look("messages-unusual");
+      const arabic = page.getByRole("article", { name: `مرحبا بالعالم ${width.name}` });
+      expect(await arabic.locator(".plain-text").evaluate((text) => getComputedStyle(text).direction)).toBe("rtl");
+      expect(await arabic.locator(".plain-text").innerText()).toContain("👩‍👩‍👧‍👦🇺🇳");
+      for (const title of ["huge", "unbroken", "huge Markdown"]) {
+        const huge = page.getByRole("article", { name: `${title} ${width.name}`, exact: true });
+        await huge.scrollIntoViewIfNeeded();
+        const began = Date.now();
+        await huge.getByRole("button", { name: "Show all" }).click();
+        await huge.getByRole("button", { name: "Show less" }).waitFor();
+        console.log(`${title}: a message of 1 MB is opened in ${Date.now() - began} ms (${width.name})`);
+        expect((await huge.locator(".clamp").textContent())?.length).toBeGreaterThan(1_000_000);
+        await page.keyboard.press("Enter");
+        await huge.getByRole("button", { name: "Show all" }).waitFor();
+      }
       await visitor.leave();
     });
 

@@ -41,22 +41,39 @@ stage(
         const { page } = visitor;
         const { id } = await stage.server.plugin(SHOUT);
         await stage.server.ask("POST", `/plugin/${id}/enable`).catch(() => undefined);
+        const suffix = `?${width.name.slice(0, 1)}!`;
         await visitor.login("admin", undefined, `/plugins/${id}/configuration`);
         await page.getByRole("tab", { name: "Form" }).click();
-        await page.getByLabel("Suffix").fill("?!");
+        await page.getByLabel("Suffix").fill(suffix);
         await page.getByLabel("Level").selectOption({ label: "high" });
         await page.getByRole("button", { name: "Add to Words" }).click();
         await page.getByRole("group", { name: "Item 1" }).getByRole("textbox").fill("hush");
         await page.getByLabel("Password").fill("secret");
+        await page.getByLabel("Style").selectOption({ label: width.name === "desktop" ? "fancy" : "plain: Capitals and nothing else." });
+        await page.getByLabel("At most").fill("7");
+        if (width.name === "desktop") {
+          await page.getByRole("button", { name: "Add an entry" }).click();
+          const entry = page.getByRole("group", { name: /^Entry/ });
+          await entry.getByLabel("Value").fill("ahoy");
+          await entry.getByLabel("Name").fill("hello");
+          await entry.getByLabel("Name").press("Tab");
+          await page.getByRole("group", { name: "Entry hello" }).waitFor();
+        } else {
+          await page.getByRole("button", { name: "Remove the entry hello" }).click();
+        }
         await visitor.look("configuration-form");
         await page.getByRole("button", { name: "Save" }).click();
         await page.getByText("The configuration is saved").waitFor();
         const saved = await stage.server.ask<string>("GET", `/plugin/${id}/config`);
         expect(saved).toContain("# Kept as it is.");
-        expect(saved).toMatch(/suffix: \S*?!\S*   # behind the title/);
+        expect(saved).toContain(suffix);
+        expect(saved).toMatch(/suffix: \S+   # behind the title/);
         expect(saved).toContain("level: high");
         expect(saved).toContain("hush");
         expect(saved).toContain("secret");
+        expect(saved).toContain(`style: ${width.name === "desktop" ? "fancy" : "plain"}`);
+        expect(saved).toContain("at_most: 7");
+        expect(saved.includes("hello: ahoy")).toBe(width.name === "desktop");
 
         await page.reload();
         await page.getByRole("tab", { name: "Form" }).click();
@@ -127,7 +144,7 @@ stage(
         await visitor.leave();
       });
 
-      it("orders filters by keyboard, and says what happens when one fails", async () => {
+      it("orders filters by drag and by keyboard, and says what happens when one fails", async () => {
         const visitor = await stage.come(width);
         const { page } = visitor;
         await visitor.login("admin", undefined, "/plugins/filters");
@@ -135,14 +152,15 @@ stage(
         await expect.poll(names).toHaveLength(2);
         const before = await names();
         const last = before[1] ?? "";
-        await page.getByRole("button", { name: `Move ${last}` }).focus();
-        await page.keyboard.press("Enter");
-        await page.keyboard.press("ArrowUp");
-        await page.keyboard.press("ArrowUp");
-        await page.keyboard.press("Enter");
+        await visitor.move(last, "Insert before");
         await expect.poll(names).toEqual([...before].reverse());
+        await expect
+          .poll(async () => (await stage.server.ask<{ name: string }[]>("GET", "/plugin/filters")).map(({ name }) => name))
+          .toEqual([...before].reverse());
         await page.reload();
         await expect.poll(names).toEqual([...before].reverse());
+        await visitor.drag(`Move ${last}`, page.getByRole("row", { name: before[0] ?? "", exact: true }));
+        await expect.poll(names).toEqual(before);
         const row = page.getByRole("row", { name: last });
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "refuse the message" }).click();
@@ -150,6 +168,9 @@ stage(
         await visitor.look("filters");
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "go on without it" }).click();
+        await row.getByText("go on without it").first().waitFor();
+        await page.getByRole("link", { name: last }).click();
+        await page.getByText("It is number 2 of your 2 filters. If it fails, the message goes on without it.").waitFor();
         await visitor.leave();
       });
     });

@@ -53,19 +53,56 @@ describe("a form's changes in a YAML text", () => {
       (values.nested as { b: string[] }).b.push("z");
     });
     expect(bracketed).toBe(TEXT.replace("[x, y]", "[x, y, z]"));
-    change(TEXT, (values) => {
+    const longer = change(TEXT, (values) => {
       (values.words as string[]).push("three");
     });
+    expect(longer).toBe(TEXT.replace("  - two   # the second\n", "  - two   # the second\n  - three\n"));
     const removed = change(TEXT, (values) => {
       (values.words as string[]).splice(0, 1);
     });
-    expect(removed).toContain("# the second");
-    change(TEXT, (values) => {
+    expect(removed).toBe(TEXT.replace("  - one\n", ""));
+    const turned = change(TEXT, (values) => {
       (values.words as string[]).reverse();
     });
-    change(TEXT, (values) => {
+    expect(turned).toContain('suffix: "!"   # behind the title\n');
+    const without = change(TEXT, (values) => {
       delete values.nested;
     });
+    expect(without).toBe(TEXT.replace("nested: { a: 1, b: [x, y] }\n", ""));
+  });
+
+  it("leave every other line as it is, in blocks of any depth", () => {
+    const text = `top: 1    # spaced
+outer:
+    inner:   # four spaces
+        a: 1     # first
+
+        # About b.
+        b: |
+          two
+          lines
+    list:
+    - name: x    # an item
+      more: [1]
+    - name: y
+last:   end`;
+    const kept = (after: string, ...but: string[]) => {
+      const lines = new Set(after.split("\n"));
+      expect(text.split("\n").filter((line) => !lines.has(line))).toEqual(but);
+    };
+    type Values = { outer: { inner: Record<string, unknown>; list: Record<string, unknown>[] } } & Record<string, unknown>;
+    const with_ = (how: (values: Values) => void) => change(text, (values) => how(values as Values));
+    kept(with_((values) => { values.outer.inner.c = { d: [1, 2] }; }));
+    kept(with_((values) => { values.outer.list.push({ name: "z", more: { deep: true } }); }));
+    kept(with_((values) => { Object.assign(values.outer.list[0] ?? {}, { extra: "e" }); }));
+    kept(with_((values) => { values.map = { hello: "there" }; }));
+    kept(with_((values) => { delete values.outer.inner.a; }), "        a: 1     # first");
+    kept(with_((values) => { delete values.outer.inner.b; }), "        b: |", "          two", "          lines");
+    kept(with_((values) => { values.outer.list.splice(1, 1); }), "    - name: y");
+    kept(with_((values) => { delete values.last; }), "last:   end");
+    kept(with_((values) => { values.outer.list = []; }), "    list:", "    - name: x    # an item", "      more: [1]", "    - name: y");
+    kept(with_((values) => { values.outer.inner.A = 1; delete values.outer.inner.a; }), "        a: 1     # first");
+    kept(with_((values) => { values.outer.inner.b = "one"; }), "        b: |", "          two", "          lines");
   });
 
   it("begin with nothing", () => {

@@ -255,6 +255,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             failed: all.failed + one.failed,
         }))
     });
+    steps.step("tests of the page in a browser", || {
+        let report = web::test(workspace)?;
+        Ok(Count {
+            passed: report.passed,
+            failed: report.failed,
+        })
+    });
     steps.check("the page about languages is true", || {
         languages::check(workspace, &conformed)
     });

@@ -52,6 +52,9 @@ pub(crate) struct Report {
     pub(crate) passed: u64,
     #[serde(rename = "numFailedTests")]
     pub(crate) failed: u64,
+    /// Tests that were not run, for something that they need was missing.
+    #[serde(rename = "numPendingTests")]
+    skipped: u64,
 }
 
 /// Builds the page and, unless asked not to, tests it.
@@ -103,6 +106,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Report> {
     let mortise = server::build(workspace)?;
     let rust = wasm::build(workspace, &mortise, &workspace.root.join("examples/rules"))?;
     let go = go::build(workspace, "examples/native-go-uptime", ".")?;
+    let xtask = std::env::current_exe().context("xtask does not find its own program")?;
     let results = workspace.target.join("web/results.json");
     fs::create_dir_all(workspace.target.join("web")).context("target/web cannot be made")?;
     // What an earlier run left must not count.
@@ -115,6 +119,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Report> {
         .env("MORTISE_TEST_CHROMIUM", chromium)
         .env("MORTISE_TEST_RUST_PLUGIN", rust)
         .env("MORTISE_TEST_GO_PLUGIN", go)
+        .env("MORTISE_TEST_XTASK", xtask)
         .status()
         .context("`npm` cannot be started")?;
     let report = fs::read_to_string(&results)
@@ -123,6 +128,9 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Report> {
         serde_json::from_str(&report).context("the results of the page's tests are malformed")?;
     if !status.success() && report.failed == 0 {
         bail!("the tests of the page could not be run ({status})");
+    }
+    if report.skipped > 0 {
+        bail!("{} tests of the page were skipped", report.skipped);
     }
     Ok(report)
 }

@@ -236,6 +236,7 @@ async fn own(folder: &Path) -> (Arc<dyn Instance>, Raw) {
         protected: Protected::default(),
         guardian: std::process::id(),
         limits: ProcessLimits::default(),
+        group: Err("a benchmark has none".to_owned()),
     };
     // It ends with the link.
     Command::new(&own)

@@ -72,12 +72,24 @@ impl NativeBackend {
                     .tempdir_in(&parent)
             })
             .map_err(|error| SetupError::Folder { parent, error })?;
+        #[cfg(target_os = "linux")]
+        let groups = match settings.sandbox {
+            crate::sandbox::Mode::Off => Err("the sandbox is switched off".to_owned()),
+            _ => crate::groups::Groups::find(),
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 settings,
                 launcher,
                 folder,
                 protects: AtomicBool::new(false),
+                #[cfg(target_os = "linux")]
+                groups: groups.inspect_err(|reason| {
+                    tracing::info!(
+                        "memory and the number of processes are bounded for each process of a \
+                         native plugin, not for all together: {reason}"
+                    );
+                }),
             }),
         })
     }

@@ -32,6 +32,8 @@ mod activity;
 #[cfg(unix)]
 mod backend;
 pub mod connection;
+#[cfg(target_os = "linux")]
+mod groups;
 #[cfg(unix)]
 mod imports;
 #[cfg(unix)]

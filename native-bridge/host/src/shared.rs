@@ -16,4 +16,7 @@ pub(crate) struct Shared {
     pub(crate) folder: TempDir,
     /// Whether a process had every protection.
     pub(crate) protects: AtomicBool,
+    /// The control group of plugins, or the reason why there is none.
+    #[cfg(target_os = "linux")]
+    pub(crate) groups: Result<crate::groups::Groups, String>,
 }

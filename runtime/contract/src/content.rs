@@ -41,23 +41,29 @@ impl Content {
         if self.body.is_empty() {
             return Err(ContentError::EmptyBody);
         }
-        let Some(extras) = &self.extras else {
-            return Ok(());
-        };
-        // Read without recursion: extras may be nested deeper than values that
-        // `serde_json` builds.
-        if !extras.trim_start().starts_with('{') {
-            return Err(ContentError::Extras(None));
-        }
-        match serde_json::from_str::<serde::de::IgnoredAny>(extras) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(ContentError::Extras(Some(error.to_string()))),
-        }
+        self.extras.as_deref().map_or(Ok(()), check_extras)
     }
 
     /// Returns the length of title, body and extras together.
     pub fn bytes(&self) -> usize {
         self.title.len() + self.body.len() + self.extras.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Checks that extras are a JSON object, however deep.
+///
+/// # Errors
+///
+/// [`ContentError::Extras`].
+pub fn check_extras(extras: &str) -> Result<(), ContentError> {
+    if !extras.trim_start().starts_with('{') {
+        return Err(ContentError::Extras(None));
+    }
+    // Read without recursion: extras may be nested deeper than values that
+    // `serde_json` builds.
+    match serde_json::from_str::<serde::de::IgnoredAny>(extras) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ContentError::Extras(Some(error.to_string()))),
     }
 }
 

@@ -20,7 +20,7 @@
 
 pub mod bytes;
 mod capability;
-mod content;
+pub mod content;
 pub mod digest;
 pub mod grants;
 pub mod limits;

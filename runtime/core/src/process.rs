@@ -56,6 +56,10 @@ pub struct Protection {
     pub missing: Vec<String>,
     /// Not in place, because it cannot be.
     pub open: Vec<String>,
+    /// The reason why memory and processes are bounded for each process, and not for
+    /// the plugin as a whole; none if they are bounded for the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbounded: Option<String>,
 }
 
 /// The variables for a process, started by hand, that takes the place of the

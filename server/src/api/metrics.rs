@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use super::{ApiError, Routes};
 use crate::{
     plugins::{PluginState, Status},
+    seen::Times,
     state::AppState,
 };
 
@@ -110,20 +111,12 @@ async fn server(state: &AppState, text: &mut Text) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Writes one value with these labels.
+type Write<'a> = dyn FnMut(&[(&str, &str)], Times) + 'a;
+
 fn requests(state: &AppState, text: &mut Text) {
     let all = state.seen.all_requests();
-    let [count, time] = [
-        (
-            "mortise_http_requests_total",
-            "Requests that were answered.",
-        ),
-        (
-            "mortise_http_request_seconds_total",
-            "The time for these requests together.",
-        ),
-    ];
-    for (name, help) in [count, time] {
-        text.describe(name, "counter", help);
+    let labelled = |write: &mut Write<'_>| {
         for ((method, route, status), times) in &all {
             let status = status.to_string();
             let labels = [
@@ -131,13 +124,15 @@ fn requests(state: &AppState, text: &mut Text) {
                 ("route", route.as_str()),
                 ("status", status.as_str()),
             ];
-            if name == count.0 {
-                text.value(name, &labels, times.count);
-            } else {
-                text.value(name, &labels, times.time.as_secs_f64());
-            }
+            write(&labels, *times);
         }
-    }
+    };
+    let count = "mortise_http_requests_total";
+    text.describe(count, "counter", "Requests that were answered.");
+    labelled(&mut |labels, times| text.value(count, labels, times.count));
+    let time = "mortise_http_request_seconds_total";
+    text.describe(time, "counter", "The time for these requests together.");
+    labelled(&mut |labels, times| text.value(time, labels, times.time.as_secs_f64()));
 }
 
 async fn plugins(state: &AppState, text: &mut Text) -> Result<(), ApiError> {

@@ -26,6 +26,7 @@ use crate::{
     },
     time::now_ms,
 };
+use mortise_runtime::contract::content::check_extras;
 
 /// Messages in one transaction.
 const GROUP: i64 = 2_000;
@@ -231,12 +232,6 @@ async fn run(
     Ok(report)
 }
 
-/// Whether a text is a JSON object, however deep.
-fn is_json_object(text: &str) -> bool {
-    text.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 fn message_here(
     message: GotifyMessage,
     offset: i64,
@@ -247,7 +242,7 @@ fn message_here(
     let extras = match message.extras {
         None => None,
         Some(extras) if extras.trim_ascii().is_empty() || extras.trim_ascii() == "null" => None,
-        Some(extras) if is_json_object(&extras) => Some(extras),
+        Some(extras) if check_extras(&extras).is_ok() => Some(extras),
         Some(_) => {
             *bad_extras += 1;
             None

@@ -266,7 +266,9 @@ impl Plugins {
         Ok(edited)
     }
 
-    async fn write_answers(
+    /// Changes the file and applies it, without a look at versions that wait.
+    /// Whether it changed, and the plugins with changed grants.
+    pub(super) async fn write_answers(
         self: &Arc<Self>,
         by: &Actor,
         change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,

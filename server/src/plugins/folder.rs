@@ -367,6 +367,10 @@ impl Plugins {
             .await;
             return Ok(());
         }
+        if before.is_none() {
+            let from = (file, &identity);
+            self.returns(from, &new, signed.as_ref(), cause.by).await?;
+        }
         if let Some(before) = &before {
             self.may_change(file, &new, &before.current, cause.by)?;
         }

@@ -46,6 +46,7 @@ mod chain;
 mod configure;
 mod consent;
 mod control;
+mod departed;
 pub mod doctor;
 mod filters;
 mod folder;

@@ -234,6 +234,7 @@ impl Plugins {
     pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), OrderError> {
         let turn = self.turns.take().await;
         let entry = self.entry(id)?;
+        self.note_departure(id, &entry).await;
         if self.has_file(id, &entry.file) {
             if let Err(source) = tokio::fs::remove_file(&entry.file).await
                 && source.kind() != io::ErrorKind::NotFound

@@ -326,3 +326,64 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BATCH, NewMessage, Page, Store};
+    use crate::{
+        auth::{Token, TokenKind},
+        store::NewApplication,
+    };
+
+    #[tokio::test]
+    async fn all_messages_are_deleted_a_batch_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let user = store.create_user("ann", "hash", true).await.unwrap();
+        let mut applications = Vec::new();
+        for name in ["one", "two"] {
+            let new = NewApplication {
+                name,
+                description: "",
+                default_priority: 0,
+                sort_key: None,
+            };
+            let token = Token::generate(TokenKind::Application).unwrap().hash();
+            let made = store.create_application(user.id, &token, new).await;
+            applications.push(made.unwrap().id);
+        }
+        let of = |application_id| NewMessage {
+            application_id,
+            user_id: user.id,
+            title: "t".to_owned(),
+            body: "b".to_owned(),
+            priority: 0,
+            extras: None,
+            created_ms: 0,
+            trace: None,
+            restores: None,
+            hops: 0,
+        };
+        let count = usize::try_from(BATCH).unwrap() * 2 + 1;
+        for application in &applications {
+            let new: Vec<_> = (0..count).map(|_| of(*application)).collect();
+            store.create_messages(&new).await.unwrap();
+        }
+        let left = async || {
+            let page = Page {
+                before: None,
+                limit: 10_000,
+            };
+            store.messages(user.id, page).await.unwrap().messages.len()
+        };
+        let first = applications[0];
+        store
+            .delete_application_messages(user.id, first)
+            .await
+            .unwrap();
+        assert_eq!(left().await, count);
+        store.delete_messages(user.id).await.unwrap();
+        assert_eq!(left().await, 0);
+        store.close().await;
+    }
+}

@@ -9,7 +9,7 @@ use mortise_server::plugins::Waiting;
 use crate::{
     BY, Rig, data,
     fixture::{FILTER, plugin, telling, titling},
-    replace, said, until,
+    grant, replace, said, until,
 };
 
 fn version(title: &str) -> Vec<u8> {
@@ -173,6 +173,40 @@ async fn a_file_may_become_another_plugin() {
     })
     .await;
     assert_eq!(rig.title().await, "b");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn an_uninstalled_plugins_id_is_not_taken_over() {
+    let data = data(&[("a", version("filtered"))]);
+    grant(data.path(), &["a"], "timers = true");
+    let rig = Rig::start(data.path()).await;
+    rig.enable("a").await;
+    assert_eq!(rig.title().await, "filtered");
+    let left = [("left.wasm".to_owned(), Step::Duplicate)];
+    let file = data.path().join("plugins/left.wasm");
+    std::fs::write(&file, version("left")).unwrap();
+    until("the copy was reported", async || rig.failed() == left).await;
+
+    // A copy that was left in the folder is not loaded, now or after a restart.
+    rig.plugins().uninstall("a", &BY).await.unwrap();
+    let left = [("left.wasm".to_owned(), Step::Unordered)];
+    assert_eq!(rig.failed(), left);
+    rig.stop().await;
+    let rig = Rig::start(data.path()).await;
+    until("the copy was reported again", async || rig.failed() == left).await;
+    assert_eq!(rig.title().await, "plain");
+
+    // The same file has what it had; one that nobody knows has nothing.
+    rig.installed(&version("filtered")).await.unwrap();
+    assert_eq!(rig.title().await, "filtered");
+    rig.plugins().uninstall("a", &BY).await.unwrap();
+    assert!(rig.plugins().answer("a").timers);
+    rig.installed(&version("another")).await.unwrap();
+    assert!(!rig.plugins().answer("a").timers);
+    assert_eq!(rig.title().await, "plain");
+    rig.enable("a").await;
+    assert_eq!(rig.title().await, "another");
     rig.stop().await;
 }
 

@@ -45,7 +45,9 @@ async function send(request: Request): Promise<Response> {
   } catch {
     throw new ApiProblem(0, "The server does not answer. Check that it runs and that you are online.");
   }
-  if (response.status === 401 && !request.headers.has("authorization")) onSignedOut();
+  // A request that brings a password is about that password, not about the session.
+  if (request.headers.has("authorization")) return response;
+  if (response.status === 401) onSignedOut();
   if (response.status === 403 && again && (await confirmIdentity())) return fetch(again);
   return response;
 }

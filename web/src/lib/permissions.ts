@@ -22,15 +22,20 @@ const TITLES: Record<string, string> = {
   timers: "Wake up at times that it chooses",
 };
 
+/** A permission's name in words; the name itself if the page does not know it. */
+export function titleOf(name: string): string {
+  return TITLES[name.replaceAll("-", "_")] ?? name;
+}
+
 export function words(permission: unknown): Words {
   const data = permission as PermissionData;
-  if (typeof data === "string") return { title: TITLES[data] ?? data, details: [] };
+  if (typeof data === "string") return { title: titleOf(data), details: [] };
   const [name = "", list = []] = Object.entries(data)[0] ?? [];
   if (name === "read_messages" && list.includes("*")) {
     return { title: "Read the messages of all your applications", details: [] };
   }
   return {
-    title: TITLES[name] ?? name,
+    title: titleOf(name),
     details: list.map((one) => (typeof one === "string" ? one : `${one.path} (${one.writable ? "read and write" : "read only"})`)),
   };
 }

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Form } from "react-aria-components";
 
+import { ApiProblem } from "../api/client";
 import { elevate, useElevationPrompt, useSession } from "../api/session";
 import { Button } from "./button";
 import { Dialog } from "./dialog";
@@ -27,7 +28,8 @@ export function Elevation() {
       await elevate(user, password);
       finish(true);
     } catch (error) {
-      setError(error);
+      const isWrong = error instanceof ApiProblem && (error.status === 401 || error.status === 403);
+      setError(isWrong ? new Error("The password is wrong.") : error);
     } finally {
       setBusy(false);
     }

@@ -1,5 +1,5 @@
 import { Check, ChevronDown } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import {
   Switch as AriaSwitch,
   Button,
@@ -50,8 +50,16 @@ export function TextInput({
   placeholder,
   ...rest
 }: TextFieldProps & Described & { lines?: number; placeholder?: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  // A shown error goes while it is corrected. If it went when the field loses the
+  // focus, the button under the pointer would move, and miss its click.
+  useEffect(() => {
+    box.current
+      ?.querySelector("[aria-invalid=true], [data-invalid]:is(input, textarea)")
+      ?.dispatchEvent(new Event("change", { bubbles: true }));
+  }, [rest.value]);
   return (
-    <TextField {...rest} className="field">
+    <TextField {...rest} className="field" ref={box}>
       <Label>{label}</Label>
       {lines ? <TextArea rows={lines} placeholder={placeholder} /> : <Input placeholder={placeholder} />}
       <Help description={description} />

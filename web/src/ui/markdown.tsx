@@ -4,7 +4,7 @@
  * keeps script out even if both err.
  */
 import DOMPurify from "dompurify";
-import { marked } from "marked";
+import { Marked } from "marked";
 import { useEffect, useRef } from "react";
 
 const TAGS = [
@@ -16,6 +16,17 @@ const ADDRESS = /^(?:https?:|mailto:|tel:|\/(?!\/)|#)/i;
 /** Longer texts are shown as they are: laying them out would block the page. */
 const LONGEST = 200_000;
 
+/** HTML in Markdown is shown as text, as Gotify's page does. */
+const parser = new Marked({
+  gfm: true,
+  breaks: true,
+  renderer: { html: ({ text, block }) => (block ? `<p>${escaped(text)}</p>` : escaped(text)) },
+});
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName === "A") {
@@ -23,6 +34,8 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
     node.setAttribute("rel", "noopener noreferrer nofollow");
   }
   if (node.tagName === "IMG") {
+    // The library lets images be `data:`; nothing that others write may be.
+    if (!ADDRESS.test(node.getAttribute("src") ?? "")) node.removeAttribute("src");
     node.setAttribute("loading", "lazy");
     node.setAttribute("referrerpolicy", "no-referrer");
     if (!node.hasAttribute("alt")) node.setAttribute("alt", "");
@@ -31,7 +44,7 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
 
 /** Returns harmless nodes for a Markdown text. */
 export function render(text: string): DocumentFragment {
-  const html = marked.parse(text, { async: false, gfm: true, breaks: true });
+  const html = parser.parse(text, { async: false });
   return purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,

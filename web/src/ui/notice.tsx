@@ -18,7 +18,8 @@ export function ErrorNotice({ error, retry, title }: { error: unknown; retry?: (
       <CircleAlert aria-hidden />
       <div className="notice-text">
         {title && <strong>{title}</strong>}
-        <p>{denied && retry ? "This needs your password again." : sentence(text)}</p>
+        {/* The report says the same in parts. */}
+        {!problem?.report && <p>{denied && retry ? "This needs your password again." : sentence(text)}</p>}
         {problem?.report && (
           <dl className="report">
             <dt>Step</dt>
@@ -27,8 +28,8 @@ export function ErrorNotice({ error, retry, title }: { error: unknown; retry?: (
             <dd>{problem.report.expected}</dd>
             <dt>Found</dt>
             <dd>{problem.report.found}</dd>
-            <dt>To do</dt>
-            <dd>{problem.report.fix}</dd>
+            <dt>Next step</dt>
+            <dd>{sentence(problem.report.fix)}</dd>
           </dl>
         )}
       </div>

@@ -15,9 +15,19 @@ interface Content {
 
 const queue = new ToastQueue<Content>({ maxVisibleToasts: 3 });
 
+/** How long a notice stays: longer where it offers something to do. */
+const PLAIN_MS = 4000;
+const WITH_ACTION_MS = 7000;
+
+let plain: string | null = null;
+
 /** Says in passing that something was done; `onClose` runs when it has gone. */
-export function toast(text: string, options: { action?: Content["action"]; onClose?: () => void } = {}): string {
-  return queue.add({ text, action: options.action }, { timeout: 6000, onClose: options.onClose });
+export function toast(text: string, options: { action?: Content["action"]; onClose?: () => void } = {}) {
+  const timeout = options.action ? WITH_ACTION_MS : PLAIN_MS;
+  // On a phone they lie over the lower part of the page: one at a time is enough.
+  if (!options.action && plain) queue.close(plain);
+  const key = queue.add({ text, action: options.action }, { timeout, onClose: options.onClose });
+  if (!options.action) plain = key;
 }
 
 export function Toasts() {

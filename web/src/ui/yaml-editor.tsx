@@ -30,6 +30,10 @@ const theme = EditorView.theme({
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--accent-soft)" },
   "&.cm-focused .cm-cursor": { borderLeftColor: "var(--text)" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--info-soft) !important" },
+  // The library's own marks are `data:` images, which the page's policy blocks.
+  ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--error)", paddingBottom: "0" },
+  ".cm-lint-marker-error": { content: "none", borderRadius: "50%", backgroundColor: "var(--error)" },
+  ".cm-lint-marker": { width: "0.6em", height: "0.6em" },
   ".cm-tooltip, .cm-panels": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
 });
 
@@ -61,7 +65,8 @@ export function YamlEditor({ label, text, problems, onChange }: Props) {
           lintGutter(),
           theme,
           syntaxHighlighting(colours),
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.lineWrapping,
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) change.current(update.state.doc.toString());
           }),

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { generateKeyBetween } from "fractional-indexing";
 import { GripVertical, ImageUp, KeyRound, Pencil, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { Button as AriaButton, DropZone, FileTrigger, Form, GridList, GridListItem, useDragAndDrop } from "react-aria-components";
+import { Button as AriaButton, FileTrigger, Form, GridListItem, useDragAndDrop } from "react-aria-components";
 import { Link } from "react-router";
 
 import { api, raw, unwrap } from "../api/client";
@@ -12,10 +12,12 @@ import { Badge } from "../ui/badge";
 import { Button, IconButton } from "../ui/button";
 import { Copy } from "../ui/copy";
 import { Confirm, Dialog } from "../ui/dialog";
+import { FileDrop } from "../ui/drop";
 import { NumberInput, TextInput } from "../ui/field";
 import { Empty, ErrorNotice } from "../ui/notice";
 import { Page } from "../ui/page";
 import { Loaded } from "../ui/query";
+import { SortableList } from "../ui/sortable";
 import { Time } from "../ui/time";
 import { toast } from "../ui/toast";
 
@@ -78,7 +80,7 @@ export default function Applications() {
               Create one for each program that is to send messages, such as “Backup”.
             </Empty>
           ) : (
-            <GridList aria-label="Applications" items={list} dragAndDropHooks={dragAndDropHooks} className="rows sortable">
+            <SortableList aria-label="Applications" items={list} dragAndDropHooks={dragAndDropHooks}>
               {(one) => (
                 <GridListItem id={one.id} textValue={one.name} className="row">
                   <AriaButton slot="drag" className="icon-button" aria-label={`Move ${one.name}`}>
@@ -119,7 +121,7 @@ export default function Applications() {
                   </div>
                 </GridListItem>
               )}
-            </GridList>
+            </SortableList>
           )
         }
       </Loaded>
@@ -269,14 +271,11 @@ function Picture({ application, onDone }: { application: Application; onDone: ()
     onSettled: onDone,
   });
   return (
-    <DropZone
+    <FileDrop
       className="app-drop"
-      aria-label={`Image of ${application.name}`}
-      getDropOperation={(types) => (IMAGES.some((type) => types.has(type)) ? "copy" : "cancel")}
-      onDrop={async ({ items }) => {
-        const item = items.find((item) => item.kind === "file");
-        if (item?.kind === "file") upload.mutate(await item.getFile());
-      }}
+      label={`Image of ${application.name}`}
+      types={IMAGES}
+      onFiles={([file]) => file && upload.mutate(file)}
     >
       <FileTrigger acceptedFileTypes={IMAGES} onSelect={(files) => files?.[0] && upload.mutate(files[0])}>
         <AriaButton className="app-image" aria-label={`Change the image of ${application.name}`}>
@@ -284,6 +283,6 @@ function Picture({ application, onDone }: { application: Application; onDone: ()
           <ImageUp aria-hidden />
         </AriaButton>
       </FileTrigger>
-    </DropZone>
+    </FileDrop>
   );
 }

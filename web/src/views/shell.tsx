@@ -14,7 +14,7 @@ import {
 } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Button as AriaButton, Dialog, Modal, ModalOverlay, RouterProvider } from "react-aria-components";
-import { NavLink, Outlet, useHref, useLocation, useNavigate } from "react-router";
+import { Link, NavLink, Outlet, useHref, useLocation, useNavigate } from "react-router";
 
 import { LiveProvider, useEvents } from "../api/live";
 import { useLogout, useSession, useUser } from "../api/session";
@@ -105,9 +105,10 @@ function Side() {
   const user = useUser();
   const logout = useLogout();
   const pending = usePendingCount(user.admin);
-  const item = (to: string, icon: ReactNode, text: string, count = 0, end = false) => (
+  const { pathname } = useLocation();
+  const item = (to: string, icon: ReactNode, text: string, below = new RegExp(`^${to}(/|$)`), count = 0) => (
     <li>
-      <NavLink to={to} end={end}>
+      <Link to={to} aria-current={pathname === to ? "page" : below.test(pathname) ? "true" : undefined}>
         {icon}
         {text}
         {count > 0 && (
@@ -118,7 +119,7 @@ function Side() {
             </Badge>
           </span>
         )}
-      </NavLink>
+      </Link>
     </li>
   );
   return (
@@ -128,7 +129,7 @@ function Side() {
       </NavLink>
       <nav aria-label="Views">
         <ul className="nav">
-          {item("/", <Inbox aria-hidden />, "Messages", 0, true)}
+          {item("/", <Inbox aria-hidden />, "Messages", /^\/messages\/\d+$/)}
           {item("/messages/dropped", <Ban aria-hidden />, "Dropped")}
           {item("/applications", <AppWindow aria-hidden />, "Applications")}
           {item("/plugins", <Puzzle aria-hidden />, "Plugins")}
@@ -141,7 +142,7 @@ function Side() {
               Administration
             </p>
             <ul className="nav" aria-labelledby="administration">
-              {item("/administration", <ShieldCheck aria-hidden />, "Installed plugins", pending, true)}
+              {item("/administration", <ShieldCheck aria-hidden />, "Installed plugins", /^\/administration\/plugins\//, pending)}
               {item("/users", <Users aria-hidden />, "Users")}
               {item("/administration/audit", <ScrollText aria-hidden />, "Audit log")}
               {item("/administration/keys", <KeyRound aria-hidden />, "Trusted keys")}

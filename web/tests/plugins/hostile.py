@@ -20,6 +20,11 @@ MARKDOWN = f"""# {HTML}
 """
 
 
+SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" data-cookie="denied" onload="try { document.documentElement.setAttribute('data-cookie', document.cookie || window.top.localStorage.length) } catch (e) {}">
+<script>try { document.documentElement.setAttribute('data-cookie', document.cookie) } catch (e) {}</script>
+<rect width="100" height="100"/></svg>"""
+
+
 class Hostile(Plugin):
     manifest = Manifest(
         id="org.example.hostile", name="Hostile <img src=x onerror='window.hostile=1'>", version="1.0.0", author=HTML, license=HTML,
@@ -47,6 +52,8 @@ class Hostile(Plugin):
         return MARKDOWN
 
     def handle(self, request):
+        if request.path.endswith("image.svg"):
+            return WebhookResponse(200, [Header("content-type", "image/svg+xml")], SVG)
         return WebhookResponse(200, [Header("content-type", "text/html")],
                                b"<script>try { parent.document; document.cookie; window.hostile = document.cookie }"
                                b" catch (e) { document.title = 'sandboxed' }</script><h1>Webhook</h1>")

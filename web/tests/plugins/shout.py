@@ -4,7 +4,7 @@
 import dataclasses
 
 from mortise_plugin import (
-    Content, Denied, Drop, Keep, Level, Manifest, Plugin, Replace, Want, WebhookResponse, run)
+    Content, Denied, Drop, EveryMs, Keep, Level, Manifest, Plugin, Replace, Want, WebhookResponse, run)
 
 VERSION = "1.0.0"
 MORE = []
@@ -20,6 +20,10 @@ SCHEMA = """{
     "level": {"type": "string", "title": "Level", "enum": ["low", "high"]},
     "times": {"type": "integer", "title": "Times", "minimum": 1, "maximum": 5},
     "password": {"type": "string", "title": "Password", "format": "password", "writeOnly": true},
+    "style": {"default": "plain", "oneOf": [
+      {"const": "plain", "description": "Capitals and nothing else."}, {"const": "fancy", "type": "string"}]},
+    "at_most": {"type": ["integer", "null"]},
+    "synonyms": {"type": "object", "additionalProperties": {"type": "string"}},
     "words": {"type": "array", "title": "Words", "items": {"type": "string", "title": "Word"}}
   }
 }"""
@@ -71,7 +75,7 @@ class Shout(Plugin):
 
     def handle(self, request):
         try:
-            self.host.timers.cancel("none")
+            self.host.timers.set("wake", EveryMs(60_000))
         except Denied:
             pass
         return WebhookResponse.text("shouted\n")

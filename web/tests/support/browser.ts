@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
-import { PASSWORD, ROOT, type Server } from "./server";
+import { PASSWORD, ROOT } from "./server";
 
 const CHROMIUM =
   process.env.MORTISE_TEST_CHROMIUM ??
@@ -59,18 +59,21 @@ export async function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: DIST ? [...FLAGS, REPLACED] : FLAGS });
 }
 
+/** A server that a visitor comes to. */
+type Address = { url: string };
+
 /** A visitor of the page: a context of its own, with what it sees checked. */
 export class Visitor {
   private constructor(
     readonly page: Page,
     readonly context: BrowserContext,
-    private readonly server: Server,
+    private readonly server: Address,
     readonly width: Width,
     /** What went wrong in the page; it has to stay empty. */
     readonly errors: string[],
   ) {}
 
-  static async come(browser: Browser, server: Server, width: Width = WIDTHS[0]): Promise<Visitor> {
+  static async come(browser: Browser, server: Address, width: Width = WIDTHS[0]): Promise<Visitor> {
     const context = await browser.newContext({
       viewport: { width: width.width, height: width.height },
       hasTouch: width.name === "phone",
@@ -78,7 +81,7 @@ export class Visitor {
       colorScheme: "light",
     });
     // Machines that build at the same time are slow.
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(Number(process.env.MORTISE_TEST_WAIT_MS ?? 30_000));
     if (DIST) await replacePage(context, DIST);
     const page = await context.newPage();
     const errors: string[] = [];
@@ -102,11 +105,59 @@ export class Visitor {
     await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
   }
 
-  /** Goes to a view by the navigation, as a person does. */
-  async go(view: string): Promise<void> {
+  /** Follows a link of the navigation. */
+  async follow(view: string): Promise<void> {
     if (this.width.name === "phone") await this.page.getByRole("button", { name: "Menu" }).click();
     await this.page.getByRole("link", { name: view, exact: true }).click();
+  }
+
+  /** Goes to a view by the navigation, as a person does. */
+  async go(view: string): Promise<void> {
+    await this.follow(view);
     await this.page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
+  }
+
+  /** Moves a row of a list by keyboard, to the place of this name. */
+  async move(name: string, place: string): Promise<void> {
+    const label = () => this.page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+    for (let count = 0; count < 300 && (await label()) !== `Move ${name}`; count += 1) {
+      await this.page.keyboard.press("Tab");
+    }
+    await this.page.keyboard.press("Enter");
+    await expect.poll(label).toMatch(/^Insert /);
+    for (let count = 0; count < 50 && !(await label()).startsWith(place); count += 1) {
+      await this.page.keyboard.press("ArrowUp");
+    }
+    expect(await label()).toContain(place);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Drags a handle to the lower edge of another row, with the mouse. */
+  async drag(handle: string, onto: Locator): Promise<void> {
+    const from = await this.page.getByRole("button", { name: handle, exact: true }).boundingBox();
+    const to = await onto.boundingBox();
+    if (!from || !to) throw new Error(`${handle}: it or its target is not shown`);
+    const { mouse } = this.page;
+    await mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await mouse.down();
+    await mouse.move(from.x + from.width / 2 + 4, from.y + from.height / 2 + 8, { steps: 4 });
+    await mouse.move(to.x + to.width / 2, to.y + to.height - 4, { steps: 12 });
+    await this.page.locator(".react-aria-DropIndicator[data-drop-target]").waitFor({ state: "attached" });
+    await mouse.up();
+  }
+
+  /** Drops files of this machine onto an element, as from a file manager. */
+  async drop(onto: string, ...files: string[]): Promise<void> {
+    const target = this.page.locator(onto).first();
+    await target.scrollIntoViewIfNeeded();
+    const box = await target.boundingBox();
+    if (!box) throw new Error(`${onto} is not shown`);
+    const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const session = await this.context.newCDPSession(this.page);
+    for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+      await session.send("Input.dispatchDragEvent", { type, ...at, data: { items: [], files, dragOperationsMask: 1 } });
+    }
+    await session.detach();
   }
 
   /** Closes the notices, which lie over what is at the bottom of a phone. */

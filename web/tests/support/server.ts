@@ -60,20 +60,31 @@ export class Server {
   }
 
   /** A request as the administrator, by password. */
-  async ask<T>(method: string, path: string, body?: unknown, as: string | null = null): Promise<T> {
+  async ask<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    as: string | null = null,
+    fileType = "application/octet-stream",
+  ): Promise<T> {
     const authorization = `Basic ${Buffer.from(`${as ?? "admin"}:${PASSWORD}`).toString("base64")}`;
     const isFile = body instanceof Uint8Array;
     const response = await fetch(this.url + path, {
       method,
       headers: {
         authorization,
-        ...(body !== undefined && { "content-type": isFile ? "application/octet-stream" : "application/json" }),
+        ...(body !== undefined && { "content-type": isFile ? fileType : "application/json" }),
       },
       body: body === undefined ? undefined : isFile ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text) as T;
+  }
+
+  /** Saves a configuration. */
+  async write(path: string, text: string): Promise<void> {
+    await this.ask("POST", path, new TextEncoder().encode(text), null, "application/x-yaml");
   }
 
   async install(file: string): Promise<void> {
@@ -113,7 +124,10 @@ export class Server {
       source = source.replace(from, to);
     }
     writeFileSync(join(made, "__main__.py"), source);
-    cpSync(join(ROOT, "native-bridge/python/mortise_plugin.py"), join(made, "mortise_plugin.py"));
+    cpSync(join(ROOT, "guest-sdk/python/mortise_plugin"), join(made, "mortise_plugin"), {
+      recursive: true,
+      filter: (path) => !path.endsWith("__pycache__"),
+    });
     const file = `${made}.pyz`;
     execFileSync("python3", ["-m", "zipapp", "-p", "/usr/bin/env python3", "-o", file, made]);
     return file;

@@ -225,7 +225,12 @@ impl Verdicts {
                     if said { "reported" } else { "NOT REPORTED" }
                 )
             });
-            let told: Vec<_> = told.collect();
+            let groups = if tried.reports.contains("a control group") {
+                "control groups: reported missing"
+            } else {
+                "control groups: nothing reported"
+            };
+            let told: Vec<_> = told.chain([groups.to_owned()]).collect();
             let outcomes = tried.without_grants.iter();
             let open = outcomes
                 .filter(|((number, _), outcome)| {

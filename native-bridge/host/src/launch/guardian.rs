@@ -62,6 +62,7 @@ fn guard() -> std::io::Result<()> {
     let ignored = super::ignore_signals()?;
     adopt();
     let folder = plan.folder.clone();
+    let group = plan.policy.group.clone();
     let parent = rustix::process::getppid();
     let left = match start(&plan, connection, &host) {
         Ok(plugin) => attend(plugin, &host, orders),
@@ -70,6 +71,10 @@ fn guard() -> std::io::Result<()> {
             false
         }
     };
+    #[cfg(target_os = "linux")]
+    if let Ok(group) = group {
+        crate::groups::end(&group);
+    }
     // The host may have been too early, or be gone.
     let _ = remove::tree(&folder);
     if left {

@@ -233,6 +233,14 @@ pub struct Policy {
     pub guardian: u32,
     /// The limits.
     pub limits: ProcessLimits,
+    /// The control group that bounds all its processes together, or the reason why
+    /// there is none.
+    #[serde(default = "no_group")]
+    pub group: Result<PathBuf, String>,
+}
+
+fn no_group() -> Result<PathBuf, String> {
+    Err("none was made".to_owned())
 }
 
 /// A sandbox that was not applied.
@@ -299,6 +307,16 @@ fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxEr
             cause: error.to_string(),
         }
     };
+    let joined = match &policy.group {
+        Ok(group) => crate::groups::join(group).map_err(|error| error.to_string()),
+        Err(reason) => Err(reason.clone()),
+    };
+    match joined {
+        Ok(()) => protection
+            .applied
+            .push("control group: memory and processes of all its processes together".to_owned()),
+        Err(reason) => protection.unbounded = Some(reason),
+    }
     let probes = probe::Probes::new(policy).map_err(failed("the probe of the sandbox"))?;
     let places = places::of(policy, protection);
     let with = |part| !policy.without.contains(&part);

@@ -68,6 +68,20 @@ const DRAIN: Duration = Duration::from_millis(2);
 /// The time to wait for an event that is certain.
 const CERTAIN: Duration = Duration::from_secs(15);
 
+/// Makes the control group of a process, named as its folder.
+#[cfg(target_os = "linux")]
+fn control_group(shared: &Shared, plan: &Plan) -> Result<std::path::PathBuf, String> {
+    let groups = shared.groups.as_ref().map_err(Clone::clone)?;
+    let name = plan
+        .folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    groups
+        .make(&name, &plan.policy.limits)
+        .map_err(|error| format!("its control group could not be made: {error}"))
+}
+
 impl Running {
     /// Starts a process and waits for its greeting.
     ///
@@ -113,9 +127,16 @@ impl Running {
                 protected: settings.protected.clone(),
                 // The guardian says which it is.
                 guardian: 0,
+                group: Err("there are none on this system".to_owned()),
             },
             folder: folder.path().to_owned(),
             directory,
+        };
+        #[cfg(target_os = "linux")]
+        let plan = {
+            let mut plan = plan;
+            plan.policy.group = control_group(shared, &plan);
+            plan
         };
         let launcher = &shared.launcher;
         let process = Process::start(launcher, &plan, connection, folder, &imports, settings)

@@ -175,6 +175,30 @@ async fn a_call_may_end_when_nothing_is_lost_and_is_cut_off_when_something_is() 
     assert_eq!(ann.deed("echo", "").await.0, 200);
 }
 
+/// The second change comes while the process starts for the first one.
+#[tokio::test]
+async fn grants_that_change_at_the_start_of_a_process_are_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let file = file.to_str().unwrap();
+    let (_world, plugin, ann) = started("concurrent").await;
+    for round in 0..5 {
+        let granted = ann.regrant(|rights| {
+            rights.grants.files.insert(directory(folder.path(), false));
+        });
+        granted.await;
+        let deadline = tokio::time::Instant::now() + SOON;
+        while !matches!(state(&plugin), State::Starting | State::Up { .. }) {
+            assert!(tokio::time::Instant::now() < deadline, "it does not start");
+            tokio::task::yield_now().await;
+        }
+        ann.regrant(|rights| rights.grants.files.clear()).await;
+        let (status, text) = ann.deed("read", file).await;
+        assert_eq!(status, 403, "round {round}: {text}");
+    }
+}
+
 /// A webhook's answer that begins and never ends.
 async fn stalling(made: &Made) -> Box<dyn Pieces> {
     let answer = made

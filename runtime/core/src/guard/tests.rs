@@ -248,6 +248,35 @@ async fn messages_are_rationed_by_the_minute() {
     }
 }
 
+#[tokio::test]
+async fn changes_of_what_is_stored_are_rationed_by_the_minute() {
+    let guard = guard(
+        everything(),
+        Limits {
+            writes_per_minute: 3,
+            ..Limits::default()
+        },
+    );
+    guard.store("key", vec![1]).await.unwrap();
+    guard.unset("key").await.unwrap();
+    guard
+        .set_timer("t", Schedule::EveryMs(60_000))
+        .await
+        .unwrap();
+    for refused in [
+        guard.store("key", vec![1]).await,
+        guard.cancel_timer("t").await,
+        guard.remove_message(1).await,
+    ] {
+        let Err(Error::Exhausted(text)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(text.contains("`writes-per-minute`"), "{text}");
+    }
+    // Reading is none.
+    guard.load("key").await.unwrap();
+}
+
 #[test]
 fn a_ration_comes_back_evenly_and_never_exceeds_its_size() {
     use std::time::{Duration, Instant};

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use mortise_fixtures::components::ZEROS;
-use mortise_runtime::{CallError, Grants, Instance, Limits, types::StopReason, types::Verdict};
+use mortise_runtime::{
+    CallError, Grants, Instance, Limits, Plugin, types::StopReason, types::Verdict,
+};
 use std::sync::Arc;
 
 use crate::{Bench, FILTER, draft};

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, Visitor,
+        DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, Visitor,
         value::StrDeserializer,
     },
     forward_to_deserialize_any,
@@ -15,6 +15,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::form::Pairs;
+use mortise_runtime::contract::content::check_extras;
 
 /// A field that cannot be read as its type.
 #[derive(Debug, thiserror::Error)]
@@ -296,7 +297,7 @@ impl<'de> Deserializer<'de> for Value {
                 "expected a JSON object, found {}",
                 kind(raw.get())
             ))),
-            Self::Text(text) if is_object(&text) => visitor.visit_str(text.trim()),
+            Self::Text(text) if check_extras(&text).is_ok() => visitor.visit_str(text.trim()),
             Self::Text(_) => visitor.visit_none(),
         }
     }
@@ -364,11 +365,6 @@ impl<'de> Deserialize<'de> for Object {
 
         deserializer.deserialize_newtype_struct(OBJECT, Text)
     }
-}
-
-/// Whether a text is a JSON object, however deep.
-fn is_object(text: &str) -> bool {
-    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]

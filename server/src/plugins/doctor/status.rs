@@ -89,16 +89,27 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
 
 /// Of what confines the plugin's process.
 pub(super) fn of_protection(protection: &Protection) -> Option<Finding> {
-    if protection.missing.is_empty() {
+    let bound = protection.unbounded.iter().map(|reason| {
+        format!(
+            "a control group that bounds the memory and the number of all its processes \
+             together ({reason})"
+        )
+    });
+    let missing: Vec<_> = protection.missing.iter().cloned().chain(bound).collect();
+    if missing.is_empty() {
         return None;
     }
-    Some(Condition::SandboxPartial.finding(
-        format!(
-            "this machine cannot confine its process in every way; it lacks: {}",
-            protection.missing.join("; ")
-        ),
-        "use a newer kernel, or see that you trust the plugin with what is not confined",
-    ))
+    let fix = if protection.missing.is_empty() {
+        "delegate a control group to the server, with systemd by `Delegate=memory pids` in its \
+         unit"
+    } else {
+        "use a newer kernel, or see that you trust the plugin with what is not confined"
+    };
+    let found = format!(
+        "this machine cannot confine its process in every way; it lacks: {}",
+        missing.join("; ")
+    );
+    Some(Condition::SandboxPartial.finding(found, fix))
 }
 
 #[cfg(test)]
@@ -226,5 +237,12 @@ mod tests {
         let finding = of_protection(&partial).unwrap();
         assert_eq!(finding.condition, Condition::SandboxPartial);
         assert!(finding.found.contains("Landlock"), "{finding:?}");
+        let unbounded = Protection {
+            unbounded: Some("none is delegated".to_owned()),
+            ..Protection::default()
+        };
+        let finding = of_protection(&unbounded).unwrap();
+        assert!(finding.found.contains("none is delegated"), "{finding:?}");
+        assert!(finding.fix.contains("Delegate="), "{finding:?}");
     }
 }

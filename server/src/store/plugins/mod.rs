@@ -3,12 +3,14 @@
 //! [`installed`] ones, and the administrator's [`answers`].
 
 mod answers;
+mod departed;
 mod installed;
 mod messages;
 mod storage;
 mod timers;
 
 pub use answers::AnswerRow;
+pub use departed::DepartedRow;
 pub use installed::{InstalledRow, Signed, VersionRow};
 pub use messages::{Readable, SetAsideRow, SourcedMessage, contract_priority};
 pub use storage::StorageFull;

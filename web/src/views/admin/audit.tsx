@@ -6,6 +6,7 @@ import type { AuditEntry } from "../../api/types";
 import { Button } from "../../ui/button";
 import { Empty, ErrorNotice, Loading } from "../../ui/notice";
 import { Page } from "../../ui/page";
+import { Cell, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
 
 export default function Audit() {
@@ -30,27 +31,17 @@ export function AuditOf({ plugin }: { plugin?: string }) {
   if (audit.isError) {
     return <ErrorNotice error={audit.error} title="Could not load the audit log" retry={() => void audit.refetch()} />;
   }
-  if (entries.length === 0) return <Empty title="Nothing was done yet">Installing a plugin is the first entry.</Empty>;
+  if (entries.length === 0) return <Empty title="No entries yet">The first entry appears when somebody installs a plugin.</Empty>;
   return (
     <>
-      <div className="scroll-x" tabIndex={0} role="group" aria-label="Entries of the audit log">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              <th scope="col">By</th>
-              <th scope="col">Action</th>
-              {!plugin && <th scope="col">Plugin</th>}
-              <th scope="col">Details</th>
-            </tr>
-          </thead>
-          <tbody>
-            {entries.map((entry) => (
-              <Row key={entry.id} entry={entry} all={!plugin} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Entries of the audit log"
+        columns={["When", "By", "Action", ...(plugin ? [] : ["Plugin"]), "Details"]}
+      >
+        {entries.map((entry) => (
+          <Row key={entry.id} entry={entry} all={!plugin} />
+        ))}
+      </Table>
       {audit.hasNextPage && (
         <Button onPress={() => void audit.fetchNextPage()} isPending={audit.isFetchingNextPage}>
           Show older ones
@@ -61,29 +52,59 @@ export function AuditOf({ plugin }: { plugin?: string }) {
 }
 
 function Row({ entry, all }: { entry: AuditEntry; all: boolean }) {
-  const details = entry.details ? Object.entries(entry.details) : [];
   return (
-    <tr>
-      <td>
+    <tr role="row">
+      <Cell label="When" nowrap>
         <Time date={entry.date} />
-      </td>
-      <td>
+      </Cell>
+      <Cell label="By">
         {entry.user?.name ?? entry.by}
         {entry.user && entry.by !== "user" && <span className="small muted"> ({entry.by})</span>}
-      </td>
-      <td>{entry.action}</td>
+      </Cell>
+      <Cell label="Action" nowrap>
+        {entry.action}
+      </Cell>
       {all && (
-        <td>
+        <Cell label="Plugin">
           <Link to={`/administration/plugins/${encodeURIComponent(entry.plugin)}`}>{entry.plugin}</Link>
-        </td>
+        </Cell>
       )}
-      <td className="small">
-        {details.map(([name, value]) => (
-          <div key={name}>
-            {name}: <code>{typeof value === "string" ? value : JSON.stringify(value)}</code>
+      <Cell label="Details">
+        {details(entry.details).map(([name, value]) => (
+          <div key={name} className="small">
+            {name}: <code>{value}</code>
           </div>
         ))}
-      </td>
+      </Cell>
     </tr>
   );
+}
+
+type Values = Record<string, unknown>;
+
+function isValues(value: unknown): value is Values {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The details in lines. Of two states, only the values that differ are shown. */
+function details(of: unknown): [string, string][] {
+  if (!isValues(of)) return [];
+  const { before, now, ...others } = of;
+  const lines = Object.entries(others).map(([name, value]): [string, string] => [name, text(value)]);
+  if (isValues(before) && isValues(now)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+    const changed = names.filter((name) => text(before[name]) !== text(now[name]));
+    return [...lines, ...changed.map((name): [string, string] => [name, `${text(before[name])} → ${text(now[name])}`])];
+  }
+  if (isValues(before)) {
+    for (const [name, value] of Object.entries(before)) lines.push([`${name} before`, text(value)]);
+  } else if (before !== undefined) lines.push(["before", text(before)]);
+  if (now !== undefined) lines.push(["now", text(now)]);
+  return lines;
+}
+
+function text(value: unknown): string {
+  if (value === undefined || value === null) return "none";
+  if (Array.isArray(value)) return value.map(text).join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -26,7 +26,7 @@ export function Doctor({ id }: { id: string }) {
         method,
         ...(body != null && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
       }),
-    onSuccess: () => toast("Done"),
+    onSuccess: () => toast("The fix was applied"),
     onSettled: () => client.invalidateQueries({ queryKey: ["admin"] }),
   });
   return (
@@ -34,7 +34,7 @@ export function Doctor({ id }: { id: string }) {
       title="Doctor"
       actions={
         <Button onPress={() => void doctor.refetch()} isPending={doctor.isFetching}>
-          Look again
+          Check again
         </Button>
       }
     >
@@ -42,7 +42,7 @@ export function Doctor({ id }: { id: string }) {
       <Loaded query={doctor} of="the findings">
         {({ findings }) =>
           findings.length === 0 ? (
-            <Empty title="Nothing is wrong">The doctor looked at the file, the permissions and every instance.</Empty>
+            <Empty title="No problems found">The doctor checked the file, the permissions and every instance.</Empty>
           ) : (
             <ul className="list">
               {findings.map((finding, index) => (

@@ -2,7 +2,7 @@ import { ChevronRight } from "lucide-react";
 import { Link } from "react-router";
 
 import { Badge } from "../../ui/badge";
-import { Empty, Hint } from "../../ui/notice";
+import { Empty, Hint, sentence } from "../../ui/notice";
 import { Page, Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
 import { Install } from "./install";
@@ -32,8 +32,8 @@ export default function Installed() {
                           <dd>{problem.expected}</dd>
                           <dt>Found</dt>
                           <dd>{problem.found}</dd>
-                          <dt>To do</dt>
-                          <dd>{problem.fix}</dd>
+                          <dt>Next step</dt>
+                          <dd>{sentence(problem.fix)}</dd>
                         </dl>
                       </div>
                     </li>
@@ -42,7 +42,7 @@ export default function Installed() {
               </Section>
             )}
             {plugins.length === 0 ? (
-              <Empty title="No plugins are installed">Drop a plugin file above, or copy it into the plugins folder.</Empty>
+              <Empty title="No plugins installed">Drop a plugin file above, or copy it into the plugins folder.</Empty>
             ) : (
               <nav className="rows" aria-label="Installed plugins">
                 {plugins.map((one) => {

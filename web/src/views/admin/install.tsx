@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { FileDown, Link2 } from "lucide-react";
 import { useState } from "react";
-import { DropZone, FileTrigger, Form } from "react-aria-components";
+import { FileTrigger, Form } from "react-aria-components";
 import { useNavigate } from "react-router";
 
 import { api, raw, unwrap } from "../../api/client";
@@ -9,6 +9,7 @@ import { type InstallStep, useInstallProgress } from "../../api/live";
 import type { Status } from "../../api/types";
 import { Button } from "../../ui/button";
 import { Dialog } from "../../ui/dialog";
+import { FileDrop } from "../../ui/drop";
 import { TextInput } from "../../ui/field";
 import { ErrorNotice } from "../../ui/notice";
 import { Section } from "../../ui/page";
@@ -35,12 +36,9 @@ export function Install() {
   };
   const install = useMutation({
     mutationFn: async (files: readonly File[]) => {
-      const isSignature = (file: File) => file.name.endsWith(".minisig");
-      const plugin = files.find((file) => !isSignature(file));
-      if (!plugin) throw new Error("This is a signature only. Drop it together with its plugin.");
-      const signature = files.find(isSignature);
-      const query = signature ? `?${new URLSearchParams({ signature: await signature.text() })}` : "";
-      const answer = await raw(`/admin/plugins${query}`, {
+      const { plugin, signature } = await chosen(files);
+      const query = new URLSearchParams({ name: plugin.name, ...(signature && { signature }) });
+      const answer = await raw(`/admin/plugins?${query}`, {
         method: "POST",
         headers: { "content-type": "application/octet-stream" },
         body: plugin,
@@ -52,14 +50,7 @@ export function Install() {
   const progress = useInstallProgress(install.isPending);
   return (
     <Section title="Install a plugin">
-      <DropZone
-        className="drop"
-        aria-label="Drop a plugin file here"
-        onDrop={async ({ items }) => {
-          const files = await Promise.all(items.flatMap((item) => (item.kind === "file" ? [item.getFile()] : [])));
-          if (files.length > 0) install.mutate(files);
-        }}
-      >
+      <FileDrop className="drop" label="Drop a plugin file here" onFiles={(files) => install.mutate(files)}>
         <FileDown aria-hidden />
         <p>
           <strong>Drop a plugin file here</strong>
@@ -76,7 +67,7 @@ export function Install() {
           </Button>
         </div>
         {install.isPending && <Progress step={progress} />}
-      </DropZone>
+      </FileDrop>
       {install.isError && <ErrorNotice error={install.error} title="The plugin was not installed" />}
       <Dialog title="Install from an address" isOpen={fromAddress} onClose={() => setFromAddress(false)}>
         <FromAddress
@@ -89,6 +80,18 @@ export function Install() {
       </Dialog>
     </Section>
   );
+}
+
+/** The plugin among dropped files, and its signature if that is one of them. */
+async function chosen(files: readonly File[]): Promise<{ plugin: File; signature?: string }> {
+  const isSignature = (file: File) => file.name.endsWith(".minisig");
+  const [plugin, ...others] = files.filter((file) => !isSignature(file));
+  if (files.length === 0) throw new Error("This is not a file. Drop the plugin's file, not its folder or a link to it.");
+  if (!plugin) throw new Error("This is a signature only. Drop it together with its plugin.");
+  if (others.length > 0) {
+    throw new Error(`These are ${others.length + 1} plugins. Drop them one after the other, each with its signature.`);
+  }
+  return { plugin, signature: await files.find(isSignature)?.text() };
 }
 
 function Progress({ step }: { step: InstallStep | null }) {

@@ -17,12 +17,15 @@ const NAMES: Record<string, string> = {
   "memory-bytes": "Memory of a component",
   "process-memory-bytes": "Memory of its process",
   "call-ms": "Time for one call",
-  "concurrent-calls": "Calls at a time",
+  "concurrent-calls": "Calls at the same time",
   "storage-bytes": "Storage",
   "messages-per-minute": "Messages per minute",
   "log-bytes": "Log",
   "webhook-body-bytes": "Body of a webhook request",
   timers: "Timers",
+  handles: "Open handles",
+  "open-files": "Open files",
+  "open-requests": "Open requests to the network",
 };
 
 function amount(limit: string, value: number): string {
@@ -78,7 +81,7 @@ export function Limits({ id }: { id: string }) {
             </Section>
             <Section title="In use now">
               {users.length === 0 ? (
-                <Empty title="Nobody uses it">Each user enables the plugin for themselves.</Empty>
+                <Empty title="Not in use">Each user enables the plugin for themselves.</Empty>
               ) : (
                 users.map((user) => (
                   <section key={user.instance} className="step stack" aria-label={`Usage of ${user.user}`}>

@@ -51,7 +51,7 @@ export function Permissions({ id }: { id: string }) {
             {grant.isError && <ErrorNotice error={grant.error} title="The permission was not granted" />}
             {revoke.isError && <ErrorNotice error={revoke.error} title="The permission was not revoked" />}
             <Section
-              title="Yours to grant"
+              title="For you to grant"
               actions={
                 missing.length > 0 && (
                   <Button
@@ -65,7 +65,7 @@ export function Permissions({ id }: { id: string }) {
               }
             >
               {mine.length === 0 ? (
-                <Empty title="It asks nothing of the administrator">It can reach neither network nor files.</Empty>
+                <Empty title="It asks for none of your permissions">It can reach neither the network nor files.</Empty>
               ) : (
                 <ul className="list">
                   {mine.map((one, index) => (
@@ -86,10 +86,10 @@ export function Permissions({ id }: { id: string }) {
               <p className="small muted">
                 {answeredAt ? (
                   <>
-                    Changed last <Time date={answeredAt} />. It has effect on the plugin's next call.
+                    Changed <Time date={answeredAt} />. A change has effect from the plugin's next call on.
                   </>
                 ) : (
-                  "Nobody has decided yet. What is not granted is denied."
+                  "Nobody has decided yet. The server denies what you do not grant."
                 )}
               </p>
             </Section>

@@ -2,12 +2,12 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
-import { api, unwrap } from "../../api/client";
+import { ApiProblem, api, unwrap } from "../../api/client";
 import type { Status } from "../../api/types";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
-import { Empty, ErrorNotice, Hint } from "../../ui/notice";
+import { Empty, ErrorNotice, Hint, sentence } from "../../ui/notice";
 import { Page, Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
 import { Tabs } from "../../ui/tabs";
@@ -16,6 +16,7 @@ import { DenialTable, LogLines } from "../plugins/records";
 import { AuditOf } from "./audit";
 import { Doctor } from "./doctor";
 import { Limits } from "./limits";
+import { NextSteps } from "./next-steps";
 import { Pending } from "./pending";
 import { Permissions } from "./permissions";
 import { stateOf, useAdminDenials, useAdminLog, useStatus } from "./queries";
@@ -23,10 +24,22 @@ import { stateOf, useAdminDenials, useAdminLog, useStatus } from "./queries";
 export default function InstalledPlugin() {
   const { id = "" } = useParams();
   const status = useStatus(id);
+  if (status.data) return <One key={status.data.id} status={status.data} />;
+  if (status.error instanceof ApiProblem && status.error.status === 404) {
+    return (
+      <Page title="Plugin not found">
+        <Empty title={`No plugin ${id} is installed`}>
+          <Link to="/administration">See all installed plugins</Link>
+        </Empty>
+      </Page>
+    );
+  }
   return (
-    <Loaded query={status} of="the plugin">
-      {(status) => <One key={status.id} status={status} />}
-    </Loaded>
+    <Page title={id}>
+      <Loaded query={status} of="the plugin">
+        {() => null}
+      </Loaded>
+    </Page>
   );
 }
 
@@ -58,7 +71,8 @@ function One({ status }: { status: Status }) {
     >
       {state.detail && <p className="muted">{state.detail}</p>}
       {status.waiting?.because === "pending" && <Pending status={status} waiting={status.waiting} />}
-      {status.waiting?.because === "failed" && <Failed report={status.waiting.report} />}
+      {status.waiting?.because === "failed" && <Failed report={status.waiting.report} version={status.version} />}
+      <NextSteps status={status} />
       <Tabs label={`Parts of ${status.name}`} base={base} tabs={TABS} />
       {tab === "" && <Overview status={status} />}
       {tab === "permissions" && <Permissions id={status.id} />}
@@ -71,18 +85,18 @@ function One({ status }: { status: Status }) {
   );
 }
 
-function Failed({ report }: { report: unknown }) {
+function Failed({ report, version }: { report: unknown; version: string }) {
   const { expected, found, fix } = (report ?? {}) as { expected?: string; found?: string; fix?: string };
   return (
     <Hint kind="warning">
-      <strong>The file holds a new version that does not run; this one goes on</strong>
+      <strong>The new version in the file does not run. Version {version} stays active.</strong>
       <dl className="report">
         <dt>Expected</dt>
         <dd>{expected}</dd>
         <dt>Found</dt>
         <dd>{found}</dd>
-        <dt>To do</dt>
-        <dd>{fix}</dd>
+        <dt>Next step</dt>
+        <dd>{fix && sentence(fix)}</dd>
       </dl>
     </Hint>
   );
@@ -107,7 +121,7 @@ function Overview({ status }: { status: Status }) {
     ]);
   const reload = useMutation({
     mutationFn: () => unwrap(api.POST("/admin/plugins/{id}/reload", at)),
-    onSuccess: () => toast(`${status.name} is loaded again from its file`),
+    onSuccess: () => toast(`${status.name} is reloaded from its file`),
     onSettled: refresh,
   });
   const { signature, previous } = status;
@@ -119,7 +133,7 @@ function Overview({ status }: { status: Status }) {
         actions={
           <>
             <Button onPress={() => reload.mutate()} isPending={reload.isPending}>
-              Load again
+              Reload
             </Button>
             <Button onPress={() => setAsked("rollback")} isDisabled={!previous}>
               Roll back
@@ -127,7 +141,7 @@ function Overview({ status }: { status: Status }) {
           </>
         }
       >
-        {reload.isError && <ErrorNotice error={reload.error} title="It was not loaded again" />}
+        {reload.isError && <ErrorNotice error={reload.error} title="The plugin was not reloaded" />}
         <dl className="facts">
           <dt>Active</dt>
           <dd>
@@ -177,18 +191,27 @@ function Overview({ status }: { status: Status }) {
             {process.protection && (
               <>
                 <dt>Confined by</dt>
-                <dd>{process.protection.applied.join(", ") || "nothing"}</dd>
+                <dd>
+                  <Lines of={process.protection.applied} />
+                </dd>
                 <dt>This machine lacks</dt>
-                <dd>{process.protection.missing.join(", ") || "nothing"}</dd>
+                <dd>
+                  <Lines of={process.protection.missing} />
+                </dd>
                 <dt>Left open</dt>
-                <dd>{process.protection.open.join(", ") || "nothing"}</dd>
+                <dd>
+                  <Lines of={process.protection.open} />
+                </dd>
               </>
             )}
           </dl>
         </Section>
       )}
       <Section title="Uninstall">
-        <p>The plugin and its file are removed. What its users stored waits for its return.</p>
+        <p>
+          The server removes the plugin and its file. It keeps the data that users stored with it, for a later
+          installation.
+        </p>
         <div>
           <Button kind="danger" onPress={() => setAsked("uninstall")}>
             Uninstall…
@@ -227,12 +250,25 @@ function Overview({ status }: { status: Status }) {
   );
 }
 
+/** A short list, or the word for an empty one. */
+function Lines({ of }: { of: readonly string[] }) {
+  if (of.length === 0) return <span className="muted">nothing</span>;
+  return (
+    <ul className="plain-list small">
+      {of.map((line) => (
+        <li key={line}>{line}</li>
+      ))}
+    </ul>
+  );
+}
+
 function Log({ id }: { id: string }) {
   const log = useAdminLog(id);
   return (
     <Section title="Log">
       <p className="muted">
-        What its process printed, and what the server noticed. What it wrote for other users is theirs to read.
+        The output of its process, the server's notices about it, and its entries for you. Each user reads the entries
+        of their own instance under Plugins.
       </p>
       <Loaded query={log} of="the log">
         {(lines) => (lines.length === 0 ? <Empty title="The log is empty" /> : <LogLines lines={lines} />)}
@@ -245,11 +281,14 @@ function Denials({ id }: { id: string }) {
   const denials = useAdminDenials(id);
   return (
     <Section title="Denials">
-      <p className="muted">What it tried without a permission, for all its users, since the server started.</p>
+      <p className="muted">
+        Attempts without the permission for them, for all users, since the server started. The server stopped each of
+        them.
+      </p>
       <Loaded query={denials} of="the denials">
         {(list) =>
           list.length === 0 ? (
-            <Empty title="Nothing was denied">The plugin kept to what it is granted.</Empty>
+            <Empty title="No denials">The plugin used only permissions that it has.</Empty>
           ) : (
             <DenialTable denials={list} />
           )

@@ -76,10 +76,11 @@ interface Words {
 export function stateOf(status: Status): Words {
   switch (status.state) {
     case "on_demand":
-      return { text: "Ready", tone: "muted", detail: "Nobody uses it now; the first call loads it." };
+      return { text: "Ready", tone: "muted", detail: "Not in use now. The first call loads it." };
     case "loading":
       return { text: "Loading", tone: "info" };
     case "loaded":
+      if (status.instances === 0) return { text: "Ready", tone: "muted", detail: "No user has it running." };
       return {
         text: "Running",
         tone: "ok",
@@ -98,8 +99,8 @@ export function stateOf(status: Status): Words {
         detail: `It crashed ${status.crashes} times in a row and is not started again; the last time: ${status.last}`,
       };
     case "broken":
-      return { text: "Broken", tone: "error", detail: "The server's own copy of it does not load." };
+      return { text: "Broken", tone: "error", detail: "The server's own copy of it does not load. The doctor shows the reason." };
     case "missing":
-      return { text: "File missing", tone: "error", detail: "Its file was removed; nothing of it runs." };
+      return { text: "File missing", tone: "error", detail: "Its file was removed, so it does not run." };
   }
 }

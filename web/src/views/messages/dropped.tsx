@@ -36,7 +36,7 @@ export default function DroppedMessages() {
   const refresh = () => client.invalidateQueries({ queryKey: ["dropped"] });
   const restore = useMutation({
     mutationFn: (id: number) => unwrap(api.POST("/message/dropped/{id}/restore", { params: { path: { id } } })),
-    onSuccess: () => toast("The message is among your messages now"),
+    onSuccess: () => toast("The message is among your messages again"),
     onSettled: refresh,
   });
   const remove = useMutation({
@@ -104,7 +104,7 @@ export default function DroppedMessages() {
               {message.reason && <p className="reason">Reason: {message.reason}</p>}
               <Body text={message.message} {...shown(message)} />
               <p className="small muted">
-                Kept until <Time date={message.keptUntil} />
+                Deleted for good <Time date={message.keptUntil} />
               </p>
             </article>
           </li>

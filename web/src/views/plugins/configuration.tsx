@@ -5,6 +5,7 @@ import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
 import type { ConfigForm, Plugin } from "../../api/types";
+import { withoutNulls } from "../../lib/form-schema";
 import { edit, parse } from "../../lib/yaml-edit";
 import { Button } from "../../ui/button";
 import { ErrorNotice, Hint, sentence } from "../../ui/notice";
@@ -19,7 +20,9 @@ export default function Configuration({ plugin }: { plugin: Plugin }) {
   const config = useConfig(plugin.id);
   return (
     <Loaded query={config} of="the configuration">
-      {({ text, form }) => <Editor plugin={plugin} saved={text} form={form} />}
+      {({ text, form, schema }) => (
+        <Editor plugin={plugin} saved={text} form={form} schema={schema as RJSFSchema | null} />
+      )}
     </Loaded>
   );
 }
@@ -27,9 +30,16 @@ export default function Configuration({ plugin }: { plugin: Plugin }) {
 /** How long after the last key the server is asked about the text. */
 const PAUSE_MS = 400;
 
-function Editor({ plugin, saved, form }: { plugin: Plugin; saved: string; form: ConfigForm }) {
+interface EditorProps {
+  plugin: Plugin;
+  saved: string;
+  form: ConfigForm;
+  /** None where there is no form. */
+  schema: RJSFSchema | null;
+}
+
+function Editor({ plugin, saved, form, schema }: EditorProps) {
   const client = useQueryClient();
-  const schema = form.format === "yaml" ? (form.schema as RJSFSchema | null) : null;
   const [text, setText] = useState(saved);
   const [problems, setProblems] = useState<readonly TextProblem[]>(form.problems);
   const dirty = text !== saved;
@@ -167,7 +177,7 @@ interface FormProps {
 function FormOf({ schema, text, saved, secrets, onChange }: FormProps) {
   const values = useMemo(() => {
     const parsed = parse(text);
-    return parsed === null ? null : withoutSecrets(parsed, parse(saved), secrets);
+    return parsed === null ? null : withoutNulls(withoutSecrets(parsed, parse(saved), secrets));
   }, [text, saved, secrets]);
   if (values === null) {
     return <Hint kind="warning">The text is not valid YAML. Correct it under “Text”; then the form is back.</Hint>;

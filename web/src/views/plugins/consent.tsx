@@ -55,10 +55,10 @@ export function Consent({ plugin, mode, onClose }: Props) {
               />
             ))}
           </ul>
-          <p className="small muted">You end this at any time by disabling the plugin.</p>
+          <p className="small muted">Disabling the plugin ends this at any time.</p>
         </>
       ) : (
-        <p>It asks nothing of you: it can neither read nor change your messages.</p>
+        <p>It needs no permission of yours, so it can neither read nor change your messages.</p>
       )}
       {others.length > 0 && (
         <>

@@ -1,6 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { GripVertical } from "lucide-react";
-import { Button as AriaButton, GridList, GridListItem, useDragAndDrop } from "react-aria-components";
+import { Button as AriaButton, GridListItem, useDragAndDrop } from "react-aria-components";
 import { Link } from "react-router";
 
 import { api, unwrap } from "../../api/client";
@@ -9,6 +9,8 @@ import { Choice } from "../../ui/field";
 import { Empty, ErrorNotice } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { Loaded } from "../../ui/query";
+import { SortableList } from "../../ui/sortable";
+import { useFilters } from "./queries";
 
 const KEY = ["plugins", "filters"];
 const FAILURES = [
@@ -19,7 +21,7 @@ const FAILURES = [
 /** The user's filters in order, and what happens when one fails. */
 export default function Filters() {
   const client = useQueryClient();
-  const filters = useQuery({ queryKey: KEY, queryFn: () => unwrap(api.GET("/plugin/filters")) });
+  const filters = useFilters();
   type List = NonNullable<typeof filters.data>;
   const save = useMutation({
     mutationFn: (list: List) =>
@@ -48,7 +50,7 @@ export default function Filters() {
               A filter is a plugin that changes or drops messages. <Link to="/plugins">See the plugins</Link>
             </Empty>
           ) : (
-            <GridList aria-label="Filters" items={list} dragAndDropHooks={dragAndDropHooks} className="rows sortable">
+            <SortableList aria-label="Filters" items={list} dragAndDropHooks={dragAndDropHooks}>
               {(one) => (
                 <GridListItem id={one.id} textValue={one.name} className="row">
                   <AriaButton slot="drag" className="icon-button" aria-label={`Move ${one.name}`}>
@@ -75,7 +77,7 @@ export default function Filters() {
                   />
                 </GridListItem>
               )}
-            </GridList>
+            </SortableList>
           )
         }
       </Loaded>

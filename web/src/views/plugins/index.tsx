@@ -39,7 +39,7 @@ export default function Plugins() {
       <Loaded query={plugins} of="the plugins">
         {(list) =>
           list.length === 0 ? (
-            <Empty title="No plugins are installed" icon={<Puzzle aria-hidden />}>
+            <Empty title="No plugins installed" icon={<Puzzle aria-hidden />}>
               {user.admin ? (
                 <>
                   Install one under <Link to="/administration">Installed plugins</Link>.

@@ -13,7 +13,7 @@ import { Loaded } from "../../ui/query";
 import { Tabs } from "../../ui/tabs";
 import { Consent, Disable } from "./consent";
 import { DeadLetters, Denials, Log } from "./records";
-import { isMissing, stateOf, useDisplay, usePlugins } from "./queries";
+import { isMissing, stateOf, useDisplay, useFilters, usePlugins } from "./queries";
 import { Markdown } from "../../ui/markdown";
 
 const Configuration = lazy(() => import("./configuration"));
@@ -107,6 +107,7 @@ function Overview({ plugin }: { plugin: Plugin }) {
   return (
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}
+      {plugin.filter && <Place id={plugin.id} />}
       {plugin.webhookPath && <Webhook plugin={plugin} path={plugin.webhookPath} />}
       <Section title="Permissions">
         {plugin.permissions.length === 0 ? (
@@ -176,14 +177,35 @@ function Display({ id }: { id: number }) {
   );
 }
 
+function Place({ id }: { id: number }) {
+  const filters = useFilters();
+  const list = filters.data ?? [];
+  const at = list.findIndex((one) => one.id === id);
+  const filter = list[at];
+  if (!filter) return null;
+  return (
+    <Section title="Place among your filters">
+      <p>
+        {list.length === 1 ? "It is your only filter." : `It is number ${at + 1} of your ${list.length} filters.`} If it
+        fails, {filter.failClosed ? "the server refuses the message." : "the message goes on without it."}
+      </p>
+      <p>
+        <Link to="/plugins/filters">Change the order, or the consequence of a failure</Link>
+      </p>
+    </Section>
+  );
+}
+
 function Webhook({ plugin, path }: { plugin: Plugin; path: string }) {
   const address = new URL(path, location.origin).href;
   const granted = plugin.permissions.every((one) => one.name !== "webhook" || one.granted);
   return (
     <Section title="Webhook">
-      <p>Whoever knows this address can call the plugin. Give it only to programs that are to do so.</p>
+      <p>Everybody who knows this address can call the plugin. Give it only to programs that you trust.</p>
       {!plugin.enabled && <Hint>It answers only while the plugin is enabled.</Hint>}
-      {!granted && <Hint kind="warning">The administrator has not granted it a webhook: it does not answer.</Hint>}
+      {plugin.enabled && !granted && (
+        <Hint kind="warning">It does not answer: the administrator has not granted it a webhook.</Hint>
+      )}
       <Copy text={address} label="webhook address" />
       <p className="small muted">Try it:</p>
       <Copy text={`curl -i "${address}"`} label="command" />

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
-import type { Plugin } from "../../api/types";
+import type { ConfigForm, Plugin } from "../../api/types";
 import type { Tone } from "../../ui/badge";
 
 export function usePlugins() {
@@ -38,6 +38,25 @@ export function useDisplay(id: number) {
   });
 }
 
+/** The user's filters in their order. */
+export function useFilters(enabled = true) {
+  return useQuery({
+    queryKey: ["plugins", "filters"],
+    queryFn: () => unwrap(api.GET("/plugin/filters")),
+    enabled,
+  });
+}
+
+/** The schema with its fields in the author's order, which the server's object does not keep. */
+async function schemaOf(id: number, form: ConfigForm): Promise<unknown> {
+  if (!form.schema || form.format !== "yaml") return null;
+  try {
+    return JSON.parse(await raw(`/plugin/${id}/schema`));
+  } catch {
+    return form.schema;
+  }
+}
+
 /** The text of the configuration, and the form that its schema makes. */
 export function useConfig(id: number) {
   return useQuery({
@@ -47,7 +66,7 @@ export function useConfig(id: number) {
         raw(`/plugin/${id}/config`),
         unwrap(api.GET("/plugin/{id}/config/form", at(id))),
       ]);
-      return { text, form };
+      return { text, form, schema: await schemaOf(id, form) };
     },
     // Somebody may be writing into it.
     staleTime: Number.POSITIVE_INFINITY,

@@ -1,12 +1,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { RefreshCw, Trash2 } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { Link } from "react-router";
 
 import { api, unwrap } from "../../api/client";
+import { titleOf } from "../../lib/permissions";
 import { Button } from "../../ui/button";
 import { Empty, ErrorNotice } from "../../ui/notice";
 import { Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
+import { Cell, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { toast } from "../../ui/toast";
 import { useDeadLetters, useDenials, useLog } from "./queries";
@@ -68,7 +71,7 @@ export function Log({ id, enabled }: { id: number; enabled: boolean }) {
         {(lines) =>
           lines.length === 0 ? (
             <Empty title="The log is empty">
-              {enabled ? "What the plugin writes appears here by itself." : "Enable the plugin first."}
+              {enabled ? "New entries of the plugin appear here at once." : "The plugin writes to it when you enable it."}
             </Empty>
           ) : (
             <LogLines lines={lines} />
@@ -83,13 +86,22 @@ export function Denials({ id }: { id: number }) {
   const denials = useDenials(id);
   return (
     <Section title="Denials">
-      <p className="muted">What the plugin tried without a permission, since the server started.</p>
+      <p className="muted">
+        Attempts of the plugin without the permission for them, since the server started. The server stopped each of
+        them.
+      </p>
       <Loaded query={denials} of="the denials">
         {(list) =>
           list.length === 0 ? (
-            <Empty title="Nothing was denied">The plugin kept to what it is granted.</Empty>
+            <Empty title="No denials">The plugin used only permissions that it has.</Empty>
           ) : (
-            <DenialTable denials={list} />
+            <>
+              <DenialTable denials={list} />
+              <p className="small muted">
+                The list of permissions under <Link to={`/plugins/${id}`}>Overview</Link> shows who decides about each.
+                A permission that is not in that list needs a new version of the plugin, which asks for it.
+              </p>
+            </>
           )
         }
       </Loaded>
@@ -108,34 +120,23 @@ interface DenialRow {
 export function DenialTable({ denials }: { denials: readonly DenialRow[] }) {
   const ofUsers = denials.some((one) => one.user !== undefined);
   return (
-    <div className="scroll-x" tabIndex={0} role="group" aria-label="Denials">
-      <table className="table">
-        <thead>
-          <tr>
-            {ofUsers && <th scope="col">User</th>}
-            <th scope="col">Permission</th>
-            <th scope="col">Asked for</th>
-            <th scope="col">Times</th>
-            <th scope="col">Last</th>
-          </tr>
-        </thead>
-        <tbody>
-          {denials.map((one, index) => (
-            <tr key={index}>
-              {ofUsers && <td>{one.user}</td>}
-              <td>{one.permission}</td>
-              <td>
-                <code>{one.what}</code>
-              </td>
-              <td>{one.count}</td>
-              <td>
-                <Time date={one.date} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Denials" columns={[...(ofUsers ? ["User"] : []), "Permission", "Attempt", "Times", "Last"]}>
+      {denials.map((one, index) => (
+        <tr key={index} role="row">
+          {ofUsers && <Cell label="User">{one.user}</Cell>}
+          <Cell label="Permission">
+            {titleOf(one.permission)} <code className="muted">{one.permission}</code>
+          </Cell>
+          <Cell label="Attempt">
+            <code>{one.what}</code>
+          </Cell>
+          <Cell label="Times">{one.count}</Cell>
+          <Cell label="Last" nowrap>
+            <Time date={one.date} />
+          </Cell>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -146,7 +147,7 @@ export function DeadLetters({ id }: { id: number }) {
   const at = (message: number) => ({ params: { path: { id, message } } });
   const retry = useMutation({
     mutationFn: (message: number) => unwrap(api.POST("/plugin/{id}/set-aside/{message}/retry", at(message))),
-    onSuccess: () => toast("The plugin took the message"),
+    onSuccess: () => toast("The plugin accepted the message"),
     onSettled: refresh,
   });
   const remove = useMutation({
@@ -155,13 +156,13 @@ export function DeadLetters({ id }: { id: number }) {
   });
   return (
     <Section title="Dead letters">
-      <p className="muted">Messages on which the plugin failed again and again. They are among your messages.</p>
+      <p className="muted">The plugin failed on these messages again and again. They are among your messages all the same.</p>
       {retry.isError && <ErrorNotice error={retry.error} title="The plugin failed on it again" />}
       {remove.isError && <ErrorNotice error={remove.error} title="It was not removed" />}
       <Loaded query={letters} of="the dead letters">
         {(list) =>
           list.length === 0 ? (
-            <Empty title="No dead letters">The plugin took every message that it was given.</Empty>
+            <Empty title="No dead letters">The plugin accepted every message.</Empty>
           ) : (
             <ul className="rows">
               {list.map((one) => (

@@ -1,6 +1,7 @@
 /** A form made from a JSON Schema, with the page's controls. */
 import { withTheme } from "@rjsf/core";
 import {
+  ADDITIONAL_PROPERTY_FLAG,
   type ArrayFieldItemTemplateProps,
   type ArrayFieldTemplateProps,
   type BaseInputTemplateProps,
@@ -10,12 +11,14 @@ import {
   type IconButtonProps,
   type ObjectFieldTemplateProps,
   type RJSFSchema,
+  type MultiSchemaFieldTemplateProps,
   type UiSchema,
   type WidgetProps,
 } from "@rjsf/utils";
 import { ArrowDown, ArrowUp, Plus, Trash2 } from "lucide-react";
 import { useMemo } from "react";
 
+import { prepare } from "../../lib/form-schema";
 import { SchemaValidator } from "../../lib/schema-validator";
 import { Button, IconButton } from "../../ui/button";
 
@@ -24,6 +27,7 @@ const describedBy = (id: string) => `${id}-description ${id}-errors`;
 function Field(props: FieldTemplateProps) {
   const { id, label, required, rawDescription, rawErrors, children, hidden, displayLabel, schema } = props;
   if (hidden) return <div hidden>{children}</div>;
+  if (ADDITIONAL_PROPERTY_FLAG in schema) return <Entry {...props} />;
   const isGroup = schema.type === "object" || schema.type === "array" || !displayLabel;
   return (
     <div className="field">
@@ -46,12 +50,54 @@ function Field(props: FieldTemplateProps) {
   );
 }
 
+/** An entry of a map, with the name that the user gives it. */
+function Entry({ id, label, children, onKeyRenameBlur, onRemoveProperty, rawErrors }: FieldTemplateProps) {
+  return (
+    <div className="item" role="group" aria-label={`Entry ${label}`}>
+      <div className="actions">
+        <span className="small muted">{label}</span>
+        <IconButton label={`Remove the entry ${label}`} onPress={() => onRemoveProperty()}>
+          <Trash2 aria-hidden />
+        </IconButton>
+      </div>
+      <label htmlFor={`${id}-key`} className="label">
+        Name
+      </label>
+      <input id={`${id}-key`} className="input" defaultValue={label} onBlur={onKeyRenameBlur} autoComplete="off" />
+      <label htmlFor={id} className="label">
+        Value
+      </label>
+      {children}
+      <p className="field-error" id={`${id}-errors`}>
+        {rawErrors?.join(" ")}
+      </p>
+    </div>
+  );
+}
+
+/** One of several shapes: a choice, and the fields of the chosen one. */
+function Shapes({ selector, optionSchemaField }: MultiSchemaFieldTemplateProps) {
+  return (
+    <div className="object">
+      {selector}
+      {optionSchemaField}
+    </div>
+  );
+}
+
+function Unsupported() {
+  return <p className="small muted">This value has no form. Edit it under “Text”.</p>;
+}
+
 function ObjectFields(props: ObjectFieldTemplateProps) {
   const { title, description, properties, fieldPathId, onAddProperty, schema } = props;
+  // An item of a list has its number already.
+  const hasLegend = title && fieldPathId.path.length > 0 && typeof fieldPathId.path.at(-1) !== "number";
   return (
     <fieldset className="object" id={fieldPathId.$id}>
-      {title && fieldPathId.path.length > 0 && <legend>{title}</legend>}
+      {hasLegend && <legend>{title}</legend>}
       {description && <p className="help">{description}</p>}
+      {properties.length === 0 && <p className="small muted">None yet.</p>}
       {properties.map((property) => property.content)}
       {Boolean(schema.additionalProperties) && (
         <div>
@@ -124,7 +170,7 @@ function Input(props: BaseInputTemplateProps) {
       min={min}
       max={max}
       value={value ?? ""}
-      placeholder={placeholder}
+      placeholder={placeholder || defaultOf(schema)}
       required={required}
       disabled={disabled || readonly}
       aria-describedby={describedBy(id)}
@@ -132,6 +178,13 @@ function Input(props: BaseInputTemplateProps) {
       onChange={({ target }) => onChange(target.value === "" ? options.emptyValue : target.value)}
     />
   );
+}
+
+/** The value that holds where none is given. */
+function defaultOf(schema: RJSFSchema): string | undefined {
+  return schema.default === undefined || schema.default === null || schema.default === ""
+    ? undefined
+    : `Default: ${String(schema.default)}`;
 }
 
 function Area({ id, value, onChange, disabled, readonly, options }: WidgetProps) {
@@ -148,13 +201,13 @@ function Area({ id, value, onChange, disabled, readonly, options }: WidgetProps)
   );
 }
 
-function Check({ id, value, onChange, disabled, readonly, label }: WidgetProps) {
+function Check({ id, value, onChange, disabled, readonly, label, schema }: WidgetProps) {
   return (
     <span className="cluster">
       <input
         id={id}
         type="checkbox"
-        checked={value === true}
+        checked={(value ?? schema.default) === true}
         disabled={disabled || readonly}
         aria-describedby={describedBy(id)}
         onChange={({ target }) => onChange(target.checked)}
@@ -164,7 +217,7 @@ function Check({ id, value, onChange, disabled, readonly, label }: WidgetProps) 
   );
 }
 
-function Selection({ id, value, onChange, options, disabled, readonly, multiple, required, label }: WidgetProps) {
+function Selection({ id, value, onChange, options, disabled, readonly, multiple, required, label, schema }: WidgetProps) {
   const choices = options.enumOptions ?? [];
   const indexOf = (wanted: unknown) => String(choices.findIndex((one) => one.value === wanted));
   return (
@@ -181,7 +234,7 @@ function Selection({ id, value, onChange, options, disabled, readonly, multiple,
         onChange(multiple ? chosen : chosen[0]);
       }}
     >
-      {!multiple && (!required || value === undefined) && <option value="-1">—</option>}
+      {!multiple && (!required || value === undefined) && <option value="-1">{defaultOf(schema) ?? "—"}</option>}
       {choices.map((choice, index) => (
         <option key={index} value={index}>
           {choice.label}
@@ -227,6 +280,8 @@ const ThemedForm = withTheme({
     BaseInputTemplate: Input,
     DescriptionFieldTemplate: Description,
     ErrorListTemplate: Nothing,
+    MultiSchemaFieldTemplate: Shapes,
+    UnsupportedFieldTemplate: Unsupported,
     ButtonTemplates: { AddButton, RemoveButton, SubmitButton: Nothing },
   },
   widgets: { CheckboxWidget: Check, SelectWidget: Selection, TextareaWidget: Area },
@@ -243,13 +298,14 @@ interface Props {
 }
 
 export function SchemaForm({ schema, values, secrets, onChange }: Props) {
-  const uiSchema = useMemo(() => secretHints(schema, secrets), [schema, secrets]);
+  const uiSchema = useMemo(() => secretHints(secrets), [secrets]);
+  const form = useMemo(() => prepare(schema), [schema]);
   return (
     <div className="schema-form">
       <ThemedForm
         tagName="div"
         idPrefix="config"
-        schema={schema}
+        schema={form}
         uiSchema={uiSchema}
         formData={values}
         validator={validator as never}
@@ -269,18 +325,17 @@ export function SchemaForm({ schema, values, secrets, onChange }: Props) {
   );
 }
 
-/** Secrets are password fields; one that is set says so instead of showing it. */
-function secretHints(schema: RJSFSchema, secrets: readonly string[]): UiSchema {
+/** A secret that is set says so instead of showing it. Secrets are named by JSON pointers. */
+function secretHints(secrets: readonly string[]): UiSchema {
   const hints: UiSchema = {};
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    if (typeof property !== "object") continue;
-    if (property.writeOnly || property.format === "password") {
-      const isSet = secrets.includes(`/${name}`);
-      hints[name] = {
-        "ui:widget": "password",
-        ...(isSet && { "ui:placeholder": "Set; leave empty to keep it" }),
-      };
+  for (const pointer of secrets) {
+    let at = hints;
+    for (const part of pointer.split("/").slice(1)) {
+      const key = /^\d+$/.test(part) ? "items" : part.replaceAll("~1", "/").replaceAll("~0", "~");
+      at[key] ??= {};
+      at = at[key] as UiSchema;
     }
+    at["ui:placeholder"] = "Set; leave empty to keep it";
   }
   return hints;
 }

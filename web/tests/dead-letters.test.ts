@@ -1,0 +1,51 @@
+import { beforeAll, expect, it } from "vitest";
+
+import { type Width, WIDTHS } from "./support/browser";
+import { flow, stage } from "./support/suite";
+
+const fragile = (width: Width) => `org.example.fragile-${width.name}`;
+
+stage(
+  "dead letters",
+  (stage) => {
+    beforeAll(async () => {
+      const { token } = await stage.server.application("Backup");
+      for (const width of WIDTHS) {
+        const { id } = await stage.server.plugin(fragile(width));
+        await stage.server.ask("POST", `/plugin/${id}/enable`);
+      }
+      await stage.server.send(token, { title: "Fatal", message: "break it" });
+    });
+
+    flow("dead letters", (width) => {
+      it("shows a message on which a plugin fails, and gives it to the plugin again", async () => {
+        const visitor = await stage.come(width);
+        const { page } = visitor;
+        const { id } = await stage.server.plugin(fragile(width));
+        // The server gives the message to the plugin eight times, with pauses that double.
+        await expect
+          .poll(() => stage.server.ask<unknown[]>("GET", `/plugin/${id}/set-aside`), { timeout: 150_000, interval: 1000 })
+          .toHaveLength(1);
+        await visitor.login("admin", undefined, `/plugins/${id}/dead-letters`);
+        const letter = page.getByRole("listitem").filter({ hasText: "Fatal" });
+        await letter.getByText("the message broke it").waitFor();
+        await visitor.look("plugin-dead-letter");
+        await letter.getByRole("button", { name: "Retry" }).click();
+        await page.getByText("The plugin failed on it again").waitFor();
+        await stage.server.write(`/plugin/${id}/config`, "mended: true\n");
+        await letter.getByRole("button", { name: "Retry" }).click();
+        await page.getByText("The plugin accepted the message").waitFor();
+        await page.getByText("No dead letters").waitFor();
+        await visitor.leave();
+      }, 200_000);
+    });
+  },
+  (server) =>
+    WIDTHS.map((width) =>
+      server.python(
+        "fragile",
+        { "org.example.fragile": fragile(width), 'name="Fragile"': `name="Fragile ${width.name}"` },
+        `fragile-${width.name}`,
+      ),
+    ),
+);
