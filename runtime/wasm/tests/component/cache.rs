@@ -191,7 +191,8 @@ async fn a_folder_that_others_could_write_to_is_closed_to_them() {
 #[tokio::test]
 async fn a_key_that_others_could_know_is_replaced_and_its_code_is_void() {
     use std::os::unix::fs::PermissionsExt as _;
-    let planted: [(&str, fn(&Path)); 3] = [
+    type Plant = fn(&Path);
+    let planted: [(&str, Plant); 3] = [
         ("readable to others", |key| {
             fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
         }),
