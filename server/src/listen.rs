@@ -1,6 +1,7 @@
 //! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
 //! how long a request's head may take, and how long the end may.
 
+mod answer;
 mod patient;
 mod places;
 
@@ -20,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use self::{
+    answer::Answer,
     patient::Patient,
     places::{Place, Places},
 };
@@ -243,7 +245,6 @@ async fn connection(
             !serving.prefix.as_str().is_empty() && strip_prefix(&serving.prefix, &mut request);
         let busy = place.busy();
         async move {
-            let _busy = busy;
             let mut response = router
                 .oneshot(request)
                 .await
@@ -251,7 +252,8 @@ async fn connection(
             if below {
                 add_prefix(&serving.prefix, &mut response);
             }
-            Ok::<_, Infallible>(response)
+            // An answer may go on for long after its head.
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, busy)))
         }
     });
     let connection = http1::Builder::new()

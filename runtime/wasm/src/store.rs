@@ -14,6 +14,10 @@ use super::{
 };
 use mortise_runtime::{Guard, Rights, log::Source};
 
+/// Random bytes that a component may take at a time. The host makes them, and no
+/// deadline ends it meanwhile.
+const RANDOM_BYTES: u64 = 1 << 20;
+
 /// The state of one store.
 pub(super) struct State {
     table: ResourceTable,
@@ -44,6 +48,7 @@ impl State {
     ) -> Result<Self, String> {
         let stderr = Output::new(guard.log().clone(), Source::Stderr);
         let mut wasi = WasiCtxBuilder::new();
+        wasi.max_random_size(RANDOM_BYTES);
         wasi.stdout(Output::new(guard.log().clone(), Source::Stdout))
             .stderr(stderr.clone())
             .allow_tcp(false)

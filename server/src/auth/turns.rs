@@ -45,12 +45,15 @@ struct Address {
 /// A turn at computing. It ends with the value.
 #[derive(Debug)]
 pub(super) struct Turn {
-    turns: Arc<Turns>,
+    /// None once it was given to another.
+    turns: Option<Arc<Turns>>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.pass_on();
+        if let Some(turns) = self.turns.take() {
+            turns.pass_on();
+        }
     }
 }
 
@@ -72,7 +75,7 @@ impl Turns {
             if state.free > 0 {
                 state.free -= 1;
                 return Some(Turn {
-                    turns: Arc::clone(self),
+                    turns: Some(Arc::clone(self)),
                 });
             }
             if state.waiting >= WAITING {
@@ -95,12 +98,12 @@ impl Turns {
     fn pass_on(self: &Arc<Self>) {
         while let Some(next) = self.next() {
             let turn = Turn {
-                turns: Arc::clone(self),
+                turns: Some(Arc::clone(self)),
             };
             match next.send(turn) {
                 Ok(()) => return,
-                // That one has gone. Its turn is not ended but given to another.
-                Err(turn) => std::mem::forget(turn),
+                // That one has gone: the turn is another's.
+                Err(mut turn) => turn.turns = None,
             }
         }
     }

@@ -367,7 +367,7 @@ impl Plugins {
             .await;
             return Ok(());
         }
-        if before.is_none() {
+        if before.as_ref().is_none_or(Entry::is_missing) {
             let from = (file, &identity);
             self.returns(from, &new, signed.as_ref(), cause.by).await?;
         }

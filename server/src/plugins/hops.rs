@@ -68,8 +68,8 @@ impl Hops {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that an instance is given messages, of which the one that has passed
-    /// most plugins has this count.
+    /// Notes that an instance is given messages of this count. What it sends from
+    /// now on answers these, and not those before.
     pub(super) fn give(&self, instance: i64, hops: u8) -> Heard<'_> {
         let mut state = self.state();
         if state.hearing.len() >= INSTANCES {
@@ -80,11 +80,7 @@ impl Hops {
             hops,
             ended: Instant::now(),
         });
-        hearing.hops = if hearing.lasts() {
-            hearing.hops.max(hops)
-        } else {
-            hops
-        };
+        hearing.hops = hops;
         hearing.calls += 1;
         drop(state);
         Heard {
@@ -93,13 +89,13 @@ impl Hops {
         }
     }
 
-    /// Returns the highest count of some messages.
-    pub(super) fn highest(&self, messages: impl IntoIterator<Item = i64>) -> u8 {
+    /// Returns the lowest count of some messages: one from outside begins anew.
+    pub(super) fn lowest(&self, messages: impl IntoIterator<Item = i64>) -> u8 {
         let state = self.state();
         let counts = messages
             .into_iter()
-            .filter_map(|id| state.of_messages.get(&id));
-        counts.copied().max().unwrap_or(0)
+            .map(|id| state.of_messages.get(&id).copied().unwrap_or(0));
+        counts.min().unwrap_or(0)
     }
 
     /// Returns the count of a message that an instance sends now. None at the end
@@ -138,7 +134,7 @@ mod tests {
         let mut rounds = 0;
         loop {
             let instance = i64::from(rounds % 2);
-            let heard = hops.give(instance, hops.highest([message]));
+            let heard = hops.give(instance, hops.lowest([message]));
             let Some(count) = hops.of_answer(instance) else {
                 break;
             };
@@ -149,9 +145,11 @@ mod tests {
             assert!(rounds < 100, "it does not end");
         }
         assert_eq!(rounds, i32::from(MOST));
-        // A message from outside begins anew for an instance that took no part.
-        let _heard = hops.give(7, hops.highest([0]));
-        assert_eq!(hops.of_answer(7), Some(1));
+        // A message from outside begins anew, also for those that took part.
+        for instance in [0, 7] {
+            let _heard = hops.give(instance, hops.lowest([message, 0]));
+            assert_eq!(hops.of_answer(instance), Some(1));
+        }
         assert_eq!(hops.of_answer(8), Some(0));
     }
 }

@@ -164,7 +164,7 @@ impl Feed {
         let ids = batch
             .iter()
             .filter_map(|message| i64::try_from(message.id).ok());
-        let hops = self.plugins.hops.highest(ids);
+        let hops = self.plugins.hops.lowest(ids);
         let result = match self.plugins.instance(&self.slot).await {
             Ok(instance) => {
                 let _heard = self.plugins.hops.give(self.slot.id, hops);

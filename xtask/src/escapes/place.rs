@@ -73,7 +73,7 @@ impl Place {
                 .with_context(|| format!("{} cannot be copied", file.display()))?;
             fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
             let deadline = if actor == Actor::Component {
-                2000
+                5000
             } else {
                 20_000
             };

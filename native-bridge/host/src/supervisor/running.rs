@@ -152,7 +152,9 @@ impl Running {
         let error = match greeted {
             Some(Ok(greeted)) => {
                 tracing::debug!(file = %file.display(), generation, "started a process");
-                if process.protection().missing.is_empty() {
+                // Empty until the report is there, which can come after the greeting.
+                let protection = process.protection();
+                if protection.missing.is_empty() && !protection.applied.is_empty() {
                     shared.protects.store(true, Ordering::Relaxed);
                 }
                 return Ok(Arc::new(Self {
