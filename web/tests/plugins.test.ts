@@ -83,6 +83,10 @@ stage(
         await page.getByRole("tab", { name: "Text" }).click();
         await page.getByRole("textbox", { name: "Configuration as text" }).waitFor();
         await visitor.look("configuration-text");
+        await page.getByRole("link", { name: "Log", exact: true }).click();
+        const leaving = page.getByRole("alertdialog", { name: "Leave without saving?" });
+        await leaving.getByRole("button", { name: "Cancel" }).click();
+        await page.getByRole("textbox", { name: "Configuration as text" }).waitFor();
         await page.getByRole("button", { name: "Discard changes" }).click();
         await page.getByText(/problem/).waitFor({ state: "detached" });
         await visitor.leave();

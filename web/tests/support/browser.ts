@@ -171,6 +171,10 @@ export class Visitor {
     mkdirSync(SHOTS, { recursive: true });
     for (const colorScheme of ["light", "dark"] as const) {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      // The new colours are on the screen two frames later.
+      await this.page.evaluate(
+        () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+      );
       await this.page.screenshot({ path: join(SHOTS, `${name}-${this.width.name}-${colorScheme}.png`) });
       expect(await this.violations(), `${name}, ${this.width.name}, ${colorScheme}`).toEqual([]);
     }

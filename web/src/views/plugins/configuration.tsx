@@ -2,12 +2,14 @@ import type { RJSFSchema } from "@rjsf/utils";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import { useBlocker } from "react-router";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
 import type { ConfigForm, Plugin } from "../../api/types";
 import { withoutNulls } from "../../lib/form-schema";
 import { edit, parse } from "../../lib/yaml-edit";
 import { Button } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
 import { ErrorNotice, Hint, sentence } from "../../ui/notice";
 import { Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
@@ -60,7 +62,8 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
     };
   }, [dirty, form.problems, plugin.id, text]);
 
-  // Whoever leaves with unsaved changes is asked.
+  // Unsaved changes are not lost without a question, inside the page and at its end.
+  const leaving = useBlocker(dirty);
   useEffect(() => {
     if (!dirty) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -126,6 +129,15 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
       ) : (
         source
       )}
+      <Confirm
+        title="Leave without saving?"
+        isOpen={leaving.state === "blocked"}
+        onClose={() => leaving.reset?.()}
+        action="Leave"
+        run={async () => leaving.proceed?.()}
+      >
+        <p>The changes to the configuration are lost.</p>
+      </Confirm>
       {save.isError && problems.length === 0 && (
         <ErrorNotice error={save.error} title="The configuration was not saved" />
       )}
