@@ -144,7 +144,8 @@ stage("administration", (stage) => {
       const chooser = page.waitForEvent("filechooser");
       await page.getByRole("button", { name: "Choose a file" }).click();
       await (await chooser).setFiles(file ?? "");
-      await page.getByRole("heading", { name: "Version", exact: true }).waitFor();
+      // A component is compiled first, which takes long in a build for development.
+      await page.getByRole("heading", { name: "Version", exact: true }).waitFor({ timeout: 100_000 });
       const name = await page.getByRole("heading", { level: 1 }).innerText();
       await visitor.go("Plugins");
       await page.getByRole("link", { name }).click();

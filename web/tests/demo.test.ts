@@ -52,8 +52,8 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
     await message.getByRole("button", { name: /Trace/ }).click();
     const step = page.getByRole("dialog", { name: "Trace" }).getByRole("listitem").filter({ hasText: "Rules" });
     await step.getByText("Changed", { exact: true }).waitFor();
-    expect((await step.locator("ins").allInnerTexts()).join(" ")).toContain("[error]");
-    expect((await step.locator("del").allInnerTexts()).join(" ")).toContain("ERROR");
+    expect((await step.locator("ins").allInnerTexts()).join("")).toContain("[error]");
+    expect((await step.locator("del").allInnerTexts()).join("")).toContain("ERROR");
     await visitor.look("demo-trace");
     await page.keyboard.press("Escape");
 

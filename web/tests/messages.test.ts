@@ -63,7 +63,7 @@ stage("messages", (stage) => {
       const title = `rich ${width.name}`;
       await stage.server.send(application.token, {
         title,
-        message: "Some **bold** text\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n`code`",
+        message: "Some **bold** text\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n| | |\n| - | - |\n| no | heading |\n\n`code`",
         priority: 8,
         extras: {
           "client::display": { contentType: "text/markdown" },

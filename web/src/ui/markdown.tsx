@@ -69,6 +69,8 @@ export function Markdown({ text, className }: { text: string; className?: string
       flat.append(...heading.childNodes);
       heading.replaceWith(flat);
     }
+    // A table without headings has empty ones in Markdown: they head nothing.
+    for (const empty of element.querySelectorAll("th:empty")) empty.replaceWith(document.createElement("td"));
     // What scrolls must be reachable by keyboard.
     for (const wide of element.querySelectorAll("pre,table")) wide.setAttribute("tabindex", "0");
   }, [text, long]);
