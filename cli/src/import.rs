@@ -30,7 +30,7 @@ use crate::{
       with the images from another folder
 
 Gotify 2 and 3 on SQLite. The file is only read, and Gotify may run. Mortise must
-not run on the data directory. Repeat it at any time: it brings what is new, and
+not run on the data directory. Repeat it at any time: it imports new data only, and
 goes on where it was interrupted.")]
 pub(super) struct Import {
     /// Gotify's database, `data/gotify.db` by default there.

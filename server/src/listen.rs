@@ -47,7 +47,7 @@ pub(crate) struct Serving {
     pub(crate) prefix: PathPrefix,
 }
 
-/// A socket, the certificate for its connections, and what is served on them.
+/// A socket, the certificate for its connections, and the routes on them.
 pub(crate) struct Entrance {
     pub(crate) socket: Socket,
     pub(crate) tls: Option<Arc<Tls>>,

@@ -59,7 +59,7 @@ fn narrow(path: &Path, most: u32) {
     let Ok(data) = symlink_metadata(path) else {
         return;
     };
-    // The person who made a link chose what is behind it.
+    // The person who made a link chose its target.
     if data.is_symlink() {
         return;
     }

@@ -35,7 +35,7 @@ pub struct Parts {
     pub local_key: TokenHash,
     /// Password hashing and verification.
     pub passwords: Arc<Passwords>,
-    /// What it has seen since the start.
+    /// The counts since the start.
     pub seen: Arc<Seen>,
     /// How many messages senders may send now.
     pub(crate) rates: Rates,

@@ -198,7 +198,11 @@ mod tests {
         let (mut plugin, host, bodies) = forward(&[200, 413, 200]);
         plugin.on_messages(batch()).unwrap();
         assert_eq!(bodies.lock().unwrap().len(), 3);
-        assert!(host.log()[0].1.contains("rejected message 2 with status 413"));
+        assert!(
+            host.log()[0]
+                .1
+                .contains("rejected message 2 with status 413")
+        );
     }
 
     #[test]

@@ -232,7 +232,7 @@ fn trusted_key(file: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
     Ok(fs::read(file)?.try_into().ok())
 }
 
-/// Returns true if a file belongs to this user, and nobody else has access.
+/// Returns true if a file belongs to this user, and no other user has access.
 #[cfg(unix)]
 fn is_own(data: &fs::Metadata, file: &Path) -> io::Result<bool> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -38,7 +38,7 @@ pub struct Inspection {
     pub size: u64,
     /// Its digest.
     pub digest: Digest,
-    /// Who it is and what it asks for.
+    /// Its description and the permissions that it asks for.
     pub manifest: Manifest,
     /// Its capabilities.
     pub capabilities: Capabilities,

@@ -24,7 +24,7 @@ enum Sender {
     Address(IpAddr),
 }
 
-/// What is left to senders.
+/// The rates that are left to senders.
 #[derive(Debug, Default)]
 pub(crate) struct Rates(Mutex<HashMap<Sender, Bucket>>);
 

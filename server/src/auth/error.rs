@@ -19,7 +19,7 @@ pub enum AuthError {
     /// Another site made the request, with credentials that a browser sends by itself.
     #[error("cross-origin request refused: use a token instead of a cookie or password")]
     CrossSite,
-    /// The data directory's key came with the name of somebody else.
+    /// The data directory's key came with a name that no administrator has.
     #[error(
         "there is no administrator of that name; other users act for themselves, with their \
          passwords or tokens"

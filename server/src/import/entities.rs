@@ -226,7 +226,7 @@ impl<'a> Entities<'a> {
         Ok(free)
     }
 
-    /// The hash to store: Gotify's own, or that of a password that nobody knows.
+    /// The hash to store: Gotify's own, or that of a random password.
     async fn password_hash(&mut self, user: &GotifyUser) -> Result<String, ImportError> {
         match bcrypt_cost(&user.pass) {
             Some(cost) if cost <= MOST_COST => return Ok(user.pass.clone()),

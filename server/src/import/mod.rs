@@ -4,7 +4,7 @@
 //!
 //! Everything but messages comes in one transaction, and messages in groups, each
 //! with the mark up to where they have come. An import that was interrupted goes
-//! on there, and one that is repeated brings what is new.
+//! on there, and one that is repeated imports new data only.
 
 mod entities;
 mod report;

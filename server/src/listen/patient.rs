@@ -1,4 +1,4 @@
-//! A connection whose other side must take what is sent to it. A reader that
+//! A connection whose other side must read its answers. A reader that
 //! never reads would keep an answer in memory, and a connection, for ever.
 
 use std::{

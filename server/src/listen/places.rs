@@ -1,7 +1,7 @@
 //! Places for connections. There are only so many; when all are taken, a new
 //! connection takes the place of one without a request. It goes to the address
 //! with the most of them, and there the one that is idle for longest. So
-//! connections that ask nothing keep nobody out.
+//! idle connections keep no client out.
 
 use std::{
     collections::HashMap,
@@ -87,7 +87,7 @@ impl Places {
             // It leaves its place when it has ended, a moment later.
             state.longest_idle()?.cut.cancel();
         }
-        // Beside those that are ending, so that a slow end keeps nobody waiting.
+        // Beside those that are ending, so that a slow end delays no other.
         let ending = state.taken.values().filter(|one| one.cut.is_cancelled());
         if state.taken.len() - ending.count() >= self.most {
             return None;

@@ -1,5 +1,5 @@
 //! Loops of messages between plugins: how many plugins a message has passed
-//! through since somebody outside sent the first. A message that a plugin sends
+//! through since a sender outside sent the first. A message that a plugin sends
 //! while it is given another, or right after, counts as an answer to that one.
 //!
 //! The counts are kept in memory. After a restart a loop begins anew, and ends

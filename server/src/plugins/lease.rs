@@ -1,6 +1,6 @@
 //! The runtime's handle of an instance, and those who are using it.
 //!
-//! A swap takes a handle out of its slot, so that nobody gets it any more, and stops
+//! A swap takes a handle out of its slot, so that no caller gets it any more, and stops
 //! its instance after the last call of those who have it.
 
 use std::{ops::Deref, sync::Arc};
@@ -51,13 +51,13 @@ impl Made {
         &self.instance
     }
 
-    /// Returns true if nobody uses it.
+    /// Returns true if it has no lease.
     pub(super) fn is_unused(&self) -> bool {
         self.leases.is_empty()
     }
 
     /// Waits for the end of the last lease and of the last call. The handle is no
-    /// longer in its slot: nobody takes another.
+    /// longer in its slot: no caller takes another.
     pub(super) async fn drained(&self) {
         self.leases.close();
         self.leases.wait().await;

@@ -1,4 +1,4 @@
-//! Turns: proof that nobody else changes the same thing meanwhile. A method that
+//! Turns: proof that no other task changes the same thing meanwhile. A method that
 //! must not run beside another takes the turn of its caller.
 
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl SlotTurns {
         }
     }
 
-    /// Takes a turn unless somebody has it.
+    /// Takes a turn unless it is taken.
     pub(super) fn try_take(&self) -> Option<SlotTurn> {
         let held = Arc::clone(&self.0).try_lock_owned().ok()?;
         Some(SlotTurn { _held: held })

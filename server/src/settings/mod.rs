@@ -58,7 +58,7 @@ pub struct Setting {
     pub values: Vec<String>,
     /// The place of the value.
     pub source: Source,
-    /// True if nobody should see it.
+    /// True if it is a secret.
     pub secret: bool,
 }
 

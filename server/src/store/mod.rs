@@ -206,7 +206,7 @@ impl Store {
         Ok(connection.close().await?)
     }
 
-    /// Checks that a database which nobody uses is whole.
+    /// Checks that an unused database is whole.
     ///
     /// # Errors
     ///

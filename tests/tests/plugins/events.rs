@@ -260,8 +260,8 @@ async fn a_reader_that_does_not_read_is_cut_and_keeps_nobody_waiting() {
     let data = data(&[("drops", plugin("drops", &[FILTER], &[dropping()]))]);
     let rig = Rig::start(data.path()).await;
     rig.enable("drops").await;
-    // Little room for what nobody reads: by default the system makes more of it
-    // than this test sends.
+    // Little room for unread events: by default the system makes more of it than
+    // this test sends.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 << 10).unwrap();
     let mut socket = socket.connect(rig.server.addr()).await.unwrap();

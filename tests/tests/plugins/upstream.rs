@@ -170,7 +170,7 @@ async fn listeners_and_webhooks_work_with_gotifys_messages() {
         said.iter().any(|text| text == "past") && said.iter().any(|text| text == "through")
     })
     .await;
-    // The webhook is reached from outside, and what it sends is in Gotify alone.
+    // The webhook is reached from outside, and its message is in Gotify alone.
     let hook = format!(
         "{}/plugin/{}/custom/{}/",
         outside(&front),

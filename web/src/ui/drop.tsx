@@ -4,7 +4,7 @@ import { DropZone, type DropZoneProps } from "react-aria-components";
 interface Props {
   label: string;
   className: string;
-  /** Gets what was dropped or pasted; nothing where it was no file. */
+  /** Gets the dropped or pasted files; none where there was no file. */
   onFiles: (files: File[]) => void;
   /** Media types that are taken; any where it is left out. */
   types?: readonly string[];

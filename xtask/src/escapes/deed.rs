@@ -48,7 +48,7 @@ pub(super) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Expected {
-    /// It fails for want of a permission, or because what it names does not exist
+    /// It fails for want of a permission, or because its target does not exist
     /// for the plugin.
     Denied,
     /// It fails at a bound, or the plugin is ended; nothing else is affected.

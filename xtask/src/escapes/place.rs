@@ -38,7 +38,7 @@ pub(super) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // The end of its input has it remove what it made.
+        // At the end of its input it removes its files.
         drop(self.neighbour.stdin.take());
         let _ = self.neighbour.wait();
         let _ = fs::remove_dir_all(&self.folder);

@@ -39,7 +39,7 @@ impl Outcome {
         matches!(self, Self::Done(_))
     }
 
-    /// True if it failed for want of a permission, or because what it names does
+    /// True if it failed for want of a permission, or because its target does
     /// not exist for the plugin.
     pub(super) fn is_denied(&self) -> bool {
         let denials = [

@@ -93,7 +93,7 @@ fn resolve(krate: &Crate, from: &Place, path: &[String], depth: usize) -> Option
             let mut rest: Vec<String> = segments.cloned().collect();
             let named = module.imports.iter().find(|import| import.name == *segment);
             if let Some(import) = named {
-                // An import that names what it is found by stands for another crate.
+                // An import with its own name as its path stands for another crate.
                 if own && import.path.first() == Some(segment) && import.path.len() == 1 {
                     return None;
                 }

@@ -103,7 +103,7 @@ pub(super) fn of_protection(protection: &Protection) -> Option<Finding> {
         "delegate a control group to the server, with systemd by `Delegate=memory pids` in its \
          unit"
     } else {
-        "use a newer kernel, or see that you trust the plugin with what is not confined"
+        "use a newer kernel, or trust the plugin with the parts that are not confined"
     };
     let found = format!(
         "this machine cannot confine its process in every way; it lacks: {}",

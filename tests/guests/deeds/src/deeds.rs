@@ -120,7 +120,7 @@ fn repeated<T>(count: &str, mut deed: impl FnMut(u32) -> Result<T, Error>) -> Ou
 }
 
 /// Too deep for any stack, without a tail call to turn into a loop.
-#[expect(unconditional_recursion, reason = "overflowing is what is tried")]
+#[expect(unconditional_recursion, reason = "the deed is to overflow")]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 32]);
     recurse(depth + 1) + black_box(frame).iter().sum::<u64>()

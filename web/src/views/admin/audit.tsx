@@ -31,7 +31,7 @@ export function AuditOf({ plugin }: { plugin?: string }) {
   if (audit.isError) {
     return <ErrorNotice error={audit.error} title="Could not load the audit log" retry={() => void audit.refetch()} />;
   }
-  if (entries.length === 0) return <Empty title="No entries yet">The first entry appears when somebody installs a plugin.</Empty>;
+  if (entries.length === 0) return <Empty title="No entries yet">The first entry appears when a plugin is installed.</Empty>;
   return (
     <>
       <Table

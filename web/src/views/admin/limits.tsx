@@ -20,6 +20,7 @@ const NAMES: Record<string, string> = {
   "concurrent-calls": "Calls at the same time",
   "storage-bytes": "Storage",
   "messages-per-minute": "Messages per minute",
+  "writes-per-minute": "Changes of storage, timers and messages per minute",
   "log-bytes": "Log",
   "webhook-body-bytes": "Body of a webhook request",
   timers: "Timers",
