@@ -25,6 +25,10 @@ use crate::{
 
 /// Show, check and import the settings of `mortise serve`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mortise config show
+  mortise config check --config /etc/mortise/mortise.toml
+  mortise config import /etc/gotify/config.yml")]
 pub(super) struct Config {
     #[command(subcommand)]
     command: Command,

@@ -38,6 +38,7 @@ mod page;
 pub mod pipeline;
 pub mod plugins;
 mod private;
+mod rate;
 pub mod seen;
 pub mod server;
 pub mod settings;

@@ -18,16 +18,17 @@ use crate::{
     config::Listen,
     events::{self, Events},
     house, listen, local,
-    pipeline::{Chain, Pipeline},
+    pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
     private,
+    rate::Rates,
     seen::Seen,
     sockets::Socket,
     state::{AppState, Live, Parts},
     store::{Store, StoreError},
     stream::Hub,
     tls::{Tls, TlsError},
-    upstream::{self, Forward, Upstream, UpstreamError},
+    upstream::{self, Forwarding, Upstream, UpstreamError},
 };
 
 /// A server that runs until [`Server::shutdown`]. Dropping it without leaves
@@ -172,7 +173,9 @@ impl Server {
             Arc::clone(&seen),
             config.max_message_size,
             upstream.as_ref().map(|upstream| {
-                Forward::new(Arc::clone(upstream), store.clone(), Arc::clone(&plugins))
+                let chain = Arc::clone(&plugins) as Arc<dyn Chain>;
+                let forwarding = Forwarding::new(Arc::clone(upstream), store.clone(), chain);
+                Arc::new(forwarding) as Arc<dyn Forward>
             }),
         ));
         plugins.start(&pipeline).await?;
@@ -185,7 +188,7 @@ impl Server {
             local_key: local_key.hash(),
             passwords,
             seen,
-            rates: api::Rates::default(),
+            rates: Rates::default(),
             hub,
             events,
             plugins,

@@ -7,11 +7,11 @@ use std::{
 
 use crate::{
     Config,
-    api::Rates,
     auth::{Authority, Passwords, TokenHash},
     events::Events,
     pipeline::Pipeline,
     plugins::Plugins,
+    rate::Rates,
     seen::Seen,
     store::Store,
     stream::Hub,

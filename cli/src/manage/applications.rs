@@ -29,12 +29,22 @@ pub(crate) struct App {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List them.
+    #[command(after_help = "Examples:
+  mortise app list
+  mortise app list --json")]
     List(List),
     /// Add one, and print its token once.
+    #[command(after_help = "Examples:
+  mortise app add backup
+  mortise app add backup --description 'the nightly backup' --priority 5")]
     Add(Add),
     /// Replace the token of one, and print the new one once.
+    #[command(after_help = "Example:
+  mortise app token backup")]
     Token(One),
     /// Delete one with its messages.
+    #[command(after_help = "Example:
+  mortise app delete backup")]
     Delete(One),
 }
 

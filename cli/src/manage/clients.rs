@@ -27,10 +27,17 @@ pub(crate) struct Client {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List them.
+    #[command(after_help = "Examples:
+  mortise client list
+  mortise client list --json")]
     List(List),
     /// Add one, and print its token once.
+    #[command(after_help = "Example:
+  mortise client add phone")]
     Add(Add),
     /// Delete one.
+    #[command(after_help = "Example:
+  mortise client delete phone")]
     Delete(One),
 }
 

@@ -28,12 +28,22 @@ pub(crate) struct User {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List them.
+    #[command(after_help = "Examples:
+  mortise user list
+  mortise user list --json")]
     List(List),
     /// Add one.
+    #[command(after_help = "Examples:
+  mortise user add ann
+  echo 'a password' | mortise user add ann --admin --password-stdin")]
     Add(Add),
     /// Set the password of one.
+    #[command(after_help = "Example:
+  mortise user password ann")]
     Password(Password),
     /// Delete one with all of their data.
+    #[command(after_help = "Example:
+  mortise user delete ann")]
     Delete(One),
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sandbox::ProcessLimits;
+use crate::limits::ProcessLimits;
 
 /// The controllers that bound a plugin.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
@@ -174,7 +174,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::{Groups, end, join};
-    use crate::sandbox::ProcessLimits;
+    use crate::limits::ProcessLimits;
 
     /// A folder with the files of a control group.
     fn delegated(controllers: &str) -> tempfile::TempDir {

@@ -40,6 +40,7 @@ mod imports;
 mod instance;
 #[cfg(unix)]
 pub mod launch;
+mod limits;
 mod lock;
 #[cfg(unix)]
 mod plugin;

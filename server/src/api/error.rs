@@ -17,6 +17,7 @@ use crate::{
     auth::{AuthError, PasswordError},
     configuration,
     pipeline::PostError,
+    rate::TooFast,
     store::StoreError,
 };
 
@@ -152,6 +153,12 @@ impl From<AuthError> for ApiError {
             AuthError::Store(error) => return error.into(),
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<TooFast> for ApiError {
+    fn from(error: TooFast) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()).with_retry_after(error.seconds)
     }
 }
 

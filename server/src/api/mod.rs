@@ -23,7 +23,6 @@ pub mod model;
 mod own_page;
 mod paths;
 mod plugins;
-mod rate;
 mod routes;
 mod session;
 mod stream;
@@ -39,8 +38,6 @@ pub(crate) use images::file_name as image_name;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;
-
-pub(crate) use rate::Rates;
 
 use crate::state::AppState;
 

@@ -149,7 +149,8 @@ fn security(access: Access, registration: bool) -> Vec<SecurityRequirement> {
         Access::Sender => "sender",
         Access::Client => "client",
         Access::Elevated => "elevated",
-        Access::Admin | Access::Register | Access::Metrics => "admin",
+        Access::Metrics => "metrics",
+        Access::Admin | Access::Register => "admin",
     };
     let mut requirements = ["tokenHeader", "tokenQuery", "tokenBearer", "basicAuth"]
         .map(|scheme| SecurityRequirement::new(scheme, [scope]))

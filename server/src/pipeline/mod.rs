@@ -8,6 +8,7 @@ mod chain;
 mod commit;
 mod dropped;
 mod dropped_message;
+mod forward;
 mod trace;
 
 use std::sync::Arc;
@@ -17,8 +18,11 @@ use mortise_runtime::{
     types::{Content, Draft},
 };
 
-pub use self::chain::{Chain, Filtered, Outcome};
 pub use self::trace::{Cause, Change, Field, TraceAction, TraceEntry};
+pub use self::{
+    chain::{Chain, Filtered, Outcome},
+    forward::Forward,
+};
 use self::{commit::Commit, dropped::Keep};
 pub(crate) use self::{dropped_message::Dropped, trace::Space};
 use crate::{
@@ -28,7 +32,6 @@ use crate::{
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
     time::now_ms,
-    upstream::{Forward, UpstreamError},
 };
 
 /// The sender of a message.
@@ -115,8 +118,8 @@ pub enum PostError {
     #[error("this user has no client token in --upstream-token, so the message has nowhere to go")]
     NotUpstream,
     /// The Gotify behind this server does not take it.
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
+    #[error("{0}")]
+    Upstream(String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -132,7 +135,7 @@ pub struct Pipeline {
     keep: Keep,
     seen: Arc<Seen>,
     /// To the Gotify behind this server, in place of the database.
-    forward: Option<Forward>,
+    forward: Option<Arc<dyn Forward>>,
 }
 
 impl Pipeline {
@@ -145,7 +148,7 @@ impl Pipeline {
         chain: Arc<dyn Chain>,
         seen: Arc<Seen>,
         most: Size,
-        forward: Option<Forward>,
+        forward: Option<Arc<dyn Forward>>,
     ) -> Self {
         Self {
             commit: Commit::start(store.clone(), hub, Arc::clone(&chain)),

@@ -3,38 +3,43 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{Upstream, UpstreamError};
 use crate::{
-    pipeline::Chain as _,
-    plugins::Plugins,
+    pipeline::{Chain, Forward, PostError},
     store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by},
 };
 
 /// Sends messages there in place of storing them.
 #[derive(Clone, Debug)]
-pub struct Forward {
+pub(crate) struct Forwarding {
     upstream: Arc<Upstream>,
     store: Store,
-    plugins: Arc<Plugins>,
+    chain: Arc<dyn Chain>,
 }
 
-impl Forward {
-    pub(crate) fn new(upstream: Arc<Upstream>, store: Store, plugins: Arc<Plugins>) -> Self {
+#[async_trait]
+impl Forward for Forwarding {
+    async fn message(&self, new: &NewMessage) -> Result<Option<MessageRow>, PostError> {
+        self.send(new).await.map_err(|error| match error {
+            UpstreamError::Store(error) => PostError::Store(error),
+            other => PostError::Upstream(other.to_string()),
+        })
+    }
+}
+
+impl Forwarding {
+    pub(crate) fn new(upstream: Arc<Upstream>, store: Store, chain: Arc<dyn Chain>) -> Self {
         Self {
             upstream,
             store,
-            plugins,
+            chain,
         }
     }
 
-    /// Sends a message, and returns it with its number there; none if its user is
-    /// no user there.
-    pub(crate) async fn message(
-        &self,
-        new: &NewMessage,
-    ) -> Result<Option<MessageRow>, UpstreamError> {
+    async fn send(&self, new: &NewMessage) -> Result<Option<MessageRow>, UpstreamError> {
         let Some(gotify) = self.upstream.users.get(&new.user_id) else {
             return Ok(None);
         };
@@ -54,7 +59,7 @@ impl Forward {
         let id = gotify.send(application.upstream_id, token, body).await?;
         let stored = passed_by(id, new);
         if self.store.pass_by(id, new).await? {
-            self.plugins.message_stored(&stored, new.hops);
+            self.chain.message_stored(&stored, new.hops);
         }
         Ok(Some(stored))
     }

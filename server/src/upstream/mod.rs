@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::gotify::Gotify;
-pub(crate) use self::{forward::Forward, proxy::front};
+pub(crate) use self::{forward::Forwarding, proxy::front};
 use crate::{
     auth::{PasswordError, Passwords, Token, generate_password},
     state::AppState,

@@ -81,6 +81,12 @@ async fn every_route_refuses_who_may_not() {
                     assert_eq!(status(&bobs_client).await, forbidden, "{method} {path}");
                     assert_eq!(status(&bob).await, forbidden, "{method} {path}");
                 }
+                // Any client of an administrator's.
+                "metrics" => {
+                    assert_eq!(status(&client).await, StatusCode::OK, "{method} {path}");
+                    assert_eq!(status(&bobs_client).await, forbidden, "{method} {path}");
+                    assert_eq!(status(&bob).await, forbidden, "{method} {path}");
+                }
                 other => panic!("{method} {path} asks for {other}"),
             }
         }

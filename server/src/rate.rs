@@ -8,9 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::StatusCode;
-
-use super::ApiError;
 use crate::config::Limits;
 
 /// Senders that are remembered. One that is forgotten has its whole minute again.
@@ -22,6 +19,20 @@ const MINUTE: Duration = Duration::from_secs(60);
 enum Sender {
     Application(i64),
     Address(IpAddr),
+}
+
+/// A sender has sent as many messages as it may for now.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this {name} may send {rate} messages in a minute, set by {setting}; try again in {seconds} \
+     seconds"
+)]
+pub(crate) struct TooFast {
+    name: &'static str,
+    rate: u32,
+    setting: &'static str,
+    /// The seconds until the next message.
+    pub(crate) seconds: u64,
 }
 
 /// The rates that are left to senders.
@@ -39,13 +50,13 @@ impl Rates {
     ///
     /// # Errors
     ///
-    /// 429 with `Retry-After`.
-    pub(super) fn take(
+    /// [`TooFast`].
+    pub(crate) fn take(
         &self,
         limits: &Limits,
         application: i64,
         address: IpAddr,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), TooFast> {
         let now = Instant::now();
         for (sender, rate, name, setting) in [
             (
@@ -64,15 +75,12 @@ impl Rates {
             if rate > 0
                 && let Some(wait) = self.take_from(sender, rate, now)
             {
-                let seconds = wait.as_secs() + 1;
-                let error = ApiError::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    format!(
-                        "this {name} may send {rate} messages in a minute, set by {setting}; try \
-                         again in {seconds} seconds"
-                    ),
-                );
-                return Err(error.with_retry_after(seconds));
+                return Err(TooFast {
+                    name,
+                    rate,
+                    setting,
+                    seconds: wait.as_secs() + 1,
+                });
             }
         }
         Ok(())
