@@ -72,6 +72,15 @@ async fn timers_are_bounded_and_replaced_by_name() {
     assert_eq!(set(timer("a", 3)).await, Ok(()));
     assert_eq!(set(timer("b", 2)).await, Ok(()));
     assert_eq!(set(timer("c", 1)).await, Err(TooManyTimers));
+    // To the same schedule again, it keeps its time; to another, it has a new one.
+    assert_eq!(set(timer("a", 1)).await, Ok(()));
+    let due = store.first_plugin_timers(&[1], 9).await.unwrap();
+    assert_eq!(due, [timer("b", 2), timer("a", 3)]);
+    let other = TimerRow {
+        schedule: "[]".to_owned(),
+        ..timer("a", 9)
+    };
+    assert_eq!(set(other).await, Ok(()));
     assert_eq!(set(timer("a", 1)).await, Ok(()));
     let due = store.first_plugin_timers(&[1], 9).await.unwrap();
     assert_eq!(due, [timer("a", 1), timer("b", 2)]);
