@@ -367,10 +367,11 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, StartError> {
         path: data_dir.to_owned(),
         source,
     };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options
         .open(data_dir.join("mortise.lock"))
         .map_err(failed)?;
     match file.try_lock() {
