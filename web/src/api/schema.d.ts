@@ -716,6 +716,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns metrics in the text format of Prometheus. Administrators may read them,
+         *     and anybody if the settings say so.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin": {
         parameters: {
             query?: never;
@@ -1064,6 +1084,26 @@ export interface paths {
         put?: never;
         /** Gives a message that was set aside to the plugin again, now. */
         post: operations["post_plugin_id_set_aside_message_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reports whether the server can serve its users: its database answers, and the
+         *     enabled plugins were brought up. `/health` is about the server alone.
+         */
+        get: operations["get_ready"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1879,6 +1919,13 @@ export interface components {
             /** @description The last time, RFC 3339. */
             date: string;
             limit: string;
+        };
+        /** @description Whether the server can serve its users. */
+        Ready: {
+            /** @description Whether the database answers. */
+            database: boolean;
+            /** @description Whether the enabled plugins were brought up. */
+            plugins: boolean;
         };
         /** @description A token that replaces another. */
         RegeneratedToken: {
@@ -3488,6 +3535,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The application or the address sends too much. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description A filter failed, and the user wants messages refused then. */
             503: {
                 headers: {
@@ -3655,6 +3709,37 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4975,6 +5060,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    get_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description Not yet, or no longer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
             };
         };
     };

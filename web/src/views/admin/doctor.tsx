@@ -40,38 +40,41 @@ export function Doctor({ id }: { id: string }) {
     >
       {fix.isError && <ErrorNotice error={fix.error} title="The fix failed" />}
       <Loaded query={doctor} of="the findings">
-        {({ findings }) =>
-          findings.length === 0 ? (
-            <Empty title="No problems found">The doctor checked the file, the permissions and every instance.</Empty>
-          ) : (
-            <ul className="list">
-              {findings.map((finding, index) => (
-                <li key={index} className="step stack">
-                  <div className="step-head">
-                    <Badge tone={finding.severity === "problem" ? "error" : "info"}>
-                      {finding.severity === "problem" ? "Problem" : "Notice"}
-                    </Badge>
-                    {finding.user && <span className="small muted">of {finding.user}</span>}
-                  </div>
-                  <p>{sentence(finding.found)}</p>
-                  <p className="small muted">{sentence(finding.fix)}</p>
-                  {finding.command && <Copy text={finding.command} label="command" />}
-                  {finding.call && (
-                    <div>
-                      <Button
-                        kind="primary"
-                        onPress={() => fix.mutate(finding.call as Call)}
-                        isPending={fix.isPending && fix.variables === (finding.call as Call)}
-                      >
-                        Fix it
-                      </Button>
+        {({ findings }) => (
+          <>
+            {!findings.some((finding) => finding.severity === "problem") && (
+              <Empty title="No problems found">The doctor checked the file, the permissions and every instance.</Empty>
+            )}
+            {findings.length > 0 && (
+              <ul className="list">
+                {findings.map((finding, index) => (
+                  <li key={index} className="step stack">
+                    <div className="step-head">
+                      <Badge tone={finding.severity === "problem" ? "error" : "info"}>
+                        {finding.severity === "problem" ? "Problem" : "Notice"}
+                      </Badge>
+                      {finding.user && <span className="small muted">of {finding.user}</span>}
                     </div>
-                  )}
-                </li>
-              ))}
-            </ul>
-          )
-        }
+                    <p>{sentence(finding.found)}</p>
+                    <p className="small muted">{sentence(finding.fix)}</p>
+                    {finding.command && <Copy text={finding.command} label="command" />}
+                    {finding.call && (
+                      <div>
+                        <Button
+                          kind="primary"
+                          onPress={() => fix.mutate(finding.call as Call)}
+                          isPending={fix.isPending && fix.variables === (finding.call as Call)}
+                        >
+                          Fix it
+                        </Button>
+                      </div>
+                    )}
+                  </li>
+                ))}
+              </ul>
+            )}
+          </>
+        )}
       </Loaded>
     </Section>
   );
