@@ -1,7 +1,7 @@
 //! Who is asking, and whether they may. Nothing else decides.
 //!
 //! A route is registered together with its [`Access`] (see `api::Routes`);
-//! `api::authorize` runs [`identify`] in front of its handler, and the handler's
+//! `api::authorize` runs `identify` in front of its handler, and the handler's
 //! [`Caller`] or [`Sending`] is its result. A route without a requirement cannot be
 //! registered, and a handler that extracts a caller on a route that asked for none
 //! answers 401.
