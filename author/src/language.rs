@@ -1,6 +1,6 @@
 //! The languages, and the facts about their plugins that more than the build needs.
 //!
-//! To add one: its variant and its [`Facts`] here, its build in `recipe`, its
+//! To add one: its variant and its `Facts` here, its build in `recipe`, its
 //! template in `templates/`, its SDK in `guest-sdk/`.
 
 use std::{fmt, str::FromStr};
