@@ -67,7 +67,7 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
       await page.getByRole("heading", { name, level: 1 }).waitFor();
       await page.getByText("On", { exact: true }).first().waitFor();
       await visitor.look(`demo-plugin-${index + 1}`);
-      const configuration = page.getByRole("link", { name: "Configuration" });
+      const configuration = page.getByRole("link", { name: "Configuration", exact: true });
       if ((await configuration.count()) === 0) continue;
       await configuration.click();
       await page.getByRole("heading", { name: "Configuration" }).waitFor();
