@@ -6,8 +6,8 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Common, carry_out, find, part};
-use crate::plugin::{Body, Remote, printable, table, understood};
+use super::{Common, carry_out, find, listed, part};
+use crate::plugin::{Body, Remote, printable, understood};
 
 /// Manage your applications, which send messages.
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ enum Command {
     #[command(after_help = "Examples:
   mortise app list
   mortise app list --json")]
-    List(List),
+    List(Common),
     /// Add one, and print its token once.
     #[command(after_help = "Examples:
   mortise app add backup
@@ -46,12 +46,6 @@ enum Command {
     #[command(after_help = "Example:
   mortise app delete backup")]
     Delete(One),
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,7 +99,7 @@ pub(super) async fn named(remote: &Remote, wanted: &str) -> anyhow::Result<Appli
 impl App {
     pub(crate) fn run(self) -> miette::Result<ExitCode> {
         match self.command {
-            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::List(common) => carry_out(common.json, list(&common)),
             Command::Add(add) => carry_out(add.common.json, add.run()),
             Command::Token(one) => carry_out(one.common.json, one.token()),
             Command::Delete(one) => carry_out(one.common.json, one.delete()),
@@ -113,25 +107,19 @@ impl App {
     }
 }
 
-impl List {
-    async fn run(&self) -> anyhow::Result<String> {
-        let list: Value = self.common.which.remote()?.get("/application").await?;
-        if self.common.json {
-            return Ok(format!("{list}\n"));
-        }
-        let list: Vec<Application> = understood(list)?;
-        let mut table = table(&["number", "name", "priority", "last used", "description"]);
-        for one in list {
-            table.add_row([
-                one.id.to_string(),
-                printable(&one.name),
-                one.default_priority.to_string(),
-                one.last_used.unwrap_or_default(),
-                printable(&one.description),
-            ]);
-        }
-        Ok(format!("{table}\n"))
-    }
+/// Lists the caller's applications.
+async fn list(common: &Common) -> anyhow::Result<String> {
+    let titles = ["number", "name", "priority", "last used", "description"];
+    listed(common, "/application", &titles, |one: Application| {
+        vec![
+            one.id.to_string(),
+            printable(&one.name),
+            one.default_priority.to_string(),
+            one.last_used.unwrap_or_default(),
+            printable(&one.description),
+        ]
+    })
+    .await
 }
 
 impl Add {

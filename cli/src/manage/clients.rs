@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use http::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Common, applications::token, carry_out, find, part};
-use crate::plugin::{Body, printable, table, understood};
+use super::{Common, applications::token, carry_out, find, listed, part};
+use crate::plugin::{Body, printable};
 
 /// Manage your clients: devices and programs that read messages.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ enum Command {
     #[command(after_help = "Examples:
   mortise client list
   mortise client list --json")]
-    List(List),
+    List(Common),
     /// Add one, and print its token once.
     #[command(after_help = "Example:
   mortise client add phone")]
@@ -39,12 +39,6 @@ enum Command {
     #[command(after_help = "Example:
   mortise client delete phone")]
     Delete(One),
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,31 +69,25 @@ struct Shown {
 impl Client {
     pub(crate) fn run(self) -> miette::Result<ExitCode> {
         match self.command {
-            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::List(common) => carry_out(common.json, list(&common)),
             Command::Add(add) => carry_out(add.common.json, add.run()),
             Command::Delete(one) => carry_out(one.common.json, one.delete()),
         }
     }
 }
 
-impl List {
-    async fn run(&self) -> anyhow::Result<String> {
-        let list: Value = self.common.which.remote()?.get("/client").await?;
-        if self.common.json {
-            return Ok(format!("{list}\n"));
-        }
-        let list: Vec<Shown> = understood(list)?;
-        let mut table = table(&["number", "name", "created", "last used"]);
-        for one in list {
-            table.add_row([
-                one.id.to_string(),
-                printable(&one.name),
-                one.created_at,
-                one.last_used.unwrap_or_default(),
-            ]);
-        }
-        Ok(format!("{table}\n"))
-    }
+/// Lists the caller's clients.
+async fn list(common: &Common) -> anyhow::Result<String> {
+    let titles = ["number", "name", "created", "last used"];
+    listed(common, "/client", &titles, |one: Shown| {
+        vec![
+            one.id.to_string(),
+            printable(&one.name),
+            one.created_at,
+            one.last_used.unwrap_or_default(),
+        ]
+    })
+    .await
 }
 
 impl Add {

@@ -8,12 +8,13 @@ mod users;
 
 use std::process::ExitCode;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub(super) use self::{applications::App, clients::Client, send::Send, users::User};
 use crate::{
     output::say,
-    plugin::{Which, refused},
+    plugin::{Which, refused, table, understood},
     process::runtime,
 };
 
@@ -39,6 +40,25 @@ fn carry_out(
         }
         Err(error) => refused(error, json),
     }
+}
+
+/// A list of the server's, as a table with these titles.
+async fn listed<T: DeserializeOwned>(
+    common: &Common,
+    path: &str,
+    titles: &[&str],
+    row: impl Fn(T) -> Vec<String>,
+) -> anyhow::Result<String> {
+    let list: Value = common.which.remote()?.get(path).await?;
+    if common.json {
+        return Ok(format!("{list}\n"));
+    }
+    let list: Vec<T> = understood(list)?;
+    let mut table = table(titles);
+    for one in list {
+        table.add_row(row(one));
+    }
+    Ok(format!("{table}\n"))
 }
 
 /// A part of an answer; null if it is not there.

@@ -9,8 +9,8 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Common, carry_out, find, part};
-use crate::plugin::{Body, Remote, printable, table, understood};
+use super::{Common, carry_out, find, listed, part};
+use crate::plugin::{Body, Remote, printable};
 
 /// Manage the users of a server, as an administrator.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ enum Command {
     #[command(after_help = "Examples:
   mortise user list
   mortise user list --json")]
-    List(List),
+    List(Common),
     /// Add one.
     #[command(after_help = "Examples:
   mortise user add ann
@@ -45,12 +45,6 @@ enum Command {
     #[command(after_help = "Example:
   mortise user delete ann")]
     Delete(One),
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,7 +118,7 @@ impl Secret {
 impl User {
     pub(crate) fn run(self) -> miette::Result<ExitCode> {
         match self.command {
-            Command::List(list) => carry_out(list.common.json, list.run()),
+            Command::List(common) => carry_out(common.json, list(&common)),
             Command::Add(add) => carry_out(add.common.json, add.run()),
             Command::Password(one) => carry_out(one.common.json, one.run()),
             Command::Delete(one) => carry_out(one.common.json, one.delete()),
@@ -149,25 +143,19 @@ fn done(json: bool, id: &Value, text: &str, generated: Option<&str>) -> String {
     }
 }
 
-impl List {
-    async fn run(&self) -> anyhow::Result<String> {
-        let list: Value = self.common.which.remote()?.get("/user").await?;
-        if self.common.json {
-            return Ok(format!("{list}\n"));
-        }
-        let list: Vec<Shown> = understood(list)?;
-        let mut table = table(&["number", "name", "role", "created"]);
-        for one in list {
-            let role = if one.admin { "administrator" } else { "" };
-            table.add_row([
-                one.id.to_string(),
-                printable(&one.name),
-                role.to_owned(),
-                one.created_at,
-            ]);
-        }
-        Ok(format!("{table}\n"))
-    }
+/// Lists all users.
+async fn list(common: &Common) -> anyhow::Result<String> {
+    let titles = ["number", "name", "role", "created"];
+    listed(common, "/user", &titles, |one: Shown| {
+        let role = if one.admin { "administrator" } else { "" };
+        vec![
+            one.id.to_string(),
+            printable(&one.name),
+            role.to_owned(),
+            one.created_at,
+        ]
+    })
+    .await
 }
 
 impl Add {

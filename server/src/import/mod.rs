@@ -21,9 +21,7 @@ pub use self::report::{Counts, Report};
 use crate::{
     auth::{PasswordError, TokenHash},
     server::{StartError, lock},
-    store::{
-        Gotify, GotifyEntities, GotifyError, GotifyMessage, ImportedMessage, Store, StoreError,
-    },
+    store::{Gotify, GotifyEntities, GotifyError, GotifyMessage, MessageRow, Store, StoreError},
     time::now_ms,
 };
 use mortise_runtime::contract::content::check_extras;
@@ -238,7 +236,7 @@ fn message_here(
     application_id: i64,
     user_id: i64,
     bad_extras: &mut u64,
-) -> ImportedMessage {
+) -> MessageRow {
     let extras = match message.extras {
         None => None,
         Some(extras) if extras.trim_ascii().is_empty() || extras.trim_ascii() == "null" => None,
@@ -248,7 +246,7 @@ fn message_here(
             None
         }
     };
-    ImportedMessage {
+    MessageRow {
         id: message.id.saturating_add(offset),
         application_id,
         user_id,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, Transaction};
 
-use super::{Store, StoreError, sort_key};
+use super::{MessageRow, Store, StoreError, sort_key};
 use crate::{auth::TokenHash, time::now_ms};
 
 /// The kind of a row.
@@ -117,27 +117,6 @@ pub struct ImportedPlugin<'a> {
     pub created_ms: i64,
 }
 
-/// A message that comes.
-#[derive(Clone, Debug)]
-pub struct ImportedMessage {
-    /// Its id here.
-    pub id: i64,
-    /// Its application here.
-    pub application_id: i64,
-    /// The application's user.
-    pub user_id: i64,
-    /// May be empty.
-    pub title: String,
-    /// The text.
-    pub body: String,
-    /// Its priority.
-    pub priority: i64,
-    /// A JSON object as text.
-    pub extras: Option<String>,
-    /// In milliseconds since the epoch.
-    pub created_ms: i64,
-}
-
 /// Rows that come, in one transaction. Dropped without [`Importing::commit`], it
 /// changes nothing.
 #[derive(Debug)]
@@ -233,7 +212,7 @@ impl Store {
     pub async fn import_messages(
         &self,
         import: i64,
-        messages: &[ImportedMessage],
+        messages: &[MessageRow],
         upto: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
