@@ -29,7 +29,7 @@ pub use self::{
     size::Size,
     token_form::TokenForm,
 };
-use crate::client::origin;
+use crate::{client::origin, time::Clock};
 
 /// Settings of a server.
 #[derive(Clone, clap::Args)]
@@ -278,6 +278,10 @@ pub struct Config {
     /// The patience with listeners that fail, for tests and embedders.
     #[arg(skip)]
     pub listener_retry: Retry,
+
+    /// The clock, for tests.
+    #[arg(skip)]
+    pub clock: Clock,
 }
 
 impl fmt::Debug for Config {
@@ -345,6 +349,7 @@ impl Config {
             upstream: None,
             upstream_tokens: Vec::new(),
             listener_retry: Retry::default(),
+            clock: Clock::default(),
         }
     }
 

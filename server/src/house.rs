@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{state::AppState, store::StoreError, time::now_ms};
+use crate::{state::AppState, store::StoreError};
 
 /// The interval.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
@@ -37,7 +37,7 @@ pub(crate) async fn keep(state: AppState) {
             tracing::warn!(%error, "old dropped messages were not removed");
         }
         if state.config.upstream.is_some() {
-            let now = now_ms();
+            let now = state.now_ms();
             let forgotten = state
                 .store
                 .forget_passed_by(now - HAD_MS, now - PASSED_BY_MS);
@@ -63,7 +63,7 @@ pub async fn retain(state: &AppState) -> Result<u64, StoreError> {
     let mut deleted = 0;
     if let Some(age) = retention.keep_messages_for {
         let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let before = now_ms().saturating_sub(age);
+        let before = state.now_ms().saturating_sub(age);
         loop {
             let now = state
                 .store

@@ -15,6 +15,7 @@
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`seen`]: numbers of requests and filters, for metrics.
+//! - [`time`]: the server's clock.
 //! - [`configuration`]: plugins' configurations, held against their schemas.
 //! - [`backup`]: copies of a data directory.
 //! - `house`: what the server does by itself from time to time.

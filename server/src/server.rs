@@ -144,7 +144,9 @@ impl Server {
         let lock = lock(&config.data_dir)?;
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
-        let store = Store::open(&config.data_dir).await?;
+        let store = Store::open(&config.data_dir)
+            .await?
+            .with_clock(config.clock.clone());
         let passwords = Arc::new(Passwords::new()?);
         let imported = store.password_hashes("$2").await?;
         passwords.expect_imported(imported.iter().map(String::as_str));

@@ -70,6 +70,11 @@ impl Parts {
         Arc::clone(&self.live.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the time now by the server's clock, in milliseconds since the epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.config.clock.now_ms()
+    }
+
     /// Replaces the settings that may change while the server runs.
     pub(crate) fn set_settings(&self, config: Config) {
         self.hub.set_most(config.limits.max_streams);

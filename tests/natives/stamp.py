@@ -19,6 +19,7 @@ class Stamp(m.Plugin):
 
     def filter(self, draft):
         if draft.content.body == "slow":
+            print("slow", flush=True)
             time.sleep(1)
         content = draft.content
         stamped = f"{content.title}|{VERSION}"

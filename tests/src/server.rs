@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, OnceLock, mpsc},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -32,8 +32,6 @@ pub const PASSWORD: &str = "correct horse battery staple";
 
 /// The time in which a server must be ready.
 const READY: Duration = Duration::from_secs(120);
-/// The time in which a server must end.
-const ENDED: Duration = Duration::from_secs(30);
 
 /// The program, built now if it is not up to date.
 pub fn program() -> &'static Path {
@@ -231,15 +229,10 @@ impl Server {
             .status()
             .unwrap();
         assert!(asked.success());
-        let end = Instant::now() + ENDED;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                assert!(status.success(), "{status}; its log:\n{}", self.log());
-                return;
-            }
-            assert!(Instant::now() < end, "it does not end:\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let child = &mut self.child;
+        let status = mortise_wait::found("the server's end", async || child.try_wait().unwrap());
+        let status = status.await;
+        assert!(status.success(), "{status}; its log:\n{}", self.log());
     }
 
     /// A request without credentials.

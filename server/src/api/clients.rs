@@ -15,7 +15,6 @@ use crate::{
     auth::{AuthError, Caller, Token, TokenKind},
     config::NAME_BYTES,
     state::AppState,
-    time::now_ms,
 };
 
 /// The longest time of inactivity that can be set, in seconds: ten years.
@@ -70,7 +69,9 @@ async fn list(
     caller: Caller,
 ) -> Result<Json<Vec<model::Client>>, ApiError> {
     let rows = state.store.clients(caller.user.id).await?;
-    Ok(Json(rows.iter().map(model::Client::from).collect()))
+    let now_ms = state.now_ms();
+    let shown = rows.iter().map(|row| model::Client::new(row, now_ms));
+    Ok(Json(shown.collect()))
 }
 
 /// Creates a client. Its token is in the answer and is never shown again.
@@ -96,7 +97,7 @@ async fn create(
         .await?;
     Ok(Json(model::Client {
         token: token.reveal().to_owned(),
-        ..model::Client::from(&row)
+        ..model::Client::new(&row, state.now_ms())
     }))
 }
 
@@ -121,7 +122,7 @@ async fn update(
         )
         .await?
         .ok_or_else(|| no_client(id))?;
-    Ok(Json(model::Client::from(&row)))
+    Ok(Json(model::Client::new(&row, state.now_ms())))
 }
 
 /// Deletes a client and closes its streams. A client may delete itself; another
@@ -169,7 +170,9 @@ async fn elevate(
             "Field 'durationSeconds' must be 1 to {ELEVATION_SECONDS}"
         )));
     }
-    let until_ms = now_ms().saturating_add(request.duration_seconds * 1000);
+    let until_ms = state
+        .now_ms()
+        .saturating_add(request.duration_seconds * 1000);
     if !state
         .store
         .elevate_client(caller.user.id, id, until_ms)

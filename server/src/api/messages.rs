@@ -25,7 +25,6 @@ use crate::{
     pipeline::{Posted, Sender, TraceEntry},
     state::AppState,
     store::{ApplicationRow, Listing, MessageRow, Page, contract_priority},
-    time::now_ms,
 };
 
 /// Names the plugin whose filter dropped a message.
@@ -100,7 +99,7 @@ async fn create(
     let limits = &state.settings().limits;
     state.rates.take(limits, application.id, origin.client)?;
     let priority = new.priority.unwrap_or(application.default_priority);
-    let draft = draft(&application, new, priority);
+    let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
     let sender = Sender::Application;
     let posted = state
@@ -118,7 +117,7 @@ async fn create(
                 body: sent.body,
                 priority,
                 extras: sent.extras,
-                created_ms: now_ms(),
+                created_ms: state.now_ms(),
             };
             // Plugins' names may have characters that headers may not.
             let by = HeaderValue::from_str(&by.escape_default().to_string())
@@ -128,7 +127,7 @@ async fn create(
     })
 }
 
-fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Draft {
+fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64, now_ms: i64) -> Draft {
     let title = match new.title.trim() {
         "" => application.name.clone(),
         _ => new.title,
@@ -144,7 +143,7 @@ fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64) -> Dra
             priority: contract_priority(priority),
             extras: new.extras.0,
         },
-        received_ms: now_ms().cast_unsigned(),
+        received_ms: now_ms.cast_unsigned(),
     }
 }
 

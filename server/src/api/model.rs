@@ -160,15 +160,16 @@ pub struct Client {
     pub expires_at: Option<String>,
 }
 
-impl From<&ClientRow> for Client {
-    fn from(row: &ClientRow) -> Self {
+impl Client {
+    /// A client as it is at a time.
+    pub fn new(row: &ClientRow, now_ms: i64) -> Self {
         Self {
             id: row.id,
             token: String::new(),
             name: row.name.clone(),
             created_at: rfc3339(row.created_ms),
             last_used: row.last_used_ms.map(rfc3339),
-            elevated_until: row.elevated_until_ms().map(rfc3339),
+            elevated_until: row.elevated_until_ms(now_ms).map(rfc3339),
             expires_after_inactivity_seconds: row.expires_after_seconds,
             expires_at: row.expires_ms().map(rfc3339),
         }
@@ -216,12 +217,14 @@ pub struct CurrentUser {
 }
 
 impl CurrentUser {
-    /// A user and the client they use, if they do.
-    pub fn new(user: &UserRow, client: Option<&ClientRow>) -> Self {
+    /// A user and the client they use, if they do, as they are at a time.
+    pub fn new(user: &UserRow, client: Option<&ClientRow>, now_ms: i64) -> Self {
         Self {
             user: User::from(user),
             client_id: client.map(|client| client.id),
-            elevated_until: client.and_then(ClientRow::elevated_until_ms).map(rfc3339),
+            elevated_until: client
+                .and_then(|client| client.elevated_until_ms(now_ms))
+                .map(rfc3339),
         }
     }
 }

@@ -18,7 +18,6 @@ use super::{
 use crate::{
     auth::{Caller, SESSION_SECONDS, Token, TokenKind, session_cookie},
     state::AppState,
-    time::now_ms,
 };
 
 /// The time of elevation after a login, in milliseconds: an hour.
@@ -63,7 +62,7 @@ async fn login(
             &token.hash(),
             &name,
             SESSION_SECONDS,
-            Some(now_ms().saturating_add(ELEVATED_MS)),
+            Some(state.now_ms().saturating_add(ELEVATED_MS)),
         )
         .await?;
     Ok((
@@ -71,7 +70,11 @@ async fn login(
             session_cookie(token.reveal(), SESSION_SECONDS, origin.is_secure())
                 .map_err(ApiError::internal)?,
         ),
-        Json(model::CurrentUser::new(&caller.user, Some(&client))),
+        Json(model::CurrentUser::new(
+            &caller.user,
+            Some(&client),
+            state.now_ms(),
+        )),
     ))
 }
 

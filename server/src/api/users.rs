@@ -35,6 +35,7 @@ async fn current(caller: Caller) -> Json<model::CurrentUser> {
     Json(model::CurrentUser::new(
         &caller.user,
         caller.client.as_ref(),
+        caller.clock.now_ms(),
     ))
 }
 

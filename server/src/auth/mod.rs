@@ -44,7 +44,7 @@ use crate::{
     Config, local,
     origin::Origin,
     store::{ApplicationRow, ClientRow, Store, UserRow},
-    time::now_ms,
+    time::Clock,
 };
 
 /// The time of last use is written at most this often, in milliseconds.
@@ -91,6 +91,8 @@ pub struct Caller {
     pub client: Option<ClientRow>,
     /// True if the request used the data directory's key.
     pub by_key: bool,
+    /// The clock by which an elevation ends.
+    pub clock: Clock,
 }
 
 impl Caller {
@@ -121,7 +123,10 @@ impl Caller {
 
     /// Returns true if the caller's session is elevated.
     pub fn is_elevated(&self) -> bool {
-        self.client.as_ref().is_none_or(ClientRow::is_elevated)
+        let now_ms = self.clock.now_ms();
+        self.client
+            .as_ref()
+            .is_none_or(|client| client.elevated_until_ms(now_ms).is_some())
     }
 }
 
@@ -166,6 +171,14 @@ pub(crate) struct Authority<'a> {
     pub(crate) passwords: &'a Arc<Passwords>,
     /// The hash of the data directory's key.
     pub(crate) local_key: &'a TokenHash,
+}
+
+impl Authority<'_> {
+    /// Returns true if the time of last use is to be written again.
+    fn is_due(&self, last_used_ms: Option<i64>) -> bool {
+        let now_ms = self.config.clock.now_ms();
+        last_used_ms.is_none_or(|at| now_ms.saturating_sub(at) > TOUCH_MS)
+    }
 }
 
 /// The caller, and the token of a session whose cookie is to be renewed.
@@ -229,6 +242,7 @@ async fn authenticate(
             user,
             client: None,
             by_key: true,
+            clock: authority.config.clock.clone(),
         })
         .into());
     }
@@ -278,7 +292,7 @@ async fn by_token(
     if access == Access::Sender
         && let Some(application) = authority.store.application_by_token(&hash).await?
     {
-        touch_application(authority.store, &application);
+        touch_application(authority, &application);
         return Ok(Some(Identity::Application(application).into()));
     }
     let Some(client) = authority.store.client_by_token(&hash).await? else {
@@ -287,12 +301,13 @@ async fn by_token(
     let Some(user) = authority.store.user(client.user_id).await? else {
         return Ok(None);
     };
-    let renew = (in_cookie && is_due(client.last_used_ms)).then_some(token);
-    touch_client(authority.store, &client);
+    let renew = (in_cookie && authority.is_due(client.last_used_ms)).then_some(token);
+    touch_client(authority, &client);
     let caller = Caller {
         user,
         client: Some(client),
         by_key: false,
+        clock: authority.config.clock.clone(),
     };
     Ok(Some(Identified {
         identity: Some(Identity::User(caller)),
@@ -326,6 +341,7 @@ async fn by_password(
             user,
             client: None,
             by_key: false,
+            clock: authority.config.clock.clone(),
         })
         .into()
     }))
@@ -375,9 +391,9 @@ async fn administrator(authority: &Authority<'_>, request: &Parts) -> Result<Use
         .ok_or(AuthError::NoSuchAdministrator)
 }
 
-fn touch_client(store: &Store, client: &ClientRow) {
-    if is_due(client.last_used_ms) {
-        let (store, id) = (store.clone(), client.id);
+fn touch_client(authority: &Authority<'_>, client: &ClientRow) {
+    if authority.is_due(client.last_used_ms) {
+        let (store, id) = (authority.store.clone(), client.id);
         tokio::spawn(async move {
             if let Err(error) = store.touch_client(id).await {
                 tracing::warn!(%error, client = id, "the time of last use was not written");
@@ -386,17 +402,13 @@ fn touch_client(store: &Store, client: &ClientRow) {
     }
 }
 
-fn touch_application(store: &Store, application: &ApplicationRow) {
-    if is_due(application.last_used_ms) {
-        let (store, id) = (store.clone(), application.id);
+fn touch_application(authority: &Authority<'_>, application: &ApplicationRow) {
+    if authority.is_due(application.last_used_ms) {
+        let (store, id) = (authority.store.clone(), application.id);
         tokio::spawn(async move {
             if let Err(error) = store.touch_application(id).await {
                 tracing::warn!(%error, application = id, "the time of last use was not written");
             }
         });
     }
-}
-
-fn is_due(last_used_ms: Option<i64>) -> bool {
-    last_used_ms.is_none_or(|at| now_ms().saturating_sub(at) > TOUCH_MS)
 }

@@ -261,7 +261,7 @@ mod tests {
     use crate::{
         auth::Caller,
         store::{ClientRow, UserRow},
-        time::now_ms,
+        time::Clock,
     };
 
     fn caller(user: i64, admin: bool, client: Option<(i64, i64)>) -> Caller {
@@ -283,6 +283,7 @@ mod tests {
                 elevated_until_ms: Some(elevated_until_ms),
             }),
             by_key: false,
+            clock: Clock::default(),
         }
     }
 
@@ -295,7 +296,7 @@ mod tests {
     #[tokio::test]
     async fn an_administrators_event_needs_an_administrator_who_is_elevated_now() {
         let events = Arc::new(Events::default());
-        let future = now_ms() + 60_000;
+        let future = Clock::default().now_ms() + 60_000;
         let mut elevated = events
             .subscribe(caller(1, true, Some((7, future))))
             .unwrap();

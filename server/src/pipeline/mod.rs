@@ -31,7 +31,6 @@ use crate::{
     seen::Seen,
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
-    time::now_ms,
 };
 
 /// The sender of a message.
@@ -201,15 +200,16 @@ impl Pipeline {
         let (draft, trace) = if filtered {
             let filtered = self.chain.filter(user_id, draft, sender).await;
             self.seen.filters(&filtered.trace);
+            let now_ms = self.store.now_ms();
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
-                    let kept = dropped(user_id, draft, &filtered.trace, false);
+                    let kept = dropped(user_id, draft, &filtered.trace, false, now_ms);
                     self.keep.message(kept?).await;
                     return Ok(Posted::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
-                    let kept = dropped(user_id, draft, &filtered.trace, true);
+                    let kept = dropped(user_id, draft, &filtered.trace, true, now_ms);
                     self.keep.message(kept?).await;
                     return Err(PostError::Refused { by, reason });
                 }
@@ -239,7 +239,7 @@ impl Pipeline {
                 content.priority.into()
             },
             extras: content.extras,
-            created_ms: now_ms(),
+            created_ms: self.store.now_ms(),
             trace: trace_json(&trace),
             restores: None,
             hops: sender.hops(),
@@ -280,7 +280,7 @@ impl Pipeline {
             body: dropped.body,
             priority: dropped.priority.into(),
             extras: dropped.extras,
-            created_ms: now_ms(),
+            created_ms: self.store.now_ms(),
             trace: dropped.trace,
             restores: Some(id),
             hops: 0,
@@ -300,6 +300,7 @@ fn dropped(
     draft: Draft,
     trace: &[TraceEntry],
     refused: bool,
+    now_ms: i64,
 ) -> Result<DroppedRow, PostError> {
     let (plugin, plugin_name, instance_id, reason) = match trace.last() {
         Some(last) => (&*last.id, &*last.plugin, last.instance, &*last.detail),
@@ -314,7 +315,7 @@ fn dropped(
         body: draft.content.body,
         priority: draft.content.priority,
         extras: draft.content.extras,
-        created_ms: now_ms(),
+        created_ms: now_ms,
         refused,
         plugin: plugin.to_owned(),
         plugin_name: plugin_name.to_owned(),

@@ -21,7 +21,6 @@ use super::hops::Hops;
 use crate::{
     pipeline::{Pipeline, PostError, Posted, Sender},
     store::{NewApplication, Readable, Store, StoreError, TimerRow},
-    time::now_ms,
 };
 
 /// The most applications of one instance.
@@ -150,7 +149,7 @@ impl Host for InstanceHost {
         let draft = Draft {
             application,
             content: message.content,
-            received_ms: u64::try_from(now_ms()).unwrap_or(0),
+            received_ms: u64::try_from(self.store.now_ms()).unwrap_or(0),
         };
         let pipeline = self
             .pipeline
@@ -294,7 +293,7 @@ impl Host for InstanceHost {
     }
 
     async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error> {
-        let now = u64::try_from(now_ms()).unwrap_or(0);
+        let now = u64::try_from(self.store.now_ms()).unwrap_or(0);
         let next_ms = schedule::first(&when, now, schedule::Zone::Local).map_err(Error::Invalid)?;
         let timer = TimerRow {
             instance_id: self.instance,

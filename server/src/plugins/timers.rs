@@ -9,22 +9,18 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use mortise_runtime::{CallError, schedule, types::Schedule};
 use tokio_util::sync::CancellationToken;
 
 use super::{Plugins, Slot};
-use crate::{
-    store::{StoreError, TimerRow},
-    time::now_ms,
-};
+use crate::store::{StoreError, TimerRow};
 
 /// Timers looked at in one go.
 const PAGE: i64 = 256;
-/// The longest sleep: the wall clock may be set meanwhile.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest sleep, in milliseconds: the wall clock may be set meanwhile.
+const LONGEST_MS: i64 = 60_000;
 
 /// Timers whose call has not ended, by instance and name.
 type Running = Arc<Mutex<HashSet<(i64, String)>>>;
@@ -32,38 +28,39 @@ type Running = Arc<Mutex<HashSet<(i64, String)>>>;
 /// Fires timers until asked to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
     let running = Running::default();
+    let clock = plugins.store.clock().clone();
     loop {
-        let wait = match fire(&plugins, &running).await {
-            Ok(wait) => wait,
+        let latest = clock.now_ms().saturating_add(LONGEST_MS);
+        let next = match fire(&plugins, &running).await {
+            Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "timers could not be read");
-                LONGEST
+                None
             }
         };
         tokio::select! {
             () = stop.cancelled() => return,
             () = plugins.timers.notified() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = clock.sleep_until(next.map_or(latest, |next| next.min(latest))) => {}
         }
     }
 }
 
-/// Fires the due timers and returns the time until the next one.
-async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, StoreError> {
+/// Fires the due timers and returns the time of the next one.
+async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, StoreError> {
     let instances = plugins.working.with_timers();
     if instances.is_empty() {
-        return Ok(LONGEST);
+        return Ok(None);
     }
     let timers = plugins.store.first_plugin_timers(&instances, PAGE).await?;
-    let now = now_ms();
+    let now = plugins.store.now_ms();
     for timer in timers {
         let key = (timer.instance_id, timer.name.clone());
         if lock(running).contains(&key) {
             continue;
         }
         if timer.next_ms > now {
-            let wait = Duration::from_millis(timer.next_ms.abs_diff(now));
-            return Ok(wait.min(LONGEST));
+            return Ok(Some(timer.next_ms));
         }
         let Some(slot) = plugins.slot_in_memory(timer.instance_id) else {
             continue;
@@ -81,7 +78,7 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, Sto
             waker.timers.notify_one();
         });
     }
-    Ok(LONGEST)
+    Ok(None)
 }
 
 async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallError> {

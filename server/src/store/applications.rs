@@ -1,7 +1,7 @@
 //! The table `applications`: senders, and those that belong to plugins.
 
 use super::{Store, StoreError, sort_key};
-use crate::{auth::TokenHash, time::now_ms};
+use crate::auth::TokenHash;
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -197,7 +197,7 @@ impl Store {
         .bind(new.description)
         .bind(new.default_priority)
         .bind(key)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .bind(plugin.map(|(instance, _)| instance))
         .bind(plugin.map(|(_, key)| key))
         .fetch_one(&mut *writer)
@@ -284,7 +284,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn touch_application(&self, id: i64) -> Result<(), StoreError> {
         sqlx::query("UPDATE applications SET last_used_ms = ? WHERE id = ?")
-            .bind(now_ms())
+            .bind(self.now_ms())
             .bind(id)
             .execute(&self.writer)
             .await?;

@@ -1,7 +1,6 @@
 //! The table `audit`.
 
 use super::{Store, StoreError};
-use crate::time::now_ms;
 
 /// Bounds of the log. The oldest entries go first.
 #[derive(Clone, Copy)]
@@ -75,7 +74,7 @@ impl Store {
             "INSERT INTO audit (created_ms, actor, user_id, user_name, action, plugin, details)
              VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
         )
-        .bind(now_ms())
+        .bind(self.now_ms())
         .bind(new.actor)
         .bind(new.user.map(|(id, _)| id))
         .bind(new.user.map(|(_, name)| name))

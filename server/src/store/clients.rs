@@ -1,7 +1,7 @@
 //! The table `clients`.
 
 use super::{Store, StoreError};
-use crate::{auth::TokenHash, time::now_ms};
+use crate::auth::TokenHash;
 
 /// A client: a device or program that acts for a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -32,14 +32,9 @@ impl ClientRow {
         })
     }
 
-    /// The end of its elevated session, if it is elevated now.
-    pub fn elevated_until_ms(&self) -> Option<i64> {
-        self.elevated_until_ms.filter(|until| now_ms() < *until)
-    }
-
-    /// Whether it has an elevated session now.
-    pub fn is_elevated(&self) -> bool {
-        self.elevated_until_ms().is_some()
+    /// The end of its elevated session, if it is elevated at a time.
+    pub fn elevated_until_ms(&self, now_ms: i64) -> Option<i64> {
+        self.elevated_until_ms.filter(|until| now_ms < *until)
     }
 }
 
@@ -64,7 +59,7 @@ impl Store {
             " ORDER BY id"
         ))
         .bind(user_id)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_all(&self.readers)
         .await?)
     }
@@ -81,7 +76,7 @@ impl Store {
         ))
         .bind(id)
         .bind(user_id)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_optional(&self.readers)
         .await?)
     }
@@ -100,7 +95,7 @@ impl Store {
                 .bind(token.as_bytes())
                 .fetch_optional(&self.readers)
                 .await?;
-        Ok(client.filter(|client| client.expires_ms().is_none_or(|at| now_ms() < at)))
+        Ok(client.filter(|client| client.expires_ms().is_none_or(|at| self.now_ms() < at)))
     }
 
     /// Creates a client.
@@ -124,7 +119,7 @@ impl Store {
         .bind(user_id)
         .bind(token.as_bytes())
         .bind(name)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .bind(expires_after_seconds)
         .bind(elevated_until_ms)
         .fetch_one(&self.writer)
@@ -151,7 +146,7 @@ impl Store {
         .bind(expires_after_seconds)
         .bind(id)
         .bind(user_id)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_optional(&self.writer)
         .await?)
     }
@@ -175,7 +170,7 @@ impl Store {
         .bind(until_ms)
         .bind(id)
         .bind(user_id)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .execute(&self.writer)
         .await?;
         Ok(updated.rows_affected() > 0)
@@ -188,7 +183,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn touch_client(&self, id: i64) -> Result<(), StoreError> {
         sqlx::query("UPDATE clients SET last_used_ms = ? WHERE id = ?")
-            .bind(now_ms())
+            .bind(self.now_ms())
             .bind(id)
             .execute(&self.writer)
             .await?;
@@ -221,7 +216,7 @@ impl Store {
              AND coalesce(last_used_ms, created_ms) + expires_after_seconds * 1000 <= ?
              RETURNING id",
         )
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_all(&self.writer)
         .await?)
     }

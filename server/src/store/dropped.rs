@@ -1,7 +1,6 @@
 //! The table `dropped_messages`: kept within a bound of number and age.
 
 use super::{Page, Store, StoreError};
-use crate::time::now_ms;
 
 /// Messages of each kind that are kept for one user; the oldest go first.
 const KEPT: i64 = 500;
@@ -120,7 +119,7 @@ impl Store {
         ))
         .bind(user_id)
         .bind(page.before.unwrap_or(i64::MAX))
-        .bind(now_ms() - DROPPED_KEPT_MS)
+        .bind(self.now_ms() - DROPPED_KEPT_MS)
         .bind(page.limit.saturating_add(1))
         .fetch_all(&self.readers)
         .await?)
@@ -143,7 +142,7 @@ impl Store {
         ))
         .bind(user_id)
         .bind(id)
-        .bind(now_ms() - DROPPED_KEPT_MS)
+        .bind(self.now_ms() - DROPPED_KEPT_MS)
         .fetch_optional(&self.readers)
         .await?)
     }
@@ -172,7 +171,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn forget_old_dropped(&self) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM dropped_messages WHERE created_ms <= ?")
-            .bind(now_ms() - DROPPED_KEPT_MS)
+            .bind(self.now_ms() - DROPPED_KEPT_MS)
             .execute(&self.writer)
             .await?;
         Ok(())

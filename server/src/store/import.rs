@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, Transaction};
 
 use super::{MessageRow, Store, StoreError, sort_key};
-use crate::{auth::TokenHash, time::now_ms};
+use crate::auth::TokenHash;
 
 /// The kind of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,7 +171,7 @@ impl Store {
                      RETURNING id, messages_upto",
                 )
                 .bind(path)
-                .bind(now_ms())
+                .bind(self.now_ms())
                 .fetch_one(&mut *transaction)
                 .await?
             }
@@ -258,7 +258,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn finish_import(&self, import: i64) -> Result<(), StoreError> {
         sqlx::query("UPDATE imports SET finished_ms = ? WHERE id = ?")
-            .bind(now_ms())
+            .bind(self.now_ms())
             .bind(import)
             .execute(&self.writer)
             .await?;

@@ -30,6 +30,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::time::Clock;
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
@@ -54,6 +55,7 @@ const WAIT: Duration = Duration::from_secs(10);
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    clock: Clock,
 }
 
 /// The reason for which a database operation failed.
@@ -180,7 +182,26 @@ impl Store {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(open)?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            clock: Clock::default(),
+        })
+    }
+
+    /// Has it take the times that it writes and compares from a clock.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Returns its clock.
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Returns the time now by its clock, in milliseconds since the epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// Copies a database, which a server may use, to a file that is not there yet.

@@ -2,7 +2,7 @@
 //! from a Gotify behind this server.
 
 use super::{MessageRow, NewMessage, Store, StoreError, sort_key};
-use crate::{auth::TokenHash, time::now_ms};
+use crate::auth::TokenHash;
 
 /// An application of a Gotify behind this server.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -118,7 +118,7 @@ impl Store {
         .bind(name)
         .bind(default_priority)
         .bind(sort_key::after(last.as_deref()))
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query(

@@ -1,7 +1,6 @@
 //! The table `users`.
 
 use super::{Store, StoreError};
-use crate::time::now_ms;
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -82,7 +81,7 @@ impl Store {
         .bind(name)
         .bind(password_hash)
         .bind(admin)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .fetch_one(&self.writer)
         .await
         .map_err(StoreError::conflict("a user of this name"))

@@ -18,7 +18,6 @@ use crate::{
     pipeline::Chain as _,
     state::AppState,
     store::{NewMessage, passed_by},
-    time::now_ms,
 };
 
 /// The pauses between attempts to connect: the first, doubled each time up to the
@@ -165,7 +164,7 @@ impl Follower<'_> {
                 .extras
                 .filter(|extras| extras.is_object())
                 .map(|extras| extras.to_string()),
-            created_ms: now_ms(),
+            created_ms: self.state.now_ms(),
             trace: None,
             restores: None,
             hops: 0,

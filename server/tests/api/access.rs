@@ -1,10 +1,12 @@
 //! Authorization of all routes. The requirement of each route comes from the
 //! server's own description, so new routes are tested automatically.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, As, PASSWORD, ok, refused, start};
+use crate::support::{ADMIN, As, PASSWORD, ok, refused, start, start_with_clock};
 
 /// Returns a route's requirement, in the order of increasing rights.
 fn requirement(operation: &Value) -> Option<&str> {
@@ -193,13 +195,13 @@ async fn users_do_not_reach_each_other() {
 
 #[tokio::test]
 async fn an_elevated_session_ends() {
-    let running = start().await;
+    let (running, clock) = start_with_clock().await;
     let (client, token) = running.client(&ADMIN).await;
     let (application, _) = running.application("to go").await;
     let delete = format!("/application/{application}");
     refused(running.delete(&delete, &token).await, 403, "not elevated");
     let elevate = format!("/client/{client}/elevate");
-    let seconds = json!({"durationSeconds": 1});
+    let seconds = json!({"durationSeconds": 60});
     // It cannot elevate itself.
     refused(
         running.post(&elevate, &token, seconds.clone()).await,
@@ -214,11 +216,12 @@ async fn an_elevated_session_ends() {
         "durationSeconds",
     );
     ok(running.post(&elevate, &ADMIN, seconds).await);
+    clock.advance(Duration::from_secs(50));
     ok(running.delete(&delete, &token).await);
     let shown = ok(running.get("/current/user", &token).await);
     assert!(shown["elevatedUntil"].is_string(), "{shown}");
     let (application, _) = running.application("to stay").await;
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    clock.advance(Duration::from_secs(11));
     let delete = format!("/application/{application}");
     refused(running.delete(&delete, &token).await, 403, "not elevated");
     // An elevation that is over is not shown.

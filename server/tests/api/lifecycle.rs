@@ -134,14 +134,22 @@ async fn a_request_in_flight_is_answered_at_the_end() {
         .await
         .unwrap();
     let head = format!(
-        "POST /message HTTP/1.1\r\nhost: x\r\nx-gotify-key: {token}\r\n\
-         content-type: application/json\r\ncontent-length: 15\r\n\r\n{{\"message\":"
+        "POST /message HTTP/1.1\r\nhost: x\r\nx-gotify-key: {token}\r\nexpect: 100-continue\r\n\
+         content-type: application/json\r\ncontent-length: 15\r\n\r\n"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    let url = running.server.url();
+    // The server asks for the body when it has begun to answer.
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    connection.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    connection.write_all(b"{\"message\":").await.unwrap();
+    let (url, address) = (running.server.url(), running.server.addr());
     let stopped = tokio::spawn(running.server.shutdown());
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    mortise_wait::until("the end of new connections", async || {
+        tokio::net::TcpStream::connect(address).await.is_err()
+    })
+    .await;
+    assert!(!stopped.is_finished(), "it waits for the request");
     connection.write_all(b"\"x\"}").await.unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();

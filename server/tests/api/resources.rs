@@ -1,9 +1,11 @@
 //! Applications, clients, users and what anybody may ask.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{ADMIN, As, Running, id, ok, refused, start, token};
+use crate::support::{ADMIN, As, Running, id, ok, refused, start, start_with_clock, token};
 
 #[tokio::test]
 async fn anybody_may_ask_what_this_is() {
@@ -205,18 +207,22 @@ async fn an_application_has_an_image() {
 
 #[tokio::test]
 async fn a_client_expires_when_it_is_not_used() {
-    let running = start().await;
+    let (running, clock) = start_with_clock().await;
     let created = ok(running
         .post(
             "/client",
             &ADMIN,
-            json!({"name": "short", "expiresAfterInactivitySeconds": 1}),
+            json!({"name": "short", "expiresAfterInactivitySeconds": 3600}),
         )
         .await);
     let secret = created["token"].as_str().unwrap();
     assert!(secret.starts_with('C') && secret.len() == 15);
     assert!(created["expiresAt"].is_string());
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    // To be looked at is no use, and it lives until its time is over.
+    clock.advance(Duration::from_secs(3500));
+    let listed = ok(running.get("/client", &ADMIN).await);
+    assert_eq!(listed[0]["name"], "short", "{listed}");
+    clock.advance(Duration::from_secs(101));
     refused(
         running.get("/message", &token(&created)).await,
         401,

@@ -1,6 +1,9 @@
 //! A running server and a client that speaks to it.
 
-use mortise_server::{Config, Server};
+use mortise_server::{
+    Config, Server,
+    time::{Clock, ClockHand},
+};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,13 +35,22 @@ pub(crate) fn config(directory: &TempDir) -> Config {
 }
 
 pub(crate) async fn start() -> Running {
+    start_with_clock().await.0
+}
+
+/// Starts a server with a clock that the test moves.
+pub(crate) async fn start_with_clock() -> (Running, ClockHand) {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(config(&directory)).await.unwrap();
-    Running {
+    let mut config = config(&directory);
+    let (clock, hand) = Clock::with_hand();
+    config.clock = clock;
+    let server = Server::start(config).await.unwrap();
+    let running = Running {
         server,
         http: reqwest::Client::new(),
         directory,
-    }
+    };
+    (running, hand)
 }
 
 impl Running {

@@ -2,10 +2,11 @@
 //! read through a server whose messages pass a filter. `cargo xtask test`
 //! installs them and says where they are.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::Stdio, time::Duration};
 
 use futures_util::StreamExt as _;
 use mortise_tests::server::{Data, Server};
+use reqwest::Method;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
@@ -55,6 +56,15 @@ impl Set {
         }
     }
 
+    /// The number of open streams, from the metrics.
+    async fn streams(&self) -> String {
+        let answer = self.server.admin(Method::GET, "/metrics").send().await;
+        let text = answer.unwrap().text().await.unwrap();
+        let mut lines = text.lines();
+        let number = lines.find_map(|line| line.strip_prefix("mortise_streams "));
+        number.unwrap().to_owned()
+    }
+
     /// Host and port.
     fn authority(&self) -> &str {
         self.server.url().strip_prefix("http://").unwrap()
@@ -91,11 +101,16 @@ impl Set {
 
 /// Runs a client to its end and returns its output.
 async fn run(command: &mut Command) -> String {
+    run_fed(command.stdin(Stdio::null())).await
+}
+
+/// As [`run`], with the standard input of the command.
+async fn run_fed(command: &mut Command) -> String {
     // Nothing here is to go through a proxy.
     command
         .env("NO_PROXY", "127.0.0.1")
         .env("no_proxy", "127.0.0.1");
-    command.stdin(Stdio::null()).kill_on_drop(true);
+    command.kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(60), command.output());
     let output = output.await.expect("the client does not end").unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -191,7 +206,8 @@ async def main():
     sender = AsyncGotify(base_url=url, app_token=app_token)
     listener = AsyncGotify(base_url=url, client_token=client_token)
     async def send():
-        await asyncio.sleep(0.5)
+        # The test writes a line when the listener is connected.
+        await asyncio.to_thread(sys.stdin.readline)
         await sender.create_message('ERROR: disk full', title='nightly')
     sending = asyncio.create_task(send())
     async for message in listener.stream():
@@ -214,7 +230,14 @@ print('health', reader.get_health()['health'])
         &set.app_token,
         &set.client_token,
     ];
-    let printed = run(Command::new(python).args(arguments)).await;
+    let (line, mut go_on) = std::io::pipe().unwrap();
+    let connected = async {
+        mortise_wait::until("the client listens", async || set.streams().await == "1").await;
+        go_on.write_all(b"\n").unwrap();
+    };
+    let mut client = Command::new(python);
+    client.args(arguments).stdin(line);
+    let (printed, ()) = tokio::join!(run_fed(&mut client), connected);
     let lines: Vec<_> = printed.lines().collect();
     assert_eq!(
         lines,

@@ -12,6 +12,7 @@ use mortise_tests::{
     guests,
     server::{Data, program},
 };
+use mortise_wait::{found_blocking, until_blocking};
 use serde_json::{Value, json};
 
 /// A build of a few crates on a busy machine.
@@ -155,32 +156,22 @@ impl Dev {
             .status()
             .unwrap();
         assert!(interrupted.success());
-        let end = Instant::now() + Duration::from_secs(30);
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < end, "{}", self.all.lock().unwrap());
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let status = found_blocking("its end", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}:\n{}", self.all.lock().unwrap());
         let left: Vec<_> = std::fs::read_dir(self.temporary.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
         // Its own children it waited for; theirs may take a moment to go.
-        while let Some(one) = started.iter().find(|one| one.lives()) {
-            assert!(Instant::now() < end, "{one:?} lives");
-            std::thread::sleep(Duration::from_millis(20));
+        for one in started {
+            until_blocking(&format!("the end of {one:?}"), || !one.lives());
         }
     }
 
     /// Waits until a build runs in a process below it.
     fn building(&self) {
-        let end = Instant::now() + SOON;
         let is_compiler = |one: &Process| ["cargo", "rustc"].contains(&&*one.name);
-        while !descendants(self.child.id()).iter().any(is_compiler) {
-            assert!(Instant::now() < end, "{}", self.all.lock().unwrap());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_blocking("a build", || {
+            descendants(self.child.id()).iter().any(is_compiler)
+        });
     }
 }
 

@@ -247,22 +247,24 @@ async fn what_is_taken_back_is_denied_and_counted_whatever_version_runs() {
 
 #[tokio::test]
 async fn timers_rest_while_they_are_not_granted() {
-    let data = data(&[("t", plugin("t", &[TIMERS], &[ticking(Some((0, 1000)))]))]);
-    grant(data.path(), &["t"], "timers = true");
+    let hourly = |id| plugin(id, &[TIMERS], &[ticking(Some((0, 3_600_000)))]);
+    let data = data(&[("t", hourly("t")), ("other", hourly("other"))]);
+    grant(data.path(), &["t", "other"], "timers = true");
     let rig = Rig::start(data.path()).await;
     let slot = rig.enable("t").await;
+    let other = rig.enable("other").await;
     let plugins = &rig.server.state().plugins;
-    until("woken", async || !said(&slot).is_empty()).await;
+    rig.hours_pass(&slot).await;
     let timers = Answer {
         timers: true,
         ..Answer::default()
     };
     plugins.revoke("t", &timers, &BY).await.unwrap();
     let before = said(&slot).len();
-    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    rig.hours_pass(&other).await;
     assert_eq!(said(&slot).len(), before);
     plugins.grant("t", &timers, &BY).await.unwrap();
-    until("woken again", async || said(&slot).len() > before).await;
+    rig.hours_pass(&slot).await;
     rig.stop().await;
 }
 

@@ -45,7 +45,9 @@ use mortise_server::{
     pipeline::{PostError, Posted, Sender, TraceEntry},
     plugins::{OrderError, Plugins, Slot, Status, Upload},
     store::{MessageRow, NewApplication},
+    time::{Clock, ClockHand},
 };
+use mortise_wait::until;
 use reqwest::{Method, StatusCode};
 
 /// The administrator, who is the first user.
@@ -57,6 +59,8 @@ const PASSWORD: &str = "correct horse";
 /// A server on a data directory that outlives it.
 struct Rig {
     server: Server,
+    /// Moves the server's clock.
+    clock: ClockHand,
     client: reqwest::Client,
 }
 
@@ -74,8 +78,11 @@ impl Rig {
             most: Duration::from_millis(10),
             attempts: 3,
         };
+        let (clock, hand) = Clock::with_hand();
+        config.clock = clock;
         change(&mut config);
         Self {
+            clock: hand,
             server: Server::start(config).await.unwrap(),
             client: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -243,6 +250,19 @@ impl Rig {
         trace.map_or_else(Vec::new, |text| serde_json::from_str(&text).unwrap())
     }
 
+    /// Moves the clock ahead by two hours, and waits after each until the timer of a
+    /// plugin fired that is to fire every hour.
+    async fn hours_pass(&self, hourly: &Slot) {
+        for _ in 0..2 {
+            let before = said(hourly).len();
+            self.clock.advance(Duration::from_secs(3600));
+            until("the hourly timer fired", async || {
+                said(hourly).len() > before
+            })
+            .await;
+        }
+    }
+
     async fn is_healthy(&self) -> bool {
         self.get("/health").await.0 == StatusCode::OK
     }
@@ -253,15 +273,6 @@ fn said(slot: &Slot) -> Vec<String> {
     let entries = slot.log.since(0);
     let own = entries.into_iter().filter(|e| e.source == Source::Plugin);
     own.map(|entry| entry.text).collect()
-}
-
-/// Waits until a condition holds; fails after a minute.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// A data directory with these plugins in it.

@@ -1,8 +1,6 @@
 //! The behaviour that `folder`, `swaps` and `residence` test for components,
 //! for processes under the real program.
 
-use std::time::Duration;
-
 use mortise_tests::{
     minisign::Signer,
     natives::{python, stamp},
@@ -79,8 +77,16 @@ async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
     let id = server.plugin(ID).await.unwrap()["id"].clone();
 
     // A call in flight ends in the process in which it began.
+    let log = async || {
+        let path = format!("/plugin/{id}/log");
+        let answer = server.admin(Method::GET, &path).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
     let replaced = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until("a slow call was in flight", async || {
+            log().await.contains("slow")
+        })
+        .await;
         data.executable("stamp", &stamp(ID, "2.0.0"));
         until("it was replaced", async || {
             title(&server, &token, "x").await == "t|2.0.0"

@@ -105,20 +105,23 @@ async fn an_uninstalled_plugin_leaves_nothing_running() {
         titling("filtered"),
         listening('!'),
         echoing(),
-        ticking(Some((0, 1000))),
+        ticking(Some((0, 3_600_000))),
     ];
     let wants = [FILTER, READ_ALL, WEBHOOK, TIMERS];
+    let hourly = plugin("other", &[TIMERS], &[ticking(Some((0, 3_600_000)))]);
     let data = data(&[("a", plugin("a", &wants, &parts))]);
-    grant(data.path(), &["a"], "webhook = true\ntimers = true");
+    grant(
+        data.path(),
+        &["a", "other"],
+        "webhook = true\ntimers = true",
+    );
     let rig = Rig::start(data.path()).await;
     let slot = rig.enable("a").await;
     let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
     assert_eq!(rig.get(&hook).await.0, 200);
     assert_eq!(rig.title().await, "filtered");
-    until("its timer fired", async || {
-        said(&slot).iter().any(|line| line == "tick")
-    })
-    .await;
+    rig.hours_pass(&slot).await;
+    assert!(said(&slot).iter().any(|line| line == "tick"));
     let log = Arc::clone(&slot.log);
     let plugin = Arc::downgrade(&slot.plugin());
     let weak = Arc::downgrade(&slot);
@@ -138,7 +141,9 @@ async fn an_uninstalled_plugin_leaves_nothing_running() {
         let left = std::fs::read_dir(data.path().join(folder)).unwrap();
         assert_eq!(left.count(), 0, "in {folder}");
     }
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    rig.installed(&hourly).await.unwrap();
+    let other = rig.enable("other").await;
+    rig.hours_pass(&other).await;
     assert_eq!(log.since(0).len(), last, "nothing of it is called");
     rig.stop().await;
 }

@@ -12,7 +12,7 @@ use crate::{
         FILTER, READ_ALL, TIMERS, WEBHOOK, configured, echoing, listening, living, plugin, telling,
         ticking, titling, titling_slowly, trapping,
     },
-    grant, replace, said, until,
+    grant, install, replace, said, until,
 };
 
 fn version(title: &str) -> Vec<u8> {
@@ -194,7 +194,12 @@ async fn the_version_before_can_be_had_back() {
         !rig.plugins().status("a").unwrap().changed
     })
     .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It has taken up a later change too.
+    install(data.path(), &[("b", plugin("b", &[], &[]))]);
+    until("the later file was taken up", async || {
+        rig.plugins().status("b").is_some()
+    })
+    .await;
     let ups = said(&slot).into_iter().filter(|line| line != "no more");
     assert_eq!(ups.collect::<Vec<_>>(), ["one", "two", "one", "two"]);
     rig.stop().await;

@@ -10,13 +10,15 @@
 //!   imports and re-exports. A re-export ties nothing: it only gives a name.
 //! - [`circle`]: the circles of a graph.
 //! - [`wording`]: comparisons with the text of an error, which fail it too.
+//! - [`waits`]: sleeps in test code, which fail it too.
 //!
-//! Test code is left out. A method counts for the file that defines it if its type
+//! All but the last leave test code out. A method counts for the file that defines it if its type
 //! is defined in another file and its name is used once in the crate.
 
 mod circle;
 mod resolve;
 mod source;
+mod waits;
 mod wording;
 
 use std::{
@@ -85,12 +87,26 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for place in &compared {
         say(format_args!("a comparison with a text for people: {place}"));
     }
+    let sleeps = waits::sleeps(&workspace.root, &tracked(workspace, "*.rs")?)?;
+    for (file, code) in &sleeps {
+        say(format_args!(
+            "a test that sleeps: {}: {code}",
+            file.display()
+        ));
+    }
+    if !sleeps.is_empty() {
+        bail!(
+            "a test waits for a condition: use `mortise_wait::until`, move the server's clock with \
+             `ClockHand`, or cause a later event that cannot come first"
+        );
+    }
     if !compared.is_empty() {
         bail!("tell failures apart by type: give the error a variant");
     }
     if circles.is_empty() {
         say(format_args!(
-            "no circle spans two folders, and nothing is compared with a text for people"
+            "no circle spans two folders, nothing is compared with a text for people, and no test \
+             sleeps"
         ));
         return Ok(());
     }
@@ -113,15 +129,24 @@ fn println(line: &str) {
     println!("{line}");
 }
 
-/// The root files of our crates.
-fn roots(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+/// The files in git that match a pattern, by their paths in the repository.
+fn tracked(workspace: &Workspace, pattern: &str) -> Result<Vec<PathBuf>> {
     let text = output(
         std::process::Command::new("git")
-            .args(["ls-files", "--", "*Cargo.toml"])
+            .args(["ls-files", "--", pattern])
             .current_dir(&workspace.root),
     )?;
+    let files = text.lines().map(PathBuf::from);
+    // A file that was deleted and not committed yet is still listed.
+    Ok(files
+        .filter(|file| workspace.root.join(file).is_file())
+        .collect())
+}
+
+/// The root files of our crates.
+fn roots(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut roots = Vec::new();
-    for manifest in text.lines().map(Path::new) {
+    for manifest in tracked(workspace, "*Cargo.toml")? {
         let folder = manifest.parent().unwrap_or(Path::new(""));
         if LEFT_OUT
             .iter()

@@ -268,7 +268,7 @@ fn child_file(attributes: &[Attribute], file: &Path, children: &Path, name: &str
     }
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+pub(super) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -285,7 +285,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Returns true for `#[cfg(test)]` and the like.
-fn is_test(attribute: &Attribute) -> bool {
+pub(super) fn is_test(attribute: &Attribute) -> bool {
     fn names_test(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
             TokenTree::Ident(ident) => ident == "test",

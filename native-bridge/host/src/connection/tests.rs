@@ -168,7 +168,12 @@ async fn a_late_call_is_cancelled_and_may_be_answered_still() {
     plugin
         .say(&json!({"type": "error", "id": id, "error": {"kind": "cancelled", "text": ""}}))
         .await;
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    // Another one, cancelled later and never answered, is closed before it.
+    let (other, _plugin) = connected(quick()).await;
+    let error = ask(&other, Duration::from_millis(20)).await.unwrap_err();
+    assert!(matches!(error, AskError::TimedOut), "{error}");
+    let reason = tokio::time::timeout(SOON, other.closed()).await.unwrap();
+    assert!(matches!(reason, Closed::Hung { .. }), "{reason}");
     assert!(!connection.is_closed());
 }
 

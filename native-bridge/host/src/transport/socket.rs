@@ -93,6 +93,8 @@ fn address(folder: &Path, name: &str) -> PathBuf {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+    use futures_util::FutureExt as _;
+
     use super::{Listener, SocketError};
 
     #[tokio::test]
@@ -143,11 +145,10 @@ mod tests {
             // It has ended, and goes on saying so.
             assert_eq!(link.reader.read(&mut [0]).await.unwrap(), 0);
         };
-        tokio::join!(write, async {
-            // The writer waits first.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            read.await;
-        });
+        // The writer waits first.
+        let mut write = Box::pin(write);
+        assert!(write.as_mut().now_or_never().is_none());
+        tokio::join!(write, read);
         assert_eq!(echo.await.unwrap().unwrap(), all.len() as u64);
     }
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use mortise_runtime::{Plugin as _, process::Attachment};
 
-use crate::support::{Made, PLUGIN, State, World, eventually, log, made, printed, request, state};
+use crate::support::{Made, PLUGIN, State, World, log, made, printed, request, state, until};
 
 pub(crate) fn by_hand(behaviour: &str, attachment: &Attachment) -> tokio::process::Child {
     tokio::process::Command::new(PLUGIN)
@@ -40,7 +40,7 @@ async fn it_takes_over_with_all_instances_and_hands_back() {
 
     let attachment = plugin.attach().unwrap();
     let mut process = by_hand("good", &attachment);
-    eventually("the attached process", async || {
+    until("the attached process", async || {
         serves(&ann, &process).await
     })
     .await;
@@ -57,13 +57,13 @@ async fn it_takes_over_with_all_instances_and_hands_back() {
     // It is restarted at will, with the same secret.
     process.kill().await.unwrap();
     let mut process = by_hand("good", &attachment);
-    eventually("its successor", async || serves(&ann, &process).await).await;
+    until("its successor", async || serves(&ann, &process).await).await;
 
     process.kill().await.unwrap();
     let before = printed(&plugin).len();
-    eventually("the plugin's own", async || pid(&ann).await.is_some()).await;
+    until("the plugin's own", async || pid(&ann).await.is_some()).await;
     assert!(!serves(&ann, &process).await);
-    eventually("all instances", async || {
+    until("all instances", async || {
         printed(&plugin)[before..]
             .iter()
             .filter(|call| call.starts_with("lifecycle.start"))
@@ -79,7 +79,7 @@ async fn it_takes_over_with_all_instances_and_hands_back() {
             .all(|entry| !entry.text.contains("is started again in"))
     );
     drop((ann, bob));
-    eventually("the end", async || state(&plugin) == State::Down).await;
+    until("the end", async || state(&plugin) == State::Down).await;
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn only_who_has_the_secret_is_let_in() {
             ..newer.clone()
         };
         let mut process = by_hand(behaviour, &attachment);
-        eventually(note, async || {
+        until(note, async || {
             log(&plugin)
                 .since(0)
                 .iter()
@@ -121,6 +121,6 @@ async fn only_who_has_the_secret_is_let_in() {
         })
         .await;
         process.kill().await.unwrap();
-        eventually("the plugin's own", async || pid(&ann).await.is_some()).await;
+        until("the plugin's own", async || pid(&ann).await.is_some()).await;
     }
 }

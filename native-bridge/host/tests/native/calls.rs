@@ -8,9 +8,7 @@ use mortise_runtime::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    State, World, eventually, made, made_with, printed, request, state, talkative,
-};
+use crate::support::{State, World, made, made_with, printed, request, state, talkative, until};
 
 fn content(body: &str) -> Content {
     Content {
@@ -174,7 +172,7 @@ async fn one_process_serves_all_users_in_order() {
     );
     drop(bob);
     ann.instance.stop(StopReason::ShuttingDown).await.unwrap();
-    eventually("the end", async || {
+    until("the end", async || {
         printed(&plugin)
             .iter()
             .any(|call| call == "process.shutdown ")
@@ -204,7 +202,7 @@ async fn one_process_serves_all_users_in_order() {
             "process.shutdown ",
         ]
     );
-    eventually("the end of its process", async || {
+    until("the end of its process", async || {
         state(&plugin) == State::Down && world.leftovers().is_empty()
     })
     .await;
@@ -258,15 +256,23 @@ async fn a_process_that_nobody_needs_goes() {
     let plugin = world.plugin("good").await;
     let made = made(&plugin, "ann").await;
     assert!(matches!(state(&plugin), State::Up { .. }));
-    eventually("the end of an idle process", async || {
+    until("the end of an idle process", async || {
         state(&plugin) == State::Down
     })
     .await;
     made.instance.start().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Another one, which came later, goes before it.
+    let other = world.plugin("concurrent").await;
+    let idle = self::made(&other, "ann").await;
+    assert!(matches!(state(&other), State::Up { .. }));
+    until("the end of another idle process", async || {
+        state(&other) == State::Down
+    })
+    .await;
+    drop(idle);
     assert!(matches!(state(&plugin), State::Up { generation: 2, .. }));
     drop(made);
-    eventually("the end of an empty process", async || {
+    until("the end of an empty process", async || {
         state(&plugin) == State::Down && world.leftovers().is_empty()
     })
     .await;

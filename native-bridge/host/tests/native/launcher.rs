@@ -1,10 +1,10 @@
 //! Nothing outlives its plugin, and no plugin outlives its host.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::Read as _, path::PathBuf};
 
 use mortise_runtime::{Plugin as _, types::StopReason};
 
-use crate::support::{Neighbour, World, eventually, made};
+use crate::support::{Neighbour, World, made, until};
 
 /// Processes in the working directory below this folder.
 pub(crate) fn working_in(folder: &std::path::Path) -> Vec<u32> {
@@ -33,7 +33,7 @@ async fn what_a_plugin_started_goes_with_it() {
         let plugin = world.plugin("forks").await;
         let ann = made(&plugin, "ann").await;
         // The plugin, a child of it, and one that was left to the guardian.
-        eventually("three processes", async || {
+        until("three processes", async || {
             working_in(world.folder.path()).len() == beside + 3
         })
         .await;
@@ -79,7 +79,7 @@ async fn host_that_is_killed() {
     if by_hand {
         ann.instance.start().await.unwrap();
         let process = crate::attach::by_hand("good", &attachment);
-        eventually("the attached process", async || {
+        until("the attached process", async || {
             crate::attach::serves(&ann, &process).await
         })
         .await;
@@ -87,7 +87,8 @@ async fn host_that_is_killed() {
         std::mem::forget(process);
     }
     std::fs::write(folder.join("ready"), "").unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    // It is killed, or the test that started it has ended.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Neither with processes of the plugin's own, nor with one that was started by
@@ -102,6 +103,7 @@ async fn nothing_is_left_when_the_host_is_killed() {
         let mut host = tokio::process::Command::new(std::env::current_exe().unwrap());
         host.args(["--exact", "launcher::host_that_is_killed", "--nocapture"])
             .env(HOST, &folder)
+            .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::null())
             .kill_on_drop(true);
         if by_hand {
@@ -109,7 +111,7 @@ async fn nothing_is_left_when_the_host_is_killed() {
         }
         let mut host = host.spawn().unwrap();
         let run = folder.join("run");
-        eventually("the host", async || folder.join("ready").exists()).await;
+        until("the host", async || folder.join("ready").exists()).await;
         assert_eq!(
             working_in(&folder).len(),
             if by_hand { 0 } else { 3 },
@@ -120,14 +122,14 @@ async fn nothing_is_left_when_the_host_is_killed() {
         assert!(!below.is_empty(), "{by_hand}");
         host.start_kill().unwrap();
         host.wait().await.unwrap();
-        eventually("the end of its processes", async || {
+        until("the end of its processes", async || {
             working_in(&folder).is_empty()
                 && below
                     .iter()
                     .all(|pid| stat(*pid).is_none_or(|(state, _)| state == 'Z'))
         })
         .await;
-        eventually("the end of their folders", async || {
+        until("the end of their folders", async || {
             // The other backend of this test has an empty one there.
             walk(&run).len() == 1
         })

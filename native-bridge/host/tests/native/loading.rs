@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mortise_native::Settings;
 use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step, types::StopReason};
 
-use crate::support::{Neighbour, PLUGIN, State, World, eventually, made, script, state};
+use crate::support::{Neighbour, PLUGIN, State, World, made, script, state, until};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -42,7 +42,7 @@ async fn a_good_one_serves_in_the_process_that_described_it() {
     assert!(is_first());
     user.instance.stop(StopReason::ShuttingDown).await.unwrap();
     drop((user, plugin));
-    eventually("the end of all processes", async || {
+    until("the end of all processes", async || {
         world.leftovers().is_empty()
     })
     .await;

@@ -11,7 +11,7 @@ use mortise_runtime::{
     types::{Directory, Level},
 };
 
-use crate::support::{Made, State, World, made, made_with, request, state, talkative};
+use crate::support::{Made, State, World, log, made, made_with, request, state, talkative, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -152,14 +152,20 @@ async fn a_process_has_what_any_of_its_users_has() {
 #[tokio::test]
 async fn a_call_may_end_when_nothing_is_lost_and_is_cut_off_when_something_is() {
     let folder = tempfile::tempdir().unwrap();
-    let (_world, _plugin, ann) = started("concurrent").await;
+    let (_world, plugin, ann) = started("concurrent").await;
     ann.regrant(|rights| rights.limits.call_ms = 120_000).await;
     let mut body = stalling(&ann).await;
     let call = {
         let instance = Arc::clone(&ann.instance);
         tokio::spawn(async move { instance.webhook(request("sleep", "500")).await })
     };
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the call is in flight", async || {
+        log(&plugin)
+            .since(0)
+            .iter()
+            .any(|entry| entry.text == "asleep")
+    })
+    .await;
     ann.regrant(|rights| {
         rights.grants.files.insert(directory(folder.path(), false));
     })

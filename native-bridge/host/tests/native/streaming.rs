@@ -8,7 +8,7 @@ use mortise_runtime::{
     plugin::{Pieces, WebhookAnswer, WebhookBody},
 };
 
-use crate::support::{Made, Neighbour, State, World, eventually, made, request, state};
+use crate::support::{Made, Neighbour, State, World, made, request, state, until};
 
 async fn asked(made: &Made, deed: &str, argument: &str) -> Result<WebhookAnswer, CallError> {
     made.instance
@@ -95,7 +95,7 @@ async fn what_nobody_reads_is_not_held_for_ever() {
     );
     // Its reader went away: the call is cancelled, and the next one is served.
     drop(body);
-    eventually("the next call", async || {
+    until("the next call", async || {
         ann.instance.webhook(request("echo", "")).await.is_ok()
     })
     .await;
@@ -120,7 +120,7 @@ async fn a_plugin_that_breaks_the_rules_is_ended() {
     ] {
         // Nothing reads the received parts, so there is no more credit.
         let answer = asked(&ann, deed, argument).await;
-        eventually("the end of it", async || {
+        until("the end of it", async || {
             ann.log
                 .since(0)
                 .iter()
@@ -128,7 +128,7 @@ async fn a_plugin_that_breaks_the_rules_is_ended() {
         })
         .await;
         drop(answer);
-        eventually("the restart", async || {
+        until("the restart", async || {
             ann.instance.webhook(request("echo", "")).await.is_ok()
         })
         .await;

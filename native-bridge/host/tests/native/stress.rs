@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use mortise_runtime::CallError;
 
 use crate::support::{
-    Made, Neighbour, State, World, eventually, log, made, made_with, printed, request, state,
-    talkative,
+    Made, Neighbour, State, World, log, made, made_with, printed, request, state, talkative, until,
 };
 
 async fn fails(made: &Made, deed: &str, argument: &str) -> CallError {
@@ -60,7 +59,7 @@ async fn each_crash_is_reported_and_recovered_from() {
         let error = match outcome {
             Err(error) => error.full(),
             Ok(_) => {
-                eventually("the crash", async || {
+                until("the crash", async || {
                     ann.log
                         .since(0)
                         .iter()
@@ -75,14 +74,14 @@ async fn each_crash_is_reported_and_recovered_from() {
             assert!(error.contains("last words"), "{error}");
         }
         assert!(begun.elapsed() < Duration::from_secs(4), "{deed}");
-        eventually("the restart", async || {
+        until("the restart", async || {
             ann.instance.webhook(request("echo", "")).await.is_ok()
         })
         .await;
     }
     neighbour.answered().await;
     drop(ann);
-    eventually("the end of all", async || world.leftovers().is_empty()).await;
+    until("the end of all", async || world.leftovers().is_empty()).await;
 }
 
 #[tokio::test]
@@ -101,7 +100,7 @@ async fn instances_come_up_again_in_their_order() {
     let before = printed(&plugin).len();
     let error = fails(&all[1], "exit", "1").await;
     assert!(matches!(error, CallError::Crashed { .. }), "{error}");
-    eventually("the restart", async || {
+    until("the restart", async || {
         matches!(state(&plugin), State::Up { generation: 2, .. })
     })
     .await;
@@ -111,7 +110,7 @@ async fn instances_come_up_again_in_their_order() {
                 .map(|call| format!("{call} {user}"))
         }))
         .collect();
-    eventually("all calls", async || {
+    until("all calls", async || {
         printed(&plugin).get(before..) == Some(&expected[..])
     })
     .await;
@@ -128,17 +127,26 @@ async fn a_crash_loop_ends_in_a_failed_state_that_a_person_leaves() {
     ann.instance.apply_config("exit at start").await.unwrap();
     let error = fails(&ann, "exit", "1").await;
     assert!(matches!(error, CallError::Crashed { .. }), "{error}");
-    eventually("the failed state", async || {
+    until("the failed state", async || {
         matches!(state(&plugin), State::Failed { crashes: 4, .. })
     })
     .await;
     let error = fails(&ann, "echo", "").await.to_string();
     assert!(error.contains("crashed 4 times in a row"), "{error}");
     assert!(error.contains("status 5"), "{error}");
-    // It stays so, without a hot loop.
+    // It stays so, without a hot loop, while another one goes the same way.
     let lines = log(&plugin).written();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let other = world.plugin("concurrent").await;
+    let bob = made_with(&other, "bob", talkative(), None).await;
+    bob.instance.start().await.unwrap();
+    bob.instance.apply_config("exit at start").await.unwrap();
+    fails(&bob, "exit", "1").await;
+    until("the failed state of another", async || {
+        matches!(state(&other), State::Failed { crashes: 4, .. })
+    })
+    .await;
     assert_eq!(log(&plugin).written(), lines);
+    assert!(matches!(state(&plugin), State::Failed { crashes: 4, .. }));
     neighbour.answered().await;
     assert_eq!(world.leftovers(), [] as [&str; 0]);
     ann.instance.start().await.unwrap_err();
@@ -164,7 +172,14 @@ async fn a_call_past_its_deadline_is_cancelled_and_harms_nobody() {
         "{error}"
     );
     assert!(begun.elapsed() < Duration::from_secs(1));
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // One that ignores its cancellation, which came later, is ended before.
+    let other = world.plugin("ignores-cancel").await;
+    let ignoring = impatient(&other).await;
+    fails(&ignoring, "sleep", "60000").await;
+    until("the restart of another", async || {
+        matches!(state(&other), State::Up { generation: 2, .. })
+    })
+    .await;
     instance.webhook(request("echo", "")).await.unwrap();
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
     neighbour.answered().await;
@@ -180,7 +195,7 @@ async fn a_plugin_that_ignores_cancel_is_ended_and_comes_back() {
         .webhook(request("sleep", "60000"))
         .await
         .unwrap_err();
-    eventually("the restart", async || {
+    until("the restart", async || {
         matches!(state(&plugin), State::Up { generation: 2, .. })
     })
     .await;

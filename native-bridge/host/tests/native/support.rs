@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use mortise_runtime::process::State;
+pub(crate) use mortise_wait::until;
 
 pub(crate) const LAUNCHER: &str = env!("CARGO_BIN_EXE_mortise-launch");
 pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_mortise-stress-plugin");
@@ -113,10 +114,11 @@ impl Neighbour {
             let over = over.clone();
             async move {
                 let mut answers = 0;
+                let mut pace = tokio::time::interval(Duration::from_millis(20));
                 while !over.is_cancelled() {
                     assert_eq!(neighbour.deed("echo", "").await.0, 200);
                     answers += 1;
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    pace.tick().await;
                 }
                 (neighbour, answers)
             }
@@ -234,15 +236,6 @@ pub(crate) fn request(path: &str, query: &str) -> WebhookRequest {
         scheme: "https".into(),
         host: "push.example.org".into(),
         base_path: "/plugin/1/custom/t/".into(),
-    }
-}
-
-/// Waits until something holds, and fails if it does not within 20 seconds.
-pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < end, "{what} did not come about");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

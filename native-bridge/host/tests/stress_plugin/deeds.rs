@@ -102,7 +102,10 @@ fn misbehave(wire: &Wire, instance: u64, deed: &str, argument: &str) -> Option<O
             std::process::exit(argument.parse().unwrap());
         }
         "abort" => std::process::abort(),
-        "sleep" => std::thread::sleep(Duration::from_millis(argument.parse().unwrap())),
+        "sleep" => {
+            println!("asleep");
+            std::thread::sleep(Duration::from_millis(argument.parse().unwrap()));
+        }
         "garbage" => wire.raw(b"\0\0\0\x07garbage"),
         "oversized" => wire.raw(&[0xff, 0xff, 0xff, 0xff]),
         "half" => {

@@ -382,6 +382,12 @@ mod tests {
         Watch::new(folder.to_owned(), [], SETTINGS)
     }
 
+    /// Lets it look, and asserts that it has nothing to tell yet.
+    async fn quiet(watch: &mut Watch) {
+        let told = tokio::time::timeout(Duration::from_millis(20), watch.changes()).await;
+        assert!(told.is_err(), "{told:?}");
+    }
+
     async fn next(watch: &mut Watch) -> Vec<(String, Option<u64>)> {
         let changes = tokio::time::timeout(Duration::from_secs(30), watch.changes()).await;
         let named = |change: Change| {
@@ -396,16 +402,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut watch = watch(folder.path());
         let mut file = fs::File::create(folder.path().join("a")).unwrap();
-        let writer = async {
-            // Slowly, but never without a sign of life for as long as it takes
-            // to settle.
-            for _ in 0..20 {
-                file.write_all(b"0123456789").unwrap();
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let (changes, ()) = tokio::join!(next(&mut watch), writer);
-        assert_eq!(changes, [("a".to_owned(), Some(200))]);
+        // Slowly, but never without a sign of life for as long as it takes to
+        // settle.
+        for _ in 0..20 {
+            file.write_all(b"0123456789").unwrap();
+            quiet(&mut watch).await;
+        }
+        assert_eq!(next(&mut watch).await, [("a".to_owned(), Some(200))]);
     }
 
     #[tokio::test]
@@ -431,8 +434,7 @@ mod tests {
 
         // Gone for a moment only, then as it was.
         fs::rename(path("a"), path(".a")).unwrap();
-        let quiet = tokio::time::timeout(Duration::from_millis(50), watch.changes()).await;
-        assert!(quiet.is_err(), "{quiet:?}");
+        quiet(&mut watch).await;
         fs::rename(path(".a"), path("a")).unwrap();
         fs::remove_file(path("c")).unwrap();
         let last = next(&mut watch).await;
@@ -449,8 +451,7 @@ mod tests {
             ..SETTINGS
         };
         let mut watch = Watch::new(folder.clone(), [], settings);
-        let quiet = tokio::time::timeout(Duration::from_millis(100), watch.changes()).await;
-        assert!(quiet.is_err(), "{quiet:?}");
+        quiet(&mut watch).await;
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("a"), "a").unwrap();
         assert_eq!(next(&mut watch).await, [("a".to_owned(), Some(1))]);
@@ -476,18 +477,22 @@ mod tests {
 
         // A folder that comes while nothing else happens is watched before
         // anything is in it.
-        let (changes, ()) = tokio::join!(told(&mut watch), async {
-            fs::create_dir_all(path("src/new/deeper")).unwrap();
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            fs::write(path("src/new/deeper/later"), "abc").unwrap();
-        });
-        assert_eq!(changes, [("later".to_owned(), Some(3))]);
+        fs::create_dir_all(path("src/new/deeper")).unwrap();
+        mortise_wait::until("the new folder is watched", async || {
+            quiet(&mut watch).await;
+            watch
+                .notices
+                .subscribed
+                .contains_key(&path("src/new/deeper"))
+        })
+        .await;
+        fs::write(path("src/new/deeper/later"), "abc").unwrap();
+        assert_eq!(told(&mut watch).await, [("later".to_owned(), Some(3))]);
 
         fs::remove_dir_all(path("src/new")).unwrap();
         assert_eq!(told(&mut watch).await, [("later".to_owned(), None)]);
         fs::write(path("src/last"), "").unwrap();
         assert_eq!(told(&mut watch).await, [("last".to_owned(), Some(0))]);
-        let quiet = tokio::time::timeout(Duration::from_millis(50), watch.changes()).await;
-        assert!(quiet.is_err(), "{quiet:?}");
+        quiet(&mut watch).await;
     }
 }

@@ -1,9 +1,6 @@
 //! The table `departed_plugins`.
 
-use crate::{
-    store::{Store, StoreError},
-    time::now_ms,
-};
+use crate::store::{Store, StoreError};
 
 /// A plugin that was uninstalled.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -51,7 +48,7 @@ impl Store {
         .bind(id)
         .bind(key)
         .bind(digest)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .execute(&self.writer)
         .await?;
         Ok(())

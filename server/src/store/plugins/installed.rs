@@ -3,10 +3,7 @@
 use mortise_runtime::{Described, registry::Identity};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    store::{Store, StoreError},
-    time::now_ms,
-};
+use crate::store::{Store, StoreError};
 
 /// The known facts about an installed plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +97,7 @@ impl Store {
         .bind(row.identity.as_ref().map(json))
         .bind(json(&row.version))
         .bind(row.previous.as_ref().map(json))
-        .bind(now_ms())
+        .bind(self.now_ms())
         .execute(&self.writer)
         .await?;
         Ok(())

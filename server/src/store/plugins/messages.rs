@@ -7,10 +7,7 @@ use mortise_runtime::{
     types::{Application, Content, Message},
 };
 
-use crate::{
-    store::{Store, StoreError},
-    time::now_ms,
-};
+use crate::store::{Store, StoreError};
 
 /// A message and its application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -290,7 +287,7 @@ impl Store {
         .bind(message)
         .bind(attempts)
         .bind(error)
-        .bind(now_ms())
+        .bind(self.now_ms())
         .execute(&mut *transaction)
         .await?;
         sqlx::query(

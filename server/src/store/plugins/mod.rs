@@ -17,7 +17,7 @@ pub use storage::StorageFull;
 pub use timers::{TimerRow, TooManyTimers};
 
 use super::{Store, StoreError};
-use crate::{auth::Token, time::now_ms};
+use crate::auth::Token;
 
 /// One user's plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -235,7 +235,7 @@ impl Store {
             .bind(new.user_id)
             .bind(&new.plugin)
             .bind(new.token.reveal())
-            .bind(now_ms())
+            .bind(self.now_ms())
             .execute(&mut *transaction)
             .await?;
         }

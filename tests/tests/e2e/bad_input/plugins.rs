@@ -1,7 +1,5 @@
 //! Misbehaving plugins. The titles of messages are commands for the fixture.
 
-use std::time::Duration;
-
 use mortise_tests::server::{Data, Server, body};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -31,7 +29,7 @@ async fn up() -> (Data, Server, String) {
 /// test deletes the message at once, and sends the command again while the
 /// fixture is busy with an earlier one or paused after it.
 async fn command(server: &Server, token: &str, command: &str) -> (Value, Value) {
-    for _ in 0..100 {
+    mortise_wait::found("the fixture has time", async || {
         let message = json!({"title": command, "message": "do it"});
         let stored = body(server.send(token, &message).await).await;
         let trace = server
@@ -54,12 +52,10 @@ async fn command(server: &Server, token: &str, command: &str) -> (Value, Value) 
             .unwrap();
         assert!(deleted.status().is_success(), "{}", deleted.status());
         let detail = entry["detail"].as_str().unwrap_or_default();
-        if !detail.contains("is paused") && !detail.contains("for earlier calls") {
-            return (stored, entry);
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the fixture stays busy or paused");
+        let busy = detail.contains("is paused") || detail.contains("for earlier calls");
+        (!busy).then_some((stored, entry))
+    })
+    .await
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use mortise_tests::server::{Data, body, run};
 use reqwest::Method;
 
-use super::{Plugin, SECRET, eventually, install, place, programs, refusal, user};
+use super::{Plugin, SECRET, install, place, programs, refusal, until, user};
 
 #[tokio::test]
 async fn goroutines_send_while_it_is_enabled() {
@@ -13,17 +13,21 @@ async fn goroutines_send_while_it_is_enabled() {
     let poller = Plugin::of_admin(&server, "example.org/poller").await;
     assert_eq!(poller.texts().await, [""; 0]);
     poller.enable().await;
-    eventually("many messages", async || poller.texts().await.len() > 20).await;
+    until("many messages", async || poller.texts().await.len() > 20).await;
     poller.disable().await;
     // Disable waited for the goroutines, and their messages are stored.
     let sent = poller.texts().await;
     for part in ["1.0", "1.1", "1.2"] {
         assert!(sent.contains(&format!("poll|{part}")), "{sent:?}");
     }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    // Those of another user go on meanwhile.
+    user(&server, "bob").await;
+    let bob = Plugin::of(&server, "example.org/poller", "bob", SECRET).await;
+    bob.enable().await;
+    until("many messages", async || bob.texts().await.len() > 20).await;
     assert_eq!(poller.texts().await, sent);
     poller.enable().await;
-    eventually("more", async || poller.texts().await.len() > sent.len()).await;
+    until("more", async || poller.texts().await.len() > sent.len()).await;
     server.stop().await;
 }
 
@@ -229,7 +233,7 @@ async fn one_that_prints_and_catches_signals_is_captured_and_ends() {
     let plugin = Plugin::of_admin(&server, id).await;
     plugin.enable().await;
     // Its output looks like the protocol, but is not.
-    eventually("its output", async || {
+    until("its output", async || {
         let log = plugin.log().await;
         log.contains("made for admin") && log.contains(r#"{\"type\":\"reply\",\"id\":1"#)
     })
@@ -271,19 +275,19 @@ async fn a_process_that_is_started_by_hand_takes_the_plugins_place() {
             .stdin(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        eventually("a process that took over", async || {
+        until("a process that took over", async || {
             said("took over").await > before.0
         })
         .await;
         assert_eq!(counter.post("count").await.status(), 200);
         by_hand.kill().unwrap();
         by_hand.wait().unwrap();
-        eventually("a process that left", async || {
+        until("a process that left", async || {
             said("by hand left").await > before.1
         })
         .await;
     }
-    eventually("the plugin's own", async || {
+    until("the plugin's own", async || {
         counter.post("count").await.status() == 200
     })
     .await;

@@ -13,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
-    time::{Duration, Instant},
 };
 
 use mortise_tests::server::{Data, Server, body, run};
+use mortise_wait::until;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -230,12 +230,3 @@ async fn user(server: &Server, name: &str) -> i64 {
 }
 
 const SECRET: &str = "secret secret";
-
-/// Waits until something holds.
-async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !holds().await {
-        assert!(Instant::now() < end, "{what} did not come about");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}

@@ -4,7 +4,7 @@ use mortise_tests::server::{Data, Server, body};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 
-use super::{Plugin, eventually, grant, install, place, refusal};
+use super::{Plugin, grant, install, place, refusal, until};
 
 const ID: &str = "github.com/example/gotify-webhook";
 
@@ -260,7 +260,7 @@ async fn a_reader_that_goes_away_ends_the_stream() {
     let mut follow = hook.get("follow").await;
     assert_eq!(follow.chunk().await.unwrap().unwrap(), "ready\n");
     drop(follow);
-    eventually("the plugin's notice", async || {
+    until("the plugin's notice", async || {
         hook.texts().await == ["Webhook|the reader went away"]
     })
     .await;
@@ -295,7 +295,7 @@ async fn a_panic_is_a_crash_of_that_plugin_alone() {
     assert_eq!(other.post("count").await.status(), 200);
     let log = hook.log().await;
     assert!(log.contains("the goroutine broke"), "{log}");
-    eventually("its process", async || {
+    until("its process", async || {
         hook.get("accept").await.status() == 200
     })
     .await;
@@ -304,7 +304,7 @@ async fn a_panic_is_a_crash_of_that_plugin_alone() {
     // Again and again, and the doctor tells: while it is paused, or at the
     // latest when it is given up.
     let path = format!("/admin/plugins/{}/doctor", ID.replace('/', "%2F"));
-    eventually("a crash loop", async || {
+    until("a crash loop", async || {
         hook.get("goroutine").await;
         let diagnosis = server.admin(Method::GET, &path).send().await.unwrap();
         let findings = body(diagnosis).await["findings"].to_string();
