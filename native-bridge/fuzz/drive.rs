@@ -12,8 +12,9 @@ use mortise_protocol::{
     codec::{Codec, Payload},
     frame,
     greeting::{Greeting, Terms},
+    imports::Import,
     message::{Message, Outgoing},
-    methods::{self, Import},
+    methods,
     stream::{self, Incoming},
 };
 

@@ -40,7 +40,8 @@
 //! command builds the component, and `cargo build --release` builds a native
 //! plugin: an executable that the server runs as a process.
 //!
-//! - [`types`]: the contract's types; their constructors are in `build`.
+//! - [`types`]: the contract's types, with their constructors.
+//! - [`form`]: the form encoding of queries and bodies.
 //! - [`Plugin`], [`Configurer`], [`Displayer`], [`Webhook`], [`Filter`],
 //!   [`Listener`], [`Timer`]: the traits that a plugin implements.
 //! - [`Context`]: the functions of the host.
@@ -51,19 +52,16 @@
 //! standard error, including a panic's message.
 
 mod backend;
-mod build;
-mod bytes;
 pub mod config;
 mod context;
-pub mod form;
 pub mod http;
 mod plugin;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
-pub mod types;
 
 pub use context::{Context, Storage, Timers};
 pub use plugin::{Configurer, Displayer, Filter, Listener, Plugin, Timer, Webhook};
+pub use mortise_contract::{form, types};
 pub use {schemars, serde, serde_json};
 
 #[doc(hidden)]

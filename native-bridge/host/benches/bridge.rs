@@ -197,7 +197,9 @@ impl Drop for GoPlugin {
 fn call_of_the_filter() -> Bytes {
     let mut frame = Vec::new();
     let draft = draft();
-    let params = Filter { draft: &draft };
+    let params = Filter {
+        draft: std::borrow::Cow::Borrowed(&draft),
+    };
     let call = Frame::Call {
         id: 1000,
         method: methods::FILTER.wire,

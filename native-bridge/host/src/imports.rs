@@ -19,8 +19,9 @@ use crate::{
 };
 use mortise_protocol::{
     codec::Payload,
+    imports::{Import, LOG},
     message::{Call, Failure, FailureKind},
-    methods::{Blob, Import, LOG},
+    methods::Blob,
 };
 
 /// The instances in a plugin's process by their numbers, and the plugin's own
@@ -100,7 +101,7 @@ impl Handler for Imports {
             }
             Import::RemoveMessage(id) => Answer::Null(guard.remove_message(id).await?),
             Import::Load(key) => Answer::Value(guard.load(&key).await?.map(Blob)),
-            Import::Store(key, value) => Answer::Null(guard.store(&key, value).await?),
+            Import::Store(key, Blob(value)) => Answer::Null(guard.store(&key, value).await?),
             Import::Unset(key) => Answer::Null(guard.unset(&key).await?),
             Import::Keys(prefix) => Answer::Keys(guard.keys(&prefix).await?),
             Import::SetTimer(name, when) => Answer::Null(guard.set_timer(&name, when).await?),

@@ -120,6 +120,11 @@ impl<T> Calls<T> {
         self.theirs.len()
     }
 
+    /// Returns true if a call of the other side is open.
+    pub fn is_asked(&self, id: u64) -> bool {
+        self.theirs.contains_key(&id)
+    }
+
     /// Closes a call of the other side, which is being answered. False if it
     /// was closed already: there must be no second answer.
     pub fn finish(&mut self, id: u64) -> bool {

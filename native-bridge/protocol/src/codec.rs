@@ -42,6 +42,11 @@ impl Codec {
         }
     }
 
+    /// Returns the codec of a name in the greeting.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| codec.name() == name)
+    }
+
     /// Appends a frame with this value in it.
     ///
     /// # Errors

@@ -115,6 +115,46 @@ impl Greeting {
     }
 }
 
+impl Hello {
+    /// Decides about the host's answer to this hello.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject`]: the host's, or one that names something this side did not offer.
+    pub fn agree(&self, answer: Greeting) -> Result<Agreement, Reject> {
+        let welcome = match answer {
+            Greeting::Welcome(welcome) => welcome,
+            Greeting::Reject(reject) => return Err(reject),
+            Greeting::Hello(_) => {
+                let text = "the host answered the handshake with `hello`; MORTISE_SOCKET names \
+                            another plugin";
+                return Err(Reject { text: text.into() });
+            }
+        };
+        let unknown = |what: &str| Reject {
+            text: format!(
+                "the host chose {what}, which this plugin did not offer; rebuild the plugin with \
+                 a newer SDK, or update the server"
+            ),
+        };
+        if !self.versions.contains(&welcome.version) {
+            return Err(unknown(&format!("version {} of the protocol", welcome.version)));
+        }
+        let codec = Codec::named(&welcome.codec)
+            .filter(|_| self.codecs.contains(&welcome.codec))
+            .ok_or_else(|| unknown(&format!("the codec `{}`", shown(&welcome.codec))))?;
+        let limit = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Ok(Agreement {
+            codec,
+            receive_limit: limit(self.max_frame),
+            send_limit: limit(welcome.max_frame),
+            max_calls: usize::MAX,
+            contract: welcome.contract,
+            features: welcome.features,
+        })
+    }
+}
+
 /// A host's offer to plugins.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -143,7 +183,7 @@ pub struct Agreement {
     pub receive_limit: usize,
     /// The longest frame the other side takes, in bytes.
     pub send_limit: usize,
-    /// Calls that the other side may have open at a time.
+    /// Calls that the other side may have open at a time. A host has no bound.
     pub max_calls: usize,
     /// The version of the contract.
     pub contract: String,
@@ -289,7 +329,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Greeting, Hello, Terms};
+    use super::{Greeting, Hello, Reject, Terms, Welcome};
     use crate::{Violation, codec::Codec};
 
     fn terms() -> Terms {
@@ -381,6 +421,31 @@ mod tests {
             let reject = terms().answer(&hello).unwrap_err();
             assert!(reject.text.contains(expected), "{}", reject.text);
         }
+    }
+
+    #[test]
+    fn a_plugin_agrees_to_its_own_offer_only() {
+        let hello = hello();
+        let (welcome, host) = terms().answer(&hello).unwrap();
+        let agreement = hello.agree(Greeting::Welcome(welcome.clone())).unwrap();
+        assert_eq!(agreement.codec, host.codec);
+        assert_eq!(agreement.send_limit, host.receive_limit);
+        assert_eq!(agreement.receive_limit, host.send_limit);
+        type Change = fn(&mut Welcome);
+        let changes: [(Change, &str); 3] = [
+            (|welcome| welcome.version = 9, "version 9"),
+            (|welcome| welcome.codec = "msgpack".into(), "the codec `msgpack`"),
+            (|welcome| welcome.codec = "xml".into(), "the codec `xml`"),
+        ];
+        for (change, expected) in changes {
+            let mut welcome = welcome.clone();
+            change(&mut welcome);
+            let reject = hello.agree(Greeting::Welcome(welcome)).unwrap_err();
+            assert!(reject.text.contains(expected), "{reject}");
+        }
+        let reject = Reject { text: "no".into() };
+        assert_eq!(hello.agree(Greeting::Reject(reject.clone())), Err(reject));
+        assert!(hello.agree(Greeting::Hello(hello.clone())).is_err());
     }
 
     #[test]

@@ -9,13 +9,15 @@
 //! - [`greeting`]: hello, and welcome or reject.
 //! - [`message`]: call, reply, error, cancel and notify.
 //! - [`calls`]: the open calls in either direction.
-//! - [`methods`]: the contract's functions by name, with their parameters.
+//! - [`methods`], [`imports`]: the functions that hosts and plugins call, by name,
+//!   with their parameters.
 //! - [`stream`]: a webhook's response in parts.
 
 pub mod calls;
 pub mod codec;
 pub mod frame;
 pub mod greeting;
+pub mod imports;
 pub mod message;
 pub mod methods;
 pub mod stream;
@@ -24,14 +26,14 @@ mod testing;
 
 /// The name both sides give in the greeting.
 pub const NAME: &str = "mortise-native";
-/// The versions of the protocol that this host speaks, best first.
+/// The versions of the protocol that this side speaks, best first.
 pub const VERSIONS: &[u32] = &[1];
 /// The longest frame of the greeting, and the least that a side may announce,
 /// in bytes.
 pub const LEAST_MAX_FRAME: usize = 64 << 10;
 /// The most that a side may announce as its longest frame, in bytes.
 pub const MOST_MAX_FRAME: usize = 256 << 20;
-/// This host's longest frame, in bytes: the longest webhook response in base64,
+/// This side's longest frame, in bytes: the longest webhook response in base64,
 /// with room for its headers.
 pub const MAX_FRAME: usize = 32 << 20;
 /// Calls that a plugin may have open at a time.

@@ -4,7 +4,9 @@
 //! It has no I/O, no asynchronous runtime and no engine, so that SDKs, fuzzers
 //! and the tools of plugin authors can use it.
 //!
-//! - [`types`]: every type that crosses between host and plugin.
+//! - [`types`]: every type that crosses between host and plugin; their constructors
+//!   are in `build`.
+//! - [`form`]: the form encoding of queries and bodies.
 //! - [`bytes`]: the data form of bytes.
 //! - [`Capability`]: the exports by name.
 //! - [`ContentError`]: the rules for the content of a message.
@@ -15,22 +17,28 @@
 //! - [`Digest`]: a file's identity.
 //! - [`text`]: cutting text to a bound.
 //!
-//! The feature `component` adds the derives with which wasmtime lifts and lowers
+//! The feature `host`, a default, adds the rules that hosts alone apply: [`schedule`]
+//! and [`digest`]. The feature `component` adds the derives with which wasmtime lifts and lowers
 //! the types. Only the WebAssembly backend needs it.
 
+mod build;
 pub mod bytes;
 mod capability;
 pub mod content;
+#[cfg(feature = "host")]
 pub mod digest;
+pub mod form;
 pub mod grants;
 pub mod limits;
 pub mod manifest;
+#[cfg(feature = "host")]
 pub mod schedule;
 pub mod text;
 pub mod types;
 
 pub use capability::{Capabilities, Capability};
 pub use content::ContentError;
+#[cfg(feature = "host")]
 pub use digest::Digest;
 pub use grants::Grants;
 pub use limits::Limits;

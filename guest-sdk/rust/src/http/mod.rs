@@ -11,10 +11,7 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::url::Url;
-use crate::{
-    build::header,
-    types::{Error, Header},
-};
+use crate::types::{Error, Header};
 
 /// A request to be sent with [`crate::Context::http`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +119,7 @@ pub struct HttpResponse {
 impl HttpResponse {
     /// Returns the first value of a header. The name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
+        Header::first(&self.headers, name)
     }
 
     /// Returns true if the status is 200 to 299.

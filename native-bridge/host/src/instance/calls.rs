@@ -2,6 +2,7 @@
 //! its answer. The guard checks grants and bounds.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -164,7 +165,9 @@ impl Instance for NativeInstance {
         let inner = &self.inner;
         let mut opened = inner.open(methods::FILTER)?;
         opened.limit = opened.limit.at_most(deadline);
-        let params = methods::Filter { draft };
+        let params = methods::Filter {
+            draft: Cow::Borrowed(draft),
+        };
         let filtering = Filtering::new(&inner.filtering);
         let verdict = inner.call(opened, Needs::Started, false, &params).await?;
         drop(filtering);
@@ -174,7 +177,9 @@ impl Instance for NativeInstance {
     async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
         let inner = &self.inner;
         let opened = inner.open(methods::ON_MESSAGES)?;
-        let params = methods::OnMessages { messages };
+        let params = methods::OnMessages {
+            messages: Cow::Borrowed(messages),
+        };
         inner.call(opened, Needs::Started, false, &params).await
     }
 

@@ -3,12 +3,15 @@
 //! The macro `__export!` expands in the plugin's crate and names the plugin's
 //! type and capabilities. All other code is here.
 
+use mortise_protocol::{
+    codec::{Codec, EncodeError, Payload},
+    message::{Call, Failure, FailureKind, Outgoing},
+    methods::{self, Method},
+};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
 
 use crate::{
-    Configurer, Displayer, Filter, Listener, Plugin, Timer, Webhook, config,
-    types::{Draft, Message, Problem, StopReason, User, WebhookRequest},
+    Configurer, Displayer, Filter, Listener, Plugin, Timer, Webhook, config, types::Problem,
 };
 
 /// A plugin's type and its exports.
@@ -17,119 +20,156 @@ pub trait Exported: Plugin {
     const CAPABILITIES: &'static [&'static str];
 
     /// Calls one of its functions; none if it has no such function.
-    fn call(&mut self, call: &Call) -> Option<Answer>;
+    fn call(&mut self, call: &Asked) -> Option<Answer>;
 }
 
-/// A call of the host to an instance.
+/// A call of the host to an instance, with the form of its reply.
 #[derive(Debug)]
-pub struct Call {
-    /// The function's name.
-    pub method: String,
-    /// An object.
-    pub params: Value,
+pub struct Asked {
+    id: u64,
+    method: String,
+    payload: Payload,
+    codec: Codec,
+    limit: usize,
 }
 
-/// The result, or the failure in the protocol's form.
-pub type Answer = Result<Value, Value>;
+/// The frame of the reply, or the failure.
+pub type Answer = Result<Vec<u8>, Failure>;
 
-impl Call {
-    fn parameter<P: DeserializeOwned>(&self, name: &str) -> Result<P, Value> {
-        let value = self.params.get(name).cloned().unwrap_or_default();
-        serde_json::from_value(value)
-            .map_err(|error| failure("invalid", &format!("the parameter `{name}`: {error}")))
+impl Asked {
+    /// A call as it arrived. The host takes frames of at most `limit` bytes.
+    pub(super) fn new(call: Call, codec: Codec, limit: usize) -> Self {
+        Self {
+            id: call.id,
+            method: call.method,
+            payload: call.payload,
+            codec,
+            limit,
+        }
+    }
+
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn is(&self, method: Method) -> bool {
+        self.method == method.wire
+    }
+
+    pub(super) fn params<P: DeserializeOwned>(&self) -> Result<P, Failure> {
+        self.payload
+            .params()
+            .map_err(|error| methods::bad_params(&self.method, &error))
+    }
+
+    pub(super) fn reply<R: Serialize>(&self, result: &R) -> Answer {
+        let mut frame = Vec::new();
+        let reply = Outgoing::Reply {
+            id: self.id,
+            result,
+        };
+        match self.codec.put(&mut frame, self.limit, &reply) {
+            Ok(()) => Ok(frame),
+            Err(EncodeError::TooLong(_)) => Err(Failure::new(
+                FailureKind::Crashed,
+                "the answer is longer than the host takes",
+            )),
+            Err(error) => Err(Failure::new(FailureKind::Crashed, error.to_string())),
+        }
+    }
+
+    pub(super) fn unknown(&self) -> Failure {
+        Failure::new(
+            FailureKind::UnknownMethod,
+            format!("this plugin has no `{}`", self.method),
+        )
+    }
+
+    fn refusable<R: Serialize>(&self, result: Result<R, String>) -> Answer {
+        match result {
+            Ok(result) => self.reply(&result),
+            Err(text) => Err(Failure::new(FailureKind::Refused, text)),
+        }
     }
 }
 
-/// A failure in the protocol's form.
-pub(super) fn failure(kind: &str, text: &str) -> Value {
-    json!({"kind": kind, "text": text})
-}
-
-fn value<R: Serialize>(result: &R) -> Answer {
-    serde_json::to_value(result).map_err(|error| failure("crashed", &error.to_string()))
-}
-
-fn refusable<R: Serialize>(result: Result<R, String>) -> Answer {
-    match result {
-        Ok(result) => value(&result),
-        Err(text) => Err(failure("refused", &text)),
+fn problems(problems: Vec<Problem>) -> Failure {
+    let texts: Vec<_> = problems.iter().map(|problem| &*problem.text).collect();
+    Failure {
+        problems: problems.clone(),
+        ..Failure::new(FailureKind::Problems, texts.join("; "))
     }
-}
-
-fn problems(problems: &[Problem]) -> Value {
-    let text = problems
-        .iter()
-        .map(|problem| problem.text.as_str())
-        .collect::<Vec<_>>()
-        .join("; ");
-    json!({"kind": "problems", "text": text, "problems": problems})
 }
 
 /// `lifecycle`, which every plugin has.
-pub fn lifecycle<T: Plugin>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    Some(match call.method.as_str() {
-        "lifecycle.start" => call
-            .parameter::<User>("user")
-            .and_then(|user| refusable(plugin.start(&user))),
-        "lifecycle.stop" => call
-            .parameter::<StopReason>("reason")
-            .and_then(|reason| refusable(plugin.stop(reason))),
-        _ => return None,
-    })
+pub fn lifecycle<T: Plugin>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    if call.is(methods::START) {
+        let params = call.params::<methods::Start>();
+        Some(params.and_then(|params| call.refusable(plugin.start(&params.user))))
+    } else if call.is(methods::STOP) {
+        let params = call.params::<methods::Stop>();
+        Some(params.and_then(|params| call.refusable(plugin.stop(params.reason))))
+    } else {
+        None
+    }
 }
 
 /// `configurer`.
-pub fn configurer<T: Configurer>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    Some(match call.method.as_str() {
-        "configurer.defaults" => value(&T::default_text()),
-        "configurer.schema" => value(&T::schema()),
-        "configurer.apply" => call.parameter::<String>("config").and_then(|text| {
-            config::from_yaml(&text)
+pub fn configurer<T: Configurer>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    if call.is(methods::DEFAULTS) {
+        Some(call.reply(&T::default_text()))
+    } else if call.is(methods::SCHEMA) {
+        Some(call.reply(&T::schema()))
+    } else if call.is(methods::APPLY) {
+        let params = call.params::<methods::Apply>();
+        Some(params.and_then(|params| {
+            config::from_yaml(&params.config)
                 .and_then(|config| plugin.apply(config))
-                .map(|()| Value::Null)
-                .map_err(|wrong| problems(&wrong))
-        }),
-        _ => return None,
-    })
+                .map_err(problems)
+                .and_then(|()| call.reply(&()))
+        }))
+    } else {
+        None
+    }
 }
 
 /// `displayer`.
-pub fn displayer<T: Displayer>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    (call.method == "displayer.display").then(|| {
-        let base_url = call.parameter::<Option<String>>("base_url")?;
-        value(&plugin.display(base_url.as_deref()))
+pub fn displayer<T: Displayer>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    call.is(methods::DISPLAY).then(|| {
+        let params: methods::Display = call.params()?;
+        call.reply(&plugin.display(params.base_url.as_deref()))
     })
 }
 
 /// `webhook`.
-pub fn webhook<T: Webhook>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    (call.method == "webhook.handle").then(|| {
-        let request = call.parameter::<WebhookRequest>("request")?;
-        value(&plugin.handle(request))
+pub fn webhook<T: Webhook>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    call.is(methods::WEBHOOK).then(|| {
+        let params: methods::Webhook = call.params()?;
+        call.reply(&plugin.handle(params.request))
     })
 }
 
 /// `filter`.
-pub fn filter<T: Filter>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    (call.method == "filter.filter").then(|| {
-        let draft = call.parameter::<Draft>("draft")?;
-        refusable(plugin.filter(draft))
+pub fn filter<T: Filter>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    call.is(methods::FILTER).then(|| {
+        let params: methods::Filter<'_> = call.params()?;
+        call.refusable(plugin.filter(params.draft.into_owned()))
     })
 }
 
 /// `listener`.
-pub fn listener<T: Listener>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    (call.method == "listener.on_messages").then(|| {
-        let messages = call.parameter::<Vec<Message>>("messages")?;
-        refusable(plugin.on_messages(messages))
+pub fn listener<T: Listener>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    call.is(methods::ON_MESSAGES).then(|| {
+        let params: methods::OnMessages<'_> = call.params()?;
+        call.refusable(plugin.on_messages(params.messages.into_owned()))
     })
 }
 
 /// `timer`.
-pub fn timer<T: Timer>(plugin: &mut T, call: &Call) -> Option<Answer> {
-    (call.method == "timer.on_timer").then(|| {
-        let name = call.parameter::<String>("name")?;
-        refusable(plugin.on_timer(&name))
+pub fn timer<T: Timer>(plugin: &mut T, call: &Asked) -> Option<Answer> {
+    call.is(methods::ON_TIMER).then(|| {
+        let params: methods::OnTimer = call.params()?;
+        call.refusable(plugin.on_timer(&params.name))
     })
 }
 
@@ -159,7 +199,7 @@ macro_rules! __export {
 
             fn call(
                 &mut self,
-                call: &$crate::__exports::Call,
+                call: &$crate::__exports::Asked,
             ) -> ::std::option::Option<$crate::__exports::Answer> {
                 $crate::__exports::lifecycle(self, call)
                     $(.or_else(|| {

@@ -4,28 +4,31 @@
 use std::{
     backtrace::Backtrace,
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::ExitCode,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, mpsc},
 };
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use mortise_protocol::{
+    SECRET_VARIABLE, SOCKET_VARIABLE,
+    message::{Failure, FailureKind},
+    methods::{self, Created},
+};
 
 use super::{
     Handle,
-    exports::{Answer, Call, Exported, failure},
-    wire::{Received, Remote, Wire, lock},
+    exports::{Asked, Exported},
+    wire::{Heard, Incoming, Remote, Wire},
 };
 use crate::Context;
 
 /// Serves the host that started this process, to the end.
 pub(super) fn main<T: Exported>() -> ExitCode {
     let (Some(socket), Ok(secret)) = (
-        std::env::var_os("MORTISE_SOCKET"),
-        std::env::var("MORTISE_SECRET"),
+        std::env::var_os(SOCKET_VARIABLE),
+        std::env::var(SECRET_VARIABLE),
     ) else {
         let manifest = T::manifest();
         complain(&format!(
@@ -35,8 +38,8 @@ pub(super) fn main<T: Exported>() -> ExitCode {
         ));
         return ExitCode::from(2);
     };
-    let wire = match Wire::connect(Path::new(&socket), &secret) {
-        Ok(wire) => Arc::new(wire),
+    let (wire, incoming) = match Wire::connect(Path::new(&socket), &secret) {
+        Ok(connected) => connected,
         Err(error) => {
             complain(&error);
             return ExitCode::FAILURE;
@@ -44,11 +47,10 @@ pub(super) fn main<T: Exported>() -> ExitCode {
     };
     remember_panics();
     Process {
-        wire,
-        open: Arc::default(),
+        wire: Arc::new(wire),
         instances: HashMap::new(),
     }
-    .serve::<T>()
+    .serve::<T>(incoming)
 }
 
 #[expect(
@@ -61,88 +63,80 @@ fn complain(text: &str) {
 
 struct Process {
     wire: Arc<Wire>,
-    /// The host's calls that are not answered yet.
-    open: Arc<Mutex<HashSet<u64>>>,
     /// The channels for each instance's calls.
-    instances: HashMap<u64, mpsc::Sender<(u64, Call)>>,
+    instances: HashMap<u64, mpsc::Sender<Asked>>,
 }
 
 impl Process {
-    fn serve<T: Exported>(mut self) -> ExitCode {
+    fn serve<T: Exported>(mut self, mut incoming: Incoming) -> ExitCode {
         loop {
-            let Ok(message) = self.wire.hear() else {
-                // The host is gone or no longer usable.
-                return ExitCode::SUCCESS;
-            };
-            match message.kind.as_str() {
-                "call" => {
-                    lock(&self.open).insert(message.id);
-                    if self.called::<T>(message) {
+            match self.wire.hear(&mut incoming) {
+                Ok(Heard::Asked(call, instance)) => {
+                    if self.called::<T>(call, instance) {
                         return ExitCode::SUCCESS;
                     }
                 }
-                "cancel" => {
-                    let error = failure("cancelled", "the call was cancelled");
-                    answer(&self.wire, &self.open, message.id, &Err(error));
+                Ok(Heard::Cancelled(id)) => {
+                    let failure = Failure::new(FailureKind::Cancelled, "the call was cancelled");
+                    self.wire.answer(id, &Err(failure));
                 }
-                "reply" | "error" => self.wire.answered(message),
-                _ => {}
+                // The host is gone or no longer usable.
+                Err(_) => {
+                    self.wire.close();
+                    return ExitCode::SUCCESS;
+                }
             }
         }
     }
 
     /// Answers calls for the process, and passes on the others. Returns true if
     /// the process must end.
-    fn called<T: Exported>(&mut self, message: Received) -> bool {
-        let Received {
-            id,
-            method,
-            instance,
-            params,
-            ..
-        } = message;
-        let number = |params: &Value| params.get("instance").and_then(Value::as_u64);
-        let outcome = match method.as_str() {
-            "manifest.describe" => match catch_unwind(T::manifest) {
-                Ok(manifest) => json_value(&manifest),
+    fn called<T: Exported>(&mut self, call: Asked, instance: Option<u64>) -> bool {
+        let outcome = if call.is(methods::DESCRIBE) {
+            match catch_unwind(T::manifest) {
+                Ok(manifest) => call.reply(&manifest),
                 Err(_) => Err(crash()),
-            },
-            "health.ping" | "process.shutdown" => Ok(Value::Null),
-            "instance.create" => match number(&params) {
-                Some(number) => {
-                    self.create::<T>(number, id);
+            }
+        } else if call.is(methods::PING) || call.is(methods::SHUTDOWN) {
+            call.reply(&())
+        } else if call.is(methods::CREATE) {
+            match call.params::<methods::Create>() {
+                Ok(params) => {
+                    self.create::<T>(params.instance, call);
                     return false;
                 }
-                None => Err(failure("invalid", "the parameter `instance` is missing")),
-            },
-            "instance.drop" => {
-                // Its thread ends after it has answered its open calls.
-                number(&params).map(|number| self.instances.remove(&number));
-                Ok(Value::Null)
+                Err(failure) => Err(failure),
             }
-            _ => match instance.and_then(|number| self.instances.get(&number)) {
+        } else if call.is(methods::DROP) {
+            call.params::<methods::Drop>().and_then(|params| {
+                // Its thread ends after it has answered its open calls.
+                self.instances.remove(&params.instance);
+                call.reply(&())
+            })
+        } else {
+            match instance.and_then(|number| self.instances.get(&number)) {
                 Some(calls) => {
                     // The thread is there as long as its sender is.
-                    let _ = calls.send((id, Call { method, params }));
+                    let _ = calls.send(call);
                     return false;
                 }
-                None if instance.is_some() => Err(failure(
-                    "unknown_instance",
+                None if instance.is_some() => Err(Failure::new(
+                    FailureKind::UnknownInstance,
                     "there is no such instance in this process",
                 )),
-                None => Err(unknown(&method)),
-            },
+                None => Err(call.unknown()),
+            }
         };
-        answer(&self.wire, &self.open, id, &outcome);
-        method == "process.shutdown"
+        self.wire.answer(call.id(), &outcome);
+        call.is(methods::SHUTDOWN)
     }
 
     /// Starts an instance's thread, which creates the instance and answers the
-    /// call `id`.
-    fn create<T: Exported>(&mut self, number: u64, id: u64) {
-        let (calls, inbox) = mpsc::channel::<(u64, Call)>();
+    /// call that asks for it.
+    fn create<T: Exported>(&mut self, number: u64, call: Asked) {
+        let (calls, inbox) = mpsc::channel::<Asked>();
         self.instances.insert(number, calls);
-        let (wire, open) = (Arc::clone(&self.wire), Arc::clone(&self.open));
+        let wire = Arc::clone(&self.wire);
         std::thread::spawn(move || {
             let host = Remote {
                 wire: Arc::clone(&wire),
@@ -151,12 +145,16 @@ impl Process {
             let context = Context::new(Handle::new(Arc::new(host)));
             let mut plugin = match catch_unwind(AssertUnwindSafe(|| T::new(context))) {
                 Ok(plugin) => plugin,
-                Err(_) => return answer(&wire, &open, id, &Err(crash())),
+                Err(_) => return wire.answer(call.id(), &Err(crash())),
             };
-            let made = json!({"capabilities": T::CAPABILITIES, "concurrent": false});
-            answer(&wire, &open, id, &Ok(made));
-            for (id, call) in inbox {
-                if !lock(&open).contains(&id) {
+            let capabilities = T::CAPABILITIES.iter().map(|&name| name.to_owned());
+            let created = Created {
+                capabilities: capabilities.collect(),
+                concurrent: false,
+            };
+            wire.answer(call.id(), &call.reply(&created));
+            for call in inbox {
+                if !wire.is_open(call.id()) {
                     // It was cancelled before its turn.
                     continue;
                 }
@@ -164,35 +162,12 @@ impl Process {
                 let outcome = catch_unwind(AssertUnwindSafe(|| plugin.call(&call)));
                 let outcome = match outcome {
                     Ok(Some(outcome)) => outcome,
-                    Ok(None) => Err(unknown(&call.method)),
+                    Ok(None) => Err(call.unknown()),
                     Err(_) => Err(crash()),
                 };
-                answer(&wire, &open, id, &outcome);
+                wire.answer(call.id(), &outcome);
             }
         });
-    }
-}
-
-fn unknown(method: &str) -> Value {
-    failure("unknown_method", &format!("this plugin has no `{method}`"))
-}
-
-fn json_value<V: Serialize>(value: &V) -> Answer {
-    serde_json::to_value(value).map_err(|error| failure("crashed", &error.to_string()))
-}
-
-/// Answers a call that was not answered by its cancellation.
-fn answer(wire: &Wire, open: &Mutex<HashSet<u64>>, id: u64, outcome: &Answer) {
-    if !lock(open).remove(&id) {
-        return;
-    }
-    let said = match outcome {
-        Ok(result) => wire.say(&json!({"type": "reply", "id": id, "result": result})),
-        Err(error) => wire.say(&json!({"type": "error", "id": id, "error": error})),
-    };
-    if !said {
-        let error = failure("crashed", "the answer is longer than the host takes");
-        wire.say(&json!({"type": "error", "id": id, "error": error}));
     }
 }
 
@@ -215,10 +190,11 @@ fn remember_panics() {
 }
 
 /// The failure of a call that panicked in this thread.
-fn crash() -> Value {
-    let (text, stack) = PANIC.take();
-    let most = stack.floor_char_boundary(8 << 10);
-    json!({
-        "kind": "crashed", "text": text, "details": stack.get(..most).unwrap_or_default(),
-    })
+fn crash() -> Failure {
+    let (text, mut stack) = PANIC.take();
+    stack.truncate(stack.floor_char_boundary(8 << 10));
+    Failure {
+        details: stack,
+        ..Failure::new(FailureKind::Crashed, text)
+    }
 }

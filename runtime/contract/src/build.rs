@@ -1,4 +1,4 @@
-//! Constructors for the contract's types.
+//! Constructors and readers of the contract's types, for plugins.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -144,20 +144,20 @@ impl Header {
             value: value.into(),
         }
     }
-}
 
-/// Returns the first value of a header. The name's case does not matter.
-pub(crate) fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case(name))
-        .map(|header| header.value.as_str())
+    /// Returns the first value of a header in a list. The name's case does not matter.
+    pub fn first<'a>(headers: &'a [Self], name: &str) -> Option<&'a str> {
+        headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value.as_str())
+    }
 }
 
 impl WebhookRequest {
     /// Returns the first value of a header. The name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
+        Header::first(&self.headers, name)
     }
 
     /// Reads the body as JSON.
