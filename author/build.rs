@@ -25,6 +25,7 @@ fn main() -> io::Result<()> {
     for (constant, folder) in [
         ("TEMPLATES", "templates"),
         ("SDKS", "sdk"),
+        ("CRATES", "crates"),
         ("WIT", "wit"),
         ("WASI", "wasi"),
     ] {

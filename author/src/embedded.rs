@@ -1,5 +1,5 @@
 //! The files that the build script put into this crate: `templates/`, `sdk/`,
-//! `wit/` and `wasi/`.
+//! `crates/`, `wit/` and `wasi/`.
 
 /// A file that was there when this crate was built.
 #[derive(Debug)]

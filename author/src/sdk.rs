@@ -4,35 +4,66 @@ use std::{borrow::Cow, fs, path::Path};
 
 use crate::{
     Error, Language,
-    embedded::{SDKS, below},
+    embedded::{self, SDKS, below},
 };
 
 /// The folder of the copy in the plugin's folder.
 pub(crate) const FOLDER: &str = "sdk";
 
+/// The crates that Rust's SDK is made of besides itself, by their folders in this
+/// repository, and their place in the copy.
+const CRATES: [(&str, &str); 2] = [
+    ("../../runtime/contract", "contract"),
+    ("../../native-bridge/protocol", "protocol"),
+];
+
 /// Copies a language's SDK, as it was when this crate was built.
 pub(crate) fn copy(language: Language, folder: &Path) -> Result<(), Error> {
     for (path, bytes) in below(SDKS, language.facts().sdk) {
-        put(&folder.join(path), &adapted(language, path, bytes))?;
+        let bytes = match (language, path) {
+            (Language::Rust, "Cargo.toml") => alone(bytes, "crates"),
+            _ => Cow::Borrowed(bytes),
+        };
+        put(&folder.join(path), &bytes)?;
+    }
+    if language == Language::Rust {
+        for file in embedded::CRATES {
+            let bytes = if file.path.ends_with("/Cargo.toml") {
+                alone(file.bytes, "..")
+            } else {
+                Cow::Borrowed(file.bytes)
+            };
+            put(&folder.join("crates").join(file.path), &bytes)?;
+        }
     }
     Ok(())
 }
 
-/// Returns a file of the copy: the manifest of Rust's SDK is without the lines that
-/// tie it to this repository's workspace.
-fn adapted(language: Language, path: &str, bytes: &'static [u8]) -> Cow<'static, [u8]> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Cow::Borrowed(bytes);
+/// Returns a manifest without the lines that tie its crate to this repository: its
+/// workspace, its tests, and the feature that hosts alone use. The other crates are in
+/// the folder `crates`.
+fn alone<'a>(manifest: &'a [u8], crates: &str) -> Cow<'a, [u8]> {
+    let Ok(text) = std::str::from_utf8(manifest) else {
+        return Cow::Borrowed(manifest);
     };
-    if language != Language::Rust || path != "Cargo.toml" {
-        return Cow::Borrowed(bytes);
+    let mut free = String::new();
+    let mut section = "";
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let tied = matches!(section, "[lints]" | "[dev-dependencies]")
+            || line.starts_with('#')
+            || line.starts_with("workspace = ")
+            || line.starts_with("wasmtime = ");
+        if !tied {
+            free.push_str(&line.replace("[\"dep:wasmtime\"]", "[]"));
+            free.push('\n');
+        }
     }
-    let free: String = text
-        .replace("[lints]\nworkspace = true\n\n", "")
-        .lines()
-        .filter(|line| !line.starts_with("workspace = "))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    for (path, name) in CRATES {
+        free = free.replace(path, &format!("{crates}/{name}"));
+    }
     Cow::Owned(free.into_bytes())
 }
 
@@ -46,16 +77,43 @@ pub(crate) fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::adapted;
+    use std::{collections::BTreeSet, path::Path};
+
+    use super::copy;
     use crate::Language;
 
     #[test]
     fn the_sdk_stands_alone_where_it_is_copied_to() {
-        let manifest = include_bytes!("../sdk/rust/Cargo.toml");
-        let free = adapted(Language::Rust, "Cargo.toml", manifest);
-        let free = std::str::from_utf8(&free).unwrap();
-        assert!(free.contains("name = \"mortise-plugin\""), "{free}");
-        assert!(!free.contains("workspace"), "{free}");
-        assert!(!free.contains("[lints]"), "{free}");
+        let folder = tempfile::tempdir().unwrap();
+        copy(Language::Rust, folder.path()).unwrap();
+        let mut found = BTreeSet::new();
+        for manifest in [
+            "Cargo.toml",
+            "crates/contract/Cargo.toml",
+            "crates/protocol/Cargo.toml",
+        ] {
+            let manifest = folder.path().join(manifest);
+            let text = std::fs::read_to_string(&manifest).unwrap();
+            assert!(!text.contains("workspace"), "{text}");
+            assert!(!text.contains("wasmtime"), "{text}");
+            let table: toml::Table = text.parse().unwrap();
+            assert!(!table.contains_key("lints"), "{text}");
+            found.insert(table["package"]["name"].as_str().unwrap().to_owned());
+            // Each crate of this repository is where its path says.
+            for path in text.split("path = \"").skip(1) {
+                let path = Path::new(path.split('"').next().unwrap());
+                let there = manifest.parent().unwrap().join(path);
+                assert!(there.join("Cargo.toml").is_file(), "{text}");
+                let there = there.canonicalize().unwrap();
+                assert!(
+                    there.starts_with(folder.path().canonicalize().unwrap()),
+                    "{text}"
+                );
+            }
+        }
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["mortise-contract", "mortise-plugin", "mortise-protocol"]
+        );
     }
 }

@@ -60,8 +60,8 @@ mod plugin;
 pub mod testing;
 
 pub use context::{Context, Storage, Timers};
-pub use plugin::{Configurer, Displayer, Filter, Listener, Plugin, Timer, Webhook};
 pub use mortise_contract::{form, types};
+pub use plugin::{Configurer, Displayer, Filter, Listener, Plugin, Timer, Webhook};
 pub use {schemars, serde, serde_json};
 
 #[doc(hidden)]

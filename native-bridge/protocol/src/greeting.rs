@@ -138,7 +138,10 @@ impl Hello {
             ),
         };
         if !self.versions.contains(&welcome.version) {
-            return Err(unknown(&format!("version {} of the protocol", welcome.version)));
+            return Err(unknown(&format!(
+                "version {} of the protocol",
+                welcome.version
+            )));
         }
         let codec = Codec::named(&welcome.codec)
             .filter(|_| self.codecs.contains(&welcome.codec))
@@ -434,7 +437,10 @@ mod tests {
         type Change = fn(&mut Welcome);
         let changes: [(Change, &str); 3] = [
             (|welcome| welcome.version = 9, "version 9"),
-            (|welcome| welcome.codec = "msgpack".into(), "the codec `msgpack`"),
+            (
+                |welcome| welcome.codec = "msgpack".into(),
+                "the codec `msgpack`",
+            ),
             (|welcome| welcome.codec = "xml".into(), "the codec `xml`"),
         ];
         for (change, expected) in changes {

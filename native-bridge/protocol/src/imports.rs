@@ -189,7 +189,11 @@ mod tests {
         message::{FailureKind, Message, Outgoing},
     };
 
-    fn import<P: serde::Serialize>(codec: Codec, method: &str, params: &P) -> Result<Import, String> {
+    fn import<P: serde::Serialize>(
+        codec: Codec,
+        method: &str,
+        params: &P,
+    ) -> Result<Import, String> {
         let mut buffer = Vec::new();
         let call = Outgoing::Call {
             id: 1,
@@ -280,7 +284,11 @@ mod tests {
                     Import::Log(mortise_contract::types::Level::Warn, "x".into()),
                 ),
             ] {
-                assert_eq!(import(codec, method, &params).as_ref(), Ok(&expected), "{method}");
+                assert_eq!(
+                    import(codec, method, &params).as_ref(),
+                    Ok(&expected),
+                    "{method}"
+                );
                 // It is written as it is read.
                 assert_eq!(expected.wire(), method);
                 assert_eq!(import(codec, method, &expected), Ok(expected));

@@ -200,6 +200,7 @@ async fn the_version_before_can_be_had_back() {
         rig.plugins().status("b").is_some()
     })
     .await;
+    rig.plugins().uninstall("b", &BY).await.unwrap();
     let ups = said(&slot).into_iter().filter(|line| line != "no more");
     assert_eq!(ups.collect::<Vec<_>>(), ["one", "two", "one", "two"]);
     rig.stop().await;
