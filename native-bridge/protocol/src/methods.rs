@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use mortise_contract::{
     Capabilities, Capability, bytes as blob,
+    export::{self, Export},
     types::{Draft, Message, StopReason, User, WebhookRequest},
 };
 use serde::{Deserialize, Serialize};
@@ -19,36 +20,28 @@ use super::{
 pub struct Method {
     /// Its name on the wire.
     pub wire: &'static str,
-    /// Its name in the contract, for people.
-    pub contract: &'static str,
-    /// The capability; none for functions of every plugin.
-    pub capability: Option<Capability>,
+    /// The contract's function, or the protocol's own in the same form.
+    pub export: Export,
 }
 
 impl Method {
-    pub(crate) const fn new(wire: &'static str) -> Self {
-        Self {
-            wire,
-            contract: wire,
-            capability: None,
-        }
+    /// A function of the protocol.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self::of(Export::of_all(name))
     }
 
-    const fn of(capability: Capability, wire: &'static str) -> Self {
-        Self::named(capability, wire, wire)
+    /// A function of the contract, under its own name.
+    const fn of(export: Export) -> Self {
+        Self::named(export.name, export)
     }
 
-    const fn named(capability: Capability, wire: &'static str, contract: &'static str) -> Self {
-        Self {
-            wire,
-            contract,
-            capability: Some(capability),
-        }
+    const fn named(wire: &'static str, export: Export) -> Self {
+        Self { wire, export }
     }
 }
 
 /// `manifest.describe`, of the process.
-pub const DESCRIBE: Method = Method::new("manifest.describe");
+pub const DESCRIBE: Method = Method::of(export::DESCRIBE);
 /// `instance.create`, of the process.
 pub const CREATE: Method = Method::new("instance.create");
 /// `instance.drop`, of the process.
@@ -58,29 +51,25 @@ pub const PING: Method = Method::new("health.ping");
 /// `process.shutdown`, of the process.
 pub const SHUTDOWN: Method = Method::new("process.shutdown");
 /// `lifecycle.start`.
-pub const START: Method = Method::new("lifecycle.start");
+pub const START: Method = Method::of(export::START);
 /// `lifecycle.stop`.
-pub const STOP: Method = Method::new("lifecycle.stop");
+pub const STOP: Method = Method::of(export::STOP);
 /// `configurer.defaults`.
-pub const DEFAULTS: Method = Method::of(Capability::Configurer, "configurer.defaults");
+pub const DEFAULTS: Method = Method::of(export::DEFAULTS);
 /// `configurer.schema`.
-pub const SCHEMA: Method = Method::of(Capability::Configurer, "configurer.schema");
+pub const SCHEMA: Method = Method::of(export::SCHEMA);
 /// `configurer.apply`.
-pub const APPLY: Method = Method::of(Capability::Configurer, "configurer.apply");
+pub const APPLY: Method = Method::of(export::APPLY);
 /// `displayer.display`.
-pub const DISPLAY: Method = Method::of(Capability::Displayer, "displayer.display");
+pub const DISPLAY: Method = Method::of(export::DISPLAY);
 /// `webhook.handle`.
-pub const WEBHOOK: Method = Method::of(Capability::Webhook, "webhook.handle");
+pub const WEBHOOK: Method = Method::of(export::WEBHOOK);
 /// `filter.filter`.
-pub const FILTER: Method = Method::of(Capability::Filter, "filter.filter");
+pub const FILTER: Method = Method::of(export::FILTER);
 /// `listener.on-messages`.
-pub const ON_MESSAGES: Method = Method::named(
-    Capability::Listener,
-    "listener.on_messages",
-    "listener.on-messages",
-);
+pub const ON_MESSAGES: Method = Method::named("listener.on_messages", export::ON_MESSAGES);
 /// `timer.on-timer`.
-pub const ON_TIMER: Method = Method::named(Capability::Timer, "timer.on_timer", "timer.on-timer");
+pub const ON_TIMER: Method = Method::named("timer.on_timer", export::ON_TIMER);
 
 /// No parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 //!   are in `build`.
 //! - [`form`]: the form encoding of queries and bodies.
 //! - [`bytes`]: the data form of bytes.
-//! - [`Capability`]: the exports by name.
+//! - [`Capability`]: the exported interfaces by name; [`export`]: their functions.
 //! - [`ContentError`]: the rules for the content of a message.
 //! - [`manifest`]: the rules of a manifest.
 //! - [`grants`], [`limits`]: the permissions of a plugin, and the bounds on its use
@@ -27,6 +27,7 @@ mod capability;
 pub mod content;
 #[cfg(feature = "host")]
 pub mod digest;
+pub mod export;
 pub mod form;
 pub mod grants;
 pub mod limits;

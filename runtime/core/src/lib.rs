@@ -10,6 +10,7 @@
 //! - [`plugin`]: the traits [`Plugin`] and [`Instance`] that every backend
 //!   implements.
 //! - [`CallError`]: the failures of a call.
+//! - [`lifecycle`]: the way of an instance's code from its making to its start.
 //! - [`host`]: the trait [`Host`] that the embedder implements.
 //! - [`guard`]: the one place where grants and bounds are checked, in front of
 //!   [`Host`], for every backend.
@@ -24,6 +25,7 @@ mod call_error;
 pub mod files;
 pub mod guard;
 pub mod host;
+pub mod lifecycle;
 pub mod log;
 pub mod plugin;
 pub mod process;

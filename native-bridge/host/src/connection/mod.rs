@@ -295,7 +295,7 @@ impl Connection {
         let open = Open {
             shared: &self.shared,
             id,
-            call: method.contract,
+            call: method.export.name,
         };
         let message = Outgoing::Call {
             id,
@@ -450,7 +450,7 @@ impl Connection {
             let ping = self.ask::<_, ()>(methods::PING, None, &Empty {}, patience.ping_deadline);
             if let Err(AskError::TimedOut) = ping.await {
                 return Closed::Hung {
-                    call: methods::PING.contract,
+                    call: methods::PING.export.name,
                     waited: patience.ping_deadline,
                     more: "",
                 };

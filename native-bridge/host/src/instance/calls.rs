@@ -12,18 +12,20 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Guard, Instance, Rights, limits,
+    CallError, Capabilities, Capability, Guard, Instance, Rights,
+    lifecycle::bounded,
+    limits,
     plugin::WebhookAnswer,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
 use tokio::time::timeout_at;
 
 use super::{
-    Held, Limit, NativeInstance, Needs, Reached,
+    Held, Limit, NativeInstance, Reached,
     streaming::{self, whole},
 };
 use crate::{lock::lock, sandbox::Reach};
-use mortise_protocol::methods::{self, Empty, Method};
+use mortise_protocol::methods::{self, Empty};
 
 #[async_trait]
 impl Instance for NativeInstance {
@@ -50,7 +52,7 @@ impl Instance for NativeInstance {
         inner.supervisor.forgive();
         let before = inner.started.swap(true, Ordering::Relaxed);
         let reached = match inner.open(methods::START) {
-            Ok(opened) => inner.reach(opened, Needs::Started, false).await.map(drop),
+            Ok(opened) => inner.reach(opened, false).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = &reached {
@@ -72,7 +74,7 @@ impl Instance for NativeInstance {
         let mut outcome = Ok(());
         if let Some(place) = live.place
             && let Some(running) = inner.supervisor.current(place.generation)
-            && std::mem::take(&mut live.started)
+            && std::mem::take(&mut live.stage.started)
             && inner.made().capabilities.contains(Capability::Lifecycle)
         {
             let params = methods::Stop { reason };
@@ -94,21 +96,15 @@ impl Instance for NativeInstance {
 
     async fn default_config(&self) -> Result<String, CallError> {
         let opened = self.inner.open(methods::DEFAULTS)?;
-        let text = self
-            .inner
-            .call(opened, Needs::Bare, false, &Empty {})
-            .await?;
-        bounded(methods::DEFAULTS, text, limits::CONFIG_BYTES)
+        let text = self.inner.call(opened, false, &Empty {}).await?;
+        bounded(&methods::DEFAULTS.export, text, limits::CONFIG_BYTES)
     }
 
     async fn config_schema(&self) -> Result<Option<String>, CallError> {
         let opened = self.inner.open(methods::SCHEMA)?;
-        let schema: Option<String> = self
-            .inner
-            .call(opened, Needs::Bare, false, &Empty {})
-            .await?;
+        let schema: Option<String> = self.inner.call(opened, false, &Empty {}).await?;
         schema
-            .map(|text| bounded(methods::SCHEMA, text, limits::CONFIG_BYTES))
+            .map(|text| bounded(&methods::SCHEMA.export, text, limits::CONFIG_BYTES))
             .transpose()
     }
 
@@ -121,7 +117,7 @@ impl Instance for NativeInstance {
             held,
             limit,
             _call,
-        } = inner.reach(opened, Needs::Bare, false).await?;
+        } = inner.reach(opened, false).await?;
         let params = methods::Apply {
             config: config.to_owned(),
         };
@@ -131,7 +127,7 @@ impl Instance for NativeInstance {
             .inspect_err(|error| inner.note(error))?;
         *lock(&inner.config) = Some(params.config);
         if let Held::Alone(mut live) = held {
-            live.configured = true;
+            live.stage.configured = true;
         }
         Ok(())
     }
@@ -141,11 +137,8 @@ impl Instance for NativeInstance {
         let params = methods::Display {
             base_url: base_url.map(str::to_owned),
         };
-        let text = self
-            .inner
-            .call(opened, Needs::Configured, true, &params)
-            .await?;
-        bounded(methods::DISPLAY, text, limits::DISPLAY_BYTES)
+        let text = self.inner.call(opened, true, &params).await?;
+        bounded(&methods::DISPLAY.export, text, limits::DISPLAY_BYTES)
     }
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
@@ -169,7 +162,7 @@ impl Instance for NativeInstance {
             draft: Cow::Borrowed(draft),
         };
         let filtering = Filtering::new(&inner.filtering);
-        let verdict = inner.call(opened, Needs::Started, false, &params).await?;
+        let verdict = inner.call(opened, false, &params).await?;
         drop(filtering);
         inner.guard.verdict(verdict)
     }
@@ -180,7 +173,7 @@ impl Instance for NativeInstance {
         let params = methods::OnMessages {
             messages: Cow::Borrowed(messages),
         };
-        inner.call(opened, Needs::Started, false, &params).await
+        inner.call(opened, false, &params).await
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
@@ -189,7 +182,7 @@ impl Instance for NativeInstance {
         let params = methods::OnTimer {
             name: name.to_owned(),
         };
-        inner.call(opened, Needs::Started, false, &params).await
+        inner.call(opened, false, &params).await
     }
 }
 
@@ -206,16 +199,5 @@ impl<'a> Filtering<'a> {
 impl Drop for Filtering<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pub(super) fn bounded(method: Method, text: String, most: usize) -> Result<String, CallError> {
-    if text.len() <= most {
-        Ok(text)
-    } else {
-        Err(CallError::BadAnswer {
-            call: method.contract,
-            what: format!("{} bytes, more than {most}", text.len()),
-        })
     }
 }

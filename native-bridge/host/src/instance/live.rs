@@ -1,9 +1,8 @@
-//! The current state of an instance in its process, and the state that a call
-//! needs.
+//! The current state of an instance in its process, and a call's way to its deadline.
 
 use std::time::Duration;
 
-use mortise_runtime::{CallError, Capabilities};
+use mortise_runtime::{CallError, Capabilities, contract::export::Needs, lifecycle::Stage};
 use tokio::time::Instant;
 
 use mortise_protocol::methods::Method;
@@ -21,8 +20,7 @@ pub(super) struct Live {
     pub(super) place: Option<Place>,
     /// The plugin answered that it made it.
     pub(super) created: bool,
-    pub(super) configured: bool,
-    pub(super) started: bool,
+    pub(super) stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +29,11 @@ pub(super) struct Place {
     pub(super) number: u64,
 }
 
-/// The state of the instance that a call needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needs {
-    /// To be made.
-    Bare,
-    /// To have its configuration.
-    Configured,
-    /// To be started too.
-    Started,
-}
-
 impl Live {
     /// Returns its number, if it is in this process and has the needed state.
     pub(super) fn number(&self, generation: u64, needs: Needs) -> Option<u64> {
         let place = self.place.filter(|place| place.generation == generation)?;
-        let ready = self.created
-            && match needs {
-                Needs::Bare => true,
-                Needs::Configured => self.configured,
-                Needs::Started => self.started,
-            };
-        ready.then_some(place.number)
+        (self.created && self.stage.meets(needs)).then_some(place.number)
     }
 }
 
@@ -99,14 +80,14 @@ impl Limit {
 
     pub(super) const fn exceeded(&self) -> CallError {
         CallError::DeadlineExceeded {
-            call: self.method.contract,
+            call: self.method.export.name,
             deadline: self.given,
         }
     }
 
     pub(super) const fn busy(&self) -> CallError {
         CallError::Busy {
-            call: self.method.contract,
+            call: self.method.export.name,
             deadline: self.given,
         }
     }

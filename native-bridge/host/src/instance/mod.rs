@@ -25,9 +25,10 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    CallError, Capability, Guard, InstanceSetup, Log, Rights,
+    CallError, Capabilities, Guard, InstanceSetup, Log, Rights,
+    contract::export::{Export, Needs},
     guard::OpenCall,
-    limits,
+    lifecycle::{self, Code, Stage},
     log::Source,
     types::{Level, User},
 };
@@ -37,7 +38,7 @@ use tokio::{
     time::timeout_at,
 };
 
-use self::live::{Limit, Live, Made, Needs, Place};
+use self::live::{Limit, Live, Made, Place};
 use crate::{
     connection::AskError,
     imports::Route,
@@ -160,7 +161,7 @@ impl NativeInstance {
     /// As any call.
     pub(crate) async fn create(&self) -> Result<(), CallError> {
         let opened = self.inner.open(methods::CREATE)?;
-        self.inner.reach(opened, Needs::Bare, false).await.map(drop)
+        self.inner.reach(opened, false).await.map(drop)
     }
 }
 
@@ -186,12 +187,15 @@ impl Inner {
 
     /// Opens a call, if it can and may be called.
     fn open(&self, method: Method) -> Result<Opened<'_>, CallError> {
-        if let Some(capability) = method.capability
+        let Export {
+            name, capability, ..
+        } = method.export;
+        if let Some(capability) = capability
             && !self.made().capabilities.contains(capability)
         {
             return Err(CallError::NotExported(capability));
         }
-        let call = self.guard.open_call(method.contract, method.capability)?;
+        let call = self.guard.open_call(name, capability)?;
         let given = call.in_force().limits.call_deadline();
         Ok(Opened {
             call,
@@ -204,13 +208,13 @@ impl Inner {
     async fn reach<'a>(
         &'a self,
         opened: Opened<'a>,
-        needs: Needs,
         shared: bool,
     ) -> Result<Reached<'a>, CallError> {
+        let Opened { call, mut limit } = opened;
+        let needs = limit.method.export.needs;
         if needs == Needs::Started && !self.started.load(Ordering::Relaxed) {
             return Err(CallError::Stopped);
         }
-        let Opened { call, mut limit } = opened;
         let (running, number, held) = match self.ready(needs, shared)? {
             Some(ready) => ready,
             // In a box, for all that may have to be done is much to keep in
@@ -308,60 +312,27 @@ impl Inner {
         if let Some(number) = live.number(running.generation, needs) {
             return Ok(number);
         }
-        let number = match live.number(running.generation, Needs::Bare) {
+        let number = match live.number(running.generation, Needs::Made) {
             Some(number) => number,
             None => self.make(running, live, limit).await?,
         };
-        let capabilities = self.made().capabilities;
-        if needs != Needs::Bare && !live.configured {
-            live.configured = !capabilities.contains(Capability::Configurer)
-                || match self.configure(running, number, limit).await {
-                    Ok(()) => true,
-                    // It is shown all the same.
-                    Err(CallError::Config(_))
-                        if needs != Needs::Started && lock(&self.config).is_none() =>
-                    {
-                        false
-                    }
-                    Err(error) => {
-                        self.discard(running, live);
-                        return Err(error);
-                    }
-                };
-        }
-        if needs == Needs::Started && !live.started {
-            if capabilities.contains(Capability::Lifecycle) {
-                let params = methods::Start {
-                    user: self.user.clone(),
-                };
-                self.ask::<_, ()>(running, methods::START, number, &params, limit)
-                    .await?;
+        let config = lock(&self.config).clone();
+        let mut code = InProcess {
+            inner: self,
+            running,
+            number,
+            limit,
+            stage: live.stage,
+        };
+        let brought_up = lifecycle::bring_up(&mut code, needs, config.as_deref()).await;
+        live.stage = code.stage;
+        if let Err(error) = brought_up {
+            if !live.stage.configured {
+                self.discard(running, live);
             }
-            live.started = true;
+            return Err(error);
         }
         Ok(number)
-    }
-
-    /// Applies the configuration, or the plugin's defaults where its user has none.
-    async fn configure(
-        &self,
-        running: &Arc<Running>,
-        number: u64,
-        limit: Limit,
-    ) -> Result<(), CallError> {
-        let config = lock(&self.config).clone();
-        let config = match config {
-            Some(config) => config,
-            None => {
-                let text: String = self
-                    .ask(running, methods::DEFAULTS, number, &Empty {}, limit)
-                    .await?;
-                calls::bounded(methods::DEFAULTS, text, limits::CONFIG_BYTES)?
-            }
-        };
-        let params = methods::Apply { config };
-        self.ask(running, methods::APPLY, number, &params, limit)
-            .await
     }
 
     /// Has the plugin make it in this process.
@@ -445,7 +416,7 @@ impl Inner {
         limit: Limit,
         error: AskError,
     ) -> CallError {
-        let call = method.contract;
+        let call = method.export.name;
         match error {
             AskError::TimedOut => limit.exceeded(),
             AskError::Closed(_) if running.is_stopping() => {
@@ -465,11 +436,10 @@ impl Inner {
     async fn call<P: Serialize, R: DeserializeOwned>(
         &self,
         opened: Opened<'_>,
-        needs: Needs,
         shared: bool,
         params: &P,
     ) -> Result<R, CallError> {
-        let mut reached = self.reach(opened, needs, shared).await?;
+        let mut reached = self.reach(opened, shared).await?;
         let Reached {
             running,
             number,
@@ -525,6 +495,51 @@ impl Inner {
         if let Some(running) = self.supervisor.current(place.generation) {
             drop_in(&running, place.number, self.deadline()).await;
         }
+    }
+}
+
+/// An instance that the plugin made in a process.
+struct InProcess<'a> {
+    inner: &'a Inner,
+    running: &'a Running,
+    number: u64,
+    limit: Limit,
+    stage: Stage,
+}
+
+impl InProcess<'_> {
+    async fn ask<P: Serialize, R: DeserializeOwned>(
+        &self,
+        method: Method,
+        params: &P,
+    ) -> Result<R, CallError> {
+        self.inner
+            .ask(self.running, method, self.number, params, self.limit)
+            .await
+    }
+}
+
+impl Code for InProcess<'_> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.made().capabilities
+    }
+
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    async fn defaults(&mut self) -> Result<String, CallError> {
+        self.ask(methods::DEFAULTS, &Empty {}).await
+    }
+
+    async fn apply(&mut self, config: &str) -> Result<(), CallError> {
+        let config = config.to_owned();
+        self.ask(methods::APPLY, &methods::Apply { config }).await
+    }
+
+    async fn start(&mut self) -> Result<(), CallError> {
+        let user = self.inner.user.clone();
+        self.ask(methods::START, &methods::Start { user }).await
     }
 }
 

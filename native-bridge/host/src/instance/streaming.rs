@@ -17,7 +17,7 @@ use mortise_runtime::{
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Inner, Needs, Opened};
+use super::{Inner, Opened};
 use crate::connection::Streamed;
 use mortise_protocol::methods::{self, Webhook};
 
@@ -55,7 +55,7 @@ pub(super) async fn answer(inner: Arc<Inner>, params: Webhook) -> Result<Webhook
     };
     let Some(response) = outcome? else {
         return Err(CallError::BadAnswer {
-            call: methods::WEBHOOK.contract,
+            call: methods::WEBHOOK.export.name,
             what: "null, without a `webhook.head` before it".to_owned(),
         });
     };
@@ -79,7 +79,7 @@ async fn call(inner: Arc<Inner>, params: Webhook, pieces: Arc<Streamed>) -> Outc
         biased;
         () = taken_back.cancelled() => {
             inner.guard.may_be_called(Capability::Webhook)?;
-            Err(CallError::TakenBack { call: methods::WEBHOOK.contract })
+            Err(CallError::TakenBack { call: methods::WEBHOOK.export.name })
         }
         outcome = ask(&inner, opened, &params, &pieces) => outcome,
     }
@@ -91,7 +91,7 @@ async fn ask(
     params: &Webhook,
     pieces: &Arc<Streamed>,
 ) -> Outcome {
-    let mut reached = inner.reach(opened, Needs::Started, true).await?;
+    let mut reached = inner.reach(opened, true).await?;
     let limit = reached.limit;
     let answer = reached
         .running
@@ -99,7 +99,7 @@ async fn ask(
         .await;
     let outcome = match answer {
         Ok(Some(_)) if pieces.has_begun() => Err(CallError::BadAnswer {
-            call: limit.method.contract,
+            call: limit.method.export.name,
             what: "a whole answer after pieces of one".to_owned(),
         }),
         Ok(answer) => Ok(answer),

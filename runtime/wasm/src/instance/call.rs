@@ -9,32 +9,22 @@ use tokio::sync::{MutexGuard, SemaphorePermit};
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
-use super::{
-    APPLY, DEFAULTS, WasmInstance, bounded,
-    slot::Slot,
-    up::{Needs, Up},
-};
+use super::{WasmInstance, slot::Slot, up::Up};
 use crate::{
     deadline::{Deadline, Ended},
     engine::Running,
     store::State,
 };
 use mortise_runtime::{
-    CallError, Capability,
+    CallError, Capabilities, Capability,
+    contract::export::{self, Export, Needs},
     guard::{InForce, OpenCall},
+    lifecycle::{self, Code, Stage},
     limits::{self, Limit},
     log::Source,
     text::cut,
     types::{Level, StopReason},
 };
-
-/// An export, and what a call of it needs.
-pub(super) struct Export {
-    pub(super) name: &'static str,
-    /// None for what every plugin has.
-    pub(super) capability: Option<Capability>,
-    pub(super) needs: Needs,
-}
 
 /// A call under way: the store is out of its slot.
 pub(super) struct Call<'a> {
@@ -200,7 +190,6 @@ impl WasmInstance {
         needs: Needs,
         config: Option<&str>,
     ) -> Result<Box<Up>, CallError> {
-        let indices = &self.linked.indices;
         let mut up = match up.take_if(|up| up.goes_on_under(&in_force)) {
             Some(up) => up,
             None => {
@@ -210,65 +199,12 @@ impl WasmInstance {
                 Up::new(&self.linked, Arc::clone(&self.guard), in_force).await?
             }
         };
-        if needs != Needs::Bare && !up.configured {
-            if self.linked.capabilities.contains(Capability::Configurer) {
-                self.configure(&mut up, needs, config).await?;
-            } else {
-                up.configured = true;
-            }
-        }
-        if needs == Needs::Started {
-            if self.linked.capabilities.contains(Capability::Lifecycle) {
-                up.store.data_mut().begin_call();
-                let answer = match up.lifecycle(indices) {
-                    Ok(guest) => guest.call_start(&mut up.store, &self.user).await,
-                    Err(error) => Err(error),
-                };
-                answer
-                    .map_err(|error| crashed("lifecycle.start", &error, up.store.data()))?
-                    .map_err(refused)?;
-            }
-            up.started = true;
-        }
+        let mut code = Guest {
+            instance: self,
+            up: &mut up,
+        };
+        lifecycle::bring_up(&mut code, needs, config).await?;
         Ok(up)
-    }
-
-    /// Applies the configuration, or the plugin's defaults where its user has none.
-    /// A plugin that refuses its own defaults does not start with them, but is shown
-    /// all the same.
-    async fn configure(
-        &self,
-        up: &mut Up,
-        needs: Needs,
-        config: Option<&str>,
-    ) -> Result<(), CallError> {
-        let indices = &self.linked.indices;
-        let defaults;
-        let text = match config {
-            Some(config) => config,
-            None => {
-                up.store.data_mut().begin_call();
-                let answer = match up.configurer(indices) {
-                    Ok(guest) => guest.call_defaults(&mut up.store).await,
-                    Err(error) => Err(error),
-                };
-                let answer =
-                    answer.map_err(|error| crashed(DEFAULTS.name, &error, up.store.data()))?;
-                defaults = bounded(DEFAULTS.name, answer, limits::CONFIG_BYTES)?;
-                &defaults
-            }
-        };
-        up.store.data_mut().begin_call();
-        let answer = match up.configurer(indices) {
-            Ok(guest) => guest.call_apply(&mut up.store, text).await,
-            Err(error) => Err(error),
-        };
-        match answer.map_err(|error| crashed(APPLY.name, &error, up.store.data()))? {
-            Ok(()) => up.configured = true,
-            Err(_) if config.is_none() && needs != Needs::Started => {}
-            Err(problems) => return Err(CallError::Config(problems)),
-        }
-        Ok(())
     }
 
     /// Drops code that was started under rights that are no longer in force.
@@ -288,10 +224,10 @@ impl WasmInstance {
         up: &mut Up,
         reason: StopReason,
     ) -> Result<(), CallError> {
-        if !up.started || !self.linked.capabilities.contains(Capability::Lifecycle) {
+        if !up.stage.started || !self.linked.capabilities.contains(Capability::Lifecycle) {
             return Ok(());
         }
-        let name = "lifecycle.stop";
+        let name = export::STOP.name;
         let mut deadline = Deadline::after(self.guard.call_deadline());
         let _running = self.linked.shared.ticker.run();
         up.store.set_epoch_deadline(1);
@@ -304,6 +240,47 @@ impl WasmInstance {
             .map_err(|_| deadline.exceeded(name))?
             .map_err(|error| crashed(name, &error, up.store.data()))?
             .map_err(refused)
+    }
+}
+
+/// A component in its store, as its lifecycle calls it.
+struct Guest<'a> {
+    instance: &'a WasmInstance,
+    up: &'a mut Up,
+}
+
+/// Calls a function of an interface, and returns its answer.
+macro_rules! ask {
+    ($self:ident, $export:ident, $interface:ident . $function:ident ( $($argument:expr),* )) => {{
+        let up = &mut *$self.up;
+        up.store.data_mut().begin_call();
+        let answer = match up.$interface(&$self.instance.linked.indices) {
+            Ok(guest) => guest.$function(&mut up.store $(, $argument)*).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| crashed(export::$export.name, &error, up.store.data()))
+    }};
+}
+
+impl Code for Guest<'_> {
+    fn capabilities(&self) -> Capabilities {
+        self.instance.linked.capabilities
+    }
+
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.up.stage
+    }
+
+    async fn defaults(&mut self) -> Result<String, CallError> {
+        ask!(self, DEFAULTS, configurer.call_defaults())
+    }
+
+    async fn apply(&mut self, config: &str) -> Result<(), CallError> {
+        ask!(self, APPLY, configurer.call_apply(config))?.map_err(CallError::Config)
+    }
+
+    async fn start(&mut self) -> Result<(), CallError> {
+        ask!(self, START, lifecycle.call_start(&self.instance.user))?.map_err(refused)
     }
 }
 

@@ -27,57 +27,21 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler::GuestIndices;
 
-use self::{
-    call::{Export, refused},
-    slot::Slot,
-    up::{Needs, Up},
-};
+use self::{call::refused, slot::Slot, up::Up};
 use super::{incoming, linked::Linked};
 use mortise_runtime::{
     CallError, Guard,
     contract::{
-        Capabilities, Capability,
+        Capabilities, Capability, export,
         types::{
             Draft, Manifest, Message, StopReason, User, Verdict, WebhookRequest, WebhookResponse,
         },
     },
     guard::Rights,
+    lifecycle::bounded,
     limits,
     plugin::{Instance, InstanceSetup},
 };
-
-/// The exports of a capability.
-const fn of(capability: Capability, name: &'static str, needs: Needs) -> Export {
-    Export {
-        name,
-        capability: Some(capability),
-        needs,
-    }
-}
-
-/// Those that every plugin has.
-const fn of_all(name: &'static str, needs: Needs) -> Export {
-    Export {
-        name,
-        capability: None,
-        needs,
-    }
-}
-
-const DESCRIBE: Export = of_all("manifest.describe", Needs::Bare);
-const START: Export = of_all("lifecycle.start", Needs::Started);
-const DEFAULTS: Export = of(Capability::Configurer, "configurer.defaults", Needs::Bare);
-const SCHEMA: Export = of(Capability::Configurer, "configurer.schema", Needs::Bare);
-const APPLY: Export = of(Capability::Configurer, "configurer.apply", Needs::Bare);
-const DISPLAY: Export = of(
-    Capability::Displayer,
-    "displayer.display",
-    Needs::Configured,
-);
-const HANDLE: Export = of(Capability::Webhook, "webhook.handle", Needs::Started);
-const FILTER: Export = of(Capability::Filter, "filter.filter", Needs::Started);
-const ON_MESSAGES: Export = of(Capability::Listener, "listener.on-messages", Needs::Started);
-const ON_TIMER: Export = of(Capability::Timer, "timer.on-timer", Needs::Started);
 
 /// A handle on one user's component.
 #[derive(Debug)]
@@ -144,7 +108,7 @@ impl WasmInstance {
     ///
     /// Of the types, as wasmtime says it; of the call, as any call.
     pub(super) async fn describe(&self) -> Result<wasmtime::Result<Manifest>, CallError> {
-        let mut call = self.begin(&DESCRIBE).await?;
+        let mut call = self.begin(&export::DESCRIBE).await?;
         if let Err(error) = call.up.check_types(&self.linked.indices) {
             return Ok(Err(error));
         }
@@ -195,7 +159,7 @@ impl Instance for WasmInstance {
 
     async fn start(&self) -> Result<(), CallError> {
         let before = std::mem::replace(&mut self.slot.lock().await.started, true);
-        match self.begin(&START).await {
+        match self.begin(&export::START).await {
             Ok(call) => call.settle(Ok(Ok(()))),
             Err(error) => {
                 self.slot.lock().await.started = before;
@@ -216,39 +180,39 @@ impl Instance for WasmInstance {
     }
 
     async fn default_config(&self) -> Result<String, CallError> {
-        let mut call = self.begin(&DEFAULTS).await?;
+        let mut call = self.begin(&export::DEFAULTS).await?;
         let outcome = run!(self, call, configurer.call_defaults());
         let text = call.settle(outcome)?;
-        bounded(DEFAULTS.name, text, limits::CONFIG_BYTES)
+        bounded(&export::DEFAULTS, text, limits::CONFIG_BYTES)
     }
 
     async fn config_schema(&self) -> Result<Option<String>, CallError> {
-        let mut call = self.begin(&SCHEMA).await?;
+        let mut call = self.begin(&export::SCHEMA).await?;
         let outcome = run!(self, call, configurer.call_schema());
         let schema = call.settle(outcome)?;
         schema
-            .map(|text| bounded(SCHEMA.name, text, limits::CONFIG_BYTES))
+            .map(|text| bounded(&export::SCHEMA, text, limits::CONFIG_BYTES))
             .transpose()
     }
 
     async fn apply_config(&self, config: &str) -> Result<(), CallError> {
-        let mut call = self.begin(&APPLY).await?;
+        let mut call = self.begin(&export::APPLY).await?;
         let outcome = run!(self, call, configurer.call_apply(config));
         let answer = call.settle(outcome)?;
         let mut slot = self.slot.lock().await;
         answer.map_err(CallError::Config)?;
         slot.config = Some(config.to_owned());
         if let Some(up) = &mut slot.up {
-            up.configured = true;
+            up.stage.configured = true;
         }
         Ok(())
     }
 
     async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
-        let mut call = self.begin(&DISPLAY).await?;
+        let mut call = self.begin(&export::DISPLAY).await?;
         let outcome = run!(self, call, displayer.call_display(base_url));
         let text = call.settle(outcome)?;
-        bounded(DISPLAY.name, text, limits::DISPLAY_BYTES)
+        bounded(&export::DISPLAY, text, limits::DISPLAY_BYTES)
     }
 
     async fn webhook(&self, request: WebhookRequest) -> Result<WebhookResponse, CallError> {
@@ -263,7 +227,7 @@ impl Instance for WasmInstance {
                 Request::OfStandard(indices, request)
             }
         };
-        let mut call = self.begin(&HANDLE).await?;
+        let mut call = self.begin(&export::WEBHOOK).await?;
         let in_force = Arc::clone(call.open.in_force());
         let ends = in_force.webhook().child_token();
         *self.webhook_ends() = ends.clone();
@@ -284,7 +248,7 @@ impl Instance for WasmInstance {
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
-        let mut call = self.begin_within(deadline, &FILTER).await?;
+        let mut call = self.begin_within(deadline, &export::FILTER).await?;
         call.up.store.data_mut().in_filter = true;
         let outcome = run!(self, call, filter.call_filter(draft));
         call.up.store.data_mut().in_filter = false;
@@ -292,13 +256,13 @@ impl Instance for WasmInstance {
     }
 
     async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
-        let mut call = self.begin(&ON_MESSAGES).await?;
+        let mut call = self.begin(&export::ON_MESSAGES).await?;
         let outcome = run!(self, call, listener.call_on_messages(messages));
         call.settle(outcome)?.map_err(refused)
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
-        let mut call = self.begin(&ON_TIMER).await?;
+        let mut call = self.begin(&export::ON_TIMER).await?;
         let outcome = run!(self, call, timer.call_on_timer(name));
         call.settle(outcome)?.map_err(refused)
     }
@@ -310,15 +274,4 @@ enum Request<'a> {
     Own(WebhookRequest),
     /// That of `wasi:http/incoming-handler`.
     OfStandard(&'a GuestIndices, http::Request<Full<Bytes>>),
-}
-
-fn bounded(call: &'static str, text: String, most: usize) -> Result<String, CallError> {
-    if text.len() <= most {
-        Ok(text)
-    } else {
-        Err(CallError::BadAnswer {
-            call,
-            what: format!("{} bytes, more than {most}", text.len()),
-        })
-    }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::up::{Needs, Up};
-use mortise_runtime::{CallError, guard::InForce};
+use super::up::Up;
+use mortise_runtime::{CallError, contract::export::Needs, guard::InForce};
 
 /// The state that outlives stores.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Slot {
     /// on it runs under these rights.
     pub(super) fn take_ready(&mut self, needs: Needs, in_force: &Arc<InForce>) -> Option<Box<Up>> {
         self.up
-            .take_if(|up| up.meets(needs) && up.goes_on_under(in_force))
+            .take_if(|up| up.stage.meets(needs) && up.goes_on_under(in_force))
     }
 
     /// Puts back what a call was made on in order.

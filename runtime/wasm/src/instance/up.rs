@@ -12,22 +12,11 @@ use crate::{
     linked::Linked,
     store::State,
 };
-use mortise_runtime::{CallError, Guard, guard::InForce, limits};
+use mortise_runtime::{CallError, Guard, guard::InForce, lifecycle::Stage, limits};
 
 /// The most bytes a guest may hand over in one call: a webhook's answer is the
 /// largest thing it can say.
 const HANDOVER_BYTES: usize = 2 * limits::WEBHOOK_RESPONSE_BYTES;
-
-/// The state of the instance that a call needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needs {
-    /// To be up, configured or not.
-    Bare,
-    /// To be up with its configuration applied.
-    Configured,
-    /// To be started too.
-    Started,
-}
 
 /// A store with its component in it.
 pub(super) struct Up {
@@ -36,16 +25,14 @@ pub(super) struct Up {
     guests: Guests,
     /// The rights under which it runs.
     pub(super) under: Arc<InForce>,
-    /// True if the instance's configuration was applied, or if it has none.
-    pub(super) configured: bool,
-    pub(super) started: bool,
+    pub(super) stage: Stage,
 }
 
 impl std::fmt::Debug for Up {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Up")
-            .field("started", &self.started)
+            .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
 }
@@ -75,8 +62,7 @@ impl Up {
                 instance,
                 guests: Guests::default(),
                 under: in_force,
-                configured: false,
-                started: false,
+                stage: Stage::default(),
             })),
             Err(error) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
                 Err(CallError::Unavailable(
@@ -97,14 +83,6 @@ impl Up {
             self.under = Arc::clone(in_force);
         }
         can
-    }
-
-    pub(super) fn meets(&self, needs: Needs) -> bool {
-        match needs {
-            Needs::Bare => true,
-            Needs::Configured => self.configured,
-            Needs::Started => self.started,
-        }
     }
 }
 
