@@ -132,9 +132,14 @@ stage(
         await visitor.look("trace");
         await dialog.getByRole("button", { name: "Close" }).click();
 
-        await visitor.go("Dropped");
+        // The list is read before the message is dropped, and comes after it.
         const lost = `lost ${width.name}`;
-        await stage.server.send(application.token, { title: lost, message: "please drop me" });
+        await page.route("**/message/dropped?*", async (route) => {
+          const response = await route.fetch();
+          await stage.server.send(application.token, { title: lost, message: "please drop me" });
+          await route.fulfill({ response });
+        }, { times: 1 });
+        await visitor.go("Dropped");
         const dropped = page.getByRole("article", { name: lost });
         await dropped.getByText("the text asks for it").waitFor();
         await visitor.look("dropped");

@@ -2,7 +2,7 @@
  * What is live: new messages over the WebSocket, and everything about plugins
  * over the server's event stream.
  */
-import { useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
 
 import { notify } from "../lib/notifications";
@@ -47,6 +47,21 @@ const STALE: Record<string, (data: { id?: number | string }) => readonly unknown
   problems: () => [["admin", "plugins"]],
 };
 
+/**
+ * Reads again what has become stale. An answer that is on its way for the first
+ * time may be from before the change, and an invalidation would not reach it: it
+ * is waited for.
+ */
+async function refresh(client: QueryClient, queryKey: readonly unknown[]) {
+  const first = client.getQueryCache().findAll({
+    queryKey,
+    fetchStatus: "fetching",
+    predicate: ({ state }) => state.data === undefined,
+  });
+  await Promise.allSettled(first.map(({ promise }) => promise));
+  await client.invalidateQueries({ queryKey });
+}
+
 /** A step of an installation. */
 export interface InstallStep {
   order: number;
@@ -82,7 +97,7 @@ export function useEvents() {
   useEffect(() => {
     const source = new EventSource("/events");
     const stale = (keys: readonly unknown[][]) => {
-      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+      for (const queryKey of keys) void refresh(client, queryKey);
     };
     for (const [name, keys] of Object.entries(STALE)) {
       source.addEventListener(name, ({ data }) => stale(keys(JSON.parse(data))));
@@ -91,12 +106,8 @@ export function useEvents() {
       const step = JSON.parse(data) as InstallStep;
       for (const listener of installListeners) listener(step);
     });
-    let isFirst = true;
-    // It comes first on each connection: what was missed is read anew.
-    source.addEventListener("state", () => {
-      if (!isFirst) stale([["plugins"], ["plugin"], ["admin"], ["dropped"]]);
-      isFirst = false;
-    });
+    // It comes first on each connection: what was missed before is read anew.
+    source.addEventListener("state", () => stale([["plugins"], ["plugin"], ["admin"], ["dropped"]]));
     source.addEventListener("not-elevated", () => stale([["current-user"]]));
     return () => source.close();
     // The administrator's events come to an elevated session only.
