@@ -134,11 +134,9 @@ stage(
 
         // The list is read before the message is dropped, and comes after it.
         const lost = `lost ${width.name}`;
-        await page.route("**/message/dropped?*", async (route) => {
-          const response = await route.fetch();
-          await stage.server.send(application.token, { title: lost, message: "please drop me" });
-          await route.fulfill({ response });
-        }, { times: 1 });
+        await visitor.whileOnItsWay(/\/message\/dropped\?/, () =>
+          stage.server.send(application.token, { title: lost, message: "please drop me" }),
+        );
         await visitor.go("Dropped");
         const dropped = page.getByRole("article", { name: lost });
         await dropped.getByText("the text asks for it").waitFor();

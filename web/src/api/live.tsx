@@ -2,11 +2,12 @@
  * What is live: new messages over the WebSocket, and everything about plugins
  * over the server's event stream.
  */
-import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
 
 import { notify } from "../lib/notifications";
 import { addMessages, catchUp } from "./messages";
+import { refresh } from "./refresh";
 import { isElevated, useUser } from "./session";
 import { useStream } from "./stream";
 import type { Message } from "./types";
@@ -46,21 +47,6 @@ const STALE: Record<string, (data: { id?: number | string }) => readonly unknown
   pending: () => [["admin", "pending"]],
   problems: () => [["admin", "plugins"]],
 };
-
-/**
- * Reads again what has become stale. An answer that is on its way for the first
- * time may be from before the change, and an invalidation would not reach it: it
- * is waited for.
- */
-async function refresh(client: QueryClient, queryKey: readonly unknown[]) {
-  const first = client.getQueryCache().findAll({
-    queryKey,
-    fetchStatus: "fetching",
-    predicate: ({ state }) => state.data === undefined,
-  });
-  await Promise.allSettled(first.map(({ promise }) => promise));
-  await client.invalidateQueries({ queryKey });
-}
 
 /** A step of an installation. */
 export interface InstallStep {
