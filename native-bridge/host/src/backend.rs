@@ -8,7 +8,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use mortise_runtime::{
-    Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest, registry::unreadable,
+    CallError, Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest,
+    registry::unreadable,
 };
 
 use crate::{
@@ -18,7 +19,9 @@ use crate::{
     sandbox::Reach,
     settings::Settings,
     shared::Shared,
-    supervisor::{FIRST_GENERATION, Supervisor, running::Running, start_error::StartError},
+    supervisor::{
+        FIRST_GENERATION, Supervisor, lasting::Lasting, running::Running, start_error::StartError,
+    },
 };
 
 /// Loads executables. One per host is enough; clones share everything.
@@ -79,6 +82,7 @@ impl NativeBackend {
         };
         Ok(Self {
             shared: Arc::new(Shared {
+                lasting: Arc::new(Lasting::new(settings.attached.clone())),
                 settings,
                 launcher,
                 folder,
@@ -181,6 +185,10 @@ impl Loader for NativeBackend {
         let manifest = described.manifest.clone();
         let supervisor = Supervisor::new(Arc::clone(&self.shared), file, manifest.id.clone());
         Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
+    }
+
+    fn detach(&self, id: &str) -> Result<bool, CallError> {
+        self.shared.lasting.end(id)
     }
 }
 

@@ -57,6 +57,16 @@ impl Supervisor {
         Ok(attachment)
     }
 
+    /// Makes a place where a process can attach whenever the server runs; the one
+    /// that was made before stays.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Unavailable`]: the socket cannot be made.
+    pub(crate) fn attach_lasting(&self) -> Result<Attachment, CallError> {
+        self.shared.lasting.make(self)
+    }
+
     /// Puts a process that was started by hand in the place of the one before.
     async fn take_in(self: Arc<Self>, greeted: Greeted) {
         let _turn = self.turn.clone().lock_owned().await;
@@ -65,6 +75,7 @@ impl Supervisor {
             over.postmortem().await;
         }
         if let Some(before) = self.replace_phase(Phase::Starting) {
+            before.drain(self.shared.settings.stop.ask).await;
             before.stop(&self.shared.settings.stop).await;
         }
         lock(&self.crashes).clear();
@@ -114,7 +125,7 @@ async fn listen(supervisor: Weak<Supervisor>, listener: Listener, secret: String
     }
 }
 
-async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
+pub(super) async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
     let terms = supervisor.shared.settings.terms();
     let greeting = supervisor.shared.settings.greeting;
     let why = match tokio::time::timeout(greeting, greet(link, &terms, &secret)).await {

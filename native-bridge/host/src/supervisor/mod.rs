@@ -15,6 +15,7 @@
 //! starts an instance or loads the file again.
 
 mod attach;
+pub(crate) mod lasting;
 pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
@@ -174,10 +175,12 @@ impl Supervisor {
     }
 
     /// Takes an instance in, after all that are there.
-    pub(crate) fn join(&self, member: Weak<dyn Member>) {
+    pub(crate) fn join(self: &Arc<Self>, member: Weak<dyn Member>) {
         let mut members = lock(&self.members);
         members.retain(|member| member.strong_count() > 0);
         members.push(member);
+        drop(members);
+        self.shared.lasting.joined(self);
     }
 
     fn members(&self) -> Vec<Arc<dyn Member>> {
