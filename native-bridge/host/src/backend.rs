@@ -14,14 +14,13 @@ use mortise_runtime::{
 
 use crate::{
     imports::Imports,
+    lasting::Lasting,
     launch,
     plugin::NativePlugin,
     sandbox::Reach,
     settings::Settings,
     shared::Shared,
-    supervisor::{
-        FIRST_GENERATION, Supervisor, lasting::Lasting, running::Running, start_error::StartError,
-    },
+    supervisor::{FIRST_GENERATION, Supervisor, running::Running, start_error::StartError},
 };
 
 /// Loads executables. One per host is enough; clones share everything.

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{settings::Settings, supervisor::lasting::Lasting};
+use crate::{lasting::Lasting, settings::Settings};
 
 /// The parts that all native plugins of a host share.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Phase, Supervisor, running::Running};
 use crate::{
     connection::{Greeted, greet},
+    lasting::Version,
     launch::Caretaker,
     lock::lock,
     transport::{Link, Listener},
@@ -64,7 +65,7 @@ impl Supervisor {
     ///
     /// [`CallError::Unavailable`]: the socket cannot be made.
     pub(crate) fn attach_lasting(&self) -> Result<Attachment, CallError> {
-        self.shared.lasting.make(self)
+        self.shared.lasting.make(&self.id)
     }
 
     /// Puts a process that was started by hand in the place of the one before.
@@ -115,6 +116,25 @@ impl Supervisor {
     }
 }
 
+impl Version for Supervisor {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_used(&self) -> bool {
+        !self.members().is_empty()
+    }
+
+    fn let_in(self: Arc<Self>, link: Link, secret: String) {
+        tokio::spawn(let_in(self, link, secret));
+    }
+
+    fn report(&self, error: &str) {
+        let text = format!("a process that was started by hand cannot attach: {error}");
+        self.log().write(Level::Error, Source::Host, &text);
+    }
+}
+
 /// Lets in who has the secret, one after another.
 async fn listen(supervisor: Weak<Supervisor>, listener: Listener, secret: String) {
     while let Ok(link) = listener.accept().await {
@@ -125,7 +145,7 @@ async fn listen(supervisor: Weak<Supervisor>, listener: Listener, secret: String
     }
 }
 
-pub(super) async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
+async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
     let terms = supervisor.shared.settings.terms();
     let greeting = supervisor.shared.settings.greeting;
     let why = match tokio::time::timeout(greeting, greet(link, &terms, &secret)).await {

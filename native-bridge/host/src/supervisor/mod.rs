@@ -15,7 +15,6 @@
 //! starts an instance or loads the file again.
 
 mod attach;
-pub(crate) mod lasting;
 pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
@@ -41,7 +40,7 @@ use self::{
     running::{Postmortem, Running},
     start_error::StartError,
 };
-use crate::{imports::Imports, lock::lock, sandbox::Reach, shared::Shared};
+use crate::{imports::Imports, lasting::Version, lock::lock, sandbox::Reach, shared::Shared};
 
 /// An instance, as the supervisor needs it.
 #[async_trait]
@@ -180,7 +179,8 @@ impl Supervisor {
         members.retain(|member| member.strong_count() > 0);
         members.push(member);
         drop(members);
-        self.shared.lasting.joined(self);
+        let version: Arc<dyn Version> = Arc::clone(self) as _;
+        self.shared.lasting.joined(&version);
     }
 
     fn members(&self) -> Vec<Arc<dyn Member>> {

@@ -10,21 +10,32 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
-use mortise_runtime::{
-    CallError, Digest, log::Source, process::Attachment, registry::versions::sync_folder,
-    types::Level,
-};
+use mortise_runtime::{CallError, Digest, process::Attachment, registry::versions::sync_folder};
 use tempfile::NamedTempFile;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Supervisor, attach::let_in};
-use crate::{lock::lock, transport::Listener};
+use crate::{
+    lock::lock,
+    transport::{Link, Listener},
+};
 
 /// The bytes of an id's digest in the names of its files: paths of sockets are
 /// short.
 const NAME_BYTES: usize = 8;
 /// A secret is 32 bytes in hexadecimal.
 const SECRET_BYTES: usize = 64;
+
+/// A version of a plugin, as far as a process can attach to it.
+pub(crate) trait Version: Send + Sync {
+    /// The plugin's id.
+    fn id(&self) -> &str;
+    /// Whether it has instances.
+    fn is_used(&self) -> bool;
+    /// Lets a process in that proves to have the secret.
+    fn let_in(self: Arc<Self>, link: Link, secret: String);
+    /// Writes an error into the plugin's log.
+    fn report(&self, error: &str);
+}
 
 /// The places of all plugins.
 #[derive(Debug, Default)]
@@ -37,7 +48,7 @@ pub(crate) struct Lasting {
 #[derive(Default)]
 struct Place {
     /// The versions in memory, the latest with instances last.
-    versions: Vec<Weak<Supervisor>>,
+    versions: Vec<Weak<dyn Version>>,
     listening: Option<AbortOnDropHandle<()>>,
 }
 
@@ -61,11 +72,12 @@ impl Lasting {
 
     /// A version has a new instance: it gets the processes from now on. A place
     /// that was made before is opened.
-    pub(super) fn joined(self: &Arc<Self>, supervisor: &Arc<Supervisor>) {
+    pub(crate) fn joined(self: &Arc<Self>, version: &Arc<dyn Version>) {
         let Some(folder) = &self.folder else { return };
+        let id = version.id();
         let mut plugins = lock(&self.plugins);
-        let place = plugins.entry(supervisor.id.clone()).or_default();
-        let own = Arc::downgrade(supervisor);
+        let place = plugins.entry(id.to_owned()).or_default();
+        let own = Arc::downgrade(version);
         place
             .versions
             .retain(|other| other.strong_count() > 0 && !other.ptr_eq(&own));
@@ -73,13 +85,14 @@ impl Lasting {
         if place.listening.is_some() {
             return;
         }
-        match read_secret(&file(folder, &supervisor.id, "secret")) {
-            Ok(None) => {}
-            Ok(Some(secret)) => match self.open(folder, &supervisor.id, secret) {
-                Ok(listening) => place.listening = Some(listening),
-                Err(error) => report(supervisor, &error),
-            },
-            Err(error) => report(supervisor, &error),
+        let opened = read_secret(&file(folder, id, "secret")).and_then(|secret| {
+            secret
+                .map(|secret| self.open(folder, id, secret))
+                .transpose()
+        });
+        match opened {
+            Ok(listening) => place.listening = listening,
+            Err(error) => version.report(&error),
         }
     }
 
@@ -88,13 +101,12 @@ impl Lasting {
     /// # Errors
     ///
     /// [`CallError::Unavailable`]: there is no folder, or it cannot be used.
-    pub(super) fn make(self: &Arc<Self>, supervisor: &Supervisor) -> Result<Attachment, CallError> {
-        let id = &supervisor.id;
+    pub(crate) fn make(self: &Arc<Self>, id: &str) -> Result<Attachment, CallError> {
         let folder = self.folder.as_ref().ok_or_else(|| {
             CallError::Unavailable("this server has no folder for lasting sockets".to_owned())
         })?;
         let mut plugins = lock(&self.plugins);
-        let place = plugins.entry(id.clone()).or_default();
+        let place = plugins.entry(id.to_owned()).or_default();
         let path = file(folder, id, "secret");
         let unavailable = |error: String| CallError::Unavailable(error);
         let secret = match read_secret(&path).map_err(unavailable)? {
@@ -151,12 +163,12 @@ impl Lasting {
     }
 
     /// The version that gets a process.
-    fn current(&self, id: &str) -> Option<Arc<Supervisor>> {
+    fn current(&self, id: &str) -> Option<Arc<dyn Version>> {
         let plugins = lock(&self.plugins);
         let versions = plugins.get(id)?.versions.iter().rev();
         versions
             .filter_map(Weak::upgrade)
-            .find(|supervisor| !supervisor.members().is_empty())
+            .find(|version| version.is_used())
     }
 }
 
@@ -166,15 +178,10 @@ async fn listen(lasting: Weak<Lasting>, listener: Listener, id: String, secret: 
             return;
         };
         // Where nobody uses the plugin, the process finds its connection closed.
-        if let Some(supervisor) = lasting.current(&id) {
-            tokio::spawn(let_in(supervisor, link, secret.clone()));
+        if let Some(version) = lasting.current(&id) {
+            version.let_in(link, secret.clone());
         }
     }
-}
-
-fn report(supervisor: &Supervisor, error: &str) {
-    let text = format!("a process that was started by hand cannot attach: {error}");
-    supervisor.log().write(Level::Error, Source::Host, &text);
 }
 
 fn name(id: &str) -> String {
