@@ -19,7 +19,6 @@ mod author;
 mod check;
 mod doctor;
 mod grant;
-mod message;
 mod named;
 mod orders;
 mod read;
@@ -32,7 +31,6 @@ use std::process::ExitCode;
 
 use self::remote::Refusal;
 pub(super) use self::{
-    message::Message,
     remote::{Body, Remote, Which, understood},
     show::{printable, table},
 };
