@@ -34,6 +34,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// The folder for the copies from which plugins run.
     pub versions: PathBuf,
+    /// The folder for the sockets of services that are plugins.
+    pub attached: PathBuf,
     /// The time for all filters of a message.
     pub filter_deadline: Duration,
     /// The patience with listeners.
@@ -64,6 +66,7 @@ impl Settings {
     pub(super) fn native(&self) -> NativeSettings {
         let mut settings = NativeSettings {
             protected: self.protected.clone(),
+            attached: Some(self.attached.clone()),
             ..NativeSettings::default()
         };
         if let Some(sandbox) = self.native_sandbox {
@@ -91,6 +94,7 @@ impl Settings {
             changed: config.changed_plugins,
             cache: config.data_dir.join("cache"),
             versions: config.data_dir.join("versions"),
+            attached: config.data_dir.join("attached"),
             filter_deadline: config.filter_deadline,
             retry: config.listener_retry,
             idle: config.plugin_idle,

@@ -19,6 +19,7 @@ mod messages;
 mod plugins;
 mod retention;
 mod sort_key;
+mod space;
 mod upstream;
 mod users;
 
@@ -27,7 +28,10 @@ use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
     pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 
 use crate::time::Clock;
@@ -154,6 +158,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .busy_timeout(WAIT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -182,11 +187,13 @@ impl Store {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(open)?;
-        Ok(Self {
+        let store = Self {
             writer,
             readers,
             clock: Clock::default(),
-        })
+        };
+        store.make_shrinkable(&path).await?;
+        Ok(store)
     }
 
     /// Has it take the times that it writes and compares from a clock.
