@@ -8,7 +8,10 @@ use mortise_wasm::Inspection;
 use owo_colors::Style;
 
 use super::show::{Report, directory, label, paint, printable, table};
-use mortise_server::plugins::{self, grants::GrantsFile};
+use mortise_server::{
+    hosting,
+    plugins::{self, grants::GrantsFile},
+};
 
 /// The file to examine.
 #[derive(Debug, clap::Args)]
@@ -22,7 +25,7 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) async fn check(&self) -> anyhow::Result<(String, ExitCode)> {
-        let loaders = plugins::loaders(None)?;
+        let loaders = hosting::loaders(None)?;
         Ok(
             match mortise_runtime::registry::load(&self.file, &loaders).await {
                 Err(error) => failed(&error, self.json)?,
@@ -54,7 +57,7 @@ impl Look {
     }
 
     pub(super) async fn inspect(&self) -> anyhow::Result<(String, ExitCode)> {
-        let backend = plugins::wasm(None)?;
+        let backend = hosting::wasm(None)?;
         Ok(match backend.inspect(&self.file).await {
             Err(error) => failed(&error, self.json)?,
             Ok(found) if self.json => (serde_json::to_string(&found)? + "\n", ExitCode::SUCCESS),

@@ -15,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     OrderError, Plugins, Status,
+    actor::Actor,
     audit::Action,
+    embedder::GrantRecord,
     folder::Cause,
     grants::{self, Answer, GrantsError, GrantsFile},
     installed::Waiting,
-    read, write,
-};
-use crate::{
-    auth::Actor,
-    {store::AnswerRow, time::now_ms},
+    read,
+    time::now_ms,
+    write,
 };
 
 /// The interval between checks for changes by hand. The file must look the same
@@ -241,9 +241,9 @@ impl Plugins {
 
     /// Returns the recorded answer about a plugin: the requests at that time,
     /// and the time.
-    pub async fn answered(&self, id: &str) -> Option<AnswerRow> {
-        self.store
-            .plugin_answer(id)
+    pub async fn answered(&self, id: &str) -> Option<GrantRecord> {
+        self.catalogue
+            .grant_record(id)
             .await
             .inspect_err(|error| tracing::error!(%error, "what was answered was not read"))
             .unwrap_or_default()
@@ -252,7 +252,7 @@ impl Plugins {
     /// Returns the requests at the time of the administrator's last answer.
     pub(super) async fn asked(&self, id: &str) -> Vec<Permission> {
         let answered = self.answered(id).await;
-        answered.map(|row| row.asked).unwrap_or_default()
+        answered.map(|record| record.asked).unwrap_or_default()
     }
 
     /// Changes the file and takes it into use. Whether it changed.
@@ -372,12 +372,12 @@ impl Plugins {
 
     /// Notes that the administrator answered about these.
     async fn note_answer(&self, id: &str, asked: Vec<Permission>) {
-        let row = AnswerRow {
+        let record = GrantRecord {
             asked,
             allowed: self.grants().answer(id).allowed(),
             answered_ms: now_ms(),
         };
-        if let Err(error) = self.store.set_plugin_answer(id, &row).await {
+        if let Err(error) = self.catalogue.set_grant_record(id, &record).await {
             tracing::error!(%error, plugin = id, "what was answered was not stored");
         }
     }
@@ -386,7 +386,7 @@ impl Plugins {
     /// have changed while no server ran.
     pub(super) async fn note_answers(&self) {
         // In one go: there may be many, and the server waits for it.
-        let mut noted = match self.store.plugin_answers().await {
+        let mut noted = match self.catalogue.grant_records().await {
             Ok(noted) => noted,
             Err(error) => {
                 tracing::error!(%error, "what was answered was not read");

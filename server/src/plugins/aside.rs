@@ -1,10 +1,9 @@
 //! Messages that a listener failed on again and again: giving one to it once
 //! more, when its user asks for that.
 
-use mortise_runtime::{CallError, Capability, types::Message};
+use mortise_runtime::{CallError, Capability};
 
-use super::{ControlError, Plugins, Slot};
-use crate::store::Readable;
+use super::{ControlError, Plugins, Slot, embedder::Readable};
 
 impl Plugins {
     /// Gives a message that was set aside to its listener again. False if there
@@ -17,7 +16,7 @@ impl Plugins {
         if !slot.is_enabled() {
             return Err(CallError::Stopped.into());
         }
-        if !self.store.is_set_aside(slot.id, message).await? {
+        if !self.catalogue.has_dead_letter(slot.id, message).await? {
             return Ok(false);
         }
         let instance = self.instance(slot).await?;
@@ -31,20 +30,19 @@ impl Plugins {
             applications: &in_force.grants.read_messages,
         };
         let before = message.saturating_sub(1);
-        let rows = self.store.messages_after(readable, before, 1).await?;
-        let given: Vec<Message> = rows.into_iter().map(Message::from).collect();
+        let given = self.users.messages_after(readable, before, 1).await?;
         if given.first().map(|first| first.id) != Some(message.unsigned_abs()) {
             return Ok(false);
         }
         match instance.on_messages(&given).await {
             Ok(()) => {
-                self.store.remove_set_aside(slot.id, message).await?;
+                self.catalogue.remove_dead_letter(slot.id, message).await?;
                 Ok(true)
             }
             Err(error) => {
                 slot.note(&error);
-                self.store
-                    .note_set_aside(slot.id, message, &error.to_string())
+                self.catalogue
+                    .note_dead_letter(slot.id, message, &error.to_string())
                     .await?;
                 Err(error.into())
             }

@@ -4,8 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Plugins, installed::VersionOf};
-use crate::{auth::Actor, store::NewAudit};
+use super::{Plugins, actor::Actor, embedder::AuditEntry, installed::VersionOf};
 
 /// A change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +71,14 @@ impl Plugins {
     /// the failure.
     pub(super) async fn audit(&self, by: &Actor, action: Action, plugin: &str, details: &Value) {
         let details = details.to_string();
-        let new = NewAudit {
+        let entry = AuditEntry {
             actor: by.name(),
             user: by.user(),
             action: action.name(),
             plugin,
             details: &details,
         };
-        if let Err(error) = self.store.add_audit(new).await {
+        if let Err(error) = self.catalogue.audit(entry).await {
             tracing::error!(%error, plugin, action = action.name(), "the audit log was not written");
         }
     }

@@ -5,8 +5,11 @@ use std::{collections::HashSet, sync::Arc};
 
 use mortise_runtime::Capability;
 
-use super::{ControlError, Plugins, Slot, control::gotify_name};
-use crate::store::StoreError;
+use super::{
+    ControlError, Plugins, Slot,
+    control::gotify_name,
+    embedder::{EmbedderError, FilterPlace},
+};
 
 /// A filter's place in its user's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +26,8 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn filter_chain(&self, user_id: i64) -> Result<Vec<Arc<Slot>>, StoreError> {
+    /// [`EmbedderError`].
+    pub async fn filter_chain(&self, user_id: i64) -> Result<Vec<Arc<Slot>>, EmbedderError> {
         let mut chain = Vec::new();
         for slot in self.of_user(user_id).await? {
             match self.capabilities(&slot).await {
@@ -74,18 +77,22 @@ impl Plugins {
         for slot in by_id {
             turns.push(slot.turns.take().await);
         }
-        let rows: Vec<_> = (0_i64..)
+        let places: Vec<_> = (0_i64..)
             .zip(&ordered)
-            .map(|(order, (slot, fail_closed))| (slot.id, order, *fail_closed))
+            .map(|(order, (slot, fail_closed))| FilterPlace {
+                id: slot.id,
+                order,
+                fail_closed: *fail_closed,
+            })
             .collect();
-        self.store.set_plugin_filters(&rows).await?;
-        for ((slot, _), (_, order, fail_closed)) in ordered.iter().zip(rows) {
+        self.catalogue.place_filters(&places).await?;
+        for ((slot, _), place) in ordered.iter().zip(places) {
             let enabled = slot.change(|state| {
-                state.filter_order = order;
-                state.fail_closed = fail_closed;
+                state.filter_order = place.order;
+                state.fail_closed = place.fail_closed;
                 state.enabled
             });
-            self.require_filter(slot, enabled && fail_closed);
+            self.require_filter(slot, enabled && place.fail_closed);
         }
         self.working.sort_filters(user_id);
         Ok(())

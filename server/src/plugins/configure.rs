@@ -3,8 +3,10 @@
 
 use mortise_runtime::{CallError, Capability, limits::CONFIG_BYTES};
 
-use super::{ControlError, Plugins, Slot};
-use crate::configuration::{Form, Problem, Texts};
+use super::{
+    ControlError, Plugins, Slot,
+    configuration::{Form, Problem, Texts},
+};
 
 impl Plugins {
     /// The configuration as a form shows it: as the user saved it, or the

@@ -11,12 +11,20 @@ use mortise_runtime::{
 use serde_json::{Value, json};
 
 use super::{
-    Plugins, Slot, audit::Action, consent::Consent, host, idle::drop_unused, lease::Lease,
-    listeners, lock, recovery::is_rejection, slot::Feeding, turn::SlotTurn, working::Active,
-};
-use crate::{
-    auth::Actor,
-    {configuration, store::StoreError},
+    Plugins, Slot,
+    actor::Actor,
+    audit::Action,
+    configuration,
+    consent::Consent,
+    embedder::{EmbedderError, FilterPlace},
+    host,
+    idle::drop_unused,
+    lease::Lease,
+    listeners, lock,
+    recovery::is_rejection,
+    slot::Feeding,
+    turn::SlotTurn,
+    working::Active,
 };
 
 /// The reason for which an action failed.
@@ -38,9 +46,9 @@ pub enum ControlError {
     /// The plugin failed or refused.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The database failed.
+    /// The embedder failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Embedder(#[from] EmbedderError),
 }
 
 impl Plugins {
@@ -86,16 +94,17 @@ impl Plugins {
                 self.fall_back(slot, &error).await?;
             }
             let text = error.to_string();
-            self.store
-                .disable_plugin_instance(slot.id, Some(&text))
-                .await?;
+            self.catalogue.disable(slot.id, Some(&text)).await?;
             return Err(error.into());
         }
-        if let Err(error) = self
-            .store
-            .enable_plugin_instance(slot.id, &agreed.to_json())
-            .await
-        {
+        let enabled = async {
+            // Its listener begins with the messages stored from here on.
+            let cursor = self.users.newest_message(slot.user_id()).await?;
+            self.catalogue
+                .enable(slot.id, &agreed.to_json(), cursor)
+                .await
+        };
+        if let Err(error) = enabled.await {
             self.stop_instance(slot, StopReason::Disabled).await.ok();
             return Err(error.into());
         }
@@ -150,7 +159,7 @@ impl Plugins {
         slot.set_consent(false);
         slot.set_down(false);
         self.working.unrequire(slot.user_id(), slot.id);
-        self.store.disable_plugin_instance(slot.id, None).await?;
+        self.catalogue.disable(slot.id, None).await?;
         self.audit_slot(by, Action::Disabled, slot, &json!({}))
             .await;
         Ok(())
@@ -249,7 +258,7 @@ impl Plugins {
             }
             instance.apply_config(&config).await?;
         }
-        self.store.set_plugin_config(slot.id, &config).await?;
+        self.catalogue.set_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
         self.audit_slot(by, Action::Configured, slot, &json!({}))
             .await;
@@ -287,9 +296,12 @@ impl Plugins {
     ) -> Result<(), ControlError> {
         let _turn = slot.turns.take().await;
         self.supporting(slot, Capability::Filter).await?;
-        self.store
-            .set_plugin_filter(slot.id, order, fail_closed)
-            .await?;
+        let place = FilterPlace {
+            id: slot.id,
+            order,
+            fail_closed,
+        };
+        self.catalogue.place_filters(&[place]).await?;
         let enabled = slot.change(|state| {
             state.filter_order = order;
             state.fail_closed = fail_closed;
@@ -356,11 +368,11 @@ impl Plugins {
     }
 
     /// The plugin refused to run: that is its decision, and disables it.
-    async fn give_up(&self, slot: &Slot, error: &CallError) -> Result<(), StoreError> {
+    async fn give_up(&self, slot: &Slot, error: &CallError) -> Result<(), EmbedderError> {
         slot.note(error);
         slot.change(|state| state.enabled = false);
-        self.store
-            .disable_plugin_instance(slot.id, Some(&error.to_string()))
+        self.catalogue
+            .disable(slot.id, Some(&error.to_string()))
             .await?;
         let details = json!({ "for": slot.user.name, "error": error.to_string() });
         self.audit_slot(&Actor::Server, Action::Disabled, slot, &details)
@@ -378,7 +390,7 @@ impl Plugins {
 
     /// A stored configuration was refused: from here on the instance runs on
     /// its defaults, and the old text is kept where its user finds it.
-    async fn fall_back(&self, slot: &Slot, refusal: &CallError) -> Result<(), StoreError> {
+    async fn fall_back(&self, slot: &Slot, refusal: &CallError) -> Result<(), EmbedderError> {
         let Some(old) = slot.change(|state| state.config.take()) else {
             return Ok(());
         };
@@ -392,7 +404,7 @@ impl Plugins {
             String::new()
         });
         let config = refused_config(&old, &refusal.to_string(), &defaults);
-        self.store.set_plugin_config(slot.id, &config).await?;
+        self.catalogue.set_config(slot.id, &config).await?;
         slot.change(|state| state.config = Some(config));
         Ok(())
     }
@@ -428,7 +440,7 @@ impl Plugins {
         self: &Arc<Self>,
         turn: &SlotTurn,
         slot: &Arc<Slot>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EmbedderError> {
         let Some(made) = slot.made.lock().await.clone() else {
             return Ok(());
         };
@@ -442,11 +454,11 @@ impl Plugins {
         _turn: &SlotTurn,
         slot: &Arc<Slot>,
         instance: &dyn Instance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EmbedderError> {
         let in_force = instance.guard().in_force();
         if in_force.grants.send_messages {
             let plugin = slot.plugin();
-            host::main_application(&self.store, slot.user_id(), slot.id, plugin.manifest()).await?;
+            host::application(&*self.users, slot.user_id(), slot.id, plugin.manifest(), "").await?;
         }
         let active = work(&in_force.grants, instance);
         let readable = &in_force.grants.read_messages;
@@ -458,7 +470,7 @@ impl Plugins {
         }
         if active.listener && !fed {
             // Read after the last change.
-            let row = self.store.plugin_instance(slot.id).await?;
+            let row = self.catalogue.user_plugin(slot.id).await?;
             let stop = self.stopping.child_token();
             let task = self.tasks.spawn(listeners::feed(
                 Arc::clone(self),

@@ -9,10 +9,13 @@ use mortise_runtime::{
     registry::{Identity, OnDemand},
 };
 
-use super::{Plugins, grants, installed::Entry};
-use crate::{
-    auth::Actor,
-    store::{DepartedRow, Signed, StoreError},
+use super::{
+    Plugins,
+    actor::Actor,
+    embedder::{DepartedPlugin, Signed},
+    grants,
+    installed::Entry,
+    time::now_ms,
 };
 
 /// The precision of the file system's times, in milliseconds.
@@ -21,10 +24,12 @@ const PRECISION: i64 = 10;
 impl Plugins {
     /// Records that a plugin is uninstalled, before its file goes.
     pub(super) async fn note_departure(&self, id: &str, entry: &Entry) {
-        let key = entry.signed.as_ref().and_then(|signed| signed.key.clone());
-        let digest = entry.current.digest().to_string();
-        let noted = self.store.add_departed_plugin(id, key.as_deref(), &digest);
-        if let Err(error) = noted.await {
+        let departed = DepartedPlugin {
+            key: entry.signed.as_ref().and_then(|signed| signed.key.clone()),
+            digest: entry.current.digest().to_string(),
+            departed_ms: now_ms(),
+        };
+        if let Err(error) = self.catalogue.set_departed(id, &departed).await {
             tracing::error!(%error, plugin = id, "the uninstalled plugin was not recorded");
         }
     }
@@ -51,7 +56,7 @@ impl Plugins {
             found: error.to_string(),
             fix: "check the server's log and its data directory, and install it again".to_owned(),
         };
-        let departed = self.store.departed_plugin(id).await;
+        let departed = self.catalogue.departed(id).await;
         let Some(departed) = departed.map_err(|error| failed(&error))? else {
             return Ok(());
         };
@@ -71,7 +76,7 @@ impl Plugins {
             self.end_grants(id, by)
                 .await
                 .map_err(|error| failed(&error))?;
-            self.store
+            self.catalogue
                 .forget_consents(id)
                 .await
                 .map_err(|error| failed(&error))?;
@@ -81,7 +86,7 @@ impl Plugins {
                  consents are void, and asked for anew"
             );
         }
-        let forgotten: Result<(), StoreError> = self.store.remove_departed_plugin(id).await;
+        let forgotten = self.catalogue.remove_departed(id).await;
         forgotten.map_err(|error| failed(&error))
     }
 
@@ -94,12 +99,12 @@ impl Plugins {
 }
 
 /// Returns true if a file was there, as it is, when the plugin was uninstalled.
-fn was_left(identity: &Identity, departed: &DepartedRow) -> bool {
+fn was_left(identity: &Identity, departed: &DepartedPlugin) -> bool {
     let changed_ms = identity.changed_ns.max(identity.modified_ns) / 1_000_000;
     changed_ms < departed.departed_ms - PRECISION
 }
 
-fn is_same_author(new: &OnDemand, signed: Option<&Signed>, departed: &DepartedRow) -> bool {
+fn is_same_author(new: &OnDemand, signed: Option<&Signed>, departed: &DepartedPlugin) -> bool {
     let key = signed.and_then(|signed| signed.key.as_ref());
     new.digest().to_string() == departed.digest || (key.is_some() && key == departed.key.as_ref())
 }

@@ -12,22 +12,56 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use mortise_runtime::{
     CallError, Plugin as _,
     log::Source,
     types::{Draft, Level, Verdict},
 };
 
-use super::{Plugins, Slot};
-use crate::{
-    pipeline::{Cause, Chain, Filtered, Outcome, Sender, Space, TraceAction, TraceEntry},
-    store::MessageRow,
+use super::{
+    Plugins, Slot,
+    embedder::Sender,
+    trace::{Cause, Space, TraceAction, TraceEntry},
 };
 
-#[async_trait]
-impl Chain for Plugins {
-    async fn filter(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
+/// The result of a user's filters for a message.
+#[derive(Debug)]
+pub struct Filtered {
+    /// The decision about the message.
+    pub outcome: Outcome,
+    /// The effect of each filter, in order.
+    pub trace: Vec<TraceEntry>,
+}
+
+/// The filters' decision about a message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To be stored, as it is now.
+    Pass(Draft),
+    /// A filter dropped it.
+    Dropped {
+        /// The message as the filter was given it.
+        draft: Draft,
+        /// The plugin's name.
+        by: String,
+        /// In its words.
+        reason: String,
+    },
+    /// A filter failed, and the user wants messages refused then.
+    Refused {
+        /// The message as the filter was given it.
+        draft: Draft,
+        /// The plugin's name.
+        by: String,
+        /// The failure.
+        reason: String,
+    },
+}
+
+impl Plugins {
+    /// Asks a user's filters, in their order, but never that of the sender itself.
+    /// All share one deadline.
+    pub async fn filter_message(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
         let skip = sender.instance();
         let mut trace = Vec::new();
         self.wait_for_start(user_id).await;
@@ -106,14 +140,14 @@ impl Chain for Plugins {
         }
     }
 
-    fn message_stored(&self, message: &MessageRow, hops: u8) {
-        self.hops.stored(message.id, hops);
+    /// Announces a stored message to its user's listeners. It has passed through
+    /// this number of plugins.
+    pub fn note_message(&self, user_id: i64, message: i64, hops: u8) {
+        self.hops.stored(message, hops);
         // They read on from their cursors.
-        self.working.wake_listeners(message.user_id);
+        self.working.wake_listeners(user_id);
     }
-}
 
-impl Plugins {
     /// One filter's verdict.
     async fn ask(
         &self,

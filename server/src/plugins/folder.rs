@@ -26,14 +26,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Plugins, StartError,
+    actor::Actor,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action},
+    embedder::{InstalledPlugin, StoredVersion},
     installed::{Entry, VersionOf, Waiting},
     load::Loaded,
+    settings::ChangedFile,
     signature::{read_signature, signed_file},
     turn::Turn,
 };
-use crate::{auth::Actor, config::Changed, store::InstalledRow};
 
 /// The reason for handling a file.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +97,7 @@ pub(super) struct Found {
 
 /// A plugin that was installed when the server stopped.
 struct Known {
-    row: InstalledRow,
+    row: InstalledPlugin,
     /// The copy from which it runs.
     copy: PathBuf,
     /// True if that copy exists.
@@ -115,7 +117,7 @@ impl Plugins {
                 path: folder.clone(),
                 source,
             })?;
-        let rows = self.store.installed_plugins().await?.into_iter();
+        let rows = self.catalogue.installed().await?.into_iter();
         let installed = rows.map(|row| {
             let version = &row.version;
             let copy = self.versions.file(&version.described.digest, &version.name);
@@ -431,7 +433,7 @@ impl Plugins {
         installed: &OnDemand,
         by: &Actor,
     ) -> Result<(), LoadError> {
-        if self.settings.changed == Changed::TakeUp
+        if self.settings.changed == ChangedFile::Load
             || *by != Actor::Folder
             || new.digest() == installed.digest()
         {
@@ -501,14 +503,14 @@ impl Plugins {
 
     pub(super) async fn note_stored(&self, entry: &Entry) {
         let name = entry.file.file_name().unwrap_or_default();
-        let row = InstalledRow {
+        let plugin = InstalledPlugin {
             file: name.to_string_lossy().into_owned(),
             identity: entry.accepted,
             version: entry.version(),
             previous: entry.previous.clone(),
         };
         // It runs all the same; the next start looks at its file again.
-        if let Err(error) = self.store.set_installed_plugin(&row).await {
+        if let Err(error) = self.catalogue.set_installed(&plugin).await {
             tracing::error!(%error, "what is installed was not stored");
         }
     }
@@ -546,7 +548,7 @@ impl Plugins {
 }
 
 /// Returns the version for a rollback once `new` is active.
-fn previous(before: Option<&Entry>, new: &OnDemand) -> Option<crate::store::VersionRow> {
+fn previous(before: Option<&Entry>, new: &OnDemand) -> Option<StoredVersion> {
     let before = before?;
     if before.current.digest() == new.digest() {
         before.previous.clone()

@@ -1,10 +1,9 @@
-//! The server's side of one instance: the contract's imports over the store and
-//! the pipeline. The runtime's guard in front of it has checked grants and
-//! bounds. This module checks facts that only the server knows: the owner of a
-//! message, and whether the user has enabled the plugin.
+//! The host of one instance: the contract's imports over the embedder. The
+//! runtime's guard in front of it has checked grants and bounds. This module checks
+//! the owner of a message, and whether the user has enabled the plugin.
 
 use std::sync::{
-    Arc, OnceLock, Weak,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -17,23 +16,20 @@ use mortise_runtime::{
 };
 use tokio::sync::Notify;
 
-use super::hops::Hops;
-use crate::{
-    pipeline::{Pipeline, PostError, Posted, Sender},
-    store::{NewApplication, Readable, Store, StoreError, TimerRow},
+use super::{
+    embedder::{Catalogue, EmbedderError, NewApplication, Readable, Sender, StoredTimer, Users},
+    hops::Hops,
     time::now_ms,
 };
 
 /// The most applications of one instance.
 const APPLICATIONS: usize = 64;
-/// Priority of a plugin's messages that bring none; Gotify's too.
-const DEFAULT_PRIORITY: i64 = 0;
 
 /// The imports of one instance.
 pub(super) struct InstanceHost {
-    pub(super) store: Store,
+    pub(super) catalogue: Arc<dyn Catalogue>,
+    pub(super) users: Arc<dyn Users>,
     pub(super) hops: Arc<Hops>,
-    pub(super) pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     pub(super) timers: Arc<Notify>,
     pub(super) consent: Arc<AtomicBool>,
     pub(super) instance: i64,
@@ -63,46 +59,29 @@ impl InstanceHost {
     }
 }
 
-/// The application of a plugin's messages that name none; made if it is not
-/// there.
-pub(super) async fn main_application(
-    store: &Store,
-    user_id: i64,
-    instance: i64,
-    manifest: &Manifest,
-) -> Result<Application, StoreError> {
-    application(store, user_id, instance, manifest, "").await
-}
-
-async fn application(
-    store: &Store,
+/// Returns a plugin's application with this key, and creates it if there is none.
+/// The empty key is that of messages that name no application.
+pub(super) async fn application(
+    users: &dyn Users,
     user_id: i64,
     instance: i64,
     manifest: &Manifest,
     key: &str,
-) -> Result<Application, StoreError> {
+) -> Result<Application, EmbedderError> {
     let name = [key, &manifest.name, &manifest.id]
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or_default();
     let description = format!("auto generated application for {}", manifest.id);
-    let row = store
-        .plugin_application(
+    users
+        .application(NewApplication {
             user_id,
             instance,
             key,
-            NewApplication {
-                name,
-                description: &description,
-                default_priority: DEFAULT_PRIORITY,
-                sort_key: None,
-            },
-        )
-        .await?;
-    Ok(Application {
-        id: row.id.unsigned_abs(),
-        name: row.name,
-    })
+            name,
+            description: &description,
+        })
+        .await
 }
 
 /// A failed query, for the plugin; the cause goes to the server's log.
@@ -122,15 +101,12 @@ impl Host for InstanceHost {
         self.consented("sending a message")?;
         let key = message.application.as_deref().unwrap_or_default();
         let own = self
-            .store
-            .plugin_applications(self.instance)
+            .users
+            .applications(self.instance)
             .await
             .map_err(failed)?;
         let application = match own.iter().find(|own| own.key == key) {
-            Some(own) => Application {
-                id: own.id.unsigned_abs(),
-                name: own.name.clone(),
-            },
+            Some(own) => own.application.clone(),
             None if own.len() >= APPLICATIONS => {
                 return Err(Error::Exhausted(format!(
                     "a plugin has at most {APPLICATIONS} applications; send as one of those \
@@ -138,7 +114,7 @@ impl Host for InstanceHost {
                 )));
             }
             None => application(
-                &self.store,
+                &*self.users,
                 self.user_id,
                 self.instance,
                 &self.manifest,
@@ -152,11 +128,6 @@ impl Host for InstanceHost {
             content: message.content,
             received_ms: u64::try_from(now_ms()).unwrap_or(0),
         };
-        let pipeline = self
-            .pipeline
-            .get()
-            .and_then(Weak::upgrade)
-            .ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))?;
         let Some(hops) = self.hops.of_answer(self.instance) else {
             tracing::warn!(
                 plugin = self.manifest.id,
@@ -172,24 +143,7 @@ impl Host for InstanceHost {
             instance: self.instance,
             hops,
         };
-        let posted = pipeline.post(self.user_id, draft, sender, filtered).await;
-        match posted {
-            Ok(Posted::Stored(message)) => Ok(message.id.unsigned_abs()),
-            Ok(Posted::Dropped { by, reason }) => Err(Error::Unavailable(format!(
-                "the user's filter `{by}` dropped the message: {reason}"
-            ))),
-            Err(error @ (PostError::Invalid(_) | PostError::TooLong { .. })) => {
-                Err(Error::Invalid(error.to_string()))
-            }
-            Err(
-                error @ (PostError::Refused { .. }
-                | PostError::NoApplication
-                | PostError::NotUpstream
-                | PostError::Upstream(_)
-                | PostError::Stopping),
-            ) => Err(Error::Unavailable(error.to_string())),
-            Err(PostError::Store(error)) => Err(failed(error)),
-        }
+        self.users.send(self.user_id, draft, sender, filtered).await
     }
 
     async fn message(
@@ -199,26 +153,24 @@ impl Host for InstanceHost {
     ) -> Result<Option<Message>, Error> {
         self.consented("reading messages")?;
         Ok(self
-            .store
-            .sourced_message(self.user_id, id(message))
+            .users
+            .message(self.user_id, id(message))
             .await
             .map_err(failed)?
-            .filter(|message| {
-                message.plugin_instance_id == Some(self.instance)
-                    || readable.contains(message.application_name())
+            .filter(|found| {
+                found.instance == Some(self.instance)
+                    || readable.contains(&found.message.application.name)
             })
-            .map(Message::from))
+            .map(|found| found.message))
     }
 
     async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
         self.consented("reading messages")?;
         let before = before.map_or(i64::MAX, id);
-        let rows = self
-            .store
-            .messages_sent(self.user_id, self.instance, before, limit)
+        self.users
+            .sent(self.user_id, self.instance, before, limit)
             .await
-            .map_err(failed)?;
-        Ok(rows.into_iter().map(Message::from).collect())
+            .map_err(failed)
     }
 
     async fn received(
@@ -229,28 +181,25 @@ impl Host for InstanceHost {
     ) -> Result<Vec<Message>, Error> {
         self.consented("reading messages")?;
         let before = before.map_or(i64::MAX, id);
-        let rows = self
-            .store
-            .messages_received(self.readable(readable), before, limit)
+        self.users
+            .received(self.readable(readable), before, limit)
             .await
-            .map_err(failed)?;
-        Ok(rows.into_iter().map(Message::from).collect())
+            .map_err(failed)
     }
 
     async fn remove_message(&self, message: u64) -> Result<(), Error> {
         self.consented("deleting a message")?;
         let found = self
-            .store
-            .sourced_message(self.user_id, id(message))
+            .users
+            .message(self.user_id, id(message))
             .await
             .map_err(failed)?;
         match found {
             None => Ok(()),
-            Some(found) if found.plugin_instance_id == Some(self.instance) => self
-                .store
-                .delete_message(self.user_id, id(message))
+            Some(found) if found.instance == Some(self.instance) => self
+                .users
+                .remove_message(self.user_id, id(message))
                 .await
-                .map(drop)
                 .map_err(failed),
             Some(_) => Err(Error::Denied(format!(
                 "message {message} was sent by another application; a plugin deletes only its own"
@@ -259,15 +208,15 @@ impl Host for InstanceHost {
     }
 
     async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.store
-            .plugin_value(self.instance, key)
+        self.catalogue
+            .value(self.instance, key)
             .await
             .map_err(failed)
     }
 
     async fn store(&self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), Error> {
-        self.store
-            .set_plugin_value(self.instance, key, &value, id(quota))
+        self.catalogue
+            .set_value(self.instance, key, &value, id(quota))
             .await
             .map_err(failed)?
             .map_err(|full| {
@@ -280,15 +229,15 @@ impl Host for InstanceHost {
     }
 
     async fn unset(&self, key: &str) -> Result<(), Error> {
-        self.store
-            .remove_plugin_value(self.instance, key)
+        self.catalogue
+            .remove_value(self.instance, key)
             .await
             .map_err(failed)
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        self.store
-            .plugin_keys(self.instance, prefix)
+        self.catalogue
+            .keys(self.instance, prefix)
             .await
             .map_err(failed)
     }
@@ -296,14 +245,14 @@ impl Host for InstanceHost {
     async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error> {
         let now = u64::try_from(now_ms()).unwrap_or(0);
         let next_ms = schedule::first(&when, now, schedule::Zone::Local).map_err(Error::Invalid)?;
-        let timer = TimerRow {
-            instance_id: self.instance,
+        let timer = StoredTimer {
+            id: self.instance,
             name: name.to_owned(),
             schedule: serde_json::to_string(&when).map_err(failed)?,
             next_ms: id(next_ms),
         };
-        self.store
-            .set_plugin_timer(&timer, most)
+        self.catalogue
+            .set_timer(&timer, most)
             .await
             .map_err(failed)?
             .map_err(|_| {
@@ -316,8 +265,8 @@ impl Host for InstanceHost {
     }
 
     async fn cancel_timer(&self, name: &str) -> Result<(), Error> {
-        self.store
-            .cancel_plugin_timer(self.instance, name)
+        self.catalogue
+            .cancel_timer(self.instance, name)
             .await
             .map_err(failed)
     }

@@ -11,8 +11,7 @@ use std::{sync::Arc, time::Duration};
 use mortise_runtime::{Plugin as _, plugin::Backend, types::StopReason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot, read};
-use crate::time::now_ms;
+use super::{Plugins, Slot, read, time::now_ms};
 
 /// The shortest and the longest time between two looks.
 const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(60)];

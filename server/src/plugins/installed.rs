@@ -15,8 +15,10 @@ use mortise_runtime::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::admission::Difference;
-use crate::{store::Signed, store::VersionRow};
+use super::{
+    admission::Difference,
+    embedder::{Signed, StoredVersion},
+};
 
 /// An installed plugin, as it is for the administrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -162,7 +164,7 @@ pub(super) struct Entry {
     pub(super) current: Arc<OnDemand>,
     /// The active version's signature; none if it has none.
     pub(super) signed: Option<Signed>,
-    pub(super) previous: Option<VersionRow>,
+    pub(super) previous: Option<StoredVersion>,
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -172,9 +174,9 @@ impl Entry {
     }
 
     /// Returns the active version in its stored form.
-    pub(super) fn version(&self) -> VersionRow {
+    pub(super) fn version(&self) -> StoredVersion {
         let name = self.current.file().file_name().unwrap_or_default();
-        VersionRow {
+        StoredVersion {
             name: name.to_string_lossy().into_owned(),
             described: self.current.described(),
             signed: self.signed.clone(),

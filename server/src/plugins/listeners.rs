@@ -18,8 +18,11 @@ use mortise_runtime::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot};
-use crate::{config::Retry, store::Readable};
+use super::{
+    Plugins, Slot,
+    embedder::{DeadLetter, EmbedderError, Readable},
+    settings::Retry,
+};
 
 /// Ids passed over in memory before the cursor is stored: messages that an
 /// instance may not read cost it no write each.
@@ -190,11 +193,11 @@ impl Feed {
 
     /// The next batch, and the newest id before which there is nothing else to
     /// give if the batch is empty.
-    async fn read(&self) -> Result<(Vec<Message>, i64), crate::store::StoreError> {
-        let store = &self.plugins.store;
+    async fn read(&self) -> Result<(Vec<Message>, i64), EmbedderError> {
+        let users = &self.plugins.users;
         // Requested first, so that messages stored in between are seen the next
         // time.
-        let newest = store.newest_message(self.slot.user_id()).await?;
+        let newest = users.newest_message(self.slot.user_id()).await?;
         if newest <= self.cursor {
             return Ok((Vec::new(), newest));
         }
@@ -204,15 +207,15 @@ impl Feed {
             applications: &self.readable,
         };
         let size = u32::try_from(self.pace.size).unwrap_or(1);
-        let rows = store.messages_after(readable, self.cursor, size).await?;
-        Ok((rows.into_iter().map(Message::from).collect(), newest))
+        let batch = users.messages_after(readable, self.cursor, size).await?;
+        Ok((batch, newest))
     }
 
     async fn save(&mut self) {
         match self
             .plugins
-            .store
-            .set_plugin_cursor(self.slot.id, self.cursor)
+            .catalogue
+            .set_cursor(self.slot.id, self.cursor)
             .await
         {
             Ok(()) => self.saved = self.cursor,
@@ -228,15 +231,15 @@ impl Feed {
             self.pace.retry.attempts
         );
         self.slot.log.write(Level::Error, Source::Host, &text);
+        let letter = DeadLetter {
+            message,
+            attempts: self.pace.retry.attempts,
+            error: error.to_string(),
+        };
         let stored = self
             .plugins
-            .store
-            .set_message_aside(
-                self.slot.id,
-                message,
-                self.pace.retry.attempts,
-                &error.to_string(),
-            )
+            .catalogue
+            .add_dead_letter(self.slot.id, &letter)
             .await;
         match stored {
             Ok(()) => self.saved = message,

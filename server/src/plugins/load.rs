@@ -18,8 +18,7 @@ use mortise_runtime::{
     types::Manifest,
 };
 
-use super::Plugins;
-use crate::store::Signed;
+use super::{Plugins, embedder::Signed};
 
 /// A copy whose signature was checked.
 pub(super) struct Verified<'a> {

@@ -34,13 +34,13 @@ impl Plugins {
     }
 
     /// The log of a native plugin's process; none for any other.
-    pub(crate) fn process_log(&self, plugin: &str) -> Option<Arc<Log>> {
+    pub fn process_log(&self, plugin: &str) -> Option<Arc<Log>> {
         let process = self.installed.get(plugin)?.current.process()?;
         Some(process.log)
     }
 
     /// A user's plugins in memory, oldest first.
-    pub(crate) fn in_memory_of(&self, user_id: i64) -> Vec<Arc<Slot>> {
+    pub fn in_memory_of(&self, user_id: i64) -> Vec<Arc<Slot>> {
         let slots = read(&self.slots);
         let own = slots.by_id.values();
         let mut own: Vec<_> = own

@@ -8,7 +8,6 @@
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
 //! - `orders`: the administrator's: install, reload, roll back, uninstall.
-//! - `arriving`: a plugin's file on its way in.
 //! - `admission`: whether a version may run.
 //! - `signature`: who signed a plugin.
 //! - `swap`: moving users from one version to another while it is called.
@@ -37,17 +36,19 @@
 //! its row, and a plugin from its file, when it is enabled, called or looked
 //! at.
 
+mod actor;
 mod admission;
 mod answers;
-pub mod arriving;
 mod aside;
 mod audit;
 mod chain;
+pub mod configuration;
 mod configure;
 mod consent;
 mod control;
 mod departed;
 pub mod doctor;
+pub mod embedder;
 mod filters;
 mod folder;
 pub mod grants;
@@ -62,11 +63,13 @@ pub mod logs;
 mod orders;
 mod recovery;
 mod regrant;
-mod setup;
+mod settings;
 mod signature;
 mod slot;
 mod swap;
+pub mod time;
 mod timers;
+pub mod trace;
 mod trusted;
 mod turn;
 mod users;
@@ -77,7 +80,6 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        Weak,
     },
     time::Duration,
 };
@@ -87,36 +89,38 @@ use mortise_runtime::{
     CallError, LoadError, Loader, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
-    types::{StopReason, User},
+    types::StopReason,
 };
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
+    actor::Actor,
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
     chain::Place,
     consent::Consent,
     control::{ControlError, gotify_name},
+    embedder::{Catalogue, EmbedderError, Users},
+    filters::{Filtered, Outcome},
+    grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     lease::Lease,
     orders::{OrderError, Upload},
-    setup::{
-        BackendError, Settings, StartError, default_folder, grant_command, grants_file, loaders,
-        loaders_with, native, wasm,
-    },
+    settings::{BackendError, ChangedFile, Retry, Settings, StartError},
     signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},
     trusted::{TrustError, TrustedKey},
 };
 use self::{
-    answers::Answers, grants::GrantsFile, hops::Hops, installed::Installed, lease::Made,
-    turn::Turns, working::Working,
-};
-use crate::{
-    auth::Actor,
-    pipeline::Pipeline,
-    store::{InstanceRow, Store, StoreError},
+    answers::Answers,
+    embedder::{Selection, UserPlugin},
+    grants::GrantsFile,
+    hops::Hops,
+    installed::Installed,
+    lease::Made,
+    turn::Turns,
+    working::Working,
 };
 
 /// Instances that start at the same time when the server does.
@@ -129,7 +133,8 @@ const STOPPING: Duration = Duration::from_secs(5);
 
 /// All plugins and their users' instances.
 pub struct Plugins {
-    store: Store,
+    catalogue: Arc<dyn Catalogue>,
+    users: Arc<dyn Users>,
     settings: Settings,
     /// The backends; none before the start.
     loaders: OnceLock<Arc<[Arc<dyn Loader>]>>,
@@ -139,7 +144,6 @@ pub struct Plugins {
     opened: OnceLock<()>,
     /// Held while something is done about which plugins there are.
     turns: Turns,
-    pipeline: Arc<OnceLock<Weak<Pipeline>>>,
     answers: RwLock<Answers>,
     /// Held while the administrator's answers are read or changed.
     answering: tokio::sync::Mutex<()>,
@@ -173,16 +177,20 @@ struct Slots {
 
 impl Plugins {
     /// Plugins of a folder, none of them loaded yet.
-    pub fn new(store: Store, settings: Settings) -> Arc<Self> {
+    pub fn new(
+        catalogue: Arc<dyn Catalogue>,
+        users: Arc<dyn Users>,
+        settings: Settings,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            store,
+            catalogue,
+            users,
             loaders: OnceLock::new(),
             installed: Installed::default(),
             versions: Versions::new(settings.versions.clone()),
             opened: OnceLock::new(),
             turns: Turns::default(),
             settings,
-            pipeline: Arc::default(),
             answers: RwLock::default(),
             answering: tokio::sync::Mutex::default(),
             slots: RwLock::default(),
@@ -196,35 +204,29 @@ impl Plugins {
     }
 
     /// Loads the folder and brings up what users have enabled. Called once,
-    /// before the server listens.
+    /// before the server listens. `backends` creates the backends, in the order in
+    /// which they are asked for a file.
     ///
     /// # Errors
     ///
     /// [`StartError`]. A plugin that does not load or start is none.
-    pub async fn start(self: &Arc<Self>, pipeline: &Arc<Pipeline>) -> Result<(), StartError> {
-        // Weakly: the pipeline holds the plugins.
-        let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
+    pub async fn start(
+        self: &Arc<Self>,
+        backends: impl FnOnce() -> Result<Vec<Arc<dyn Loader>>, BackendError>,
+    ) -> Result<(), StartError> {
         // Looked at while the backends come up.
         let plugins = Arc::clone(self);
         let found = tokio::spawn(async move { plugins.look_around().await });
         self.take_answers(&Actor::Folder).await;
-        let _: Result<(), _> = self
-            .loaders
-            .set(loaders_with(Some(self.settings.cache.clone()), self.settings.native())?.into());
+        let loaders = backends().map_err(StartError::Backend)?;
+        let _: Result<(), _> = self.loaders.set(loaders.into());
         let found = match found.await {
             Ok(found) => found?,
             Err(_) => self.look_around().await?,
         };
         let seen = self.open_folder(found).await;
-        let users: Vec<i64> = self
-            .store
-            .users()
-            .await?
-            .iter()
-            .map(|user| user.id)
-            .collect();
-        self.add_instances(&users).await?;
-        let enabled = self.store.enabled_plugin_instances().await?;
+        self.add_instances(&self.users.list().await?).await?;
+        let enabled = self.catalogue.user_plugins(Selection::Enabled).await?;
         let closed = enabled.iter().filter(|row| row.fail_closed);
         for row in closed.filter(|row| self.installed.has(&row.plugin)) {
             self.working.require(row.user_id, row.id, &row.plugin);
@@ -258,7 +260,7 @@ impl Plugins {
 
     /// Starts the enabled plugins. A row whose plugin is gone or broken waits
     /// for it.
-    async fn resume_all(self: &Arc<Self>, rows: Vec<InstanceRow>) -> Result<(), StoreError> {
+    async fn resume_all(self: &Arc<Self>, rows: Vec<UserPlugin>) -> Result<(), EmbedderError> {
         let mut enabled = Vec::new();
         for row in rows.into_iter().filter(|row| row.enabled) {
             enabled.extend(self.load(row).await?);
@@ -327,11 +329,15 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn of_user(&self, user_id: i64) -> Result<Vec<Arc<Slot>>, StoreError> {
+    /// [`EmbedderError`].
+    pub async fn of_user(&self, user_id: i64) -> Result<Vec<Arc<Slot>>, EmbedderError> {
         self.add_instances(&[user_id]).await?;
         let mut slots = Vec::new();
-        for row in self.store.plugin_instances_of(user_id).await? {
+        for row in self
+            .catalogue
+            .user_plugins(Selection::OfUser(user_id))
+            .await?
+        {
             slots.extend(self.load(row).await?);
         }
         Ok(slots)
@@ -341,11 +347,11 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn slot(&self, user_id: i64, id: i64) -> Result<Option<Arc<Slot>>, StoreError> {
+    /// [`EmbedderError`].
+    pub async fn slot(&self, user_id: i64, id: i64) -> Result<Option<Arc<Slot>>, EmbedderError> {
         let slot = match self.slot_in_memory(id) {
             Some(slot) => Some(slot),
-            None => match self.store.plugin_instance(id).await? {
+            None => match self.catalogue.user_plugin(id).await? {
                 Some(row) => self.load(row).await?,
                 None => None,
             },
@@ -358,13 +364,13 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn slot_by_token(&self, token: &str) -> Result<Option<Arc<Slot>>, StoreError> {
+    /// [`EmbedderError`].
+    pub async fn slot_by_token(&self, token: &str) -> Result<Option<Arc<Slot>>, EmbedderError> {
         let known = read(&self.slots).by_token.get(token).cloned();
         if known.is_some() {
             return Ok(known);
         }
-        match self.store.plugin_instance_by_token(token).await? {
+        match self.catalogue.user_plugin_by_token(token).await? {
             Some(row) => self.load(row).await,
             None => Ok(None),
         }
@@ -417,8 +423,8 @@ impl Plugins {
         let manifest = plugin.manifest();
         let Rights { grants, limits } = self.rights(slot, manifest);
         let host = host::InstanceHost {
-            store: self.store.clone(),
-            pipeline: Arc::clone(&self.pipeline),
+            catalogue: Arc::clone(&self.catalogue),
+            users: Arc::clone(&self.users),
             hops: Arc::clone(&self.hops),
             timers: Arc::clone(&self.timers),
             consent: slot.consent(),
@@ -434,24 +440,20 @@ impl Plugins {
             log: Arc::clone(&slot.log),
             denials: Arc::clone(&slot.denials),
             config: slot.state().config,
-            base_path: Some(slot.base_path()),
+            base_path: slot.webhook_path.clone(),
         };
         plugin.instance(setup).await.map(Made::new)
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.
-    async fn load(&self, row: InstanceRow) -> Result<Option<Arc<Slot>>, StoreError> {
+    async fn load(&self, row: UserPlugin) -> Result<Option<Arc<Slot>>, EmbedderError> {
         if let Some(slot) = self.slot_in_memory(row.id) {
             return Ok(Some(slot));
         }
-        let Some(user) = self.store.user(row.user_id).await? else {
+        let Some(user) = self.users.get(row.user_id).await? else {
             return Ok(None);
         };
-        let user = User {
-            id: user.id.unsigned_abs(),
-            name: user.name,
-            admin: user.admin,
-        };
+        let webhook_path = self.users.webhook_path(row.id, &row.token);
         let limits = self.grants().answer(&row.plugin).limits;
         let mut slots = write(&self.slots);
         // Done while the slots are locked, so that a swap finds the slot among
@@ -463,7 +465,7 @@ impl Plugins {
             slots
                 .by_id
                 .entry(row.id)
-                .or_insert_with(|| Arc::new(Slot::new(row, user, plugin, &limits))),
+                .or_insert_with(|| Arc::new(Slot::new(row, webhook_path, user, plugin, &limits))),
         );
         slots.by_token.insert(slot.token.clone(), Arc::clone(&slot));
         Ok(Some(slot))

@@ -21,6 +21,7 @@ use tempfile::TempPath;
 
 use super::{
     Plugins, Status,
+    actor::Actor,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action},
     folder::{Cause, Place},
@@ -29,7 +30,6 @@ use super::{
     signature::signature_file,
     turn::Turn,
 };
-use crate::auth::Actor;
 
 /// The reason for which a command failed. The previous version keeps running.
 #[derive(Debug, thiserror::Error)]
@@ -249,7 +249,7 @@ impl Plugins {
         }
         self.installed.remove(id);
         self.working.unrequire_plugin(id);
-        if let Err(error) = self.store.remove_installed_plugin(id).await {
+        if let Err(error) = self.catalogue.remove_installed(id).await {
             tracing::error!(%error, "an uninstalled plugin was not forgotten");
         }
         let versions = entry

@@ -93,12 +93,12 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`ControlError::Store`].
+    /// [`ControlError::Embedder`].
     pub async fn agree(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
         let turn = slot.turns.take().await;
         let agreed = Consent::to(slot.plugin().manifest());
-        self.store
-            .set_plugin_consent(slot.id, &agreed.to_json())
+        self.catalogue
+            .set_consent(slot.id, &agreed.to_json())
             .await?;
         slot.change(|state| state.agreed = agreed);
         self.hold_to_rights(slot).await;

@@ -11,8 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Plugins, TrustedKey};
-use crate::store::Signed;
+use super::{Plugins, TrustedKey, embedder::Signed};
 use bytes::Bytes;
 use minisign_verify::{Error, PublicKey};
 use mortise_runtime::{

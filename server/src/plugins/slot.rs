@@ -18,8 +18,7 @@ use mortise_runtime::{
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{consent::Consent, lease::Made, turn::SlotTurns};
-use crate::{store::InstanceRow, time::now_ms};
+use super::{consent::Consent, embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
 
 /// One user's plugin.
 #[derive(Debug)]
@@ -30,6 +29,8 @@ pub struct Slot {
     pub user: User,
     /// The secret part of its webhook address.
     pub token: String,
+    /// The path of its webhook; none if the embedder serves no webhooks.
+    pub(super) webhook_path: Option<String>,
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
     /// Its log: its output, denials and failures.
@@ -89,7 +90,8 @@ pub struct State {
 
 impl Slot {
     pub(super) fn new(
-        row: InstanceRow,
+        row: UserPlugin,
+        webhook_path: Option<String>,
         user: User,
         plugin: Arc<OnDemand>,
         limits: &Limits,
@@ -104,6 +106,7 @@ impl Slot {
             down: AtomicBool::new(false),
             feeding: Mutex::default(),
             token: row.token,
+            webhook_path,
             created_ms: row.created_ms,
             log: Arc::new(Log::new(limits.log_bytes)),
             turns: SlotTurns::default(),
@@ -166,9 +169,9 @@ impl Slot {
         i64::try_from(self.user.id).unwrap_or(i64::MAX)
     }
 
-    /// Returns the path of its webhook.
-    pub fn base_path(&self) -> String {
-        format!("/plugin/{}/custom/{}/", self.id, self.token)
+    /// Returns the path of its webhook; empty if the embedder serves no webhooks.
+    pub fn base_path(&self) -> &str {
+        self.webhook_path.as_deref().unwrap_or_default()
     }
 
     /// A copy of what may change.

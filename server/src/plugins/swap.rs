@@ -13,7 +13,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Plugins, STARTING, Slot, installed::Entry, lease::Made, lock, read, turn::SlotTurn, write,
+    Plugins, STARTING, Slot,
+    embedder::{EmbedderError, Selection, UserPlugin},
+    installed::Entry,
+    lease::Made,
+    lock, read,
+    turn::SlotTurn,
+    write,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mortise_runtime::{
@@ -215,7 +221,7 @@ impl Plugins {
         if self.opened.get().is_none() {
             // The start brings up all together, and keeps no code in memory that
             // nobody uses: there may be many new files.
-            let enabled = self.store.enabled_plugin_instances_of(id).await;
+            let enabled = self.enabled_of(id).await;
             if enabled.is_ok_and(|rows| rows.is_empty())
                 && let Some(unused) = self.installed.current(id)
             {
@@ -224,9 +230,8 @@ impl Plugins {
             return;
         }
         let arrived = async {
-            let users: Vec<i64> = self.store.users().await?.iter().map(|u| u.id).collect();
-            self.add_instances(&users).await?;
-            let rows = self.store.enabled_plugin_instances_of(id).await?;
+            self.add_instances(&self.users.list().await?).await?;
+            let rows = self.enabled_of(id).await?;
             self.resume_all(rows).await
         };
         if let Err(error) = arrived.await {
@@ -234,8 +239,15 @@ impl Plugins {
         }
     }
 
-    /// A plugin's slots in memory.
-    pub(crate) fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
+    /// Returns the rows of the users who have a plugin enabled.
+    async fn enabled_of(&self, id: &str) -> Result<Vec<UserPlugin>, EmbedderError> {
+        let mut rows = self.catalogue.user_plugins(Selection::OfPlugin(id)).await?;
+        rows.retain(|row| row.enabled);
+        Ok(rows)
+    }
+
+    /// Returns a plugin's slots in memory.
+    pub fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
         let slots = read(&self.slots);
         let of_plugin = slots
             .by_id

@@ -15,14 +15,14 @@ use std::{
 use mortise_runtime::{CallError, schedule, types::Schedule};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot};
-use crate::{
-    store::{StoreError, TimerRow},
+use super::{
+    Plugins, Slot,
+    embedder::{EmbedderError, StoredTimer},
     time::now_ms,
 };
 
 /// Timers looked at in one go.
-const PAGE: i64 = 256;
+const PAGE: u32 = 256;
 /// The longest sleep: the wall clock may be set meanwhile.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -49,15 +49,15 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 }
 
 /// Fires the due timers and returns the time until the next one.
-async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, StoreError> {
+async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, EmbedderError> {
     let instances = plugins.working.with_timers();
     if instances.is_empty() {
         return Ok(LONGEST);
     }
-    let timers = plugins.store.first_plugin_timers(&instances, PAGE).await?;
+    let timers = plugins.catalogue.next_timers(&instances, PAGE).await?;
     let now = now_ms();
     for timer in timers {
-        let key = (timer.instance_id, timer.name.clone());
+        let key = (timer.id, timer.name.clone());
         if lock(running).contains(&key) {
             continue;
         }
@@ -65,7 +65,7 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Duration, Sto
             let wait = Duration::from_millis(timer.next_ms.abs_diff(now));
             return Ok(wait.min(LONGEST));
         }
-        let Some(slot) = plugins.slot_in_memory(timer.instance_id) else {
+        let Some(slot) = plugins.slot_in_memory(timer.id) else {
             continue;
         };
         if !advance(plugins, &timer, now).await? {
@@ -89,7 +89,7 @@ async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallErro
 }
 
 /// Moves a timer on. False if it was set anew or cancelled meanwhile.
-async fn advance(plugins: &Plugins, timer: &TimerRow, now: i64) -> Result<bool, StoreError> {
+async fn advance(plugins: &Plugins, timer: &StoredTimer, now: i64) -> Result<bool, EmbedderError> {
     let next = serde_json::from_str::<Schedule>(&timer.schedule)
         .ok()
         .and_then(|schedule| {
@@ -97,7 +97,7 @@ async fn advance(plugins: &Plugins, timer: &TimerRow, now: i64) -> Result<bool, 
             schedule::following(&schedule, ms(timer.next_ms), ms(now), schedule::Zone::Local)
         })
         .map(|next| i64::try_from(next).unwrap_or(i64::MAX));
-    plugins.store.advance_plugin_timer(timer, next).await
+    plugins.catalogue.advance_timer(timer, next).await
 }
 
 fn lock(

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::{
     Plugins,
+    actor::Actor,
     audit::Action,
     signature::{Trust, is_key, read_signature_file},
 };
-use crate::auth::Actor;
 
 /// The longest name of a key, in bytes.
 const NAME_BYTES: usize = 128;

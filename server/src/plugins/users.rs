@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use mortise_runtime::types::StopReason;
 
-use super::Plugins;
-use crate::{
-    auth::{Token, TokenKind},
-    store::{NewInstance, StoreError, UserRow},
+use super::{
+    Plugins,
+    embedder::{EmbedderError, Selection},
 };
 
 impl Plugins {
@@ -21,15 +20,15 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn has_plugin_of(&self, instance: i64) -> Result<bool, StoreError> {
-        let row = self.store.plugin_instance(instance).await?;
+    /// [`EmbedderError`].
+    pub async fn has_plugin_of(&self, instance: i64) -> Result<bool, EmbedderError> {
+        let row = self.catalogue.user_plugin(instance).await?;
         Ok(row.is_none_or(|row| self.installed.has(&row.plugin)))
     }
 
     /// A user was created and gets instances of all plugins.
-    pub async fn user_created(&self, user: &UserRow) {
-        if let Err(error) = self.add_instances(&[user.id]).await {
+    pub async fn user_created(&self, user_id: i64) {
+        if let Err(error) = self.add_instances(&[user_id]).await {
             // They are made when the user lists them.
             tracing::error!(%error, "a new user's plugins were not made");
         }
@@ -48,7 +47,10 @@ impl Plugins {
         self.let_go(|slot| slot.user_id() == user_id, StopReason::Reloading)
             .await;
         let resumed = async {
-            let rows = self.store.plugin_instances_of(user_id).await?;
+            let rows = self
+                .catalogue
+                .user_plugins(Selection::OfUser(user_id))
+                .await?;
             self.resume_all(rows).await
         };
         if let Err(error) = resumed.await {
@@ -63,25 +65,10 @@ impl Plugins {
         self.working.unrequire_user(user_id);
     }
 
-    /// Makes the rows that these users lack.
-    pub(super) async fn add_instances(&self, users: &[i64]) -> Result<(), StoreError> {
+    /// Creates the plugins that these users lack.
+    pub(super) async fn add_instances(&self, users: &[i64]) -> Result<(), EmbedderError> {
         let installed = self.installed.ids();
         let plugins: Vec<&str> = installed.iter().map(String::as_str).collect();
-        let missing = self.store.missing_plugin_instances(users, &plugins).await?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let mut new = Vec::with_capacity(missing.len());
-        for (user_id, plugin) in missing {
-            match Token::generate(TokenKind::Plugin) {
-                Ok(token) => new.push(NewInstance {
-                    user_id,
-                    plugin,
-                    token,
-                }),
-                Err(error) => tracing::error!(%error, "no randomness for a plugin's token"),
-            }
-        }
-        self.store.add_plugin_instances(&new).await
+        self.catalogue.add_user_plugins(users, &plugins).await
     }
 }

@@ -37,11 +37,8 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    plugins::{
-        OrderError, Plugins, Status, Upload,
-        arriving::{self, ArrivalError, Arriving},
-        doctor::Diagnosis,
-    },
+    hosting::arriving::{self, ArrivalError, Arriving},
+    plugins::{OrderError, Plugins, Status, Upload, doctor::Diagnosis},
     state::AppState,
 };
 

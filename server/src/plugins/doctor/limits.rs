@@ -4,8 +4,7 @@
 
 use mortise_runtime::{Limits, guard::Reached, limits::Limit};
 
-use super::{Condition, Finding, is_recent};
-use crate::time::rfc3339;
+use super::{super::time::rfc3339, Condition, Finding, is_recent};
 
 /// The share of its storage after which a plugin is reported, in percent.
 const NEARLY_FULL: u64 = 95;

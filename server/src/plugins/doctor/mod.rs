@@ -28,10 +28,11 @@ use self::{
     status::{of_protection, of_status},
 };
 use super::{
-    Consent, Plugins, Slot, Status, control::was_refused, grant_command, installed::Entry,
-};
-use crate::{
-    store::{InstanceRow, StoreError},
+    Consent, Plugins, Slot, Status,
+    control::was_refused,
+    embedder::{EmbedderError, Selection, UserPlugin},
+    grants::grant_command,
+    installed::Entry,
     time::{now_ms, rfc3339},
 };
 
@@ -62,8 +63,8 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Query`].
-    pub async fn diagnose(&self, id: &str, reader: i64) -> Result<Diagnosis, StoreError> {
+    /// [`EmbedderError`].
+    pub async fn diagnose(&self, id: &str, reader: i64) -> Result<Diagnosis, EmbedderError> {
         let entry = self.installed.get(id).or_else(|| {
             let id = self.installed.at(&self.settings.folder.join(id))?;
             self.installed.get(&id)
@@ -113,11 +114,14 @@ impl Plugins {
         findings: &mut [Finding],
         status: &Status,
         reader: i64,
-    ) -> Result<(), StoreError> {
-        let rows = self.store.plugin_instances_of(reader).await?;
+    ) -> Result<(), EmbedderError> {
+        let rows = self
+            .catalogue
+            .user_plugins(Selection::OfUser(reader))
+            .await?;
         let own = rows.iter().find(|row| row.plugin == status.id);
         let own = own.map(|row| row.id);
-        let name = self.store.user(reader).await?.map(|user| user.name);
+        let name = self.users.get(reader).await?.map(|user| user.name);
         for finding in findings {
             let concerns_reader = finding.user.is_none() || finding.user == name;
             remedy::add(finding, status, own.filter(|_| concerns_reader));
@@ -195,8 +199,8 @@ impl Plugins {
         findings
     }
 
-    async fn of_instances(&self, id: &str, reader: i64) -> Result<Vec<Finding>, StoreError> {
-        let rows = self.store.plugin_instances_of_plugin(id).await?;
+    async fn of_instances(&self, id: &str, reader: i64) -> Result<Vec<Finding>, EmbedderError> {
+        let rows = self.catalogue.user_plugins(Selection::OfPlugin(id)).await?;
         let mut findings = Vec::new();
         if !rows.iter().any(|row| row.enabled) {
             findings.push(Condition::NotEnabled.finding(
@@ -210,7 +214,7 @@ impl Plugins {
             ));
         }
         for row in rows {
-            let user = self.store.user(row.user_id).await?;
+            let user = self.users.get(row.user_id).await?;
             let Some(user) = user.map(|user| user.name) else {
                 continue;
             };
@@ -223,7 +227,7 @@ impl Plugins {
         Ok(findings)
     }
 
-    async fn of_enabled(&self, slot: &Slot, id: &str) -> Result<Vec<Finding>, StoreError> {
+    async fn of_enabled(&self, slot: &Slot, id: &str) -> Result<Vec<Finding>, EmbedderError> {
         let mut findings = Vec::new();
         let error = slot.state().last_error;
         if slot.is_down() {
@@ -260,14 +264,14 @@ impl Plugins {
                 format!("its user agrees to that by: mortise plugin enable {id}"),
             ));
         }
-        let aside = self.store.messages_set_aside(slot.id).await?;
+        let aside = self.catalogue.dead_letters(slot.id).await?;
         if let Some(last) = aside.first() {
             findings.push(Condition::MessagesSetAside.finding(
                 format!(
                     "{} messages were set aside, for it failed on them again and again; the last \
                      one, {}, with: {}",
                     aside.len(),
-                    last.message_id,
+                    last.message,
                     last.error
                 ),
                 "correct the plugin; what was set aside is not given again",
@@ -295,7 +299,7 @@ impl Plugins {
             ));
         }
         let used = Used {
-            stored: self.store.plugin_storage_bytes(slot.id).await?,
+            stored: self.catalogue.storage_bytes(slot.id).await?,
             lines_gone: slot.log.dropped(),
             reached: &slot.reached(),
         };
@@ -305,7 +309,7 @@ impl Plugins {
 }
 
 /// Of an instance that its user has not enabled, or that the server disabled.
-fn of_disabled(row: &InstanceRow, id: &str) -> Vec<Finding> {
+fn of_disabled(row: &UserPlugin, id: &str) -> Vec<Finding> {
     let Some(error) = &row.last_error else {
         return Vec::new();
     };

@@ -151,6 +151,17 @@ impl Answer {
     }
 }
 
+/// Returns the command that grants the requests to the administrator that are not
+/// granted; none if nothing is missing.
+pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
+    grants
+        .answer(&manifest.id)
+        .allowed()
+        .missing(manifest)
+        .find(|request| !request.permission.is_for_user())
+        .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
+}
+
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantsFile(BTreeMap<String, Answer>);

@@ -126,7 +126,7 @@ fn is_zero(number: &usize) -> bool {
 
 /// The space that is left for the texts of one trace.
 #[derive(Debug)]
-pub(crate) struct Space(usize);
+pub(super) struct Space(usize);
 
 impl Default for Space {
     fn default() -> Self {
@@ -136,7 +136,7 @@ impl Default for Space {
 
 impl Space {
     /// The fields that differ, with their texts as far as there is space.
-    pub(crate) fn changes(&mut self, before: &Content, after: &Content) -> Vec<Change> {
+    pub(super) fn changes(&mut self, before: &Content, after: &Content) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut add = |field, before: Option<&str>, after: Option<&str>| {
             if before != after {

@@ -25,8 +25,8 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The kind, as the audit log names it.
-    pub(crate) const fn name(&self) -> &'static str {
+    /// Returns the kind, as the audit log names it.
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::User { .. } => "user",
             Self::CommandLine { .. } => "command line",
@@ -35,8 +35,8 @@ impl Actor {
         }
     }
 
-    /// The user, if it is one: the id and the name.
-    pub(crate) fn user(&self) -> Option<(i64, &str)> {
+    /// Returns the id and the name of the user, if it is one.
+    pub fn user(&self) -> Option<(i64, &str)> {
         match self {
             Self::User { id, name } | Self::CommandLine { id, name } => Some((*id, name)),
             Self::Folder | Self::Server => None,
