@@ -19,8 +19,8 @@
 //! - `house`: what the server does by itself from time to time.
 //! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
-//! - [`plugins`]: the runtime's plugins as this server's users have them.
-//! - [`hosting`]: the server as their embedder.
+//! - [`plugins`]: the plugins of this server's users (`mortise-manager`).
+//! - [`hosting`]: the server as the embedder of plugins.
 
 pub mod api;
 pub mod auth;
@@ -36,7 +36,6 @@ pub mod local;
 pub mod origin;
 mod page;
 pub mod pipeline;
-pub mod plugins;
 mod private;
 mod rate;
 pub mod seen;
@@ -52,5 +51,6 @@ pub mod upstream;
 
 pub use config::Config;
 pub use house::retain;
+pub use mortise_manager as plugins;
 pub use plugins::configuration;
 pub use server::{Server, StartError};

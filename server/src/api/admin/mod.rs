@@ -72,9 +72,7 @@ impl From<OrderError> for ApiError {
             | OrderError::NothingPending(_)
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
             // In full: it is the administrator who has to mend it.
-            OrderError::File { .. } | OrderError::Answer(_) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
-            }
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }

@@ -51,9 +51,9 @@ impl From<ControlError> for ApiError {
             | ControlError::Call(CallError::Config(_)) => Self::bad_request(text),
             ControlError::Invalid(problems) => Self::bad_request(text).with_problems(problems),
             ControlError::ConfigTooLong(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, text),
-            // In full: it is the user's own plugin.
-            ControlError::Call(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
             ControlError::Embedder(error) => Self::from(error),
+            // In full: it is the user's own plugin.
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }

@@ -17,7 +17,6 @@ use mortise_runtime::{
     Capability, Plugin as _, guard::SOCKETS, log::Source, process, types::Permission,
 };
 use serde::Serialize;
-use utoipa::ToSchema;
 
 pub use self::{
     finding::{Condition, Finding, Severity},
@@ -37,7 +36,8 @@ use super::{
 };
 
 /// All that there is to say about a plugin.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Diagnosis {
     /// The subject: a plugin's id, or a file in the plugins folder.
     pub id: String,

@@ -2,12 +2,12 @@
 
 use mortise_runtime::{LoadError, Step};
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::remedy::Call;
 
 /// A condition that a plugin is in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// The condition.
     pub condition: Condition,
@@ -26,12 +26,13 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
     /// Step by step, where it is about loading.
-    #[schema(value_type = Option<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub report: Option<LoadError>,
 }
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Something does not work.
@@ -41,7 +42,8 @@ pub enum Severity {
 }
 
 /// A condition of a plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// No plugin has this id.

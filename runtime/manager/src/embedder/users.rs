@@ -101,9 +101,9 @@ pub trait Users: Send + Sync + std::fmt::Debug {
 
     /// Takes in a message of a plugin and returns its id. If `filtered`, it passes
     /// the user's filters first
-    /// ([`Plugins::filter_message`](super::super::Plugins::filter_message)). The
+    /// ([`Plugins::filter_message`](crate::Plugins::filter_message)). The
     /// stored message is announced to the listeners
-    /// ([`Plugins::note_message`](super::super::Plugins::note_message)).
+    /// ([`Plugins::note_message`](crate::Plugins::note_message)).
     ///
     /// # Errors
     ///

@@ -21,7 +21,6 @@ use jsonschema::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use self::{schema::Schema, yaml::Document};
 
@@ -31,8 +30,9 @@ const PROBLEMS: usize = 100;
 const TEXT_BYTES: usize = 1 << 10;
 
 /// A problem of a configuration's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ConfigProblem)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ConfigProblem))]
 pub struct Problem {
     /// The part that it is about, as a JSON pointer; empty for the whole.
     pub path: String,
@@ -62,7 +62,8 @@ pub(crate) fn in_words(problems: &[Problem]) -> String {
 }
 
 /// The form of a configuration's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// YAML.
@@ -72,20 +73,21 @@ pub enum Format {
 }
 
 /// A configuration for a form.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConfigForm)]
+#[cfg_attr(feature = "openapi", schema(as = ConfigForm))]
 pub struct Form {
     /// The form of the text.
     pub format: Format,
     /// The plugin's schema; null if it has none or it cannot be used.
-    #[schema(value_type = Option<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub schema: Option<Value>,
     /// The reason for which the schema cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_problem: Option<String>,
     /// The text as a value, without secrets; null if the text is no YAML.
-    #[schema(value_type = Option<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub values: Option<Value>,
     /// The secrets that the text has, as JSON pointers. The schema marks a
     /// secret with `writeOnly: true` or `format: password`.

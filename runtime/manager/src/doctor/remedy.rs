@@ -4,13 +4,13 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
-use utoipa::ToSchema;
 
 use super::{Condition, Finding};
-use crate::plugins::{PluginState, Status};
+use crate::{PluginState, Status};
 
 /// A call of the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Call {
     /// `POST` or `PUT`.
     pub method: &'static str,
@@ -18,7 +18,7 @@ pub struct Call {
     pub path: String,
     /// The body as JSON; none for a call without.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub body: Option<Value>,
 }
 

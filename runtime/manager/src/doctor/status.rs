@@ -5,7 +5,7 @@ use std::path::Path;
 use mortise_runtime::process::Protection;
 
 use super::{Condition, Finding};
-use crate::plugins::{PluginState, Signature, Status, Waiting};
+use crate::{PluginState, Signature, Status, Waiting};
 
 /// Of the plugin's file and process.
 pub(super) fn of_status(status: &Status) -> Vec<Finding> {
@@ -119,7 +119,7 @@ mod tests {
     use mortise_runtime::{Backend, Digest, LoadError, Step, process::Protection};
 
     use super::{of_protection, of_status};
-    use crate::plugins::{Difference, PluginState, Status, VersionOf, Waiting, doctor::Condition};
+    use crate::{Difference, PluginState, Status, VersionOf, Waiting, doctor::Condition};
 
     fn status(state: PluginState, waiting: Option<Waiting>, changed: bool) -> Status {
         Status {
@@ -128,7 +128,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             digest: Digest::of(b""),
             backend: Backend::Native,
-            signature: crate::plugins::Signature::None,
+            signature: crate::Signature::None,
             file: PathBuf::from("/plugins/a"),
             state,
             process: None,

@@ -13,7 +13,6 @@ use mortise_runtime::{
     registry::{Identity, OnDemand, Residence},
 };
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::{
     admission::Difference,
@@ -21,7 +20,8 @@ use super::{
 };
 
 /// An installed plugin, as it is for the administrator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// The manifest's id.
     pub id: String,
@@ -30,21 +30,21 @@ pub struct Status {
     /// The active version, by its manifest.
     pub version: String,
     /// The active version's digest.
-    #[schema(value_type = String)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub digest: Digest,
     /// Its backend.
-    #[schema(value_type = String)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub backend: Backend,
     /// The active version's signature.
     pub signature: Signature,
     /// Its file in the plugins folder.
-    #[schema(value_type = String)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub file: PathBuf,
     /// Its state.
     #[serde(flatten)]
     pub state: PluginState,
     /// How its process is, and what confines it; none for a component.
-    #[schema(value_type = Option<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<process::State>,
     /// The content of its file that does not run, and the reason; none if the
@@ -58,7 +58,8 @@ pub struct Status {
 }
 
 /// The signer of a version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Signature {
     /// Not signed.
@@ -74,7 +75,8 @@ pub enum Signature {
 
 /// The state of an installed plugin. A failure of a user's instance is reported
 /// there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PluginState {
     /// No user uses it: it is not in memory, and the first call loads it.
@@ -103,7 +105,7 @@ pub enum PluginState {
     /// The server's own copy does not load any more.
     Broken {
         /// The report.
-        #[schema(value_type = Object)]
+        #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         report: LoadError,
     },
     /// Its file was removed. Nothing of it runs; what its users have of it
@@ -113,13 +115,14 @@ pub enum PluginState {
 
 /// The reason for which the content of a plugin's file does not run. The
 /// previous version keeps running.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Waiting {
     /// It does not load or does not come up.
     Failed {
         /// The failed step and its fix.
-        #[schema(value_type = Object)]
+        #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         report: LoadError,
     },
     /// The administrator has to approve it.
@@ -132,12 +135,13 @@ pub enum Waiting {
 }
 
 /// A version that does not run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionOf {
     /// By its manifest.
     pub version: String,
     /// Of its file.
-    #[schema(value_type = String)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub digest: Digest,
 }
 

@@ -66,7 +66,8 @@ pub enum Approval {
 }
 
 /// A version that waits for the administrator.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pending {
     /// The plugin.
     pub id: String,

@@ -1,40 +1,44 @@
-//! The runtime's plugins as this server's users have them: which are
-//! installed, who has enabled what, and what goes to them and comes from them.
-//! Nothing that one plugin does keeps the server, or another plugin, from its
-//! work.
+//! Plugins for the users of a program: installed, changed and removed while they
+//! are called. The program, here the embedder, stores the catalogue and knows the
+//! users; it implements two traits, [`Catalogue`] and [`Users`]. No failure of one
+//! plugin stops the program or another plugin.
+//!
+//! ```text
+//! Plugins::new(catalogue, users, settings)  ->  start(backends)  ->  stop()
+//! ```
 //!
 //! - this file: starting, stopping, and each user's [`Slot`]s in memory.
-//! - `installed`: which plugins there are, and how they are.
+//! - [`embedder`]: the two traits and their data.
+//! - `installed`: the installed plugins and their status.
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
-//! - `orders`: the administrator's: install, reload, roll back, uninstall.
-//! - `admission`: whether a version may run.
-//! - `signature`: who signed a plugin.
+//! - `orders`: the administrator's commands: install, reload, roll back, uninstall.
+//! - `admission`: the decision whether a version may run.
+//! - `signature`: signatures of plugins, and `trusted`: the trusted keys.
 //! - `swap`: moving users from one version to another while it is called.
+//! - `departed`: uninstalled plugins, and the return of their ids.
 //! - `users`: users who come, change and go.
 //! - `slot`: one user's plugin in memory.
 //! - `control`: enabling, disabling, configuring.
-//! - `recovery`: bringing up what is enabled and down.
-//! - `host`: what an instance may ask of the server.
-//! - `filters`, `listeners`, `timers`: the ways in which plugins are called.
-//!   Webhooks are in `api::webhooks`.
-//! - [`grants`]: what the administrator allows; `answers`: how that changes
-//!   while the server runs, and `regrant`, what it changes.
-//! - `consent`: what a user allows.
-//! - `audit`: who did what, and [`logs`]: what there is to read, both for the
-//!   administrator.
-//! - [`doctor`]: what is wrong with a plugin, and what to do.
-//! - `chain`: a user's filters as a whole, and `aside`: messages that a listener
-//!   failed on.
-//! - `configure`: a configuration's problems, and its values for a form.
-//! - `trusted`: the keys whose signatures count.
-//! - `working`: who is called for a user's messages.
-//! - `idle`: giving back the memory of what is not called.
-//! - `setup`: settings, backends, and what keeps all of it from starting.
+//! - `recovery`: restarting instances that are enabled and down.
+//! - `host`: the imports of an instance.
+//! - `filters`, `listeners`, `timers`: the ways in which plugins are called. A
+//!   webhook is a call of [`Plugins::instance`] by the embedder.
+//! - [`trace`]: the record of a message's filters.
+//! - [`grants`]: the administrator's grants; `answers`: their changes while the
+//!   program runs, and `regrant`, the effect of a change.
+//! - `consent`: a user's consent.
+//! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
+//! - [`doctor`]: the problems of a plugin, and their fixes.
+//! - `chain`: a user's filters as a whole, and `aside`: dead letters.
+//! - [`configuration`]: configurations and their schemas; `configure`: the problems
+//!   of a configuration, and its values for a form.
+//! - `working`: the plugins that receive a user's messages.
+//! - `idle`: freeing the memory of idle plugins.
+//! - [`settings`](Settings): settings, and the errors of the start.
 //!
-//! What nobody uses takes no memory but a description: a slot is loaded from
-//! its row, and a plugin from its file, when it is enabled, called or looked
-//! at.
+//! An unused plugin takes no memory but a description: a slot is loaded from its
+//! record, and a plugin from its file, when it is enabled, called or examined.
 
 mod actor;
 mod admission;

@@ -36,12 +36,13 @@ pub(super) enum Admission {
 
 /// The administrator's permissions that a version asks for beyond the answered
 /// ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// For a person, one line each: `+ http https://api.example.org: reason`.
     pub lines: Vec<String>,
     /// The same as the contract's data, each permission naming one thing.
-    #[schema(value_type = Vec<Object>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub wants: Vec<Request>,
 }
 

@@ -269,7 +269,7 @@ mod tests {
     use mortise_runtime::types::{Directory, Manifest, Permission, Request};
 
     use super::{Answer, GrantsFile, grant, limit, revoke};
-    use crate::plugins::consent::Consent;
+    use crate::consent::Consent;
 
     fn parse(text: &str) -> Result<GrantsFile, String> {
         GrantsFile::parse(Path::new("grants.toml"), text).map_err(|error| error.to_string())

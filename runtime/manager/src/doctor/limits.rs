@@ -107,7 +107,7 @@ mod tests {
     use mortise_runtime::{Limits, guard::Denials, limits::Limit};
 
     use super::{Used, of_limits};
-    use crate::plugins::doctor::Severity;
+    use crate::doctor::Severity;
 
     fn of(stored: u64, lines_gone: u64, reached: &[Limit]) -> Vec<(Severity, String, String)> {
         let limits = Limits {

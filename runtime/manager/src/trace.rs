@@ -4,7 +4,6 @@
 
 use mortise_runtime::types::Content;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// The longest text of one side of a [`Change`], in bytes.
 const SIDE_BYTES: usize = 4 << 10;
@@ -14,7 +13,8 @@ const TRACE_BYTES: usize = 64 << 10;
 const LEAD_BYTES: usize = 256;
 
 /// One filter's work on one message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TraceEntry {
     /// The plugin's name.
     pub plugin: String,
@@ -44,7 +44,8 @@ pub struct TraceEntry {
 }
 
 /// A filter's outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TraceAction {
     /// Left the message as it was.
@@ -73,7 +74,8 @@ impl TraceAction {
 }
 
 /// The kind of a filter's failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It crashed, or answered with an error or with nonsense.
@@ -86,7 +88,8 @@ pub enum Cause {
 }
 
 /// A field of a message before and after a filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change {
     /// The field.
     pub field: Field,
@@ -103,7 +106,8 @@ pub struct Change {
 }
 
 /// A field of a message that filters may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     /// The title.
