@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - this file: starting, stopping, and each user's [`Slot`]s in memory.
-//! - [`embedder`]: the two traits and their data.
+//! - [`embedder`]: the two traits and their data; [`local`]: a ready-made catalogue.
 //! - `installed`: the installed plugins and their status.
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
@@ -63,6 +63,7 @@ mod installed;
 mod lease;
 mod listeners;
 mod load;
+pub mod local;
 pub mod logs;
 mod orders;
 mod recovery;

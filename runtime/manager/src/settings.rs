@@ -1,10 +1,18 @@
 //! The settings of plugins, and the errors of the start.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use mortise_runtime::Protected;
 
 use super::{embedder::EmbedderError, signature::Trust};
+
+/// The default time for all filters of a message.
+const FILTER_DEADLINE: Duration = Duration::from_secs(2);
+/// The default idle time after which a component's memory is freed.
+const IDLE: Duration = Duration::from_secs(300);
 
 /// Settings for running plugins.
 #[derive(Clone, Debug)]
@@ -27,6 +35,27 @@ pub struct Settings {
     pub idle: Duration,
     /// The embedder's own directories, which no plugin may use.
     pub protected: Protected,
+}
+
+impl Settings {
+    /// Returns the default settings, with everything in one directory of the
+    /// embedder. No plugin may use the directory.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self {
+            folder: directory.join("plugins"),
+            grants: directory.join("grants.toml"),
+            trust: Trust {
+                keys: directory.join("trusted-keys"),
+                required: false,
+            },
+            changed: ChangedFile::default(),
+            versions: directory.join("versions"),
+            filter_deadline: FILTER_DEADLINE,
+            retry: Retry::default(),
+            idle: IDLE,
+            protected: Protected::new([directory.to_owned()]),
+        }
+    }
 }
 
 /// The handling of an installed plugin's file that was changed in the folder by
