@@ -268,7 +268,7 @@ impl Plugins {
     }
 
     /// Changes the file and applies it, without a look at versions that wait.
-    /// Whether it changed, and the plugins with changed grants.
+    /// Returns true if it changed, and the plugins with changed grants.
     pub(super) async fn write_answers(
         self: &Arc<Self>,
         by: &Actor,

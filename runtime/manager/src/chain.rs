@@ -16,7 +16,7 @@ use super::{
 pub struct Place {
     /// The user's plugin.
     pub instance: i64,
-    /// Whether a message is refused when the filter fails.
+    /// True to reject a message when the filter fails.
     pub fail_closed: bool,
 }
 

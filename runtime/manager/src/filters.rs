@@ -186,7 +186,7 @@ impl Plugins {
     }
 }
 
-/// Why there is no verdict of a filter.
+/// The reason for which a filter has no verdict.
 #[derive(Debug)]
 struct Unanswered {
     cause: Cause,

@@ -8,7 +8,7 @@
 //!    slots move over (`swap`).
 //! 4. It is noted in the database, so that the next start loads nothing.
 //!
-//! Where a step fails, what ran goes on and the report says which. A file that
+//! If a step fails, the active version goes on and the report says which. A file that
 //! was removed takes its plugin along; what users have of it waits. One file is
 //! dealt with at a time.
 
@@ -89,7 +89,7 @@ pub(super) async fn run(
 
 /// The state at the start.
 pub(super) struct Found {
-    /// What was installed when the server stopped.
+    /// The plugins that were installed when the server stopped.
     installed: Vec<Known>,
     /// The files in the folder.
     files: Vec<(PathBuf, Identity)>,
@@ -154,7 +154,7 @@ impl Plugins {
         files
     }
 
-    /// What was installed when the server stopped.
+    /// Restores the plugins that were installed when the server stopped.
     async fn recall(&self, installed: Vec<Known>) {
         let mut kept = Vec::new();
         let keys = self.trusted_keys().await;

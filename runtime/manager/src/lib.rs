@@ -130,8 +130,8 @@ use self::{
 
 /// Instances that start at the same time when the server does.
 const STARTING: usize = 8;
-/// How long the server waits for plugins to start before it serves without those
-/// that are not up.
+/// The time that the start waits for plugins before it returns without those that
+/// are not up.
 const START_PATIENCE: Duration = Duration::from_secs(1);
 /// The time for open calls, and then for instances, when the server stops.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -381,7 +381,7 @@ impl Plugins {
         }
     }
 
-    /// What did not load, and why.
+    /// Returns the reports of the files that did not load.
     pub fn failures(&self) -> Vec<LoadError> {
         self.installed.reports()
     }
@@ -406,7 +406,7 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// What kept the plugin from making it.
+    /// The reason for which the plugin did not make it.
     pub async fn instance(&self, slot: &Slot) -> Result<Lease, CallError> {
         slot.used();
         let mut made = slot.made.lock().await;

@@ -85,7 +85,7 @@ impl Plugins {
 /// written into both its own log and an instance's.
 const SAME_LINE_MS: u64 = 20;
 
-/// Whether an instance's entry is a line that is among the process's, too.
+/// Returns true if an instance's entry is a line of the process's log, too.
 fn is_among(printed: &HashMap<(Source, String), Vec<u64>>, entry: &Entry) -> bool {
     matches!(entry.source, Source::Stdout | Source::Stderr)
         && printed

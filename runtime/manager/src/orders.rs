@@ -55,7 +55,7 @@ pub enum OrderError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// No process can be attached.
@@ -63,7 +63,7 @@ pub enum OrderError {
     Attach {
         /// The plugin.
         id: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// No version waits for approval.

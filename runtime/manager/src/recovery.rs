@@ -16,7 +16,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause between two retries.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Whether the plugin itself refused to run, which is its decision; every other
+/// Returns true if the plugin itself rejected its start, which is final; every other
 /// failure may pass.
 pub(super) const fn is_rejection(error: &CallError) -> bool {
     matches!(error, CallError::Refused(_) | CallError::Config(_))

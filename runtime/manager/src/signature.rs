@@ -217,7 +217,7 @@ impl Key {
     }
 }
 
-/// Whether this is a public key of minisign's.
+/// Returns true for a public key of minisign's.
 pub(super) fn is_key(text: &str) -> bool {
     PublicKey::from_base64(text).is_ok()
 }
@@ -267,7 +267,7 @@ pub(super) fn read_signature(file: &Path) -> Result<Option<String>, LoadError> {
 ///
 /// # Errors
 ///
-/// What keeps it from being read, or that it is too long for a signature.
+/// It cannot be read, or is too long for a signature.
 pub fn read_signature_file(path: &Path) -> std::io::Result<Option<String>> {
     files::read_text(path, MOST_BYTES)
 }

@@ -54,7 +54,7 @@ pub struct Slot {
     /// True if the slot was removed from its user: nothing is created for it
     /// again.
     gone: AtomicBool,
-    /// Whether it is enabled and did not come up; somebody retries then.
+    /// True if it is enabled and did not start; a task retries then.
     down: AtomicBool,
     consent: Arc<AtomicBool>,
     used_ms: AtomicI64,
@@ -74,7 +74,7 @@ pub(super) struct Feeding {
 /// The state that may change.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// Whether the user enabled it.
+    /// True if the user enabled it.
     pub enabled: bool,
     /// The user's last consent.
     pub agreed: Consent,
@@ -154,7 +154,7 @@ impl Slot {
         self.gone.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is enabled and down for now.
+    /// Returns true if it is enabled and down for now.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
     }
@@ -189,13 +189,13 @@ impl Slot {
         }
     }
 
-    /// Whether its plugin is known to have a capability, without asking it.
+    /// Returns true if its plugin is known to have a capability, without asking it.
     pub(super) fn can(&self, capability: Capability) -> bool {
         let capabilities = self.plugin().capabilities();
         capabilities.is_some_and(|all| all.contains(capability))
     }
 
-    /// Whether the user enabled it.
+    /// Returns true if the user enabled it.
     pub fn is_enabled(&self) -> bool {
         self.lock().enabled
     }

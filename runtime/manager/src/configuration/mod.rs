@@ -253,7 +253,7 @@ fn add(problems: &mut Vec<Problem>, document: &Document, path: String, mut text:
     });
 }
 
-/// Whether a branch of alternatives is for a value of another type, as `null` is
+/// Returns true if a branch of alternatives is for a value of another type, as `null` is
 /// beside an object.
 fn is_of_another_type(errors: &[ValidationError<'_>], path: &str) -> bool {
     errors.iter().any(|error| {
@@ -263,7 +263,7 @@ fn is_of_another_type(errors: &[ValidationError<'_>], path: &str) -> bool {
     })
 }
 
-/// Whether plugins read a value as what is asked for, though YAML has another
+/// Returns true if plugins read a value as what is asked for, though YAML has another
 /// type for it: a number as text, and the words for a truth value of YAML's
 /// older version.
 fn is_read_as(value: &Value, kind: &TypeKind) -> bool {

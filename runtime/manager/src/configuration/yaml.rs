@@ -44,7 +44,7 @@ struct Field {
     node: Node,
 }
 
-/// Whether a text has nothing but comments.
+/// Returns true if a text has nothing but comments.
 pub(super) fn is_blank(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")

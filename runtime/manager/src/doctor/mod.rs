@@ -1,4 +1,4 @@
-//! What is wrong with a plugin, and what to do about it: each condition that a
+//! The problems of a plugin, and their fixes: each condition that a
 //! plugin can be in becomes a finding in words. Looks only; it loads nothing,
 //! calls nothing and changes nothing.
 //!

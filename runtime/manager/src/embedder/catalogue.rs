@@ -11,9 +11,11 @@ use super::{
 
 /// The storage of plugins and of users' plugins.
 ///
-/// Every change is durable when its method returns. A change of a user's plugin
-/// that does not exist changes nothing. The manager checks grants and bounds before
-/// it calls a method; a catalogue decides nothing.
+/// Every change is durable when its method returns. The manager checks grants and
+/// bounds before it calls a method; a catalogue decides nothing. A user may be
+/// deleted at any time: [`Catalogue::enable`], [`Catalogue::set_value`] and
+/// [`Catalogue::set_timer`] fail if the user's plugin does not exist, and the other
+/// changes then change nothing.
 #[async_trait]
 pub trait Catalogue: Send + Sync + std::fmt::Debug {
     /// Returns all installed plugins. Leaves out an entry that cannot be read: the

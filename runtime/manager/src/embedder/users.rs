@@ -103,7 +103,9 @@ pub trait Users: Send + Sync + std::fmt::Debug {
     /// the user's filters first
     /// ([`Plugins::filter_message`](crate::Plugins::filter_message)). The
     /// stored message is announced to the listeners
-    /// ([`Plugins::note_message`](crate::Plugins::note_message)).
+    /// ([`Plugins::note_message`](crate::Plugins::note_message)). An implementation
+    /// that calls these holds the manager by a `Weak`, because the manager holds the
+    /// users.
     ///
     /// # Errors
     ///

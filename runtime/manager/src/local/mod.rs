@@ -137,13 +137,21 @@ impl LocalCatalogue {
         .await
     }
 
+    /// Changes a user's plugin, which must exist.
+    async fn change_existing<T: Send + 'static>(
+        &self,
+        id: i64,
+        change: impl FnOnce(&mut Record) -> T + Send,
+    ) -> Result<T, EmbedderError> {
+        self.change(|state| state.user_plugins.get_mut(&id).map(change))
+            .await?
+            .ok_or_else(|| EmbedderError::new("the user's plugin does not exist"))
+    }
+
     /// Reads a user's plugin; the default if it does not exist.
     async fn read_plugin<T: Default>(&self, id: i64, read: impl FnOnce(&Record) -> T + Send) -> T {
         let state = self.state.lock().await;
-        state
-            .user_plugins
-            .get(&id)
-            .map_or_else(T::default, read)
+        state.user_plugins.get(&id).map_or_else(T::default, read)
     }
 }
 
@@ -275,7 +283,7 @@ impl Catalogue for LocalCatalogue {
     }
 
     async fn enable(&self, id: i64, consent: &str, cursor: i64) -> Result<(), EmbedderError> {
-        self.change_plugin(id, |Record { plugin, .. }| {
+        self.change_existing(id, |Record { plugin, .. }| {
             plugin.enabled = true;
             plugin.consent = Some(consent.to_owned());
             plugin.cursor = cursor;
@@ -394,11 +402,8 @@ impl Catalogue for LocalCatalogue {
         value: &[u8],
         quota: i64,
     ) -> Result<Result<(), StorageFull>, EmbedderError> {
-        self.change(|state| match state.user_plugins.get_mut(&id) {
-            Some(record) => record.set_value(key, value, quota),
-            None => Ok(()),
-        })
-        .await
+        self.change_existing(id, |record| record.set_value(key, value, quota))
+            .await
     }
 
     async fn remove_value(&self, id: i64, key: &str) -> Result<(), EmbedderError> {
@@ -427,11 +432,8 @@ impl Catalogue for LocalCatalogue {
         timer: &StoredTimer,
         most: u32,
     ) -> Result<Result<(), TooManyTimers>, EmbedderError> {
-        self.change(|state| match state.user_plugins.get_mut(&timer.id) {
-            Some(record) => record.set_timer(timer, most),
-            None => Ok(()),
-        })
-        .await
+        self.change_existing(timer.id, |record| record.set_timer(timer, most))
+            .await
     }
 
     async fn cancel_timer(&self, id: i64, name: &str) -> Result<(), EmbedderError> {

@@ -167,6 +167,19 @@ async fn a_file_keeps_everything() {
 }
 
 #[tokio::test]
+async fn a_deleted_users_plugin_is_neither_enabled_nor_stored() {
+    let catalogue = LocalCatalogue::in_memory();
+    with_plugin(&catalogue).await;
+    catalogue.remove_user(7).await.unwrap();
+    assert!(catalogue.enable(1, "{}", 0).await.is_err());
+    assert!(catalogue.set_value(1, "k", b"v", 100).await.is_err());
+    assert!(catalogue.set_timer(&timer("t", "1", 1), 1).await.is_err());
+    // An instance that stops after its user may still note something.
+    catalogue.set_cursor(1, 5).await.unwrap();
+    assert_eq!(catalogue.user_plugin(1).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_change_that_cannot_be_stored_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let catalogue = LocalCatalogue::open(&folder.path().join("gone/catalogue.json")).unwrap();

@@ -251,7 +251,7 @@ impl Store {
         consent: &str,
         cursor: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        let enabled = sqlx::query(
             "UPDATE plugin_instances SET enabled = 1, last_error = NULL, consent = ?2,
              cursor = ?3 WHERE id = ?1",
         )
@@ -260,7 +260,11 @@ impl Store {
         .bind(cursor)
         .execute(&self.writer)
         .await?;
-        Ok(())
+        // The user may have been deleted meanwhile.
+        match enabled.rows_affected() {
+            0 => Err(sqlx::Error::RowNotFound.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Notes that an instance was disabled, and why if the user did not ask
