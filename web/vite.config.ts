@@ -38,5 +38,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // As patient as the browser's own waits.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

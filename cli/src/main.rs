@@ -55,8 +55,8 @@ enum Command {
     Client(manage::Client),
     /// Manage the users of a server.
     User(manage::User),
-    /// Look at what filters did to your messages.
-    Message(plugin::Message),
+    /// List and delete your messages, and look at what filters did to them.
+    Message(manage::Message),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

@@ -109,11 +109,21 @@ func (i *instance) settleLocked(basePath *string) {
 	i.settled.Store(true)
 }
 
-// useDefaults configures the instance with its defaults. Some plugins refuse
-// even those, until the user has filled something in.
+// useDefaults configures the instance with its defaults, written as YAML and
+// read again: Gotify gives a plugin nothing else, and a value may come back with
+// another type. Some plugins refuse even those, until the user has filled
+// something in.
 func (i *instance) useDefaults(configurer plugin.Configurer) {
 	i.configured = true
-	if err := configurer.ValidateAndSetConfig(configurer.DefaultConfig()); err != nil {
+	var config any
+	text, err := defaultConfig(configurer)
+	if err == nil {
+		config, err = decodeConfig(configurer, text)
+	}
+	if err == nil {
+		err = configurer.ValidateAndSetConfig(config)
+	}
+	if err != nil {
 		i.host.Log(Info, fmt.Sprintf("the plugin refuses its own default configuration: %s", err))
 	}
 }

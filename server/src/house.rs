@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{state::AppState, store::StoreError, time::now_ms};
+use crate::{
+    state::AppState,
+    store::{Store, StoreError},
+    time::now_ms,
+};
 
 /// The interval.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
@@ -50,7 +54,18 @@ pub(crate) async fn keep(state: AppState) {
             Ok(deleted) => tracing::info!(deleted, "deleted old messages"),
             Err(error) => tracing::warn!(%error, "old messages were not deleted"),
         }
+        if let Err(error) = shrink(&state.store).await {
+            tracing::warn!(%error, "the database's free space was not given back");
+        }
     }
+}
+
+/// Gives the space of what was deleted back, in steps between which others write.
+async fn shrink(store: &Store) -> Result<(), StoreError> {
+    while store.shrink().await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// Deletes messages that the settings do not keep, and returns their number.

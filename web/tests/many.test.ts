@@ -6,8 +6,9 @@ const MANY = 10_000;
 const AT_A_TIME = 20;
 
 stage("10,000 messages", (stage) => {
+  let token = "";
   beforeAll(async () => {
-    const { token } = await stage.server.application("Flood");
+    ({ token } = await stage.server.application("Flood"));
     let next = 0;
     const sender = async () => {
       while (next < MANY) {
@@ -56,6 +57,30 @@ stage("10,000 messages", (stage) => {
     expect(paint).toBeLessThan(5000);
     expect(at(0.5)).toBeLessThan(100);
     expect(nodes).toBeLessThan(60);
+    await visitor.leave();
+  });
+
+  it("are followed by what comes while they are loaded", async () => {
+    const visitor = await stage.come();
+    const { page } = visitor;
+    const send = (title: string) => stage.server.send(token, { title, message: "now" });
+    const connected = page.waitForEvent("websocket");
+    await visitor.whileOnItsWay(/\/message\?/, () => send("first"));
+    await visitor.login();
+    await page.getByRole("article", { name: "first" }).waitFor();
+    const socket = await connected;
+    await page.getByText("Live: new messages").waitFor();
+    const older = page.waitForResponse(/\/message\?.*since=[1-9]/);
+    const second = async () => {
+      const received = socket.waitForEvent("framereceived", ({ payload }) => payload.includes("second"));
+      await send("second");
+      await received;
+    };
+    await visitor.whileOnItsWay(/\/message\?.*since=[1-9]/, second);
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await older;
+    await page.evaluate(() => window.scrollTo(0, 0));
+    await page.getByRole("article", { name: "second" }).waitFor();
     await visitor.leave();
   });
 });

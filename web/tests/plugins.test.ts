@@ -132,9 +132,12 @@ stage(
         await visitor.look("trace");
         await dialog.getByRole("button", { name: "Close" }).click();
 
-        await visitor.go("Dropped");
+        // The list is read before the message is dropped, and comes after it.
         const lost = `lost ${width.name}`;
-        await stage.server.send(application.token, { title: lost, message: "please drop me" });
+        await visitor.whileOnItsWay(/\/message\/dropped\?/, () =>
+          stage.server.send(application.token, { title: lost, message: "please drop me" }),
+        );
+        await visitor.go("Dropped");
         const dropped = page.getByRole("article", { name: lost });
         await dropped.getByText("the text asks for it").waitFor();
         await visitor.look("dropped");

@@ -44,10 +44,12 @@ const GO_PLUGINS: [&str; 3] = [
 ];
 
 /// The numbers of tests, as the test runner counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: u64,
     failed: u64,
+    /// The failed tests that the runner names, for the end of a long output.
+    failures: Vec<String>,
 }
 
 /// The results of the steps so far.
@@ -101,13 +103,16 @@ impl Steps {
         let mut total = Count::default();
         let mut failed_steps = 0_u32;
         for step in &self.done {
-            if let Ok(count) = &step.outcome {
-                total.passed += count.passed;
-                total.failed += count.failed;
-            }
             failed_steps += u32::from(step.failed());
-            if let Err(error) = &step.outcome {
-                say(format_args!("\n{} failed: {error:#}", step.name));
+            match &step.outcome {
+                Ok(count) => {
+                    total.passed += count.passed;
+                    total.failed += count.failed;
+                    for test in &count.failures {
+                        say(format_args!("\n{}: failed: {test}", step.name));
+                    }
+                }
+                Err(error) => say(format_args!("\n{} failed: {error:#}", step.name)),
             }
         }
         // Written last and on standard output: what reads logs looks for it.
@@ -136,13 +141,14 @@ impl Steps {
         let processor = self.done.iter().filter_map(|step| step.processor).sum();
         let mut counted = Count::default();
         for step in &self.done {
-            let count = step.outcome.as_ref().copied().unwrap_or_default();
+            let nothing = Count::default();
+            let count = step.outcome.as_ref().unwrap_or(&nothing);
             counted.passed += count.passed;
             counted.failed += count.failed;
             let word = if step.failed() { "FAIL" } else { "ok" };
             table.add_row(row(word, step.time, all, step.processor, count, &step.name));
         }
-        table.add_row(row("", all, all, Some(processor), counted, "all"));
+        table.add_row(row("", all, all, Some(processor), &counted, "all"));
         for column in table.column_iter_mut().skip(1).take(5) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -162,13 +168,13 @@ fn row(
     time: Duration,
     all: Duration,
     processor: Option<f64>,
-    count: Count,
+    count: &Count,
     name: &str,
 ) -> [String; 7] {
     let seconds = time.as_secs_f32();
     let share = 100.0 * seconds / all.as_secs_f32().max(f32::EPSILON);
     let tests = |number: u64| match number {
-        0 if count == Count::default() => String::new(),
+        0 if *count == Count::default() => String::new(),
         number => number.to_string(),
     };
     [
@@ -244,7 +250,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     #[cfg(target_os = "linux")]
     steps.step("ways out of the sandbox, in short", || {
         let (passed, failed) = escapes::run_short(workspace)?;
-        Ok(Count { passed, failed })
+        Ok(Count {
+            passed,
+            failed,
+            ..Count::default()
+        })
     });
     steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     let mut conformed = Vec::new();
@@ -253,6 +263,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(conformed.iter().fold(Count::default(), |all, one| Count {
             passed: all.passed + one.passed,
             failed: all.failed + one.failed,
+            ..all
         }))
     });
     steps.step("tests of the page in a browser", || {
@@ -260,6 +271,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(Count {
             passed: report.passed,
             failed: report.failed,
+            failures: report.failures().collect(),
         })
     });
     steps.check("the page about languages is true", || {
@@ -355,6 +367,7 @@ fn count(command: &mut Command) -> Result<Count> {
             count.passed += one.passed;
             count.failed += one.failed;
         }
+        count.failures.extend(failure(&line));
     }
     let status = child
         .wait()
@@ -379,11 +392,17 @@ fn result(line: &str) -> Option<Count> {
     Some(count)
 }
 
+/// The test that a line such as `test a::b ... FAILED` names.
+fn failure(line: &str) -> Option<String> {
+    let test = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(test.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Count, Step, Steps, result};
+    use super::{Count, Step, Steps, failure, result};
 
     #[test]
     fn only_result_lines_are_counted() {
@@ -391,10 +410,13 @@ mod tests {
         let count = Count {
             passed: 5,
             failed: 2,
+            failures: Vec::new(),
         };
         assert_eq!(result(line), Some(count));
         assert_eq!(result("test a::b ... ok"), None);
         assert_eq!(result("running 5 tests"), None);
+        assert_eq!(failure("test a::b ... FAILED"), Some("a::b".to_owned()));
+        assert_eq!(failure("test a::b ... ok"), None);
     }
 
     #[test]
@@ -408,6 +430,7 @@ mod tests {
         let count = Count {
             passed: 5,
             failed: 0,
+            failures: Vec::new(),
         };
         let steps = Steps {
             done: vec![

@@ -28,6 +28,8 @@ const CHROMIUM: [&str; 3] = [
     "/usr/bin/chromium-browser",
     "/usr/bin/google-chrome",
 ];
+/// The lines of a failed test's message that the summary repeats.
+const MESSAGE_LINES: usize = 8;
 /// What the page is made of, beside its folder `src`.
 const INPUTS: [&str; 6] = [
     "index.html",
@@ -55,6 +57,38 @@ pub(crate) struct Report {
     /// Tests that were not run, for something that they need was missing.
     #[serde(rename = "numPendingTests")]
     skipped: u64,
+    #[serde(rename = "testResults", default)]
+    files: Vec<File>,
+}
+
+/// A file of tests in the report.
+#[derive(Debug, Deserialize)]
+struct File {
+    #[serde(rename = "assertionResults", default)]
+    tests: Vec<Test>,
+}
+
+/// A test in the report.
+#[derive(Debug, Deserialize)]
+struct Test {
+    #[serde(rename = "fullName")]
+    name: String,
+    #[serde(rename = "failureMessages", default)]
+    messages: Vec<String>,
+}
+
+impl Report {
+    /// Each failed test with the first lines of its messages.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
+        let tests = self.files.iter().flat_map(|file| &file.tests);
+        tests.filter(|test| !test.messages.is_empty()).map(|test| {
+            let lines = test
+                .messages
+                .iter()
+                .flat_map(|message| message.lines().take(MESSAGE_LINES));
+            format!("{}: {}", test.name, lines.collect::<Vec<_>>().join("\n  "))
+        })
+    }
 }
 
 /// Builds the page and, unless asked not to, tests it.

@@ -1,8 +1,9 @@
-//! Commands for scripts and people: `mortise user`, `app`, `client` and `send`, as
-//! clients of a running server.
+//! Commands for scripts and people: `mortise user`, `app`, `client`, `message` and
+//! `send`, as clients of a running server.
 
 mod applications;
 mod clients;
+mod messages;
 mod send;
 mod users;
 
@@ -11,7 +12,9 @@ use std::process::ExitCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(super) use self::{applications::App, clients::Client, send::Send, users::User};
+pub(super) use self::{
+    applications::App, clients::Client, messages::Message, send::Send, users::User,
+};
 use crate::{
     output::say,
     plugin::{Which, refused, table, understood},

@@ -1,11 +1,16 @@
 //! `mortise plugin check` and `inspect`: look at a file without a server. Never
 //! run more of a plugin than loading it does.
 
-use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
-use mortise_runtime::{LoadError, types::Permission};
-use mortise_wasm::Inspection;
+use mortise_runtime::{
+    Capabilities, Digest, LoadError, Loader,
+    plugin::Backend,
+    registry,
+    types::{Manifest, Permission},
+};
 use owo_colors::Style;
+use serde::Serialize;
 
 use super::show::{Report, directory, label, paint, printable, table};
 use mortise_server::{
@@ -57,13 +62,67 @@ impl Look {
     }
 
     pub(super) async fn inspect(&self) -> anyhow::Result<(String, ExitCode)> {
-        let backend = hosting::wasm(None)?;
-        Ok(match backend.inspect(&self.file).await {
+        Ok(match self.look().await? {
             Err(error) => failed(&error, self.json)?,
             Ok(found) if self.json => (serde_json::to_string(&found)? + "\n", ExitCode::SUCCESS),
             Ok(found) => (describe(&found)?, ExitCode::SUCCESS),
         })
     }
+}
+
+impl Look {
+    /// Describes a component or a process. An executable runs as long as it takes
+    /// to describe itself, as when the server loads it.
+    async fn look(&self) -> anyhow::Result<Result<Description, LoadError>> {
+        let components = Arc::new(hosting::wasm(None)?);
+        let component =
+            registry::loader_of(&self.file, &[Arc::clone(&components) as Arc<dyn Loader>])
+                .await
+                .is_ok();
+        if component {
+            let found = components.inspect(&self.file).await;
+            return Ok(found.map(|found| Description {
+                backend: Backend::Wasm,
+                file: found.file,
+                size: found.size,
+                digest: found.digest,
+                manifest: found.manifest,
+                capabilities: Some(found.capabilities),
+                imports: found.imports,
+                exports: found.exports,
+            }));
+        }
+        let plugin = match registry::load(&self.file, &hosting::loaders(None)?).await {
+            Ok(plugin) => plugin,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(Ok(Description {
+            backend: plugin.backend(),
+            file: self.file.clone(),
+            size: std::fs::metadata(&self.file)?.len(),
+            digest: plugin.digest(),
+            manifest: plugin.manifest().clone(),
+            capabilities: plugin.capabilities(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+        }))
+    }
+}
+
+/// The description of a plugin's file.
+#[derive(Debug, Serialize)]
+struct Description {
+    backend: Backend,
+    file: PathBuf,
+    /// In bytes.
+    size: u64,
+    digest: Digest,
+    manifest: Manifest,
+    /// None where only a user's instance tells.
+    capabilities: Option<Capabilities>,
+    /// Interfaces with versions; a component's only.
+    imports: Vec<String>,
+    exports: Vec<String>,
 }
 
 /// Reports a file that does not load.
@@ -78,14 +137,19 @@ pub(super) fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, E
     Ok((Report::from(error).text(), ExitCode::FAILURE))
 }
 
-/// Describes a component for a person.
-fn describe(found: &Inspection) -> anyhow::Result<String> {
+/// Describes a plugin for a person.
+fn describe(found: &Description) -> anyhow::Result<String> {
     let manifest = &found.manifest;
-    let capabilities: Vec<_> = found
-        .capabilities
-        .iter()
-        .map(|capability| capability.name())
-        .collect();
+    let capabilities = found.capabilities.as_ref().map_or_else(
+        || "told by each user's instance, once there is one".to_owned(),
+        |known| {
+            known
+                .iter()
+                .map(|one| one.name())
+                .collect::<Vec<_>>()
+                .join(", ")
+        },
+    );
     let mut text = format!(
         "{}\n",
         paint(
@@ -103,10 +167,11 @@ fn describe(found: &Inspection) -> anyhow::Result<String> {
         ("author", manifest.author.clone()),
         ("license", manifest.license.clone()),
         ("website", manifest.website.clone()),
+        ("runs as", found.backend.to_string()),
         ("file", found.file.display().to_string()),
         ("size", format!("{} bytes", found.size)),
         ("digest", found.digest.to_string()),
-        ("can", capabilities.join(", ")),
+        ("can", capabilities),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "  {} {}", label(name), printable(value))?;

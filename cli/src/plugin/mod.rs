@@ -19,7 +19,6 @@ mod author;
 mod check;
 mod doctor;
 mod grant;
-mod message;
 mod named;
 mod orders;
 mod read;
@@ -32,7 +31,6 @@ use std::process::ExitCode;
 
 use self::remote::Refusal;
 pub(super) use self::{
-    message::Message,
     remote::{Body, Remote, Which, understood},
     show::{printable, table},
 };
@@ -108,13 +106,15 @@ enum Command {
     Uninstall(orders::Named),
     /// Let a process that you start by hand take the place of a native plugin's
     /// own: prints what its environment needs.
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   eval \"$(mortise plugin attach io.example.native)\"
   gdb ./my-plugin
+  mortise plugin attach io.example.native --lasting > my-plugin.env
+  mortise plugin attach io.example.native --end
 
 The process is not confined as the plugin's own is, and may come and go; while it
 is not there, the plugin's own serves.")]
-    Attach(orders::Named),
+    Attach(orders::Attach),
     /// Print a plugin's log.
     Logs(read::Logs),
     /// Print who did what about plugins.
@@ -179,7 +179,7 @@ impl Command {
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
             | Self::Uninstall(plugin)
-            | Self::Attach(plugin)
+            | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Grants(plugin)
             | Self::Denials(plugin)
             | Self::Logs(read::Logs { plugin, .. })
@@ -223,7 +223,7 @@ impl Command {
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
             Self::Uninstall(plugin) => plugin.uninstall().await?,
-            Self::Attach(plugin) => plugin.attach().await?,
+            Self::Attach(attach) => attach.run().await?,
             Self::Logs(logs) => {
                 logs.run().await?;
                 String::new()
@@ -247,7 +247,7 @@ impl Command {
             | Self::Uninstall(plugin)
             | Self::Enable(plugin)
             | Self::Disable(plugin)
-            | Self::Attach(plugin)
+            | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Doctor(plugin)
             | Self::Grants(plugin)
             | Self::Denials(plugin)

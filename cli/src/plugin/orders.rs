@@ -163,6 +163,56 @@ fn bounded(from: impl std::io::Read, name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A plugin, and the process that takes the place of its own.
+#[derive(Debug, clap::Args)]
+pub(super) struct Attach {
+    #[command(flatten)]
+    pub(super) named: Named,
+    /// Print an environment file for a service, valid until `--end`: after each
+    /// start of the server, and with each version of the plugin.
+    #[arg(long, conflicts_with = "end")]
+    lasting: bool,
+    /// End what `--lasting` began. A process that is connected stays until it
+    /// leaves.
+    #[arg(long)]
+    end: bool,
+}
+
+impl Attach {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Attachment {
+            socket: String,
+            secret: String,
+        }
+        let Self { named, .. } = self;
+        let remote = named.which.remote()?;
+        if self.end {
+            remote
+                .send(Method::DELETE, &named.path("/attach"), Body::None)
+                .await?;
+            return Ok(named.done("closed", "no process can attach to it any more"));
+        }
+        let path = named.path(if self.lasting {
+            "/attach?lasting=true"
+        } else {
+            "/attach"
+        });
+        let answer = remote.send(Method::POST, &path, Body::None).await?;
+        if named.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let Attachment { socket, secret } = understood(answer)?;
+        // In quotes as a shell has them.
+        let socket = socket.replace('\'', r"'\''");
+        // systemd reads a file of variables, and no commands.
+        let export = if self.lasting { "" } else { "export " };
+        Ok(format!(
+            "{export}MORTISE_SOCKET='{socket}'\n{export}MORTISE_SECRET='{secret}'\n"
+        ))
+    }
+}
+
 impl Named {
     /// The path of the plugin, or of something about it.
     pub(super) fn path(&self, what: &str) -> String {
@@ -195,27 +245,6 @@ impl Named {
     }
 
     /// Prints the variables for a shell to evaluate.
-    pub(super) async fn attach(&self) -> anyhow::Result<String> {
-        #[derive(Deserialize)]
-        struct Attachment {
-            socket: String,
-            secret: String,
-        }
-        let remote = self.which.remote()?;
-        let answer = remote
-            .send(Method::POST, &self.path("/attach"), Body::None)
-            .await?;
-        if self.json {
-            return Ok(format!("{answer}\n"));
-        }
-        let Attachment { socket, secret } = understood(answer)?;
-        // In quotes as a shell has them.
-        let socket = socket.replace('\'', r"'\''");
-        Ok(format!(
-            "export MORTISE_SOCKET='{socket}'\nexport MORTISE_SECRET='{secret}'\n"
-        ))
-    }
-
     pub(super) async fn uninstall(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
         remote

@@ -313,6 +313,26 @@ fn scripts_manage_a_server() {
         run(&["send", "--url", &url, "--token", token, "far"]),
         "sent as message 3\n"
     );
+    let listed = run(&["message", "list", "--app", "backup"]);
+    assert!(
+        listed.contains("far") && listed.contains("backup"),
+        "{listed}"
+    );
+    let newest = run(&["message", "list", "-n", "1", "--json"]);
+    let newest: serde_json::Value = serde_json::from_str(&newest).unwrap();
+    assert_eq!(
+        (&newest[0]["id"], newest.as_array().unwrap().len()),
+        (&3.into(), 1)
+    );
+    assert!(!run(&["message", "list", "--before", "2"]).contains("far"));
+    assert_eq!(
+        run(&["message", "delete", "1", "2"]),
+        "deleted 2 messages\n"
+    );
+    fails(&["message", "delete", "2"], "message 2");
+    fails(&["message", "delete", "--app", "third"], "there are: ");
+    run(&["message", "delete", "--app", "backup"]);
+    assert_eq!(run(&["message", "list"]), "there is no message\n");
     let new = run(&["app", "token", "backup"]);
     assert_ne!(new.trim(), token);
     fails(&["send", "--url", &url, "--token", token, "far"], "token");

@@ -8,11 +8,13 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use mortise_runtime::{
-    Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest, registry::unreadable,
+    CallError, Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest,
+    registry::unreadable,
 };
 
 use crate::{
     imports::Imports,
+    lasting::Lasting,
     launch,
     plugin::NativePlugin,
     sandbox::Reach,
@@ -79,6 +81,7 @@ impl NativeBackend {
         };
         Ok(Self {
             shared: Arc::new(Shared {
+                lasting: Arc::new(Lasting::new(settings.attached.clone())),
                 settings,
                 launcher,
                 folder,
@@ -181,6 +184,10 @@ impl Loader for NativeBackend {
         let manifest = described.manifest.clone();
         let supervisor = Supervisor::new(Arc::clone(&self.shared), file, manifest.id.clone());
         Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
+    }
+
+    fn detach(&self, id: &str) -> Result<bool, CallError> {
+        self.shared.lasting.end(id)
     }
 }
 

@@ -39,6 +39,7 @@ mod imports;
 #[cfg(unix)]
 mod instance;
 #[cfg(unix)]
+mod lasting;
 pub mod launch;
 mod limits;
 mod lock;

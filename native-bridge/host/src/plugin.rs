@@ -75,4 +75,8 @@ impl Plugin for NativePlugin {
     fn attach(&self) -> Result<Attachment, CallError> {
         self.supervisor.attach()
     }
+
+    fn attach_lasting(&self) -> Result<Attachment, CallError> {
+        self.supervisor.attach_lasting()
+    }
 }

@@ -25,6 +25,9 @@ pub struct Settings {
     /// should be short, because paths of sockets are limited to about 100
     /// bytes.
     pub runtime_folder: Option<PathBuf>,
+    /// The folder of lasting sockets, by which services attach; only this user may
+    /// enter it. None if there are to be none.
+    pub attached: Option<PathBuf>,
     /// The required strength of the sandbox.
     pub sandbox: Mode,
     /// Parts of the sandbox that are left out, as if the kernel lacked them.
@@ -95,6 +98,7 @@ impl Default for Settings {
         Self {
             launcher: None,
             runtime_folder: None,
+            attached: None,
             sandbox: Mode::default(),
             sandbox_without: BTreeSet::new(),
             process: ProcessLimits::default(),

@@ -1,10 +1,13 @@
 //! The parts that all native plugins of a host share.
 
-use std::{path::PathBuf, sync::atomic::AtomicBool};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use tempfile::TempDir;
 
-use crate::settings::Settings;
+use crate::{lasting::Lasting, settings::Settings};
 
 /// The parts that all native plugins of a host share.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Shared {
     pub(crate) launcher: PathBuf,
     /// The folder that contains the processes' folders.
     pub(crate) folder: TempDir,
+    /// The places where services attach.
+    pub(crate) lasting: Arc<Lasting>,
     /// Whether a process had every protection.
     pub(crate) protects: AtomicBool,
     /// The control group of plugins, or the reason why there is none.

@@ -29,6 +29,9 @@ use crate::{
     staged::Staged,
 };
 
+/// The reason for which nothing can attach to a component.
+const NO_PROCESS: &str = "only a native plugin has a process that another can take the place of";
+
 /// The backend of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,9 +90,18 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// [`CallError::Unavailable`] for a plugin without a process, or if the
     /// socket cannot be made.
     fn attach(&self) -> Result<Attachment, CallError> {
-        Err(CallError::Unavailable(
-            "only a native plugin has a process that another can take the place of".to_owned(),
-        ))
+        Err(CallError::Unavailable(NO_PROCESS.to_owned()))
+    }
+
+    /// As [`Plugin::attach`], for a service: the result stays valid over restarts
+    /// of the program and versions of the plugin, until [`Loader::detach`]. A
+    /// second call returns the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::attach`], or a program without a folder for such sockets.
+    fn attach_lasting(&self) -> Result<Attachment, CallError> {
+        Err(CallError::Unavailable(NO_PROCESS.to_owned()))
     }
 }
 
@@ -342,5 +354,16 @@ pub trait Loader: Send + Sync {
         _described: &Described,
     ) -> Result<Arc<dyn Plugin>, LoadError> {
         self.load(file).await
+    }
+
+    /// Ends what [`Plugin::attach_lasting`] began for the plugin of this id; a
+    /// process that is connected stays until it leaves. False if there was nothing
+    /// to end.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Unavailable`]: the secret cannot be removed.
+    fn detach(&self, _id: &str) -> Result<bool, CallError> {
+        Ok(false)
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Action {
     HeldBack,
     /// A process started by hand may take its place.
     Attached,
+    /// No process started by hand may take its place any more.
+    Detached,
     /// A version that waited may run.
     Approved,
     /// The administrator allows it more.
@@ -53,6 +55,7 @@ impl Action {
             Self::Removed => "removed",
             Self::HeldBack => "held back",
             Self::Attached => "opened to a process",
+            Self::Detached => "closed to processes",
             Self::Approved => "approved",
             Self::Granted => "granted",
             Self::Revoked => "revoked",

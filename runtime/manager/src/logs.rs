@@ -81,13 +81,13 @@ impl Plugins {
     }
 }
 
-/// The time in milliseconds within which a line that a process printed is
-/// written into both its own log and an instance's.
+/// The time in milliseconds within which a line that a process printed, or an
+/// observation about it, is written into both its own log and an instance's.
 const SAME_LINE_MS: u64 = 20;
 
 /// Returns true if an instance's entry is a line of the process's log, too.
 fn is_among(printed: &HashMap<(Source, String), Vec<u64>>, entry: &Entry) -> bool {
-    matches!(entry.source, Source::Stdout | Source::Stderr)
+    entry.source != Source::Plugin
         && printed
             .get(&(entry.source, entry.text.clone()))
             .is_some_and(|times| {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_process_is_shown_once() {
-        let line = (Source::Stdout, "ready".to_owned());
-        let printed = HashMap::from([(line, vec![1000])]);
+        let line = |source| ((source, "ready".to_owned()), vec![1000]);
+        let printed = HashMap::from([line(Source::Stdout), line(Source::Host)]);
         let entry = |source, text: &str, time_ms| Entry {
             number: 0,
             time_ms,
@@ -120,6 +120,7 @@ mod tests {
             text: text.to_owned(),
         };
         assert!(is_among(&printed, &entry(Source::Stdout, "ready", 1001)));
+        assert!(is_among(&printed, &entry(Source::Host, "ready", 1000)));
         // Of a process before this one; of the plugin's own log; another text.
         assert!(!is_among(&printed, &entry(Source::Stdout, "ready", 9)));
         assert!(!is_among(&printed, &entry(Source::Plugin, "ready", 1000)));

@@ -66,6 +66,9 @@ pub enum OrderError {
         /// The reason.
         why: String,
     },
+    /// No process can attach whenever it likes.
+    #[error("`{0}` has no lasting socket; `mortise plugin attach {0} --lasting` makes one")]
+    NotAttached(String),
     /// No version waits for approval.
     #[error("no version of `{0}` waits for approval; `mortise plugin status {0}` shows how it is")]
     NothingPending(String),
@@ -247,6 +250,7 @@ impl Plugins {
             put_signature(&entry.file, None).await?;
             self.removed(&turn, &entry.file, by).await;
         }
+        self.end_lasting(id)?;
         self.installed.remove(id);
         self.working.unrequire_plugin(id);
         if let Err(error) = self.catalogue.remove_installed(id).await {
@@ -266,20 +270,59 @@ impl Plugins {
 
     /// Lets a process that a person starts take the place of a native plugin's
     /// own. It is not confined, and a process with the secret acts as the
-    /// plugin.
+    /// plugin. A lasting place is for a service: it stays over restarts and
+    /// versions, until [`Plugins::detach`].
     ///
     /// # Errors
     ///
     /// [`OrderError::Unknown`], [`OrderError::Attach`].
-    pub async fn attach(&self, id: &str, by: &Actor) -> Result<Attachment, OrderError> {
+    pub async fn attach(
+        &self,
+        id: &str,
+        lasting: bool,
+        by: &Actor,
+    ) -> Result<Attachment, OrderError> {
         let entry = self.entry(id)?;
-        let attachment = entry.current.attach().map_err(|error| OrderError::Attach {
+        let attachment = if lasting {
+            entry.current.attach_lasting()
+        } else {
+            entry.current.attach()
+        };
+        let attachment = attachment.map_err(|error| OrderError::Attach {
             id: id.to_owned(),
             why: error.to_string(),
         })?;
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Attached, id, &details).await;
         Ok(attachment)
+    }
+
+    /// Ends a plugin's lasting place. A process that is connected stays until it
+    /// leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Unknown`], [`OrderError::NotAttached`], [`OrderError::Attach`].
+    pub async fn detach(&self, id: &str, by: &Actor) -> Result<(), OrderError> {
+        let entry = self.entry(id)?;
+        if !self.end_lasting(id)? {
+            return Err(OrderError::NotAttached(id.to_owned()));
+        }
+        let details = audit::versions(&VersionOf::of(&entry.current), None);
+        self.audit(by, Action::Detached, id, &details).await;
+        Ok(())
+    }
+
+    /// False if the plugin has no lasting place.
+    fn end_lasting(&self, id: &str) -> Result<bool, OrderError> {
+        let mut ended = false;
+        for loader in self.loaders.get().into_iter().flat_map(|all| all.iter()) {
+            ended |= loader.detach(id).map_err(|error| OrderError::Attach {
+                id: id.to_owned(),
+                why: error.to_string(),
+            })?;
+        }
+        Ok(ended)
     }
 
     /// Carries out an order to its end, though who gave it may give up.

@@ -66,6 +66,7 @@ pub(crate) fn of_server(
 ) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
     let mut settings = NativeSettings {
         protected: protected(config),
+        attached: Some(config.data_dir.join("attached")),
         variables: vec![
             ("MORTISE_SERVER_URL".to_owned(), format!("http://{address}")),
             // Of Gotify, whose plugins use it to call their server.

@@ -19,6 +19,7 @@ mod messages;
 mod plugins;
 mod retention;
 mod sort_key;
+mod space;
 mod upstream;
 mod users;
 
@@ -27,7 +28,10 @@ use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
     pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
@@ -152,6 +156,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .busy_timeout(WAIT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -180,7 +185,9 @@ impl Store {
             .connect_with(options.create_if_missing(false).read_only(true))
             .await
             .map_err(open)?;
-        Ok(Self { writer, readers })
+        let store = Self { writer, readers };
+        store.make_shrinkable(&path).await?;
+        Ok(store)
     }
 
     /// Copies a database, which a server may use, to a file that is not there yet.

@@ -59,6 +59,37 @@ fn refused(mut command: Command) -> String {
         .join(" ")
 }
 
+#[cfg(unix)]
+#[test]
+fn an_executable_is_inspected_as_a_component_is() {
+    let data = Data::new();
+    let file = data.path().join("stamp");
+    let program = mortise_tests::natives::stamp("org.example.stamp", "1.0.0");
+    std::fs::write(&file, program).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&file, executable).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = said(&data, &["inspect", file]);
+    for part in [
+        "Stamp 1.0.0",
+        "org.example.stamp",
+        "native",
+        "filter-messages",
+        "It stamps them.",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let described = json(&data, &["inspect", file]);
+    assert_eq!(described["backend"], "native");
+    assert_eq!(described["manifest"]["id"], "org.example.stamp");
+
+    let component = data.path().join("component.wasm");
+    std::fs::write(&component, version("1")).unwrap();
+    let described = json(&data, &["inspect", component.to_str().unwrap()]);
+    assert_eq!(described["backend"], "wasm");
+    assert!(described["exports"].is_array(), "{described}");
+}
+
 #[tokio::test]
 async fn a_plugin_goes_through_its_whole_life() {
     let data = Data::new();

@@ -64,6 +64,48 @@ fn read_by(process: u32) -> u64 {
     line.unwrap().parse().unwrap()
 }
 
+/// A filter that answers with the number of threads that it could have at once.
+const THREADS: &str = r#"
+import threading
+import mortise_plugin as m
+
+class Threads(m.Plugin):
+    manifest = m.Manifest(
+        id="org.example.threads", name="Threads", version="1.0.0",
+        wants=[m.Want.filter_messages("It counts.")])
+
+    def filter(self, draft):
+        end, threads = threading.Event(), []
+        try:
+            for _ in range(300):
+                thread = threading.Thread(target=end.wait)
+                thread.start()
+                threads.append(thread)
+        except RuntimeError:
+            pass
+        finally:
+            end.set()
+        for thread in threads:
+            thread.join()
+        content = draft.content
+        return m.Replace(m.Content(str(len(threads)), content.body, content.priority, content.extras))
+
+m.run(Threads)
+"#;
+
+#[tokio::test]
+async fn a_process_may_have_hundreds_of_threads() {
+    let data = Data::new();
+    let server = data.serve().await;
+    let token = server.application("backup").await;
+    data.executable("threads", &python(THREADS));
+    let id = "org.example.threads";
+    until("it was there", async || server.plugin(id).await.is_some()).await;
+    server.enable(id, None).await;
+    assert_eq!(title(&server, &token, "x").await, "300");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
     let data = Data::new();

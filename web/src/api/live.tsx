@@ -7,6 +7,7 @@ import { createContext, type ReactNode, useCallback, useContext, useEffect, useS
 
 import { notify } from "../lib/notifications";
 import { addMessages, catchUp } from "./messages";
+import { refresh } from "./refresh";
 import { isElevated, useUser } from "./session";
 import { useStream } from "./stream";
 import type { Message } from "./types";
@@ -82,7 +83,7 @@ export function useEvents() {
   useEffect(() => {
     const source = new EventSource("/events");
     const stale = (keys: readonly unknown[][]) => {
-      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+      for (const queryKey of keys) void refresh(client, queryKey);
     };
     for (const [name, keys] of Object.entries(STALE)) {
       source.addEventListener(name, ({ data }) => stale(keys(JSON.parse(data))));
@@ -91,12 +92,8 @@ export function useEvents() {
       const step = JSON.parse(data) as InstallStep;
       for (const listener of installListeners) listener(step);
     });
-    let isFirst = true;
-    // It comes first on each connection: what was missed is read anew.
-    source.addEventListener("state", () => {
-      if (!isFirst) stale([["plugins"], ["plugin"], ["admin"], ["dropped"]]);
-      isFirst = false;
-    });
+    // It comes first on each connection: what was missed before is read anew.
+    source.addEventListener("state", () => stale([["plugins"], ["plugin"], ["admin"], ["dropped"]]));
     source.addEventListener("not-elevated", () => stale([["current-user"]]));
     return () => source.close();
     // The administrator's events come to an elevated session only.

@@ -7,6 +7,7 @@ import {
 } from "@tanstack/react-query";
 
 import { api, unwrap } from "./client";
+import { change, refresh } from "./refresh";
 import type { Message, PagedMessages } from "./types";
 
 const PAGE = 200;
@@ -49,26 +50,20 @@ export function withNewest(pages: Pages, arrived: readonly Message[]): Pages {
 }
 
 export function addMessages(client: QueryClient, arrived: readonly Message[]) {
-  for (const [key, pages] of client.getQueriesData<Pages>({ queryKey: ["messages"] })) {
-    const scope = key[1] as Scope;
+  change<Pages>(client, ["messages"], (pages, [, scope]) => {
     const mine = arrived.filter((message) => scope === "all" || message.appid === scope);
-    if (mine.length === 0) continue;
-    if (pages) client.setQueryData(key, withNewest(pages, mine));
-    // A list that is on its way may be older than the message.
-    else void client.invalidateQueries({ queryKey: key, exact: true });
-  }
+    return withNewest(pages, mine);
+  });
 }
 
 export function removeMessage(client: QueryClient, id: number) {
-  client.setQueriesData<Pages>({ queryKey: ["messages"] }, (pages) =>
-    pages && {
-      ...pages,
-      pages: pages.pages.map((page) => ({
-        ...page,
-        messages: page.messages.filter((message) => message.id !== id),
-      })),
-    },
-  );
+  change<Pages>(client, ["messages"], (pages) => ({
+    ...pages,
+    pages: pages.pages.map((page) => ({
+      ...page,
+      messages: page.messages.filter((message) => message.id !== id),
+    })),
+  }));
 }
 
 /**
@@ -80,7 +75,7 @@ export async function catchUp(client: QueryClient): Promise<Message[]> {
     .getQueriesData<Pages>({ queryKey: ["messages"] })
     .flatMap(([, pages]) => pages?.pages[0]?.messages[0]?.id ?? []);
   if (known.length === 0) {
-    await client.invalidateQueries({ queryKey: ["messages"] });
+    await refresh(client, ["messages"]);
     return [];
   }
   const newest = Math.max(...known);

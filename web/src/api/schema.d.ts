@@ -105,7 +105,11 @@ export interface paths {
          *     plugin's own, in a debugger for example. It is not confined.
          */
         post: operations["post_admin_plugins_id_attach"];
-        delete?: never;
+        /**
+         * Ends the lasting place where a process attaches. A process that is connected
+         *     stays until it leaves.
+         */
+        delete: operations["delete_admin_plugins_id_attach"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2421,7 +2425,13 @@ export interface operations {
     };
     post_admin_plugins_id_attach: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description It stays over restarts of the server and versions of the plugin, until it
+                 *     is deleted.
+                 */
+                lasting?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The manifest's id. */
@@ -2447,6 +2457,33 @@ export interface operations {
             };
             /** @description It has no process, or nobody uses it. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_admin_plugins_id_attach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such plugin, or it has no lasting place. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -160,6 +160,19 @@ export class Visitor {
     await session.detach();
   }
 
+  /** Does something between the server's next answer and its arrival in the page. */
+  async whileOnItsWay(url: RegExp, action: () => Promise<unknown>): Promise<void> {
+    await this.page.route(
+      url,
+      async (route) => {
+        const response = await route.fetch();
+        await action();
+        await route.fulfill({ response });
+      },
+      { times: 1 },
+    );
+  }
+
   /** Closes the notices, which lie over what is at the bottom of a phone. */
   async dismiss(): Promise<void> {
     const notices = this.page.getByRole("region", { name: /notification/i }).getByRole("button", { name: "Close" });

@@ -5,6 +5,11 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::ProcessLimits;
 
+/// The main thread's stack, which the limit of memory does not count, and the
+/// stack that C's library gives a new thread: with its usual 8 MiB, which count
+/// in full, a hundred threads would use up the memory.
+const STACK_BYTES: u64 = 2 << 20;
+
 /// With `own_users`, the process is alone in a user namespace.
 pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Protection) {
     // Threads count too, so this is none where all processes of the server's user
@@ -14,6 +19,7 @@ pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Pr
     let bounds = [
         (Resource::Core, 0, "core dumps"),
         (Resource::Data, limits.memory_bytes, "memory"),
+        (Resource::Stack, STACK_BYTES, "stack"),
         (Resource::Nofile, limits.open_files, "open files"),
         (Resource::Fsize, limits.file_bytes, "the size of a file"),
     ];

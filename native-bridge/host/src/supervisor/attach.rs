@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Phase, Supervisor, running::Running};
 use crate::{
     connection::{Greeted, greet},
+    lasting::Version,
     launch::Caretaker,
     lock::lock,
     transport::{Link, Listener},
@@ -57,6 +58,16 @@ impl Supervisor {
         Ok(attachment)
     }
 
+    /// Makes a place where a process can attach whenever the server runs; the one
+    /// that was made before stays.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Unavailable`]: the socket cannot be made.
+    pub(crate) fn attach_lasting(&self) -> Result<Attachment, CallError> {
+        self.shared.lasting.make(&self.id)
+    }
+
     /// Puts a process that was started by hand in the place of the one before.
     async fn take_in(self: Arc<Self>, greeted: Greeted) {
         let _turn = self.turn.clone().lock_owned().await;
@@ -65,6 +76,7 @@ impl Supervisor {
             over.postmortem().await;
         }
         if let Some(before) = self.replace_phase(Phase::Starting) {
+            before.drain(self.shared.settings.stop.ask).await;
             before.stop(&self.shared.settings.stop).await;
         }
         lock(&self.crashes).clear();
@@ -101,6 +113,25 @@ impl Supervisor {
             Level::Info,
             "the process that was started by hand left; the plugin's own takes its place",
         );
+    }
+}
+
+impl Version for Supervisor {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_used(&self) -> bool {
+        !self.members().is_empty()
+    }
+
+    fn let_in(self: Arc<Self>, link: Link, secret: String) {
+        tokio::spawn(let_in(self, link, secret));
+    }
+
+    fn report(&self, error: &str) {
+        let text = format!("a process that was started by hand cannot attach: {error}");
+        self.log().write(Level::Error, Source::Host, &text);
     }
 }
 

@@ -40,7 +40,7 @@ use self::{
     running::{Postmortem, Running},
     start_error::StartError,
 };
-use crate::{imports::Imports, lock::lock, sandbox::Reach, shared::Shared};
+use crate::{imports::Imports, lasting::Version, lock::lock, sandbox::Reach, shared::Shared};
 
 /// An instance, as the supervisor needs it.
 #[async_trait]
@@ -174,10 +174,13 @@ impl Supervisor {
     }
 
     /// Takes an instance in, after all that are there.
-    pub(crate) fn join(&self, member: Weak<dyn Member>) {
+    pub(crate) fn join(self: &Arc<Self>, member: Weak<dyn Member>) {
         let mut members = lock(&self.members);
         members.retain(|member| member.strong_count() > 0);
         members.push(member);
+        drop(members);
+        let version: Arc<dyn Version> = Arc::clone(self) as _;
+        self.shared.lasting.joined(&version);
     }
 
     fn members(&self) -> Vec<Arc<dyn Member>> {

@@ -140,6 +140,15 @@ impl OnDemand {
         }
     }
 
+    /// The plugin that is in memory.
+    fn in_memory(&self) -> Result<Arc<dyn Plugin>, CallError> {
+        self.inner.memory().plugin.clone().ok_or_else(|| {
+            CallError::Unavailable(
+                "it is not in memory; enable it or open its page first".to_owned(),
+            )
+        })
+    }
+
     /// Gives its memory back, unless an instance is held or being made. Whether
     /// there is nothing of it in memory now.
     pub fn release(&self) -> bool {
@@ -291,11 +300,10 @@ impl Plugin for OnDemand {
     }
 
     fn attach(&self) -> Result<Attachment, CallError> {
-        match &self.inner.memory().plugin {
-            Some(plugin) => plugin.attach(),
-            None => Err(CallError::Unavailable(
-                "it is not in memory; enable it or open its page first".to_owned(),
-            )),
-        }
+        self.in_memory()?.attach()
+    }
+
+    fn attach_lasting(&self) -> Result<Attachment, CallError> {
+        self.in_memory()?.attach_lasting()
     }
 }

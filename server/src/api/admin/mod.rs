@@ -48,7 +48,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(status, uninstall))
         .admin(routes!(reload))
         .admin(routes!(rollback))
-        .admin(routes!(attach))
+        .admin(routes!(attach, detach))
         .admin(routes!(doctor))
         .admin(routes!(logs))
         .admin(routes!(audit))
@@ -69,6 +69,7 @@ impl From<OrderError> for ApiError {
             | OrderError::Missing(_)
             | OrderError::Pending(_)
             | OrderError::Attach { .. }
+            | OrderError::NotAttached(_)
             | OrderError::NothingPending(_)
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
             // In full: it is the administrator who has to mend it.
@@ -291,10 +292,20 @@ async fn rollback(
     done.await.map(Json)
 }
 
+/// The place where a process attaches.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Place {
+    /// It stays over restarts of the server and versions of the plugin, until it
+    /// is deleted.
+    #[serde(default)]
+    lasting: bool,
+}
+
 /// Lets a process that the caller starts by hand take the place of a native
 /// plugin's own, in a debugger for example. It is not confined.
 #[utoipa::path(post, path = "/admin/plugins/{id}/attach", tag = "admin",
-    params(("id" = String, Path, description = "The manifest's id.")),
+    params(("id" = String, Path, description = "The manifest's id."), Place),
     responses(
         (status = 200, body = Attachment),
         (status = 404),
@@ -304,9 +315,27 @@ async fn attach(
     State(state): State<AppState>,
     caller: Caller,
     Name(id): Name,
+    Parameters(place): Parameters<Place>,
 ) -> Result<Json<Attachment>, ApiError> {
-    let attachment = state.plugins.attach(&id, &caller.actor()).await?;
+    let by = caller.actor();
+    let attachment = state.plugins.attach(&id, place.lasting, &by).await?;
     Ok(Json(attachment.into()))
+}
+
+/// Ends the lasting place where a process attaches. A process that is connected
+/// stays until it leaves.
+#[utoipa::path(delete, path = "/admin/plugins/{id}/attach", tag = "admin",
+    params(("id" = String, Path, description = "The manifest's id.")),
+    responses(
+        (status = 200),
+        (status = 404, description = "There is no such plugin, or it has no lasting place."),
+    ))]
+async fn detach(
+    State(state): State<AppState>,
+    caller: Caller,
+    Name(id): Name,
+) -> Result<(), ApiError> {
+    Ok(state.plugins.detach(&id, &caller.actor()).await?)
 }
 
 /// Lists a plugin's problems and their fixes.

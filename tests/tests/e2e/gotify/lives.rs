@@ -240,6 +240,96 @@ async fn one_that_prints_and_catches_signals_is_captured_and_ends() {
     server.stop().await;
 }
 
+/// A service: a process that its manager starts again whenever it has ended.
+struct Service {
+    command: std::process::Command,
+    process: std::process::Child,
+}
+
+impl Service {
+    /// A program with variables as `mortise plugin attach` prints them.
+    fn start(program: &std::path::Path, variables: &str) -> Self {
+        let mut command = std::process::Command::new(program);
+        command.stdin(std::process::Stdio::null());
+        for line in variables.lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            command.env(name, value.trim_matches('\''));
+        }
+        let process = command.spawn().unwrap();
+        Self { command, process }
+    }
+
+    fn keep(&mut self) {
+        if self.process.try_wait().unwrap().is_some() {
+            self.process = self.command.spawn().unwrap();
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_service_is_the_plugin_after_each_start_of_the_server_and_with_each_version() {
+    let data = Data::new();
+    let id = "example.org/counter";
+    install(&data, "counter", id);
+    let server = data.serve().await;
+    let path = data.path().to_str().unwrap().to_owned();
+    let attach = |how: &str| run(["plugin", "attach", "counter", how, "--data-dir", &path]);
+    let nothing = attach("--end");
+    let said = String::from_utf8_lossy(&nothing.stderr).into_owned();
+    assert!(
+        said.contains("`mortise plugin attach example.org/counter --lasting` makes one"),
+        "{said}"
+    );
+    Plugin::of_admin(&server, id).await.enable().await;
+    let file = attach("--lasting");
+    assert!(file.status.success(), "{file:?}");
+    let variables = String::from_utf8(file.stdout).unwrap();
+    assert!(variables.starts_with("MORTISE_SOCKET='"), "{variables}");
+    assert_eq!(attach("--lasting").stdout, variables.as_bytes());
+    let reload = ["plugin", "reload", "counter", "--data-dir", &path];
+    server.stop().await;
+
+    let program = programs().join("counter");
+    let mut service = Service::start(&program, &variables);
+    let server = data.serve().await;
+    let took_over = async || {
+        let path = format!("/admin/plugins/{}/log", id.replace('/', "%2F"));
+        let log = server.admin(Method::GET, &path).send().await.unwrap();
+        body(log).await.to_string().matches("took over").count()
+    };
+    eventually("the service", async || {
+        service.keep();
+        took_over().await == 1
+    })
+    .await;
+    let counter = Plugin::of_admin(&server, id).await;
+    let answer = counter.post("count").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+
+    // The plugin is loaded anew: the service ends with its connection, and is the
+    // new one.
+    let first = service.process.id();
+    assert!(run(reload).status.success());
+    eventually("the service after a reload", async || {
+        service.keep();
+        service.process.id() != first && took_over().await == 2
+    })
+    .await;
+    let answer = counter.post("count").await;
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+
+    assert!(attach("--end").status.success());
+    assert!(!attach("--end").status.success());
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_process_that_is_started_by_hand_takes_the_plugins_place() {
     let data = Data::new();

@@ -232,7 +232,7 @@ async fn user(server: &Server, name: &str) -> i64 {
 const SECRET: &str = "secret secret";
 
 /// Waits until something holds.
-async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !holds().await {
         assert!(Instant::now() < end, "{what} did not come about");

@@ -1,0 +1,365 @@
+//! `mortise message`: stored messages, what filters did to them, and what filters
+//! dropped.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use anyhow::Context as _;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Common, applications, carry_out};
+use crate::plugin::{Body, Remote, printable, table, understood};
+
+/// Messages in one answer, at most.
+const PAGE: u32 = 200;
+
+/// List and delete your messages, and look at what filters did to them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise message list
+  mortise message delete 42
+  mortise message trace 42
+  mortise message restore 7")]
+pub(crate) struct Message {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List messages, the newest first.
+    #[command(after_help = "Examples:
+  mortise message list
+  mortise message list --app backup --limit 500
+  mortise message list --before 42 --json
+
+With --json it prints the messages as one JSON array.")]
+    List(List),
+    /// Delete messages.
+    #[command(after_help = "Examples:
+  mortise message delete 42 43
+  mortise message delete --app backup
+  mortise message delete --all")]
+    Delete(Delete),
+    /// Show what each filter did to a message before it was stored.
+    #[command(after_help = "Example:
+  mortise message trace 42")]
+    Trace(One),
+    /// Show the messages that filters dropped, while they are kept.
+    #[command(after_help = "Examples:
+  mortise message dropped
+  mortise message dropped --json")]
+    Dropped(Listed),
+    /// Store a message that a filter dropped.
+    #[command(after_help = "Example:
+  mortise message restore 7
+
+The number is that of `mortise message dropped`. No filter is asked again.")]
+    Restore(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only those of one application, by name or number.
+    #[arg(short, long, value_name = "APP")]
+    app: Option<String>,
+    /// Only those before this one.
+    #[arg(long, value_name = "NUMBER")]
+    before: Option<u64>,
+    /// At most so many.
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which_messages").required(true).args(["ids", "app", "all"]))]
+struct Delete {
+    /// Their numbers.
+    #[arg(value_name = "NUMBER")]
+    ids: Vec<u64>,
+    /// All of one application, by name or number.
+    #[arg(short, long, value_name = "APP")]
+    app: Option<String>,
+    /// All of yours.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A message.
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its number.
+    id: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Listed {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Deserialize)]
+struct Messages {
+    messages: Vec<Value>,
+    paging: Paging,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    /// The number before which the next page is; 0 after the last page.
+    since: u64,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: u64,
+    appid: i64,
+    title: String,
+    message: String,
+    priority: i64,
+    date: String,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    plugin: String,
+    #[serde(default)]
+    version: String,
+    action: String,
+    #[serde(default)]
+    cause: Option<String>,
+    #[serde(default)]
+    detail: String,
+    micros: u64,
+    #[serde(default)]
+    changes: Vec<Change>,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    field: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Dropped>,
+}
+
+#[derive(Deserialize)]
+struct Dropped {
+    id: i64,
+    title: String,
+    date: String,
+    kind: String,
+    by: By,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct By {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    id: i64,
+}
+
+impl Message {
+    pub(crate) fn run(self) -> miette::Result<ExitCode> {
+        let json = match &self.command {
+            Command::List(list) => list.common.json,
+            Command::Delete(delete) => delete.common.json,
+            Command::Trace(one) | Command::Restore(one) => one.common.json,
+            Command::Dropped(listed) => listed.common.json,
+        };
+        carry_out(json, self.command.carry_out())
+    }
+}
+
+impl Command {
+    async fn carry_out(self) -> anyhow::Result<String> {
+        match self {
+            Self::List(list) => list.run().await,
+            Self::Delete(delete) => delete.run().await,
+            Self::Trace(one) => one.trace().await,
+            Self::Dropped(listed) => listed.dropped().await,
+            Self::Restore(one) => one.restore().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let applications = applications::all(&remote).await?;
+        let path = messages_of(&remote, self.app.as_deref()).await?;
+        let mut found: Vec<Value> = Vec::new();
+        let mut before = self.before.unwrap_or(0);
+        while found.len() < self.limit {
+            let page = format!("{path}?limit={PAGE}&since={before}");
+            let Messages { messages, paging } = remote.get(&page).await?;
+            found.extend(messages);
+            before = paging.since;
+            if before == 0 {
+                break;
+            }
+        }
+        found.truncate(self.limit);
+        if self.common.json {
+            return Ok(format!("{}\n", Value::Array(found)));
+        }
+        if found.is_empty() {
+            return Ok("there is no message\n".to_owned());
+        }
+        let mut table = table(&["number", "when", "application", "priority", "title", "text"]);
+        for message in found {
+            let row: Row = understood(message)?;
+            let application = applications.iter().find(|one| one.id == row.appid);
+            table.add_row([
+                row.id.to_string(),
+                row.date,
+                application.map_or_else(|| row.appid.to_string(), |one| printable(&one.name)),
+                row.priority.to_string(),
+                printable(&row.title),
+                excerpt(&row.message),
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+/// The beginning of a message's text, in one line.
+fn excerpt(text: &str) -> String {
+    const CHARS: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(CHARS).collect();
+    if short.len() < text.trim_end().len() {
+        short.push('…');
+    }
+    printable(&short)
+}
+
+/// The path of all messages, or of an application's.
+async fn messages_of(remote: &Remote, app: Option<&str>) -> anyhow::Result<String> {
+    Ok(match app {
+        None => "/message".to_owned(),
+        Some(app) => {
+            let id = applications::named(remote, app).await?.id;
+            format!("/application/{id}/message")
+        }
+    })
+}
+
+impl Delete {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        for id in &self.ids {
+            let path = format!("/message/{id}");
+            let deleted = remote.send(Method::DELETE, &path, Body::None).await;
+            deleted.with_context(|| format!("message {id} was not deleted"))?;
+        }
+        if self.all || self.app.is_some() {
+            let path = messages_of(&remote, self.app.as_deref()).await?;
+            remote.send(Method::DELETE, &path, Body::None).await?;
+        }
+        Ok(match (self.common.json, self.ids.len()) {
+            (true, _) => "{}\n".to_owned(),
+            (false, 0) => "deleted them all\n".to_owned(),
+            (false, 1) => "deleted it\n".to_owned(),
+            (false, several) => format!("deleted {several} messages\n"),
+        })
+    }
+}
+
+impl One {
+    async fn trace(&self) -> anyhow::Result<String> {
+        let path = format!("/message/{}/trace", self.id);
+        let trace: Value = self.common.which.remote()?.get(&path).await?;
+        if self.common.json {
+            return Ok(format!("{trace}\n"));
+        }
+        let steps: Vec<Step> = understood(trace)?;
+        if steps.is_empty() {
+            return Ok("no filter was asked about it\n".to_owned());
+        }
+        let mut text = String::new();
+        for step in steps {
+            let cause = step
+                .cause
+                .map_or_else(String::new, |cause| format!(" ({cause})"));
+            writeln!(
+                text,
+                "{} {}: {}{cause}, {} ms{}",
+                printable(&step.plugin),
+                printable(&step.version),
+                step.action,
+                milliseconds(step.micros),
+                match step.detail.as_str() {
+                    "" => String::new(),
+                    detail => format!(": {}", printable(detail)),
+                }
+            )?;
+            for change in step.changes {
+                for (sign, side) in [('-', change.before), ('+', change.after)] {
+                    let lines = side.unwrap_or_default();
+                    for line in lines.lines() {
+                        writeln!(text, "  {sign} {}: {}", change.field, printable(line))?;
+                    }
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    async fn restore(&self) -> anyhow::Result<String> {
+        let path = format!("/message/dropped/{}/restore", self.id);
+        let remote = self.common.which.remote()?;
+        let stored = remote.send(Method::POST, &path, Body::None).await?;
+        if self.common.json {
+            return Ok(format!("{stored}\n"));
+        }
+        let Stored { id } = understood(stored)?;
+        Ok(format!("stored as message {id}\n"))
+    }
+}
+
+impl Listed {
+    async fn dropped(&self) -> anyhow::Result<String> {
+        let path = "/message/dropped?limit=200";
+        let page: Value = self.common.which.remote()?.get(path).await?;
+        if self.common.json {
+            return Ok(format!("{page}\n"));
+        }
+        let Page { messages } = understood(page)?;
+        if messages.is_empty() {
+            return Ok("no filter dropped a message that is still kept\n".to_owned());
+        }
+        let mut table = table(&["number", "when", "title", "plugin", "", "reason"]);
+        for one in messages {
+            table.add_row([
+                one.id.to_string(),
+                one.date,
+                printable(&one.title),
+                printable(&one.by.name),
+                one.kind,
+                printable(&one.reason),
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+}
+
+/// With two digits after the point.
+fn milliseconds(micros: u64) -> String {
+    format!("{}.{:02}", micros / 1000, micros % 1000 / 10)
+}
