@@ -35,7 +35,7 @@ use sqlx::{
 };
 
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
-pub use audit::{AuditRow, NewAudit};
+pub use audit::AuditRow;
 pub use clients::ClientRow;
 pub use counts::Counts;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};

@@ -1,9 +1,6 @@
 //! The table `departed_plugins`.
 
-use crate::{
-    store::{Store, StoreError},
-    time::now_ms,
-};
+use crate::store::{Store, StoreError};
 
 /// A plugin that was uninstalled.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -40,8 +37,7 @@ impl Store {
     pub async fn add_departed_plugin(
         &self,
         id: &str,
-        key: Option<&str>,
-        digest: &str,
+        departed: &DepartedRow,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO departed_plugins (id, key, digest, departed_ms) VALUES (?, ?, ?, ?)
@@ -49,9 +45,9 @@ impl Store {
              departed_ms = excluded.departed_ms",
         )
         .bind(id)
-        .bind(key)
-        .bind(digest)
-        .bind(now_ms())
+        .bind(&departed.key)
+        .bind(&departed.digest)
+        .bind(departed.departed_ms)
         .execute(&self.writer)
         .await?;
         Ok(())
