@@ -16,20 +16,20 @@
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`seen`]: numbers of requests and filters, for metrics.
 //! - [`time`]: the server's clock.
-//! - [`configuration`]: plugins' configurations, held against their schemas.
 //! - [`backup`]: copies of a data directory.
 //! - `house`: what the server does by itself from time to time.
 //! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
-//! - [`plugins`]: the runtime's plugins as this server's users have them.
+//! - [`plugins`]: the plugins of this server's users (`mortise-manager`).
+//! - [`hosting`]: the server as the embedder of plugins.
 
 pub mod api;
 pub mod auth;
 pub mod backup;
 pub mod client;
 pub mod config;
-pub mod configuration;
 pub mod events;
+pub mod hosting;
 mod house;
 pub mod import;
 mod listen;
@@ -37,7 +37,6 @@ pub mod local;
 pub mod origin;
 mod page;
 pub mod pipeline;
-pub mod plugins;
 mod private;
 mod rate;
 pub mod seen;
@@ -53,4 +52,6 @@ pub mod upstream;
 
 pub use config::Config;
 pub use house::retain;
+pub use mortise_manager as plugins;
+pub use plugins::configuration;
 pub use server::{Server, StartError};

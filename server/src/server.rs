@@ -17,6 +17,7 @@ use crate::{
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     config::Listen,
     events::{self, Events},
+    hosting::{self, ServerUsers},
     house, listen, local,
     pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
@@ -164,9 +165,12 @@ impl Server {
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
-        let mut settings = plugins::Settings::of(&config);
-        settings.address = Some(local::reachable(address));
-        let plugins = Plugins::new(store.clone(), settings);
+        let users = Arc::new(ServerUsers::new(store.clone()));
+        let plugins = Plugins::new(
+            Arc::new(store.clone()),
+            Arc::clone(&users) as Arc<dyn plugins::Users>,
+            hosting::settings(&config),
+        );
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
             Arc::clone(&hub),
@@ -180,7 +184,9 @@ impl Server {
                 Arc::new(forwarding) as Arc<dyn Forward>
             }),
         ));
-        plugins.start(&pipeline).await?;
+        users.send_by(&pipeline);
+        let backends = || Ok(hosting::of_server(&config, local::reachable(address))?);
+        plugins.start(backends).await?;
         let live = Live::new(config.clone());
         let listens = config.listen.clone();
         let state = AppState::from(Parts {

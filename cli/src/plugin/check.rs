@@ -13,7 +13,10 @@ use owo_colors::Style;
 use serde::Serialize;
 
 use super::show::{Report, directory, label, paint, printable, table};
-use mortise_server::plugins::{self, grants::GrantsFile};
+use mortise_server::{
+    hosting,
+    plugins::{self, grants::GrantsFile},
+};
 
 /// The file to examine.
 #[derive(Debug, clap::Args)]
@@ -27,7 +30,7 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) async fn check(&self) -> anyhow::Result<(String, ExitCode)> {
-        let loaders = plugins::loaders(None)?;
+        let loaders = hosting::loaders(None)?;
         Ok(
             match mortise_runtime::registry::load(&self.file, &loaders).await {
                 Err(error) => failed(&error, self.json)?,
@@ -71,7 +74,7 @@ impl Look {
     /// Describes a component or a process. An executable runs as long as it takes
     /// to describe itself, as when the server loads it.
     async fn look(&self) -> anyhow::Result<Result<Description, LoadError>> {
-        let components = Arc::new(plugins::wasm(None)?);
+        let components = Arc::new(hosting::wasm(None)?);
         let component =
             registry::loader_of(&self.file, &[Arc::clone(&components) as Arc<dyn Loader>])
                 .await
@@ -89,7 +92,7 @@ impl Look {
                 exports: found.exports,
             }));
         }
-        let plugin = match registry::load(&self.file, &plugins::loaders(None)?).await {
+        let plugin = match registry::load(&self.file, &hosting::loaders(None)?).await {
             Ok(plugin) => plugin,
             Err(error) => return Ok(Err(error)),
         };

@@ -21,9 +21,9 @@ use super::{
     remote::{Body, Place, Which, encoded},
     show,
 };
-use mortise_server::plugins::{
-    self,
-    grants::{self, Answer, GrantsFile},
+use mortise_server::{
+    hosting,
+    plugins::grants::{self, Answer, GrantsFile},
 };
 
 /// The permissions to grant. Earlier grants stay.
@@ -190,8 +190,8 @@ impl Grant {
         let folder = self
             .plugins_dir
             .clone()
-            .unwrap_or_else(|| plugins::default_folder(self.which.data_dir()));
-        let registry = Registry::open(&folder, &plugins::loaders(None)?)
+            .unwrap_or_else(|| hosting::default_folder(self.which.data_dir()));
+        let registry = Registry::open(&folder, &hosting::loaders(None)?)
             .await
             .with_context(|| format!("the plugins folder {} cannot be listed", folder.display()))?;
         if let Some(found) = registry.get(&self.id) {

@@ -167,7 +167,7 @@ impl Which {
         match asked.await {
             Ok(remote) => Ok(Place::Server(remote)),
             Err(error) if error.is::<NoServer>() => Ok(Place::File(
-                mortise_server::plugins::grants_file(self.data_dir()),
+                mortise_server::hosting::grants_file(self.data_dir()),
             )),
             Err(error) => Err(error),
         }

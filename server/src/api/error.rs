@@ -17,6 +17,7 @@ use crate::{
     auth::{AuthError, PasswordError},
     configuration,
     pipeline::PostError,
+    plugins::EmbedderError,
     rate::TooFast,
     store::StoreError,
 };
@@ -135,6 +136,15 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Conflict(what) => Self::bad_request(format!("{what} is there already")),
             other => Self::internal(other),
+        }
+    }
+}
+
+impl From<EmbedderError> for ApiError {
+    fn from(error: EmbedderError) -> Self {
+        match error.into_inner().downcast::<StoreError>() {
+            Ok(error) => Self::from(*error),
+            Err(other) => Self::internal(other),
         }
     }
 }

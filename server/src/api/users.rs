@@ -103,7 +103,7 @@ async fn create(
         .create_user(&new.name, &hash, new.admin)
         .await
         .map_err(taken)?;
-    state.plugins.user_created(&row).await;
+    state.plugins.user_created(row.id).await;
     Ok(Json(model::User::from(&row)))
 }
 

@@ -199,7 +199,7 @@ async fn taken(
         client: origin.client.to_string(),
         scheme: origin.scheme.to_owned(),
         host: origin.host,
-        base_path: slot.base_path(),
+        base_path: slot.base_path().to_owned(),
     })
 }
 

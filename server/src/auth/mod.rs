@@ -17,7 +17,6 @@
 //! `local`). A request with it is an administrator's, the oldest one's if
 //! `X-Mortise-User` names none.
 
-mod actor;
 mod cookie;
 mod error;
 mod imported;
@@ -30,7 +29,6 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::http::request::Parts;
 
-pub use actor::Actor;
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
 pub use imported::{MOST_COST, bcrypt_cost};
@@ -40,6 +38,7 @@ pub use request::{COOKIE, is_cross_site};
 pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 
 use self::request::{Basic, Presented, basic, token};
+pub use crate::plugins::Actor;
 use crate::{
     Config, local,
     origin::Origin,

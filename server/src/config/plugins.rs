@@ -1,6 +1,6 @@
 //! Settings of plugins.
 
-use std::time::Duration;
+pub use crate::plugins::Retry;
 
 /// How much of the sandbox of native plugins is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,26 +23,4 @@ pub enum Changed {
     TakeUp,
     /// Keep the installed version, and report the change.
     Refuse,
-}
-
-/// The patience with a listener.
-#[derive(Clone, Copy, Debug)]
-pub struct Retry {
-    /// The pause after a first failure; it doubles with each.
-    pub first: Duration,
-    /// The longest pause.
-    pub most: Duration,
-    /// The number of attempts for a batch, and then for the failing message
-    /// alone.
-    pub attempts: u32,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            most: Duration::from_secs(300),
-            attempts: 8,
-        }
-    }
 }

@@ -2,14 +2,13 @@
 //! bounds, the user's filters, one transaction, then those who are connected,
 //! then listeners. Who may send as which application was decided before.
 //! Writing and handing out is in `commit`, what becomes of a message that a
-//! filter dropped in `dropped`, and the record of the filters in `trace`.
+//! filter dropped in `dropped`.
 
 mod chain;
 mod commit;
 mod dropped;
 mod dropped_message;
 mod forward;
-mod trace;
 
 use std::sync::Arc;
 
@@ -18,13 +17,14 @@ use mortise_runtime::{
     types::{Content, Draft},
 };
 
-pub use self::trace::{Cause, Change, Field, TraceAction, TraceEntry};
-pub use self::{
-    chain::{Chain, Filtered, Outcome},
-    forward::Forward,
-};
+pub(crate) use self::dropped_message::Dropped;
+pub use self::{chain::Chain, forward::Forward};
 use self::{commit::Commit, dropped::Keep};
-pub(crate) use self::{dropped_message::Dropped, trace::Space};
+use crate::plugins::Outcome;
+pub use crate::plugins::{
+    embedder::Sender,
+    trace::{Cause, Change, Field, TraceAction, TraceEntry},
+};
 use crate::{
     config::Size,
     events::Events,
@@ -32,38 +32,6 @@ use crate::{
     store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
     stream::Hub,
 };
-
-/// The sender of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sender {
-    /// Someone outside, as the draft's application.
-    Application,
-    /// A plugin's instance: its messages never pass its own filter.
-    Plugin {
-        /// The instance.
-        instance: i64,
-        /// The number of plugins that the message has passed through.
-        hops: u8,
-    },
-}
-
-impl Sender {
-    /// The number of plugins that the message has passed through.
-    pub(crate) const fn hops(self) -> u8 {
-        match self {
-            Self::Application => 0,
-            Self::Plugin { hops, .. } => hops,
-        }
-    }
-
-    /// The instance whose filter is not asked.
-    pub(crate) const fn instance(self) -> Option<i64> {
-        match self {
-            Self::Application => None,
-            Self::Plugin { instance, .. } => Some(instance),
-        }
-    }
-}
 
 /// The result of sending a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The table `audit`.
 
 use super::{Store, StoreError};
+use crate::plugins::embedder::AuditEntry;
 
 /// Bounds of the log. The oldest entries go first.
 #[derive(Clone, Copy)]
@@ -43,32 +44,17 @@ pub struct AuditRow {
     pub details: String,
 }
 
-/// An entry to be added.
-#[derive(Clone, Copy, Debug)]
-pub struct NewAudit<'a> {
-    /// See [`AuditRow::actor`].
-    pub actor: &'a str,
-    /// See [`AuditRow::user_id`] and [`AuditRow::user_name`].
-    pub user: Option<(i64, &'a str)>,
-    /// See [`AuditRow::action`].
-    pub action: &'a str,
-    /// See [`AuditRow::plugin`].
-    pub plugin: &'a str,
-    /// See [`AuditRow::details`].
-    pub details: &'a str,
-}
-
 impl Store {
     /// Adds an entry.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn add_audit(&self, new: NewAudit<'_>) -> Result<(), StoreError> {
+    pub async fn add_audit(&self, new: AuditEntry<'_>) -> Result<(), StoreError> {
         self.add_audit_within(new, KEPT).await
     }
 
-    async fn add_audit_within(&self, new: NewAudit<'_>, kept: Kept) -> Result<(), StoreError> {
+    async fn add_audit_within(&self, new: AuditEntry<'_>, kept: Kept) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO audit (created_ms, actor, user_id, user_name, action, plugin, details)
@@ -130,7 +116,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, NewAudit, Store};
+    use super::{AuditEntry, Kept, Store};
 
     #[tokio::test]
     async fn a_user_does_not_push_out_others() {
@@ -143,7 +129,7 @@ mod tests {
             every: 1,
         };
         let add = async |actor, user| {
-            let new = NewAudit {
+            let new = AuditEntry {
                 actor,
                 user,
                 action: "enabled",

@@ -36,7 +36,7 @@ use sqlx::{
 
 use crate::time::Clock;
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
-pub use audit::{AuditRow, NewAudit};
+pub use audit::AuditRow;
 pub use clients::ClientRow;
 pub use counts::Counts;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
@@ -158,7 +158,6 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .busy_timeout(WAIT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -167,7 +166,7 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
             .await
             .map_err(open)?;
         sqlx::migrate!()
@@ -199,11 +198,6 @@ impl Store {
     /// Has it take the times that it writes and compares from a clock.
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
-    }
-
-    /// Returns its clock.
-    pub(crate) const fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     /// Returns the time now by its clock, in milliseconds since the epoch.

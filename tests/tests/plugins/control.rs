@@ -51,7 +51,7 @@ async fn a_plugin_is_its_users_alone() {
     let state = rig.server.state();
     let hash = state.passwords.hash(PASSWORD).await.unwrap();
     let bob = state.store.create_user("bob", &hash, false).await.unwrap();
-    state.plugins.user_created(&bob).await;
+    state.plugins.user_created(bob.id).await;
     let ada = rig.slot("a").await;
     let bobs = state.plugins.of_user(bob.id).await.unwrap();
     assert_eq!(bobs.len(), 1);

@@ -151,7 +151,7 @@ async fn each_condition_is_told_and_nothing_else() {
     .await;
 
     let bob = state.store.create_user("bob", "", true).await.unwrap();
-    state.plugins.user_created(&bob).await;
+    state.plugins.user_created(bob.id).await;
     let told = state.plugins.diagnose("fine", bob.id).await.unwrap();
     assert!(told.findings[0].found.contains("others"), "{told:?}");
     assert!(state.plugins.diagnose("fine", ADA).await.unwrap().well);
@@ -175,7 +175,7 @@ async fn each_limit_that_is_reached_is_told() {
     let rig = Rig::start(data.path()).await;
     let slot = rig.enable(id).await;
     let path = slot.base_path();
-    let asks = async |command: &str| rig.request(Method::POST, &path, command).await.0.as_u16();
+    let asks = async |command: &str| rig.request(Method::POST, path, command).await.0.as_u16();
     let limits = async || {
         let diagnosis = rig.diagnosis(id).await;
         let findings = diagnosis["findings"].as_array().unwrap().clone();

@@ -77,7 +77,7 @@ async fn add_user(rig: &Rig, name: &str) -> i64 {
     let state = rig.server.state();
     let hash = state.passwords.hash(PASSWORD).await.unwrap();
     let user = state.store.create_user(name, &hash, false).await.unwrap();
-    state.plugins.user_created(&user).await;
+    state.plugins.user_created(user.id).await;
     user.id
 }
 

@@ -237,7 +237,7 @@ async fn an_administrator_reads_what_is_theirs_to_read() {
     let state = rig.server.state();
     let hash = state.passwords.hash(PASSWORD).await.unwrap();
     let bob = state.store.create_user("bob", &hash, true).await.unwrap();
-    state.plugins.user_created(&bob).await;
+    state.plugins.user_created(bob.id).await;
     let slot = rig.enable("a").await;
     rig.stored("backup", "for ada").await;
     rig.stored("backup", "!poison").await;

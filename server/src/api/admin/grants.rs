@@ -45,7 +45,7 @@ impl From<AnswerError> for ApiError {
             AnswerError::NotGranted(_) => Self::new(StatusCode::CONFLICT, text),
             AnswerError::Protected(_) => Self::bad_request(text),
             // In full: it is the administrator's file.
-            AnswerError::File(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }

@@ -30,7 +30,7 @@ impl From<TrustError> for ApiError {
                 Self::new(StatusCode::CONFLICT, text)
             }
             // In full: it is the administrator's file.
-            TrustError::Write(..) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }

@@ -37,11 +37,8 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    plugins::{
-        OrderError, Plugins, Status, Upload,
-        arriving::{self, ArrivalError, Arriving},
-        doctor::Diagnosis,
-    },
+    hosting::arriving::{self, ArrivalError, Arriving},
+    plugins::{OrderError, Plugins, Status, Upload, doctor::Diagnosis},
     state::AppState,
 };
 
@@ -76,9 +73,7 @@ impl From<OrderError> for ApiError {
             | OrderError::NothingPending(_)
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
             // In full: it is the administrator who has to mend it.
-            OrderError::File { .. } | OrderError::Answer(_) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
-            }
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }

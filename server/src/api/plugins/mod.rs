@@ -51,9 +51,9 @@ impl From<ControlError> for ApiError {
             | ControlError::Call(CallError::Config(_)) => Self::bad_request(text),
             ControlError::Invalid(problems) => Self::bad_request(text).with_problems(problems),
             ControlError::ConfigTooLong(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, text),
+            ControlError::Embedder(error) => Self::from(error),
             // In full: it is the user's own plugin.
-            ControlError::Call(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
-            ControlError::Store(error) => Self::from(error),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
     }
 }
@@ -105,7 +105,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         last_error: row.last_error,
         webhook_path: capabilities
             .contains(Capability::Webhook)
-            .then(|| slot.base_path()),
+            .then(|| slot.base_path().to_owned()),
         permissions: manifest
             .wants
             .iter()

@@ -2,21 +2,11 @@
 
 use std::collections::HashMap;
 
-use mortise_runtime::{Grants, types::Permission};
-
 use super::installed::{json, optional};
-use crate::store::{Store, StoreError};
-
-/// A plugin's requests to the administrator, and the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerRow {
-    /// The permissions it was answered about.
-    pub asked: Vec<Permission>,
-    /// The grants.
-    pub allowed: Grants,
-    /// The time, in milliseconds since the epoch.
-    pub answered_ms: i64,
-}
+use crate::{
+    plugins::embedder::GrantRecord,
+    store::{Store, StoreError},
+};
 
 impl Store {
     /// Returns the administrator's answer about a plugin; none if there is
@@ -25,7 +15,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn plugin_answer(&self, plugin: &str) -> Result<Option<AnswerRow>, StoreError> {
+    pub async fn plugin_answer(&self, plugin: &str) -> Result<Option<GrantRecord>, StoreError> {
         let row: Option<(String, String, i64)> = sqlx::query_as(
             "SELECT asked, allowed, answered_ms FROM plugin_answers WHERE plugin = ?",
         )
@@ -40,7 +30,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn plugin_answers(&self) -> Result<HashMap<String, AnswerRow>, StoreError> {
+    pub async fn plugin_answers(&self) -> Result<HashMap<String, GrantRecord>, StoreError> {
         let rows: Vec<(String, String, String, i64)> =
             sqlx::query_as("SELECT plugin, asked, allowed, answered_ms FROM plugin_answers")
                 .fetch_all(&self.readers)
@@ -58,7 +48,11 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn set_plugin_answer(&self, plugin: &str, row: &AnswerRow) -> Result<(), StoreError> {
+    pub async fn set_plugin_answer(
+        &self,
+        plugin: &str,
+        row: &GrantRecord,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO plugin_answers (plugin, asked, allowed, answered_ms)
              VALUES (?, ?, ?, ?)
@@ -77,8 +71,8 @@ impl Store {
 
 /// A row that an older or newer server wrote, and that this one does not
 /// understand, counts as no answer.
-fn parsed((asked, allowed, answered_ms): (String, String, i64)) -> Option<AnswerRow> {
-    Some(AnswerRow {
+fn parsed((asked, allowed, answered_ms): (String, String, i64)) -> Option<GrantRecord> {
+    Some(GrantRecord {
         asked: optional(Some(asked))?,
         allowed: optional(Some(allowed))?,
         answered_ms,

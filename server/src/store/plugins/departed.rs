@@ -37,8 +37,7 @@ impl Store {
     pub async fn add_departed_plugin(
         &self,
         id: &str,
-        key: Option<&str>,
-        digest: &str,
+        departed: &DepartedRow,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO departed_plugins (id, key, digest, departed_ms) VALUES (?, ?, ?, ?)
@@ -46,9 +45,9 @@ impl Store {
              departed_ms = excluded.departed_ms",
         )
         .bind(id)
-        .bind(key)
-        .bind(digest)
-        .bind(self.now_ms())
+        .bind(&departed.key)
+        .bind(&departed.digest)
+        .bind(departed.departed_ms)
         .execute(&self.writer)
         .await?;
         Ok(())

@@ -1,47 +1,11 @@
 //! The table `installed_plugins`.
 
-use mortise_runtime::{Described, registry::Identity};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::store::{Store, StoreError};
-
-/// The known facts about an installed plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstalledRow {
-    /// File name in the plugins folder.
-    pub file: String,
-    /// The file when it was last accepted; none when it was removed.
-    pub identity: Option<Identity>,
-    /// The active version.
-    pub version: VersionRow,
-    /// The previous version; none if there is none.
-    pub previous: Option<VersionRow>,
-}
-
-/// One version of a plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VersionRow {
-    /// The name of the file it came in, and of its own copy.
-    pub name: String,
-    /// What it is.
-    pub described: Described,
-    /// Its signature; none if it has none.
-    #[serde(default)]
-    pub signed: Option<Signed>,
-}
-
-/// A file's signature, which is good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signed {
-    /// All that is in its file.
-    pub text: String,
-    /// The trusted key that it was made with, by its name in the trust file;
-    /// none for a key that is not trusted.
-    pub by: Option<String>,
-    /// That key, as it is in the trust file.
-    #[serde(default)]
-    pub key: Option<String>,
-}
+use crate::{
+    plugins::embedder::InstalledPlugin,
+    store::{Store, StoreError},
+};
 
 impl Store {
     /// All that is installed. What an older or newer server wrote and this one
@@ -50,7 +14,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn installed_plugins(&self) -> Result<Vec<InstalledRow>, StoreError> {
+    pub async fn installed_plugins(&self) -> Result<Vec<InstalledPlugin>, StoreError> {
         // As one value: each row would come over from the database's thread by
         // itself, and the start waits for all of them.
         let all: String = sqlx::query_scalar(
@@ -66,7 +30,7 @@ impl Store {
             let Some(version) = parsed(&version) else {
                 continue;
             };
-            installed.push(InstalledRow {
+            installed.push(InstalledPlugin {
                 file,
                 identity: optional(identity),
                 version,
@@ -81,7 +45,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn set_installed_plugin(&self, row: &InstalledRow) -> Result<(), StoreError> {
+    pub async fn set_installed_plugin(&self, row: &InstalledPlugin) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO installed_plugins
              (id, file, identity, version, previous, created_ms, updated_ms)
@@ -92,7 +56,7 @@ impl Store {
                                ELSE excluded.updated_ms END,
              version = excluded.version",
         )
-        .bind(&row.version.described.manifest.id)
+        .bind(row.id())
         .bind(&row.file)
         .bind(row.identity.as_ref().map(json))
         .bind(json(&row.version))

@@ -7,7 +7,10 @@ use mortise_runtime::{
     types::{Application, Content, Message},
 };
 
-use crate::store::{Store, StoreError};
+use crate::{
+    plugins::embedder::{DeadLetter, Readable},
+    store::{Store, StoreError},
+};
 
 /// A message and its application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -22,13 +25,6 @@ pub struct SourcedMessage {
     priority: i64,
     extras: Option<String>,
     created_ms: i64,
-}
-
-impl SourcedMessage {
-    /// The name of the application it comes from.
-    pub fn application_name(&self) -> &str {
-        &self.application_name
-    }
 }
 
 impl From<SourcedMessage> for Message {
@@ -76,26 +72,12 @@ async fn given(
     Ok(given)
 }
 
-/// The messages that an instance may receive: those of other senders, from the
-/// applications in its grant.
-#[derive(Clone, Copy, Debug)]
-pub struct Readable<'a> {
-    /// The instance; its own messages are excluded.
-    pub instance: i64,
-    /// Its user.
-    pub user_id: i64,
-    /// The applications.
-    pub applications: &'a Applications,
-}
-
-impl Readable<'_> {
-    /// The names as JSON; none for all applications.
-    fn names(&self) -> Option<String> {
-        match self.applications {
-            Applications::All => None,
-            Applications::Own => Some(super::json::<&str>(&[])),
-            Applications::Named(names) => Some(super::json(&names.iter().collect::<Vec<_>>())),
-        }
+/// The names of the applications as JSON; none for all applications.
+fn names(applications: &Applications) -> Option<String> {
+    match applications {
+        Applications::All => None,
+        Applications::Own => Some(super::json::<&str>(&[])),
+        Applications::Named(names) => Some(super::json(&names.iter().collect::<Vec<_>>())),
     }
 }
 
@@ -201,7 +183,7 @@ impl Store {
         ))
         .bind(readable.user_id)
         .bind(readable.instance)
-        .bind(readable.names())
+        .bind(names(readable.applications))
         .bind(before)
         .bind(limit)
         .fetch(&self.readers);
@@ -228,7 +210,7 @@ impl Store {
         ))
         .bind(readable.user_id)
         .bind(readable.instance)
-        .bind(readable.names())
+        .bind(names(readable.applications))
         .bind(after)
         .bind(limit)
         .fetch(&self.readers);
@@ -271,9 +253,7 @@ impl Store {
     pub async fn set_message_aside(
         &self,
         instance: i64,
-        message: i64,
-        attempts: u32,
-        error: &str,
+        letter: &DeadLetter,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         // The message may have been deleted meanwhile.
@@ -284,9 +264,9 @@ impl Store {
              DO UPDATE SET attempts = excluded.attempts, error = excluded.error",
         )
         .bind(instance)
-        .bind(message)
-        .bind(attempts)
-        .bind(error)
+        .bind(letter.message)
+        .bind(letter.attempts)
+        .bind(&letter.error)
         .bind(self.now_ms())
         .execute(&mut *transaction)
         .await?;
@@ -300,7 +280,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE plugin_instances SET cursor = ? WHERE id = ?")
-            .bind(message)
+            .bind(letter.message)
             .bind(instance)
             .execute(&mut *transaction)
             .await?;

@@ -9,15 +9,13 @@ mod messages;
 mod storage;
 mod timers;
 
-pub use answers::AnswerRow;
 pub use departed::DepartedRow;
-pub use installed::{InstalledRow, Signed, VersionRow};
-pub use messages::{Readable, SetAsideRow, SourcedMessage, contract_priority};
-pub use storage::StorageFull;
-pub use timers::{TimerRow, TooManyTimers};
+pub use messages::{SetAsideRow, SourcedMessage, contract_priority};
+pub use timers::TimerRow;
 
 use super::{Store, StoreError};
-use crate::auth::Token;
+pub use crate::plugins::embedder::{StorageFull, TooManyTimers};
+use crate::{auth::Token, plugins::embedder::FilterPlace};
 
 /// One user's plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -104,25 +102,6 @@ impl Store {
             columns!(),
             " FROM plugin_instances WHERE enabled ORDER BY id"
         ))
-        .fetch_all(&self.readers)
-        .await?)
-    }
-
-    /// All enabled instances of one plugin, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Query`].
-    pub async fn enabled_plugin_instances_of(
-        &self,
-        plugin: &str,
-    ) -> Result<Vec<InstanceRow>, StoreError> {
-        Ok(sqlx::query_as(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM plugin_instances WHERE enabled AND plugin = ? ORDER BY id"
-        ))
-        .bind(plugin)
         .fetch_all(&self.readers)
         .await?)
     }
@@ -260,23 +239,32 @@ impl Store {
         .await?)
     }
 
-    /// Records that an instance was enabled now, and its user's consent. Its
-    /// listener begins with the messages stored from here on.
+    /// Records that an instance was enabled now, its user's consent, and its
+    /// listener's cursor.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn enable_plugin_instance(&self, id: i64, consent: &str) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(
+    pub async fn enable_plugin_instance(
+        &self,
+        id: i64,
+        consent: &str,
+        cursor: i64,
+    ) -> Result<(), StoreError> {
+        let enabled = sqlx::query(
             "UPDATE plugin_instances SET enabled = 1, last_error = NULL, consent = ?2,
-             cursor = (SELECT coalesce(max(id), 0) FROM messages
-                       WHERE user_id = plugin_instances.user_id)
-             WHERE id = ?1 RETURNING cursor",
+             cursor = ?3 WHERE id = ?1",
         )
         .bind(id)
         .bind(consent)
-        .fetch_one(&self.writer)
-        .await?)
+        .bind(cursor)
+        .execute(&self.writer)
+        .await?;
+        // The user may have been deleted meanwhile.
+        match enabled.rows_affected() {
+            0 => Err(sqlx::Error::RowNotFound.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Notes that an instance was disabled, and why if the user did not ask
@@ -326,41 +314,20 @@ impl Store {
         Ok(())
     }
 
-    /// Places an instance's filter in the user's chain.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Query`].
-    pub async fn set_plugin_filter(
-        &self,
-        id: i64,
-        order: i64,
-        fail_closed: bool,
-    ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE plugin_instances SET filter_order = ?, fail_closed = ? WHERE id = ?")
-            .bind(order)
-            .bind(fail_closed)
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-        Ok(())
-    }
-
-    /// Places filters in their user's chain, in one transaction: instance, order,
-    /// and whether a message is refused when the filter fails.
+    /// Places filters in their user's chain, in one transaction.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`]; nothing has changed then.
-    pub async fn set_plugin_filters(&self, places: &[(i64, i64, bool)]) -> Result<(), StoreError> {
+    pub async fn set_plugin_filters(&self, places: &[FilterPlace]) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        for (id, order, fail_closed) in places {
+        for place in places {
             sqlx::query(
                 "UPDATE plugin_instances SET filter_order = ?, fail_closed = ? WHERE id = ?",
             )
-            .bind(order)
-            .bind(fail_closed)
-            .bind(id)
+            .bind(place.order)
+            .bind(place.fail_closed)
+            .bind(place.id)
             .execute(&mut *transaction)
             .await?;
         }

@@ -1,13 +1,9 @@
 //! The table `plugin_storage`: the contract's key-value store.
 
-use crate::store::{Store, StoreError};
-
-/// A value was not stored because the quota is used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StorageFull {
-    /// Bytes that keys and values would have taken.
-    pub would_be: i64,
-}
+use crate::{
+    plugins::embedder::StorageFull,
+    store::{Store, StoreError},
+};
 
 impl Store {
     /// Returns the size of an instance's keys and values together, in bytes.

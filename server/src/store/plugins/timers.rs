@@ -1,6 +1,9 @@
 //! The table `plugin_timers`.
 
-use crate::store::{Store, StoreError};
+use crate::{
+    plugins::embedder::TooManyTimers,
+    store::{Store, StoreError},
+};
 
 /// A timer of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -14,10 +17,6 @@ pub struct TimerRow {
     /// The time at which it is due, in milliseconds since the epoch.
     pub next_ms: i64,
 }
-
-/// A timer was not set because the instance has as many as it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyTimers;
 
 impl Store {
     /// Sets or replaces a timer, unless the instance would then have more than
@@ -75,7 +74,7 @@ impl Store {
     pub async fn first_plugin_timers(
         &self,
         instances: &[i64],
-        limit: i64,
+        limit: u32,
     ) -> Result<Vec<TimerRow>, StoreError> {
         Ok(sqlx::query_as(
             "SELECT instance_id, name, schedule, next_ms FROM plugin_timers

@@ -1,0 +1,456 @@
+//! The administrator's grants while the server runs. Their one place is the
+//! grants file: the API writes them there, and the server applies changes made
+//! by hand. Both take effect here, for active and pending versions.
+//!
+//! A file with an error changes nothing: grants stay, missing grants are
+//! denied, and the problem is reported.
+
+use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
+
+use mortise_runtime::{
+    Grants, Plugin as _, protected::Overlap, registry::Identity, types::Permission,
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    OrderError, Plugins, Status,
+    actor::Actor,
+    audit::Action,
+    embedder::GrantRecord,
+    folder::Cause,
+    grants::{self, Answer, GrantsError, GrantsFile},
+    installed::Waiting,
+    read,
+    time::now_ms,
+    write,
+};
+
+/// The interval between checks for changes by hand. The file must look the same
+/// twice, because it may still be incomplete.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The reason for which a change of grants failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The grants file.
+    #[error(transparent)]
+    File(#[from] GrantsError),
+    /// The grants to revoke do not exist in this form.
+    #[error(
+        "nothing of that is granted to `{0}` in these words; `mortise plugin status {0}` shows what is"
+    )]
+    NotGranted(String),
+    /// A directory that overlaps the server's own.
+    #[error("{0}; no plugin may use it: grant a directory apart from it")]
+    Protected(#[from] Overlap),
+}
+
+/// The answers as last read.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) file: Arc<GrantsFile>,
+    pub(super) problem: Option<Arc<GrantsError>>,
+    /// The file as it was then; none if it was not there.
+    seen: Option<Identity>,
+}
+
+/// The treatment of the new permissions of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// Grant it.
+    AsAsked,
+    /// Let the version run without it.
+    Without,
+}
+
+/// A version that waits for the administrator.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Pending {
+    /// The plugin.
+    pub id: String,
+    /// The active version.
+    pub running: super::VersionOf,
+    /// The pending version.
+    pub version: super::VersionOf,
+    /// The new permissions.
+    pub difference: super::Difference,
+}
+
+/// Applies changes made by hand until asked to stop.
+pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
+    let mut last = read(&plugins.answers).seen;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = plugins.look();
+        let settled = std::mem::replace(&mut last, now) == now;
+        if settled && now != read(&plugins.answers).seen {
+            let changed = plugins.take_answers(&Actor::Folder).await;
+            plugins.reconsider(&changed, &Actor::Folder).await;
+        }
+    }
+}
+
+impl Plugins {
+    /// Allows a plugin more; what it was allowed before stays. Takes effect
+    /// before it returns, and a version that waited for just that is taken up.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError::File`] and [`AnswerError::Protected`]; nothing has changed
+    /// then.
+    pub async fn grant(
+        self: &Arc<Self>,
+        id: &str,
+        more: &Answer,
+        by: &Actor,
+    ) -> Result<(), AnswerError> {
+        for directory in &more.files {
+            let path = Path::new(&directory.path);
+            self.settings.protected.check(path)?;
+        }
+        let (plugin, more) = (id.to_owned(), more.clone());
+        self.edit(by, move |path| grants::grant(path, &plugin, &more))
+            .await?;
+        Ok(())
+    }
+
+    /// Revokes permissions of a plugin. Takes effect before it returns, and
+    /// closes everything opened with them.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`]; nothing has changed then.
+    pub async fn revoke(
+        self: &Arc<Self>,
+        id: &str,
+        less: &Answer,
+        by: &Actor,
+    ) -> Result<(), AnswerError> {
+        let (plugin, less) = (id.to_owned(), less.clone());
+        let changed = self
+            .edit(by, move |path| grants::revoke(path, &plugin, &less))
+            .await?;
+        if changed {
+            Ok(())
+        } else {
+            Err(AnswerError::NotGranted(id.to_owned()))
+        }
+    }
+
+    /// Sets limits of a plugin by their names in the grants file; none puts
+    /// back the default. Takes effect before it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError::File`], also for a limit that there is none of; nothing
+    /// has changed then.
+    pub async fn set_limits(
+        self: &Arc<Self>,
+        id: &str,
+        limits: Vec<(String, Option<u64>)>,
+        by: &Actor,
+    ) -> Result<(), AnswerError> {
+        let plugin = id.to_owned();
+        self.edit(by, move |path| grants::limit(path, &plugin, &limits))
+            .await?;
+        Ok(())
+    }
+
+    /// Lets a version run that waits for the administrator.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::NothingPending`]; [`OrderError::Load`] if it does not come
+    /// up after all, and then what ran goes on.
+    pub async fn approve(
+        self: &Arc<Self>,
+        id: &str,
+        approval: Approval,
+        by: &Actor,
+    ) -> Result<Status, OrderError> {
+        let turn = self.turns.take().await;
+        let entry = self.entry(id)?;
+        let (
+            Some(Waiting::Pending {
+                version,
+                difference,
+            }),
+            Some(identity),
+        ) = (entry.waiting, entry.dealt)
+        else {
+            return Err(OrderError::NothingPending(id.to_owned()));
+        };
+        let wants = || difference.wants.iter().map(|request| &request.permission);
+        if approval == Approval::AsAsked {
+            // A checked manifest has patterns that parse.
+            let more = Answer::of(wants()).unwrap_or_default();
+            let plugin = id.to_owned();
+            self.write_answers(by, move |path| grants::grant(path, &plugin, &more))
+                .await?;
+        }
+        // Granted or not, it is answered.
+        let mut asked = self.asked(id).await;
+        asked.extend(wants().cloned());
+        self.note_answer(id, asked).await;
+        let details = json!({
+            "version": version.version,
+            "digest": version.digest,
+            "granted": approval == Approval::AsAsked,
+            "asked": difference.lines,
+        });
+        self.audit(by, Action::Approved, id, &details).await;
+        let cause = Cause { by, anew: false };
+        self.take_in(&turn, &entry.file, identity, cause).await?;
+        drop(turn);
+        self.status(id)
+            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+    }
+
+    /// Every version that waits for the administrator.
+    pub fn pending(&self) -> Vec<Pending> {
+        let waiting = self.list().into_iter().filter_map(|status| {
+            let Some(Waiting::Pending {
+                version,
+                difference,
+            }) = status.waiting
+            else {
+                return None;
+            };
+            Some(Pending {
+                id: status.id,
+                running: super::VersionOf {
+                    version: status.version,
+                    digest: status.digest,
+                },
+                version,
+                difference,
+            })
+        });
+        waiting.collect()
+    }
+
+    /// Returns a plugin's grants and limits.
+    pub fn answer(&self, id: &str) -> Answer {
+        self.grants().answer(id)
+    }
+
+    /// Returns the recorded answer about a plugin: the requests at that time,
+    /// and the time.
+    pub async fn answered(&self, id: &str) -> Option<GrantRecord> {
+        self.catalogue
+            .grant_record(id)
+            .await
+            .inspect_err(|error| tracing::error!(%error, "what was answered was not read"))
+            .unwrap_or_default()
+    }
+
+    /// Returns the requests at the time of the administrator's last answer.
+    pub(super) async fn asked(&self, id: &str) -> Vec<Permission> {
+        let answered = self.answered(id).await;
+        answered.map(|record| record.asked).unwrap_or_default()
+    }
+
+    /// Changes the file and takes it into use. Whether it changed.
+    async fn edit(
+        self: &Arc<Self>,
+        by: &Actor,
+        change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
+    ) -> Result<bool, GrantsError> {
+        let (edited, changed) = self.write_answers(by, change).await?;
+        self.reconsider(&changed, by).await;
+        Ok(edited)
+    }
+
+    /// Changes the file and applies it, without a look at versions that wait.
+    /// Returns true if it changed, and the plugins with changed grants.
+    pub(super) async fn write_answers(
+        self: &Arc<Self>,
+        by: &Actor,
+        change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
+    ) -> Result<(bool, Vec<String>), GrantsError> {
+        let _turn = self.answering.lock().await;
+        // Changes by hand in the meantime have no other actor.
+        let mut changed = self.take_answers_in_turn(&Actor::Folder).await;
+        let path = self.settings.grants.clone();
+        let edited = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || change(&path)
+        })
+        .await
+        .unwrap_or_else(|error| {
+            Err(GrantsError::Write {
+                path,
+                source: io::Error::other(error),
+            })
+        })?;
+        changed.extend(self.take_answers_in_turn(by).await);
+        Ok((edited, changed))
+    }
+
+    /// Reads the file and applies it. Returns the plugins with changed grants.
+    pub(super) async fn take_answers(self: &Arc<Self>, by: &Actor) -> Vec<String> {
+        let _turn = self.answering.lock().await;
+        self.take_answers_in_turn(by).await
+    }
+
+    async fn take_answers_in_turn(self: &Arc<Self>, by: &Actor) -> Vec<String> {
+        let seen = self.look();
+        let path = self.settings.grants.clone();
+        let file = tokio::task::spawn_blocking(move || GrantsFile::read(&path)).await;
+        let before = {
+            let mut answers = write(&self.answers);
+            answers.seen = seen;
+            match file {
+                Ok(Ok(file)) => {
+                    answers.problem = None;
+                    std::mem::replace(&mut answers.file, Arc::new(file))
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the grants file cannot be used");
+                    answers.problem = Some(Arc::new(error));
+                    return Vec::new();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the grants file was not read");
+                    return Vec::new();
+                }
+            }
+        };
+        let now = self.grants();
+        let mut ids: Vec<String> = before
+            .plugins()
+            .chain(now.plugins())
+            .map(str::to_owned)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| before.answer(id) != now.answer(id));
+        for id in &ids {
+            self.regrant(id).await;
+            self.note_change(id, &before.answer(id), &now.answer(id), by)
+                .await;
+        }
+        ids
+    }
+
+    /// Notes and tells of a changed answer, once plugins are there to have it.
+    async fn note_change(&self, id: &str, before: &Answer, now: &Answer, by: &Actor) {
+        if self.opened.get().is_none() {
+            return;
+        }
+        if before.limits != now.limits {
+            let details = json!({ "before": before.limits, "now": now.limits });
+            self.audit(by, Action::Limited, id, &details).await;
+        }
+        self.note_allowed(id, &before.allowed(), &now.allowed(), by)
+            .await;
+    }
+
+    async fn note_allowed(&self, id: &str, before: &Grants, now: &Grants, by: &Actor) {
+        if before == now {
+            return;
+        }
+        if let Some(entry) = self.installed.get(id) {
+            let wants = entry.current.manifest().wants.iter();
+            let asked = wants.map(|request| request.permission.clone()).collect();
+            self.note_answer(id, asked).await;
+        }
+        for (action, details) in [
+            (Action::Granted, differing(before, now)),
+            (Action::Revoked, differing(now, before)),
+        ] {
+            if let Some(details) = details {
+                self.audit(by, action, id, &details).await;
+            }
+        }
+    }
+
+    /// Notes that the administrator answered about these.
+    async fn note_answer(&self, id: &str, asked: Vec<Permission>) {
+        let record = GrantRecord {
+            asked,
+            allowed: self.grants().answer(id).allowed(),
+            answered_ms: now_ms(),
+        };
+        if let Err(error) = self.catalogue.set_grant_record(id, &record).await {
+            tracing::error!(%error, plugin = id, "what was answered was not stored");
+        }
+    }
+
+    /// Compares installed plugins with the records at the start: the file may
+    /// have changed while no server ran.
+    pub(super) async fn note_answers(&self) {
+        // In one go: there may be many, and the server waits for it.
+        let mut noted = match self.catalogue.grant_records().await {
+            Ok(noted) => noted,
+            Err(error) => {
+                tracing::error!(%error, "what was answered was not read");
+                return;
+            }
+        };
+        let file = self.grants();
+        // Of whom neither says anything, nothing can have changed.
+        let ids: BTreeSet<String> = file
+            .plugins()
+            .map(str::to_owned)
+            .chain(noted.keys().cloned())
+            .collect();
+        for id in ids.iter().filter(|id| self.installed.has(id)) {
+            let allowed = file.answer(id).allowed();
+            let noted = noted.remove(id).map(|noted| noted.allowed);
+            self.note_allowed(id, &noted.unwrap_or_default(), &allowed, &Actor::Folder)
+                .await;
+        }
+    }
+
+    /// Rechecks the pending versions of these plugins, which may now have their
+    /// grants.
+    pub(super) async fn reconsider(self: &Arc<Self>, ids: &[String], by: &Actor) {
+        for id in ids {
+            let turn = self.turns.take().await;
+            let Some(entry) = self.installed.get(id) else {
+                continue;
+            };
+            if let (Some(Waiting::Pending { .. }), Some(identity)) = (entry.waiting, entry.dealt) {
+                // The problem is stored and logged there.
+                let cause = Cause { by, anew: false };
+                let _: Result<(), _> = self.take_in(&turn, &entry.file, identity, cause).await;
+            }
+        }
+    }
+
+    fn look(&self) -> Option<Identity> {
+        Identity::read(&self.settings.grants).ok().flatten()
+    }
+}
+
+/// Returns the part of `other` that `one` lacks, for the audit log.
+fn differing(one: &Grants, other: &Grants) -> Option<Value> {
+    let (Ok(Value::Object(one)), Ok(Value::Object(other))) =
+        (serde_json::to_value(one), serde_json::to_value(other))
+    else {
+        return None;
+    };
+    let mut more = serde_json::Map::new();
+    for (name, value) in other {
+        let before = one.get(&name);
+        let value = match (value, before) {
+            (Value::Array(values), Some(Value::Array(before))) => {
+                let new = values.into_iter().filter(|value| !before.contains(value));
+                Value::Array(new.collect())
+            }
+            (value, Some(before)) if value == *before => continue,
+            (value, _) => value,
+        };
+        if value != Value::Bool(false) && value != json!([]) {
+            more.insert(name, value);
+        }
+    }
+    (!more.is_empty()).then_some(Value::Object(more))
+}

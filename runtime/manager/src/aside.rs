@@ -1,0 +1,51 @@
+//! Messages that a listener failed on again and again: giving one to it once
+//! more, when its user asks for that.
+
+use mortise_runtime::{CallError, Capability};
+
+use super::{ControlError, Plugins, Slot, embedder::Readable};
+
+impl Plugins {
+    /// Gives a message that was set aside to its listener again. False if there
+    /// is no such message, or the plugin may not read it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Call`] if it failed again: the message stays set aside.
+    pub async fn retry_set_aside(&self, slot: &Slot, message: i64) -> Result<bool, ControlError> {
+        if !slot.is_enabled() {
+            return Err(CallError::Stopped.into());
+        }
+        if !self.catalogue.has_dead_letter(slot.id, message).await? {
+            return Ok(false);
+        }
+        let instance = self.instance(slot).await?;
+        if !instance.capabilities().contains(Capability::Listener) {
+            return Err(CallError::NotExported(Capability::Listener).into());
+        }
+        let in_force = instance.guard().in_force();
+        let readable = Readable {
+            instance: slot.id,
+            user_id: slot.user_id(),
+            applications: &in_force.grants.read_messages,
+        };
+        let before = message.saturating_sub(1);
+        let given = self.users.messages_after(readable, before, 1).await?;
+        if given.first().map(|first| first.id) != Some(message.unsigned_abs()) {
+            return Ok(false);
+        }
+        match instance.on_messages(&given).await {
+            Ok(()) => {
+                self.catalogue.remove_dead_letter(slot.id, message).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                slot.note(&error);
+                self.catalogue
+                    .note_dead_letter(slot.id, message, &error.to_string())
+                    .await?;
+                Err(error.into())
+            }
+        }
+    }
+}

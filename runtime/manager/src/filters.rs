@@ -1,0 +1,225 @@
+//! A message on its way in, past its user's filters.
+//!
+//! All filters of a message share one deadline, and each leaves half of what is
+//! left to those after it: one that never answers does not take the time of all.
+//! One that fails, traps or takes too long is skipped, unless its user wants the
+//! message refused then. Such a filter also refuses messages while it cannot be
+//! asked at all: its file is away, it is being replaced, or it is down. A user
+//! without filters pays one look into a map.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mortise_runtime::{
+    CallError, Plugin as _,
+    log::Source,
+    types::{Draft, Level, Verdict},
+};
+
+use super::{
+    Plugins, Slot,
+    embedder::Sender,
+    trace::{Cause, Space, TraceAction, TraceEntry},
+};
+
+/// The result of a user's filters for a message.
+#[derive(Debug)]
+pub struct Filtered {
+    /// The decision about the message.
+    pub outcome: Outcome,
+    /// The effect of each filter, in order.
+    pub trace: Vec<TraceEntry>,
+}
+
+/// The filters' decision about a message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To be stored, as it is now.
+    Pass(Draft),
+    /// A filter dropped it.
+    Dropped {
+        /// The message as the filter was given it.
+        draft: Draft,
+        /// The plugin's name.
+        by: String,
+        /// In its words.
+        reason: String,
+    },
+    /// A filter failed, and the user wants messages refused then.
+    Refused {
+        /// The message as the filter was given it.
+        draft: Draft,
+        /// The plugin's name.
+        by: String,
+        /// The failure.
+        reason: String,
+    },
+}
+
+impl Plugins {
+    /// Asks a user's filters, in their order, but never that of the sender itself.
+    /// All share one deadline.
+    pub async fn filter_message(&self, user_id: i64, mut draft: Draft, sender: Sender) -> Filtered {
+        let skip = sender.instance();
+        let mut trace = Vec::new();
+        self.wait_for_start(user_id).await;
+        let Some(chain) = self.working.filters(user_id) else {
+            return Filtered {
+                outcome: Outcome::Pass(draft),
+                trace,
+            };
+        };
+        let end = Instant::now() + self.settings.filter_deadline;
+        if let Some((_, plugin)) = chain.absent.iter().find(|(id, _)| Some(*id) != skip) {
+            return Filtered {
+                outcome: Outcome::Refused {
+                    draft,
+                    by: plugin.clone(),
+                    reason: "it is not at work; see `mortise plugin doctor`".to_owned(),
+                },
+                trace,
+            };
+        }
+        let chain = chain.filters;
+        let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip;
+        let mut to_ask = chain.iter().filter(asked).count();
+        let mut space = Space::default();
+        for slot in chain.iter().filter(asked) {
+            to_ask -= 1;
+            let began = Instant::now();
+            let left = end.saturating_duration_since(began);
+            let share = if to_ask > 0 { left / 2 } else { left };
+            let heard = self.hops.give(slot.id, sender.hops());
+            let verdict = self.ask(slot, &draft, share).await;
+            drop(heard);
+            let mut entry = entry(slot, began.elapsed());
+            let by = entry.plugin.clone();
+            match verdict {
+                Ok(Verdict::Keep) => trace.push(entry),
+                Ok(Verdict::Replace(content)) => {
+                    entry.action = TraceAction::Replace;
+                    entry.changes = space.changes(&draft.content, &content);
+                    trace.push(entry);
+                    draft.content = content;
+                }
+                Ok(Verdict::Drop(reason)) => {
+                    entry.action = TraceAction::Drop;
+                    entry.detail.clone_from(&reason);
+                    trace.push(entry);
+                    let text = format!("dropped a message of {}: {reason}", draft.application.name);
+                    slot.log.write(Level::Info, Source::Host, &text);
+                    return Filtered {
+                        outcome: Outcome::Dropped { draft, by, reason },
+                        trace,
+                    };
+                }
+                Err(Unanswered { cause, reason }) => {
+                    let closed = slot.state().fail_closed;
+                    entry.action = if closed {
+                        TraceAction::Refused
+                    } else {
+                        TraceAction::Skipped
+                    };
+                    entry.cause = Some(cause);
+                    entry.detail.clone_from(&reason);
+                    trace.push(entry);
+                    if closed {
+                        return Filtered {
+                            outcome: Outcome::Refused { draft, by, reason },
+                            trace,
+                        };
+                    }
+                }
+            }
+        }
+        Filtered {
+            outcome: Outcome::Pass(draft),
+            trace,
+        }
+    }
+
+    /// Announces a stored message to its user's listeners. It has passed through
+    /// this number of plugins.
+    pub fn note_message(&self, user_id: i64, message: i64, hops: u8) {
+        self.hops.stored(message, hops);
+        // They read on from their cursors.
+        self.working.wake_listeners(user_id);
+    }
+
+    /// One filter's verdict.
+    async fn ask(
+        &self,
+        slot: &Slot,
+        draft: &Draft,
+        share: Duration,
+    ) -> Result<Verdict, Unanswered> {
+        let timed_out = |reason| Unanswered {
+            cause: Cause::TimedOut,
+            reason,
+        };
+        if share.is_zero() {
+            return Err(timed_out("earlier filters used up the time".to_owned()));
+        }
+        // Making an instance may spawn a process; the deadline holds for that
+        // too.
+        let made = tokio::time::timeout(share, self.instance(slot)).await;
+        let result = match made {
+            Ok(Ok(instance)) => instance.filter(draft, share).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => return Err(timed_out(format!("it did not come up within {share:?}"))),
+        };
+        result.map_err(|error| {
+            match error {
+                // Its share of the time of all is no limit of its own.
+                CallError::DeadlineExceeded { deadline, .. } if deadline == share => {
+                    slot.tell(&error);
+                }
+                _ => slot.note(&error),
+            }
+            Unanswered {
+                cause: cause(&error),
+                reason: error.to_string(),
+            }
+        })
+    }
+}
+
+/// The reason for which a filter has no verdict.
+#[derive(Debug)]
+struct Unanswered {
+    cause: Cause,
+    /// As a sentence.
+    reason: String,
+}
+
+fn cause(error: &CallError) -> Cause {
+    match error {
+        CallError::DeadlineExceeded { .. } | CallError::Busy { .. } => Cause::TimedOut,
+        CallError::Denied { .. }
+        | CallError::Stopped
+        | CallError::TooMany { .. }
+        | CallError::TakenBack { .. }
+        | CallError::BackingOff { .. }
+        | CallError::Unavailable(_) => Cause::NotAtWork,
+        _ => Cause::Failed,
+    }
+}
+
+/// The entry of a filter that left the message as it was.
+fn entry(slot: &Slot, took: Duration) -> TraceEntry {
+    let plugin = slot.plugin();
+    let manifest = plugin.manifest();
+    TraceEntry {
+        plugin: manifest.name.clone(),
+        id: manifest.id.clone(),
+        instance: slot.id,
+        version: manifest.version.clone(),
+        action: TraceAction::Keep,
+        cause: None,
+        detail: String::new(),
+        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        changes: Vec::new(),
+    }
+}

@@ -1,0 +1,445 @@
+//! The administrator's grants: `grants.toml` in the data directory.
+//!
+//! One table per plugin, named by its id; what is left out is denied:
+//!
+//! ```toml
+//! ["io.github.someone.weather"]
+//! http = ["https://api.example.org"]
+//! timers = true
+//! environment = ["TZ"]
+//! files = [{ path = "/srv/weather", writable = true }]
+//!
+//! ["io.github.someone.weather".limits]
+//! call-ms = 2000
+//! ```
+//!
+//! Only what the administrator answers for has a place here. What concerns a
+//! user's own messages is answered by that user, by enabling the plugin, and
+//! cannot be granted over their head (`super::consent`).
+//!
+//! This module reads the file and, in `edit`, changes it. Taking what it says
+//! into use while the server runs is `super::answers`.
+
+mod edit;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use mortise_runtime::{
+    Grants, Limits, files,
+    grants::{HostPattern, ParseHostPatternError},
+    types::{Directory, Manifest, Permission},
+};
+use serde::{Deserialize, Serialize};
+
+pub use self::edit::{grant, limit, revoke};
+use super::consent::Consent;
+
+/// The largest grants file, in bytes.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The administrator's grants to one plugin, and its limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Answer {
+    /// Be reachable by HTTP.
+    pub webhook: bool,
+    /// See these cookies of webhook requests.
+    pub cookies: BTreeSet<String>,
+    /// Call out by HTTP to these hosts.
+    pub http: BTreeSet<HostPattern>,
+    /// Use these directories.
+    pub files: BTreeSet<Directory>,
+    /// Read these environment variables of the server.
+    pub environment: BTreeSet<String>,
+    /// Be woken by timers.
+    pub timers: bool,
+    /// Bounds, where they differ from the defaults.
+    pub limits: Limits,
+}
+
+impl Answer {
+    /// The administrator's part of what a manifest asks for.
+    ///
+    /// # Errors
+    ///
+    /// A host pattern that does not parse.
+    pub fn as_asked(manifest: &Manifest) -> Result<Self, ParseHostPatternError> {
+        Self::of(manifest.wants.iter().map(|request| &request.permission))
+    }
+
+    /// The administrator's part of these permissions.
+    ///
+    /// # Errors
+    ///
+    /// A host pattern that does not parse.
+    pub fn of<'a>(
+        permissions: impl Iterator<Item = &'a Permission>,
+    ) -> Result<Self, ParseHostPatternError> {
+        let mut grants = Grants::default();
+        for permission in permissions {
+            grants.add(permission)?;
+        }
+        let Grants {
+            webhook,
+            cookies,
+            http,
+            files,
+            environment,
+            timers,
+            ..
+        } = grants;
+        Ok(Self {
+            webhook,
+            cookies,
+            http,
+            files,
+            environment,
+            timers,
+            limits: Limits::default(),
+        })
+    }
+
+    /// Adds what another one allows; the limits stay.
+    pub fn join(&mut self, other: Self) {
+        self.webhook |= other.webhook;
+        self.timers |= other.timers;
+        self.cookies.extend(other.cookies);
+        self.http.extend(other.http);
+        self.files.extend(other.files);
+        self.environment.extend(other.environment);
+    }
+
+    /// Returns the grants without the limits.
+    pub fn allowed(&self) -> Grants {
+        let Self {
+            webhook,
+            cookies,
+            http,
+            files,
+            environment,
+            timers,
+            limits: _,
+        } = self.clone();
+        Grants {
+            webhook,
+            cookies,
+            http,
+            files,
+            environment,
+            timers,
+            ..Grants::default()
+        }
+    }
+
+    /// Returns an instance's grants: these, and the user's consent to the
+    /// user's part of the manifest.
+    pub fn with_users_part(&self, manifest: &Manifest, agreed: &Consent) -> Grants {
+        let Consent {
+            send_messages,
+            read_messages,
+            filter_messages,
+        } = agreed.and(&Consent::to(manifest));
+        Grants {
+            send_messages,
+            read_messages,
+            filter_messages,
+            ..self.allowed()
+        }
+    }
+}
+
+/// Returns the command that grants the requests to the administrator that are not
+/// granted; none if nothing is missing.
+pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
+    grants
+        .answer(&manifest.id)
+        .allowed()
+        .missing(manifest)
+        .find(|request| !request.permission.is_for_user())
+        .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrantsFile(BTreeMap<String, Answer>);
+
+/// A grants file that cannot be used or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantsError {
+    /// It cannot be read.
+    #[error("{path} cannot be read: {source}; check that the server's user may read it", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It does not say what a grants file says.
+    #[error(
+        "{path}, line {line}: {what}; correct that line, or remove it to deny what it was to grant{hint}",
+        path = path.display()
+    )]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The error.
+        what: String,
+        /// A likely correction; empty, or begins with a space.
+        hint: &'static str,
+    },
+    /// It cannot be written.
+    #[error("{path} cannot be written: {source}; check that you may write to its folder", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+impl GrantsFile {
+    /// Reads the file; one that is not there grants nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`GrantsError::Read`] and [`GrantsError::Parse`].
+    pub fn read(path: &Path) -> Result<Self, GrantsError> {
+        Self::parse(path, &text(path)?)
+    }
+
+    /// Returns the administrator's grants to this plugin.
+    pub fn answer(&self, plugin: &str) -> Answer {
+        self.0.get(plugin).cloned().unwrap_or_default()
+    }
+
+    /// Every plugin that has an answer.
+    pub fn plugins(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, GrantsError> {
+        toml::from_str(text)
+            .map(Self)
+            .map_err(|error| parse_error(path, text, error.span(), error.message()))
+    }
+}
+
+fn text(path: &Path) -> Result<String, GrantsError> {
+    files::read_text(path, MOST_BYTES)
+        .map(Option::unwrap_or_default)
+        .map_err(|source| GrantsError::Read {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn parse_error(
+    path: &Path,
+    text: &str,
+    span: Option<std::ops::Range<usize>>,
+    what: &str,
+) -> GrantsError {
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
+    let users = ["send-messages", "read-messages", "filter-messages"];
+    GrantsError::Parse {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        what: what.trim().replace('\n', ": "),
+        hint: if users
+            .iter()
+            .any(|name| what.contains(&format!("unknown field `{name}`")))
+        {
+            " (each user answers for that by enabling the plugin)"
+        } else {
+            ""
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use mortise_runtime::types::{Directory, Manifest, Permission, Request};
+
+    use super::{Answer, GrantsFile, grant, limit, revoke};
+    use crate::consent::Consent;
+
+    fn parse(text: &str) -> Result<GrantsFile, String> {
+        GrantsFile::parse(Path::new("grants.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_left_out_is_denied() {
+        let file = parse("[\"a.b\"]\nwebhook = true\n[\"a.b\".limits]\ncall-ms = 7\n").unwrap();
+        let answer = file.answer("a.b");
+        assert!(answer.webhook && !answer.timers && answer.http.is_empty());
+        assert_eq!(answer.limits.call_ms, 7);
+        assert_eq!(file.answer("other"), Answer::default());
+    }
+
+    #[test]
+    fn errors_name_the_line_and_the_fix() {
+        for (text, line, says) in [
+            ("[a]\nwebhok = true\n", 2, "unknown field `webhok`"),
+            ("\n[a]\nhttp = [\"ftp://x\"]\n", 3, "is not a host pattern"),
+            ("[a]\ntimers = 1\n", 2, "expected a boolean"),
+            ("[a]\n[a]\n", 2, "duplicate key"),
+            ("[a]\nsend-messages = true\n", 2, "by enabling the plugin"),
+            ("[a.limits]\nmemory = 1\n", 2, "unknown field `memory`"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(
+                error.contains(&format!("grants.toml, line {line}: ")) && error.contains(says),
+                "{text}: {error}"
+            );
+            assert!(error.contains("correct that line"), "{error}");
+        }
+    }
+
+    #[test]
+    fn granting_keeps_comments_and_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let before = "# Ours.\n[\"a.b\"] # weather\nhttp = [\n  \"x.org\", # api\n]\n\n\
+                      [\"a.b\".limits]\ncall-ms = 5 # short\n";
+        std::fs::write(&path, before).unwrap();
+        let more = Answer {
+            webhook: true,
+            http: ["x.org".parse().unwrap(), "https://y.org".parse().unwrap()].into(),
+            files: [Directory {
+                path: "/srv".into(),
+                writable: true,
+            }]
+            .into(),
+            environment: ["TZ".to_owned()].into(),
+            ..Answer::default()
+        };
+        assert!(grant(&path, "a.b", &more).unwrap());
+        assert!(!grant(&path, "a.b", &more).unwrap());
+        grant(
+            &path,
+            "c/d",
+            &Answer {
+                timers: true,
+                ..Answer::default()
+            },
+        )
+        .unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for kept in ["# Ours.", "# weather", "# api", "# short"] {
+            assert!(text.contains(kept), "{text}");
+        }
+        let file = GrantsFile::read(&path).unwrap();
+        let mut expected = more;
+        expected.limits.call_ms = 5;
+        assert_eq!(file.answer("a.b"), expected);
+        assert!(file.answer("c/d").timers);
+        assert_eq!(text.matches("x.org").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn revoking_takes_what_it_names_and_leaves_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let before = "[\"a.b\"] # weather\nwebhook = true\ntimers = true\n\
+                      http = [\"x.org\", \"y.org\"]\n\
+                      files = [{ writable = true, path = \"/srv\" }] # ours\n\n\
+                      [\"a.b\".limits]\ncall-ms = 5 # short\n";
+        std::fs::write(&path, before).unwrap();
+        let less = Answer {
+            timers: true,
+            http: ["x.org".parse().unwrap()].into(),
+            files: [Directory {
+                path: "/srv".into(),
+                writable: false,
+            }]
+            .into(),
+            ..Answer::default()
+        };
+        assert!(revoke(&path, "a.b", &less).unwrap());
+        assert!(!revoke(&path, "a.b", &less).unwrap());
+        let answer = GrantsFile::read(&path).unwrap().answer("a.b");
+        assert!(answer.webhook && !answer.timers && answer.files.is_empty());
+        assert_eq!(answer.http, ["y.org".parse().unwrap()].into());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("# weather") && text.contains("# short"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn limits_are_set_and_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let set = |name: &str, value| limit(&path, "a.b", &[(name.to_owned(), value)]);
+        assert!(set("call-ms", Some(7)).unwrap());
+        assert!(set("timers", Some(1)).unwrap());
+        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        assert_eq!((limits.call_ms, limits.timers), (7, 1));
+        assert!(set("call-ms", None).unwrap());
+        let error = set("cal-ms", Some(1)).unwrap_err().to_string();
+        assert!(error.contains("unknown field `cal-ms`"), "{error}");
+        assert!(set("timers", Some(u64::MAX)).is_err());
+        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        assert_eq!((limits.call_ms, limits.timers), (10_000, 1));
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_is_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        std::fs::write(&path, "[a]\nnonsense = 1\n").unwrap();
+        assert!(grant(&path, "a", &Answer::default()).is_err());
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "[a]\nnonsense = 1\n"
+        );
+    }
+
+    #[test]
+    fn a_user_agrees_to_their_part_and_to_no_more() {
+        let wants = [
+            Permission::SendMessages,
+            Permission::ReadMessages(vec!["backup".into()]),
+            Permission::Webhook,
+            Permission::Http(vec!["x.org".into()]),
+        ];
+        let manifest = Manifest {
+            id: "a".into(),
+            name: "A".into(),
+            version: "1.0.0".into(),
+            description: String::new(),
+            author: String::new(),
+            license: String::new(),
+            website: String::new(),
+            wants: wants
+                .into_iter()
+                .map(|permission| Request {
+                    permission,
+                    reason: "because".into(),
+                })
+                .collect(),
+        };
+        let agreed = Consent::to(&manifest);
+        let denied = Answer::default().with_users_part(&manifest, &agreed);
+        assert!(denied.send_messages && denied.read_messages.contains("backup"));
+        assert!(!denied.webhook && denied.http.is_empty() && !denied.filter_messages);
+        let missing: Vec<_> = denied
+            .missing(&manifest)
+            .map(|request| request.permission.name())
+            .collect();
+        assert_eq!(missing, ["webhook", "http"]);
+        let all = Answer::as_asked(&manifest)
+            .unwrap()
+            .with_users_part(&manifest, &agreed);
+        assert_eq!(all.missing(&manifest).count(), 0);
+    }
+}

@@ -1,0 +1,108 @@
+//! An instance's current rights: the administrator's grants and the user's
+//! consent. When one of them changes, existing instances get the new rights at
+//! once and without waiting for a turn: a revocation must not wait.
+
+use std::{
+    path::Path,
+    sync::{Arc, Weak},
+};
+
+use futures_util::future::join_all;
+use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
+
+use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock, turn::SlotTurn};
+
+impl Plugins {
+    /// Returns the rights and limits of an instance of this version for a
+    /// slot's user.
+    pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
+        let answer = self.answer_in_force(&manifest.id);
+        Rights {
+            grants: answer.with_users_part(manifest, &slot.agreed()),
+            limits: answer.limits,
+        }
+    }
+
+    /// The administrator's answer without the directories that overlap the
+    /// server's own: they may have been granted before, or in the file.
+    pub(super) fn answer_in_force(&self, id: &str) -> Answer {
+        let mut answer = self.grants().answer(id);
+        let protected = &self.settings.protected;
+        answer
+            .files
+            .retain(|directory| protected.check(Path::new(&directory.path)).is_ok());
+        answer
+    }
+
+    /// Puts the answers of now into force for all instances of a plugin.
+    pub(super) async fn regrant(self: &Arc<Self>, id: &str) {
+        let slots = self.slots_of(id);
+        join_all(slots.iter().map(async |slot| {
+            self.hold_to_rights(slot).await;
+            let retiring: Vec<_> = lock(&slot.retiring)
+                .iter()
+                .filter_map(Weak::upgrade)
+                .collect();
+            for instance in retiring {
+                self.hold(slot, &*instance).await;
+            }
+        }))
+        .await;
+        for slot in slots {
+            let turn = slot.turns.take().await;
+            self.work_as_granted(&turn, &slot).await;
+        }
+    }
+
+    /// Has a slot's instance, if one was made, hold to the rights of now.
+    pub(super) async fn hold_to_rights(&self, slot: &Slot) {
+        slot.log.set_bound(
+            self.grants()
+                .answer(&slot.plugin().manifest().id)
+                .limits
+                .log_bytes,
+        );
+        let made = slot.made.lock().await.clone();
+        if let Some(made) = made {
+            self.hold(slot, &**made.instance()).await;
+        }
+    }
+
+    async fn hold(&self, slot: &Slot, instance: &dyn Instance) {
+        let rights = self.rights(slot, slot.plugin().manifest());
+        if **instance.guard().in_force() != rights {
+            instance.regrant(rights).await;
+        }
+    }
+
+    /// Lets an enabled instance receive exactly the calls for its current
+    /// grants.
+    async fn work_as_granted(self: &Arc<Self>, turn: &SlotTurn, slot: &Arc<Slot>) {
+        let made = slot.made.lock().await.clone();
+        if let Some(made) = made
+            && slot.is_enabled()
+            && let Err(error) = self.put_to_work(turn, slot, &**made.instance()).await
+        {
+            let plugin = slot.plugin();
+            tracing::error!(%error, plugin = plugin.manifest().id, "a plugin was not put to work");
+        }
+    }
+
+    /// The user of an enabled plugin agrees to all that the version asks which
+    /// they have now.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::Embedder`].
+    pub async fn agree(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+        let turn = slot.turns.take().await;
+        let agreed = Consent::to(slot.plugin().manifest());
+        self.catalogue
+            .set_consent(slot.id, &agreed.to_json())
+            .await?;
+        slot.change(|state| state.agreed = agreed);
+        self.hold_to_rights(slot).await;
+        self.work_as_granted(&turn, slot).await;
+        Ok(())
+    }
+}

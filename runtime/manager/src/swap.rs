@@ -1,0 +1,273 @@
+//! Moving users from one version of a plugin to another while calls arrive.
+//!
+//! First the server creates, configures and starts the new version's instances
+//! beside the old ones, for every user who has enabled the plugin. If one does
+//! not start, all new ones are dropped and nothing has changed. Then it moves
+//! each user's slot: calls that began with the old instance end with it, and
+//! the next call goes to the new one, so no call is rejected, lost or made
+//! twice. The old instance is stopped after its last call.
+//!
+//! Slots stay: a listener continues from its cursor, and timers and storage are
+//! the same. Meanwhile users cannot enable, disable or configure the plugin.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Plugins, STARTING, Slot,
+    embedder::{EmbedderError, Selection, UserPlugin},
+    installed::Entry,
+    lease::Made,
+    lock, read,
+    turn::SlotTurn,
+    write,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use mortise_runtime::{
+    CallError, LoadError, Plugin as _, Step,
+    registry::OnDemand,
+    types::{Level, StopReason},
+};
+
+/// The time to wait for an instance beyond the longest call.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// A user's slot and the instance that it moves to; none where the user has the
+/// plugin disabled.
+struct Move {
+    slot: Arc<Slot>,
+    /// Keeps the user's actions out until it has moved.
+    turn: SlotTurn,
+    made: Option<Made>,
+}
+
+impl Plugins {
+    /// Puts `entry.current` in the place of the version that runs.
+    ///
+    /// # Errors
+    ///
+    /// A report of the step `start`; the version that runs goes on.
+    pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
+        let new = Arc::clone(&entry.current);
+        let id = new.manifest().id.clone();
+        let moves = self
+            .bring_up_beside(&id, &new)
+            .await
+            .map_err(|(slot, error)| refused(&entry, &slot, &error))?;
+        self.note(entry).await;
+        for Move { slot, turn, made } in moves {
+            self.move_over(&turn, &slot, &new, made).await;
+        }
+        // A slot that was loaded from its row meanwhile still has the old
+        // version.
+        for slot in self.slots_of(&id) {
+            if !Arc::ptr_eq(&slot.plugin(), &new) {
+                let turn = slot.turns.take().await;
+                let made = match self.made_anew(&slot, &new).await {
+                    Ok(made) => made,
+                    Err(error) => {
+                        slot.note(&error);
+                        None
+                    }
+                };
+                self.move_over(&turn, &slot, &new, made).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings up the new version's instances, which receive no calls yet.
+    async fn bring_up_beside(
+        self: &Arc<Self>,
+        id: &str,
+        new: &Arc<OnDemand>,
+    ) -> Result<Vec<Move>, (Arc<Slot>, CallError)> {
+        let mut slots = Vec::new();
+        for slot in self.slots_of(id) {
+            let turn = slot.turns.take().await;
+            slots.push((slot, turn));
+        }
+        let up = std::sync::Mutex::new(Vec::new());
+        let all = futures_util::stream::iter(slots)
+            .map(async |(slot, turn)| {
+                let made = self.made_anew(&slot, new).await;
+                let made = made.map_err(|error| (Arc::clone(&slot), error))?;
+                lock(&up).push(Move { slot, turn, made });
+                Ok(())
+            })
+            .buffer_unordered(STARTING)
+            .try_collect::<()>()
+            .await;
+        let moves = up
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match all {
+            Ok(()) => Ok(moves),
+            Err(failed) => {
+                for made in moves.into_iter().filter_map(|to| to.made) {
+                    // Its user has the old one and needs no message.
+                    let _: Result<(), _> = made.instance().stop(StopReason::Reloading).await;
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    /// A started instance of a version for a slot, where it is enabled.
+    async fn made_anew(&self, slot: &Slot, new: &OnDemand) -> Result<Option<Made>, CallError> {
+        if !slot.is_enabled() {
+            return Ok(None);
+        }
+        let made = async {
+            let made = self.make(slot, new).await?;
+            made.instance().start().await?;
+            Ok(made)
+        };
+        match made.await {
+            Ok(made) => Ok(Some(made)),
+            // It is retried with the new version; the others need not wait.
+            Err(_) if slot.is_down() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has a slot's next call go to another version.
+    async fn move_over(
+        self: &Arc<Self>,
+        turn: &SlotTurn,
+        slot: &Arc<Slot>,
+        new: &Arc<OnDemand>,
+        made: Option<Made>,
+    ) {
+        let old = {
+            let mut current = slot.made.lock().await;
+            slot.set_plugin(Arc::clone(new));
+            let old = std::mem::replace(&mut *current, made.clone());
+            if let Some(old) = &old {
+                slot.retires(old.instance());
+            }
+            old
+        };
+        // They may have changed since it was made.
+        self.hold_to_rights(slot).await;
+        if let Some(made) = made {
+            slot.set_down(false);
+            if let Err(error) = self.put_to_work(turn, slot, &**made.instance()).await {
+                tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
+            }
+        }
+        if let Some(old) = old {
+            let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));
+            self.tasks.spawn(async move {
+                plugins.retire(&slot, old, StopReason::Reloading).await;
+            });
+        }
+    }
+
+    /// Stops an instance that no new call can reach, once its last call has
+    /// ended.
+    pub(super) async fn retire(&self, slot: &Slot, old: Made, reason: StopReason) {
+        let longest = old.instance().guard().call_deadline() + MARGIN;
+        // A caller that takes longer finds it stopped.
+        let _: Result<(), _> = tokio::time::timeout(longest, old.drained()).await;
+        if let Err(error) = old.instance().stop(reason).await {
+            slot.log.write(
+                Level::Warn,
+                mortise_runtime::log::Source::Host,
+                &format!("the instance that was replaced did not stop in order: {error}"),
+            );
+        }
+    }
+
+    /// Takes a plugin from all its users; their rows stay as they are. Returns
+    /// when nothing of it is called any more and its instances are stopped.
+    pub(super) async fn unload(self: &Arc<Self>, id: &str) {
+        self.let_go(
+            |slot| slot.plugin().manifest().id == id,
+            StopReason::Reloading,
+        )
+        .await;
+    }
+
+    /// Stops and forgets instances; their rows stay as they are.
+    pub(super) async fn let_go(&self, which: impl Fn(&Slot) -> bool, reason: StopReason) {
+        let gone: Vec<_> = {
+            let mut slots = write(&self.slots);
+            let gone: Vec<_> = slots.by_id.values().filter(|s| which(s)).cloned().collect();
+            for slot in &gone {
+                slots.by_id.remove(&slot.id);
+                slots.by_token.remove(&slot.token);
+            }
+            gone
+        };
+        let all = gone.iter().map(async |slot| {
+            let _turn = slot.turns.take().await;
+            self.deactivate(slot).await;
+            let made = {
+                let mut made = slot.made.lock().await;
+                slot.set_gone();
+                made.take()
+            };
+            if let Some(made) = made {
+                self.retire(slot, made, reason).await;
+            }
+            slot.set_consent(false);
+        });
+        futures_util::future::join_all(all).await;
+    }
+
+    /// A plugin that came, or came back: every user has it, and those who had
+    /// it enabled have it running.
+    pub(super) async fn arrive(self: &Arc<Self>, id: &str) {
+        if self.opened.get().is_none() {
+            // The start brings up all together, and keeps no code in memory that
+            // nobody uses: there may be many new files.
+            let enabled = self.enabled_of(id).await;
+            if enabled.is_ok_and(|rows| rows.is_empty())
+                && let Some(unused) = self.installed.current(id)
+            {
+                unused.release();
+            }
+            return;
+        }
+        let arrived = async {
+            self.add_instances(&self.users.list().await?).await?;
+            let rows = self.enabled_of(id).await?;
+            self.resume_all(rows).await
+        };
+        if let Err(error) = arrived.await {
+            tracing::error!(%error, plugin = id, "a plugin was not brought up");
+        }
+    }
+
+    /// Returns the rows of the users who have a plugin enabled.
+    async fn enabled_of(&self, id: &str) -> Result<Vec<UserPlugin>, EmbedderError> {
+        let mut rows = self.catalogue.user_plugins(Selection::OfPlugin(id)).await?;
+        rows.retain(|row| row.enabled);
+        Ok(rows)
+    }
+
+    /// Returns a plugin's slots in memory.
+    pub fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
+        let slots = read(&self.slots);
+        let of_plugin = slots
+            .by_id
+            .values()
+            .filter(|s| s.plugin().manifest().id == id);
+        of_plugin.cloned().collect()
+    }
+}
+
+/// The report of a version that does not come up for a user.
+fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
+    LoadError {
+        file: entry.file.clone(),
+        step: Step::Start,
+        expected: "version to come up for every user who has the plugin enabled".to_owned(),
+        found: format!("for the user `{}`: {}", slot.user.name, error.full()),
+        fix: format!(
+            "the version before goes on; correct the new one, or disable the plugin for that user, \
+             and then: mortise plugin reload {}",
+            entry.current.manifest().id
+        ),
+    }
+}

@@ -1,0 +1,106 @@
+//! Calling plugins' timers: one task for all timers of the server, which are
+//! rows of the database.
+//!
+//! A timer is advanced before its plugin is called, so a plugin that stops the
+//! server does not do so again at every start. A timer whose last call is still
+//! open waits for its end. A timer that came due while the server was down or
+//! the plugin disabled fires once.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use mortise_runtime::{CallError, schedule, types::Schedule};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Plugins, Slot,
+    embedder::{EmbedderError, StoredTimer},
+};
+
+/// Timers looked at in one go.
+const PAGE: u32 = 256;
+/// The longest sleep, in milliseconds: the wall clock may be set meanwhile.
+const LONGEST_MS: i64 = 60_000;
+
+/// Timers whose call has not ended, by instance and name.
+type Running = Arc<Mutex<HashSet<(i64, String)>>>;
+
+/// Fires timers until asked to stop.
+pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
+    let running = Running::default();
+    let clock = plugins.settings.clock.clone();
+    loop {
+        let latest = clock.now_ms().saturating_add(LONGEST_MS);
+        let next = match fire(&plugins, &running).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "timers could not be read");
+                None
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = plugins.timers.notified() => {}
+            () = clock.sleep_until(next.map_or(latest, |next| next.min(latest))) => {}
+        }
+    }
+}
+
+/// Fires the due timers and returns the time of the next one.
+async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, EmbedderError> {
+    let instances = plugins.working.with_timers();
+    if instances.is_empty() {
+        return Ok(None);
+    }
+    let timers = plugins.catalogue.next_timers(&instances, PAGE).await?;
+    let now = plugins.settings.clock.now_ms();
+    for timer in timers {
+        let key = (timer.id, timer.name.clone());
+        if lock(running).contains(&key) {
+            continue;
+        }
+        if timer.next_ms > now {
+            return Ok(Some(timer.next_ms));
+        }
+        let Some(slot) = plugins.slot_in_memory(timer.id) else {
+            continue;
+        };
+        if !advance(plugins, &timer, now).await? {
+            continue;
+        }
+        lock(running).insert(key.clone());
+        let (running, waker) = (Arc::clone(running), Arc::clone(plugins));
+        plugins.tasks.spawn(async move {
+            if let Err(error) = call(&waker, &slot, &timer.name).await {
+                slot.note(&error);
+            }
+            lock(&running).remove(&key);
+            waker.timers.notify_one();
+        });
+    }
+    Ok(None)
+}
+
+async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallError> {
+    plugins.instance(slot).await?.on_timer(name).await
+}
+
+/// Moves a timer on. False if it was set anew or cancelled meanwhile.
+async fn advance(plugins: &Plugins, timer: &StoredTimer, now: i64) -> Result<bool, EmbedderError> {
+    let next = serde_json::from_str::<Schedule>(&timer.schedule)
+        .ok()
+        .and_then(|schedule| {
+            let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
+            schedule::following(&schedule, ms(timer.next_ms), ms(now), schedule::Zone::Local)
+        })
+        .map(|next| i64::try_from(next).unwrap_or(i64::MAX));
+    plugins.catalogue.advance_timer(timer, next).await
+}
+
+fn lock(
+    running: &Mutex<HashSet<(i64, String)>>,
+) -> std::sync::MutexGuard<'_, HashSet<(i64, String)>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}

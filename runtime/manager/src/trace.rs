@@ -1,0 +1,277 @@
+//! The trace of a message: one entry for each filter that was asked, kept with
+//! the message. A trace has a bound of its own, so that a chain of filters that
+//! rewrite a long message does not multiply it in the database.
+
+use mortise_runtime::types::Content;
+use serde::{Deserialize, Serialize};
+
+/// The longest text of one side of a [`Change`], in bytes.
+const SIDE_BYTES: usize = 4 << 10;
+/// All texts of the changes in one trace together, in bytes.
+const TRACE_BYTES: usize = 64 << 10;
+/// Text that is shown before the first difference, in bytes.
+const LEAD_BYTES: usize = 256;
+
+/// One filter's work on one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TraceEntry {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The manifest's id; empty in traces of older servers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// The plugin's number among its user's, as in `/plugin/{id}`.
+    #[serde(default)]
+    pub instance: i64,
+    /// The version that was asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// The outcome.
+    pub action: TraceAction,
+    /// The kind of failure of a filter that was skipped or had the message
+    /// refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The reason of a drop or of a failure, as a sentence; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Duration in microseconds.
+    pub micros: u64,
+    /// The fields that the filter changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// A filter's outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TraceAction {
+    /// Left the message as it was.
+    Keep,
+    /// Changed its content.
+    Replace,
+    /// Dropped it.
+    Drop,
+    /// Failed and was passed over: the user has it fail open.
+    Skipped,
+    /// Failed, and the message was refused: the user has it fail closed.
+    Refused,
+}
+
+impl TraceAction {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Replace => "replace",
+            Self::Drop => "drop",
+            Self::Skipped => "skipped",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The kind of a filter's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It crashed, or answered with an error or with nonsense.
+    Failed,
+    /// It had no answer in its share of the time.
+    TimedOut,
+    /// It could not be called: its process pauses after crashes, it is stopped,
+    /// or as many calls are open as may be.
+    NotAtWork,
+}
+
+/// A field of a message before and after a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Change {
+    /// The field.
+    pub field: Field,
+    /// Its text before; none if there was none.
+    pub before: Option<String>,
+    /// Its text after; none if there is none.
+    pub after: Option<String>,
+    /// Bytes left out before both texts, where they are the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: usize,
+    /// Whether one of the texts is cut at its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// A field of a message that filters may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// The title.
+    Title,
+    /// The text.
+    Message,
+    /// The priority, as a number in words.
+    Priority,
+    /// The extras, as JSON.
+    Extras,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// The space that is left for the texts of one trace.
+#[derive(Debug)]
+pub(super) struct Space(usize);
+
+impl Default for Space {
+    fn default() -> Self {
+        Self(TRACE_BYTES)
+    }
+}
+
+impl Space {
+    /// The fields that differ, with their texts as far as there is space.
+    pub(super) fn changes(&mut self, before: &Content, after: &Content) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut add = |field, before: Option<&str>, after: Option<&str>| {
+            if before != after {
+                changes.push(self.change(field, before, after));
+            }
+        };
+        add(Field::Title, Some(&before.title), Some(&after.title));
+        add(Field::Message, Some(&before.body), Some(&after.body));
+        let (was, is) = (before.priority.to_string(), after.priority.to_string());
+        add(Field::Priority, Some(&was), Some(&is));
+        add(
+            Field::Extras,
+            before.extras.as_deref(),
+            after.extras.as_deref(),
+        );
+        changes
+    }
+
+    fn change(&mut self, field: Field, before: Option<&str>, after: Option<&str>) -> Change {
+        let most = SIDE_BYTES.min(self.0 / 2);
+        let fits = |text: Option<&str>| text.is_none_or(|text| text.len() <= most);
+        let skipped = if fits(before) && fits(after) {
+            0
+        } else {
+            lead(before.unwrap_or_default(), after.unwrap_or_default())
+        };
+        let mut cut = false;
+        let mut side = |text: Option<&str>| {
+            let text = text?;
+            let rest = text.get(skipped..).unwrap_or_default();
+            let kept = rest
+                .get(..rest.floor_char_boundary(most))
+                .unwrap_or_default();
+            cut |= kept.len() < rest.len();
+            self.0 = self.0.saturating_sub(kept.len());
+            Some(kept.to_owned())
+        };
+        Change {
+            field,
+            before: side(before),
+            after: side(after),
+            skipped,
+            cut,
+        }
+    }
+}
+
+/// Bytes before the first difference that need not be shown; a boundary between
+/// characters of both texts.
+fn lead(one: &str, other: &str) -> usize {
+    let same = one
+        .bytes()
+        .zip(other.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    one.floor_char_boundary(same.saturating_sub(LEAD_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::types::Content;
+
+    use super::{Field, SIDE_BYTES, Space, TRACE_BYTES, TraceAction, TraceEntry};
+
+    fn content(title: &str, body: &str) -> Content {
+        Content {
+            title: title.to_owned(),
+            body: body.to_owned(),
+            priority: 1,
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn only_fields_that_differ_are_listed_in_full_while_they_are_short() {
+        let mut after = content("b", "text");
+        after.priority = 5;
+        after.extras = Some("{}".to_owned());
+        let changes = Space::default().changes(&content("a", "text"), &after);
+        let listed: Vec<_> = changes
+            .iter()
+            .map(|c| (c.field, c.before.as_deref(), c.after.as_deref()))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                (Field::Title, Some("a"), Some("b")),
+                (Field::Priority, Some("1"), Some("5")),
+                (Field::Extras, None, Some("{}")),
+            ]
+        );
+        assert!(changes.iter().all(|c| c.skipped == 0 && !c.cut));
+    }
+
+    #[test]
+    fn a_long_text_is_shown_around_its_first_difference() {
+        let same = "ä".repeat(20_000);
+        let (before, after) = (format!("{same}x{same}"), format!("{same}y"));
+        let changes = Space::default().changes(&content("", &before), &content("", &after));
+        let [change] = changes.as_slice() else {
+            panic!("{changes:?}");
+        };
+        let (was, is) = (
+            change.before.as_ref().unwrap(),
+            change.after.as_ref().unwrap(),
+        );
+        assert!(was.contains('x') && is.ends_with('y'), "{change:?}");
+        assert!(change.cut && was.len() <= SIDE_BYTES);
+        assert_eq!(change.skipped + is.len(), after.len());
+    }
+
+    #[test]
+    fn a_trace_is_bounded_however_many_filters_there_are() {
+        let (one, other) = (
+            content("", &"x".repeat(60_000)),
+            content("", &"y".repeat(60_000)),
+        );
+        let mut space = Space::default();
+        let mut bytes = 0;
+        for _ in 0..100 {
+            for change in space.changes(&one, &other) {
+                bytes += change.before.unwrap().len() + change.after.unwrap().len();
+            }
+        }
+        assert!(bytes <= TRACE_BYTES, "{bytes}");
+    }
+
+    #[test]
+    fn a_trace_of_an_older_server_is_read() {
+        let old = r#"{"plugin":"a","action":"skipped","detail":"it crashed","micros":3}"#;
+        let entry: TraceEntry = serde_json::from_str(old).unwrap();
+        assert_eq!((entry.action, entry.instance), (TraceAction::Skipped, 0));
+    }
+}

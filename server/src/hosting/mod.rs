@@ -1,0 +1,21 @@
+//! The server as the embedder of its plugins.
+//!
+//! - [`catalogue`]: the database as their catalogue.
+//! - [`users`]: its users, and their messages.
+//! - `chain`: their filters and listeners in the pipeline.
+//! - [`backends`]: their settings and backends.
+//! - [`arriving`]: a plugin's file on its way in.
+
+pub mod arriving;
+mod backends;
+mod catalogue;
+mod chain;
+mod users;
+
+pub use self::backends::{
+    BackendError, default_folder, grants_file, loaders, loaders_with, native, wasm,
+};
+pub(crate) use self::{
+    backends::{of_server, settings},
+    users::ServerUsers,
+};

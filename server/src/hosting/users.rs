@@ -1,0 +1,194 @@
+//! The server's users and their messages, for plugins.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use async_trait::async_trait;
+use mortise_runtime::types::{Application, Draft, Error, Message, User};
+
+use crate::{
+    pipeline::{Pipeline, PostError, Posted},
+    plugins::{
+        EmbedderError, Users,
+        embedder::{NewApplication, PluginApplication, Readable, Sender, UserMessage},
+    },
+    store::{self, SourcedMessage, Store},
+};
+
+/// Priority of a plugin's messages that bring none; Gotify's too.
+const DEFAULT_PRIORITY: i64 = 0;
+
+/// The server's users.
+#[derive(Debug)]
+pub(crate) struct ServerUsers {
+    store: Store,
+    /// Weak, because the pipeline holds the plugins.
+    pipeline: OnceLock<Weak<Pipeline>>,
+}
+
+impl ServerUsers {
+    /// The users of a database. They send once there is a pipeline.
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            pipeline: OnceLock::new(),
+        }
+    }
+
+    /// Has plugins' messages enter by this pipeline.
+    pub(crate) fn send_by(&self, pipeline: &Arc<Pipeline>) {
+        // There is one pipeline per server.
+        let _: Result<(), _> = self.pipeline.set(Arc::downgrade(pipeline));
+    }
+}
+
+#[async_trait]
+impl Users for ServerUsers {
+    async fn list(&self) -> Result<Vec<i64>, EmbedderError> {
+        let rows = self.store.users().await?;
+        Ok(rows.iter().map(|user| user.id).collect())
+    }
+
+    async fn get(&self, id: i64) -> Result<Option<User>, EmbedderError> {
+        let row = self.store.user(id).await?;
+        Ok(row.map(|row| User {
+            id: row.id.unsigned_abs(),
+            name: row.name,
+            admin: row.admin,
+        }))
+    }
+
+    async fn send(
+        &self,
+        user_id: i64,
+        draft: Draft,
+        sender: Sender,
+        filtered: bool,
+    ) -> Result<u64, Error> {
+        let pipeline = self
+            .pipeline
+            .get()
+            .and_then(Weak::upgrade)
+            .ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))?;
+        match pipeline.post(user_id, draft, sender, filtered).await {
+            Ok(Posted::Stored(message)) => Ok(message.id.unsigned_abs()),
+            Ok(Posted::Dropped { by, reason }) => Err(Error::Unavailable(format!(
+                "the user's filter `{by}` dropped the message: {reason}"
+            ))),
+            Err(error @ (PostError::Invalid(_) | PostError::TooLong { .. })) => {
+                Err(Error::Invalid(error.to_string()))
+            }
+            Err(
+                error @ (PostError::Refused { .. }
+                | PostError::NoApplication
+                | PostError::NotUpstream
+                | PostError::Upstream(_)
+                | PostError::Stopping),
+            ) => Err(Error::Unavailable(error.to_string())),
+            Err(PostError::Store(error)) => {
+                tracing::error!(%error, "the database failed a plugin");
+                Err(Error::Unavailable(
+                    "the server's database failed; try again later".to_owned(),
+                ))
+            }
+        }
+    }
+
+    fn webhook_path(&self, instance: i64, token: &str) -> Option<String> {
+        Some(format!("/plugin/{instance}/custom/{token}/"))
+    }
+
+    async fn applications(&self, instance: i64) -> Result<Vec<PluginApplication>, EmbedderError> {
+        let rows = self.store.plugin_applications(instance).await?;
+        let applications = rows.into_iter().map(|row| PluginApplication {
+            key: row.key,
+            application: Application {
+                id: row.id.unsigned_abs(),
+                name: row.name,
+            },
+        });
+        Ok(applications.collect())
+    }
+
+    async fn application(&self, new: NewApplication<'_>) -> Result<Application, EmbedderError> {
+        let row = self
+            .store
+            .plugin_application(
+                new.user_id,
+                new.instance,
+                new.key,
+                store::NewApplication {
+                    name: new.name,
+                    description: new.description,
+                    default_priority: DEFAULT_PRIORITY,
+                    sort_key: None,
+                },
+            )
+            .await?;
+        Ok(Application {
+            id: row.id.unsigned_abs(),
+            name: row.name,
+        })
+    }
+
+    async fn message(
+        &self,
+        user_id: i64,
+        message: i64,
+    ) -> Result<Option<UserMessage>, EmbedderError> {
+        let row = self.store.sourced_message(user_id, message).await?;
+        Ok(row.map(|row| UserMessage {
+            instance: row.plugin_instance_id,
+            message: row.into(),
+        }))
+    }
+
+    async fn sent(
+        &self,
+        user_id: i64,
+        instance: i64,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Message>, EmbedderError> {
+        let rows = self
+            .store
+            .messages_sent(user_id, instance, before, limit)
+            .await?;
+        Ok(messages(rows))
+    }
+
+    async fn received(
+        &self,
+        readable: Readable<'_>,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<Message>, EmbedderError> {
+        let rows = self
+            .store
+            .messages_received(readable, before, limit)
+            .await?;
+        Ok(messages(rows))
+    }
+
+    async fn messages_after(
+        &self,
+        readable: Readable<'_>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Message>, EmbedderError> {
+        let rows = self.store.messages_after(readable, after, limit).await?;
+        Ok(messages(rows))
+    }
+
+    async fn newest_message(&self, user_id: i64) -> Result<i64, EmbedderError> {
+        Ok(self.store.newest_message(user_id).await?)
+    }
+
+    async fn remove_message(&self, user_id: i64, message: i64) -> Result<(), EmbedderError> {
+        self.store.delete_message(user_id, message).await?;
+        Ok(())
+    }
+}
+
+fn messages(rows: Vec<SourcedMessage>) -> Vec<Message> {
+    rows.into_iter().map(Message::from).collect()
+}
