@@ -37,6 +37,10 @@ pub struct Limits {
     /// HTTP requests that a component has under way to the outside at a time,
     /// those included whose answers it has not read to the end.
     pub open_requests: u32,
+    /// Versions of the plugin that run at a time when one takes the other's place.
+    /// With 1 the old one is stopped first, for a plugin that cannot run twice: it
+    /// holds a lock or a port, or changes its data for good.
+    pub versions_at_once: u32,
 }
 
 impl Default for Limits {
@@ -55,6 +59,7 @@ impl Default for Limits {
             handles: 1024,
             open_files: 64,
             open_requests: 32,
+            versions_at_once: 2,
         }
     }
 }

@@ -7,10 +7,17 @@
 //! the next call goes to the new one, so no call is rejected, lost or made
 //! twice. The old instance is stopped after its last call.
 //!
+//! A plugin that cannot run twice has the limit `versions-at-once = 1`: its old
+//! instances are stopped first, and calls wait until the new ones are up. If one
+//! does not start, the old version is started again.
+//!
 //! Slots stay: a listener continues from its cursor, and timers and storage are
 //! the same. Meanwhile users cannot enable, disable or configure the plugin.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Plugins, STARTING, Slot,
@@ -30,6 +37,11 @@ use mortise_runtime::{
 
 /// The time to wait for an instance beyond the longest call.
 const MARGIN: Duration = Duration::from_secs(1);
+/// The time in which a version may find that the one before, which was stopped,
+/// still holds something: its process is about to end.
+const LETTING_GO: Duration = Duration::from_secs(5);
+/// The pause between two attempts to start it.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A user's slot and the instance that it moves to; none where the user has the
 /// plugin disabled.
@@ -49,6 +61,9 @@ impl Plugins {
     pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
         let new = Arc::clone(&entry.current);
         let id = new.manifest().id.clone();
+        if self.grants().answer(&id).limits.versions_at_once < 2 {
+            return self.replace(entry).await;
+        }
         let moves = self
             .bring_up_beside(&id, &new)
             .await
@@ -130,6 +145,80 @@ impl Plugins {
         }
     }
 
+    /// Stops the version that runs, and starts `entry.current` in its place. Calls
+    /// wait meanwhile.
+    async fn replace(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
+        let new = Arc::clone(&entry.current);
+        let old = self.installed.current(&new.manifest().id);
+        let slots = self.slots_of(&new.manifest().id);
+        let mut held = Vec::new();
+        for slot in &slots {
+            // Keeps the user's actions out, and calls waiting.
+            let turn = slot.turns.take().await;
+            held.push((slot, turn, slot.made.lock().await));
+        }
+        for (slot, _, current) in &mut held {
+            if let Some(running) = current.take() {
+                self.retire(slot, running, StopReason::Reloading).await;
+            }
+        }
+        if let Some(old) = &old {
+            old.release();
+        }
+        for at in 0..held.len() {
+            let Some((slot, _, current)) = held.get_mut(at) else {
+                break;
+            };
+            match self.made_in_place(slot, &new).await {
+                Ok(made) => **current = made,
+                Err(error) => {
+                    let report = refused(&entry, slot, &error);
+                    for (slot, _, current) in &mut held {
+                        if let Some(failed) = current.take() {
+                            self.retire(slot, failed, StopReason::Reloading).await;
+                        }
+                    }
+                    new.release();
+                    if let Some(old) = &old {
+                        for (slot, _, current) in &mut held {
+                            **current =
+                                self.made_in_place(slot, old).await.unwrap_or_else(|error| {
+                                    // It is retried.
+                                    slot.note(&error);
+                                    slot.set_down(true);
+                                    None
+                                });
+                        }
+                    }
+                    return Err(report);
+                }
+            }
+        }
+        self.note(entry).await;
+        for (slot, turn, current) in held {
+            slot.set_plugin(Arc::clone(&new));
+            let made = current.clone();
+            drop(current);
+            self.settle(&turn, slot, &new, made).await;
+        }
+        Ok(())
+    }
+
+    /// A started instance, once the version before has let go of everything.
+    async fn made_in_place(
+        &self,
+        slot: &Slot,
+        version: &OnDemand,
+    ) -> Result<Option<Made>, CallError> {
+        let end = Instant::now() + LETTING_GO;
+        loop {
+            match self.made_anew(slot, version).await {
+                Err(_) if Instant::now() < end => tokio::time::sleep(PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Has a slot's next call go to another version.
     async fn move_over(
         self: &Arc<Self>,
@@ -147,19 +236,30 @@ impl Plugins {
             }
             old
         };
-        // They may have changed since it was made.
+        self.settle(turn, slot, new, made).await;
+        if let Some(old) = old {
+            let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));
+            self.tasks.spawn(async move {
+                plugins.retire(&slot, old, StopReason::Reloading).await;
+            });
+        }
+    }
+
+    /// Has a slot's new instance do what its user wants of the plugin.
+    async fn settle(
+        self: &Arc<Self>,
+        turn: &SlotTurn,
+        slot: &Arc<Slot>,
+        new: &OnDemand,
+        made: Option<Made>,
+    ) {
+        // Its rights may have changed since it was made.
         self.hold_to_rights(slot).await;
         if let Some(made) = made {
             slot.set_down(false);
             if let Err(error) = self.put_to_work(turn, slot, &**made.instance()).await {
                 tracing::error!(%error, plugin = new.manifest().id, "a plugin was not put to work");
             }
-        }
-        if let Some(old) = old {
-            let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));
-            self.tasks.spawn(async move {
-                plugins.retire(&slot, old, StopReason::Reloading).await;
-            });
         }
     }
 
@@ -259,6 +359,7 @@ impl Plugins {
 
 /// The report of a version that does not come up for a user.
 fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
+    let id = &entry.current.manifest().id;
     LoadError {
         file: entry.file.clone(),
         step: Step::Start,
@@ -266,8 +367,8 @@ fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
         found: format!("for the user `{}`: {}", slot.user.name, error.full()),
         fix: format!(
             "the version before goes on; correct the new one, or disable the plugin for that user, \
-             and then: mortise plugin reload {}",
-            entry.current.manifest().id
+             and then: mortise plugin reload {id}. If the plugin cannot run twice, because of a lock \
+             or a port: mortise plugin grant {id} --limit versions-at-once=1"
         ),
     }
 }

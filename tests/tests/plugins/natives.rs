@@ -4,7 +4,7 @@
 use mortise_tests::{
     minisign::Signer,
     natives::{python, stamp},
-    server::{Data, Server, body},
+    server::{Data, Server, body, run},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -101,6 +101,102 @@ async fn a_process_may_have_hundreds_of_threads() {
     until("it was there", async || server.plugin(id).await.is_some()).await;
     server.enable(id, None).await;
     assert_eq!(title(&server, &token, "x").await, "300");
+    server.stop().await;
+}
+
+/// A filter that takes a lock in a granted directory when it starts, as an embedded
+/// database does, and lets go of it only with its process.
+const LOCK: &str = r#"
+import fcntl
+import mortise_plugin as m
+
+class Lock(m.Plugin):
+    manifest = m.Manifest(
+        id="org.example.lock", name="Lock", version="@VERSION@",
+        wants=[m.Want.filter_messages("It stamps."), m.Want.files("Its database.", m.Directory("@FOLDER@", True))])
+
+    def start(self, user):
+        self.file = open("@FOLDER@/lock", "w")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise m.Refused(f"the database is in use: {error}")
+        if "@VERSION@" == "9.0.0":
+            raise m.Refused("it is broken")
+
+    def filter(self, draft):
+        content = draft.content
+        return m.Replace(m.Content("@VERSION@", content.body, content.priority, content.extras))
+
+m.run(Lock)
+"#;
+
+#[tokio::test]
+async fn a_plugin_that_cannot_run_twice_is_stopped_before_its_next_version() {
+    let data = Data::new();
+    let server = data.serve().await;
+    let token = server.application("backup").await;
+    let id = "org.example.lock";
+    let folder = tempfile::tempdir().unwrap();
+    let version = |version: &str| {
+        let source = LOCK.replace("@FOLDER@", folder.path().to_str().unwrap());
+        python(&source.replace("@VERSION@", version))
+    };
+    let ordered = |arguments: &[&str]| {
+        let data = ["--data-dir", data.path().to_str().unwrap()];
+        let output = run(["plugin"].iter().chain(arguments).chain(&data));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.success(),
+            said + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    data.executable("lock", &version("1.0.0"));
+    until("it was there", async || server.plugin(id).await.is_some()).await;
+    let granted = ordered(&["grant", id, "--as-asked"]);
+    assert!(granted.0, "{}", granted.1);
+    server.enable(id, None).await;
+    assert_eq!(title(&server, &token, "x").await, "1.0.0");
+
+    // The report says what to do.
+    let (done, said) = ordered(&["reload", id]);
+    assert!(
+        !done && said.contains("--limit versions-at-once=1"),
+        "{said}"
+    );
+    assert_eq!(title(&server, &token, "x").await, "1.0.0");
+    let limited = ordered(&["grant", id, "--limit", "versions-at-once=1"]);
+    assert!(limited.0, "{}", limited.1);
+    let reloaded = ordered(&["reload", id]);
+    assert!(reloaded.0, "{}", reloaded.1);
+
+    // Messages that come meanwhile wait for the new version.
+    let file = folder.path().join("new");
+    let install = async |number: &str| {
+        std::fs::write(&file, version(number)).unwrap();
+        let body = std::fs::read(&file).unwrap();
+        let request = server.admin(Method::POST, "/admin/plugins?name=lock");
+        let request = request.header("content-type", "application/octet-stream");
+        request.body(body).send().await.unwrap()
+    };
+    let sending = async {
+        let mut titles = Vec::new();
+        while titles.last().is_none_or(|last| last != "2.0.0") {
+            titles.push(title(&server, &token, "x").await);
+        }
+        titles
+    };
+    let (titles, installed) = tokio::join!(sending, install("2.0.0"));
+    assert_eq!(installed.status(), 200);
+    let (_, before) = titles.split_last().unwrap();
+    assert!(before.iter().all(|title| title == "1.0.0"), "{titles:?}");
+
+    // One that does not start leaves the version before at work.
+    let refused = install("9.0.0").await;
+    assert_eq!(refused.status(), 422);
+    let said = refused.text().await.unwrap();
+    assert!(said.contains("it is broken"), "{said}");
+    assert_eq!(title(&server, &token, "x").await, "2.0.0");
     server.stop().await;
 }
 

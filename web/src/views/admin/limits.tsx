@@ -27,6 +27,7 @@ const NAMES: Record<string, string> = {
   handles: "Open handles",
   "open-files": "Open files",
   "open-requests": "Open requests to the network",
+  "versions-at-once": "Versions at once during an update",
 };
 
 function amount(limit: string, value: number): string {
