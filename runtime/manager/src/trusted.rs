@@ -9,9 +9,10 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Plugins,
+    Plugins, Status,
     actor::Actor,
     audit::Action,
+    installed::Entry,
     signature::{Trust, is_key, read_signature_file},
 };
 
@@ -106,8 +107,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Trusts a key no longer. What it signed and runs is looked at when it is
-    /// loaded next.
+    /// Trusts a key no longer. A plugin that it signed and that runs goes on until it
+    /// is loaded next, and is shown as signed by an unknown key.
     ///
     /// # Errors
     ///
@@ -135,7 +136,7 @@ impl Plugins {
         let trust = self.settings.trust.clone();
         let path = trust.keys.display().to_string();
         let failed = |error| TrustError::Write(path, error);
-        tokio::task::spawn_blocking(move || {
+        let changed = tokio::task::spawn_blocking(move || {
             let before = read_signature_file(&trust.keys).map_err(|error| {
                 TrustError::Broken(trust.keys.display().to_string(), error.to_string())
             })?;
@@ -144,7 +145,32 @@ impl Plugins {
                 .map_err(|error| TrustError::Write(trust.keys.display().to_string(), error))
         })
         .await
-        .unwrap_or_else(|error| Err(failed(io::Error::other(error))))
+        .unwrap_or_else(|error| Err(failed(io::Error::other(error))));
+        if changed.is_ok() {
+            self.check_signatures().await;
+        }
+        changed
+    }
+
+    /// Shows installed plugins as signed by the keys of now. One that these keys
+    /// would not let run goes on until it is loaded next.
+    async fn check_signatures(&self) {
+        for Status { id, .. } in self.installed.list() {
+            let Some(entry) = self.installed.get(&id) else {
+                continue;
+            };
+            let Some(signed) = &entry.signed else {
+                continue;
+            };
+            let checked = self
+                .check_signed_copy(&entry.file, entry.current.file(), Some(signed.text.clone()))
+                .await;
+            if let Ok(signed) = checked
+                && signed != entry.signed
+            {
+                self.note(Entry { signed, ..entry }).await;
+            }
+        }
     }
 }
 

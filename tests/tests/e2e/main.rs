@@ -6,6 +6,7 @@
 //! - `cases`: a plugin's own tests, from a shell.
 //! - `command_line`: commands from a shell.
 //! - `dev`: a plugin during its development.
+//! - `fair`: nobody keeps the others out.
 //! - `gotify`: Gotify's own plugins with one changed line.
 //! - `loads`: a plugin is loaded once.
 //! - `process`: start, stop, and two servers on one data directory.
@@ -25,6 +26,8 @@ mod clients;
 mod command_line;
 #[cfg(target_os = "linux")]
 mod dev;
+#[cfg(target_os = "linux")]
+mod fair;
 #[cfg(unix)]
 mod gotify;
 #[cfg(unix)]

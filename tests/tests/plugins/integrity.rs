@@ -363,6 +363,25 @@ async fn a_file_that_no_order_changed_is_refused_where_that_is_set() {
 }
 
 #[tokio::test]
+async fn an_installed_plugin_is_shown_as_signed_by_the_keys_of_now() {
+    let frank = Signer::new();
+    let one = version("one");
+    let data = data(&[("a", one.clone())]);
+    sign(data.path(), &frank.sign(&one));
+    let rig = Rig::start(data.path()).await;
+    assert_eq!(rig.signature("a"), Some(Signature::Untrusted));
+    let key = json!({ "key": frank.public(), "name": "Frank" }).to_string();
+    let (status, text) = rig.request(Method::POST, "/admin/trusted-keys", &key).await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(rig.signature("a"), by_frank());
+    let path = format!("/admin/trusted-keys/{}", url_encoded(&frank.public()));
+    let (status, text) = rig.request(Method::DELETE, &path, "").await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(rig.signature("a"), Some(Signature::Untrusted));
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn keys_are_trusted_and_no_longer_trusted_by_order() {
     let (frank, mallory) = (Signer::new(), Signer::new());
     let one = version("one");

@@ -22,7 +22,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const message = useCallback(
     (message: Message) => {
       addMessages(client, [message]);
-      notify(message);
+      void notify(message);
     },
     [client],
   );

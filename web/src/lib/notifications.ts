@@ -4,6 +4,7 @@ import { useSyncExternalStore } from "react";
 import type { Message } from "../api/types";
 
 const SETTING = "mortise.notifications";
+const WORKER = "/page/notifications.js";
 const listeners = new Set<() => void>();
 
 function wanted(): boolean {
@@ -13,7 +14,8 @@ function wanted(): boolean {
 export type NotificationState = "on" | "off" | "denied" | "unsupported";
 
 function state(): NotificationState {
-  if (!("Notification" in window) || !isSecureContext) return "unsupported";
+  const supported = "Notification" in window && "serviceWorker" in navigator && isSecureContext;
+  if (!supported) return "unsupported";
   if (Notification.permission === "denied") return "denied";
   return wanted() && Notification.permission === "granted" ? "on" : "off";
 }
@@ -34,22 +36,34 @@ export function useNotifications() {
   return { current, set };
 }
 
+/** The service worker that shows notifications, once it can. */
+async function activeWorker(): Promise<ServiceWorkerRegistration> {
+  const registration = await navigator.serviceWorker.register(WORKER);
+  const worker = registration.active ?? registration.waiting ?? registration.installing;
+  await new Promise<void>((done) => {
+    const look = () => {
+      if (!worker || worker.state === "activated" || worker.state === "redundant") done();
+    };
+    worker?.addEventListener("statechange", look);
+    look();
+  });
+  return registration;
+}
+
 /** Shows a notification, unless the user is looking at the page. */
-export function notify(message: Message) {
+export async function notify(message: Message): Promise<void> {
   if (state() !== "on" || document.visibilityState === "visible") return;
   const body = message.message.length > 300 ? `${message.message.slice(0, 300)}…` : message.message;
   try {
-    const shown = new Notification(message.title, {
+    const worker = await activeWorker();
+    await worker.showNotification(message.title, {
       body,
       tag: `mortise-${message.id}`,
       silent: message.priority < 4,
       icon: "/page/icon.svg",
     });
-    shown.onclick = () => {
-      window.focus();
-      shown.close();
-    };
-  } catch {
-    // Some phones allow notifications to service workers only.
+  } catch (error) {
+    // The message itself is in the list.
+    console.warn("the notification was not shown", error);
   }
 }
