@@ -14,7 +14,7 @@ use mortise_wait::until;
 use reqwest::Method;
 use serde_json::json;
 
-/// A listener that answers each message, with another title in each direction.
+/// A listener that answers each message that is not its own.
 const ECHO: &str = r#"
 import mortise_plugin as m
 
@@ -25,7 +25,10 @@ class Echo(m.Plugin):
 
     def on_messages(self, messages):
         for message in messages:
-            self.host.messages.send(m.Content("from @NAME@", message.content.body))
+            try:
+                self.host.send("from @NAME@", message.content.body)
+            except Exception as error:
+                print(error)
 
 m.run(Echo)
 "#;
