@@ -1,7 +1,7 @@
 //! Places for connections. There are only so many; when all are taken, a new
 //! connection takes the place of one without a request. It goes to the address
-//! with the most of them, and there the one that is idle for longest. So
-//! idle connections keep no client out.
+//! with the most of them: there to one that never had a request, else to the one
+//! that is idle for longest. So idle connections keep no client out.
 
 use std::{
     collections::HashMap,
@@ -31,6 +31,8 @@ struct State {
 struct Taken {
     address: IpAddr,
     requests: usize,
+    /// Whether a request was answered on it.
+    served: bool,
     /// Grows with the time at which the last request ended.
     idle_since: u64,
     cut: CancellationToken,
@@ -98,6 +100,7 @@ impl Places {
         let taken = Taken {
             address: address.to_canonical(),
             requests: 0,
+            served: false,
             idle_since: number,
             cut: cut.clone(),
         };
@@ -112,7 +115,7 @@ impl Places {
 
 impl State {
     /// Returns the connection that makes room: of the address with the most idle
-    /// ones, the one that is idle for longest.
+    /// ones, one that never had a request, else the one that is idle for longest.
     fn longest_idle(&self) -> Option<&Taken> {
         let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
         let idle = || self.taken.values().filter(|one| one.is_idle());
@@ -122,7 +125,7 @@ impl State {
         let most = of_address.values().max().copied()?;
         idle()
             .filter(|one| of_address.get(&one.address) == Some(&most))
-            .min_by_key(|one| one.idle_since)
+            .min_by_key(|one| (one.served, one.idle_since))
     }
 }
 
@@ -151,6 +154,7 @@ impl Drop for Busy {
         state.next += 1;
         if let Some(taken) = state.taken.get_mut(&self.place.number) {
             taken.requests -= 1;
+            taken.served = true;
             taken.idle_since = now;
         }
         drop(state);
@@ -191,6 +195,17 @@ mod tests {
         assert!(honest.cut().is_cancelled());
         assert!(!third.cut().is_cancelled() && !new.cut().is_cancelled());
         drop((busy, another));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_used_outlasts_those_that_never_were() {
+        let places = Places::new(2);
+        let used = Arc::new(places.take(HONEST).await);
+        drop(used.busy());
+        let never = places.take(HONEST).await;
+        let new = places.take(HONEST).await;
+        assert!(never.cut().is_cancelled());
+        assert!(!used.cut().is_cancelled() && !new.cut().is_cancelled());
     }
 
     #[tokio::test]
