@@ -5,11 +5,11 @@
 //! - `fresh`: a new instance for each call: instantiate, start, filter, stop,
 //!   drop.
 //! - `load`: a plugin that did not change since it was last loaded, whose code
-//!   is in the cache. Raw: `deserialize_file` and the digest of the component's
-//!   file.
+//!   is in the cache. Raw: the digest of the component's file, `deserialize_file`
+//!   and `instantiate_pre`.
 //!
-//! The raw engine has the settings of the runtime's, but no interruption and no
-//! memory bound: what it costs to be able to stop a guest counts as ours.
+//! The raw engine is as safe as the runtime's: it interrupts guests by epochs and
+//! bounds their memory, as every host has to.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,8 +32,10 @@ use mortise_tests::{
     host::{MemoryHost, setup},
 };
 use mortise_wasm::{Settings, WasmBackend};
+use tokio::runtime::Runtime;
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, StoreLimits,
+    StoreLimitsBuilder,
     component::{Component, InstancePre, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -57,6 +59,7 @@ struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
+    limits: StoreLimits,
 }
 
 impl WasiView for State {
@@ -78,9 +81,13 @@ impl WasiHttpView for State {
     }
 }
 
+/// The interval at which guests must yield, as the runtime has it.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Wasmtime and nothing else.
 struct Raw {
     engine: Engine,
+    linker: Linker<State>,
     pre: InstancePre<State>,
     lifecycle: lifecycle::GuestIndices,
     filter: filter::GuestIndices,
@@ -89,13 +96,23 @@ struct Raw {
 }
 
 impl Raw {
-    fn new(component: &Path) -> Self {
+    fn new(component: &Path, tokio: &Runtime) -> Self {
         let mut pool = PoolingAllocationConfig::new();
         pool.linear_memory_keep_resident(256 << 10)
             .table_keep_resident(64 << 10);
         let mut config = Config::new();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+            .epoch_interruption(true);
         let engine = Engine::new(&config).unwrap();
+        let ticking = engine.clone();
+        tokio.spawn(async move {
+            let mut ticks = tokio::time::interval(TICK);
+            loop {
+                ticks.tick().await;
+                ticking.increment_epoch();
+            }
+        });
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
@@ -106,6 +123,7 @@ impl Raw {
             lifecycle: lifecycle::GuestIndices::new(&pre).unwrap(),
             filter: filter::GuestIndices::new(&pre).unwrap(),
             engine,
+            linker,
             pre,
             user: User {
                 id: 7,
@@ -133,8 +151,12 @@ impl Raw {
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
+            limits: StoreLimitsBuilder::new().memory_size(128 << 20).build(),
         };
         let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
         let instance = self.pre.instantiate_async(&mut store).await.unwrap();
         let lifecycle = self.lifecycle.load(&mut store, &instance).unwrap();
         lifecycle
@@ -184,9 +206,9 @@ fn draft() -> mortise_runtime::types::Draft {
 const DEADLINE: Duration = Duration::from_secs(2);
 
 fn calls(criterion: &mut Criterion) {
-    let tokio = tokio::runtime::Runtime::new().unwrap();
+    let tokio = Runtime::new().unwrap();
     let component = guests::example("echo");
-    let raw = Raw::new(&component);
+    let raw = Raw::new(&component, &tokio);
     let instance = tokio.block_on(ours(&component));
     let draft = draft();
 
@@ -246,12 +268,12 @@ fn calls(criterion: &mut Criterion) {
 }
 
 fn load(criterion: &mut Criterion) {
-    let tokio = tokio::runtime::Runtime::new().unwrap();
+    let tokio = Runtime::new().unwrap();
     let component = guests::example("echo");
     let folder = tempfile::tempdir().unwrap();
 
     let mut load = criterion.benchmark_group("load");
-    let raw = Raw::new(&component);
+    let raw = Raw::new(&component, &tokio);
     let code = folder.path().join("raw.cwasm");
     let bytes = std::fs::read(&component).unwrap();
     std::fs::write(&code, raw.engine.precompile_component(&bytes).unwrap()).unwrap();
@@ -261,7 +283,7 @@ fn load(criterion: &mut Criterion) {
             // SAFETY: this engine made the file a moment ago.
             #[expect(unsafe_code, reason = "it is what is measured")]
             let component = unsafe { Component::deserialize_file(&raw.engine, &code) }.unwrap();
-            black_box((digest, component))
+            black_box((digest, raw.linker.instantiate_pre(&component).unwrap()))
         });
     });
     let settings = Settings {
