@@ -183,6 +183,41 @@ async fn a_plugin_goes_through_its_whole_life() {
 }
 
 #[tokio::test]
+async fn a_part_of_an_id_names_the_plugin_that_alone_has_it() {
+    let data = Data::new();
+    for name in ["weather", "uptime"] {
+        let id = format!("org.example.{name}");
+        let component = components::plugin(&id, "", "").unwrap();
+        data.plugin(&format!("{name}.wasm"), &component);
+    }
+    let server = data.serve().await;
+    assert_eq!(
+        json(&data, &["status", "weather"])["id"],
+        "org.example.weather"
+    );
+    said(&data, &["enable", "WEATHER"]);
+    assert_eq!(
+        server.plugin("org.example.weather").await.unwrap()["enabled"],
+        true
+    );
+    assert_eq!(
+        server.plugin("org.example.uptime").await.unwrap()["enabled"],
+        false
+    );
+    let ambiguous = refused(plugin(&data, &["disable", "example"]));
+    for id in ["org.example.weather", "org.example.uptime"] {
+        assert!(ambiguous.contains(id), "{ambiguous}");
+    }
+    assert_eq!(
+        server.plugin("org.example.weather").await.unwrap()["enabled"],
+        true
+    );
+    let unknown = refused(plugin(&data, &["reload", "clock"]));
+    assert!(unknown.contains("installed: "), "{unknown}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_signature_goes_along_with_what_is_installed() {
     let data = Data::new();
     let signer = Signer::new();
