@@ -287,7 +287,8 @@ async fn limits_are_shown_with_their_use() {
         (&limit("call-ms")["most"], &limit("call-ms")["default"]),
         (&Value::from(5000), &Value::from(10_000))
     );
-    assert_eq!(limits.len(), 13);
+    assert_eq!(limits.len(), 14);
+    assert_eq!(limit("versions-at-once")["default"], 2);
     let user = &usage["users"][0];
     assert_eq!(
         (&user["user"], &user["enabled"]),
