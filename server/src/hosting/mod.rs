@@ -1,9 +1,9 @@
 //! The server as the embedder of its plugins.
 //!
-//! - [`catalogue`]: the database as their catalogue.
-//! - [`users`]: its users, and their messages.
+//! - `catalogue`: the database as their catalogue.
+//! - `users`: its users, and their messages.
 //! - `chain`: their filters and listeners in the pipeline.
-//! - [`backends`]: their settings and backends.
+//! - `backends`: their settings and backends.
 //! - [`arriving`]: a plugin's file on its way in.
 
 pub mod arriving;
