@@ -18,7 +18,7 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
   const data = mkdtempSync(join(tmpdir(), "mortise-demo-"));
   let demo: ChildProcess;
   let browser: Browser;
-  let shown: { url: string; user: string; password: string };
+  let shown: { url: string; user: string; password: string; app_token: string; drop: string[] };
 
   beforeAll(async () => {
     demo = spawn(XTASK ?? "", ["demo", "--json", "--port", "0", "--data-dir", data], {
@@ -74,6 +74,54 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
       expect(await page.getByText("This value has no form").count()).toBe(0);
       await visitor.look(`demo-configuration-${index + 1}`);
     }
+    await visitor.leave();
+  });
+
+  it.each(WIDTHS)("installs a plugin and its next version without the command line, $name", async (width) => {
+    const [first = "", second = ""] = shown.drop;
+    const visitor = await Visitor.come(browser, shown, width);
+    const { page } = visitor;
+    await visitor.login(shown.user, shown.password, "/administration");
+    await page.locator(".drop input[type=file]").waitFor({ state: "attached" });
+    await visitor.drop(".drop", first);
+    await page.getByRole("heading", { name: "Shout", level: 1 }).waitFor();
+    await page.getByRole("link", { name: "Enable it for yourself" }).click();
+    await page.getByRole("button", { name: "Enable…" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: /nable$/ }).click();
+    await page.getByRole("button", { name: "Disable" }).waitFor();
+
+    // It does what it may, and is denied the rest.
+    const title = `loud ${width.name}`;
+    const message = { title, message: "x" };
+    const sent = await fetch(`${shown.url}/message`, {
+      method: "POST",
+      headers: { "x-gotify-key": shown.app_token, "content-type": "application/json" },
+      body: JSON.stringify(message),
+    });
+    expect(sent.status).toBe(200);
+    await page.getByRole("link", { name: "Denials" }).click();
+    await page.getByRole("cell", { name: "timers" }).waitFor();
+    await visitor.look("demo-denials");
+    await visitor.go("Messages");
+    await page.getByRole("article", { name: title.toUpperCase() }).waitFor();
+
+    await visitor.go("Installed plugins");
+    await page.getByRole("main").getByRole("link", { name: "Shout" }).click();
+    await page.getByRole("link", { name: "Decide about the permission" }).click();
+    await page.getByText("It begins to count anew each hour.").waitFor();
+    await page.getByRole("button", { name: "Grant", exact: true }).click();
+    await page.getByText("Granted", { exact: true }).first().waitFor();
+
+    await visitor.go("Installed plugins");
+    await visitor.drop(".drop", second);
+    await page.getByRole("heading", { name: "Version 1.1.0 asks for more" }).waitFor();
+    await page.getByText("Other programs ask it for the count.").waitFor();
+    await visitor.look("demo-pending");
+    await page.getByRole("button", { name: "Approve and grant" }).click();
+    await page.getByText("Version 1.1.0 ·").waitFor();
+    await page.getByRole("button", { name: "Uninstall…" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Uninstall" }).click();
+    await page.getByRole("heading", { name: "Installed plugins" }).waitFor();
     await visitor.leave();
   });
 });

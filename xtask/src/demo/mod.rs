@@ -5,6 +5,7 @@
 //! All of it goes through what any user has: the `mortise` program and the
 //! REST API.
 
+mod drop;
 mod native;
 
 use std::{
@@ -102,6 +103,8 @@ struct Shown {
     after: Value,
     /// The answers of the native plugins.
     native: Vec<Answered>,
+    /// Files to drop on the page: a plugin, and its next version.
+    drop: Vec<PathBuf>,
 }
 
 /// The ids of installed plugins.
@@ -148,11 +151,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         installed.natives.push((native, id));
     }
 
+    let to_drop = drop::build(workspace, &data.join("drop")).unwrap_or_else(|error| {
+        say(format_args!(
+            "without a plugin to drop on the page: {error:#}"
+        ));
+        Vec::new()
+    });
+
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
-        .block_on(serve(&mortise, &data, &installed, arguments))
+        .block_on(serve(&mortise, &data, &installed, to_drop, arguments))
 }
 
 /// Puts a plugin into the plugins folder, grants its permissions, and returns
@@ -187,6 +197,7 @@ async fn serve(
     mortise: &Path,
     data: &Path,
     installed: &Installed,
+    to_drop: Vec<PathBuf>,
     arguments: &Arguments,
 ) -> Result<()> {
     let mut stop = std::pin::pin!(interrupted()?);
@@ -202,7 +213,10 @@ async fn serve(
         () = &mut stop => return server.stop().await,
     };
     let shown = match shown {
-        Ok(shown) => shown,
+        Ok(shown) => Shown {
+            drop: to_drop,
+            ..shown
+        },
         Err(error) => {
             // The first error is the one to tell about.
             let _ = server.stop().await;
@@ -307,6 +321,7 @@ async fn show(url: &str, installed: &Installed, login: &mut Login) -> Result<Sho
         before,
         after,
         native,
+        drop: Vec::new(),
     })
 }
 
@@ -396,7 +411,7 @@ Mortise runs at {url}: open it in a browser and log in
 Send another one:
 
   curl '{url}/message?token={app}' -F 'title=nightly backup' -F 'message=ERROR: again' -F priority=3
-
+{drop}
 Interrupt to stop.",
             url = self.url,
             user = self.user,
@@ -409,6 +424,26 @@ Interrupt to stop.",
                 .map(|answered| format!("\n  {answered}\n"))
                 .collect::<String>(),
             app = self.app_token,
+            drop = self.to_drop(),
         )
+    }
+
+    /// Tells what there is to install.
+    fn to_drop(&self) -> String {
+        match &*self.drop {
+            [first, second] => format!(
+                "
+Install a plugin: open {}/administration and drop the first file there. Later, drop its next
+version, which asks for more.
+
+  {}
+  {}
+",
+                self.url,
+                first.display(),
+                second.display()
+            ),
+            _ => String::new(),
+        }
     }
 }
