@@ -73,6 +73,11 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
       await page.getByRole("heading", { name: "Configuration" }).waitFor();
       expect(await page.getByText("This value has no form").count()).toBe(0);
       await visitor.look(`demo-configuration-${index + 1}`);
+      if (name !== "Rules") continue;
+      await page.getByLabel("Name", { exact: true }).first().fill(`errors, ${width.name}`);
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByText("The configuration is saved").waitFor();
+      await visitor.dismiss();
     }
     await visitor.leave();
   });
