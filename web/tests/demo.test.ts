@@ -112,7 +112,7 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
 
     await visitor.go("Installed plugins");
     await page.getByRole("main").getByRole("link", { name: "Shout" }).click();
-    await page.getByRole("link", { name: "Decide about the permission" }).click();
+    await page.getByRole("link", { name: "Permissions", exact: true }).click();
     await page.getByText("It begins to count anew each hour.").waitFor();
     await page.getByRole("button", { name: "Grant", exact: true }).click();
     await page.getByText("Granted", { exact: true }).first().waitFor();
