@@ -120,6 +120,7 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
     await visitor.go("Installed plugins");
     await visitor.drop(".drop", second);
     await page.getByRole("heading", { name: "Version 1.1.0 asks for more" }).waitFor();
+    await page.getByText("Shout 1.1.0 waits for your approval").waitFor();
     await page.getByText("Other programs ask it for the count.").waitFor();
     await visitor.look("demo-pending");
     await page.getByRole("button", { name: "Approve and grant" }).click();

@@ -31,7 +31,11 @@ export function Install() {
   const done = async (status: Status) => {
     await client.invalidateQueries({ queryKey: ["admin"] });
     await client.invalidateQueries({ queryKey: ["plugins"] });
-    toast(`${status.name} ${status.version} is installed`);
+    toast(
+      status.waiting?.because === "pending"
+        ? `${status.name} ${status.waiting.version.version} waits for your approval`
+        : `${status.name} ${status.version} is installed`,
+    );
     void navigate(`/administration/plugins/${encodeURIComponent(status.id)}`);
   };
   const install = useMutation({
