@@ -165,34 +165,32 @@ impl Plugins {
         if let Some(old) = &old {
             old.release();
         }
-        for at in 0..held.len() {
-            let Some((slot, _, current)) = held.get_mut(at) else {
-                break;
-            };
-            match self.made_in_place(slot, &new).await {
-                Ok(made) => **current = made,
-                Err(error) => {
-                    let report = refused(&entry, slot, &error);
-                    for (slot, _, current) in &mut held {
-                        if let Some(failed) = current.take() {
-                            self.retire(slot, failed, StopReason::Reloading).await;
-                        }
-                    }
-                    new.release();
-                    if let Some(old) = &old {
-                        for (slot, _, current) in &mut held {
-                            **current =
-                                self.made_in_place(slot, old).await.unwrap_or_else(|error| {
-                                    // It is retried.
-                                    slot.note(&error);
-                                    slot.set_down(true);
-                                    None
-                                });
-                        }
-                    }
-                    return Err(report);
+        let started = async {
+            for (slot, _, current) in &mut held {
+                let made = self.made_in_place(slot, &new).await;
+                **current = made.map_err(|error| refused(&entry, slot, &error))?;
+            }
+            Ok(())
+        };
+        if let Err(report) = started.await {
+            for (slot, _, current) in &mut held {
+                if let Some(failed) = current.take() {
+                    self.retire(slot, failed, StopReason::Reloading).await;
                 }
             }
+            new.release();
+            for (slot, _, current) in &mut held {
+                // A slot's plugin is still the version before.
+                match self.made_in_place(slot, &slot.plugin()).await {
+                    Ok(made) => **current = made,
+                    Err(error) => {
+                        // It is retried.
+                        slot.note(&error);
+                        slot.set_down(true);
+                    }
+                }
+            }
+            return Err(report);
         }
         self.note(entry).await;
         for (slot, turn, current) in held {

@@ -13,7 +13,7 @@ use crate::{
             Selection, StorageFull, StoredTimer, TooManyTimers, UserPlugin,
         },
     },
-    store::{DepartedRow, InstanceRow, NewInstance, SetAsideRow, Store, StoreError, TimerRow},
+    store::{InstanceRow, NewInstance, SetAsideRow, Store, StoreError, TimerRow},
 };
 
 impl From<StoreError> for EmbedderError {
@@ -53,12 +53,7 @@ impl Catalogue for Store {
     }
 
     async fn departed(&self, plugin: &str) -> Result<Option<DepartedPlugin>, EmbedderError> {
-        let row = self.departed_plugin(plugin).await?;
-        Ok(row.map(|row| DepartedPlugin {
-            key: row.key,
-            digest: row.digest,
-            departed_ms: row.departed_ms,
-        }))
+        Ok(self.departed_plugin(plugin).await?)
     }
 
     async fn set_departed(
@@ -66,12 +61,7 @@ impl Catalogue for Store {
         plugin: &str,
         departed: &DepartedPlugin,
     ) -> Result<(), EmbedderError> {
-        let row = DepartedRow {
-            key: departed.key.clone(),
-            digest: departed.digest.clone(),
-            departed_ms: departed.departed_ms,
-        };
-        Ok(self.add_departed_plugin(plugin, &row).await?)
+        Ok(self.add_departed_plugin(plugin, departed).await?)
     }
 
     async fn remove_departed(&self, plugin: &str) -> Result<(), EmbedderError> {

@@ -1,17 +1,9 @@
 //! The table `departed_plugins`.
 
-use crate::store::{Store, StoreError};
-
-/// A plugin that was uninstalled.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct DepartedRow {
-    /// The trusted key of its signature, as in the trust file.
-    pub key: Option<String>,
-    /// The digest of its last version.
-    pub digest: String,
-    /// The time, in milliseconds since the epoch.
-    pub departed_ms: i64,
-}
+use crate::{
+    plugins::embedder::DepartedPlugin,
+    store::{Store, StoreError},
+};
 
 impl Store {
     /// Returns the record of an uninstalled plugin; none for an id that was never
@@ -20,13 +12,17 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn departed_plugin(&self, id: &str) -> Result<Option<DepartedRow>, StoreError> {
-        Ok(
+    pub async fn departed_plugin(&self, id: &str) -> Result<Option<DepartedPlugin>, StoreError> {
+        let row: Option<(Option<String>, String, i64)> =
             sqlx::query_as("SELECT key, digest, departed_ms FROM departed_plugins WHERE id = ?")
                 .bind(id)
                 .fetch_optional(&self.readers)
-                .await?,
-        )
+                .await?;
+        Ok(row.map(|(key, digest, departed_ms)| DepartedPlugin {
+            key,
+            digest,
+            departed_ms,
+        }))
     }
 
     /// Records that a plugin was uninstalled.
@@ -37,7 +33,7 @@ impl Store {
     pub async fn add_departed_plugin(
         &self,
         id: &str,
-        departed: &DepartedRow,
+        departed: &DepartedPlugin,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO departed_plugins (id, key, digest, departed_ms) VALUES (?, ?, ?, ?)

@@ -9,7 +9,6 @@ mod messages;
 mod storage;
 mod timers;
 
-pub use departed::DepartedRow;
 pub use messages::{SetAsideRow, SourcedMessage, contract_priority};
 pub use timers::TimerRow;
 
