@@ -3,10 +3,7 @@
 //! It keeps the effects of the plugin for the case to inspect. As for every
 //! host, the runtime's guard stands in front of it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mortise_runtime::{
@@ -15,6 +12,7 @@ use mortise_runtime::{
     schedule::{self, Zone},
     types::{Application, Error, Message, Outgoing, Schedule},
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::case::plan::{MessageSpec, Plan};
 
@@ -158,7 +156,7 @@ impl ScriptedHost {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // The data is consistent at every point where a panic could poison the
         // lock.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

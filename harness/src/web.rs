@@ -1,18 +1,13 @@
 //! Two servers on loopback, `${http}` and `${other}`. They send a case's
 //! responses and record the requests. Dropping the value ends them.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::case::plan::{Exchange, Respond};
@@ -99,7 +94,9 @@ impl Web {
 impl Answering {
     /// Returns the requests received from this number on.
     pub(crate) fn asked(&self, from: usize) -> Vec<Asked> {
-        lock(&self.script.asked)
+        self.script
+            .asked
+            .lock()
             .get(from..)
             .unwrap_or_default()
             .to_vec()
@@ -136,7 +133,7 @@ async fn answer(
         Err(error) => return Ok(plain(400, format!("the body cannot be read: {error}"))),
     };
     let headers = head.headers.iter();
-    lock(&script.asked).push(Asked {
+    script.asked.lock().push(Asked {
         method: method.clone(),
         url: url.clone(),
         headers: headers
@@ -145,7 +142,7 @@ async fn answer(
         body,
     });
     let respond = {
-        let mut answers = lock(&script.answers);
+        let mut answers = script.answers.lock();
         match answers.get_mut(&(method.clone(), url.clone())) {
             Some(left) if left.len() > 1 => Some(left.remove(0)),
             Some(left) => left.first().cloned(),
@@ -175,8 +172,4 @@ fn plain(status: u16, text: String) -> Response<Full<Bytes>> {
         *response.status_mut() = status;
     }
     response
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,9 +4,10 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use crate::config::Limits;
 
@@ -90,7 +91,7 @@ impl Rates {
     fn take_from(&self, sender: Sender, rate: u32, now: Instant) -> Option<Duration> {
         let most = f64::from(rate);
         let per_second = most / MINUTE.as_secs_f64();
-        let mut senders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = self.0.lock();
         if senders.len() >= SENDERS && !senders.contains_key(&sender) {
             senders.retain(|_, bucket| now.duration_since(bucket.at) < MINUTE);
             if senders.len() >= SENDERS {
@@ -147,6 +148,6 @@ mod tests {
         for id in 0..(SENDERS as i64 + 100) {
             assert_eq!(rates.take_from(Sender::Application(id), 1, now), None);
         }
-        assert!(rates.0.lock().unwrap().len() <= SENDERS);
+        assert!(rates.0.lock().len() <= SENDERS);
     }
 }

@@ -3,9 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::pipeline::TraceEntry;
 
@@ -57,7 +58,7 @@ impl Seen {
     /// Notes a request that was answered.
     pub fn request(&self, method: &str, route: &str, status: u16, time: Duration) {
         let kind = (method.to_owned(), route.to_owned(), status);
-        add(lock(&self.requests), kind, time);
+        add(self.requests.lock(), kind, time);
     }
 
     /// Notes the filters of a message.
@@ -65,7 +66,7 @@ impl Seen {
         for entry in trace {
             let kind = (entry.id.clone(), entry.action.name());
             add(
-                lock(&self.filters),
+                self.filters.lock(),
                 kind,
                 Duration::from_micros(entry.micros),
             );
@@ -74,7 +75,7 @@ impl Seen {
 
     /// All requests so far.
     pub fn all_requests(&self) -> Vec<(RequestKind, Times)> {
-        let all = lock(&self.requests);
+        let all = self.requests.lock();
         all.iter()
             .map(|(kind, times)| (kind.clone(), *times))
             .collect()
@@ -82,7 +83,7 @@ impl Seen {
 
     /// All filters so far.
     pub fn all_filters(&self) -> Vec<(FilterKind, Times)> {
-        let all = lock(&self.filters);
+        let all = self.filters.lock();
         all.iter()
             .map(|(kind, times)| (kind.clone(), *times))
             .collect()
@@ -93,8 +94,4 @@ fn add<K: Ord>(mut all: MutexGuard<'_, BTreeMap<K, Times>>, kind: K, time: Durat
     if all.len() < KINDS || all.contains_key(&kind) {
         all.entry(kind).or_default().add(time);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

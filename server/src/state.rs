@@ -1,9 +1,8 @@
 //! The state that all request handlers share.
 
-use std::{
-    ops::Deref,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{ops::Deref, sync::Arc};
+
+use parking_lot::RwLock;
 
 use crate::{
     Config,
@@ -60,14 +59,14 @@ impl Live {
     }
 
     fn replace(&self, config: Config) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.0.write() = Arc::new(config);
     }
 }
 
 impl Parts {
     /// The settings as they are now.
     pub fn settings(&self) -> Arc<Config> {
-        Arc::clone(&self.live.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.live.0.read())
     }
 
     /// Returns the time now by the server's clock, in milliseconds since the epoch.

@@ -3,9 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
+use parking_lot::RwLock;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -62,13 +63,13 @@ impl Tls {
     /// Reads the files again, for new connections.
     pub(crate) fn reload(&self, config: &Config) -> Result<(), TlsError> {
         if let Some(new) = read(config)? {
-            *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+            *self.0.write() = new;
         }
         Ok(())
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let config = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let config = self.0.read();
         TlsAcceptor::from(Arc::clone(&config))
     }
 }

@@ -8,13 +8,14 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::OnceLock,
 };
 
 use mortise_toolchain::{
     process::output,
     rust::{Build, Built, Toolchain},
 };
+use parking_lot::Mutex;
 
 use crate::server;
 
@@ -74,10 +75,7 @@ fn componentized(module: &Path) -> PathBuf {
 pub fn authored(folder: &str) -> PathBuf {
     static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
     // Held while it is built: the others wait for it rather than build it too.
-    let mut built = BUILT
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut built = BUILT.get_or_init(Mutex::default).lock();
     if let Some(file) = built.get(folder) {
         return file.clone();
     }

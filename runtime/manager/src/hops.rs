@@ -7,9 +7,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The most plugins that answer each other in turn.
 const MOST: u8 = 16;
@@ -65,7 +66,7 @@ impl Drop for Heard<'_> {
 
 impl Hops {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Notes that an instance is given messages of this count. What it sends from

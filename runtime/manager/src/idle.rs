@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use mortise_runtime::{Plugin as _, plugin::Backend, types::StopReason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot, read, time::now_ms};
+use super::{Plugins, Slot, time::now_ms};
 
 /// The shortest and the longest time between two looks.
 const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(60)];
@@ -26,7 +26,9 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
             () = tokio::time::sleep(idle.clamp(least, most)) => {}
         }
         let since = now_ms().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
-        let slots: Vec<_> = read(&plugins.slots)
+        let slots: Vec<_> = plugins
+            .slots
+            .read()
             .by_id
             .values()
             .filter(|slot| slot.used_ms() < since)

@@ -5,13 +5,14 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::Arc,
 };
 
 use mortise_runtime::{
     Backend, Digest, LoadError, Plugin as _, process,
     registry::{Identity, OnDemand, Residence},
 };
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 
 use super::{
@@ -359,11 +360,11 @@ impl Installed {
 
     // Each change is whole at every point where a panic could poison the lock.
     fn read(&self) -> RwLockReadGuard<'_, All> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, All> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.write()
     }
 }
 

@@ -27,7 +27,6 @@
 //! - [`trace`]: the record of a message's filters.
 //! - [`grants`]: the administrator's grants; `answers`: their changes while the
 //!   program runs, and `regrant`, the effect of a change.
-//! - `consent`: a user's consent.
 //! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
 //! - [`doctor`]: the problems of a plugin, and their fixes.
 //! - `chain`: a user's filters as a whole, and `aside`: dead letters.
@@ -48,7 +47,6 @@ mod audit;
 mod chain;
 pub mod configuration;
 mod configure;
-mod consent;
 mod control;
 mod departed;
 pub mod doctor;
@@ -83,9 +81,7 @@ mod working;
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -96,6 +92,7 @@ use mortise_runtime::{
     registry::{OnDemand, Versions},
     types::StopReason,
 };
+use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -104,7 +101,6 @@ pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
     chain::Place,
-    consent::Consent,
     control::{ControlError, gotify_name},
     embedder::{Catalogue, EmbedderError, Users},
     filters::{Filtered, Outcome},
@@ -310,7 +306,7 @@ impl Plugins {
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.tasks.close();
-        let slots: Vec<_> = read(&self.slots).by_id.values().cloned().collect();
+        let slots: Vec<_> = self.slots.read().by_id.values().cloned().collect();
         // An open call continues if it can end in time; otherwise its messages
         // are passed again later.
         if tokio::time::timeout(STOPPING, self.tasks.wait())
@@ -371,7 +367,7 @@ impl Plugins {
     ///
     /// [`EmbedderError`].
     pub async fn slot_by_token(&self, token: &str) -> Result<Option<Arc<Slot>>, EmbedderError> {
-        let known = read(&self.slots).by_token.get(token).cloned();
+        let known = self.slots.read().by_token.get(token).cloned();
         if known.is_some() {
             return Ok(known);
         }
@@ -388,7 +384,7 @@ impl Plugins {
 
     /// Returns the error of the administrator's file, if it cannot be used.
     pub fn grants_problem(&self) -> Option<String> {
-        let answers = read(&self.answers);
+        let answers = self.answers.read();
         answers.problem.as_ref().map(ToString::to_string)
     }
 
@@ -399,7 +395,7 @@ impl Plugins {
 
     /// The administrator's answers as last read.
     pub fn grants(&self) -> Arc<GrantsFile> {
-        Arc::clone(&read(&self.answers).file)
+        Arc::clone(&self.answers.read().file)
     }
 
     /// The runtime's handle of an instance; made if it is not there.
@@ -461,7 +457,7 @@ impl Plugins {
         };
         let webhook_path = self.users.webhook_path(row.id, &row.token);
         let limits = self.grants().answer(&row.plugin).limits;
-        let mut slots = write(&self.slots);
+        let mut slots = self.slots.write();
         // Done while the slots are locked, so that a swap finds the slot among
         // them.
         let Some(plugin) = self.installed.current(&row.plugin) else {
@@ -485,21 +481,6 @@ impl Plugins {
     }
 
     fn slot_in_memory(&self, id: i64) -> Option<Arc<Slot>> {
-        read(&self.slots).by_id.get(&id).cloned()
+        self.slots.read().by_id.get(&id).cloned()
     }
-}
-
-// What these locks guard is whole at every point where a panic could poison
-// them.
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use mortise_runtime::{
     log::{Entry, Source},
 };
 
-use super::{Plugins, Slot, read};
+use super::{Plugins, Slot};
 
 /// An entry of one of a plugin's logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Plugins {
 
     /// A user's plugins in memory, oldest first.
     pub fn in_memory_of(&self, user_id: i64) -> Vec<Arc<Slot>> {
-        let slots = read(&self.slots);
+        let slots = self.slots.read();
         let own = slots.by_id.values();
         let mut own: Vec<_> = own
             .filter(|slot| slot.user_id() == user_id)

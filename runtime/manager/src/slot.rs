@@ -2,23 +2,24 @@
 //! Decides nothing; see `control`.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+    Arc, Weak,
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use mortise_runtime::{
     CallError, Capability, Instance, Limits, Log, Plugin as _,
-    grants::Applications,
+    grants::{Applications, UserGrants},
     guard::{Denial, Denials, Reached},
     limits::Limit,
     log::Source,
     registry::OnDemand,
     types::{Level, User},
 };
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{consent::Consent, embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
+use super::{embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
 
 /// One user's plugin.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ pub struct State {
     /// True if the user enabled it.
     pub enabled: bool,
     /// The user's last consent.
-    pub agreed: Consent,
+    pub agreed: UserGrants,
     /// As stored; none for the plugin's defaults.
     pub config: Option<String>,
     /// Its filter's place in the user's chain.
@@ -118,10 +119,7 @@ impl Slot {
             used_ms: AtomicI64::new(now_ms()),
             state: Mutex::new(State {
                 enabled: row.enabled,
-                agreed: row
-                    .consent
-                    .and_then(|text| serde_json::from_str(&text).ok())
-                    .unwrap_or_default(),
+                agreed: row.consent.unwrap_or_default(),
                 config: row.config,
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
@@ -132,7 +130,7 @@ impl Slot {
 
     /// The version of the plugin that it has.
     pub fn plugin(&self) -> Arc<OnDemand> {
-        Arc::clone(&self.plugin.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.plugin.read())
     }
 
     /// Gives it another version of the plugin, which is not at fault for what
@@ -141,7 +139,7 @@ impl Slot {
         if self.denials.begin_version(plugin.digest()) {
             self.lock().last_error = None;
         }
-        *self.plugin.write().unwrap_or_else(PoisonError::into_inner) = plugin;
+        *self.plugin.write() = plugin;
     }
 
     /// Returns true if nothing may be created for it any more. Read and set
@@ -180,12 +178,12 @@ impl Slot {
     }
 
     /// Returns the user's consent, or the consent that enabling it would give.
-    pub fn agreed(&self) -> Consent {
+    pub fn agreed(&self) -> UserGrants {
         let state = self.lock();
         if state.enabled {
             state.agreed.clone()
         } else {
-            Consent::to(self.plugin().manifest())
+            UserGrants::as_asked(self.plugin().manifest())
         }
     }
 
@@ -207,7 +205,7 @@ impl Slot {
 
     /// Notes that a handle was replaced.
     pub(super) fn retires(&self, old: &Arc<dyn Instance>) {
-        let mut retiring = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut retiring = self.retiring.lock();
         retiring.retain(|old| old.strong_count() > 0);
         retiring.push(Arc::downgrade(old));
     }
@@ -283,6 +281,6 @@ impl Slot {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change is one assignment: what a panic left is whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

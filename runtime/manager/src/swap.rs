@@ -24,9 +24,7 @@ use super::{
     embedder::{EmbedderError, Selection, UserPlugin},
     installed::Entry,
     lease::Made,
-    lock, read,
     turn::SlotTurn,
-    write,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mortise_runtime::{
@@ -101,20 +99,18 @@ impl Plugins {
             let turn = slot.turns.take().await;
             slots.push((slot, turn));
         }
-        let up = std::sync::Mutex::new(Vec::new());
+        let up = parking_lot::Mutex::new(Vec::new());
         let all = futures_util::stream::iter(slots)
             .map(async |(slot, turn)| {
                 let made = self.made_anew(&slot, new).await;
                 let made = made.map_err(|error| (Arc::clone(&slot), error))?;
-                lock(&up).push(Move { slot, turn, made });
+                up.lock().push(Move { slot, turn, made });
                 Ok(())
             })
             .buffer_unordered(STARTING)
             .try_collect::<()>()
             .await;
-        let moves = up
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let moves = up.into_inner();
         match all {
             Ok(()) => Ok(moves),
             Err(failed) => {
@@ -289,7 +285,7 @@ impl Plugins {
     /// Stops and forgets instances; their rows stay as they are.
     pub(super) async fn let_go(&self, which: impl Fn(&Slot) -> bool, reason: StopReason) {
         let gone: Vec<_> = {
-            let mut slots = write(&self.slots);
+            let mut slots = self.slots.write();
             let gone: Vec<_> = slots.by_id.values().filter(|s| which(s)).cloned().collect();
             for slot in &gone {
                 slots.by_id.remove(&slot.id);
@@ -346,7 +342,7 @@ impl Plugins {
 
     /// Returns a plugin's slots in memory.
     pub fn slots_of(&self, id: &str) -> Vec<Arc<Slot>> {
-        let slots = read(&self.slots);
+        let slots = self.slots.read();
         let of_plugin = slots
             .by_id
             .values()

@@ -6,12 +6,10 @@
 //! open waits for its end. A timer that came due while the server was down or
 //! the plugin disabled fires once.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use mortise_runtime::{CallError, schedule, types::Schedule};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -58,7 +56,7 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
     let now = plugins.settings.clock.now_ms();
     for timer in timers {
         let key = (timer.id, timer.name.clone());
-        if lock(running).contains(&key) {
+        if running.lock().contains(&key) {
             continue;
         }
         if timer.next_ms > now {
@@ -70,13 +68,13 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
         if !advance(plugins, &timer, now).await? {
             continue;
         }
-        lock(running).insert(key.clone());
+        running.lock().insert(key.clone());
         let (running, waker) = (Arc::clone(running), Arc::clone(plugins));
         plugins.tasks.spawn(async move {
             if let Err(error) = call(&waker, &slot, &timer.name).await {
                 slot.note(&error);
             }
-            lock(&running).remove(&key);
+            running.lock().remove(&key);
             waker.timers.notify_one();
         });
     }
@@ -97,10 +95,4 @@ async fn advance(plugins: &Plugins, timer: &StoredTimer, now: i64) -> Result<boo
         })
         .map(|next| i64::try_from(next).unwrap_or(i64::MAX));
     plugins.catalogue.advance_timer(timer, next).await
-}
-
-fn lock(
-    running: &Mutex<HashSet<(i64, String)>>,
-) -> std::sync::MutexGuard<'_, HashSet<(i64, String)>> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

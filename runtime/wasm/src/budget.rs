@@ -5,10 +5,9 @@
 //! of the process is counted too, per store by the limits `open-files` and
 //! `open-requests`, and for all stores together by [`Descriptors`].
 
-use std::{
-    any::Any,
-    sync::{Mutex, PoisonError, Weak},
-};
+use std::{any::Any, sync::Weak};
+
+use parking_lot::Mutex;
 
 /// The most bytes of one set of header fields, as kept in memory.
 pub(super) const FIELD_BYTES: usize = 32 << 10;
@@ -51,13 +50,13 @@ impl Descriptors {
 
     /// Whether guests may hold one more.
     pub(super) fn has_room(&self) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         held.has_room(self.most)
     }
 
     /// Counts one while it is there.
     pub(super) fn add(&self, thing: Weak<dyn Any + Send + Sync>) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         held.add(thing);
     }
 }

@@ -1,12 +1,13 @@
 //! Standard output and standard error of a guest, line by line into its log.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
@@ -56,7 +57,7 @@ impl Output {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = self.begun.lock();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             begun.extend_from_slice(piece);
             if piece.ends_with(b"\n") || begun.len() >= LOG_ENTRY_BYTES {
@@ -75,7 +76,7 @@ impl Lines {
 
     /// Ends the line that was begun, if there is one.
     fn end_line(&self) {
-        let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+        let begun = std::mem::take(&mut *self.begun.lock());
         if !begun.is_empty() {
             self.entry(&begun);
         }

@@ -7,7 +7,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -17,6 +17,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -178,14 +179,14 @@ impl Passwords {
     }
 
     fn remembers(&self, credentials: &[u8; 32], stored: &str) -> bool {
-        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let verified = self.verified.lock();
         verified
             .get(credentials)
             .is_some_and(|entry| entry.password_hash == stored && entry.at.elapsed() < REMEMBER)
     }
 
     fn remember(&self, credentials: [u8; 32], stored: &str) {
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut verified = self.verified.lock();
         if verified.len() >= REMEMBERED {
             verified.retain(|_, entry| entry.at.elapsed() < REMEMBER);
         }

@@ -6,9 +6,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// Logins of one address that wait at a time; more are turned away.
@@ -126,7 +127,7 @@ impl Turns {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -182,10 +183,9 @@ impl<K: Clone + Ord, V: Default> Ring<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        net::IpAddr,
-        sync::{Arc, Mutex},
-    };
+    use std::{net::IpAddr, sync::Arc};
+
+    use parking_lot::Mutex;
 
     use super::{Origin, Turns, WAITING_OF_ONE};
 
@@ -208,7 +208,7 @@ mod tests {
             let origin = origin(address, name);
             let mut taking = Box::pin(async move {
                 let _turn = turns.take(&origin).await.unwrap();
-                order.lock().unwrap().push(origin.name);
+                order.lock().push(origin.name);
             });
             // Enqueued in this order.
             assert!(futures_util::poll!(&mut taking).is_pending());
@@ -216,7 +216,7 @@ mod tests {
         }
         drop(first);
         futures_util::future::join_all(tasks).await;
-        let order = order.lock().unwrap();
+        let order = order.lock();
         order.clone()
     }
 

@@ -12,10 +12,11 @@
 mod watch;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -219,9 +220,7 @@ impl Events {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Subscriber>> {
         // The list is whole at every point where a panic could poison the lock.
-        self.subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.subscribers.lock()
     }
 }
 

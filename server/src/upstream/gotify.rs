@@ -1,14 +1,11 @@
 //! The requests that this server makes at the Gotify behind it, as one user.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::HashMap, fmt};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use parking_lot::Mutex;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::Url;
@@ -75,7 +72,7 @@ impl Gotify {
     }
 
     pub(super) fn note_token(&self, application: i64, token: &str) {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = self.tokens.lock();
         tokens.insert(application, token.to_owned());
     }
 
@@ -126,7 +123,7 @@ impl Gotify {
         mut body: Value,
     ) -> Result<i64, UpstreamError> {
         let shown = {
-            let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            let tokens = self.tokens.lock();
             tokens.get(&application).cloned()
         };
         let token = token.map(str::to_owned).or(shown);

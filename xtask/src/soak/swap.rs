@@ -4,13 +4,14 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -143,7 +144,7 @@ async fn swapped(host: &Host, id: &str, versions: &[Vec<u8>; 2], swaps: u32) -> 
         sender.await.context("a sender failed")??;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let sent = std::mem::take(&mut *lock(&load.sent));
+    let sent = std::mem::take(&mut *load.sent.lock());
     let stored = stored(host).await?;
     host.uninstall(id).await?;
     Ok(Half {
@@ -158,7 +159,7 @@ async fn send(sender: Sender, load: Arc<Load>) -> Result<()> {
         let number = load.next.fetch_add(1, Ordering::Relaxed);
         let begin = Instant::now();
         let answer = sender.send(&number.to_string()).await;
-        lock(&load.sent).push(Sent {
+        load.sent.lock().push(Sent {
             number,
             begin,
             end: Instant::now(),
@@ -333,10 +334,6 @@ impl Figures for Swapped {
         }
         rows
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,17 +2,14 @@
 //! and kept while the code behind it comes and goes. A grant ends the denials of
 //! what it allows; a raised limit and another version end what was reached.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::Rights;
 use crate::{
-    Digest, Grants, Limits, contract::types::Permission, grants::Applications, limits::Limit,
-    log::now_ms, text::cut,
+    Digest, Grants, Limits, contract::types::Permission, limits::Limit, log::now_ms, text::cut,
 };
 
 /// The number of denials to count separately. Further ones are counted
@@ -25,9 +22,7 @@ const WHAT_BYTES: usize = 256;
 /// names no application is for any.
 fn allows(grants: &Grants, missing: &Permission) -> bool {
     match missing {
-        Permission::ReadMessages(names) if names.is_empty() => {
-            grants.read_messages != Applications::Own
-        }
+        Permission::ReadMessages(names) if names.is_empty() => grants.user.reads_others(),
         missing => grants.allows(missing),
     }
 }
@@ -103,7 +98,7 @@ impl Denials {
         what: &str,
         missing: Option<&Permission>,
     ) -> bool {
-        let mut counts = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.denied.lock();
         let mut key = (permission, cut(what, WHAT_BYTES).to_owned());
         if counts.len() >= DISTINCT && !counts.contains_key(&key) {
             key.1 = "(others)".to_owned();
@@ -118,7 +113,7 @@ impl Denials {
 
     /// Counts that a limit was reached, and returns whether it is the first time.
     pub fn reach(&self, limit: Limit) -> bool {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reached = self.reached.lock();
         let count = reached.counts.entry(limit).or_default();
         count.add();
         count.count == 1
@@ -127,14 +122,11 @@ impl Denials {
     /// Forgets what these rights have mended: denials of what they allow, and
     /// limits that they raise.
     pub(super) fn hold_to(&self, rights: &Rights) {
-        self.denied
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, denied| {
-                let missing = denied.missing.as_ref();
-                !missing.is_some_and(|missing| allows(&rights.grants, missing))
-            });
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        self.denied.lock().retain(|_, denied| {
+            let missing = denied.missing.as_ref();
+            !missing.is_some_and(|missing| allows(&rights.grants, missing))
+        });
+        let mut reached = self.reached.lock();
         let before = reached.limits.replace(rights.limits.clone());
         if let Some(before) = before {
             reached
@@ -146,7 +138,7 @@ impl Denials {
     /// Notes the version of the plugin that runs from now on. The limits that
     /// another version reached are forgotten. Returns whether it is another.
     pub fn begin_version(&self, version: Digest) -> bool {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reached = self.reached.lock();
         let other = reached.version.replace(version) != Some(version);
         if other {
             reached.counts.clear();
@@ -156,7 +148,7 @@ impl Denials {
 
     /// The limits that were reached so far.
     pub fn reached(&self) -> Vec<Reached> {
-        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = self.reached.lock();
         let each = reached.counts.iter().map(|(limit, count)| Reached {
             limit: *limit,
             count: count.count,
@@ -169,7 +161,6 @@ impl Denials {
     pub fn list(&self) -> Vec<Denial> {
         self.denied
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
             .iter()
             .map(|((permission, what), Denied { count, .. })| Denial {
                 permission,

@@ -9,11 +9,12 @@ use std::{
     ops::Deref,
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -32,8 +33,8 @@ impl Rights {
     /// Returns true if code that started under these rights can continue under
     /// others: it keeps directories and variables until it is dropped.
     pub fn gives_the_same(&self, others: &Self) -> bool {
-        self.grants.files == others.grants.files
-            && self.grants.environment == others.grants.environment
+        self.grants.host.files == others.grants.host.files
+            && self.grants.host.environment == others.grants.host.environment
             && self.limits.memory_bytes == others.limits.memory_bytes
             && self.limits.handles == others.limits.handles
     }
@@ -41,21 +42,15 @@ impl Rights {
     /// Returns true if the system gave it a directory or variable that the
     /// others do not give.
     fn gives_more_than(&self, others: &Self) -> bool {
-        let files = &others.grants.files;
+        let (own, others) = (&self.grants.host, &others.grants.host);
         let has = |path: &str, writable: bool| {
-            files
+            others
+                .files
                 .iter()
                 .any(|other| other.path == path && (other.writable || !writable))
         };
-        !(self
-            .grants
-            .environment
-            .is_subset(&others.grants.environment)
-            && self
-                .grants
-                .files
-                .iter()
-                .all(|own| has(&own.path, own.writable)))
+        !(own.environment.is_subset(&others.environment)
+            && own.files.iter().all(|own| has(&own.path, own.writable)))
     }
 }
 
@@ -103,7 +98,8 @@ impl InForce {
         if self.rights.gives_more_than(&rights) {
             return (Self::new(rights), Some(&self.given));
         }
-        let ended = (self.rights.grants.webhook && !rights.grants.webhook).then_some(&self.webhook);
+        let had = self.rights.grants.host.webhook;
+        let ended = (had && !rights.grants.host.webhook).then_some(&self.webhook);
         let webhook = match ended {
             Some(_) => self.given.child_token(),
             None => self.webhook.clone(),
@@ -141,7 +137,7 @@ impl Allowed {
     /// Opens a request, and returns how many are open with it.
     pub(super) fn new(requests: &Arc<Requests>, target: Target) -> (Self, usize) {
         let token = CancellationToken::new();
-        let mut open = requests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = requests.0.lock();
         let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
         open.insert(number, (target, token.clone()));
         let this = Self {
@@ -161,7 +157,7 @@ impl Allowed {
 impl Drop for Allowed {
     fn drop(&mut self) {
         let open = &self.requests.0;
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = open.lock();
         open.remove(&self.number);
     }
 }
@@ -169,9 +165,12 @@ impl Drop for Allowed {
 impl Requests {
     /// Ends those that these grants do not allow. How many there were.
     pub(super) fn hold_to(&self, grants: &Grants) -> usize {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.0.lock();
         let denied = open.values().filter(|(target, token)| {
-            !token.is_cancelled() && !grants.allows_http(target.scheme, &target.host, target.port)
+            !token.is_cancelled()
+                && !grants
+                    .host
+                    .allows_http(target.scheme, &target.host, target.port)
         });
         denied.map(|(_, token)| token.cancel()).count()
     }

@@ -16,11 +16,12 @@ mod in_force;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use self::in_force::{Calls, Requests, Target};
 pub use self::{
@@ -36,7 +37,7 @@ use crate::{
             WebhookResponse,
         },
     },
-    grants::{Applications, Grants, Scheme},
+    grants::{Grants, Scheme},
     limits::{self, Limit},
     log::Source,
     text::cut,
@@ -98,12 +99,9 @@ impl Guard {
     /// holder ([`InForce`]).
     pub fn change(&self, rights: Rights) {
         // Held to the end: one change follows another.
-        let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sending = self.sending.lock();
         sending.resize(rights.limits.messages_per_minute);
-        self.writing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .resize(rights.limits.writes_per_minute);
+        self.writing.lock().resize(rights.limits.writes_per_minute);
         self.log.set_bound(rights.limits.log_bytes);
         self.denials.hold_to(&rights);
         let before = self.in_force.load_full();
@@ -253,13 +251,13 @@ impl Guard {
 
     fn allow(&self, capability: Capability, grants: &Grants) -> Result<(), CallError> {
         let (granted, permission) = match capability {
-            Capability::Webhook => (grants.webhook, Permission::Webhook),
-            Capability::Filter => (grants.filter_messages, Permission::FilterMessages),
+            Capability::Webhook => (grants.host.webhook, Permission::Webhook),
+            Capability::Filter => (grants.user.filter_messages, Permission::FilterMessages),
             Capability::Listener => (
-                grants.read_messages != Applications::Own,
+                grants.user.reads_others(),
                 Permission::ReadMessages(Vec::new()),
             ),
-            Capability::Timer => (grants.timers, Permission::Timers),
+            Capability::Timer => (grants.host.timers, Permission::Timers),
             Capability::Lifecycle | Capability::Configurer | Capability::Displayer => return Ok(()),
         };
         if granted {
@@ -284,7 +282,7 @@ impl Guard {
                 .map(str::trim)
                 .filter(|cookie| {
                     let name = cookie.split_once('=').map_or(*cookie, |(name, _)| name);
-                    in_force.grants.cookies.contains(name)
+                    in_force.grants.host.cookies.contains(name)
                 })
                 .collect();
             header.value = kept.join("; ");
@@ -375,7 +373,7 @@ impl Guard {
     pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
         let (permission, what) = (Permission::SendMessages, "sending a message");
         let in_force = self.in_force();
-        self.require(in_force.grants.send_messages, &permission, what)?;
+        self.require(in_force.grants.user.send_messages, &permission, what)?;
         message
             .content
             .check(limits::MESSAGE_BYTES)
@@ -388,12 +386,7 @@ impl Guard {
                 limits::APPLICATION_NAME_BYTES,
             )?;
         }
-        if let Err(wait) = self
-            .sending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now())
-        {
+        if let Err(wait) = self.sending.lock().take(Instant::now()) {
             self.reach(Limit::MessagesPerMinute);
             return Err(Error::Exhausted(format!(
                 "{} messages a minute are allowed; the next one in {} s",
@@ -407,11 +400,7 @@ impl Guard {
 
     /// Counts a change of the server's database, which all plugins and users share.
     fn write(&self) -> Result<(), Error> {
-        let taken = self
-            .writing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now());
+        let taken = self.writing.lock().take(Instant::now());
         taken.map_err(|wait| {
             self.reach(Limit::WritesPerMinute);
             Error::Exhausted(format!(
@@ -429,7 +418,7 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn message(&self, id: u64) -> Result<Option<Message>, Error> {
-        let readable = &self.in_force().grants.read_messages;
+        let readable = &self.in_force().grants.user.read_messages;
         let answer = self.host.message(id, readable).await;
         self.counted(&READ, "reading a message", answer)
     }
@@ -451,11 +440,14 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
-        let readable = &self.in_force().grants.read_messages;
+        let grants = &self.in_force().grants.user;
         let what = "reading other applications' messages";
-        self.require(*readable != Applications::Own, &READ, what)?;
+        self.require(grants.reads_others(), &READ, what)?;
         within("limit", limit as usize, 1, limits::PAGE as usize)?;
-        let answer = self.host.received(before, limit, readable).await;
+        let answer = self
+            .host
+            .received(before, limit, &grants.read_messages)
+            .await;
         self.counted(&READ, what, answer)
     }
 
@@ -528,7 +520,7 @@ impl Guard {
     pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
         let in_force = self.in_force();
         self.require(
-            in_force.grants.timers,
+            in_force.grants.host.timers,
             &Permission::Timers,
             "setting a timer",
         )?;
@@ -573,7 +565,7 @@ impl Guard {
     /// The environment variables that were granted and are there.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let in_force = self.in_force();
-        let granted = in_force.grants.environment.iter();
+        let granted = in_force.grants.host.environment.iter();
         granted
             .filter_map(|name| Some((name.clone(), self.host.environment(name)?)))
             .collect()
@@ -601,7 +593,7 @@ impl Guard {
         };
         let (allowed, open) = Allowed::new(&self.requests, target);
         let in_force = self.in_force();
-        if !in_force.grants.allows_http(scheme, host, port) {
+        if !in_force.grants.host.allows_http(scheme, host, port) {
             let target = match port {
                 Some(port) => format!("{scheme}://{host}:{port}"),
                 None => format!("{scheme}://{host}"),

@@ -5,11 +5,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, Instant as Time},
 };
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::loader_of;
 use crate::{
@@ -260,7 +261,7 @@ impl Inner {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         // Every change is one assignment: what a panic left is whole.
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock()
     }
 }
 

@@ -14,11 +14,7 @@ mod call;
 mod slot;
 mod up;
 
-use std::{
-    pin::pin,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -54,7 +50,7 @@ pub(super) struct WasmInstance {
     /// whatever strangers send, a filter waits for one of them at most.
     webhooks: Semaphore,
     /// Ends the webhook call that has the slot.
-    webhook_ends: std::sync::Mutex<CancellationToken>,
+    webhook_ends: parking_lot::Mutex<CancellationToken>,
 }
 
 /// Calls one function of an interface, until the call's deadline or the loss of
@@ -98,7 +94,7 @@ impl WasmInstance {
             guard: Arc::new(Guard::new(host, Rights { grants, limits }, log, denials)),
             slot: Mutex::new(Slot::new(config)),
             webhooks: Semaphore::new(1),
-            webhook_ends: std::sync::Mutex::default(),
+            webhook_ends: parking_lot::Mutex::default(),
         }
     }
 
@@ -126,11 +122,9 @@ impl WasmInstance {
         }
     }
 
-    fn webhook_ends(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+    fn webhook_ends(&self) -> parking_lot::MutexGuard<'_, CancellationToken> {
         // A token is whole whenever a panic could poison it.
-        self.webhook_ends
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.webhook_ends.lock()
     }
 }
 
