@@ -72,7 +72,7 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) 
         .envs(plan.environment.iter().map(|(name, value)| (name, value)))
         .env(SOCKET_VARIABLE, socket)
         .stdin(Stdio::from(nothing));
-    let applied = match sandbox::apply(&plan.policy, network.as_fd()) {
+    let applied = match sandbox::apply_served(&plan.policy, Some(network.as_fd())) {
         Ok(applied) => applied,
         Err(error) => return error.to_string(),
     };

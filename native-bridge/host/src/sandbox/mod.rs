@@ -202,15 +202,23 @@ pub(crate) struct Applied {
     pub(crate) proxy: Option<SocketAddr>,
 }
 
-/// Applies a policy to this process, for good. `network` takes the listeners of
-/// the process's own network to the host. With namespaces, the process in
+/// Applies a policy to this process, for good. With namespaces, the process in
 /// which this returns is a new one below the caller, which waits for it: the
-/// caller may have no thread but one.
+/// caller may have no thread but one. The process has no network of its own.
 ///
 /// # Errors
 ///
 /// [`SandboxError`]; the process is to end then.
-pub(crate) fn apply(policy: &Policy, network: BorrowedFd<'_>) -> Result<Applied, SandboxError> {
+pub fn apply(policy: &Policy) -> Result<Protection, SandboxError> {
+    apply_served(policy, None).map(|applied| applied.protection)
+}
+
+/// As [`apply`]. The listeners of the process's own network are passed over
+/// `network` to the host, which serves them.
+pub(crate) fn apply_served(
+    policy: &Policy,
+    network: Option<BorrowedFd<'_>>,
+) -> Result<Applied, SandboxError> {
     let mut applied = Applied::default();
     let protection = &mut applied.protection;
     if policy.mode == Mode::Off {
@@ -247,7 +255,7 @@ const SIGNALS: i32 = 6;
 #[cfg(target_os = "linux")]
 fn confine(
     policy: &Policy,
-    network: BorrowedFd<'_>,
+    network: Option<BorrowedFd<'_>>,
     protection: &mut Protection,
 ) -> Result<Option<SocketAddr>, SandboxError> {
     let failed = |part: &'static str| {

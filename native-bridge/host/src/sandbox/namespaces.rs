@@ -39,20 +39,6 @@ pub(super) struct Isolation {
     pub(super) network: bool,
 }
 
-/// The namespaces to try.
-#[derive(Clone, Copy)]
-struct Kinds {
-    users: bool,
-    network: bool,
-}
-
-impl Kinds {
-    fn flags(self) -> libc::c_int {
-        let flag = |wanted, flag| if wanted { flag } else { 0 };
-        KINDS | flag(self.users, libc::CLONE_NEWUSER) | flag(self.network, libc::CLONE_NEWNET)
-    }
-}
-
 /// Says that the namespaces are complete; an error's text comes in its place.
 const READY: &[u8] = b"\0";
 const KINDS: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
@@ -63,16 +49,17 @@ const KINDS: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_
 pub(super) fn enter(
     policy: &Policy,
     places: &[Place],
-    listeners: BorrowedFd<'_>,
+    listeners: Option<BorrowedFd<'_>>,
     protection: &mut Protection,
 ) -> Isolation {
     let mut reasons = Vec::new();
     // A server that runs as root may need no namespace of users.
     for (network, users) in [(true, true), (true, false), (false, true), (false, false)] {
-        if network && policy.reach.network.any_host {
+        let listeners = listeners.filter(|_| network);
+        if network && (listeners.is_none() || policy.reach.network.any_host) {
             continue;
         }
-        match try_enter(policy, places, listeners, Kinds { users, network }) {
+        match try_enter(policy, places, listeners, users) {
             Ok(isolation) => {
                 if network {
                     protection.applied.push("own network".to_owned());
@@ -104,20 +91,21 @@ pub(super) fn enter(
 fn try_enter(
     policy: &Policy,
     places: &[Place],
-    listeners: BorrowedFd<'_>,
-    kinds: Kinds,
+    listeners: Option<BorrowedFd<'_>>,
+    users: bool,
 ) -> io::Result<Isolation> {
     let (reader, writer) = io::pipe()?;
     let ids = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
-    match system::fork(kinds.flags())? {
+    let flag = |wanted, flag| if wanted { flag } else { 0 };
+    let kinds =
+        KINDS | flag(users, libc::CLONE_NEWUSER) | flag(listeners.is_some(), libc::CLONE_NEWNET);
+    match system::fork(kinds)? {
         Fork::Child => {
             drop(reader);
-            let ids = kinds.users.then_some(ids);
-            let listeners = kinds.network.then_some(listeners);
-            match first_process(policy, places, ids, listeners, &writer) {
+            match first_process(policy, places, users.then_some(ids), listeners, &writer) {
                 Ok(isolation) => Ok(isolation),
                 Err(error) => {
                     // The stage sees the end in any case.
