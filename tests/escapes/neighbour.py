@@ -42,7 +42,7 @@ def at(listener):
 
 name = f"mortise-escapes-{os.getpid()}"
 LOCAL = ("127.0.0.1", 0)
-granted, other = (listening(socket.AF_INET, LOCAL) for _ in range(2))
+granted, named, other = (listening(socket.AF_INET, LOCAL) for _ in range(3))
 redirecting = listening(socket.AF_INET, LOCAL, f"302 Found\r\nlocation: http://{at(other)}/")
 try:
     six = at(listening(socket.AF_INET6, ("::1", 0)))
@@ -61,6 +61,8 @@ print(
         {
             "pid": os.getpid(),
             "granted": at(granted),
+            "named": at(named).replace("127.0.0.1", "localhost"),
+            "named-address": at(named),
             "other": at(other),
             "redirecting": at(redirecting),
             "six": six,

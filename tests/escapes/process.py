@@ -7,6 +7,9 @@ import os
 import socket
 import subprocess
 import threading
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import mortise_plugin as m
 
@@ -77,6 +80,32 @@ def udp(to):
     with socket.socket(family(host), socket.SOCK_DGRAM) as s:
         s.sendto(b"hello\n", (host, port))
     return "sent"
+
+
+def fetch(url):
+    """Requests a page as programs do: by the proxy of the environment."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.status)
+    except urllib.error.HTTPError as error:
+        if error.code == 403:
+            raise PermissionError(13, error.reason) from error
+        raise OSError(0, str(error)) from error
+    except urllib.error.URLError as error:
+        raise error.reason if isinstance(error.reason, OSError) else error
+
+
+def tunnel(to):
+    """Asks the proxy for a connection."""
+    if "HTTPS_PROXY" not in os.environ:
+        raise FileNotFoundError(2, "no proxy")
+    proxy = urllib.parse.urlsplit(os.environ["HTTPS_PROXY"])
+    with socket.create_connection((proxy.hostname, proxy.port), timeout=5) as s:
+        s.sendall(f"CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n\r\n".encode())
+        answer = s.recv(4096).decode().split("\r\n")[0]
+    if " 403 " in answer:
+        raise PermissionError(13, answer)
+    return answer
 
 
 def listen(protocol, bind):
@@ -198,6 +227,8 @@ DEEDS = {
     "stream": stream,
     "fast-open": fast_open,
     "udp": udp,
+    "fetch": fetch,
+    "tunnel": tunnel,
     "listen": listen,
     "unix": unix,
     "pair": pair,

@@ -17,6 +17,13 @@ class Stamp(m.Plugin):
         wants=[m.Want.filter_messages("It stamps them.")],
     )
 
+    def defaults(self):
+        return "note: none\n"
+
+    def apply(self, config):
+        if not config.startswith("note: "):
+            raise m.Refused("it has no note")
+
     def filter(self, draft):
         if draft.content.body == "slow":
             print("slow", flush=True)

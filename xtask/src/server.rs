@@ -91,6 +91,16 @@ impl Server {
         port: u16,
         password: &str,
     ) -> Result<Self> {
+        Self::spawn(Self::command(mortise, data, port, password)?).await
+    }
+
+    /// The command of [`Self::start`].
+    pub(crate) fn command(
+        mortise: &Path,
+        data: &Path,
+        port: u16,
+        password: &str,
+    ) -> Result<Command> {
         let mut command = Command::from(Tied::command(mortise)?);
         command
             .args(["serve", "--json", "--listen"])
@@ -103,7 +113,7 @@ impl Server {
                 "RUST_LOG",
                 std::env::var_os("RUST_LOG").unwrap_or("warn".into()),
             );
-        Self::spawn(command).await
+        Ok(command)
     }
 
     /// Starts it by a command that prints JSON, and waits until it is ready.
@@ -146,6 +156,15 @@ impl Server {
     pub(crate) async fn ended(&mut self) -> Result<()> {
         let status = self.child.wait().await?;
         bail!("the server ended by itself ({status})");
+    }
+
+    /// Kills it.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        self.child
+            .kill()
+            .await
+            .context("the server cannot be killed")
     }
 
     /// Asks it to end, and ends it if it does not.

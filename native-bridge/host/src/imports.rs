@@ -10,7 +10,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mortise_runtime::{Guard, Log, log::Source, types::Level};
+use mortise_runtime::{
+    Guard, Log,
+    grants::Scheme,
+    guard::Allowed,
+    log::Source,
+    types::{Error, Level},
+};
 
 use crate::{
     connection::{Answer, Handler},
@@ -31,6 +37,14 @@ pub(crate) struct Imports {
     log: Arc<Log>,
     next: AtomicU64,
     routes: Mutex<BTreeMap<u64, Route>>,
+}
+
+/// A host that a process connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) scheme: Scheme,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// The target of one instance's calls.
@@ -67,6 +81,63 @@ impl Imports {
     /// Answers this instance no more.
     pub(crate) fn unregister(&self, number: u64) {
         lock(&self.routes).remove(&number);
+    }
+
+    /// Returns true if an instance may request one of these targets. Counts nothing.
+    pub(crate) fn may_request(&self, targets: &[Target]) -> bool {
+        let routes = lock(&self.routes);
+        let may = |route: &Route, target: &Target| {
+            route
+                .guard
+                .may_request(target.scheme, &target.host, Some(target.port))
+        };
+        let mut routes = routes.values();
+        routes.any(|route| targets.iter().any(|target| may(route, target)))
+    }
+
+    /// Lets the process connect to a host, if an instance in it may request one of
+    /// these ways to write the same target. The denial is the instance's own, or,
+    /// where several users share the process, the plugin's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::outbound_http`].
+    pub(crate) fn outbound_http(&self, targets: &[Target]) -> Result<Allowed, Error> {
+        let guards: Vec<_> = lock(&self.routes)
+            .values()
+            .map(|route| Arc::clone(&route.guard))
+            .collect();
+        let mut exhausted = None;
+        for Target { scheme, host, port } in targets {
+            for guard in &guards {
+                if !guard.may_request(*scheme, host, Some(*port)) {
+                    continue;
+                }
+                match guard.outbound_http(*scheme, host, Some(*port)) {
+                    Ok(allowed) => return Ok(allowed),
+                    // Another user's share may have room.
+                    Err(error) => exhausted = Some(error),
+                }
+            }
+        }
+        if let Some(error) = exhausted {
+            return Err(error);
+        }
+        let Some(Target { scheme, host, port }) = targets.first() else {
+            return Err(Error::Invalid("no target is named".to_owned()));
+        };
+        match guards.as_slice() {
+            [only] => only.outbound_http(*scheme, host, Some(*port)),
+            _ => {
+                let text = format!(
+                    "a request to {scheme}://{host}:{port} needs the permission `http`, which no \
+                     user of this plugin granted it"
+                );
+                self.log
+                    .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+                Err(Error::Denied(text))
+            }
+        }
     }
 
     fn route(&self, instance: Option<u64>) -> Result<Route, Failure> {

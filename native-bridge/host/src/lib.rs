@@ -9,6 +9,7 @@
 //! - [`connection`]: calls in both directions over it.
 //! - [`sandbox`]: what a plugin's process may touch.
 //! - [`launch`]: the process between the host and a plugin.
+//! - `proxy`: the connections of processes to granted hosts.
 //! - `supervisor`: keeps a plugin's process running.
 //! - [`NativeBackend`], [`NativePlugin`]: the runtime's traits, over all this.
 //! - `imports`, `instance`: what a plugin asks of its host, and one user's
@@ -45,6 +46,8 @@ mod limits;
 mod lock;
 #[cfg(unix)]
 mod plugin;
+#[cfg(unix)]
+mod proxy;
 pub mod sandbox;
 pub mod settings;
 #[cfg(unix)]

@@ -76,6 +76,11 @@ impl Plugins {
             self.end_grants(id, by)
                 .await
                 .map_err(|error| failed(&error))?;
+            // Nobody decided about this author yet.
+            self.catalogue
+                .remove_grant_record(id)
+                .await
+                .map_err(|error| failed(&error))?;
             self.catalogue
                 .forget_consents(id)
                 .await

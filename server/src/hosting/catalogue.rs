@@ -53,6 +53,10 @@ impl Catalogue for Store {
         Ok(self.set_plugin_answer(plugin, record).await?)
     }
 
+    async fn remove_grant_record(&self, plugin: &str) -> Result<(), EmbedderError> {
+        Ok(self.remove_plugin_answer(plugin).await?)
+    }
+
     async fn departed(&self, plugin: &str) -> Result<Option<DepartedPlugin>, EmbedderError> {
         Ok(self.departed_plugin(plugin).await?)
     }

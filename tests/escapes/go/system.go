@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 const fastOpen = 0x20000000
@@ -17,6 +22,8 @@ var system = map[string]func(words []string) (string, error){
 	"stream":    func(w []string) (string, error) { return stream(count(w[0]), w[1]) },
 	"fast-open": func(w []string) (string, error) { return quickly(w[0]) },
 	"udp":       func(w []string) (string, error) { return udp(w[0]) },
+	"fetch":     func(w []string) (string, error) { return fetch(w[0]) },
+	"tunnel":    func(w []string) (string, error) { return tunnel(w[0]) },
 	"listen":    func(w []string) (string, error) { return listen(count(w[0]), w[1]) },
 	"unix":      func(w []string) (string, error) { return unix(w[0]) },
 	"pair":      func(w []string) (string, error) { return pair(count(w[0])) },
@@ -102,6 +109,43 @@ func udp(to string) (string, error) {
 	return with(family, syscall.SOCK_DGRAM, 0, func(s int) error {
 		return syscall.Sendto(s, []byte("hello\n"), 0, at)
 	})
+}
+
+// answered returns the outcome of a proxy's or a service's answer.
+func answered(answer *http.Response, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusForbidden {
+		return "", fmt.Errorf("%w: %s", syscall.EACCES, answer.Status)
+	}
+	return answer.Status, nil
+}
+
+// fetch requests a page as programs do: by the proxy of the environment, and
+// without it on loopback.
+func fetch(from string) (string, error) {
+	client := http.Client{Timeout: 5 * time.Second}
+	return answered(client.Get(from))
+}
+
+// tunnel asks the proxy for a connection.
+func tunnel(to string) (string, error) {
+	proxy, err := url.Parse(os.Getenv("HTTPS_PROXY"))
+	if err != nil || proxy.Host == "" {
+		return "", os.ErrNotExist
+	}
+	connection, err := net.Dial("tcp", proxy.Host)
+	if err != nil {
+		return "", err
+	}
+	defer connection.Close()
+	request := http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: to}, Host: to}
+	if err := request.Write(connection); err != nil {
+		return "", err
+	}
+	return answered(http.ReadResponse(bufio.NewReader(connection), &request))
 }
 
 func listen(protocol int, bind string) (string, error) {

@@ -202,8 +202,11 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
     assert_eq!(rig.title().await, "filtered");
     rig.plugins().uninstall("a", &BY).await.unwrap();
     assert!(rig.plugins().answer("a").grants.timers);
+    assert!(rig.plugins().answered("a").await.is_some());
     rig.installed(&version("another")).await.unwrap();
     assert!(!rig.plugins().answer("a").grants.timers);
+    // The administrator is asked about this file, as about any new one.
+    assert_eq!(rig.plugins().answered("a").await, None);
     assert_eq!(rig.title().await, "plain");
     rig.enable("a").await;
     assert_eq!(rig.title().await, "another");

@@ -19,6 +19,7 @@ mod fixture;
 mod folder;
 mod granting;
 mod grants;
+mod hosts;
 mod integrity;
 mod intent;
 mod listeners;

@@ -48,6 +48,7 @@ impl Outcome {
             libc::ENOENT,
             libc::ESRCH,
             libc::ENOSYS,
+            libc::ENETUNREACH,
             libc::EROFS,
             libc::EXDEV,
         ];
@@ -309,6 +310,7 @@ fn grant_all(place: &Place, programs: &Programs) -> Result<()> {
             .arg(format!("{}:rw", place.value("writable")?))
             .args(["--http", place.value("granted")?, "--env", VARIABLE])
             .args(["--http", place.value("redirecting")?])
+            .args(["--http", place.value("named")?])
             .arg("--timers")
             .args(["--limit", "process-memory-bytes=536870912"])
             .args(["--limit", "storage-bytes=33554432"])

@@ -4,13 +4,18 @@
 //!
 //! - [`swap`]: versions change while messages pass.
 //! - [`unload`]: plugins are installed and removed, and leave nothing behind.
+//! - [`kills`]: the server is killed under load, and nothing acknowledged is lost.
 //! - [`installed`]: unused plugins cost almost nothing.
 //! - [`host`]: the server and its interfaces.
 //! - [`stamps`]: the plugins.
+//! - [`operator`], [`dice`]: changes of plugins, by chance.
 //! - [`usage`]: the resources of the server's process.
 
+mod dice;
 mod host;
 mod installed;
+mod kills;
+mod operator;
 mod stamps;
 mod swap;
 mod unload;
@@ -42,6 +47,9 @@ enum Run {
     /// Starts a server with 10 plugins installed and one with 1,000, of which
     /// 10 are used, five times each. It is built for release: its time counts.
     Installed(Options),
+    /// Kills the server 100 times while messages pass and plugins are installed,
+    /// granted, swapped, configured and revoked.
+    Kills(Options),
 }
 
 /// Options of every run.
@@ -51,7 +59,7 @@ struct Options {
     #[arg(long)]
     json: bool,
     /// Other than the usual number of rounds: for `installed`, plugins.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(5..=100_000))]
     rounds: Option<u32>,
 }
 
@@ -92,10 +100,11 @@ const fn rounds(rounds: u32) -> Options {
 }
 
 /// All of them.
-pub(crate) const SHORT: [Short; 3] = [
+pub(crate) const SHORT: [Short; 4] = [
     Short(Run::Swap(rounds(20))),
     Short(Run::Unload(rounds(200))),
     Short(Run::Installed(rounds(100))),
+    Short(Run::Kills(rounds(8))),
 ];
 
 impl Short {
@@ -111,6 +120,7 @@ impl Run {
             Self::Swap(options) => ("swap", options),
             Self::Unload(options) => ("unload", options),
             Self::Installed(options) => ("installed", options),
+            Self::Kills(options) => ("kills", options),
         }
     }
 }
@@ -125,7 +135,7 @@ pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
 /// Does one run; an error if it does not hold.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mortise = match arguments.run {
-        Run::Swap(_) | Run::Unload(_) => server::build(workspace)?,
+        Run::Swap(_) | Run::Unload(_) | Run::Kills(_) => server::build(workspace)?,
         Run::Installed(_) => server::build_release(workspace)?,
     };
     run_one(workspace, arguments.run, mortise)
@@ -155,6 +165,7 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
                 Run::Swap(_) => told(&swap::run(&setting).await?, options),
                 Run::Unload(_) => told(&unload::run(&setting).await?, options),
                 Run::Installed(_) => told(&installed::run(&setting).await?, options),
+                Run::Kills(_) => told(&kills::run(&setting).await?, options),
             }
         });
     // It is large; a failed one may need an inspection.

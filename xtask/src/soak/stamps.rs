@@ -18,6 +18,9 @@ const VERSION: &str = "1.0.1000";
 /// The least number of a version and the greatest.
 pub(super) const VERSIONS: [u32; 2] = [1000, 9999];
 
+/// The versions that every plugin is built in.
+pub(super) const LOWEST: [u32; 2] = [VERSIONS[0], VERSIONS[0] + 1];
+
 /// A version by its number.
 pub(super) fn version(number: u32) -> String {
     format!("1.0.{number}")
@@ -42,7 +45,7 @@ impl Stamps {
         let component =
             fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
         let mut natives = BTreeMap::new();
-        for number in [VERSIONS[0], VERSIONS[0] + 1] {
+        for number in LOWEST {
             let source = NATIVE
                 .replace("@ID@", NATIVE_ID)
                 .replace("@VERSION@", &version(number));

@@ -13,7 +13,6 @@ use std::{
 use anyhow::{Context as _, Result};
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     Figures, Setting,
@@ -184,22 +183,7 @@ async fn until_sent(load: &Load, more: u64) {
 
 /// The titles of all stored messages, which are removed then.
 async fn stored(host: &Host) -> Result<Vec<String>> {
-    let mut titles = Vec::new();
-    let mut since = 0;
-    loop {
-        let page = host.api.messages_before(since, host.user()).await?;
-        let Some(last) = page.last() else {
-            break;
-        };
-        since = last
-            .get("id")
-            .and_then(Value::as_u64)
-            .context("a message has no id")?;
-        let texts = page
-            .iter()
-            .filter_map(|message| message.get("title")?.as_str());
-        titles.extend(texts.map(str::to_owned));
-    }
+    let titles = host.titles().await?;
     host.api.remove_messages(host.user()).await?;
     Ok(titles)
 }

@@ -78,7 +78,7 @@ pub(super) async fn run(setting: &Setting) -> Result<Unloaded> {
         if round == first_round {
             first = Some(calm(&host, pause).await?);
         }
-        if round % (rounds / 20) == 0 {
+        if round % (rounds / 20).max(1) == 0 {
             let now = host.usage()?;
             say(format_args!(
                 "{round:>6} of {rounds} rounds  {}  {} descriptors  {} threads  {} processes",

@@ -1,6 +1,6 @@
 //! The resources of a process, from `/proc`.
 
-use std::{collections::HashMap, fs};
+use std::{collections::HashMap, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -65,6 +65,37 @@ impl Usage {
         .filter(|(_, before, now)| now > before)
         .map(|(what, before, now)| format!("{now} {what} where there were {before}"))
         .collect()
+    }
+}
+
+/// Processes and files of a server's plugins.
+pub(super) struct Remains;
+
+impl Remains {
+    /// Returns the processes that run from below a data directory or have to do with
+    /// the folder for temporary files, and the files in that folder.
+    pub(super) fn of(data: &Path, temporary: &Path) -> Vec<String> {
+        let folders = [data, temporary].map(|folder| folder.to_string_lossy().into_owned());
+        let mut remains = Vec::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.parse() == Ok(std::process::id()) || name.parse::<u32>().is_err() {
+                continue;
+            }
+            // One that ended meanwhile has none.
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            let place = fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+            let is_in =
+                |folder: &String| command.contains(folder.as_str()) || place.starts_with(folder);
+            if folders.iter().any(is_in) {
+                remains.push(format!("process {name}: {command}"));
+            }
+        }
+        for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+            remains.push(entry.path().display().to_string());
+        }
+        remains
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn run() -> i32 {
 fn guard() -> std::io::Result<()> {
     let host = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let connection = pass::receive(&host)?;
+    let network = pass::receive(&host)?;
     let mut orders = BufReader::new(host.try_clone()?);
     let mut line = String::new();
     orders.read_line(&mut line)?;
@@ -64,7 +65,7 @@ fn guard() -> std::io::Result<()> {
     let folder = plan.folder.clone();
     let group = plan.policy.group.clone();
     let parent = rustix::process::getppid();
-    let left = match start(&plan, connection, &host) {
+    let left = match start(&plan, [connection, network], &host) {
         Ok(plugin) => attend(plugin, &host, orders),
         Err(error) => {
             report(&host, &Report::Failed(error));
@@ -91,7 +92,7 @@ fn adopt() {
 }
 
 /// Starts the stage and passes on its reports until it becomes the plugin.
-fn start(plan: &Plan, connection: OwnedFd, host: &UnixStream) -> Result<Pid, String> {
+fn start(plan: &Plan, passed: [OwnedFd; 2], host: &UnixStream) -> Result<Pid, String> {
     let fail = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     let (mut own, other) =
         UnixStream::pair().map_err(|error| fail("a socket could not be made", &error))?;
@@ -112,10 +113,12 @@ fn start(plan: &Plan, connection: OwnedFd, host: &UnixStream) -> Result<Pid, Str
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| "the process has no id".to_owned())?;
-    pass::send(&own, connection.as_fd())
-        .map_err(|error| fail("the plugin's connection could not be handed on", &error))?;
-    // Its end is to be seen when the plugin closes it.
-    drop(connection);
+    for descriptor in &passed {
+        pass::send(&own, descriptor.as_fd())
+            .map_err(|error| fail("the plugin's connections could not be handed on", &error))?;
+    }
+    // Their end is to be seen when the plugin closes them.
+    drop(passed);
     let said = serde_json::to_string(plan)
         .map_err(|error| error.to_string())
         .and_then(|plan| {

@@ -1,6 +1,7 @@
 //! What host, guardian and stage tell each other, one JSON value in a line
-//! each, over the socket that is the lower one's standard input. The plugin's
-//! end of its connection comes first, as a descriptor (`super::pass`).
+//! each, over the socket that is the lower one's standard input. The plugin's end
+//! of its connection and the socket for the listeners of its network come first, as
+//! descriptors (`super::pass`).
 
 use std::path::PathBuf;
 

@@ -20,13 +20,14 @@ use crate::sandbox;
 /// Only returns, with an exit status, when the plugin could not be executed.
 pub(super) fn run() -> i32 {
     // First of all: it gets the lowest number.
-    let connection = pass::receive(std::io::stdin());
+    let given = pass::receive(std::io::stdin())
+        .and_then(|connection| Ok((connection, pass::receive(std::io::stdin())?)));
     let Ok(guardian) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return 1;
     };
     let mut guardian = UnixStream::from(guardian);
-    let failure = match connection {
-        Ok(connection) => become_plugin(&guardian, &connection),
+    let failure = match given {
+        Ok((connection, network)) => become_plugin(&guardian, &connection, network),
         Err(error) => format!("the launcher was given no connection for the plugin: {error}"),
     };
     if let Ok(line) = serde_json::to_string(&Report::Failed(failure)) {
@@ -37,7 +38,7 @@ pub(super) fn run() -> i32 {
 }
 
 /// Returns what went wrong.
-fn become_plugin(guardian: &UnixStream, connection: &OwnedFd) -> String {
+fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) -> String {
     let mut line = String::new();
     let read = BufReader::new(guardian).read_line(&mut line);
     let plan: Plan = match read
@@ -71,11 +72,15 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd) -> String {
         .envs(plan.environment.iter().map(|(name, value)| (name, value)))
         .env(SOCKET_VARIABLE, socket)
         .stdin(Stdio::from(nothing));
-    let protection = match sandbox::apply(&plan.policy) {
-        Ok(protection) => protection,
+    let applied = match sandbox::apply_served(&plan.policy, Some(network.as_fd())) {
+        Ok(applied) => applied,
         Err(error) => return error.to_string(),
     };
-    match serde_json::to_string(&Report::Protected(protection)) {
+    drop(network);
+    if let Some(proxy) = applied.proxy {
+        command.envs(sandbox::variables(proxy));
+    }
+    match serde_json::to_string(&Report::Protected(applied.protection)) {
         Ok(line) => {
             let mut guardian = guardian;
             if let Err(error) = guardian.write_all(format!("{line}\n").as_bytes()) {

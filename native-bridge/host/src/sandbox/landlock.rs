@@ -10,7 +10,7 @@ use landlock::{
 use mortise_runtime::process::Protection;
 
 use super::{
-    Network, Policy, SandboxError,
+    Policy, Ports, SandboxError,
     namespaces::Isolation,
     places::{Access, Place},
 };
@@ -67,7 +67,13 @@ fn rules(
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::BindTcp)?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
-    if policy.reach.network != Network::Any {
+    let network = &policy.reach.network;
+    let ports = match &network.ports {
+        _ if isolation.network => Some(network.own_ports()),
+        Ports::These(ports) => Some(ports.iter().copied().chain([DNS]).collect()),
+        Ports::Any => None,
+    };
+    if ports.is_some() {
         ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
     }
     let mut ruleset = ruleset.create()?;
@@ -88,10 +94,8 @@ fn rules(
     if isolation.proc {
         ruleset = allow(ruleset, Path::new("/proc"), read)?;
     }
-    if let Network::Ports(ports) = &policy.reach.network {
-        for port in ports.iter().chain([&DNS]) {
-            ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
-        }
+    for port in ports.unwrap_or_default() {
+        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
     }
     Ok(ruleset)
 }

@@ -6,15 +6,14 @@
 //! | grant | for a process |
 //! | --- | --- |
 //! | `files` | Landlock: these directories, and beside them what running anything takes (system libraries, `/dev/null`, its own folder) |
-//! | `http` | Landlock: TCP connections to the ports of the granted patterns; without a grant no internet socket can be made at all (seccomp) |
+//! | `http` | a network of its own, whose only ways out are the server's proxy and forwards, which check each host; with a grant for any host, Landlock: TCP connections to the granted ports; without a grant no internet socket can be made at all (seccomp) |
 //! | `environment` | these variables, in an environment that is otherwise made new |
 //! | none | no listening, no tracing, no signals to or abstract sockets of other processes, no mounts, no kernel keys, no namespaces, no `io_uring`, no raw sockets |
 //! | limits | resource limits: memory, open files, size of a file, no core dump |
 //!
 //! What the kernel at hand cannot do is reported ([`Protection::missing`]), and
-//! refused in [`Mode::Strict`]. What no kernel can do is reported too
-//! ([`Protection::open`]): the *hosts* of `http`, of which only ports are
-//! enforced, and UDP once `http` is granted.
+//! refused in [`Mode::Strict`]. What the grants leave open is reported too
+//! ([`Protection::open`]): with an `http` grant for any host, UDP.
 //!
 //! Nothing here may be called by the host about itself: [`apply`] cannot be
 //! taken back.
@@ -25,6 +24,7 @@ mod calls;
 mod landlock;
 #[cfg(target_os = "linux")]
 mod namespaces;
+mod network;
 #[cfg(target_os = "linux")]
 mod paths;
 #[cfg(target_os = "linux")]
@@ -42,12 +42,16 @@ mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    os::fd::BorrowedFd,
     path::PathBuf,
 };
 
 use mortise_runtime::{Guard, Protected, Rights, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::network::variables;
+pub use self::network::{Network, Ports};
 pub use crate::limits::ProcessLimits;
 
 /// How much of the sandbox is required.
@@ -79,19 +83,6 @@ pub enum Part {
     SystemCalls,
 }
 
-/// The targets of a process's TCP connections.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Nowhere.
-    #[default]
-    None,
-    /// To these ports.
-    Ports(BTreeSet<u16>),
-    /// To any port.
-    Any,
-}
-
 /// The reach of a plugin's process into its host: the part of the grants that
 /// the kernel enforces, and so the same for all instances in the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,16 +110,9 @@ impl Reach {
 
     fn granted(rights: &Rights) -> Self {
         let grants = &rights.grants;
-        let mut network = Network::None;
-        for pattern in &grants.host.http {
-            network = network.or(match pattern.ports() {
-                Some(ports) => Network::Ports(ports.into_iter().collect()),
-                None => Network::Any,
-            });
-        }
         Self {
             files: grants.host.files.clone(),
-            network,
+            network: Network::of(&grants.host.http),
             environment: BTreeMap::new(),
             memory_bytes: Some(rights.limits.process_memory_bytes),
         }
@@ -151,28 +135,6 @@ impl Reach {
             network: self.network.or(other.network),
             memory_bytes: self.memory_bytes.max(other.memory_bytes),
             ..self
-        }
-    }
-}
-
-impl Network {
-    /// Returns true if this reach allows everything that `other` allows.
-    pub fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Any, _) | (_, Self::None) => true,
-            (Self::Ports(own), Self::Ports(others)) => others.is_subset(own),
-            _ => false,
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Any, _) | (_, Self::Any) => Self::Any,
-            (Self::None, one) | (one, Self::None) => one,
-            (Self::Ports(mut one), Self::Ports(other)) => {
-                one.extend(other);
-                Self::Ports(one)
-            }
         }
     }
 }
@@ -232,35 +194,56 @@ pub enum SandboxError {
     },
 }
 
+/// A sandbox in force.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) protection: Protection,
+    /// The proxy's address, if the process connects through one.
+    pub(crate) proxy: Option<SocketAddr>,
+}
+
 /// Applies a policy to this process, for good. With namespaces, the process in
 /// which this returns is a new one below the caller, which waits for it: the
-/// caller may have no thread but one.
+/// caller may have no thread but one. The process has no network of its own.
 ///
 /// # Errors
 ///
 /// [`SandboxError`]; the process is to end then.
 pub fn apply(policy: &Policy) -> Result<Protection, SandboxError> {
-    let mut protection = Protection::default();
+    apply_served(policy, None).map(|applied| applied.protection)
+}
+
+/// As [`apply`]. The listeners of the process's own network are passed over
+/// `network` to the host, which serves them.
+pub(crate) fn apply_served(
+    policy: &Policy,
+    network: Option<BorrowedFd<'_>>,
+) -> Result<Applied, SandboxError> {
+    let mut applied = Applied::default();
+    let protection = &mut applied.protection;
     if policy.mode == Mode::Off {
         protection
             .missing
             .push("everything: the sandbox is switched off".to_owned());
-        return Ok(protection);
+        return Ok(applied);
     }
     #[cfg(target_os = "linux")]
-    confine(policy, &mut protection)?;
+    {
+        applied.proxy = confine(policy, network, protection)?;
+    }
     #[cfg(not(target_os = "linux"))]
     {
         #[cfg(unix)]
-        rlimits::apply(&policy.limits, false, &mut protection);
+        rlimits::apply(&policy.limits, false, protection);
+        let _ = network;
         protection
             .missing
             .push("files, network and system calls: only Linux can confine a process".to_owned());
     }
     if policy.mode == Mode::Strict && !protection.missing.is_empty() {
-        return Err(SandboxError::Missing(protection.missing));
+        return Err(SandboxError::Missing(applied.protection.missing));
     }
-    Ok(protection)
+    Ok(applied)
 }
 
 /// The versions of Landlock since which it bounds truncating, and signals.
@@ -270,7 +253,11 @@ const TRUNCATION: i32 = 3;
 const SIGNALS: i32 = 6;
 
 #[cfg(target_os = "linux")]
-fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxError> {
+fn confine(
+    policy: &Policy,
+    network: Option<BorrowedFd<'_>>,
+    protection: &mut Protection,
+) -> Result<Option<SocketAddr>, SandboxError> {
     let failed = |part: &'static str| {
         move |error: std::io::Error| SandboxError::Failed {
             part,
@@ -291,7 +278,7 @@ fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxEr
     let places = places::of(policy, protection);
     let with = |part| !policy.without.contains(&part);
     let isolation = if with(Part::Namespaces) {
-        namespaces::enter(policy, &places, protection)
+        namespaces::enter(policy, &places, network, protection)
     } else {
         namespaces::Isolation::default()
     };
@@ -304,9 +291,14 @@ fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxEr
         0
     };
     system::drop_capabilities().map_err(failed("dropping capabilities"))?;
-    let network = policy.reach.network != Network::None;
+    let reach = &policy.reach.network;
+    let proxy = reach.proxy().filter(|_| isolation.network);
     let surroundings = seccomp::Surroundings {
-        network,
+        sockets: match proxy {
+            _ if reach.is_none() => seccomp::Sockets::None,
+            Some(_) => seccomp::Sockets::Tcp,
+            None => seccomp::Sockets::TcpAndUdp,
+        },
         signals: isolation.processes || landlock >= SIGNALS,
         processes: isolation.processes,
         files: isolation.processes,
@@ -320,43 +312,20 @@ fn confine(policy: &Policy, protection: &mut Protection) -> Result<(), SandboxEr
             .missing
             .push(format!("{part:?}: switched off in the settings"));
     }
-    probes.run(policy, protection);
-    if network {
+    if reach.is_proxied() && proxy.is_none() {
+        protection.missing.push(
+            "network: only granted hosts; without a network of its own the process connects to \
+             any host at the granted ports, and UDP is open"
+                .to_owned(),
+        );
+    }
+    probes.run(policy, isolation, protection);
+    if reach.any_host {
         protection.open.push(
-            "of the hosts in `http` only the ports are enforced, for TCP; UDP is open".to_owned(),
+            "its `http` grant is for any host: it connects without the server's proxy, only its \
+             TCP ports are enforced, and UDP is open"
+                .to_owned(),
         );
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use mortise_runtime::Rights;
-
-    use super::{Network, Reach};
-
-    fn reach(http: &[&str]) -> Reach {
-        let mut rights = Rights::default();
-        for pattern in http {
-            rights.grants.host.http.insert(pattern.parse().unwrap());
-        }
-        Reach::granted(&rights)
-    }
-
-    #[test]
-    fn ports_follow_from_host_patterns() {
-        assert_eq!(reach(&[]).network, Network::None);
-        assert_eq!(
-            reach(&["example.org", "https://a.org:8443"]).network,
-            Network::Ports([80, 443, 8443].into())
-        );
-        assert_eq!(
-            reach(&["https://example.org"]).network,
-            Network::Ports([443].into())
-        );
-        assert_eq!(reach(&["a.org", "b.org:*"]).network, Network::Any);
-        let both = reach(&["a.org:1"]).or(reach(&["b.org:2"]));
-        assert_eq!(both.network, Network::Ports([1, 2].into()));
-        assert_eq!(both.clone().or(Reach::default()), both);
-    }
+    Ok(proxy)
 }

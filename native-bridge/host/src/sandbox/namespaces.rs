@@ -1,4 +1,5 @@
-//! Namespaces of the plugin's own: users, processes, mounts and System V IPC.
+//! Namespaces of the plugin's own: users, processes, mounts, System V IPC, and the
+//! network unless it may connect to any host.
 //! The server's files and processes have no names in them.
 //!
 //! The stage forks the new namespaces' first process, which builds their file
@@ -8,14 +9,17 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read as _, Write as _},
-    os::fd::AsRawFd as _,
+    net::TcpListener,
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
     path::Path,
 };
 
 use mortise_runtime::process::Protection;
 
+use crate::launch::pass;
+
 use super::{
-    Policy,
+    Network, Policy,
     places::Place,
     system::{self, Fork},
     view,
@@ -30,6 +34,9 @@ pub(super) struct Isolation {
     pub(super) users: bool,
     /// `/proc` is its own.
     pub(super) proc: bool,
+    /// Its network is its own: the only ways out are the listeners in it, which the
+    /// host serves.
+    pub(super) network: bool,
 }
 
 /// Says that the namespaces are complete; an error's text comes in its place.
@@ -39,12 +46,24 @@ const KINDS: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_
 /// Returns in the process that becomes the plugin: in new namespaces where they
 /// can be had, otherwise in this one. The first process and the stage wait, and
 /// never return.
-pub(super) fn enter(policy: &Policy, places: &[Place], protection: &mut Protection) -> Isolation {
+pub(super) fn enter(
+    policy: &Policy,
+    places: &[Place],
+    listeners: Option<BorrowedFd<'_>>,
+    protection: &mut Protection,
+) -> Isolation {
     let mut reasons = Vec::new();
     // A server that runs as root may need no namespace of users.
-    for users in [true, false] {
-        match try_enter(policy, places, users) {
+    for (network, users) in [(true, true), (true, false), (false, true), (false, false)] {
+        let listeners = listeners.filter(|_| network);
+        if network && (listeners.is_none() || policy.reach.network.any_host) {
+            continue;
+        }
+        match try_enter(policy, places, listeners, users) {
             Ok(isolation) => {
+                if network {
+                    protection.applied.push("own network".to_owned());
+                }
                 if users {
                     protection.applied.push("own users".to_owned());
                 }
@@ -69,21 +88,24 @@ pub(super) fn enter(policy: &Policy, places: &[Place], protection: &mut Protecti
     Isolation::default()
 }
 
-fn try_enter(policy: &Policy, places: &[Place], users: bool) -> io::Result<Isolation> {
+fn try_enter(
+    policy: &Policy,
+    places: &[Place],
+    listeners: Option<BorrowedFd<'_>>,
+    users: bool,
+) -> io::Result<Isolation> {
     let (reader, writer) = io::pipe()?;
-    let kinds = if users {
-        KINDS | libc::CLONE_NEWUSER
-    } else {
-        KINDS
-    };
     let ids = (
         rustix::process::geteuid().as_raw(),
         rustix::process::getegid().as_raw(),
     );
+    let flag = |wanted, flag| if wanted { flag } else { 0 };
+    let kinds =
+        KINDS | flag(users, libc::CLONE_NEWUSER) | flag(listeners.is_some(), libc::CLONE_NEWNET);
     match system::fork(kinds)? {
         Fork::Child => {
             drop(reader);
-            match first_process(policy, places, users.then_some(ids), &writer) {
+            match first_process(policy, places, users.then_some(ids), listeners, &writer) {
                 Ok(isolation) => Ok(isolation),
                 Err(error) => {
                     // The stage sees the end in any case.
@@ -127,6 +149,7 @@ fn first_process(
     policy: &Policy,
     places: &[Place],
     ids: Option<(u32, u32)>,
+    listeners: Option<BorrowedFd<'_>>,
     writer: &PipeWriter,
 ) -> io::Result<Isolation> {
     system::die_with_parent()?;
@@ -138,10 +161,14 @@ fn first_process(
         write("uid_map", format!("{user} {user} 1"))?;
     }
     let proc = view::build(policy, places)?;
+    if let Some(listeners) = listeners {
+        open_network(&policy.reach.network, listeners)?;
+    }
     let isolation = Isolation {
         processes: true,
         users: ids.is_some(),
         proc,
+        network: listeners.is_some(),
     };
     match system::fork(0)? {
         Fork::Child => Ok(isolation),
@@ -166,6 +193,23 @@ fn first_process(
             }
         }
     }
+}
+
+/// Opens the ways out of a network of its own: the host serves the listeners.
+fn open_network(network: &Network, listeners: BorrowedFd<'_>) -> io::Result<()> {
+    let Some(proxy) = network.proxy() else {
+        return Ok(());
+    };
+    system::loopback_up()?;
+    let send = |listener: TcpListener| pass::send(listeners, listener.as_fd());
+    send(TcpListener::bind(proxy)?)?;
+    for address in &network.loopback {
+        // Of a family that this machine does not have there is nothing to reach.
+        if let Ok(listener) = TcpListener::bind(address) {
+            send(listener)?;
+        }
+    }
+    Ok(())
 }
 
 /// Closes what a process that only waits has no use for.

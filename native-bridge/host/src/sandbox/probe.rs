@@ -4,14 +4,14 @@
 use std::{
     fs::Permissions,
     io::{self, ErrorKind},
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
     path::PathBuf,
 };
 
 use mortise_runtime::process::Protection;
 
-use super::{Network, Policy, system};
+use super::{Policy, Ports, namespaces::Isolation, system};
 
 /// A file of the server's user, and the processes above the plugin.
 pub(super) struct Probes {
@@ -40,11 +40,12 @@ const DEEDS: &[Deed] = &[
     },
     Deed {
         prevented: "TCP: only granted ports",
-        attempt: |_, policy| match &policy.reach.network {
-            Network::Any => Err(ErrorKind::PermissionDenied.into()),
-            Network::None => TcpStream::connect("127.0.0.1:1").map(drop),
-            Network::Ports(ports) => {
-                let other = (1..=u16::MAX).find(|port| !ports.contains(port));
+        attempt: |_, policy| match &policy.reach.network.ports {
+            Ports::Any => Err(ErrorKind::PermissionDenied.into()),
+            Ports::These(ports) => {
+                let own = policy.reach.network.own_ports();
+                let mut others = (1..=u16::MAX).filter(|port| !own.contains(port));
+                let other = others.find(|port| !ports.contains(port));
                 TcpStream::connect(("127.0.0.1", other.unwrap_or(1))).map(drop)
             }
         },
@@ -134,6 +135,22 @@ const DEEDS: &[Deed] = &[
     },
 ];
 
+/// Tried in a network of its own, at a port that no other protection denies.
+const HOSTS: Deed = Deed {
+    prevented: "network: only granted hosts",
+    attempt: |_, policy| {
+        let port = policy
+            .reach
+            .network
+            .proxy()
+            .map_or(80, |proxy| proxy.port());
+        TcpStream::connect((ELSEWHERE, port)).map(drop)
+    },
+};
+
+/// An address that is nobody's, and that is not on this machine.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
 impl Probes {
     /// Makes what the probes are tried on, before anything is applied.
     pub(super) fn new(policy: &Policy) -> io::Result<Self> {
@@ -143,8 +160,9 @@ impl Probes {
     }
 
     /// Tries each protection and reports it.
-    pub(super) fn run(&self, policy: &Policy, protection: &mut Protection) {
-        for deed in DEEDS {
+    pub(super) fn run(&self, policy: &Policy, isolation: Isolation, protection: &mut Protection) {
+        let network = isolation.network && policy.reach.network.is_proxied();
+        for deed in DEEDS.iter().chain(network.then_some(&HOSTS)) {
             match (deed.attempt)(self, policy) {
                 Err(error) if is_denial(&error) => {
                     protection.applied.push(deed.prevented.to_owned());
@@ -161,6 +179,13 @@ impl Probes {
 fn is_denial(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
-        Some(libc::EPERM | libc::EACCES | libc::ENOENT | libc::ESRCH | libc::ENOSYS)
+        Some(
+            libc::EPERM
+                | libc::EACCES
+                | libc::ENOENT
+                | libc::ESRCH
+                | libc::ENOSYS
+                | libc::ENETUNREACH
+        )
     ) || error.kind() == ErrorKind::PermissionDenied
 }

@@ -19,11 +19,20 @@ use seccompiler::{
 
 use super::{SandboxError, calls};
 
+/// Internet sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sockets {
+    None,
+    Tcp,
+    /// With UDP, by which names are resolved.
+    TcpAndUdp,
+}
+
 /// What bounds the process beside the filter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings {
-    /// It may make connections.
-    pub(super) network: bool,
+    /// The internet sockets that it may make.
+    pub(super) sockets: Sockets,
     /// Signals reach its own processes only.
     pub(super) signals: bool,
     /// Only its own processes have an id.
@@ -108,7 +117,7 @@ fn known() -> Rules {
 
 fn allowed(surroundings: Surroundings) -> Result<Rules, BackendError> {
     let Surroundings {
-        network,
+        sockets,
         signals,
         processes,
         files,
@@ -174,9 +183,9 @@ fn allowed(surroundings: Surroundings) -> Result<Rules, BackendError> {
         pairs.push(rule([is(0, number(libc::AF_UNIX)), of_kind(kind)])?);
     }
     allow(&[libc::SYS_socketpair], pairs);
-    if network {
+    if sockets != Sockets::None {
         allow(&[libc::SYS_connect], always());
-        allow(&[libc::SYS_socket], sockets()?);
+        allow(&[libc::SYS_socket], internet(sockets)?);
     }
     Ok(rules)
 }
@@ -216,17 +225,21 @@ const KIND: u64 = 0xf;
 
 /// TCP and UDP, and the kernel's own service that tells resolvers which addresses
 /// the machine has.
-fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
+fn internet(sockets: Sockets) -> Result<Vec<SeccompRule>, BackendError> {
     let mut rules = Vec::new();
+    let tcp = (libc::SOCK_STREAM, libc::IPPROTO_TCP);
+    let udp = (libc::SOCK_DGRAM, libc::IPPROTO_UDP);
+    let kinds = match sockets {
+        Sockets::None => &[][..],
+        Sockets::Tcp => &[tcp],
+        Sockets::TcpAndUdp => &[tcp, udp],
+    };
     for family in [libc::AF_INET, libc::AF_INET6] {
-        for (kind, protocol) in [
-            (libc::SOCK_STREAM, libc::IPPROTO_TCP),
-            (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
-        ] {
-            for protocol in [0, number(protocol)] {
+        for (kind, protocol) in kinds {
+            for protocol in [0, number(*protocol)] {
                 rules.push(rule([
                     is(0, number(family)),
-                    of_kind(kind),
+                    of_kind(*kind),
                     is(2, protocol),
                 ])?);
             }
@@ -273,11 +286,15 @@ fn none_of(argument: u8, values: &[u64]) -> Result<SeccompRule, BackendError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Surroundings, allowed, calls, known};
+    use super::{Sockets, Surroundings, allowed, calls, known};
 
     fn surroundings(all: bool) -> Surroundings {
         Surroundings {
-            network: all,
+            sockets: if all {
+                Sockets::TcpAndUdp
+            } else {
+                Sockets::None
+            },
             signals: all,
             processes: all,
             files: all,

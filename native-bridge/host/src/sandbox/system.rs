@@ -83,6 +83,30 @@ pub(super) fn mount(
     check(result.into()).map(drop)
 }
 
+/// Brings up the loopback device of this network.
+pub(super) fn loopback_up() -> io::Result<()> {
+    use std::os::fd::AsRawFd as _;
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+        None,
+    )?;
+    let mut name = [0; libc::IFNAMSIZ];
+    for (to, from) in name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = from.cast_signed();
+    }
+    let flags = libc::c_short::try_from(libc::IFF_UP | libc::IFF_RUNNING);
+    let request = libc::ifreq {
+        ifr_name: name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru {
+            ifru_flags: flags.map_err(io::Error::other)?,
+        },
+    };
+    // SAFETY: the request, which has flags, lives until it returns.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) }.into())
+        .map(drop)
+}
+
 /// Truncates a file by its path.
 pub(super) fn truncate(path: &Path) -> io::Result<()> {
     let path = text(path)?;

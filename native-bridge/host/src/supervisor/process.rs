@@ -20,6 +20,7 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::output;
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
         remove::Folder,
     },
     lock::lock,
+    proxy,
     settings::Settings,
 };
 
@@ -119,8 +121,10 @@ impl Process {
         settings: &Settings,
     ) -> std::io::Result<Self> {
         let (own, guardians) = UnixStream::pair()?;
+        let (listeners, others) = UnixStream::pair()?;
         launch::pass::send(&own, connection.as_fd())?;
-        drop(connection);
+        launch::pass::send(&own, others.as_fd())?;
+        drop((connection, others));
         own.set_nonblocking(true)?;
         let mut child = launch::command(launcher, GUARDIAN)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
@@ -139,7 +143,10 @@ impl Process {
         }
         let (reports, mut orders) = tokio::net::UnixStream::from_std(own)?.into_split();
         let (known, state) = watch::channel(Known::default());
-        tokio::spawn(follow(child, reports, known));
+        let over = CancellationToken::new();
+        let proxy = proxy::serve(listeners, Arc::clone(imports), over.clone())?;
+        tokio::spawn(follow(child, reports, known, over.drop_guard()));
+        tokio::spawn(proxy);
         let mut line = serde_json::to_vec(plan)?;
         line.push(b'\n');
         orders.write_all(&line).await?;
@@ -194,7 +201,13 @@ impl Process {
 }
 
 /// Reads the guardian's reports until it ends.
-async fn follow(mut child: Child, reports: OwnedReadHalf, known: watch::Sender<Known>) {
+/// `connected` ends the process's connections with it.
+async fn follow(
+    mut child: Child,
+    reports: OwnedReadHalf,
+    known: watch::Sender<Known>,
+    connected: DropGuard,
+) {
     let mut lines = BufReader::new(reports).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
@@ -216,6 +229,7 @@ async fn follow(mut child: Child, reports: OwnedReadHalf, known: watch::Sender<K
         }
     }
     let _ = child.wait().await;
+    drop(connected);
     known.send_modify(|known| {
         known.exit.get_or_insert(Exit::Unknown);
         known.gone = true;

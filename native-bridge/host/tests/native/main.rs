@@ -10,6 +10,8 @@ mod calls;
 mod launcher;
 mod loading;
 #[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
 mod rights;
 #[cfg(target_os = "linux")]
 mod sandbox;

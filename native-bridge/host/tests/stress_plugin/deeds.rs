@@ -12,7 +12,7 @@ use std::{
 use mortise_protocol::methods::Blob;
 use serde_json::{Value, json};
 
-use crate::wire::Wire;
+use crate::{network, wire::Wire};
 
 pub(crate) fn handle(wire: &Wire, call: &Value) -> Result<Value, Value> {
     let (id, instance) = (&call["id"], call["instance"].as_u64().unwrap());
@@ -27,6 +27,7 @@ pub(crate) fn handle(wire: &Wire, call: &Value) -> Result<Value, Value> {
         _ if stream(wire, id, deed, argument) => return Ok(Value::Null),
         _ => misbehave(wire, instance, deed, argument)
             .or_else(|| host(wire, instance, deed, argument))
+            .or_else(|| network::deed(deed, argument))
             .or_else(|| system(deed, argument))
             .unwrap_or_else(|| Err(format!("unknown deed `{deed}`"))),
     };

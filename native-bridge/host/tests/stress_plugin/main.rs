@@ -18,6 +18,7 @@
 
 mod birth;
 mod deeds;
+mod network;
 mod serve;
 mod wire;
 

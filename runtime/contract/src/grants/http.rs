@@ -14,7 +14,11 @@
 //! request of its own. Names compare without regard to case or a final dot.
 //! An empty list allows nothing.
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +106,33 @@ impl HostPattern {
                 None => vec![Scheme::Http.default_port(), Scheme::Https.default_port()],
             }),
         }
+    }
+
+    /// Returns true if it names no host, and so allows every one.
+    pub fn allows_any_host(&self) -> bool {
+        self.name == Name::Any
+    }
+
+    /// Returns the addresses of this machine alone that it names with a port: each
+    /// loopback address, or those of `localhost`.
+    pub fn loopback(&self) -> Vec<SocketAddr> {
+        let Name::Exactly(name) = &self.name else {
+            return Vec::new();
+        };
+        let addresses: Vec<IpAddr> = match name.parse::<IpAddr>() {
+            Ok(address) if address.is_loopback() => vec![address],
+            Ok(_) => Vec::new(),
+            Err(_) if name == "localhost" => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
+            Err(_) => Vec::new(),
+        };
+        let ports = self.ports().unwrap_or_default();
+        let each = addresses.into_iter().flat_map(|address| {
+            let at = move |port: &u16| SocketAddr::new(address, *port);
+            ports.iter().map(at).collect::<Vec<_>>()
+        });
+        each.collect()
     }
 
     /// Returns true if this pattern allows everything that `other` allows.
@@ -265,6 +296,26 @@ mod tests {
 
     fn pattern(text: &str) -> HostPattern {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn loopback_addresses_are_those_with_a_name_and_a_port() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", &["127.0.0.1:8080"][..]),
+            ("http://127.0.0.1", &["127.0.0.1:80"]),
+            ("[::1]:9", &["[::1]:9"]),
+            ("localhost:9", &["127.0.0.1:9", "[::1]:9"]),
+            ("127.0.0.1:*", &[]),
+            ("192.0.2.1:80", &[]),
+            ("*:80", &[]),
+            ("*.localhost:80", &[]),
+        ] {
+            let found: Vec<_> = pattern(text).loopback();
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        assert!(pattern("*:80").allows_any_host());
+        assert!(!pattern("*.example.org").allows_any_host());
     }
 
     #[test]

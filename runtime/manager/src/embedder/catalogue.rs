@@ -42,6 +42,9 @@ pub trait Catalogue: Send + Sync + std::fmt::Debug {
         record: &GrantRecord,
     ) -> Result<(), EmbedderError>;
 
+    /// Forgets the administrator's decision about a plugin.
+    async fn remove_grant_record(&self, plugin: &str) -> Result<(), EmbedderError>;
+
     /// Returns the record of an uninstalled plugin; none for an id that was never
     /// uninstalled, or returned.
     async fn departed(&self, plugin: &str) -> Result<Option<DepartedPlugin>, EmbedderError>;

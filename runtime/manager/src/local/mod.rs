@@ -207,6 +207,10 @@ impl Catalogue for LocalCatalogue {
             .await
     }
 
+    async fn remove_grant_record(&self, plugin: &str) -> Result<(), EmbedderError> {
+        self.change(|state| drop(state.grants.remove(plugin))).await
+    }
+
     async fn departed(&self, plugin: &str) -> Result<Option<DepartedPlugin>, EmbedderError> {
         Ok(self.state.lock().await.departed.get(plugin).cloned())
     }

@@ -67,6 +67,19 @@ impl Store {
         .await?;
         Ok(())
     }
+
+    /// Forgets the administrator's answer about a plugin.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the database.
+    pub async fn remove_plugin_answer(&self, plugin: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM plugin_answers WHERE plugin = ?")
+            .bind(plugin)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
 }
 
 /// A row that an older or newer server wrote, and that this one does not

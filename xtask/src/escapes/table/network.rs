@@ -6,6 +6,8 @@ use super::super::deed::{
 };
 
 const SOCKET: i64 = libc::SYS_socket;
+const PROXY: &str = "the server's check of grants";
+const NO_PROXY: &str = "there is no proxy";
 
 pub(super) const DEEDS: &[Deed] = &[
     Deed::new("connect", "stream", &[Text("0"), Text("{granted}")]).granted_by("http"),
@@ -46,7 +48,69 @@ pub(super) const DEEDS: &[Deed] = &[
         "unix",
         &[Text("{abstract}")],
     ),
-    Deed::new("send a datagram", "udp", &[Text("{udp}")]).granted_by("http, for name resolution"),
+    Deed::new("send a datagram", "udp", &[Text("{udp}")]),
+    Deed::new("fetch", "fetch", &[Text("http://{granted}/")]).granted_by("http"),
+    Deed::new(
+        "fetch from a named host",
+        "fetch",
+        &[Text("http://{named}/")],
+    )
+    .granted_by("http"),
+    Deed::new(
+        "fetch from another port",
+        "fetch",
+        &[Text("http://{other}/")],
+    ),
+    Deed::new(
+        "be sent to another port by a redirect",
+        "fetch",
+        &[Text("http://{redirecting}/")],
+    ),
+    Deed::new("connect through the proxy", "tunnel", &[Text("{named}")])
+        .granted_by("http")
+        .by(PROXY)
+        .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect through the proxy to a named host's address",
+        "tunnel",
+        &[Text("{named-address}")],
+    )
+    .by(PROXY)
+    .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect through the proxy to another port",
+        "tunnel",
+        &[Text("{other}")],
+    )
+    .by(PROXY)
+    .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect through the proxy to the server",
+        "tunnel",
+        &[Text("{server-address}")],
+    )
+    .by(PROXY)
+    .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect through the proxy to an address elsewhere",
+        "tunnel",
+        &[Text("192.0.2.1:443")],
+    )
+    .by(PROXY)
+    .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect through the proxy by IPv6",
+        "tunnel",
+        &[Text("{six}")],
+    )
+    .by(PROXY)
+    .fails_anyway(NO_PROXY),
+    Deed::new(
+        "connect to a host elsewhere",
+        "stream",
+        &[Text("0"), Text("192.0.2.1:443")],
+    )
+    .fails_anyway("by the machine's routes"),
     Deed::new("listen", "listen", &[Text("0"), Text("127.0.0.1")]),
     Deed::new(
         "listen without an address",
@@ -90,8 +154,7 @@ pub(super) const DEEDS: &[Deed] = &[
     Deed::call(
         "make a UDP socket",
         &[Number(SOCKET), Number(2), Number(2), Number(17)],
-    )
-    .granted_by("http, for name resolution"),
+    ),
     Deed::call(
         "make a TCP socket of IPv6",
         &[Number(SOCKET), Number(10), Number(1), Number(6)],
