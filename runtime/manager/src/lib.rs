@@ -106,7 +106,7 @@ pub use self::{
     chain::Place,
     consent::Consent,
     control::{ControlError, gotify_name},
-    embedder::{Catalogue, EmbedderError, Users},
+    embedder::{Catalogue, EmbedderError, RegistrySource, Users},
     filters::{Filtered, Outcome},
     grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
