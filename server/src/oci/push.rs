@@ -1,7 +1,10 @@
 //! Publishing a version: a component, or the executables of a native plugin for
 //! several platforms.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -10,7 +13,8 @@ use oci_spec::image::{
     Arch, Descriptor, ImageIndex, ImageIndexBuilder, ImageManifestBuilder, MediaType, Os,
     PlatformBuilder,
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     DockerFile, Reference, RegistryError,
@@ -250,7 +254,7 @@ impl Pushing<'_> {
     }
 
     /// A component's configuration, as `wkg` writes it.
-    fn wasm_config(&self, piece: &Piece) -> serde_json::Value {
+    fn wasm_config(&self, piece: &Piece) -> Value {
         let Release {
             imports,
             exports,
@@ -329,11 +333,14 @@ impl Pushing<'_> {
         described.ok_or_else(|| self.wrong(&"the digest of a file"))
     }
 
-    fn json(&self, value: &impl serde::Serialize) -> Result<Bytes, RegistryError> {
-        self.text(value).map(Bytes::from)
+    /// A document with its keys in order: the same version gets the same digest
+    /// whenever it is published.
+    fn json(&self, value: &impl Serialize) -> Result<Bytes, RegistryError> {
+        let value = serde_json::to_value(value).map_err(|error| self.wrong(&error))?;
+        self.text(&Sorted::from(value)).map(Bytes::from)
     }
 
-    fn text(&self, value: &impl serde::Serialize) -> Result<String, RegistryError> {
+    fn text(&self, value: &impl Serialize) -> Result<String, RegistryError> {
         serde_json::to_string(value).map_err(|error| self.wrong(&error))
     }
 
@@ -356,8 +363,30 @@ impl Pushing<'_> {
     }
 }
 
+/// JSON with the keys of all objects in order.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Sorted {
+    Object(BTreeMap<String, Self>),
+    Array(Vec<Self>),
+    Other(Value),
+}
+
+impl From<Value> for Sorted {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Object(fields) => {
+                let fields = fields.into_iter();
+                Self::Object(fields.map(|(name, value)| (name, value.into())).collect())
+            }
+            Value::Array(values) => Self::Array(values.into_iter().map(Self::from).collect()),
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// The configuration of a native plugin's platform.
-fn native_config(piece: &Piece) -> serde_json::Value {
+fn native_config(piece: &Piece) -> Value {
     let platform = piece.platform.as_ref();
     json!({
         "os": platform.map(|platform| &platform.os),

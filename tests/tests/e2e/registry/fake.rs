@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use futures_util::StreamExt as _;
 use mortise_runtime::Digest;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -137,8 +138,13 @@ pub(super) fn broken(file: &[u8], from: usize, until: usize) -> Response {
     head.headers
         .insert(header::CONTENT_LENGTH, length.parse().unwrap());
     let sent = Bytes::copy_from_slice(&file[from..until]);
-    let parts = [Ok(sent), Err(std::io::Error::other("cut"))];
-    Response::from_parts(head, Body::from_stream(futures_util::stream::iter(parts)))
+    // What was sent leaves when there is nothing more at once.
+    let cut = futures_util::stream::once(async {
+        tokio::task::yield_now().await;
+        Err(std::io::Error::other("cut"))
+    });
+    let parts = futures_util::stream::iter([Ok(sent)]).chain(cut);
+    Response::from_parts(head, Body::from_stream(parts))
 }
 
 /// More bytes than anybody would keep, without a length.
