@@ -43,6 +43,7 @@ stage(
         expect(await page.locator(".schema-form .cm-lint-marker-error").count()).toBe(1);
         await page.getByText(/Line \d+, column \d+: A bracket is not closed/).waitFor();
         await visitor.look("jq-problem");
+        expect(await field.count()).toBe(1);
         await backup.fill("select(.priority > 5)");
         await field.waitFor({ state: "detached" });
         await page.getByRole("button", { name: "Save" }).click();

@@ -119,8 +119,9 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
             Err(RegistryError::Unreachable { why, .. }) => return Ok(Some(why.into())),
             Err(error) => return Err(error),
         };
+        let is_part = answer.status() == StatusCode::PARTIAL_CONTENT && ask.from > 0;
         match answer.status() {
-            StatusCode::PARTIAL_CONTENT if ask.from > 0 => {
+            StatusCode::PARTIAL_CONTENT if is_part => {
                 let range = answer.headers().get(header::CONTENT_RANGE);
                 let range = range.and_then(|range| range.to_str().ok()).unwrap_or("");
                 if !range.starts_with(&format!("bytes {}-", ask.from)) {
@@ -133,7 +134,7 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
             status if status.is_server_error() => return Ok(Some(status.to_string())),
             status => return Err(session.answer(WHAT, status)),
         }
-        let too_much = |found| RegistryError::Size {
+        let other_size = |found| RegistryError::Size {
             host: session.host().into(),
             what: "a file",
             expected: size,
@@ -142,8 +143,9 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
         let length = answer.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         let whole = length.map(|length| self.arriving.bytes().saturating_add(length));
-        if let Some(whole) = whole.filter(|&whole| whole != size) {
-            return Err(too_much(whole));
+        // A registry may answer with less than the part that was wanted.
+        if let Some(whole) = whole.filter(|&whole| whole > size || (whole < size && !is_part)) {
+            return Err(other_size(whole));
         }
         let mut body = answer.into_body();
         loop {
@@ -159,7 +161,7 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
             if let Some(data) = frame.data_ref() {
                 let bytes = self.arriving.bytes().saturating_add(data.len() as u64);
                 if bytes > size {
-                    return Err(too_much(bytes));
+                    return Err(other_size(bytes));
                 }
                 self.arriving.write(data).await?;
                 (self.arrived)(bytes);

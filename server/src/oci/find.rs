@@ -197,7 +197,7 @@ fn choose<'a>(
             wanted: format!("{os}/{architecture}").into(),
             there: match there.join(", ") {
                 all if all.is_empty() => "no platform at all".into(),
-                all => all.into(),
+                all => plain(&all).into(),
             },
         }
     })
@@ -312,9 +312,20 @@ fn parsed<T: serde::de::DeserializeOwned>(
     })
 }
 
-pub(super) fn not_plugin(reference: &Reference, why: &str) -> RegistryError {
+fn not_plugin(reference: &Reference, why: &str) -> RegistryError {
     RegistryError::NotPlugin {
         reference: reference.to_string().into(),
-        why: why.into(),
+        why: plain(why).into(),
     }
+}
+
+/// The longest text of a registry that an error repeats, in characters.
+const TEXT: usize = 400;
+
+/// A registry's text without what would steer a terminal.
+fn plain(text: &str) -> String {
+    let visible = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    visible.take(TEXT).collect()
 }

@@ -23,6 +23,10 @@ use crate::client::{self, ClientError};
 const REDIRECTS: usize = 5;
 /// The longest pause within an answer.
 const IDLE: Duration = Duration::from_secs(30);
+/// The time for an answer that is read as a whole.
+const BODY: Duration = Duration::from_secs(120);
+/// The time for sending a file.
+const UPLOAD: Duration = Duration::from_secs(30 * 60);
 /// The longest answer of a token server, in bytes.
 const TOKEN_BYTES: usize = 256 << 10;
 
@@ -107,12 +111,17 @@ impl Session {
     /// Sends a request, with credentials if the registry wants them. Answers of
     /// any other status are returned.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response<Incoming>, RegistryError> {
-        let mut answer = self.follow(ask).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED {
+        let (mut from, mut answer) = self.follow(ask).await?;
+        // Another host that the registry redirects to must not name a token server.
+        if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(&from) {
             self.authorize(answer.headers()).await?;
-            answer = self.follow(ask).await?;
+            (from, answer) = self.follow(ask).await?;
         }
         match answer.status() {
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) if !self.is_own(&from) => {
+                let text = format!("{status}, after a redirect to {}", client::origin(&from));
+                Err(self.answer(ask.what, text))
+            }
             StatusCode::UNAUTHORIZED => Err(self.rejected().await),
             StatusCode::FORBIDDEN => Err(self.credentials(format!(
                 "does not allow {}: ask its owner for access, or name other credentials with \
@@ -135,16 +144,27 @@ impl Session {
     ) -> Result<Bytes, RegistryError> {
         let mut body = answer.into_body();
         let mut bytes = BytesMut::new();
-        while let Some(frame) = self.idle(body.frame()).await? {
-            let frame = frame.map_err(|error| self.answer(what, error))?;
-            if let Some(data) = frame.data_ref() {
-                if bytes.len() + data.len() > most {
-                    return Err(self.answer(what, format!("more than {most} bytes")));
+        let read = async {
+            while let Some(frame) = self.idle(body.frame()).await? {
+                let frame = frame.map_err(|error| self.answer(what, error))?;
+                if let Some(data) = frame.data_ref() {
+                    if bytes.len() + data.len() > most {
+                        return Err(self.answer(what, format!("more than {most} bytes")));
+                    }
+                    bytes.extend_from_slice(data);
                 }
-                bytes.extend_from_slice(data);
             }
-        }
+            Ok(())
+        };
+        tokio::time::timeout(BODY, read).await.unwrap_or_else(|_| {
+            Err(self.answer(what, format!("a body that takes over {BODY:?}")))
+        })?;
         Ok(bytes.freeze())
+    }
+
+    /// Returns true for an address of the registry itself.
+    fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
     }
 
     /// Waits for the next part of an answer.
@@ -193,15 +213,16 @@ impl Session {
         }
     }
 
-    /// Sends a request and follows its redirects.
-    async fn follow(&self, ask: &Ask<'_>) -> Result<Response<Incoming>, RegistryError> {
+    /// Sends a request and follows its redirects. Returns the answer with its
+    /// address.
+    async fn follow(&self, ask: &Ask<'_>) -> Result<(Url, Response<Incoming>), RegistryError> {
         let mut url = ask.url.clone();
         for _ in 0..=REDIRECTS {
             let answer = self.once(&url, ask).await?;
             let status = answer.status();
             let is_read = matches!(ask.method, Method::GET | Method::HEAD);
             if !(status.is_redirection() && is_read) {
-                return Ok(answer);
+                return Ok((url, answer));
             }
             let Some(next) = self.location(&url, answer.headers()) else {
                 return Err(self.answer(ask.what, format!("{status} without an address")));
@@ -234,7 +255,7 @@ impl Session {
         if ask.from > 0 {
             request = request.header(header::RANGE, format!("bytes={}-", ask.from));
         }
-        if url.origin() == self.base.origin() {
+        if self.is_own(url) {
             let known = self.authorization.lock();
             let known = known.unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(known) = known {
@@ -252,13 +273,18 @@ impl Session {
             .body(Full::new(body))
             .map_err(|error| self.answer(ask.what, error))?;
         // A large body takes its time.
-        let sending = client::send(url, request);
-        let answer = if ask.content.is_some() {
-            sending.await
-        } else {
-            self.idle(sending).await?
-        };
-        answer.map_err(|error| self.unreachable(explained(url, &error)))
+        let patience = if ask.content.is_some() { UPLOAD } else { IDLE };
+        let answer = tokio::time::timeout(patience, client::send(url, request)).await;
+        let answer = answer.map_err(|_| {
+            self.unreachable(format!("no answer came for {patience:?}; try again later"))
+        })?;
+        answer.map_err(|error| {
+            let why = explained(url, &error);
+            self.unreachable(match self.is_own(url) {
+                true => why,
+                false => format!("it redirects to {}: {why}", client::origin(url)),
+            })
+        })
     }
 
     /// Gets the credentials or the token that the registry wants.

@@ -199,6 +199,25 @@ async fn a_redirect_to_another_host_gets_no_credentials_and_a_loop_ends() {
     command.env("DOCKER_CONFIG", docker.path());
     let server = data.serve_with(command).await;
 
+    // A store that wants credentials itself, with a token server of its own.
+    let (blob, greedy) = (
+        version.blob(),
+        Fake::with(version.clone(), |seen| {
+            let host = seen.headers["host"].to_str().unwrap();
+            let challenge = format!("Bearer realm=\"http://{host}/token\"");
+            Some((Status::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response())
+        }),
+    );
+    let greedy = greedy.await;
+    let to = format!("http://{}{blob}", greedy.host());
+    let sends = Fake::with(version.clone(), move |seen| {
+        (seen.path == blob).then(|| redirect(&to))
+    });
+    let sends = sends.await;
+    let words = ["401", "after a redirect to"];
+    refused(&server, &sends.reference(), 502, &words).await;
+    assert_eq!(greedy.seen("/token").len(), 0);
+
     let blob = version.blob();
     let circle = Fake::with(version, move |seen| {
         (seen.path == blob).then(|| redirect(&blob))
@@ -337,6 +356,7 @@ async fn content_that_is_no_plugin_for_this_machine_is_not_downloaded() {
             vec!["no build for", "plan9/mips, linux/s390x", "ask its author"],
         ),
         (index(&[]), 422, vec!["no platform at all"]),
+        (index(&[("\u{1b}[31m", "x")]), 422, vec!["\u{fffd}[31m/x"]),
         (
             image,
             422,

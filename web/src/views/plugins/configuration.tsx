@@ -43,7 +43,10 @@ interface EditorProps {
 function Editor({ plugin, saved, form, schema }: EditorProps) {
   const client = useQueryClient();
   const [text, setText] = useState(saved);
-  const [problems, setProblems] = useState<readonly ConfigProblem[]>(form.problems);
+  const [found, setProblems] = useState<readonly ConfigProblem[]>(form.problems);
+  // The plugin's own problems with a text, which came when it was saved.
+  const [rejected, setRejected] = useState<{ text: string; problems: readonly ConfigProblem[] } | null>(null);
+  const problems = rejected?.text === text ? rejected.problems : found;
   const dirty = text !== saved;
 
   useEffect(() => {
@@ -72,7 +75,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
   }, [dirty]);
 
   const save = useMutation({
-    mutationFn: () =>
+    mutationFn: (text: string) =>
       raw(`/plugin/${plugin.id}/config`, {
         method: "POST",
         headers: { "content-type": "application/x-yaml" },
@@ -86,10 +89,10 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
         client.invalidateQueries({ queryKey: ["plugins"] }),
       ]);
     },
-    // The plugin's own problems come with its answer.
-    onError: async (error) => {
+    onError: async (error, text) => {
       const own = error instanceof ApiProblem ? error.problems : [];
-      setProblems(own.length > 0 ? own : await validate(plugin.id, text));
+      if (own.length > 0) setRejected({ text, problems: own });
+      else setProblems(await validate(plugin.id, text));
     },
   });
 
@@ -104,7 +107,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
           <Button onPress={() => setText(saved)} isDisabled={!dirty}>
             Discard changes
           </Button>
-          <Button kind="primary" onPress={() => save.mutate()} isPending={save.isPending} isDisabled={!dirty}>
+          <Button kind="primary" onPress={() => save.mutate(text)} isPending={save.isPending} isDisabled={!dirty}>
             Save
           </Button>
         </>
