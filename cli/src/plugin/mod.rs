@@ -233,7 +233,7 @@ impl Command {
             Self::Test(test) => return test.run().await,
             Self::Install(install) => install.run().await?,
             Self::Update(update) => return update.run().await,
-            Self::Push(push) => push.run().await?,
+            Self::Push(push) => return push.run().await,
             Self::List(list) => list.run().await?,
             Self::Status(plugin) => plugin.status().await?,
             Self::Enable(plugin) => plugin.enable().await?,

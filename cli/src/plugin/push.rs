@@ -1,6 +1,9 @@
 //! `mortise plugin push`: publish a plugin in a registry. Needs no server.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -13,9 +16,9 @@ use owo_colors::Style;
 use serde_json::json;
 
 use super::{
-    check::Description,
+    check::{Description, failed},
     orders::read_file,
-    show::{Report, paint},
+    show::paint,
 };
 
 /// The longest README that is read, in bytes.
@@ -23,7 +26,10 @@ const README: u64 = 1 << 20;
 
 /// The version to publish.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    override_usage = "mortise plugin push [OPTIONS] FILE OCI-ADDRESS
+       mortise plugin push [OPTIONS] OCI-ADDRESS --platform OS/ARCH=FILE...",
+    after_help = "Examples:
   mortise plugin push dist/rules.wasm oci://ghcr.io/example/rules
   mortise plugin push dist/rules.wasm oci://ghcr.io/example/rules:latest --readme README.md
   mortise plugin push oci://ghcr.io/example/uptime \\
@@ -31,7 +37,8 @@ const README: u64 = 1 << 20;
 
 Without a tag, the tag is the plugin's version. A signature FILE.minisig beside a
 file is published with it. Credentials are those of docker login. One of the files
-of a native plugin has to run on this machine, because it describes the plugin.")]
+of a native plugin has to run on this machine, because it describes the plugin."
+)]
 pub(super) struct Push {
     /// A component, or an executable for this machine, and an address that begins
     /// with oci://. With `--platform`, the address alone.
@@ -56,10 +63,13 @@ fn platform_file(text: &str) -> Result<(Platform, PathBuf), String> {
 }
 
 impl Push {
-    pub(super) async fn run(&self) -> anyhow::Result<String> {
+    pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
         let (reference, files) = self.sources()?;
         let readme = self.readme.as_deref().map(readme).transpose()?;
-        let described = describe(&files).await?;
+        let described = match Description::of(described_by(&files)?.to_owned()).await? {
+            Ok(described) => described,
+            Err(error) => return failed(&error, self.json),
+        };
         let mut pieces = Vec::new();
         for (platform, file) in files {
             pieces.push(piece(&file, platform, described.backend)?);
@@ -81,9 +91,9 @@ impl Push {
                 "reference": pushed.reference.to_string(),
                 "digest": pushed.digest,
             });
-            return Ok(format!("{done}\n"));
+            return Ok((format!("{done}\n"), ExitCode::SUCCESS));
         }
-        Ok(format!(
+        let text = format!(
             "{} {} {} as {}\n{}\nto install it: mortise plugin install {}@{}\n",
             paint("pushed", Style::new().green().bold()),
             release.manifest.id,
@@ -92,7 +102,8 @@ impl Push {
             pushed.digest,
             pushed.reference,
             pushed.digest
-        ))
+        );
+        Ok((text, ExitCode::SUCCESS))
     }
 
     /// The address, and the files for their platforms.
@@ -115,19 +126,16 @@ impl Push {
     }
 }
 
-/// Describes the plugin by the first file that loads here.
-async fn describe(files: &[(Platform, PathBuf)]) -> anyhow::Result<Description> {
+/// Returns the file that describes the plugin: one that runs here.
+fn described_by(files: &[(Platform, PathBuf)]) -> anyhow::Result<&Path> {
     let here = Platform::here();
-    let Some((_, file)) = files.iter().find(|(platform, _)| *platform == here) else {
-        anyhow::bail!(
+    let file = files.iter().find(|(platform, _)| *platform == here);
+    file.map(|(_, file)| file.as_path()).with_context(|| {
+        format!(
             "none of the files is for {here}, this machine's platform: a plugin describes itself, \
              so publish from a machine that one of them runs on"
-        );
-    };
-    match Description::of(file.clone()).await? {
-        Ok(described) => Ok(described),
-        Err(error) => anyhow::bail!("{}", Report::from(&error).text().trim_end()),
-    }
+        )
+    })
 }
 
 fn piece(file: &Path, platform: Platform, backend: Backend) -> anyhow::Result<Piece> {

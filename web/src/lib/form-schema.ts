@@ -124,7 +124,7 @@ function words(key: string): string {
 /** The media types of jq programs: there is no registered one. */
 const JQ = ["application/jq", "text/jq", "text/x-jq"];
 
-/** Whether a text is a jq expression: by its format or its media type. */
+/** Returns true for a text that is a jq expression, by its format or its media type. */
 export function isJq({ format, contentMediaType }: Schema): boolean {
   return format === "jq" || (contentMediaType !== undefined && JQ.includes(contentMediaType));
 }

@@ -526,6 +526,62 @@ async fn a_file_that_is_not_what_was_announced_is_not_installed() {
 }
 
 #[tokio::test]
+async fn an_update_from_a_registry_that_went_bad_leaves_the_active_version() {
+    let data = Data::new();
+    let server = data.serve().await;
+    let other = Version::announcing(&plugin(20), &{
+        let mut other = manifest();
+        other["id"] = "test.other".into();
+        other
+    });
+    let moved = Arc::new(AtomicBool::new(false));
+    let (has_moved, text) = (Arc::clone(&moved), other.manifest.to_string());
+    let first = Version::announcing(&plugin(10), &manifest());
+    let fake = Fake::with(first, move |seen| {
+        let is_tag = seen.path.ends_with("/manifests/1");
+        (is_tag && has_moved.load(Ordering::Relaxed)).then(|| text.clone().into_response())
+    });
+    let fake = fake.await;
+    let (status, installed) = install(&server, &fake.reference()).await;
+    assert_eq!(status, 200, "{installed}");
+    let update = async |method, digest: &str| {
+        let path = format!("/admin/plugins/{ID}/update");
+        let request = server
+            .admin(method, &path)
+            .json(&json!({ "digest": digest }));
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json::<Value>().await.unwrap())
+    };
+    let digest = installed["source"]["digest"].as_str().unwrap();
+    let (status, found) = update(Method::GET, digest).await;
+    assert_eq!((status, &found["new"]), (200, &json!(false)), "{found}");
+    moved.store(true, Ordering::Relaxed);
+    let (status, found) = update(Method::GET, digest).await;
+    let text = found["errorDescription"].as_str().unwrap();
+    assert_eq!(status, 409, "{found}");
+    assert!(
+        text.contains("is another plugin now, `test.other`"),
+        "{text}"
+    );
+    let wrong = Digest::of(b"another").to_string();
+    let (status, found) = update(Method::POST, &wrong).await;
+    assert_eq!(status, 422, "{found}");
+    drop(fake);
+    let (status, found) = update(Method::GET, digest).await;
+    let text = found["errorDescription"].as_str().unwrap();
+    assert_eq!(status, 502, "{found}");
+    assert!(text.contains("cannot be reached"), "{text}");
+    let path = format!("/admin/plugins/{ID}");
+    let now = body(server.admin(Method::GET, &path).send().await.unwrap()).await;
+    assert_eq!(now["digest"], installed["digest"]);
+    let none = server
+        .admin(Method::GET, "/admin/plugins/nobody/update")
+        .send();
+    assert_eq!(none.await.unwrap().status().as_u16(), 404);
+}
+
+#[tokio::test]
 async fn a_full_disk_is_named_and_leaves_nothing() {
     let data = Data::new();
     let mut command = Command::new("sh");
