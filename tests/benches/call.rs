@@ -25,7 +25,8 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mortise_runtime::{
-    Described, Digest, Grants, Instance, Limits, Loader as _, types::StopReason,
+    Described, Digest, Grants, Instance, Limits, Loader as _,
+    types::{Permission, StopReason},
 };
 use mortise_tests::{
     guests,
@@ -173,10 +174,7 @@ impl Raw {
 async fn ours(component: &Path) -> Arc<dyn Instance> {
     let backend = WasmBackend::new(&Settings::default()).unwrap();
     let plugin = backend.load(component).await.unwrap();
-    let grants = Grants {
-        filter_messages: true,
-        ..Grants::default()
-    };
+    let grants = Grants::of(&[Permission::FilterMessages]).unwrap();
     let host = Arc::new(MemoryHost::default());
     let instance = plugin
         .instance(setup(&host, grants, Limits::default()))

@@ -14,7 +14,7 @@ use mortise_native::NativeBackend;
 use mortise_runtime::{
     Backend, Grants, Limits, Loader, Plugin,
     registry::loader_of,
-    types::{Application, Content, Draft, StopReason, Verdict},
+    types::{Application, Content, Draft, Permission, StopReason, Verdict},
 };
 use mortise_tests::host::{MemoryHost, setup};
 use mortise_wasm::{Settings, WasmBackend};
@@ -96,10 +96,7 @@ async fn load(file: &Path, cache: &Path) -> Result<Arc<dyn Plugin>> {
 /// The time of one filter call on an instance that has answered before, message
 /// in and verdict out.
 async fn call(plugin: &dyn Plugin) -> Result<f64> {
-    let grants = Grants {
-        filter_messages: true,
-        ..Grants::default()
-    };
+    let grants = Grants::of(&[Permission::FilterMessages])?;
     let host = Arc::new(MemoryHost::default());
     let instance = plugin
         .instance(setup(&host, grants, Limits::default()))

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use http::Method;
 use mortise_runtime::{
     Limits, Registry,
-    grants::HostPattern,
+    grants::{HostGrants, HostPattern},
     types::{Directory, Manifest},
 };
 use serde_json::{Value, json};
@@ -101,15 +101,14 @@ struct Allowed {
 }
 
 impl Allowed {
-    fn answer(&self) -> Answer {
-        Answer {
+    fn grants(&self) -> HostGrants {
+        HostGrants {
             webhook: self.webhook,
             cookies: self.cookie.iter().cloned().collect(),
             http: self.http.iter().cloned().collect(),
             files: self.dir.iter().cloned().collect(),
             environment: self.env.iter().cloned().collect(),
             timers: self.timers,
-            ..Answer::default()
         }
     }
 }
@@ -141,8 +140,8 @@ fn limit(text: &str) -> Result<(String, Option<u64>), String> {
 
 impl Grant {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
-        let answer = self.allowed.answer();
-        if answer == Answer::default() && !self.as_asked && self.limit.is_empty() {
+        let more = self.allowed.grants();
+        if more == HostGrants::default() && !self.as_asked && self.limit.is_empty() {
             anyhow::bail!(
                 "nothing to grant: say `--as-asked` for all that the plugin asks of the \
                  administrator, or name what to allow; `mortise plugin grant --help` lists it"
@@ -154,21 +153,21 @@ impl Grant {
                 let path = format!("/admin/plugins/{}/grant", encoded(&self.id));
                 let order = json!({
                     "asAsked": self.as_asked,
-                    "allow": answer,
+                    "allow": more,
                     "limits": limits,
                 });
                 let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
                 self.said(rights, "it has effect now")
             }
-            Place::File(path) => self.write(&path, answer).await,
+            Place::File(path) => self.write(&path, more).await,
         }
     }
 
-    async fn write(&self, path: &Path, mut answer: Answer) -> anyhow::Result<String> {
+    async fn write(&self, path: &Path, mut more: HostGrants) -> anyhow::Result<String> {
         if self.as_asked {
-            answer.join(Answer::as_asked(&self.installed().await?)?);
+            more.join(Answer::as_asked(&self.installed().await?)?.grants);
         }
-        grants::grant(path, &self.id, &answer)?;
+        grants::grant(path, &self.id, &more)?;
         if !self.limit.is_empty() {
             grants::limit(path, &self.id, &self.limit)?;
         }
@@ -219,8 +218,8 @@ impl Grant {
 
 impl Revoke {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
-        let mut answer = self.allowed.answer();
-        if answer == Answer::default() && !self.all {
+        let mut less = self.allowed.grants();
+        if less == HostGrants::default() && !self.all {
             anyhow::bail!(
                 "nothing to take back: say `--all`, or name it; `mortise plugin grants {}` shows \
                  what is allowed",
@@ -230,15 +229,15 @@ impl Revoke {
         let (rights, note) = match self.which.place().await? {
             Place::Server(remote) => {
                 let path = format!("/admin/plugins/{}/revoke", encoded(&self.id));
-                let order = json!({ "all": self.all, "allow": answer });
+                let order = json!({ "all": self.all, "allow": less });
                 let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
                 (rights, "it has effect now".to_owned())
             }
             Place::File(path) => {
                 if self.all {
-                    answer.join(GrantsFile::read(&path)?.answer(&self.id));
+                    less.join(GrantsFile::read(&path)?.answer(&self.id).grants);
                 }
-                let changed = grants::revoke(&path, &self.id, &answer)?;
+                let changed = grants::revoke(&path, &self.id, &less)?;
                 anyhow::ensure!(
                     changed,
                     "nothing of that is granted to `{}` in these words; {} has what is",
@@ -276,19 +275,20 @@ fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
 /// defaults.
 pub(super) fn lines(answer: &Answer) -> Vec<String> {
     let mut lines = Vec::new();
-    for (name, granted) in [("webhook", answer.webhook), ("timers", answer.timers)] {
+    let granted = &answer.grants;
+    for (name, granted) in [("webhook", granted.webhook), ("timers", granted.timers)] {
         if granted {
             lines.push(name.to_owned());
         }
     }
     let texts = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
-    let files = answer.files.iter().map(show::directory).collect();
-    let http = answer.http.iter().map(ToString::to_string).collect();
+    let files = granted.files.iter().map(show::directory).collect();
+    let http = granted.http.iter().map(ToString::to_string).collect();
     for (name, values) in [
-        ("cookies", texts(&answer.cookies)),
+        ("cookies", texts(&granted.cookies)),
         ("http", http),
         ("files", files),
-        ("environment", texts(&answer.environment)),
+        ("environment", texts(&granted.environment)),
         ("limits", limits(answer)),
     ] {
         if !values.is_empty() {

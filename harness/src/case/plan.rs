@@ -280,15 +280,15 @@ impl Plan {
         };
         for name in &self.without {
             match name {
-                PermissionName::SendMessages => grants.send_messages = false,
-                PermissionName::ReadMessages => grants.read_messages = Default::default(),
-                PermissionName::FilterMessages => grants.filter_messages = false,
-                PermissionName::Webhook => grants.webhook = false,
-                PermissionName::Cookies => grants.cookies.clear(),
-                PermissionName::Http => grants.http.clear(),
-                PermissionName::Files => grants.files.clear(),
-                PermissionName::Environment => grants.environment.clear(),
-                PermissionName::Timers => grants.timers = false,
+                PermissionName::SendMessages => grants.user.send_messages = false,
+                PermissionName::ReadMessages => grants.user.read_messages = Default::default(),
+                PermissionName::FilterMessages => grants.user.filter_messages = false,
+                PermissionName::Webhook => grants.host.webhook = false,
+                PermissionName::Cookies => grants.host.cookies.clear(),
+                PermissionName::Http => grants.host.http.clear(),
+                PermissionName::Files => grants.host.files.clear(),
+                PermissionName::Environment => grants.host.environment.clear(),
+                PermissionName::Timers => grants.host.timers = false,
             }
         }
         Ok(grants)

@@ -57,7 +57,7 @@ use mortise_protocol::{
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log, Protected,
     grants::Applications,
-    types::{Application, Content, Draft, Error, Message, Outgoing, Schedule, User},
+    types::{Application, Content, Draft, Error, Message, Outgoing, Permission, Schedule, User},
 };
 use tokio::{net::UnixStream, runtime::Runtime, sync::Mutex};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
@@ -273,11 +273,7 @@ async fn plugin(
                 admin: false,
             },
             host: Arc::new(Nothing),
-            grants: Grants {
-                filter_messages: true,
-                timers: true,
-                ..Grants::default()
-            },
+            grants: Grants::of(&[Permission::FilterMessages, Permission::Timers]).unwrap(),
             log: Arc::new(Log::new(limits.log_bytes)),
             denials: Arc::default(),
             limits,

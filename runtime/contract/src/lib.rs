@@ -28,6 +28,7 @@ pub mod content;
 #[cfg(feature = "host")]
 pub mod digest;
 pub mod export;
+pub mod flat;
 pub mod form;
 pub mod grants;
 pub mod limits;

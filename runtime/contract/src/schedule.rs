@@ -48,8 +48,9 @@ pub fn following(schedule: &Schedule, due_ms: u64, now_ms: u64, zone: Zone) -> O
 }
 
 fn cron_in(zone: Zone, expression: &str, after_ms: u64) -> Result<u64, String> {
+    // The parser would carry a fraction of a second over to the next time.
     let after = UNIX_EPOCH
-        .checked_add(std::time::Duration::from_millis(after_ms))
+        .checked_add(std::time::Duration::from_secs(after_ms / 1000))
         .unwrap_or_else(SystemTime::now);
     match zone {
         Zone::Local => cron(expression, &DateTime::<Local>::from(after)),
@@ -115,6 +116,16 @@ mod tests {
         assert_eq!(cron("15 * * * * *", &noon), Ok(ms(12, 0, 15)));
         // At the very moment, the next one counts.
         assert_eq!(cron("0 * * * *", &noon), Ok(ms(13, 0, 0)));
+    }
+
+    #[test]
+    fn a_cron_time_is_a_whole_second() {
+        let hourly = Schedule::Cron("0 * * * *".to_owned());
+        assert_eq!(first(&hourly, 1_999, Zone::Utc), Ok(3_600_000));
+        assert_eq!(
+            following(&hourly, 3_600_000, 3_600_250, Zone::Utc),
+            Some(7_200_000)
+        );
     }
 
     #[test]

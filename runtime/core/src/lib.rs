@@ -35,7 +35,7 @@ pub mod report;
 mod staged;
 
 pub use mortise_contract::{
-    self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest,
+    self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest, flat,
     grants, limits, manifest, schedule, text, types,
 };
 

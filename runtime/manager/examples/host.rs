@@ -63,7 +63,7 @@ pub(crate) async fn host(directory: &Path, versions: [&Path; 2], backends: Vec<A
     let id = plugins.install(first, &by).await?.id;
     let manifest = plugins.manifest(&id).ok_or("it was removed")?;
     if manifest.wants.iter().all(|request| allow(&format!("{}: {}", request.permission, request.reason))) {
-        plugins.grant(&id, &Answer::as_asked(&manifest)?, &by).await?;
+        plugins.grant(&id, &Answer::as_asked(&manifest)?.grants, &by).await?;
     }
     let slot = plugins.of_user(1).await?.pop().ok_or("it was removed")?;
     plugins.enable(&slot, &by).await?; // Ada consents to the requests about her messages.

@@ -113,7 +113,7 @@ pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admiss
     let Some(running) = running else {
         return Admission::Run;
     };
-    let mut answered = plugins.grants().answer(&new.id).allowed();
+    let mut answered = Grants::from(plugins.grants().answer(&new.id).grants);
     let asked = plugins.asked(&new.id).await;
     let before = running.wants.iter().map(|request| &request.permission);
     for permission in before.chain(&asked) {

@@ -8,7 +8,7 @@
 use std::{collections::BTreeSet, io, path::Path, sync::Arc, time::Duration};
 
 use mortise_runtime::{
-    Grants, Plugin as _, protected::Overlap, registry::Identity, types::Permission,
+    Plugin as _, grants::HostGrants, protected::Overlap, registry::Identity, types::Permission,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -107,7 +107,7 @@ impl Plugins {
     pub async fn grant(
         self: &Arc<Self>,
         id: &str,
-        more: &Answer,
+        more: &HostGrants,
         by: &Actor,
     ) -> Result<(), AnswerError> {
         for directory in &more.files {
@@ -129,7 +129,7 @@ impl Plugins {
     pub async fn revoke(
         self: &Arc<Self>,
         id: &str,
-        less: &Answer,
+        less: &HostGrants,
         by: &Actor,
     ) -> Result<(), AnswerError> {
         let (plugin, less) = (id.to_owned(), less.clone());
@@ -189,7 +189,7 @@ impl Plugins {
         let wants = || difference.wants.iter().map(|request| &request.permission);
         if approval == Approval::AsAsked {
             // A checked manifest has patterns that parse.
-            let more = Answer::of(wants()).unwrap_or_default();
+            let more = HostGrants::of(wants()).unwrap_or_default();
             let plugin = id.to_owned();
             self.write_answers(by, move |path| grants::grant(path, &plugin, &more))
                 .await?;
@@ -348,11 +348,10 @@ impl Plugins {
             let details = json!({ "before": before.limits, "now": now.limits });
             self.audit(by, Action::Limited, id, &details).await;
         }
-        self.note_allowed(id, &before.allowed(), &now.allowed(), by)
-            .await;
+        self.note_allowed(id, &before.grants, &now.grants, by).await;
     }
 
-    async fn note_allowed(&self, id: &str, before: &Grants, now: &Grants, by: &Actor) {
+    async fn note_allowed(&self, id: &str, before: &HostGrants, now: &HostGrants, by: &Actor) {
         if before == now {
             return;
         }
@@ -375,7 +374,7 @@ impl Plugins {
     async fn note_answer(&self, id: &str, asked: Vec<Permission>) {
         let record = GrantRecord {
             asked,
-            allowed: self.grants().answer(id).allowed(),
+            allowed: self.grants().answer(id).grants.into(),
             answered_ms: now_ms(),
         };
         if let Err(error) = self.catalogue.set_grant_record(id, &record).await {
@@ -402,8 +401,8 @@ impl Plugins {
             .chain(noted.keys().cloned())
             .collect();
         for id in ids.iter().filter(|id| self.installed.has(id)) {
-            let allowed = file.answer(id).allowed();
-            let noted = noted.remove(id).map(|noted| noted.allowed);
+            let allowed = file.answer(id).grants;
+            let noted = noted.remove(id).map(|noted| noted.allowed.host);
             self.note_allowed(id, &noted.unwrap_or_default(), &allowed, &Actor::Folder)
                 .await;
         }
@@ -431,7 +430,7 @@ impl Plugins {
 }
 
 /// Returns the part of `other` that `one` lacks, for the audit log.
-fn differing(one: &Grants, other: &Grants) -> Option<Value> {
+fn differing(one: &HostGrants, other: &HostGrants) -> Option<Value> {
     let (Ok(Value::Object(one)), Ok(Value::Object(other))) =
         (serde_json::to_value(one), serde_json::to_value(other))
     else {

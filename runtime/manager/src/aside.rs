@@ -27,7 +27,7 @@ impl Plugins {
         let readable = Readable {
             instance: slot.id,
             user_id: slot.user_id(),
-            applications: &in_force.grants.read_messages,
+            applications: &in_force.grants.user.read_messages,
         };
         let before = message.saturating_sub(1);
         let given = self.users.messages_after(readable, before, 1).await?;

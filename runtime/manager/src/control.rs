@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Grants, Instance, Plugin as _, grants::Applications,
+    CallError, Capabilities, Capability, Grants, Instance, Plugin as _, grants::UserGrants,
     limits::CONFIG_BYTES, types::StopReason,
 };
 
@@ -15,7 +15,6 @@ use super::{
     actor::Actor,
     audit::Action,
     configuration,
-    consent::Consent,
     embedder::{EmbedderError, FilterPlace},
     host,
     idle::drop_unused,
@@ -83,7 +82,7 @@ impl Plugins {
         if slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
-        let agreed = Consent::to(slot.plugin().manifest());
+        let agreed = UserGrants::as_asked(slot.plugin().manifest());
         self.hold_to_rights(slot).await;
         if let Err(error) = self.start_instance(slot).await {
             slot.note(&error);
@@ -100,9 +99,7 @@ impl Plugins {
         let enabled = async {
             // Its listener begins with the messages stored from here on.
             let cursor = self.users.newest_message(slot.user_id()).await?;
-            self.catalogue
-                .enable(slot.id, &agreed.to_json(), cursor)
-                .await
+            self.catalogue.enable(slot.id, &agreed, cursor).await
         };
         if let Err(error) = enabled.await {
             self.stop_instance(slot, StopReason::Disabled).await.ok();
@@ -456,12 +453,12 @@ impl Plugins {
         instance: &dyn Instance,
     ) -> Result<(), EmbedderError> {
         let in_force = instance.guard().in_force();
-        if in_force.grants.send_messages {
+        if in_force.grants.user.send_messages {
             let plugin = slot.plugin();
             host::application(&*self.users, slot.user_id(), slot.id, plugin.manifest(), "").await?;
         }
         let active = work(&in_force.grants, instance);
-        let readable = &in_force.grants.read_messages;
+        let readable = &in_force.grants.user.read_messages;
         let fed = lock(&slot.feeding)
             .as_ref()
             .is_some_and(|feeding| feeding.readable == *readable);
@@ -529,9 +526,9 @@ async fn stop_feeding(slot: &Slot) {
 fn work(grants: &Grants, instance: &dyn Instance) -> Active {
     let can = instance.capabilities();
     Active {
-        filter: can.contains(Capability::Filter) && grants.filter_messages,
-        listener: can.contains(Capability::Listener) && grants.read_messages != Applications::Own,
-        timer: can.contains(Capability::Timer) && grants.timers,
+        filter: can.contains(Capability::Filter) && grants.user.filter_messages,
+        listener: can.contains(Capability::Listener) && grants.user.reads_others(),
+        timer: can.contains(Capability::Timer) && grants.host.timers,
     }
 }
 

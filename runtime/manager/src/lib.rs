@@ -27,7 +27,6 @@
 //! - [`trace`]: the record of a message's filters.
 //! - [`grants`]: the administrator's grants; `answers`: their changes while the
 //!   program runs, and `regrant`, the effect of a change.
-//! - `consent`: a user's consent.
 //! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
 //! - [`doctor`]: the problems of a plugin, and their fixes.
 //! - `chain`: a user's filters as a whole, and `aside`: dead letters.
@@ -48,7 +47,6 @@ mod audit;
 mod chain;
 pub mod configuration;
 mod configure;
-mod consent;
 mod control;
 mod departed;
 pub mod doctor;
@@ -104,7 +102,6 @@ pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
     chain::Place,
-    consent::Consent,
     control::{ControlError, gotify_name},
     embedder::{Catalogue, EmbedderError, RegistrySource, Users},
     filters::{Filtered, Outcome},

@@ -8,9 +8,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use mortise_runtime::{Instance, Plugin as _, Rights, types::Manifest};
+use mortise_runtime::{Instance, Plugin as _, Rights, grants::UserGrants, types::Manifest};
 
-use super::{ControlError, Plugins, Slot, consent::Consent, grants::Answer, lock, turn::SlotTurn};
+use super::{ControlError, Plugins, Slot, grants::Answer, lock, turn::SlotTurn};
 
 impl Plugins {
     /// Returns the rights and limits of an instance of this version for a
@@ -18,7 +18,7 @@ impl Plugins {
     pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
         let answer = self.answer_in_force(&manifest.id);
         Rights {
-            grants: answer.with_users_part(manifest, &slot.agreed()),
+            grants: answer.with_consent(manifest, &slot.agreed()),
             limits: answer.limits,
         }
     }
@@ -29,6 +29,7 @@ impl Plugins {
         let mut answer = self.grants().answer(id);
         let protected = &self.settings.protected;
         answer
+            .grants
             .files
             .retain(|directory| protected.check(Path::new(&directory.path)).is_ok());
         answer
@@ -96,10 +97,8 @@ impl Plugins {
     /// [`ControlError::Embedder`].
     pub async fn agree(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
         let turn = slot.turns.take().await;
-        let agreed = Consent::to(slot.plugin().manifest());
-        self.catalogue
-            .set_consent(slot.id, &agreed.to_json())
-            .await?;
+        let agreed = UserGrants::as_asked(slot.plugin().manifest());
+        self.catalogue.set_consent(slot.id, &agreed).await?;
         slot.change(|state| state.agreed = agreed);
         self.hold_to_rights(slot).await;
         self.work_as_granted(&turn, slot).await;

@@ -8,7 +8,7 @@ use std::sync::{
 
 use mortise_runtime::{
     CallError, Capability, Instance, Limits, Log, Plugin as _,
-    grants::Applications,
+    grants::{Applications, UserGrants},
     guard::{Denial, Denials, Reached},
     limits::Limit,
     log::Source,
@@ -18,7 +18,7 @@ use mortise_runtime::{
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{consent::Consent, embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
+use super::{embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
 
 /// One user's plugin.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub struct State {
     /// True if the user enabled it.
     pub enabled: bool,
     /// The user's last consent.
-    pub agreed: Consent,
+    pub agreed: UserGrants,
     /// As stored; none for the plugin's defaults.
     pub config: Option<String>,
     /// Its filter's place in the user's chain.
@@ -118,10 +118,7 @@ impl Slot {
             used_ms: AtomicI64::new(now_ms()),
             state: Mutex::new(State {
                 enabled: row.enabled,
-                agreed: row
-                    .consent
-                    .and_then(|text| serde_json::from_str(&text).ok())
-                    .unwrap_or_default(),
+                agreed: row.consent.unwrap_or_default(),
                 config: row.config,
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
@@ -180,12 +177,12 @@ impl Slot {
     }
 
     /// Returns the user's consent, or the consent that enabling it would give.
-    pub fn agreed(&self) -> Consent {
+    pub fn agreed(&self) -> UserGrants {
         let state = self.lock();
         if state.enabled {
             state.agreed.clone()
         } else {
-            Consent::to(self.plugin().manifest())
+            UserGrants::as_asked(self.plugin().manifest())
         }
     }
 

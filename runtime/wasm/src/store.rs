@@ -56,7 +56,7 @@ impl State {
         for (name, value) in guard.environment() {
             wasi.env(name, value);
         }
-        for directory in &rights.grants.files {
+        for directory in &rights.grants.host.files {
             let path = &directory.path;
             let access = if directory.writable {
                 FsPerms::ReadWrite

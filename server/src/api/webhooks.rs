@@ -146,7 +146,7 @@ async fn call(
         return Err(ApiError::bad_request("plugin is disabled"));
     }
     let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
-    let own_page = answer.cookies.is_empty() && own_page::is_from(request.headers());
+    let own_page = answer.grants.cookies.is_empty() && own_page::is_from(request.headers());
     if own_page && let Some(answer) = own_page::preflight(request.method(), request.headers()) {
         return Ok(answer);
     }
@@ -163,7 +163,7 @@ async fn call(
             body,
         }) => {
             let body = passed_on(slot, body);
-            let mut response = given(status, &headers, body, &answer.cookies);
+            let mut response = given(status, &headers, body, &answer.grants.cookies);
             if own_page {
                 own_page::let_read(&mut response);
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use mortise_runtime::grants::UserGrants;
 
 use crate::{
     auth::{Token, TokenKind},
@@ -112,7 +113,12 @@ impl Catalogue for Store {
         Ok(row.map(UserPlugin::from))
     }
 
-    async fn enable(&self, id: i64, consent: &str, cursor: i64) -> Result<(), EmbedderError> {
+    async fn enable(
+        &self,
+        id: i64,
+        consent: &UserGrants,
+        cursor: i64,
+    ) -> Result<(), EmbedderError> {
         Ok(self.enable_plugin_instance(id, consent, cursor).await?)
     }
 
@@ -120,7 +126,7 @@ impl Catalogue for Store {
         Ok(self.disable_plugin_instance(id, error).await?)
     }
 
-    async fn set_consent(&self, id: i64, consent: &str) -> Result<(), EmbedderError> {
+    async fn set_consent(&self, id: i64, consent: &UserGrants) -> Result<(), EmbedderError> {
         Ok(self.set_plugin_consent(id, consent).await?)
     }
 
@@ -238,7 +244,9 @@ impl From<InstanceRow> for UserPlugin {
             token: row.token,
             config: row.config,
             enabled: row.enabled,
-            consent: row.consent,
+            consent: row
+                .consent
+                .and_then(|text| serde_json::from_str(&text).ok()),
             filter_order: row.filter_order,
             fail_closed: row.fail_closed,
             cursor: row.cursor,

@@ -76,6 +76,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None,
+            ..Default::default()
+        })]
+
+        #[test]
+        fn a_later_key_sorts_behind_any_key(key in "[0-9A-Za-z]{1,40}", text in ".{1,40}") {
+            proptest::prop_assert!(after(Some(&key)) > key);
+            proptest::prop_assert!(after(Some(&text)) > text);
+        }
+    }
+
     #[test]
     fn any_key_is_followed() {
         for last in [

@@ -48,3 +48,14 @@ async fn each_operation_has_an_id_of_its_own() {
     assert!(operations.len() > 50, "{operations:?}");
     assert_eq!(different.len(), operations.len());
 }
+
+/// A change of the API is a change of this file, for its reviewer to see.
+#[tokio::test]
+async fn the_description_is_the_one_on_record() {
+    let running = start().await;
+    let mut description = ok(running.get("/openapi.json", &As::Nobody).await);
+    description["info"]["version"] = "of this build".into();
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_json_snapshot!("openapi", description);
+    });
+}

@@ -76,7 +76,7 @@ async fn calls_out_and_shows_the_functions_of_a_trap() {
 
     let receiver = Receiver::new(vec!["200 OK".to_owned()]).await;
     let running = Running::of(&inside.join("dist/trial.wasm"), "", |grants| {
-        grants.http = [receiver.address.to_string().parse().unwrap()].into();
+        grants.host.http = [receiver.address.to_string().parse().unwrap()].into();
     })
     .await;
     running.instance.start().await.unwrap();

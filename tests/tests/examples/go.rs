@@ -83,7 +83,7 @@ async fn a_feed_on_a_host_that_was_not_granted_is_shown_as_such() {
     let receiver = Receiver::new(vec![feed(&[])]).await;
     let config = format!("feeds: [{{url: '{}'}}]\n", receiver.url("/"));
     let file = guests::authored("examples/go-feed");
-    let running = Running::of(&file, &config, |grants| grants.http.clear()).await;
+    let running = Running::of(&file, &config, |grants| grants.host.http.clear()).await;
     running.instance.start().await.unwrap();
     running.instance.on_timer("poll").await.unwrap();
     let page = running.instance.display(None).await.unwrap();

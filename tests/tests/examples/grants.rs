@@ -4,7 +4,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use mortise_runtime::{CallError, Grants, grants::Applications, types::Directory};
+use mortise_runtime::{
+    CallError, Grants,
+    grants::Applications,
+    types::{Directory, Permission},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -18,10 +22,7 @@ use crate::{Running, SOON, draft, tell};
 /// Creates a fixture that may only receive commands.
 async fn bare() -> Running {
     let running = Running::with("everything", "", |grants| {
-        *grants = Grants {
-            filter_messages: true,
-            ..Grants::default()
-        };
+        *grants = Grants::of(&[Permission::FilterMessages]).unwrap();
     })
     .await;
     running.instance.start().await.unwrap();
@@ -51,9 +52,12 @@ fn directory(path: &Path, writable: bool) -> Directory {
 #[tokio::test]
 async fn what_the_contract_grants_is_given_and_taken_back() {
     let running = bare().await;
-    only_with(&running, "send x", |grants| grants.send_messages = true).await;
+    only_with(&running, "send x", |grants| {
+        grants.user.send_messages = true
+    })
+    .await;
     only_with(&running, "received", |grants| {
-        grants.read_messages = Applications::All;
+        grants.user.read_messages = Applications::All;
     })
     .await;
     let denials = running.instance.guard().denials();
@@ -72,9 +76,13 @@ async fn what_the_contract_grants_is_given_and_taken_back() {
             matches!(denied, Err(CallError::Denied { .. })),
             "{denied:?}"
         );
-        running.regrant(|rights| rights.grants.timers = true).await;
+        running
+            .regrant(|rights| rights.grants.host.timers = true)
+            .await;
         running.instance.on_timer("say x").await.unwrap();
-        running.regrant(|rights| rights.grants.timers = false).await;
+        running
+            .regrant(|rights| rights.grants.host.timers = false)
+            .await;
     }
     // Nothing of it cost the code behind the instance its life.
     assert_eq!(tell(&running, "calls").await.unwrap(), "9");
@@ -95,12 +103,12 @@ async fn no_way_leads_to_files_that_are_not_granted() {
     let running = bare().await;
 
     only_with(&running, &format!("read-file {shown}/own"), |grants| {
-        grants.files.insert(directory(&inside, false));
+        grants.host.files.insert(directory(&inside, false));
     })
     .await;
     running
         .regrant(|rights| {
-            rights.grants.files.insert(directory(&inside, true));
+            rights.grants.host.files.insert(directory(&inside, true));
         })
         .await;
     let own = tell(&running, &format!("read-file {shown}/own")).await;
@@ -122,22 +130,25 @@ async fn no_way_leads_to_files_that_are_not_granted() {
         &running,
         &format!("read-file {}", secret.display()),
         |grants| {
-            grants.files.insert(directory(&outside, false));
+            grants.host.files.insert(directory(&outside, false));
         },
     )
     .await;
     only_with(&running, "read-file /proc/version", |grants| {
-        grants.files.insert(directory(Path::new("/proc"), false));
+        grants
+            .host
+            .files
+            .insert(directory(Path::new("/proc"), false));
     })
     .await;
     // To read is not to write.
     let write = format!("write-file {shown}/new x");
     running
-        .regrant(|rights| rights.grants.files = [directory(&inside, false)].into())
+        .regrant(|rights| rights.grants.host.files = [directory(&inside, false)].into())
         .await;
     assert!(tell(&running, &write).await.is_err());
     running
-        .regrant(|rights| rights.grants.files = [directory(&inside, true)].into())
+        .regrant(|rights| rights.grants.host.files = [directory(&inside, true)].into())
         .await;
     // An empty answer is no message.
     let written = tell(&running, &write).await.unwrap_err();
@@ -153,14 +164,14 @@ async fn the_environment_is_what_is_granted() {
     for _ in 0..2 {
         assert_eq!(tell(&running, &command).await.unwrap(), "(none)");
         running
-            .regrant(|rights| rights.grants.environment = [variable.to_owned()].into())
+            .regrant(|rights| rights.grants.host.environment = [variable.to_owned()].into())
             .await;
         assert_eq!(
             tell(&running, &command).await.unwrap(),
             env!("CARGO_MANIFEST_DIR")
         );
         running
-            .regrant(|rights| rights.grants.environment.clear())
+            .regrant(|rights| rights.grants.host.environment.clear())
             .await;
     }
 }
@@ -173,14 +184,14 @@ async fn a_host_a_port_and_where_it_redirects_to_are_granted_each() {
     let running = bare().await;
     let get = format!("http {private}/0");
     only_with(&running, &get, |grants| {
-        grants.http.insert(address(&private).parse().unwrap());
+        grants.host.http.insert(address(&private).parse().unwrap());
     })
     .await;
     // Neither another port nor another name of that address will do.
     let elsewhere = address(&private).replace("127.0.0.1", "localhost");
     running
         .regrant(|rights| {
-            rights.grants.http = [
+            rights.grants.host.http = [
                 address(&public).parse().unwrap(),
                 elsewhere.parse().unwrap(),
             ]
@@ -192,7 +203,7 @@ async fn a_host_a_port_and_where_it_redirects_to_are_granted_each() {
     let error = tell(&running, &followed).await.unwrap_err();
     assert!(error.contains("denied"), "{error}");
     only_with(&running, &followed, |grants| {
-        grants.http.insert(address(&private).parse().unwrap());
+        grants.host.http.insert(address(&private).parse().unwrap());
     })
     .await;
     let sockets = format!("tcp {}", address(&private));
@@ -219,7 +230,7 @@ async fn a_request_under_way_ends_with_its_grant() {
         let pattern = address.to_string();
         running
             .regrant(|rights| {
-                rights.grants.http.insert(pattern.parse().unwrap());
+                rights.grants.host.http.insert(pattern.parse().unwrap());
             })
             .await;
         let asking = {
@@ -227,7 +238,9 @@ async fn a_request_under_way_ends_with_its_grant() {
             tokio::spawn(async move { tell(&running, &format!("http http://{pattern}/")).await })
         };
         was_asked.await.unwrap();
-        running.regrant(|rights| rights.grants.http.clear()).await;
+        running
+            .regrant(|rights| rights.grants.host.http.clear())
+            .await;
         let ended = tokio::time::timeout(SOON / 2, asking).await;
         let error = ended.unwrap().unwrap().unwrap_err();
         assert!(!error.contains("did not answer"), "{error}");
@@ -243,7 +256,11 @@ async fn a_call_that_holds_a_directory_ends_with_its_grant() {
     let running = Arc::new(bare().await);
     running
         .regrant(|rights| {
-            rights.grants.files.insert(directory(folder.path(), true));
+            rights
+                .grants
+                .host
+                .files
+                .insert(directory(folder.path(), true));
         })
         .await;
     assert_eq!(tell(&running, "calls").await.unwrap(), "1");
@@ -261,7 +278,9 @@ async fn a_call_that_holds_a_directory_ends_with_its_grant() {
         })
     };
     has_started.await.unwrap();
-    running.regrant(|rights| rights.grants.files.clear()).await;
+    running
+        .regrant(|rights| rights.grants.host.files.clear())
+        .await;
     let ended = tokio::time::timeout(SOON / 2, sleeping).await;
     let ended = ended.unwrap().unwrap();
     assert!(

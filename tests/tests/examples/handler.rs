@@ -67,7 +67,7 @@ async fn what_it_does_wrong_is_an_error_and_the_next_request_works() {
 
 #[tokio::test]
 async fn it_needs_the_grant_that_every_webhook_needs() {
-    let running = Running::with("handler", "", |grants| grants.webhook = false).await;
+    let running = Running::with("handler", "", |grants| grants.host.webhook = false).await;
     let error = running.instance.webhook(request("")).await.unwrap_err();
     assert!(
         matches!(

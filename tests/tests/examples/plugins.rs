@@ -181,7 +181,10 @@ async fn alertmanager_makes_messages_of_notifications() {
 
 #[tokio::test]
 async fn alertmanager_says_when_it_may_not_send() {
-    let running = Running::with("alertmanager", "", |grants| grants.send_messages = false).await;
+    let running = Running::with("alertmanager", "", |grants| {
+        grants.user.send_messages = false
+    })
+    .await;
     running.instance.start().await.unwrap();
     let sample = include_str!("../../../examples/alertmanager/sample.json");
     let answer = running.instance.webhook(request(sample)).await.unwrap();

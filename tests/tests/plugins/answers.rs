@@ -1,8 +1,9 @@
 //! Answers that change while the server runs, and versions that wait for one.
 
+use mortise_runtime::grants::HostGrants;
 use mortise_server::{
     auth::Actor,
-    plugins::{Approval, PluginState, Status, Upload, Waiting, grants::Answer},
+    plugins::{Approval, PluginState, Status, Upload, Waiting},
 };
 
 use crate::{
@@ -81,7 +82,7 @@ async fn a_version_that_asks_for_more_waits_while_the_one_before_goes_on() {
     assert_eq!((status.waiting, status.digest != before), (None, true));
     assert_eq!(rig.title().await, "two");
     assert_eq!(rig.hook("a").await, 200);
-    assert!(plugins.answer("a").webhook);
+    assert!(plugins.answer("a").grants.webhook);
     assert!(plugins.pending().is_empty());
     assert!(plugins.approve("a", Approval::AsAsked, &BY).await.is_err());
     let text = std::fs::read_to_string(data.path().join("grants.toml")).unwrap();
@@ -105,7 +106,7 @@ async fn what_was_denied_once_is_not_asked_again() {
     plugins.approve("a", Approval::Without, &BY).await.unwrap();
     assert_eq!(rig.title().await, "two");
     assert_eq!(rig.hook("a").await, 403);
-    assert!(!plugins.answer("a").webhook);
+    assert!(!plugins.answer("a").grants.webhook);
 
     // The next one asks the same and starts by itself, also after one that did
     // not ask, and after a restart.
@@ -152,9 +153,9 @@ async fn grants_and_limits_are_changed_by_order() {
     let rig = Rig::start(data.path()).await;
     rig.enable("a").await;
     let plugins = &rig.server.state().plugins;
-    let webhook = Answer {
+    let webhook = HostGrants {
         webhook: true,
-        ..Answer::default()
+        ..HostGrants::default()
     };
     assert_eq!(rig.hook("a").await, 403);
     plugins.grant("a", &webhook, &BY).await.unwrap();
@@ -216,9 +217,9 @@ async fn what_is_taken_back_is_denied_and_counted_whatever_version_runs() {
             .collect::<Vec<_>>()
     };
     assert_eq!(rig.hook("a").await, 403);
-    let webhook = Answer {
+    let webhook = HostGrants {
         webhook: true,
-        ..Answer::default()
+        ..HostGrants::default()
     };
     plugins.grant("a", &webhook, &BY).await.unwrap();
     assert_eq!(rig.hook("a").await, 200);
@@ -248,9 +249,9 @@ async fn timers_rest_while_they_are_not_granted() {
     let other = rig.enable("other").await;
     let plugins = &rig.server.state().plugins;
     rig.hours_pass(&slot).await;
-    let timers = Answer {
+    let timers = HostGrants {
         timers: true,
-        ..Answer::default()
+        ..HostGrants::default()
     };
     plugins.revoke("t", &timers, &BY).await.unwrap();
     let before = said(&slot).len();

@@ -201,9 +201,9 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
     rig.installed(&version("filtered")).await.unwrap();
     assert_eq!(rig.title().await, "filtered");
     rig.plugins().uninstall("a", &BY).await.unwrap();
-    assert!(rig.plugins().answer("a").timers);
+    assert!(rig.plugins().answer("a").grants.timers);
     rig.installed(&version("another")).await.unwrap();
-    assert!(!rig.plugins().answer("a").timers);
+    assert!(!rig.plugins().answer("a").grants.timers);
     assert_eq!(rig.title().await, "plain");
     rig.enable("a").await;
     assert_eq!(rig.title().await, "another");

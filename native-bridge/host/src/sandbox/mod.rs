@@ -120,14 +120,14 @@ impl Reach {
     fn granted(rights: &Rights) -> Self {
         let grants = &rights.grants;
         let mut network = Network::None;
-        for pattern in &grants.http {
+        for pattern in &grants.host.http {
             network = network.or(match pattern.ports() {
                 Some(ports) => Network::Ports(ports.into_iter().collect()),
                 None => Network::Any,
             });
         }
         Self {
-            files: grants.files.clone(),
+            files: grants.host.files.clone(),
             network,
             environment: BTreeMap::new(),
             memory_bytes: Some(rights.limits.process_memory_bytes),
@@ -338,7 +338,7 @@ mod tests {
     fn reach(http: &[&str]) -> Reach {
         let mut rights = Rights::default();
         for pattern in http {
-            rights.grants.http.insert(pattern.parse().unwrap());
+            rights.grants.host.http.insert(pattern.parse().unwrap());
         }
         Reach::granted(&rights)
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mortise_runtime::{
     CallError, Capability, Grants,
-    types::{Application, Content, Draft, Message, StopReason, Verdict},
+    types::{Application, Content, Draft, Message, Permission, StopReason, Verdict},
 };
 use serde_json::{Value, json};
 
@@ -126,10 +126,7 @@ async fn every_import_passes_the_guard() {
     let bob = made_with(
         &plugin,
         "bob",
-        Grants {
-            webhook: true,
-            ..Grants::default()
-        },
+        Grants::of(&[Permission::Webhook]).unwrap(),
         None,
     )
     .await;

@@ -11,7 +11,9 @@ use mortise_runtime::{
     types::{Directory, Level},
 };
 
-use crate::support::{Made, State, World, log, made, made_with, request, state, talkative, until};
+use crate::support::{
+    Made, State, World, log, made, made_with, request, state, talkative, until, with,
+};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -59,7 +61,7 @@ async fn no_way_leads_to_files_that_are_not_granted() {
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let (_world, _plugin, ann) = started("good").await;
     ann.regrant(|rights| {
-        rights.grants.files.insert(directory(&inside, true));
+        rights.grants.host.files.insert(directory(&inside, true));
     })
     .await;
     for way in [
@@ -68,7 +70,7 @@ async fn no_way_leads_to_files_that_are_not_granted() {
         path(&inside.join("link")),
     ] {
         only_with(&ann, "read", &way, |grants| {
-            grants.files.insert(directory(&outside, false));
+            grants.host.files.insert(directory(&outside, false));
         })
         .await;
     }
@@ -77,6 +79,7 @@ async fn no_way_leads_to_files_that_are_not_granted() {
     // Two directories granted by themselves are two mounts, which no link joins.
     only_with(&ann, "hard-link", &link, |grants| {
         grants
+            .host
             .files
             .insert(directory(outside.parent().unwrap(), true));
     })
@@ -93,16 +96,16 @@ async fn ports_variables_and_messages_are_given_and_taken_back() {
     let address = listener.local_addr().unwrap().to_string();
     let (_world, plugin, ann) = started("good").await;
     only_with(&ann, "connect", &address, |grants| {
-        grants.http.insert(address.parse().unwrap());
+        grants.host.http.insert(address.parse().unwrap());
     })
     .await;
     let variable = "CARGO_MANIFEST_DIR";
     let has = async || ann.deed("variable", variable).await.0 == 200;
     assert!(!has().await);
-    ann.regrant(|rights| rights.grants.environment = [variable.to_owned()].into())
+    ann.regrant(|rights| rights.grants.host.environment = [variable.to_owned()].into())
         .await;
     assert!(has().await);
-    ann.regrant(|rights| rights.grants.environment.clear())
+    ann.regrant(|rights| rights.grants.host.environment.clear())
         .await;
     assert!(!has().await);
 
@@ -113,12 +116,12 @@ async fn ports_variables_and_messages_are_given_and_taken_back() {
     };
     let before = generation(&plugin);
     let sent = || ann.host.sent.lock().unwrap().len();
-    ann.regrant(|rights| rights.grants.send_messages = false)
+    ann.regrant(|rights| rights.grants.user.send_messages = false)
         .await;
     let (_, text) = ann.deed("send", "x").await;
     assert!(text.contains("send-messages"), "{text}");
     assert_eq!(sent(), 0);
-    ann.regrant(|rights| rights.grants.send_messages = true)
+    ann.regrant(|rights| rights.grants.user.send_messages = true)
         .await;
     ann.deed("send", "x").await;
     assert_eq!(sent(), 1);
@@ -131,10 +134,7 @@ async fn a_process_has_what_any_of_its_users_has() {
     std::fs::write(folder.path().join("file"), "content").unwrap();
     let file = folder.path().join("file");
     let file = file.to_str().unwrap();
-    let more = Grants {
-        files: [directory(folder.path(), false)].into(),
-        ..talkative()
-    };
+    let more = with(|host| host.files = [directory(folder.path(), false)].into());
     let (_world, plugin, ann) = started("good").await;
     let bob = made_with(&plugin, "bob", talkative(), None).await;
     bob.instance.start().await.unwrap();
@@ -167,7 +167,11 @@ async fn a_call_may_end_when_nothing_is_lost_and_is_cut_off_when_something_is() 
     })
     .await;
     ann.regrant(|rights| {
-        rights.grants.files.insert(directory(folder.path(), false));
+        rights
+            .grants
+            .host
+            .files
+            .insert(directory(folder.path(), false));
     })
     .await;
     let answer = call.await.unwrap();
@@ -176,7 +180,7 @@ async fn a_call_may_end_when_nothing_is_lost_and_is_cut_off_when_something_is() 
     assert!(ended(&mut *body).await.is_err());
 
     let mut body = stalling(&ann).await;
-    ann.regrant(|rights| rights.grants.files.clear()).await;
+    ann.regrant(|rights| rights.grants.host.files.clear()).await;
     assert!(ended(&mut *body).await.is_err());
     assert_eq!(ann.deed("echo", "").await.0, 200);
 }
@@ -191,7 +195,11 @@ async fn grants_that_change_at_the_start_of_a_process_are_in_force() {
     let (_world, plugin, ann) = started("concurrent").await;
     for round in 0..5 {
         let granted = ann.regrant(|rights| {
-            rights.grants.files.insert(directory(folder.path(), false));
+            rights
+                .grants
+                .host
+                .files
+                .insert(directory(folder.path(), false));
         });
         granted.await;
         let deadline = tokio::time::Instant::now() + SOON;
@@ -199,7 +207,7 @@ async fn grants_that_change_at_the_start_of_a_process_are_in_force() {
             assert!(tokio::time::Instant::now() < deadline, "it does not start");
             tokio::task::yield_now().await;
         }
-        ann.regrant(|rights| rights.grants.files.clear()).await;
+        ann.regrant(|rights| rights.grants.host.files.clear()).await;
         let (status, text) = ann.deed("read", file).await;
         assert_eq!(status, 403, "round {round}: {text}");
     }
@@ -230,7 +238,8 @@ async fn a_stream_ends_with_its_grant() {
     let (_world, plugin, ann) = started("concurrent").await;
     ann.regrant(|rights| rights.limits.call_ms = 120_000).await;
     let mut body = stalling(&ann).await;
-    ann.regrant(|rights| rights.grants.webhook = false).await;
+    ann.regrant(|rights| rights.grants.host.webhook = false)
+        .await;
     let ended = ended(&mut *body).await;
     assert!(
         matches!(
@@ -247,7 +256,8 @@ async fn a_stream_ends_with_its_grant() {
         matches!(refused, Err(CallError::Denied { .. })),
         "{refused:?}"
     );
-    ann.regrant(|rights| rights.grants.webhook = true).await;
+    ann.regrant(|rights| rights.grants.host.webhook = true)
+        .await;
     assert_eq!(ann.deed("echo", "").await.0, 200);
     assert!(matches!(state(&plugin), State::Up { generation: 1, .. }));
 }

@@ -12,7 +12,7 @@ use mortise_runtime::{
     types::{Directory, StopReason},
 };
 
-use crate::support::{Made, Neighbour, PLUGIN, State, World, made_with, state, talkative};
+use crate::support::{Made, Neighbour, PLUGIN, State, World, made_with, state, talkative, with};
 
 struct Confined {
     made: Made,
@@ -81,14 +81,13 @@ async fn files_are_only_those_granted() {
         std::fs::create_dir(file(name)).unwrap();
         std::fs::write(file(&format!("{name}/file")), "content").unwrap();
     }
-    let grants = Grants {
-        files: [
+    let grants = with(|host| {
+        host.files = [
             directory(&folder.path().join("read"), false),
             directory(&folder.path().join("written"), true),
         ]
-        .into(),
-        ..talkative()
-    };
+        .into()
+    });
     let confined = confined(grants).await;
     confined.can("read", &file("read/file")).await;
     confined.cannot("write", &file("read/new")).await;
@@ -129,7 +128,7 @@ async fn connections_are_only_to_granted_ports() {
     let other = other.local_addr().unwrap().to_string();
 
     let mut grants = talkative();
-    grants.http.insert(granted.parse().unwrap());
+    grants.host.http.insert(granted.parse().unwrap());
     let some = confined(grants).await;
     some.can("connect", &granted).await;
     some.cannot("connect", &other).await;
@@ -160,7 +159,7 @@ async fn connections_are_only_to_granted_ports() {
     none.cannot("udp", "").await;
 
     let mut grants = talkative();
-    grants.http.insert("127.0.0.1:*".parse().unwrap());
+    grants.host.http.insert("127.0.0.1:*".parse().unwrap());
     let any = confined(grants).await;
     any.can("connect", &other).await;
     any.cannot("listen", "127.0.0.1:0").await;
@@ -228,9 +227,8 @@ async fn the_state_of_files_and_processes_is_out_of_reach() {
         .spawn()
         .unwrap();
     let target = sleeper.id().unwrap().to_string();
-    let grants = || Grants {
-        files: [directory(&readable, false), directory(&writable, true)].into(),
-        ..talkative()
+    let grants = || {
+        with(|host| host.files = [directory(&readable, false), directory(&writable, true)].into())
     };
     let files = ["chmod", "utimes", "truncate", "setxattr", "chown"];
     let processes = ["prlimit", "setpriority", "affinity", "scheduler", "signal"];
@@ -279,10 +277,7 @@ async fn a_part_that_is_missing_is_shown() {
         (Part::Landlock, "TCP: only granted ports"),
         (Part::SystemCalls, "system calls: no io_uring"),
     ] {
-        let grants = Grants {
-            http: ["127.0.0.1:9".parse().unwrap()].into(),
-            ..talkative()
-        };
+        let grants = with(|host| host.http = ["127.0.0.1:9".parse().unwrap()].into());
         let confined = plugin(
             |settings| {
                 settings.sandbox_without.insert(part);
@@ -331,15 +326,14 @@ async fn the_protected_directory_is_never_a_plugins() {
                 settings.readable.push(folder.path().to_owned());
                 settings.sandbox_without.extend(without);
             },
-            Grants {
-                files: [
+            with(|host| {
+                host.files = [
                     directory(&data.join("plugins"), true),
                     directory(&folder.path().join("link"), true),
                     directory(folder.path(), false),
                 ]
-                .into(),
-                ..talkative()
-            },
+                .into()
+            }),
         )
         .await;
         confined.can("read", &text("beside")).await;
@@ -500,10 +494,7 @@ async fn the_environment_is_made_anew() {
 
     let granted = plugin(
         |_| {},
-        Grants {
-            environment: [variable.to_owned()].into(),
-            ..talkative()
-        },
+        with(|host| host.environment = [variable.to_owned()].into()),
     )
     .await;
     assert_eq!(
@@ -573,10 +564,7 @@ async fn grants_that_change_start_the_process_anew() {
     let file = file.to_str().unwrap();
     let confined = confined(talkative()).await;
     confined.cannot("read", file).await;
-    let more = Grants {
-        files: [directory(folder.path(), false)].into(),
-        ..talkative()
-    };
+    let more = with(|host| host.files = [directory(folder.path(), false)].into());
     let bob = made_with(&confined.plugin, "bob", more, None).await;
     bob.instance.start().await.unwrap();
     assert_eq!(bob.deed("read", file).await.0, 200);

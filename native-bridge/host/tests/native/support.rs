@@ -12,9 +12,10 @@ use async_trait::async_trait;
 use mortise_native::{NativeBackend, NativePlugin, Settings};
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _, Rights,
-    grants::Applications,
+    grants::{Applications, HostGrants},
     types::{
-        Error, Message, Outgoing, Schedule, StopReason, User, WebhookRequest, WebhookResponse,
+        Error, Message, Outgoing, Permission, Schedule, StopReason, User, WebhookRequest,
+        WebhookResponse,
     },
 };
 use tokio::task::JoinHandle;
@@ -175,14 +176,21 @@ pub(crate) fn setup(name: &str, host: &Arc<Memory>, grants: Grants) -> InstanceS
 
 /// All that the contract asks for, and nothing of the machine.
 pub(crate) fn talkative() -> Grants {
-    Grants {
-        send_messages: true,
-        filter_messages: true,
-        webhook: true,
-        timers: true,
-        read_messages: Applications::All,
-        ..Grants::default()
-    }
+    Grants::of(&[
+        Permission::SendMessages,
+        Permission::ReadMessages(vec!["*".into()]),
+        Permission::FilterMessages,
+        Permission::Webhook,
+        Permission::Timers,
+    ])
+    .unwrap()
+}
+
+/// The same, and something of the machine.
+pub(crate) fn with(change: impl FnOnce(&mut HostGrants)) -> Grants {
+    let mut grants = talkative();
+    change(&mut grants.host);
+    grants
 }
 
 pub(crate) async fn made(plugin: &NativePlugin, name: &str) -> Made {

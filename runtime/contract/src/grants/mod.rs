@@ -9,10 +9,13 @@ mod http;
 
 use std::{collections::BTreeSet, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::MapAccess};
 
 pub use self::http::{HostPattern, ParseHostPatternError, Scheme};
-use crate::types::{Directory, Manifest, Permission, Request};
+use crate::{
+    flat,
+    types::{Directory, Manifest, Permission, Request},
+};
 
 /// The applications whose messages a plugin may read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,16 +76,11 @@ impl From<Applications> for BTreeSet<String> {
     }
 }
 
-/// A plugin's grants. In a file, permissions that are left out are denied.
+/// The administrator's half of a plugin's grants: the server, its files and its
+/// network. In a file, permissions that are left out are denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Grants {
-    /// Send messages to its user.
-    pub send_messages: bool,
-    /// Be given messages of these applications; `*` for all.
-    pub read_messages: Applications,
-    /// See, change and drop messages before they are stored.
-    pub filter_messages: bool,
+pub struct HostGrants {
     /// Be reachable by HTTP.
     pub webhook: bool,
     /// See these cookies of webhook requests.
@@ -97,16 +95,124 @@ pub struct Grants {
     pub timers: bool,
 }
 
+/// The user's half: their own messages. A user gives it by enabling the plugin,
+/// for the requests of that version. It never grows by itself: a later version
+/// that asks for more does not get it before the user consents again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct UserGrants {
+    /// Send messages to its user.
+    pub send_messages: bool,
+    /// Be given messages of these applications; `*` for all.
+    pub read_messages: Applications,
+    /// See, change and drop messages before they are stored.
+    pub filter_messages: bool,
+}
+
+/// A plugin's grants: two halves, by two people. As text, one flat map of both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Grants {
+    /// By the administrator.
+    #[serde(flatten)]
+    pub host: HostGrants,
+    /// By the user.
+    #[serde(flatten)]
+    pub user: UserGrants,
+}
+
+impl HostGrants {
+    /// The administrator's part of these permissions.
+    ///
+    /// # Errors
+    ///
+    /// A host pattern that does not parse.
+    pub fn of<'a>(
+        permissions: impl IntoIterator<Item = &'a Permission>,
+    ) -> Result<Self, ParseHostPatternError> {
+        Grants::of(permissions).map(|grants| grants.host)
+    }
+
+    /// Adds all that another one allows.
+    pub fn join(&mut self, other: Self) {
+        self.webhook |= other.webhook;
+        self.timers |= other.timers;
+        self.cookies.extend(other.cookies);
+        self.http.extend(other.http);
+        self.files.extend(other.files);
+        self.environment.extend(other.environment);
+    }
+
+    /// Returns true if this host may be called. Without a port, the scheme's
+    /// port counts.
+    pub fn allows_http(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
+        self.http
+            .iter()
+            .any(|pattern| pattern.matches(scheme, host, port))
+    }
+}
+
+impl UserGrants {
+    /// The user's part of the permissions in a manifest.
+    pub fn as_asked(manifest: &Manifest) -> Self {
+        let mut user = Self::default();
+        for request in &manifest.wants {
+            user.add(&request.permission);
+        }
+        user
+    }
+
+    /// Allows one more permission, if it is the user's to allow.
+    fn add(&mut self, permission: &Permission) {
+        match permission {
+            Permission::SendMessages => self.send_messages = true,
+            Permission::ReadMessages(names) => {
+                let mut all: BTreeSet<String> = std::mem::take(&mut self.read_messages).into();
+                all.extend(names.iter().cloned());
+                self.read_messages = all.into();
+            }
+            Permission::FilterMessages => self.filter_messages = true,
+            _ => {}
+        }
+    }
+
+    /// Returns the part that both have.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            send_messages: self.send_messages && other.send_messages,
+            read_messages: self.read_messages.and(&other.read_messages),
+            filter_messages: self.filter_messages && other.filter_messages,
+        }
+    }
+
+    /// Returns true if a listener has anything to be given: messages of
+    /// applications other than its own.
+    pub fn reads_others(&self) -> bool {
+        self.read_messages != Applications::Own
+    }
+}
+
 impl Grants {
-    /// Exactly what a manifest asks for.
+    /// Exactly the permissions in a manifest.
     ///
     /// # Errors
     ///
     /// A host pattern that does not parse.
     pub fn as_asked(manifest: &Manifest) -> Result<Self, ParseHostPatternError> {
+        Self::of(manifest.wants.iter().map(|request| &request.permission))
+    }
+
+    /// Exactly these permissions.
+    ///
+    /// # Errors
+    ///
+    /// A host pattern that does not parse.
+    pub fn of<'a>(
+        permissions: impl IntoIterator<Item = &'a Permission>,
+    ) -> Result<Self, ParseHostPatternError> {
         let mut grants = Self::default();
-        for request in &manifest.wants {
-            grants.add(&request.permission)?;
+        for permission in permissions {
+            grants.add(permission)?;
         }
         Ok(grants)
     }
@@ -117,65 +223,55 @@ impl Grants {
     ///
     /// A host pattern that does not parse.
     pub fn add(&mut self, permission: &Permission) -> Result<(), ParseHostPatternError> {
+        let host = &mut self.host;
         match permission {
-            Permission::SendMessages => self.send_messages = true,
-            Permission::ReadMessages(names) => {
-                let mut all: BTreeSet<String> = std::mem::take(&mut self.read_messages).into();
-                all.extend(names.iter().cloned());
-                self.read_messages = all.into();
-            }
-            Permission::FilterMessages => self.filter_messages = true,
-            Permission::Webhook => self.webhook = true,
-            Permission::Cookies(names) => self.cookies.extend(names.iter().cloned()),
+            Permission::Webhook => host.webhook = true,
+            Permission::Cookies(names) => host.cookies.extend(names.iter().cloned()),
             Permission::Http(patterns) => {
                 for pattern in patterns {
-                    self.http.insert(pattern.parse()?);
+                    host.http.insert(pattern.parse()?);
                 }
             }
-            Permission::Files(directories) => self.files.extend(directories.iter().cloned()),
-            Permission::Environment(names) => self.environment.extend(names.iter().cloned()),
-            Permission::Timers => self.timers = true,
+            Permission::Files(directories) => host.files.extend(directories.iter().cloned()),
+            Permission::Environment(names) => host.environment.extend(names.iter().cloned()),
+            Permission::Timers => host.timers = true,
+            Permission::SendMessages | Permission::ReadMessages(_) | Permission::FilterMessages => {
+                self.user.add(permission)
+            }
         }
         Ok(())
     }
 
     /// Returns true if this permission is granted in full.
     pub fn allows(&self, permission: &Permission) -> bool {
+        let Self { host, user } = self;
         match permission {
-            Permission::SendMessages => self.send_messages,
-            Permission::ReadMessages(names) => match &self.read_messages {
+            Permission::SendMessages => user.send_messages,
+            Permission::ReadMessages(names) => match &user.read_messages {
                 Applications::All => true,
                 Applications::Named(granted) => names.iter().all(|name| granted.contains(name)),
                 Applications::Own => names.is_empty(),
             },
-            Permission::FilterMessages => self.filter_messages,
-            Permission::Webhook => self.webhook,
-            Permission::Cookies(names) => names.iter().all(|name| self.cookies.contains(name)),
+            Permission::FilterMessages => user.filter_messages,
+            Permission::Webhook => host.webhook,
+            Permission::Cookies(names) => names.iter().all(|name| host.cookies.contains(name)),
             Permission::Http(patterns) => patterns.iter().all(|pattern| {
                 pattern.parse().is_ok_and(|pattern| {
-                    self.http
+                    host.http
                         .iter()
                         .any(|granted: &HostPattern| granted.covers(&pattern))
                 })
             }),
             Permission::Files(directories) => directories.iter().all(|wanted| {
-                self.files.iter().any(|granted| {
+                host.files.iter().any(|granted| {
                     granted.path == wanted.path && (granted.writable || !wanted.writable)
                 })
             }),
             Permission::Environment(names) => {
-                names.iter().all(|name| self.environment.contains(name))
+                names.iter().all(|name| host.environment.contains(name))
             }
-            Permission::Timers => self.timers,
+            Permission::Timers => host.timers,
         }
-    }
-
-    /// Returns true if this host may be called. Without a port, the scheme's
-    /// port counts.
-    pub fn allows_http(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
-        self.http
-            .iter()
-            .any(|pattern| pattern.matches(scheme, host, port))
     }
 
     /// Returns the permissions in the manifest that are not granted in full.
@@ -184,6 +280,39 @@ impl Grants {
             .wants
             .iter()
             .filter(|request| !self.allows(&request.permission))
+    }
+}
+
+impl From<HostGrants> for Grants {
+    fn from(host: HostGrants) -> Self {
+        let user = UserGrants::default();
+        Self { host, user }
+    }
+}
+
+impl From<UserGrants> for Grants {
+    fn from(user: UserGrants) -> Self {
+        let host = HostGrants::default();
+        Self { host, user }
+    }
+}
+
+impl<'de> Deserialize<'de> for Grants {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        flat::deserialize(deserializer).map(|(host, user)| Self { host, user })
+    }
+}
+
+impl flat::Fields for UserGrants {
+    const NAMES: &'static [&'static str] = &["send-messages", "read-messages", "filter-messages"];
+
+    fn read<'de, M: MapAccess<'de>>(&mut self, name: &str, map: &mut M) -> Result<(), M::Error> {
+        match name {
+            "send-messages" => self.send_messages = map.next_value()?,
+            "read-messages" => self.read_messages = map.next_value()?,
+            _ => self.filter_messages = map.next_value()?,
+        }
+        Ok(())
     }
 }
 
@@ -368,6 +497,6 @@ mod tests {
         assert_eq!(serde_json::from_str::<Grants>(&text).unwrap(), grants);
         assert!(serde_json::from_str::<Grants>(r#"{"htttp":["x"]}"#).is_err());
         let all: Grants = serde_json::from_str(r#"{"read-messages":["*"]}"#).unwrap();
-        assert_eq!(all.read_messages, Applications::All);
+        assert_eq!(all.user.read_messages, Applications::All);
     }
 }

@@ -11,8 +11,7 @@ use serde::Serialize;
 
 use super::Rights;
 use crate::{
-    Digest, Grants, Limits, contract::types::Permission, grants::Applications, limits::Limit,
-    log::now_ms, text::cut,
+    Digest, Grants, Limits, contract::types::Permission, limits::Limit, log::now_ms, text::cut,
 };
 
 /// The number of denials to count separately. Further ones are counted
@@ -25,9 +24,7 @@ const WHAT_BYTES: usize = 256;
 /// names no application is for any.
 fn allows(grants: &Grants, missing: &Permission) -> bool {
     match missing {
-        Permission::ReadMessages(names) if names.is_empty() => {
-            grants.read_messages != Applications::Own
-        }
+        Permission::ReadMessages(names) if names.is_empty() => grants.user.reads_others(),
         missing => grants.allows(missing),
     }
 }

@@ -32,8 +32,8 @@ impl Rights {
     /// Returns true if code that started under these rights can continue under
     /// others: it keeps directories and variables until it is dropped.
     pub fn gives_the_same(&self, others: &Self) -> bool {
-        self.grants.files == others.grants.files
-            && self.grants.environment == others.grants.environment
+        self.grants.host.files == others.grants.host.files
+            && self.grants.host.environment == others.grants.host.environment
             && self.limits.memory_bytes == others.limits.memory_bytes
             && self.limits.handles == others.limits.handles
     }
@@ -41,21 +41,15 @@ impl Rights {
     /// Returns true if the system gave it a directory or variable that the
     /// others do not give.
     fn gives_more_than(&self, others: &Self) -> bool {
-        let files = &others.grants.files;
+        let (own, others) = (&self.grants.host, &others.grants.host);
         let has = |path: &str, writable: bool| {
-            files
+            others
+                .files
                 .iter()
                 .any(|other| other.path == path && (other.writable || !writable))
         };
-        !(self
-            .grants
-            .environment
-            .is_subset(&others.grants.environment)
-            && self
-                .grants
-                .files
-                .iter()
-                .all(|own| has(&own.path, own.writable)))
+        !(own.environment.is_subset(&others.environment)
+            && own.files.iter().all(|own| has(&own.path, own.writable)))
     }
 }
 
@@ -103,7 +97,8 @@ impl InForce {
         if self.rights.gives_more_than(&rights) {
             return (Self::new(rights), Some(&self.given));
         }
-        let ended = (self.rights.grants.webhook && !rights.grants.webhook).then_some(&self.webhook);
+        let had = self.rights.grants.host.webhook;
+        let ended = (had && !rights.grants.host.webhook).then_some(&self.webhook);
         let webhook = match ended {
             Some(_) => self.given.child_token(),
             None => self.webhook.clone(),
@@ -171,7 +166,10 @@ impl Requests {
     pub(super) fn hold_to(&self, grants: &Grants) -> usize {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let denied = open.values().filter(|(target, token)| {
-            !token.is_cancelled() && !grants.allows_http(target.scheme, &target.host, target.port)
+            !token.is_cancelled()
+                && !grants
+                    .host
+                    .allows_http(target.scheme, &target.host, target.port)
         });
         denied.map(|(_, token)| token.cancel()).count()
     }

@@ -36,7 +36,7 @@ use crate::{
             WebhookResponse,
         },
     },
-    grants::{Applications, Grants, Scheme},
+    grants::{Grants, Scheme},
     limits::{self, Limit},
     log::Source,
     text::cut,
@@ -253,13 +253,13 @@ impl Guard {
 
     fn allow(&self, capability: Capability, grants: &Grants) -> Result<(), CallError> {
         let (granted, permission) = match capability {
-            Capability::Webhook => (grants.webhook, Permission::Webhook),
-            Capability::Filter => (grants.filter_messages, Permission::FilterMessages),
+            Capability::Webhook => (grants.host.webhook, Permission::Webhook),
+            Capability::Filter => (grants.user.filter_messages, Permission::FilterMessages),
             Capability::Listener => (
-                grants.read_messages != Applications::Own,
+                grants.user.reads_others(),
                 Permission::ReadMessages(Vec::new()),
             ),
-            Capability::Timer => (grants.timers, Permission::Timers),
+            Capability::Timer => (grants.host.timers, Permission::Timers),
             Capability::Lifecycle | Capability::Configurer | Capability::Displayer => return Ok(()),
         };
         if granted {
@@ -284,7 +284,7 @@ impl Guard {
                 .map(str::trim)
                 .filter(|cookie| {
                     let name = cookie.split_once('=').map_or(*cookie, |(name, _)| name);
-                    in_force.grants.cookies.contains(name)
+                    in_force.grants.host.cookies.contains(name)
                 })
                 .collect();
             header.value = kept.join("; ");
@@ -375,7 +375,7 @@ impl Guard {
     pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
         let (permission, what) = (Permission::SendMessages, "sending a message");
         let in_force = self.in_force();
-        self.require(in_force.grants.send_messages, &permission, what)?;
+        self.require(in_force.grants.user.send_messages, &permission, what)?;
         message
             .content
             .check(limits::MESSAGE_BYTES)
@@ -429,7 +429,7 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn message(&self, id: u64) -> Result<Option<Message>, Error> {
-        let readable = &self.in_force().grants.read_messages;
+        let readable = &self.in_force().grants.user.read_messages;
         let answer = self.host.message(id, readable).await;
         self.counted(&READ, "reading a message", answer)
     }
@@ -451,11 +451,14 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
-        let readable = &self.in_force().grants.read_messages;
+        let grants = &self.in_force().grants.user;
         let what = "reading other applications' messages";
-        self.require(*readable != Applications::Own, &READ, what)?;
+        self.require(grants.reads_others(), &READ, what)?;
         within("limit", limit as usize, 1, limits::PAGE as usize)?;
-        let answer = self.host.received(before, limit, readable).await;
+        let answer = self
+            .host
+            .received(before, limit, &grants.read_messages)
+            .await;
         self.counted(&READ, what, answer)
     }
 
@@ -528,7 +531,7 @@ impl Guard {
     pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
         let in_force = self.in_force();
         self.require(
-            in_force.grants.timers,
+            in_force.grants.host.timers,
             &Permission::Timers,
             "setting a timer",
         )?;
@@ -573,7 +576,7 @@ impl Guard {
     /// The environment variables that were granted and are there.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let in_force = self.in_force();
-        let granted = in_force.grants.environment.iter();
+        let granted = in_force.grants.host.environment.iter();
         granted
             .filter_map(|name| Some((name.clone(), self.host.environment(name)?)))
             .collect()
@@ -601,7 +604,7 @@ impl Guard {
         };
         let (allowed, open) = Allowed::new(&self.requests, target);
         let in_force = self.in_force();
-        if !in_force.grants.allows_http(scheme, host, port) {
+        if !in_force.grants.host.allows_http(scheme, host, port) {
             let target = match port {
                 Some(port) => format!("{scheme}://{host}:{port}"),
                 None => format!("{scheme}://{host}"),

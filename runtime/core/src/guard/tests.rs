@@ -8,7 +8,7 @@ use super::{Bucket, Guard, Rights};
 use crate::{
     CallError, Capability, Grants, Host, Limits, Log,
     contract::types::{
-        Content, Error, Header, Message, Outgoing, Schedule, Verdict, WebhookRequest,
+        Content, Error, Header, Message, Outgoing, Permission, Schedule, Verdict, WebhookRequest,
         WebhookResponse,
     },
     digest::Digest,
@@ -68,16 +68,16 @@ fn guard(grants: Grants, limits: Limits) -> Guard {
 }
 
 fn everything() -> Grants {
-    Grants {
-        send_messages: true,
-        read_messages: Applications::All,
-        filter_messages: true,
-        webhook: true,
-        cookies: ["session".to_owned()].into(),
-        http: ["example.org".parse().unwrap()].into(),
-        timers: true,
-        ..Grants::default()
-    }
+    Grants::of(&[
+        Permission::SendMessages,
+        Permission::ReadMessages(vec!["*".into()]),
+        Permission::FilterMessages,
+        Permission::Webhook,
+        Permission::Cookies(vec!["session".into()]),
+        Permission::Http(vec!["example.org".into()]),
+        Permission::Timers,
+    ])
+    .unwrap()
 }
 
 fn outgoing() -> Outgoing {

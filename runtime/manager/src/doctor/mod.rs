@@ -14,7 +14,8 @@ mod remedy;
 mod status;
 
 use mortise_runtime::{
-    Capability, Plugin as _, guard::SOCKETS, log::Source, process, types::Permission,
+    Capability, Plugin as _, grants::UserGrants, guard::SOCKETS, log::Source, process,
+    types::Permission,
 };
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ use self::{
     status::{of_protection, of_status},
 };
 use super::{
-    Consent, Plugins, Slot, Status,
+    Plugins, Slot, Status,
     control::was_refused,
     embedder::{EmbedderError, Selection, UserPlugin},
     grants::grant_command,
@@ -168,7 +169,7 @@ impl Plugins {
             .capabilities()
             .map_or(asks_for_timers, |can| can.contains(Capability::Timer));
         let mut findings = Vec::new();
-        if has_timer && !answer.timers {
+        if has_timer && !answer.grants.timers {
             let fix = if asks_for_timers {
                 format!("to wake it: {command}")
             } else {
@@ -182,7 +183,7 @@ impl Plugins {
             findings.push(Condition::TimersOff.finding(found, fix));
         }
         for request in answer
-            .with_users_part(manifest, &Consent::to(manifest))
+            .with_consent(manifest, &UserGrants::as_asked(manifest))
             .missing(manifest)
         {
             if has_timer && request.permission == Permission::Timers {
@@ -256,7 +257,7 @@ impl Plugins {
                 finding.into_notice()
             });
         }
-        let wants = Consent::to(slot.plugin().manifest());
+        let wants = UserGrants::as_asked(slot.plugin().manifest());
         if slot.agreed().and(&wants) != wants {
             findings.push(Condition::AgreementMissing.finding(
                 "this version asks its user for more than they agreed to with the one before, and \

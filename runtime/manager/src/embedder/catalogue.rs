@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use mortise_runtime::grants::UserGrants;
 
 use super::{
     AuditEntry, DeadLetter, DepartedPlugin, EmbedderError, FilterPlace, GrantRecord,
@@ -77,14 +78,15 @@ pub trait Catalogue: Send + Sync + std::fmt::Debug {
 
     /// Records that a user's plugin was enabled: its consent and its cursor. Its
     /// last error is cleared.
-    async fn enable(&self, id: i64, consent: &str, cursor: i64) -> Result<(), EmbedderError>;
+    async fn enable(&self, id: i64, consent: &UserGrants, cursor: i64)
+    -> Result<(), EmbedderError>;
 
     /// Records that a user's plugin was disabled, and the reason unless the user
     /// disabled it.
     async fn disable(&self, id: i64, error: Option<&str>) -> Result<(), EmbedderError>;
 
     /// Records the consent to a plugin that stays enabled.
-    async fn set_consent(&self, id: i64, consent: &str) -> Result<(), EmbedderError>;
+    async fn set_consent(&self, id: i64, consent: &UserGrants) -> Result<(), EmbedderError>;
 
     /// Disables a plugin for all its users, and forgets their consent. Their
     /// configurations and stored values stay.

@@ -1,6 +1,8 @@
 //! The data of a catalogue.
 
-use mortise_runtime::{Described, Digest, Grants, registry::Identity, types::Permission};
+use mortise_runtime::{
+    Described, Digest, Grants, grants::UserGrants, registry::Identity, types::Permission,
+};
 use serde::{Deserialize, Serialize};
 
 /// An installed plugin.
@@ -118,8 +120,8 @@ pub struct UserPlugin {
     pub config: Option<String>,
     /// True if the user enabled it.
     pub enabled: bool,
-    /// The user's last consent: JSON that the manager writes and reads.
-    pub consent: Option<String>,
+    /// The user's last consent.
+    pub consent: Option<UserGrants>,
     /// Its filter's place in the user's chain; ties go by id.
     pub filter_order: i64,
     /// True to reject messages when its filter fails.

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeSet, io::Write as _, path::Path};
 
-use mortise_runtime::types::Directory;
+use mortise_runtime::{grants::HostGrants, types::Directory};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{Answer, GrantsError, GrantsFile, parse_error, text};
+use super::{GrantsError, GrantsFile, parse_error, text};
 
 /// Adds grants of the administrator to a plugin; earlier grants and the limits
 /// stay.
@@ -14,7 +14,7 @@ use super::{Answer, GrantsError, GrantsFile, parse_error, text};
 /// # Errors
 ///
 /// [`GrantsError`]; the file is then unchanged.
-pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<bool, GrantsError> {
+pub fn grant(path: &Path, plugin: &str, more: &HostGrants) -> Result<bool, GrantsError> {
     edit(path, plugin, |table| {
         for (key, granted) in switches(more) {
             if granted {
@@ -45,7 +45,7 @@ pub fn grant(path: &Path, plugin: &str, more: &Answer) -> Result<bool, GrantsErr
 /// # Errors
 ///
 /// [`GrantsError`]; the file is then unchanged.
-pub fn revoke(path: &Path, plugin: &str, less: &Answer) -> Result<bool, GrantsError> {
+pub fn revoke(path: &Path, plugin: &str, less: &HostGrants) -> Result<bool, GrantsError> {
     edit(path, plugin, |table| {
         for (key, revoked) in switches(less) {
             if revoked {
@@ -100,18 +100,18 @@ pub fn limit(
     })
 }
 
-fn switches(answer: &Answer) -> [(&'static str, bool); 2] {
-    [("webhook", answer.webhook), ("timers", answer.timers)]
+fn switches(grants: &HostGrants) -> [(&'static str, bool); 2] {
+    [("webhook", grants.webhook), ("timers", grants.timers)]
 }
 
-fn lists(answer: &Answer) -> [(&'static str, Vec<Value>); 4] {
+fn lists(grants: &HostGrants) -> [(&'static str, Vec<Value>); 4] {
     let texts = |names: &BTreeSet<String>| names.iter().map(Value::from).collect::<Vec<_>>();
-    let hosts = answer.http.iter().map(|host| host.to_string().into());
+    let hosts = grants.http.iter().map(|host| host.to_string().into());
     [
-        ("cookies", texts(&answer.cookies)),
+        ("cookies", texts(&grants.cookies)),
         ("http", hosts.collect()),
-        ("files", answer.files.iter().map(directory).collect()),
-        ("environment", texts(&answer.environment)),
+        ("files", grants.files.iter().map(directory).collect()),
+        ("environment", texts(&grants.environment)),
     ]
 }
 

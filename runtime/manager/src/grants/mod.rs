@@ -15,7 +15,7 @@
 //!
 //! Only what the administrator answers for has a place here. What concerns a
 //! user's own messages is answered by that user, by enabling the plugin, and
-//! cannot be granted over their head (`super::consent`).
+//! cannot be granted over their head ([`UserGrants`]).
 //!
 //! This module reads the file and, in `edit`, changes it. Taking what it says
 //! into use while the server runs is `super::answers`.
@@ -23,140 +23,82 @@
 mod edit;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
 use mortise_runtime::{
-    Grants, Limits, files,
-    grants::{HostPattern, ParseHostPatternError},
-    types::{Directory, Manifest, Permission},
+    Grants, Limits, files, flat,
+    grants::{HostGrants, ParseHostPatternError, UserGrants},
+    types::Manifest,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::MapAccess};
 
 pub use self::edit::{grant, limit, revoke};
-use super::consent::Consent;
 
 /// The largest grants file, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The administrator's grants to one plugin, and its limits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+/// The administrator's grants to one plugin, and its limits. As text, one map
+/// that has the limits as its field `limits`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// Be reachable by HTTP.
-    pub webhook: bool,
-    /// See these cookies of webhook requests.
-    pub cookies: BTreeSet<String>,
-    /// Call out by HTTP to these hosts.
-    pub http: BTreeSet<HostPattern>,
-    /// Use these directories.
-    pub files: BTreeSet<Directory>,
-    /// Read these environment variables of the server.
-    pub environment: BTreeSet<String>,
-    /// Be woken by timers.
-    pub timers: bool,
+    /// The grants.
+    #[serde(flatten)]
+    pub grants: HostGrants,
     /// Bounds, where they differ from the defaults.
     pub limits: Limits,
 }
 
 impl Answer {
-    /// The administrator's part of what a manifest asks for.
+    /// The administrator's part of a manifest's requests.
     ///
     /// # Errors
     ///
     /// A host pattern that does not parse.
     pub fn as_asked(manifest: &Manifest) -> Result<Self, ParseHostPatternError> {
-        Self::of(manifest.wants.iter().map(|request| &request.permission))
-    }
-
-    /// The administrator's part of these permissions.
-    ///
-    /// # Errors
-    ///
-    /// A host pattern that does not parse.
-    pub fn of<'a>(
-        permissions: impl Iterator<Item = &'a Permission>,
-    ) -> Result<Self, ParseHostPatternError> {
-        let mut grants = Grants::default();
-        for permission in permissions {
-            grants.add(permission)?;
-        }
-        let Grants {
-            webhook,
-            cookies,
-            http,
-            files,
-            environment,
-            timers,
-            ..
-        } = grants;
-        Ok(Self {
-            webhook,
-            cookies,
-            http,
-            files,
-            environment,
-            timers,
-            limits: Limits::default(),
-        })
-    }
-
-    /// Adds what another one allows; the limits stay.
-    pub fn join(&mut self, other: Self) {
-        self.webhook |= other.webhook;
-        self.timers |= other.timers;
-        self.cookies.extend(other.cookies);
-        self.http.extend(other.http);
-        self.files.extend(other.files);
-        self.environment.extend(other.environment);
-    }
-
-    /// Returns the grants without the limits.
-    pub fn allowed(&self) -> Grants {
-        let Self {
-            webhook,
-            cookies,
-            http,
-            files,
-            environment,
-            timers,
-            limits: _,
-        } = self.clone();
-        Grants {
-            webhook,
-            cookies,
-            http,
-            files,
-            environment,
-            timers,
-            ..Grants::default()
-        }
+        Grants::as_asked(manifest).map(|grants| grants.host.into())
     }
 
     /// Returns an instance's grants: these, and the user's consent to the
     /// user's part of the manifest.
-    pub fn with_users_part(&self, manifest: &Manifest, agreed: &Consent) -> Grants {
-        let Consent {
-            send_messages,
-            read_messages,
-            filter_messages,
-        } = agreed.and(&Consent::to(manifest));
+    pub fn with_consent(&self, manifest: &Manifest, consent: &UserGrants) -> Grants {
         Grants {
-            send_messages,
-            read_messages,
-            filter_messages,
-            ..self.allowed()
+            host: self.grants.clone(),
+            user: consent.and(&UserGrants::as_asked(manifest)),
         }
+    }
+}
+
+impl From<HostGrants> for Answer {
+    fn from(grants: HostGrants) -> Self {
+        let limits = Limits::default();
+        Self { grants, limits }
+    }
+}
+
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        flat::deserialize(deserializer).map(|(grants, LimitsField(limits))| Self { grants, limits })
+    }
+}
+
+#[derive(Default)]
+struct LimitsField(Limits);
+
+impl flat::Fields for LimitsField {
+    const NAMES: &'static [&'static str] = &["limits"];
+
+    fn read<'de, M: MapAccess<'de>>(&mut self, _: &str, map: &mut M) -> Result<(), M::Error> {
+        self.0 = map.next_value()?;
+        Ok(())
     }
 }
 
 /// Returns the command that grants the requests to the administrator that are not
 /// granted; none if nothing is missing.
 pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
-    grants
-        .answer(&manifest.id)
-        .allowed()
+    Grants::from(grants.answer(&manifest.id).grants)
         .missing(manifest)
         .find(|request| !request.permission.is_for_user())
         .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
@@ -266,10 +208,12 @@ fn parse_error(
 mod tests {
     use std::path::Path;
 
-    use mortise_runtime::types::{Directory, Manifest, Permission, Request};
+    use mortise_runtime::{
+        grants::{HostGrants, UserGrants},
+        types::{Directory, Manifest, Permission, Request},
+    };
 
     use super::{Answer, GrantsFile, grant, limit, revoke};
-    use crate::consent::Consent;
 
     fn parse(text: &str) -> Result<GrantsFile, String> {
         GrantsFile::parse(Path::new("grants.toml"), text).map_err(|error| error.to_string())
@@ -279,7 +223,8 @@ mod tests {
     fn what_is_left_out_is_denied() {
         let file = parse("[\"a.b\"]\nwebhook = true\n[\"a.b\".limits]\ncall-ms = 7\n").unwrap();
         let answer = file.answer("a.b");
-        assert!(answer.webhook && !answer.timers && answer.http.is_empty());
+        let granted = &answer.grants;
+        assert!(granted.webhook && !granted.timers && granted.http.is_empty());
         assert_eq!(answer.limits.call_ms, 7);
         assert_eq!(file.answer("other"), Answer::default());
     }
@@ -310,7 +255,7 @@ mod tests {
         let before = "# Ours.\n[\"a.b\"] # weather\nhttp = [\n  \"x.org\", # api\n]\n\n\
                       [\"a.b\".limits]\ncall-ms = 5 # short\n";
         std::fs::write(&path, before).unwrap();
-        let more = Answer {
+        let more = HostGrants {
             webhook: true,
             http: ["x.org".parse().unwrap(), "https://y.org".parse().unwrap()].into(),
             files: [Directory {
@@ -319,16 +264,16 @@ mod tests {
             }]
             .into(),
             environment: ["TZ".to_owned()].into(),
-            ..Answer::default()
+            ..HostGrants::default()
         };
         assert!(grant(&path, "a.b", &more).unwrap());
         assert!(!grant(&path, "a.b", &more).unwrap());
         grant(
             &path,
             "c/d",
-            &Answer {
+            &HostGrants {
                 timers: true,
-                ..Answer::default()
+                ..HostGrants::default()
             },
         )
         .unwrap();
@@ -337,10 +282,10 @@ mod tests {
             assert!(text.contains(kept), "{text}");
         }
         let file = GrantsFile::read(&path).unwrap();
-        let mut expected = more;
+        let mut expected = Answer::from(more);
         expected.limits.call_ms = 5;
         assert_eq!(file.answer("a.b"), expected);
-        assert!(file.answer("c/d").timers);
+        assert!(file.answer("c/d").grants.timers);
         assert_eq!(text.matches("x.org").count(), 1, "{text}");
     }
 
@@ -353,7 +298,7 @@ mod tests {
                       files = [{ writable = true, path = \"/srv\" }] # ours\n\n\
                       [\"a.b\".limits]\ncall-ms = 5 # short\n";
         std::fs::write(&path, before).unwrap();
-        let less = Answer {
+        let less = HostGrants {
             timers: true,
             http: ["x.org".parse().unwrap()].into(),
             files: [Directory {
@@ -361,13 +306,13 @@ mod tests {
                 writable: false,
             }]
             .into(),
-            ..Answer::default()
+            ..HostGrants::default()
         };
         assert!(revoke(&path, "a.b", &less).unwrap());
         assert!(!revoke(&path, "a.b", &less).unwrap());
-        let answer = GrantsFile::read(&path).unwrap().answer("a.b");
-        assert!(answer.webhook && !answer.timers && answer.files.is_empty());
-        assert_eq!(answer.http, ["y.org".parse().unwrap()].into());
+        let granted = GrantsFile::read(&path).unwrap().answer("a.b").grants;
+        assert!(granted.webhook && !granted.timers && granted.files.is_empty());
+        assert_eq!(granted.http, ["y.org".parse().unwrap()].into());
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(
             text.contains("# weather") && text.contains("# short"),
@@ -397,7 +342,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grants.toml");
         std::fs::write(&path, "[a]\nnonsense = 1\n").unwrap();
-        assert!(grant(&path, "a", &Answer::default()).is_err());
+        assert!(grant(&path, "a", &HostGrants::default()).is_err());
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             "[a]\nnonsense = 1\n"
@@ -428,10 +373,11 @@ mod tests {
                 })
                 .collect(),
         };
-        let agreed = Consent::to(&manifest);
-        let denied = Answer::default().with_users_part(&manifest, &agreed);
-        assert!(denied.send_messages && denied.read_messages.contains("backup"));
-        assert!(!denied.webhook && denied.http.is_empty() && !denied.filter_messages);
+        let consent = UserGrants::as_asked(&manifest);
+        let denied = Answer::default().with_consent(&manifest, &consent);
+        assert!(denied.user.send_messages && denied.user.read_messages.contains("backup"));
+        assert!(!denied.host.webhook && denied.host.http.is_empty());
+        assert!(!denied.user.filter_messages);
         let missing: Vec<_> = denied
             .missing(&manifest)
             .map(|request| request.permission.name())
@@ -439,7 +385,7 @@ mod tests {
         assert_eq!(missing, ["webhook", "http"]);
         let all = Answer::as_asked(&manifest)
             .unwrap()
-            .with_users_part(&manifest, &agreed);
+            .with_consent(&manifest, &consent);
         assert_eq!(all.missing(&manifest).count(), 0);
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use mortise_runtime::grants::UserGrants;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::records::{Record, State};
@@ -282,10 +283,15 @@ impl Catalogue for LocalCatalogue {
         Ok(all.find(|plugin| plugin.token == token).cloned())
     }
 
-    async fn enable(&self, id: i64, consent: &str, cursor: i64) -> Result<(), EmbedderError> {
+    async fn enable(
+        &self,
+        id: i64,
+        consent: &UserGrants,
+        cursor: i64,
+    ) -> Result<(), EmbedderError> {
         self.change_existing(id, |Record { plugin, .. }| {
             plugin.enabled = true;
-            plugin.consent = Some(consent.to_owned());
+            plugin.consent = Some(consent.clone());
             plugin.cursor = cursor;
             plugin.last_error = None;
         })
@@ -300,9 +306,9 @@ impl Catalogue for LocalCatalogue {
         .await
     }
 
-    async fn set_consent(&self, id: i64, consent: &str) -> Result<(), EmbedderError> {
+    async fn set_consent(&self, id: i64, consent: &UserGrants) -> Result<(), EmbedderError> {
         self.change_plugin(id, |record| {
-            record.plugin.consent = Some(consent.to_owned());
+            record.plugin.consent = Some(consent.clone());
         })
         .await
     }

@@ -5,6 +5,7 @@ use mortise_manager::{
     embedder::{DeadLetter, FilterPlace, Selection, StorageFull, StoredTimer, TooManyTimers},
     local::{LocalCatalogue, LocalError},
 };
+use mortise_runtime::grants::UserGrants;
 
 fn timer(name: &str, schedule: &str, next_ms: i64) -> StoredTimer {
     StoredTimer {
@@ -28,7 +29,10 @@ async fn users_plugins_are_created_once_and_selected() {
             .await
             .unwrap();
     }
-    catalogue.enable(2, "{}", 5).await.unwrap();
+    catalogue
+        .enable(2, &UserGrants::default(), 5)
+        .await
+        .unwrap();
     let ids = async |selection| {
         let all = catalogue.user_plugins(selection).await.unwrap();
         all.iter().map(|plugin| plugin.id).collect::<Vec<_>>()
@@ -127,10 +131,11 @@ async fn a_file_keeps_everything() {
     let catalogue = LocalCatalogue::open(&file).unwrap();
     assert!(!file.exists());
     with_plugin(&catalogue).await;
-    catalogue
-        .enable(1, "{\"send-messages\":true}", 3)
-        .await
-        .unwrap();
+    let sending = UserGrants {
+        send_messages: true,
+        ..UserGrants::default()
+    };
+    catalogue.enable(1, &sending, 3).await.unwrap();
     catalogue.set_config(1, "a: 1 # mine").await.unwrap();
     catalogue
         .set_value(1, "k", &[0, 255], 100)
@@ -171,7 +176,12 @@ async fn a_deleted_users_plugin_is_neither_enabled_nor_stored() {
     let catalogue = LocalCatalogue::in_memory();
     with_plugin(&catalogue).await;
     catalogue.remove_user(7).await.unwrap();
-    assert!(catalogue.enable(1, "{}", 0).await.is_err());
+    assert!(
+        catalogue
+            .enable(1, &UserGrants::default(), 0)
+            .await
+            .is_err()
+    );
     assert!(catalogue.set_value(1, "k", b"v", 100).await.is_err());
     assert!(catalogue.set_timer(&timer("t", "1", 1), 1).await.is_err());
     // An instance that stops after its user may still note something.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mortise_fixtures::components::{ZEROS, plugin};
 use mortise_runtime::{
-    CallError, Grants, Instance, Limits, Loader as _, Step,
+    CallError, Instance, Limits, Loader as _, Step,
     types::{Directory, Verdict},
 };
 
@@ -146,10 +146,8 @@ mod files {
             path: folder.to_str().unwrap().to_owned(),
             writable: true,
         };
-        let grants = Grants {
-            files: [directory].into(),
-            ..filters()
-        };
+        let mut grants = filters();
+        grants.host.files = [directory].into();
         let instance = bench.started(WORLD, functions, grants, limits).await;
         assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
         log(&*instance)

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use mortise_fixtures::components::ZEROS;
 use mortise_runtime::{
-    CallError, Grants, Instance, Limits, Plugin, types::StopReason, types::Verdict,
+    CallError, Grants, Instance, Limits, Plugin,
+    types::{Permission, StopReason, Verdict},
 };
 use std::sync::Arc;
 
@@ -299,10 +300,7 @@ async fn is_not_called_without_its_grant_or_before_it_was_started() {
         })
     ));
     assert_eq!(denied.guard().denials()[0].count, 1);
-    let grants = Grants {
-        filter_messages: true,
-        ..Grants::default()
-    };
+    let grants = Grants::of(&[Permission::FilterMessages]).unwrap();
     let stopped = plugin
         .instance(mortise_fixtures::host::setup(&host, grants, limits))
         .await
@@ -349,10 +347,7 @@ const CONFIGURED: &str =
     "export mortise:plugin/configurer@0.1.0; export mortise:plugin/filter@0.1.0;";
 
 async fn configured(plugin: &dyn Plugin, config: Option<&str>) -> Arc<dyn Instance> {
-    let grants = Grants {
-        filter_messages: true,
-        ..Grants::default()
-    };
+    let grants = Grants::of(&[Permission::FilterMessages]).unwrap();
     let setup = mortise_fixtures::host::setup(&Arc::default(), grants, Limits::default());
     let setup = mortise_runtime::InstanceSetup {
         config: config.map(str::to_owned),

@@ -20,7 +20,7 @@ use mortise_fixtures::{
 };
 use mortise_runtime::{
     Grants, Instance, Limits, Loader as _, Plugin,
-    types::{Application, Content, Draft},
+    types::{Application, Content, Draft, Permission},
 };
 use mortise_wasm::{Settings, WasmBackend};
 
@@ -85,10 +85,7 @@ impl Bench {
 
 /// What a filter needs.
 fn filters() -> Grants {
-    Grants {
-        filter_messages: true,
-        ..Grants::default()
-    }
+    Grants::of(&[Permission::FilterMessages]).unwrap()
 }
 
 /// The texts of an instance's log.

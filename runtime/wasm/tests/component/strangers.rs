@@ -5,10 +5,10 @@ use std::time::Duration;
 use mortise_fixtures::components::ZEROS;
 use mortise_runtime::{
     CallError, Grants, Limits,
-    types::{Header, Verdict, WebhookRequest},
+    types::{Header, Permission, Verdict, WebhookRequest},
 };
 
-use crate::{Bench, FILTER, draft, filters};
+use crate::{Bench, FILTER, draft};
 
 fn request(host: &str) -> WebhookRequest {
     WebhookRequest {
@@ -25,10 +25,7 @@ fn request(host: &str) -> WebhookRequest {
 }
 
 fn grants() -> Grants {
-    Grants {
-        webhook: true,
-        ..filters()
-    }
+    Grants::of(&[Permission::FilterMessages, Permission::Webhook]).unwrap()
 }
 
 #[tokio::test]

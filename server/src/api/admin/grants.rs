@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{Json, extract::State, http::StatusCode};
 use mortise_runtime::{
     Limits,
+    grants::{HostGrants, UserGrants},
     guard::Denial,
     types::{Manifest, Permission},
 };
@@ -21,9 +22,7 @@ use crate::{
         plugins::Asked,
     },
     auth::Caller,
-    plugins::{
-        AnswerError, Approval, Consent, OrderError, Pending, Plugins, Status, grants::Answer,
-    },
+    plugins::{AnswerError, Approval, OrderError, Pending, Plugins, Status, grants::Answer},
     state::AppState,
     time::rfc3339,
 };
@@ -71,7 +70,7 @@ async fn rights(state: &AppState, id: String) -> Rights {
     let manifest = state.plugins.manifest(&id);
     let asked = manifest.as_ref().map_or_else(Vec::new, |manifest| {
         // Users grant their part by enabling the plugin.
-        let grants = allowed.with_users_part(manifest, &Consent::to(manifest));
+        let grants = allowed.with_consent(manifest, &UserGrants::as_asked(manifest));
         let wants = manifest.wants.iter();
         wants
             .map(|request| Asked::new(request, grants.allows(&request.permission)))
@@ -102,7 +101,7 @@ struct Grant {
     as_asked: bool,
     /// This, as in the grants file.
     #[schema(value_type = Object)]
-    allow: Answer,
+    allow: HostGrants,
     /// These, as the plugin asks for them: permissions of `asked`, or of a
     /// pending version's `difference`.
     #[schema(value_type = Vec<Object>)]
@@ -133,7 +132,7 @@ async fn grant(
         let manifest = known(&state.plugins, &id)?;
         // A checked manifest has patterns that parse.
         let all = Answer::as_asked(&manifest).map_err(ApiError::internal)?;
-        more.join(all);
+        more.join(all.grants);
     }
     let limits: Vec<_> = asked.limits.into_iter().collect();
     for (name, value) in &limits {
@@ -141,7 +140,7 @@ async fn grant(
         serde_json::from_value::<Limits>(alone)
             .map_err(|error| ApiError::bad_request(format!("Field 'limits': {error}")))?;
     }
-    let is_empty = more == Answer::default();
+    let is_empty = more == HostGrants::default();
     if is_empty && limits.is_empty() && !asked.as_asked {
         return Err(ApiError::bad_request("nothing to grant"));
     }
@@ -167,7 +166,7 @@ struct Revoke {
     all: bool,
     /// This, in the words in which it was allowed.
     #[schema(value_type = Object)]
-    allow: Answer,
+    allow: HostGrants,
     /// These, as the plugin asks for them.
     #[schema(value_type = Vec<Object>)]
     permissions: Vec<Permission>,
@@ -191,8 +190,8 @@ async fn revoke(
 ) -> Result<Json<Rights>, ApiError> {
     let mut less = part(asked.allow, &asked.permissions)?;
     if asked.all {
-        less.join(state.plugins.answer(&id));
-    } else if less == Answer::default() {
+        less.join(state.plugins.answer(&id).grants);
+    } else if less == HostGrants::default() {
         return Err(ApiError::bad_request("nothing to take back"));
     }
     let (by, plugin) = (caller.actor(), id.clone());
@@ -294,14 +293,8 @@ fn known(plugins: &Arc<Plugins>, id: &str) -> Result<Manifest, ApiError> {
     manifest.ok_or_else(|| OrderError::Unknown(id.to_owned()).into())
 }
 
-/// What is to be granted or taken back: limits have their own place, and users
-/// answer for themselves.
-fn part(mut answer: Answer, permissions: &[Permission]) -> Result<Answer, ApiError> {
-    if answer.limits != Limits::default() {
-        return Err(ApiError::bad_request(
-            "Field 'limits' does not belong into 'allow', but beside it",
-        ));
-    }
+/// The grants to add or to remove. Users answer for their part themselves.
+fn part(mut grants: HostGrants, permissions: &[Permission]) -> Result<HostGrants, ApiError> {
     if let Some(own) = permissions.iter().find(|one| one.is_for_user()) {
         return Err(ApiError::bad_request(format!(
             "Field 'permissions': `{}` is not the administrator's to grant; each user answers by \
@@ -309,8 +302,8 @@ fn part(mut answer: Answer, permissions: &[Permission]) -> Result<Answer, ApiErr
             own.name()
         )));
     }
-    let named = Answer::of(permissions.iter())
+    let named = HostGrants::of(permissions)
         .map_err(|error| ApiError::bad_request(format!("Field 'permissions': {error}")))?;
-    answer.join(named);
-    Ok(answer)
+    grants.join(named);
+    Ok(grants)
 }

@@ -85,8 +85,8 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let plugin = slot.plugin();
     let manifest = plugin.manifest();
     let file = state.plugins.grants();
-    let agreed = slot.agreed();
-    let grants = file.answer(&manifest.id).with_users_part(manifest, &agreed);
+    let consent = slot.agreed();
+    let grants = file.answer(&manifest.id).with_consent(manifest, &consent);
     PluginConf {
         id: slot.id,
         name: manifest.name.clone(),
@@ -96,7 +96,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         license: manifest.license.clone(),
         website: manifest.website.clone(),
         enabled: row.enabled,
-        capabilities: names(capabilities, grants.send_messages),
+        capabilities: names(capabilities, grants.user.send_messages),
         created_at: rfc3339(slot.created_ms),
         version: manifest.version.clone(),
         description: manifest.description.clone(),

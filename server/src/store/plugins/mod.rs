@@ -12,6 +12,8 @@ mod timers;
 pub use messages::{SetAsideRow, SourcedMessage, contract_priority};
 pub use timers::TimerRow;
 
+use mortise_runtime::grants::UserGrants;
+
 use super::{Store, StoreError};
 pub use crate::plugins::embedder::{StorageFull, TooManyTimers};
 use crate::{auth::Token, plugins::embedder::FilterPlace};
@@ -247,7 +249,7 @@ impl Store {
     pub async fn enable_plugin_instance(
         &self,
         id: i64,
-        consent: &str,
+        consent: &UserGrants,
         cursor: i64,
     ) -> Result<(), StoreError> {
         let enabled = sqlx::query(
@@ -255,7 +257,7 @@ impl Store {
              cursor = ?3 WHERE id = ?1",
         )
         .bind(id)
-        .bind(consent)
+        .bind(installed::json(consent))
         .bind(cursor)
         .execute(&self.writer)
         .await?;
@@ -290,9 +292,13 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn set_plugin_consent(&self, id: i64, consent: &str) -> Result<(), StoreError> {
+    pub async fn set_plugin_consent(
+        &self,
+        id: i64,
+        consent: &UserGrants,
+    ) -> Result<(), StoreError> {
         sqlx::query("UPDATE plugin_instances SET consent = ? WHERE id = ?")
-            .bind(consent)
+            .bind(installed::json(consent))
             .bind(id)
             .execute(&self.writer)
             .await?;

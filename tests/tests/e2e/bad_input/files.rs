@@ -1,6 +1,9 @@
 //! Broken files in the plugins folder and in the cache.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use mortise_tests::{
     components::{component, plugin},
@@ -95,6 +98,23 @@ fn each_broken_file_has_its_report() {
     }
     let report = check(&data.path().join("plugins").join("absent.wasm"));
     assert_eq!(report["step"], "read", "{report}");
+}
+
+/// The reports in full, for a reader of their next change.
+#[test]
+fn reports_are_the_ones_on_record() {
+    let data = Data::new();
+    let mut reports = String::new();
+    for broken in broken() {
+        let file = data.plugin(broken.name, &broken.bytes);
+        let output = run(["plugin".as_ref(), "check".as_ref(), file.as_os_str()]);
+        let folder = file.parent().unwrap().to_str().unwrap();
+        let report = String::from_utf8(output.stderr).unwrap();
+        writeln!(reports, "{}", report.replace(folder, "plugins")).unwrap();
+    }
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("reports", reports);
+    });
 }
 
 #[tokio::test]
