@@ -9,6 +9,7 @@
 //! - [`local`]: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
+//! - [`oci`]: plugins in registries.
 //! - [`origin`]: the address that a request comes from.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
 //! - [`store`]: the database. The only place with SQL.
@@ -34,6 +35,7 @@ mod house;
 pub mod import;
 mod listen;
 pub mod local;
+pub mod oci;
 pub mod origin;
 mod page;
 pub mod pipeline;

@@ -4,12 +4,14 @@
 //! - [`guests`]: components built from the guests' sources.
 //! - [`minisign`]: keys and signatures in minisign's form.
 //! - [`natives`]: plugins that are executables.
+//! - [`registry`]: a real registry.
 //! - [`server`]: the real `mortise` program, driven from outside.
 //! - [`web`]: a web server with fixed responses.
 
 pub mod guests;
 pub mod minisign;
 pub mod natives;
+pub mod registry;
 pub mod server;
 pub mod web;
 

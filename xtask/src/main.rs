@@ -25,6 +25,7 @@ mod bindings;
 mod build_time;
 mod clients;
 mod conformance;
+mod debian;
 mod demo;
 #[cfg(target_os = "linux")]
 mod escapes;

@@ -17,7 +17,7 @@ use crate::first_plugin;
 use crate::{
     audit, bindings,
     clients::Clients,
-    conformance, languages,
+    conformance, debian, languages,
     run::{output, processor_seconds, run as run_command, say, shown},
     structure, wasm, web,
     workspace::Workspace,
@@ -197,6 +197,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         say(format_args!("{}", toolchain.describe()));
         Ok(())
     });
+
+    steps.check("set up: a registry", debian::registry);
 
     steps.check("set up: the page", || web::build(workspace));
 

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use mortise_toolchain::rust::{Build, Built, DEBIAN_PACKAGES, TARGET, Toolchain};
 
 use crate::{
+    debian,
     progress::{self, Reporter},
     run::{answers, run, say},
     workspace::Workspace,
@@ -84,13 +85,8 @@ pub(crate) fn build(workspace: &Workspace, mortise: &Path, folder: &Path) -> Res
 }
 
 fn debian() -> Result<()> {
-    if !answers(Command::new("apt-get").arg("--version")) {
+    if !debian::is_here() {
         bail!("this is no Debian; install the target with `rustup target add {TARGET}`");
     }
-    run(Command::new("apt-get").arg("update"))?;
-    run(Command::new("apt-get")
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(DEBIAN_PACKAGES)
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    Ok(())
+    debian::install(&DEBIAN_PACKAGES)
 }

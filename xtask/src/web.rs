@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::{
-    go,
-    run::{answers, output, run as run_command, say},
+    debian, go,
+    run::{output, run as run_command, say},
     server, wasm,
     workspace::Workspace,
 };
@@ -218,13 +218,8 @@ fn chromium() -> Result<PathBuf> {
         return Ok(there);
     }
     say(format_args!("installing Chromium"));
-    if answers(Command::new("apt-get").arg("--version")) {
-        run_command(Command::new("apt-get").arg("update"))?;
-        run_command(
-            Command::new("apt-get")
-                .args(["install", "--yes", "--no-install-recommends", "chromium"])
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )?;
+    if debian::is_here() {
+        debian::install(&["chromium"])?;
     }
     find().context(
         "there is no Chromium for the page's tests: install it (Debian's package `chromium`), or name it in MORTISE_TEST_CHROMIUM",

@@ -70,6 +70,13 @@ impl Look {
     }
 }
 
+impl Description {
+    /// Looks at a file.
+    pub(super) async fn of(file: PathBuf) -> anyhow::Result<Result<Self, LoadError>> {
+        Look { file, json: false }.look().await
+    }
+}
+
 impl Look {
     /// Describes a component or a process. An executable runs as long as it takes
     /// to describe itself, as when the server loads it.
@@ -111,18 +118,18 @@ impl Look {
 
 /// The description of a plugin's file.
 #[derive(Debug, Serialize)]
-struct Description {
-    backend: Backend,
+pub(super) struct Description {
+    pub(super) backend: Backend,
     file: PathBuf,
     /// In bytes.
     size: u64,
     digest: Digest,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
     /// None where only a user's instance tells.
     capabilities: Option<Capabilities>,
     /// Interfaces with versions; a component's only.
-    imports: Vec<String>,
-    exports: Vec<String>,
+    pub(super) imports: Vec<String>,
+    pub(super) exports: Vec<String>,
 }
 
 /// Reports a file that does not load.
@@ -202,7 +209,7 @@ fn describe(found: &Description) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn answered_by(permission: &Permission) -> &'static str {
+pub(super) fn answered_by(permission: &Permission) -> &'static str {
     if permission.is_for_user() {
         "each user, by enabling it"
     } else {
@@ -211,7 +218,7 @@ fn answered_by(permission: &Permission) -> &'static str {
 }
 
 /// A permission's argument.
-fn details(permission: &Permission) -> String {
+pub(super) fn details(permission: &Permission) -> String {
     match permission {
         Permission::ReadMessages(names)
         | Permission::Cookies(names)

@@ -8,6 +8,8 @@
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
 //! - `named`: naming a plugin by a part of its id.
+//! - `registry`: versions in a registry, and updates; `push`: publish one.
+//! - `progress`: the progress of an installation.
 //! - `remote`: the running server.
 //! - `show`: text for a terminal.
 //!
@@ -21,7 +23,10 @@ mod doctor;
 mod grant;
 mod named;
 mod orders;
+mod progress;
+mod push;
 mod read;
+mod registry;
 mod remote;
 mod show;
 mod status;
@@ -73,6 +78,10 @@ enum Command {
     Test(test::Test),
     /// Install or replace a plugin.
     Install(orders::Install),
+    /// Install the newest versions of plugins that came from a registry.
+    Update(registry::Update),
+    /// Publish a plugin in a registry.
+    Push(push::Push),
     /// List installed plugins.
     List(status::List),
     /// Show how a plugin is.
@@ -190,6 +199,11 @@ impl Command {
                 id: Some(id),
                 which,
                 ..
+            })
+            | Self::Update(registry::Update {
+                id: Some(id),
+                which,
+                ..
             }) => Some((id, which)),
             Self::New(_)
             | Self::Build(_)
@@ -199,6 +213,8 @@ impl Command {
             | Self::Inspect(_)
             | Self::Test(_)
             | Self::Install(_)
+            | Self::Update(_)
+            | Self::Push(_)
             | Self::List(_)
             | Self::Audit(_)
             | Self::Pending(_) => None,
@@ -216,6 +232,8 @@ impl Command {
             Self::Doctor(plugin) => return plugin.doctor().await,
             Self::Test(test) => return test.run().await,
             Self::Install(install) => install.run().await?,
+            Self::Update(update) => return update.run().await,
+            Self::Push(push) => return push.run().await,
             Self::List(list) => list.run().await?,
             Self::Status(plugin) => plugin.status().await?,
             Self::Enable(plugin) => plugin.enable().await?,
@@ -252,6 +270,8 @@ impl Command {
             | Self::Grants(plugin)
             | Self::Denials(plugin)
             | Self::Status(plugin) => plugin.json,
+            Self::Update(update) => update.json,
+            Self::Push(push) => push.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,
             Self::Grant(grant) => grant.json,

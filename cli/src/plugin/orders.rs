@@ -17,11 +17,17 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
+    progress,
+    registry::Version,
     remote::{Body, Remote, Which, encoded, understood},
     show::{paint, printable},
     status::Status,
 };
-use mortise_server::plugins::{read_signature_file, signature_file};
+use crate::output::say;
+use mortise_server::{
+    oci::Reference,
+    plugins::{read_signature_file, signature_file},
+};
 
 /// The plugin to install.
 #[derive(Debug, clap::Args)]
@@ -29,17 +35,22 @@ use mortise_server::plugins::{read_signature_file, signature_file};
   mortise plugin install rules.wasm
   curl -L https://example.org/rules.wasm | mortise plugin install -
   mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
+  mortise plugin install oci://ghcr.io/example/rules:1.2.0
   mortise plugin install - --signature rules.wasm.minisig <rules.wasm
+
+From a registry, the command first shows the version's digest, its signer and the
+permissions that it asks for. The server downloads it, with the credentials of
+Docker's file of the user that the server runs as.
 
 A plugin of the same id is replaced while it is called: calls in flight end with
 the old version. One that does not load or start changes nothing.")]
 pub(super) struct Install {
-    /// A file, an address that begins with https:// or http://, or `-` for
-    /// standard input.
+    /// A file, an address that begins with https:// or http://, a version in a
+    /// registry that begins with oci://, or `-` for standard input.
     #[arg(value_name = "PATH|URL|-")]
     source: String,
     /// Require this digest, as `mortise plugin check --json` prints it; an
-    /// address needs it.
+    /// address needs it. For a registry, the digest of the version's manifest.
     #[arg(long, value_name = "sha256:HEX")]
     digest: Option<Digest>,
     /// Use this signature of minisign [default: PATH.minisig if it exists].
@@ -67,7 +78,11 @@ pub(super) struct Named {
 impl Install {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
-        let answer = self.order(&remote).await?;
+        let answer = if Reference::is_meant(&self.source) {
+            self.order_version(&remote).await?
+        } else {
+            self.order(&remote).await?
+        };
         if self.json {
             return Ok(format!("{answer}\n"));
         }
@@ -87,6 +102,33 @@ impl Install {
             )?,
         }
         Ok(text)
+    }
+
+    /// Shows the version in the registry, then installs exactly that one.
+    async fn order_version(&self, remote: &Remote) -> anyhow::Result<Value> {
+        let mut reference: Reference = self.source.parse()?;
+        if let Some(digest) = self
+            .digest
+            .filter(|digest| reference.digest() != Some(*digest))
+        {
+            anyhow::ensure!(
+                reference.digest().is_none(),
+                "the address names {}, and --digest names {digest}: leave one out",
+                self.source
+            );
+            reference = format!("{reference}@{digest}").parse()?;
+        }
+        let found = Version::find(remote, &reference).await?;
+        if !self.json {
+            say(&found.text());
+        }
+        let body = json!({
+            "url": self.source,
+            "digest": found.digest,
+            "signature": self.signature(true)?,
+        });
+        let sending = remote.send(Method::POST, "/admin/plugins", Body::Json(body));
+        progress::shown(remote, !self.json, sending).await
     }
 
     async fn order(&self, remote: &Remote) -> anyhow::Result<Value> {

@@ -9,8 +9,9 @@ use std::{
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
@@ -253,27 +254,7 @@ impl Remote {
         path: &str,
         body: Body,
     ) -> anyhow::Result<Value> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url.path().trim_end_matches('/')));
-        for (name, value) in &self.credentials {
-            request = request.header(name, value);
-        }
-        let body = match body {
-            Body::None => Bytes::new(),
-            Body::Json(value) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                value.to_string().into()
-            }
-            Body::File(bytes) => {
-                request = request.header(header::CONTENT_TYPE, "application/octet-stream");
-                bytes.into()
-            }
-        };
-        let request = request.body(Full::new(body))?;
-        let answer = client::send(&self.url, request)
-            .await
-            .map_err(|error| self.unanswered(error))?;
+        let answer = self.ask(method, path, body).await?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let bytes = body
@@ -299,6 +280,47 @@ impl Remote {
             );
         }
         Err(refusal.into())
+    }
+
+    /// Opens the stream of live events.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(super) async fn events(&self) -> anyhow::Result<Incoming> {
+        let answer = self.ask(Method::GET, "/events", Body::None).await?;
+        anyhow::ensure!(answer.status().is_success(), "{}", answer.status());
+        Ok(answer.into_body())
+    }
+
+    /// Sends a request and returns its answer, of any status.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url.path().trim_end_matches('/')));
+        for (name, value) in &self.credentials {
+            request = request.header(name, value);
+        }
+        let body = match body {
+            Body::None => Bytes::new(),
+            Body::Json(value) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                value.to_string().into()
+            }
+            Body::File(bytes) => {
+                request = request.header(header::CONTENT_TYPE, "application/octet-stream");
+                bytes.into()
+            }
+        };
+        let request = request.body(Full::new(body))?;
+        client::send(&self.url, request)
+            .await
+            .map_err(|error| self.unanswered(error))
     }
 
     /// Returns the error for an address that is not a Mortise server.

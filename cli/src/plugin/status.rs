@@ -42,6 +42,14 @@ pub(super) struct Status {
     waiting: Option<Waiting>,
     changed: bool,
     previous: Option<VersionOf>,
+    pub(super) source: Option<Source>,
+}
+
+/// The registry that a plugin came from.
+#[derive(Deserialize)]
+pub(super) struct Source {
+    reference: String,
+    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -59,17 +67,17 @@ enum Waiting {
 #[derive(Deserialize)]
 pub(super) struct VersionOf {
     pub(super) version: String,
-    digest: String,
+    pub(super) digest: String,
 }
 
 #[derive(Deserialize)]
-struct Difference {
-    lines: Vec<String>,
+pub(super) struct Difference {
+    pub(super) lines: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct Everything {
-    plugins: Vec<Status>,
+pub(super) struct Everything {
+    pub(super) plugins: Vec<Status>,
     problems: Vec<Report>,
 }
 
@@ -181,6 +189,10 @@ impl Named {
         if let Some(previous) = &status.previous {
             let version = format!("{} {}", previous.version, previous.digest);
             line(&mut text, "before", &version);
+        }
+        if let Some(source) = &status.source {
+            let source = format!("{} {}", source.reference, source.digest);
+            line(&mut text, "registry", &source);
         }
         if let Some(report) = &status.report {
             text.push_str(&report.text());

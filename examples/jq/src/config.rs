@@ -17,15 +17,21 @@ const PROGRAM_BYTES: usize = 16 << 10;
 pub(crate) struct Config {
     /// A jq program for each application, by its exact name; `*` is for all
     /// others.
-    pub(crate) applications: BTreeMap<String, String>,
+    pub(crate) applications: BTreeMap<String, Code>,
 }
+
+/// A program's text. The page edits it as jq.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(extend("format" = "jq"))]
+pub(crate) struct Code(pub(crate) String);
 
 impl Config {
     /// Compiles all programs, or reports all their mistakes.
     pub(crate) fn compile(self) -> Result<BTreeMap<String, Program>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut programs = BTreeMap::new();
-        for (name, code) in self.applications {
+        for (name, Code(code)) in self.applications {
             let compiled = if code.len() > PROGRAM_BYTES {
                 Err(vec![format!(
                     "the program has {} bytes; write one of at most {PROGRAM_BYTES}",

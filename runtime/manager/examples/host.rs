@@ -56,7 +56,7 @@ async fn keep_passing(plugins: Arc<Plugins>, mut done: Receiver<()>) -> BTreeSet
 /// Hosts two versions of a plugin. `allow` decides about its requests.
 #[rustfmt::skip] // What belongs together stays together.
 pub(crate) async fn host(directory: &Path, versions: [&Path; 2], backends: Vec<Arc<dyn Loader>>, allow: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-    let [first, second] = versions.map(|file| Upload { file, name: None, signature: None });
+    let [first, second] = versions.map(Upload::of);
     let (by, catalogue) = (Actor::Server, LocalCatalogue::open(&directory.join("catalogue.json"))?);
     let plugins = Plugins::new(Arc::new(catalogue), Arc::new(Ada), Settings::in_directory(directory));
     plugins.start(|| Ok(backends)).await?; // From here on it watches the plugins folder.

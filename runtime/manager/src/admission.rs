@@ -50,11 +50,15 @@ impl Difference {
     /// Returns the administrator's permissions that a manifest asks for beyond
     /// these.
     fn new(manifest: &Manifest, answered: &Grants) -> Self {
+        let wants = manifest.wants.iter();
+        let of_administrator = wants.filter(|request| !request.permission.is_for_user());
+        Self::of(of_administrator, answered)
+    }
+
+    /// Returns the requests beyond what is granted.
+    fn of<'a>(requests: impl Iterator<Item = &'a Request>, answered: &Grants) -> Self {
         let mut difference = Self::default();
-        for request in &manifest.wants {
-            if request.permission.is_for_user() {
-                continue;
-            }
+        for request in requests {
             for permission in request.permission.parts() {
                 if answered.allows(&permission) {
                     continue;
@@ -68,6 +72,36 @@ impl Difference {
                 });
             }
         }
+        difference
+    }
+}
+
+impl Plugins {
+    /// Returns the permissions that a version would ask for beyond the active
+    /// one: those of the administrator without an answer, and those of the users
+    /// that the active version does not ask for. For a plugin that is not
+    /// installed, all that it asks for.
+    pub async fn new_requests(&self, new: &Manifest) -> Difference {
+        let Some(running) = self.manifest(&new.id) else {
+            return Difference::of(new.wants.iter(), &Grants::default());
+        };
+        let candidate = Candidate {
+            new,
+            running: Some(&running),
+        };
+        let mut difference = match admit(self, candidate).await {
+            Admission::Run => Difference::default(),
+            Admission::Pending(difference) => difference,
+        };
+        let mut consented = Grants::default();
+        for request in &running.wants {
+            // A pattern that does not parse allows nothing.
+            let _: Result<(), _> = consented.add(&request.permission);
+        }
+        let of_users = new.wants.iter().filter(|one| one.permission.is_for_user());
+        let of_users = Difference::of(of_users, &consented);
+        difference.lines.extend(of_users.lines);
+        difference.wants.extend(of_users.wants);
         difference
     }
 }

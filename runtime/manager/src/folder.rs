@@ -29,7 +29,7 @@ use super::{
     actor::Actor,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action},
-    embedder::{InstalledPlugin, StoredVersion},
+    embedder::{InstalledPlugin, RegistrySource, StoredVersion},
     installed::{Entry, VersionOf, Waiting},
     load::Loaded,
     settings::ChangedFile,
@@ -197,6 +197,7 @@ impl Plugins {
                 signed,
                 previous: row.previous,
                 waiting: None,
+                source: row.source,
             });
         }
         self.versions.keep_only(kept).await;
@@ -394,6 +395,7 @@ impl Plugins {
             current: Arc::clone(&new),
             signed,
             waiting: None,
+            source: source(before.as_ref(), &new),
         };
         let runs = before.as_ref().filter(|before| !before.is_missing());
         match runs {
@@ -508,6 +510,7 @@ impl Plugins {
             identity: entry.accepted,
             version: entry.version(),
             previous: entry.previous.clone(),
+            source: entry.source.clone(),
         };
         // It runs all the same; the next start looks at its file again.
         if let Err(error) = self.catalogue.set_installed(&plugin).await {
@@ -545,6 +548,15 @@ impl Plugins {
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Removed, id, &details).await;
     }
+}
+
+/// Returns the registry of a version. A file from elsewhere has none; an
+/// installation from a registry sets it afterwards.
+fn source(before: Option<&Entry>, new: &OnDemand) -> Option<RegistrySource> {
+    let before = before?;
+    let source = before.source.clone()?;
+    let is_same = before.current.digest() == new.digest() || source.file == new.digest();
+    is_same.then_some(source)
 }
 
 /// Returns the version for a rollback once `new` is active.

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     admission::Difference,
-    embedder::{Signed, StoredVersion},
+    embedder::{RegistrySource, Signed, StoredVersion},
 };
 
 /// An installed plugin, as it is for the administrator.
@@ -56,6 +56,20 @@ pub struct Status {
     pub changed: bool,
     /// The version for a rollback.
     pub previous: Option<VersionOf>,
+    /// The registry that its newest version came from; none for another source.
+    pub source: Option<RegistrySource>,
+}
+
+impl Status {
+    /// Returns true if a file of this digest is neither the active nor the pending
+    /// version.
+    pub fn is_new(&self, file: &Digest) -> bool {
+        let pending = match &self.waiting {
+            Some(Waiting::Pending { version, .. }) => Some(version.digest),
+            _ => None,
+        };
+        self.digest != *file && pending != Some(*file)
+    }
 }
 
 /// The signer of a version.
@@ -171,6 +185,8 @@ pub(super) struct Entry {
     pub(super) signed: Option<Signed>,
     pub(super) previous: Option<StoredVersion>,
     pub(super) waiting: Option<Waiting>,
+    /// The registry that the newest version came from; none for another source.
+    pub(super) source: Option<RegistrySource>,
 }
 
 impl Entry {
@@ -390,6 +406,7 @@ fn status(entry: &Entry, busy: Option<&Path>) -> Status {
             version: previous.described.manifest.version.clone(),
             digest: previous.described.digest,
         }),
+        source: entry.source.clone(),
     }
 }
 

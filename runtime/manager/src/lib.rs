@@ -102,7 +102,7 @@ pub use self::{
     answers::{AnswerError, Approval, Pending},
     chain::Place,
     control::{ControlError, gotify_name},
-    embedder::{Catalogue, EmbedderError, Users},
+    embedder::{Catalogue, EmbedderError, RegistrySource, Users},
     filters::{Filtered, Outcome},
     grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},

@@ -24,6 +24,7 @@ use super::{
     actor::Actor,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action},
+    embedder::RegistrySource,
     folder::{Cause, Place},
     grants::GrantsError,
     installed::{Entry, VersionOf},
@@ -75,6 +76,12 @@ pub enum OrderError {
     /// The answer could not be written.
     #[error(transparent)]
     Answer(#[from] GrantsError),
+    /// The file asks for other permissions, or is another version, than its
+    /// registry announced.
+    #[error(
+        "the file is not what its registry announced: {0}; nothing changed: report this to its author"
+    )]
+    Announced(String),
     /// Another file of that name is in the folder.
     #[error("{} is there already and is not this plugin; remove it first", .0.display())]
     Taken(PathBuf),
@@ -117,6 +124,9 @@ impl Plugins {
             .verify(upload.file, staged, upload.signature.clone())
             .await?;
         let loaded = self.load_verified(upload.file, verified).await?;
+        if let Some(announced) = &upload.announced {
+            is_announced(loaded.manifest(), announced)?;
+        }
         let id = loaded.manifest().id.clone();
         let file = match self.installed.get(&id) {
             // Unless another plugin has its file by now.
@@ -143,6 +153,8 @@ impl Plugins {
         put_signature(&file, upload.signature.clone()).await?;
         put(aside, &file).await?;
         // The name changed, and with it the identity.
+        self.installed
+            .change(&id, |entry| entry.source.clone_from(&upload.source));
         self.placed(&id, look(&file)?).await;
         self.status(&id).ok_or(OrderError::Unknown(id))
     }
@@ -401,6 +413,47 @@ pub struct Upload<'a> {
     pub name: Option<&'a str>,
     /// Its signature, as minisign wrote it; none if it has none.
     pub signature: Option<String>,
+    /// The registry that it came from; none for another source.
+    pub source: Option<RegistrySource>,
+    /// The manifest that the registry announced, and that people saw before the
+    /// installation; none if it announced none.
+    pub announced: Option<Manifest>,
+}
+
+impl<'a> Upload<'a> {
+    /// A file without a name, a signature or an announcement.
+    pub const fn of(file: &'a Path) -> Self {
+        Self {
+            file,
+            name: None,
+            signature: None,
+            source: None,
+            announced: None,
+        }
+    }
+}
+
+/// Sees that a file is the version that was announced, and asks for the same.
+fn is_announced(found: &Manifest, announced: &Manifest) -> Result<(), OrderError> {
+    for (what, found, announced) in [
+        ("id", &found.id, &announced.id),
+        ("version", &found.version, &announced.version),
+    ] {
+        if found != announced {
+            let text = format!("it has the {what} `{found}`, not `{announced}`");
+            return Err(OrderError::Announced(text));
+        }
+    }
+    let more = |all: &Manifest, than: &Manifest| {
+        let asked = all.wants.iter().map(|request| &request.permission);
+        let more = asked.filter(|one| !than.wants.iter().any(|two| two.permission == **one));
+        more.map(ToString::to_string).next()
+    };
+    match (more(found, announced), more(announced, found)) {
+        (Some(more), _) => Err(OrderError::Announced(format!("it also asks for {more}"))),
+        (None, Some(less)) => Err(OrderError::Announced(format!("it does not ask for {less}"))),
+        (None, None) => Ok(()),
+    }
 }
 
 /// The longest name of a copy, in bytes.

@@ -74,6 +74,21 @@ impl Plugins {
             .unwrap_or_else(|error| Err(unreadable(file, &std::io::Error::other(error))))
     }
 
+    /// Returns the announced signer of a file that is not here yet, by the key
+    /// that the signature names. The signature is checked with the file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the text is no signature, or the trust file cannot be used.
+    pub async fn announced_signer(&self, text: Option<String>) -> Result<super::Signature, String> {
+        let Some(text) = text else {
+            return Ok(super::Signature::None);
+        };
+        let trust = self.settings.trust.clone();
+        let signer = tokio::task::spawn_blocking(move || trust.announced(&text));
+        signer.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
     /// As [`Plugins::check_signed`], for a copy that has yet to be read.
     ///
     /// # Errors
@@ -184,6 +199,22 @@ impl Trust {
             by: None,
             key: None,
         }))
+    }
+
+    fn announced(&self, text: &str) -> Result<super::Signature, String> {
+        let signature = minisign_verify::Signature::decode(text)
+            .map_err(|error| format!("the signature is none of minisign's: {error}"))?;
+        // A key that did not make it is told apart before the content is looked at.
+        let made_by = |key: &Key| {
+            !matches!(
+                key.public.verify(&[], &signature, true),
+                Err(Error::UnexpectedKeyId)
+            )
+        };
+        Ok(match self.keys()?.into_iter().find(made_by) {
+            Some(key) => super::Signature::Trusted { key: key.name },
+            None => super::Signature::Untrusted,
+        })
     }
 
     /// The keys as they are shown, or in a sentence why the file cannot be used.

@@ -80,6 +80,11 @@ impl Arriving {
         })
     }
 
+    /// Returns the number of bytes that are there.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Adds bytes.
     ///
     /// # Errors

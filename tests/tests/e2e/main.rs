@@ -9,6 +9,7 @@
 //! - `fair`: nobody keeps the others out.
 //! - `gotify`: Gotify's own plugins with one changed line.
 //! - `loads`: a plugin is loaded once.
+//! - `registry`: plugins from registries, real and false ones.
 //! - `process`: start, stop, and two servers on one data directory.
 
 #![expect(
@@ -33,3 +34,5 @@ mod gotify;
 #[cfg(unix)]
 mod loads;
 mod process;
+#[cfg(target_os = "linux")]
+mod registry;

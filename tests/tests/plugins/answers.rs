@@ -97,14 +97,7 @@ async fn what_was_denied_once_is_not_asked_again() {
     rig.enable("a").await;
     let plugins = &rig.server.state().plugins;
     let status = plugins
-        .install(
-            Upload {
-                file: &data.path().join("plugins/a.wasm"),
-                name: None,
-                signature: None,
-            },
-            &BY,
-        )
+        .install(Upload::of(&data.path().join("plugins/a.wasm")), &BY)
         .await
         .unwrap();
     assert_eq!(status.waiting, None);

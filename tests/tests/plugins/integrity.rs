@@ -124,9 +124,8 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
         plugins
             .install(
                 Upload {
-                    file: file.path(),
-                    name: None,
                     signature,
+                    ..Upload::of(file.path())
                 },
                 &BY,
             )

@@ -104,16 +104,7 @@ impl Rig {
     async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
-        self.plugins()
-            .install(
-                Upload {
-                    file: file.path(),
-                    name: None,
-                    signature: None,
-                },
-                &BY,
-            )
-            .await
+        self.plugins().install(Upload::of(file.path()), &BY).await
     }
 
     /// The steps that failed, by the names of the files.

@@ -6,6 +6,7 @@ import createClient from "openapi-fetch";
 
 import { confirmIdentity } from "./elevation";
 import type { paths } from "./schema";
+import type { ConfigProblem } from "./types";
 
 /** The report of a plugin that does not load. */
 export interface LoadReport {
@@ -23,6 +24,8 @@ export class ApiProblem extends Error {
     readonly status: number,
     message: string,
     readonly report?: LoadReport,
+    /** Of a configuration, each with its place. */
+    readonly problems: readonly ConfigProblem[] = [],
   ) {
     super(message);
     this.name = "ApiProblem";
@@ -70,8 +73,12 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
 export function problem(status: number, body: unknown): ApiProblem {
   const error = typeof body === "string" ? parsed(body) : body;
   if (error && typeof error === "object" && "errorDescription" in error) {
-    const { errorDescription, report } = error as { errorDescription: unknown; report?: LoadReport };
-    return new ApiProblem(status, String(errorDescription), report);
+    const { errorDescription, report, problems } = error as {
+      errorDescription: unknown;
+      report?: LoadReport;
+      problems?: readonly ConfigProblem[];
+    };
+    return new ApiProblem(status, String(errorDescription), report, problems);
   }
   return new ApiProblem(status, `The server answered with status ${status}.`);
 }

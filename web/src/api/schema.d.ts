@@ -47,7 +47,7 @@ export interface paths {
         put?: never;
         /**
          * Installs or replaces a plugin: from the request's body, or, where that is
-         *     JSON, from a URL. Its signature comes with it, if it has one.
+         *     JSON, from a URL or a registry. Its signature comes with it, if it has one.
          */
         post: operations["post_admin_plugins"];
         delete?: never;
@@ -260,6 +260,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/plugins/{id}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes the newest version of a plugin that was installed from a registry. */
+        get: operations["get_admin_plugins_id_update"];
+        put?: never;
+        /**
+         * Installs the newest version of a plugin from its registry. If it asks for more,
+         *     it waits for approval.
+         */
+        post: operations["post_admin_plugins_id_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/plugins/{id}/usage": {
         parameters: {
             query?: never;
@@ -272,6 +293,23 @@ export interface paths {
          *     storage, log and timers.
          */
         get: operations["get_admin_plugins_id_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/registry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes a version in a registry, without downloading its file. */
+        get: operations["get_admin_registry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1269,6 +1307,29 @@ export interface components {
              */
             without: boolean;
         };
+        /** @description A version of a plugin in a registry, as its publisher describes it. */
+        Artifact: {
+            /** @description Its backend. */
+            backend: string;
+            /** @description The digest of its manifest, or of its index. */
+            digest: string;
+            /** @description The digest of its file. */
+            file: string;
+            /**
+             * @description The plugin's manifest, with the permissions that it asks for; none if the
+             *     publisher did not add it. The server compares it with the file.
+             */
+            manifest?: Record<string, never> | null;
+            /** @description Its README, in Markdown. */
+            readme?: string | null;
+            /** @description Its address. */
+            reference: string;
+            /**
+             * Format: int64
+             * @description The size of its file, in bytes.
+             */
+            size: number;
+        };
         /** @description A permission that a plugin asks for. */
         Asked: {
             /** @description `user` (by enabling it) or `administrator`. */
@@ -1569,6 +1630,11 @@ export interface components {
              * @description 1 to 86400.
              */
             durationSeconds: number;
+        };
+        /** @description The version to update to. */
+        Expected: {
+            /** @description The digest of the manifest that the newest version had when it was shown. */
+            digest: string;
         };
         /**
          * @description A field of a message that filters may change.
@@ -1936,6 +2002,28 @@ export interface components {
             /** @description Shown only now. */
             token: string;
         };
+        /** @description The place of a version in a registry. */
+        RegistrySource: {
+            /** @description The digest of the version's manifest in the registry. */
+            digest: string;
+            /** @description The digest of the version's file. */
+            file: string;
+            /** @description The reference, such as `oci://ghcr.io/example/rules:1.0.0`. */
+            reference: string;
+        };
+        /** @description A version in a registry, as its publisher describes it. */
+        RegistryVersion: components["schemas"]["Artifact"] & {
+            /** @description The permissions that it asks for beyond the active version. */
+            difference: components["schemas"]["Difference"];
+            installed?: components["schemas"]["VersionOf"] | null;
+            /** @description True if it is neither the active nor the pending version. */
+            new: boolean;
+            /**
+             * @description The signer by the key that its signature names. The server checks the
+             *     signature with the file, before it runs any of it.
+             */
+            signature: components["schemas"]["Signature"];
+        };
         /** @description The permissions to revoke. */
         Revoke: {
             /**
@@ -2009,11 +2097,17 @@ export interface components {
         };
         /** @description The source of an installation. */
         Source: {
-            /** @description `sha256:` and 64 hexadecimal digits. */
-            digest: string;
-            /** @description Its signature: what minisign wrote into `NAME.minisig`. */
+            /**
+             * @description `sha256:` and 64 hexadecimal digits: of the file, or of the manifest in the
+             *     registry. Optional for a registry.
+             */
+            digest?: string | null;
+            /**
+             * @description Its signature: what minisign wrote into `NAME.minisig`. A version in a
+             *     registry has its own.
+             */
             signature?: string | null;
-            /** @description `https` or `http`. */
+            /** @description `https`, `http`, or `oci` for a registry. */
             url: string;
         };
         /** @description The first event of a subscriber. */
@@ -2044,6 +2138,7 @@ export interface components {
             process?: Record<string, never> | null;
             /** @description The active version's signature. */
             signature: components["schemas"]["Signature"];
+            source?: components["schemas"]["RegistrySource"] | null;
             /** @description The active version, by its manifest. */
             version: string;
             waiting?: components["schemas"]["Waiting"] | null;
@@ -2314,7 +2409,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The URL does not serve it. */
+            /** @description The URL or the registry does not serve it. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -2759,6 +2854,109 @@ export interface operations {
             };
         };
     };
+    get_admin_plugins_id_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryVersion"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has no registry, or names its version by digest. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What the registry has is not a plugin, or not for this machine. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The registry does not serve it. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_admin_plugins_id_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The manifest's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Expected"];
+            };
+        };
+        responses: {
+            /** @description It runs, or waits for approval. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has no registry, or the newest version is another plugin. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is another version meanwhile, or does not load. Nothing changed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The registry does not serve it. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_admin_plugins_id_usage: {
         parameters: {
             query?: never;
@@ -2780,6 +2978,56 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_admin_registry: {
+        parameters: {
+            query: {
+                /** @description Such as `oci://ghcr.io/example/rules:1.0.0`. */
+                reference: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryVersion"];
+                };
+            };
+            /** @description The address is not one in a registry. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is too large for a plugin. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not there, not a plugin, not for this machine, or not what its digest names. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The registry does not serve it. */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -121,6 +121,14 @@ function words(key: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** The media types of jq programs: there is no registered one. */
+const JQ = ["application/jq", "text/jq", "text/x-jq"];
+
+/** Returns true for a text that is a jq expression, by its format or its media type. */
+export function isJq({ format, contentMediaType }: Schema): boolean {
+  return format === "jq" || (contentMediaType !== undefined && JQ.includes(contentMediaType));
+}
+
 /** Values without entries that are null, which the prepared schema does not have. */
 export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);

@@ -6,7 +6,7 @@ import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 export const ROOT = resolve(import.meta.dirname, "../../..");
-const BINARY = process.env.MORTISE_BIN ?? join(ROOT, "target/debug/mortise");
+export const BINARY = process.env.MORTISE_BIN ?? join(ROOT, "target/debug/mortise");
 export const PASSWORD = "correct horse";
 const UP_MS = 60_000;
 

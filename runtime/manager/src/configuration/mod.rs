@@ -4,6 +4,7 @@
 //!
 //! - this file: whether a text is looked at, and its problems.
 //! - `yaml`: a text as a value, with the line and column of every part.
+//! - `place`: the places of a plugin's own problems.
 //! - `schema`: a schema as it came from a plugin, bounded before it is used.
 //! - `walk`: the schemas that hold for each part of a value, counted; it bounds
 //!   the work of a validation, and finds secrets.
@@ -11,6 +12,7 @@
 //! Schema and text both come from outside. A schema that cannot be used refuses
 //! nothing: the plugin has the last word about its configuration either way.
 
+mod place;
 mod schema;
 mod walk;
 mod yaml;
@@ -22,6 +24,7 @@ use jsonschema::{
 use serde::Serialize;
 use serde_json::Value;
 
+pub use self::place::located;
 use self::{schema::Schema, yaml::Document};
 
 /// The most problems of one text that are listed.

@@ -135,6 +135,7 @@ mod tests {
             waiting,
             changed,
             previous: None,
+            source: None,
         }
     }
 

@@ -13,7 +13,8 @@ pub use self::{
     catalogue::Catalogue,
     records::{
         AuditEntry, DeadLetter, DepartedPlugin, FilterPlace, GrantRecord, InstalledPlugin,
-        Selection, Signed, StorageFull, StoredTimer, StoredVersion, TooManyTimers, UserPlugin,
+        RegistrySource, Selection, Signed, StorageFull, StoredTimer, StoredVersion, TooManyTimers,
+        UserPlugin,
     },
     users::{NewApplication, PluginApplication, Readable, Sender, UserMessage, Users},
 };

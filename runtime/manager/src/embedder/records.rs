@@ -1,7 +1,7 @@
 //! The data of a catalogue.
 
 use mortise_runtime::{
-    Described, Grants, grants::UserGrants, registry::Identity, types::Permission,
+    Described, Digest, Grants, grants::UserGrants, registry::Identity, types::Permission,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,23 @@ pub struct InstalledPlugin {
     pub version: StoredVersion,
     /// The previous version; none if there is none.
     pub previous: Option<StoredVersion>,
+    /// The registry that its newest version came from; none for another source.
+    #[serde(default)]
+    pub source: Option<RegistrySource>,
+}
+
+/// The place of a version in a registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RegistrySource {
+    /// The reference, such as `oci://ghcr.io/example/rules:1.0.0`.
+    pub reference: String,
+    /// The digest of the version's manifest in the registry.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub digest: Digest,
+    /// The digest of the version's file.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub file: Digest,
 }
 
 impl InstalledPlugin {

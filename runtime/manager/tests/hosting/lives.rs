@@ -106,11 +106,7 @@ async fn a_second_start_goes_on_with_what_was_installed_and_enabled() {
     let by = Actor::Server;
     let file = rig.version("one");
     let plugins = started(&rig).await;
-    let upload = Upload {
-        file: &file,
-        name: None,
-        signature: None,
-    };
+    let upload = Upload::of(&file);
     plugins.install(upload, &by).await.unwrap();
     let slot = plugins.of_user(1).await.unwrap().remove(0);
     assert_eq!(slot.base_path(), "", "the program serves no webhooks");

@@ -9,6 +9,7 @@ mod grants;
 mod keys;
 mod model;
 mod progress;
+mod registry;
 mod usage;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use super::{
 use crate::{
     auth::Caller,
     hosting::arriving::{self, ArrivalError, Arriving},
+    oci::Reference,
     plugins::{OrderError, Plugins, Status, Upload, doctor::Diagnosis},
     state::AppState,
 };
@@ -54,6 +56,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(audit))
         .merge(grants::routes)
         .merge(keys::routes)
+        .merge(registry::routes)
         .merge(usage::routes)
 }
 
@@ -72,6 +75,7 @@ impl From<OrderError> for ApiError {
             | OrderError::NotAttached(_)
             | OrderError::NothingPending(_)
             | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
+            OrderError::Announced(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
             // In full: it is the administrator who has to mend it.
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
@@ -105,12 +109,14 @@ async fn list(State(state): State<AppState>) -> Json<PluginList> {
 /// The source of an installation.
 #[derive(Deserialize, ToSchema)]
 struct Source {
-    /// `https` or `http`.
+    /// `https`, `http`, or `oci` for a registry.
     url: String,
-    /// `sha256:` and 64 hexadecimal digits.
-    #[schema(value_type = String)]
-    digest: Digest,
-    /// Its signature: what minisign wrote into `NAME.minisig`.
+    /// `sha256:` and 64 hexadecimal digits: of the file, or of the manifest in the
+    /// registry. Optional for a registry.
+    #[schema(value_type = Option<String>)]
+    digest: Option<Digest>,
+    /// Its signature: what minisign wrote into `NAME.minisig`. A version in a
+    /// registry has its own.
     #[serde(default)]
     signature: Option<String>,
 }
@@ -129,7 +135,7 @@ struct Meant {
 }
 
 /// Installs or replaces a plugin: from the request's body, or, where that is
-/// JSON, from a URL. Its signature comes with it, if it has one.
+/// JSON, from a URL or a registry. Its signature comes with it, if it has one.
 #[utoipa::path(post, path = "/admin/plugins", tag = "admin",
     params(Meant),
     request_body(content(
@@ -141,7 +147,7 @@ struct Meant {
         (status = 409, description = "Something else has its place in the plugins folder."),
         (status = 413, description = "It is too large for a plugin."),
         (status = 422, description = "It does not load, does not come up, or has another digest. Nothing changed."),
-        (status = 502, description = "The URL does not serve it."),
+        (status = 502, description = "The URL or the registry does not serve it."),
     ))]
 async fn install(
     State(state): State<AppState>,
@@ -152,10 +158,18 @@ async fn install(
     let mut progress = Progress::new(&state, caller.user.id);
     let (file, signature, name, called) = if content_type(request.headers()) == "application/json" {
         let Fields(source) = Fields::<Source>::from_request(request, &state).await?;
+        if Reference::is_meant(&source.url) {
+            let from = (&*source.url, source.digest);
+            let done = registry::install_from(&state, caller, progress, from, source.signature);
+            return done.await.map(Json);
+        }
+        let digest = source.digest.ok_or_else(|| {
+            ApiError::bad_request("Field 'digest' is missing; a URL needs the digest of its file")
+        })?;
         let url = Url::parse(&source.url)
             .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
         progress.step(Step::Downloading);
-        let file = arriving::download(&url, source.digest).await?;
+        let file = arriving::download(&url, digest).await?;
         let name = url.path_segments().and_then(|mut parts| parts.next_back());
         let name = name.map(str::to_owned);
         (file, source.signature, name, "the downloaded file")
@@ -168,9 +182,9 @@ async fn install(
     let by = caller.actor();
     let done = order(&state, |plugins| async move {
         let upload = Upload {
-            file: &file,
             name: name.as_deref(),
             signature,
+            ..Upload::of(&file)
         };
         match plugins.install(upload, &by).await {
             // Its name here says nothing to who sent it.
@@ -203,7 +217,7 @@ async fn receive(
         if let Some(bytes) = frame.data_ref() {
             arriving.write(bytes).await?;
             bytes_here += bytes.len() as u64;
-            progress.arrived(bytes_here, total);
+            progress.arrived(Step::Receiving, bytes_here, total);
         }
     }
     Ok(arriving.finish(digest).await?)

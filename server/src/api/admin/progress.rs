@@ -70,10 +70,10 @@ impl Progress {
     }
 
     /// Tells how much has arrived, now and then.
-    pub(super) fn arrived(&mut self, bytes: u64, total: Option<u64>) {
+    pub(super) fn arrived(&mut self, step: Step, bytes: u64, total: Option<u64>) {
         if self.told.elapsed() >= PACE {
             self.told = Instant::now();
-            self.tell(Step::Receiving, Some(bytes), total, None);
+            self.tell(step, Some(bytes), total, None);
         }
     }
 

@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use mortise_runtime::limits::CONFIG_BYTES;
+use mortise_runtime::{CallError, limits::CONFIG_BYTES};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -16,7 +16,8 @@ use super::own;
 use crate::{
     api::{ApiError, Routes, extract::Id},
     auth::Caller,
-    configuration::{Form, Problem},
+    configuration::{Form, Problem, located},
+    plugins::ControlError,
     state::AppState,
 };
 
@@ -64,10 +65,15 @@ async fn set_config(
 ) -> Result<(), ApiError> {
     let slot = own(&state, &caller, id).await?;
     let text = text_of(body).await?;
-    Ok(state
-        .plugins
-        .configure(&slot, text, &caller.actor())
-        .await?)
+    let by = caller.actor();
+    let done = state.plugins.configure(&slot, text.clone(), &by);
+    done.await.map_err(|error| {
+        let problems = match &error {
+            ControlError::Call(CallError::Config(problems)) => located(&text, problems),
+            _ => return error.into(),
+        };
+        ApiError::from(error).with_problems(problems)
+    })
 }
 
 /// The JSON Schema of a plugin's configuration.

@@ -7,6 +7,15 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// The columns of a row.
+type Row = (
+    String,
+    Option<String>,
+    String,
+    Option<String>,
+    Option<String>,
+);
+
 impl Store {
     /// All that is installed. What an older or newer server wrote and this one
     /// does not understand is left out: its file is then looked at anew.
@@ -18,15 +27,14 @@ impl Store {
         // As one value: each row would come over from the database's thread by
         // itself, and the start waits for all of them.
         let all: String = sqlx::query_scalar(
-            "SELECT json_group_array(json_array(file, identity, version, previous))
+            "SELECT json_group_array(json_array(file, identity, version, previous, source))
              FROM installed_plugins",
         )
         .fetch_one(&self.readers)
         .await?;
-        let rows: Vec<(String, Option<String>, String, Option<String>)> =
-            parsed(&all).unwrap_or_default();
+        let rows: Vec<Row> = parsed(&all).unwrap_or_default();
         let mut installed = Vec::with_capacity(rows.len());
-        for (file, identity, version, previous) in rows {
+        for (file, identity, version, previous, source) in rows {
             let Some(version) = parsed(&version) else {
                 continue;
             };
@@ -35,6 +43,7 @@ impl Store {
                 identity: optional(identity),
                 version,
                 previous: optional(previous),
+                source: optional(source),
             });
         }
         Ok(installed)
@@ -48,10 +57,11 @@ impl Store {
     pub async fn set_installed_plugin(&self, row: &InstalledPlugin) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO installed_plugins
-             (id, file, identity, version, previous, created_ms, updated_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             (id, file, identity, version, previous, created_ms, updated_ms, source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
              ON CONFLICT (id) DO UPDATE SET
              file = excluded.file, identity = excluded.identity, previous = excluded.previous,
+             source = excluded.source,
              updated_ms = CASE WHEN version = excluded.version THEN updated_ms
                                ELSE excluded.updated_ms END,
              version = excluded.version",
@@ -62,6 +72,7 @@ impl Store {
         .bind(json(&row.version))
         .bind(row.previous.as_ref().map(json))
         .bind(self.now_ms())
+        .bind(row.source.as_ref().map(json))
         .execute(&self.writer)
         .await?;
         Ok(())

@@ -1,29 +1,22 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { FileDown, Link2 } from "lucide-react";
 import { useState } from "react";
-import { FileTrigger, Form } from "react-aria-components";
+import { FileTrigger } from "react-aria-components";
 import { useNavigate } from "react-router";
 
-import { api, raw, unwrap } from "../../api/client";
-import { type InstallStep, useInstallProgress } from "../../api/live";
+import { raw } from "../../api/client";
+import { useInstallProgress } from "../../api/live";
 import type { Status } from "../../api/types";
 import { Button } from "../../ui/button";
 import { Dialog } from "../../ui/dialog";
 import { FileDrop } from "../../ui/drop";
-import { TextInput } from "../../ui/field";
 import { ErrorNotice } from "../../ui/notice";
 import { Section } from "../../ui/page";
 import { toast } from "../../ui/toast";
+import { FromAddress } from "./from-address";
+import { InstallProgress } from "./install-progress";
 
-const STEPS: Record<InstallStep["step"], string> = {
-  receiving: "Receiving the file",
-  downloading: "Downloading the file",
-  checking: "Checking and loading it",
-  done: "Installed",
-  failed: "Failed",
-};
-
-/** Installs a plugin from a dropped or chosen file, or from an address. */
+/** Installs a plugin from a dropped or chosen file, from a registry, or from an address. */
 export function Install() {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -67,13 +60,13 @@ export function Install() {
             <Button isPending={install.isPending}>Choose a file</Button>
           </FileTrigger>
           <Button icon={<Link2 aria-hidden />} onPress={() => setFromAddress(true)}>
-            From an address
+            From a registry or an address
           </Button>
         </div>
-        {install.isPending && <Progress step={progress} />}
+        {install.isPending && <InstallProgress step={progress} />}
       </FileDrop>
       {install.isError && <ErrorNotice error={install.error} title="The plugin was not installed" />}
-      <Dialog title="Install from an address" isOpen={fromAddress} onClose={() => setFromAddress(false)}>
+      <Dialog title="Install from a registry or an address" wide isOpen={fromAddress} onClose={() => setFromAddress(false)}>
         <FromAddress
           onDone={(status) => {
             setFromAddress(false);
@@ -96,75 +89,4 @@ async function chosen(files: readonly File[]): Promise<{ plugin: File; signature
     throw new Error(`These are ${others.length + 1} plugins. Drop them one after the other, each with its signature.`);
   }
   return { plugin, signature: await files.find(isSignature)?.text() };
-}
-
-function Progress({ step }: { step: InstallStep | null }) {
-  const share = step?.total && step.bytes !== undefined ? step.bytes / step.total : undefined;
-  return (
-    <div className="stack" role="status">
-      <span>{step ? STEPS[step.step] : "Sending the file"}…</span>
-      <progress max={1} value={share} aria-label="Progress of the installation" />
-    </div>
-  );
-}
-
-function FromAddress({ onDone, onCancel }: { onDone: (status: Status) => void; onCancel: () => void }) {
-  const [url, setUrl] = useState("");
-  const [digest, setDigest] = useState("");
-  const [signature, setSignature] = useState("");
-  const install = useMutation({
-    mutationFn: () =>
-      unwrap(
-        api.POST("/admin/plugins", {
-          body: { url, digest, ...(signature && { signature }) },
-        } as never),
-      ) as Promise<Status>,
-    onSuccess: onDone,
-  });
-  const progress = useInstallProgress(install.isPending);
-  return (
-    <Form
-      className="form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        install.mutate();
-      }}
-    >
-      <TextInput
-        label="Address"
-        type="url"
-        placeholder="https://example.org/plugin.wasm"
-        value={url}
-        onChange={setUrl}
-        isRequired
-        autoFocus
-      />
-      <TextInput
-        label="Digest"
-        placeholder="sha256:…"
-        description="Its author publishes it. The server installs exactly the file that has it."
-        value={digest}
-        onChange={setDigest}
-        isRequired
-        validate={(value) =>
-          value === "" || /^sha256:[0-9a-f]{64}$/i.test(value) ? null : "A digest is sha256: and 64 hexadecimal digits."
-        }
-      />
-      <TextInput
-        label="Signature"
-        description="The content of the file NAME.minisig, if there is one."
-        value={signature}
-        onChange={setSignature}
-        lines={3}
-      />
-      {install.isPending && <Progress step={progress} />}
-      {install.isError && <ErrorNotice error={install.error} title="The plugin was not installed" />}
-      <footer className="dialog-foot">
-        <Button onPress={onCancel}>Cancel</Button>
-        <Button kind="primary" type="submit" isPending={install.isPending}>
-          Install
-        </Button>
-      </footer>
-    </Form>
-  );
 }

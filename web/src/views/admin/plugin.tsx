@@ -20,6 +20,7 @@ import { NextSteps } from "./next-steps";
 import { Pending } from "./pending";
 import { Permissions } from "./permissions";
 import { stateOf, useAdminDenials, useAdminLog, useStatus } from "./queries";
+import { Update } from "./update";
 
 export default function InstalledPlugin() {
   const { id = "" } = useParams();
@@ -176,6 +177,7 @@ function Overview({ status }: { status: Status }) {
           <dd>
             <code>{status.file}</code>
           </dd>
+          <Update status={status} />
           <dt>Runs as</dt>
           <dd>{status.backend === "native" ? "a process" : "a WebAssembly component"}</dd>
         </dl>

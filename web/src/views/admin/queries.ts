@@ -26,6 +26,18 @@ export function useStatus(id: string) {
   });
 }
 
+/** The newest version in the plugin's registry, which is asked seldom. */
+export function useNewest({ id, digest, source, waiting }: Status) {
+  const pending = waiting?.because === "pending" ? waiting.version.digest : null;
+  return useQuery({
+    queryKey: ["registry", id, digest, pending, source?.reference],
+    queryFn: () => unwrap(api.GET("/admin/plugins/{id}/update", at(id))),
+    enabled: Boolean(source),
+    staleTime: 10 * 60_000,
+    retry: false,
+  });
+}
+
 export function useGrants(id: string) {
   return useQuery({
     queryKey: ["admin", "plugin", id, "grants"],

@@ -5,16 +5,16 @@ import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { useBlocker } from "react-router";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
-import type { ConfigForm, Plugin } from "../../api/types";
+import type { ConfigForm, ConfigProblem, Plugin } from "../../api/types";
 import { withoutNulls } from "../../lib/form-schema";
 import { edit, parse } from "../../lib/yaml-edit";
 import { Button } from "../../ui/button";
+import { YamlEditor } from "../../ui/code-editor";
 import { Confirm } from "../../ui/dialog";
 import { ErrorNotice, Hint, sentence } from "../../ui/notice";
 import { Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
 import { toast } from "../../ui/toast";
-import { type TextProblem, YamlEditor } from "../../ui/yaml-editor";
 import { useConfig } from "./queries";
 import { SchemaForm } from "./schema-form";
 
@@ -43,7 +43,10 @@ interface EditorProps {
 function Editor({ plugin, saved, form, schema }: EditorProps) {
   const client = useQueryClient();
   const [text, setText] = useState(saved);
-  const [problems, setProblems] = useState<readonly TextProblem[]>(form.problems);
+  const [found, setProblems] = useState<readonly ConfigProblem[]>(form.problems);
+  // The plugin's own problems with a text, which came when it was saved.
+  const [rejected, setRejected] = useState<{ text: string; problems: readonly ConfigProblem[] } | null>(null);
+  const problems = rejected?.text === text ? rejected.problems : found;
   const dirty = text !== saved;
 
   useEffect(() => {
@@ -72,7 +75,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
   }, [dirty]);
 
   const save = useMutation({
-    mutationFn: () =>
+    mutationFn: (text: string) =>
       raw(`/plugin/${plugin.id}/config`, {
         method: "POST",
         headers: { "content-type": "application/x-yaml" },
@@ -86,7 +89,11 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
         client.invalidateQueries({ queryKey: ["plugins"] }),
       ]);
     },
-    onError: async () => setProblems(await validate(plugin.id, text)),
+    onError: async (error, text) => {
+      const own = error instanceof ApiProblem ? error.problems : [];
+      if (own.length > 0) setRejected({ text, problems: own });
+      else setProblems(await validate(plugin.id, text));
+    },
   });
 
   const source = (
@@ -100,7 +107,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
           <Button onPress={() => setText(saved)} isDisabled={!dirty}>
             Discard changes
           </Button>
-          <Button kind="primary" onPress={() => save.mutate()} isPending={save.isPending} isDisabled={!dirty}>
+          <Button kind="primary" onPress={() => save.mutate(text)} isPending={save.isPending} isDisabled={!dirty}>
             Save
           </Button>
         </>
@@ -122,7 +129,14 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
             </Tab>
           </TabList>
           <TabPanel id="form">
-            <FormOf schema={schema} text={text} saved={saved} secrets={form.secrets} onChange={setText} />
+            <FormOf
+              schema={schema}
+              text={text}
+              saved={saved}
+              secrets={form.secrets}
+              problems={problems}
+              onChange={setText}
+            />
           </TabPanel>
           <TabPanel id="text">{source}</TabPanel>
         </Tabs>
@@ -160,7 +174,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
   );
 }
 
-async function validate(id: number, text: string): Promise<readonly TextProblem[]> {
+async function validate(id: number, text: string): Promise<readonly ConfigProblem[]> {
   try {
     const answer = await unwrap(
       api.POST("/plugin/{id}/config/validate", {
@@ -182,11 +196,12 @@ interface FormProps {
   text: string;
   saved: string;
   secrets: readonly string[];
+  problems: readonly ConfigProblem[];
   onChange: (text: string) => void;
 }
 
 /** The form shows the text's values, and writes what changes into the text. */
-function FormOf({ schema, text, saved, secrets, onChange }: FormProps) {
+function FormOf({ schema, text, saved, secrets, problems, onChange }: FormProps) {
   const values = useMemo(() => {
     const parsed = parse(text);
     return parsed === null ? null : withoutNulls(withoutSecrets(parsed, parse(saved), secrets));
@@ -199,6 +214,7 @@ function FormOf({ schema, text, saved, secrets, onChange }: FormProps) {
       schema={schema}
       values={values}
       secrets={secrets}
+      problems={problems}
       onChange={(after) => onChange(edit(text, values, after))}
     />
   );

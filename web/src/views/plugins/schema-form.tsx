@@ -18,9 +18,12 @@ import {
 import { ArrowDown, ArrowUp, Plus, Trash2 } from "lucide-react";
 import { useMemo } from "react";
 
-import { prepare } from "../../lib/form-schema";
+import type { ConfigProblem } from "../../api/types";
+import { isJq, prepare } from "../../lib/form-schema";
 import { SchemaValidator } from "../../lib/schema-validator";
 import { Button, IconButton } from "../../ui/button";
+import { JqEditor } from "../../ui/code-editor";
+import { sentence } from "../../ui/notice";
 
 const describedBy = (id: string) => `${id}-description ${id}-errors`;
 
@@ -180,6 +183,44 @@ function Input(props: BaseInputTemplateProps) {
   );
 }
 
+/** A text; a jq expression has an editor with the server's problems in it. */
+function Text(props: WidgetProps) {
+  if (!isJq(props.schema)) return <Input {...(props as unknown as BaseInputTemplateProps)} />;
+  return <Jq {...props} />;
+}
+
+function Jq({ id, label, value, onChange, options, registry }: WidgetProps) {
+  const { problems } = registry.formContext as FormContext;
+  const found = useMemo(() => {
+    const own = problems.filter(({ path }) => idOf(path) === id);
+    // Its line is that of the whole text, not of the expression.
+    return own.map(({ text }) => ({ line: 0, column: 0, text }));
+  }, [problems, id]);
+  return (
+    <div id={id}>
+      <JqEditor
+        label={label}
+        text={value ?? ""}
+        problems={found}
+        describedBy={`${describedBy(id)} ${id}-problems`}
+        onChange={(text) => onChange(text === "" ? options.emptyValue : text)}
+      />
+      <div className="field-error" id={`${id}-problems`}>
+        {found.map(({ text }, index) => (
+          <p key={index}>{sentence(text)}</p>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** The id of the field that a JSON pointer names. */
+function idOf(pointer: string): string {
+  const parts = pointer.split("/").slice(1);
+  const keys = parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return [ID_PREFIX, ...keys].join("_");
+}
+
 /** The value that holds where none is given. */
 function defaultOf(schema: RJSFSchema): string | undefined {
   return schema.default === undefined || schema.default === null || schema.default === ""
@@ -284,28 +325,37 @@ const ThemedForm = withTheme({
     UnsupportedFieldTemplate: Unsupported,
     ButtonTemplates: { AddButton, RemoveButton, SubmitButton: Nothing },
   },
-  widgets: { CheckboxWidget: Check, SelectWidget: Selection, TextareaWidget: Area },
+  widgets: { CheckboxWidget: Check, SelectWidget: Selection, TextareaWidget: Area, TextWidget: Text },
 });
 
 const validator = new SchemaValidator();
+const ID_PREFIX = "config";
+
+interface FormContext {
+  problems: readonly ConfigProblem[];
+}
 
 interface Props {
   schema: RJSFSchema;
   values: unknown;
   /** Paths of secrets that are set: their fields are empty. */
   secrets: readonly string[];
+  /** The server's problems with the values. */
+  problems: readonly ConfigProblem[];
   onChange: (values: unknown) => void;
 }
 
-export function SchemaForm({ schema, values, secrets, onChange }: Props) {
+export function SchemaForm({ schema, values, secrets, problems, onChange }: Props) {
   const uiSchema = useMemo(() => secretHints(secrets), [secrets]);
   const form = useMemo(() => prepare(schema), [schema]);
+  const context = useMemo((): FormContext => ({ problems }), [problems]);
   return (
     <div className="schema-form">
       <ThemedForm
         tagName="div"
-        idPrefix="config"
+        idPrefix={ID_PREFIX}
         schema={form}
+        formContext={context}
         uiSchema={uiSchema}
         formData={values}
         validator={validator as never}

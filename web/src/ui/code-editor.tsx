@@ -1,13 +1,15 @@
-/** CodeMirror for YAML, with problems marked on their lines. */
+/** CodeMirror for YAML and jq, with problems marked on their lines. */
 import { indentWithTab } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
-import { EditorState } from "@codemirror/state";
+import { EditorState, type Extension } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { basicSetup } from "codemirror";
 import { useEffect, useRef } from "react";
+
+import { jq } from "../lib/jq-language";
 
 export interface TextProblem {
   /** From 1; 0 where it is not known. */
@@ -21,6 +23,8 @@ interface Props {
   text: string;
   problems: readonly TextProblem[];
   onChange: (text: string) => void;
+  /** The ids of texts about it. */
+  describedBy?: string;
 }
 
 const theme = EditorView.theme({
@@ -41,10 +45,23 @@ const colours = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--accent)" },
   { tag: [tags.string, tags.attributeValue], color: "var(--ok)" },
   { tag: [tags.number, tags.bool, tags.null], color: "var(--info)" },
+  { tag: [tags.keyword, tags.operatorKeyword], color: "var(--accent)", fontWeight: "600" },
+  { tag: [tags.special(tags.variableName), tags.function(tags.variableName)], color: "var(--info)" },
   { tag: tags.comment, color: "var(--muted)", fontStyle: "italic" },
 ]);
 
-export function YamlEditor({ label, text, problems, onChange }: Props) {
+export function YamlEditor(props: Props) {
+  return <CodeEditor {...props} language={YAML} />;
+}
+
+export function JqEditor(props: Props) {
+  return <CodeEditor {...props} language={JQ} />;
+}
+
+const YAML = [yaml(), lintGutter()];
+const JQ = [jq, lintGutter()];
+
+function CodeEditor({ label, text, problems, onChange, describedBy, language }: Props & { language: Extension }) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const change = useRef(onChange);
@@ -61,12 +78,15 @@ export function YamlEditor({ label, text, problems, onChange }: Props) {
           basicSetup,
           // Tab indents; Escape and then Tab leaves the editor.
           keymap.of([indentWithTab]),
-          yaml(),
-          lintGutter(),
+          language,
           theme,
           syntaxHighlighting(colours),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
+          EditorView.contentAttributes.of({
+            "aria-label": label,
+            tabindex: "0",
+            ...(describedBy && { "aria-describedby": describedBy }),
+          }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) change.current(update.state.doc.toString());
           }),
@@ -75,7 +95,7 @@ export function YamlEditor({ label, text, problems, onChange }: Props) {
     });
     view.current = editor;
     return () => editor.destroy();
-  }, [label]);
+  }, [label, describedBy, language]);
 
   useEffect(() => {
     const editor = view.current;
@@ -88,12 +108,15 @@ export function YamlEditor({ label, text, problems, onChange }: Props) {
     if (!editor) return;
     const { doc } = editor.state;
     const diagnostics = problems.map((problem): Diagnostic => {
+      if (problem.line === 0 && language === JQ) {
+        return { from: 0, to: doc.length, severity: "error", message: problem.text };
+      }
       const line = doc.line(Math.min(Math.max(problem.line, 1), doc.lines));
       const from = Math.min(line.from + Math.max(problem.column - 1, 0), line.to);
       return { from, to: line.to, severity: "error", message: problem.text };
     });
     editor.dispatch(setDiagnostics(editor.state, diagnostics));
-  }, [problems, text]);
+  }, [problems, text, language]);
 
   return <div className="editor" ref={box} />;
 }

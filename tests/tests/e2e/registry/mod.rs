@@ -1,0 +1,10 @@
+//! Plugins from registries, with the real server and the real command line.
+//!
+//! - `fake`: a registry that does what a test wants.
+//! - `bad`: registries that lie, break off, redirect or have something else.
+//! - `lives`: plugins in three languages, published in Debian's registry, then
+//!   installed, granted, updated and rolled back.
+
+mod bad;
+mod fake;
+mod lives;

@@ -1,0 +1,40 @@
+//! Debian's packages, for tools that no language's own registry has.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::run::{answers, run, say};
+
+/// The registry that the tests install plugins from.
+const REGISTRY: &str = "docker-registry";
+
+/// Returns true if packages can be installed here.
+pub(crate) fn is_here() -> bool {
+    answers(Command::new("apt-get").arg("--version"))
+}
+
+/// Installs packages.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    run(Command::new("apt-get").arg("update"))?;
+    run(Command::new("apt-get")
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    Ok(())
+}
+
+/// Finds the registry of the tests, or installs it.
+pub(crate) fn registry() -> Result<()> {
+    let is_there = || answers(Command::new(REGISTRY).arg("--version"));
+    if is_there() {
+        return Ok(());
+    }
+    say(format_args!("installing a registry for the tests"));
+    if is_here() {
+        install(&[REGISTRY])?;
+    }
+    is_there().then_some(()).with_context(|| {
+        format!("there is no `{REGISTRY}` for the tests: install it, for example Debian's package of that name")
+    })
+}
