@@ -138,7 +138,7 @@ impl Host {
     /// Enables one of the user's plugins.
     pub(super) async fn enable(&self, id: &str) -> Result<()> {
         let plugins: Vec<Plugin> = self.api.list("plugin", self.user()).await?;
-        let found = plugins.iter().find(|plugin| plugin.module_path == id);
+        let found = plugins.iter().find(|plugin| plugin.plugin_id == id);
         let plugin = found.with_context(|| format!("the server does not have {id}"))?;
         self.api.enable(plugin, self.user()).await
     }
