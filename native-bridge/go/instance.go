@@ -55,7 +55,8 @@ func newInstance(host *Host, user User, basePath *string, create func(plugin.Use
 	return i, nil
 }
 
-// capabilities are the contract's names of what this instance implements.
+// capabilities are the contract's names of what this instance implements, and of
+// the storage if it uses that.
 func (i *instance) capabilities() []string {
 	names := []string{"lifecycle"}
 	add := func(name string, implemented bool) {
@@ -75,6 +76,11 @@ func (i *instance) capabilities() []string {
 	add("listener", is)
 	_, is = i.plugin.(Timer)
 	add("timer", is)
+	_, is = i.plugin.(plugin.Storager)
+	if _, host := i.plugin.(Hoster); host {
+		is = true
+	}
+	add("storage", is)
 	return names
 }
 

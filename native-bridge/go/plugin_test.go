@@ -18,6 +18,13 @@ func TestManifest(t *testing.T) {
 		manifest.License != "MIT" || manifest.Author != "Ann" || manifest.Website != "https://example.org" {
 		t.Errorf("%+v", manifest)
 	}
+	var beside struct {
+		ModulePath string `json:"module_path"`
+	}
+	h.must(&beside, "manifest.describe", 0, nil)
+	if beside.ModulePath != "github.com/Example/Gotify-Webhook" {
+		t.Errorf("%+v", beside)
+	}
 	wants, _ := json.Marshal(manifest.Wants)
 	for _, part := range []string{`"permission":"send_messages"`, `"permission":"webhook"`, `"permission":{"http":["*:*"]}`} {
 		if !strings.Contains(string(wants), part) {
@@ -30,8 +37,9 @@ func TestConstructorToCapabilities(t *testing.T) {
 	for plugin, expected := range map[string][]string{
 		"webhook":   {"lifecycle", "displayer", "webhook"},
 		"poller":    {"lifecycle"},
-		"config":    {"lifecycle", "configurer", "displayer", "webhook"},
-		"beyond":    {"lifecycle", "configurer", "filter", "listener", "timer"},
+		"config":    {"lifecycle", "configurer", "displayer", "webhook", "storage"},
+		"beyond":    {"lifecycle", "configurer", "filter", "listener", "timer", "storage"},
+		"counter":   {"lifecycle", "webhook", "storage"},
 		"broadcast": {"lifecycle", "webhook"},
 	} {
 		if capabilities := start(t, plugin).create(1, "ann"); !slices.Equal(capabilities, expected) {

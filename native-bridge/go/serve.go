@@ -48,11 +48,18 @@ type gotify struct {
 }
 
 func (g *gotify) describe() (any, error) {
-	manifest, err := manifestOf(g.info(), g.wants)
+	info := g.info()
+	manifest, err := manifestOf(info, g.wants)
 	if err != nil {
 		return nil, &failure{Kind: kindCrashed, Text: err.Error()}
 	}
-	return manifest, nil
+	return description{manifest, info.ModulePath}, nil
+}
+
+// description is a manifest and, beside it, the module path as the author wrote it.
+type description struct {
+	Manifest
+	ModulePath string `json:"module_path,omitempty"`
 }
 
 // method is a function of the contract on one instance.

@@ -290,7 +290,7 @@ impl Server {
             .as_array()
             .unwrap()
             .iter()
-            .find(|plugin| plugin["modulePath"] == id)
+            .find(|plugin| plugin["pluginId"] == id)
             .cloned()
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Identified {
 pub(crate) struct Plugin {
     pub(crate) id: u64,
     pub(crate) name: String,
-    pub(crate) module_path: String,
+    pub(crate) plugin_id: String,
     pub(crate) enabled: bool,
     pub(crate) token: String,
 }

@@ -59,13 +59,13 @@ async fn installed(remote: &Remote) -> anyhow::Result<Vec<String>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Own {
-        module_path: String,
+        plugin_id: String,
     }
     match remote.get::<All>("/admin/plugins").await {
         Ok(all) => Ok(all.plugins.into_iter().map(|plugin| plugin.id).collect()),
         Err(_) => {
             let own: Vec<Own> = remote.get("/plugin").await?;
-            Ok(own.into_iter().map(|plugin| plugin.module_path).collect())
+            Ok(own.into_iter().map(|plugin| plugin.plugin_id).collect())
         }
     }
 }

@@ -346,7 +346,7 @@ pub(super) struct Own {
     id: i64,
     /// The secret part of its webhook address.
     token: String,
-    module_path: String,
+    plugin_id: String,
     pub(super) capabilities: Vec<String>,
     pub(super) enabled: bool,
     permissions: Vec<Asked>,
@@ -359,7 +359,7 @@ impl Own {
         let plugins: Vec<Self> = remote.get("/plugin").await?;
         plugins
             .into_iter()
-            .find(|plugin| plugin.module_path == id)
+            .find(|plugin| plugin.plugin_id == id)
             .with_context(|| {
                 format!("no plugin `{id}` is installed; `mortise plugin list` shows those that are")
             })

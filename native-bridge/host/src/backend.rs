@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use mortise_protocol::methods::Description;
 use mortise_runtime::{
     CallError, Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest,
     registry::unreadable,
@@ -127,15 +128,19 @@ impl NativeBackend {
             FIRST_GENERATION,
         );
         let running = started.await.map_err(|error| error.report(&file))?;
-        let manifest = match running.describe(self.shared.settings.describe).await {
-            Ok(manifest) => manifest,
+        let mut description = match running.describe(self.shared.settings.describe).await {
+            Ok(description) => description,
             Err(error) => {
                 let error = StartError::Describe(running.explain(error).await);
                 running.kill().await;
                 return Err(error.report(&file));
             }
         };
-        if let Err(flaw) = manifest::check(&manifest) {
+        let most = Description::MODULE_PATH_BYTES;
+        description
+            .module_path
+            .take_if(|path| path.len() > most || path.contains(char::is_control));
+        if let Err(flaw) = manifest::check(&description.manifest) {
             running.kill().await;
             return Err(LoadError {
                 file,
@@ -146,9 +151,9 @@ impl NativeBackend {
             });
         }
         let shared = Arc::clone(&self.shared);
-        let supervisor =
-            Supervisor::adopting(shared, file, manifest.id.clone(), imports, running).await;
-        Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
+        let id = description.manifest.id.clone();
+        let supervisor = Supervisor::adopting(shared, file, id, imports, running).await;
+        Ok(Arc::new(NativePlugin::new(supervisor, description, digest)))
     }
 }
 
@@ -181,9 +186,13 @@ impl Loader for NativeBackend {
         let bytes = read(&file).await?;
         check_executable(&file, &bytes).await?;
         let digest = digest(&file, bytes).await?;
-        let manifest = described.manifest.clone();
-        let supervisor = Supervisor::new(Arc::clone(&self.shared), file, manifest.id.clone());
-        Ok(Arc::new(NativePlugin::new(supervisor, manifest, digest)))
+        let description = Description {
+            manifest: described.manifest.clone(),
+            module_path: described.module_path.clone(),
+        };
+        let id = description.manifest.id.clone();
+        let supervisor = Supervisor::new(Arc::clone(&self.shared), file, id);
+        Ok(Arc::new(NativePlugin::new(supervisor, description, digest)))
     }
 
     fn detach(&self, id: &str) -> Result<bool, CallError> {

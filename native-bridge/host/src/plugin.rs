@@ -9,6 +9,8 @@ use mortise_runtime::{
     types::Manifest,
 };
 
+use mortise_protocol::methods::Description;
+
 use crate::{
     instance::NativeInstance,
     supervisor::{Member, Supervisor},
@@ -18,19 +20,19 @@ use crate::{
 #[derive(Debug)]
 pub struct NativePlugin {
     supervisor: Arc<Supervisor>,
-    manifest: Manifest,
+    description: Description,
     digest: Digest,
 }
 
 impl NativePlugin {
     pub(crate) const fn new(
         supervisor: Arc<Supervisor>,
-        manifest: Manifest,
+        description: Description,
         digest: Digest,
     ) -> Self {
         Self {
             supervisor,
-            manifest,
+            description,
             digest,
         }
     }
@@ -39,7 +41,11 @@ impl NativePlugin {
 #[async_trait]
 impl Plugin for NativePlugin {
     fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.description.manifest
+    }
+
+    fn module_path(&self) -> Option<&str> {
+        self.description.module_path.as_deref()
     }
 
     fn backend(&self) -> Backend {
@@ -70,6 +76,10 @@ impl Plugin for NativePlugin {
             state: self.supervisor.state(),
             log: Arc::clone(self.supervisor.log()),
         })
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.supervisor.memory_bytes()
     }
 
     fn attach(&self) -> Result<Attachment, CallError> {

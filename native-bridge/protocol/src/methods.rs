@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use mortise_contract::{
-    Capabilities, Capability, bytes as blob,
+    Capabilities, bytes as blob,
     export::{self, Export},
-    types::{Draft, Message, StopReason, User, WebhookRequest},
+    types::{Draft, Manifest, Message, StopReason, User, WebhookRequest},
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,23 @@ pub const ON_TIMER: Method = Method::named("timer.on_timer", export::ON_TIMER);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Empty {}
 
+/// The result of [`DESCRIBE`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The manifest, whose fields are the result's.
+    #[serde(flatten)]
+    pub manifest: Manifest,
+    /// The module path of a plugin for Gotify's plugin API v1, as its author wrote
+    /// it; none for any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_path: Option<String>,
+}
+
+impl Description {
+    /// The longest module path, in bytes.
+    pub const MODULE_PATH_BYTES: usize = 1024;
+}
+
 /// Of [`CREATE`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Create {
@@ -90,7 +107,8 @@ pub struct Create {
 /// The result of [`CREATE`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// The instance's capabilities, as names of exported interfaces.
+    /// The instance's capabilities, as names of exported interfaces; and `storage` if
+    /// it stores values.
     #[serde(default)]
     pub capabilities: Vec<String>,
     /// True if its webhooks and its display may be called while it is busy.
@@ -101,14 +119,7 @@ pub struct Created {
 impl Created {
     /// The capabilities that this host knows.
     pub fn known(&self) -> Capabilities {
-        Capability::ALL
-            .into_iter()
-            .filter(|capability| {
-                self.capabilities
-                    .iter()
-                    .any(|name| name == capability.name())
-            })
-            .collect()
+        Capabilities::named(self.capabilities.iter().map(String::as_str))
     }
 }
 

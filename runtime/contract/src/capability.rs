@@ -1,4 +1,5 @@
-//! A plugin's capabilities: its optional exports, as a set.
+//! A plugin's capabilities: its optional exports, and its use of the storage, as a
+//! set.
 
 use std::fmt;
 
@@ -56,9 +57,15 @@ impl fmt::Display for Capability {
     }
 }
 
-/// A set of capabilities.
+/// The name of the import that stores values.
+const STORAGE: &str = "storage";
+/// The bit of the storage, after those of the exports.
+const STORAGE_BIT: u8 = 1 << 7;
+
+/// A set of capabilities, and the fact that the plugin may store values. As data, it
+/// is the list of their names; unknown names are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Capability>", into = "Vec<Capability>")]
+#[serde(from = "Vec<String>", into = "Vec<&'static str>")]
 pub struct Capabilities(u8);
 
 impl Capabilities {
@@ -67,7 +74,35 @@ impl Capabilities {
         self.0 & (1 << capability as u8) != 0
     }
 
-    /// Its members, in the contract's order.
+    /// Returns true if the plugin is known to store values.
+    pub const fn stores(self) -> bool {
+        self.0 & STORAGE_BIT != 0
+    }
+
+    /// The same set, for a plugin that stores values or does not.
+    #[must_use]
+    pub const fn storing(self, stores: bool) -> Self {
+        Self(if stores {
+            self.0 | STORAGE_BIT
+        } else {
+            self.0 & !STORAGE_BIT
+        })
+    }
+
+    /// Reads a list of names.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        for name in names {
+            if name == STORAGE {
+                all = all.storing(true);
+            }
+            let export = Capability::ALL.into_iter().find(|one| one.name() == name);
+            all.0 |= export.map_or(0, |capability| 1 << capability as u8);
+        }
+        all
+    }
+
+    /// The members that are exports, in the contract's order.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL
             .into_iter()
@@ -85,14 +120,38 @@ impl FromIterator<Capability> for Capabilities {
     }
 }
 
-impl From<Vec<Capability>> for Capabilities {
-    fn from(capabilities: Vec<Capability>) -> Self {
-        capabilities.into_iter().collect()
+impl From<Vec<String>> for Capabilities {
+    fn from(names: Vec<String>) -> Self {
+        Self::named(names.iter().map(String::as_str))
     }
 }
 
-impl From<Capabilities> for Vec<Capability> {
+impl From<Capabilities> for Vec<&'static str> {
     fn from(capabilities: Capabilities) -> Self {
-        capabilities.iter().collect()
+        let exports = capabilities.iter().map(Capability::name);
+        let storage = capabilities.stores().then_some(STORAGE);
+        exports.chain(storage).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capabilities, Capability};
+
+    #[test]
+    fn a_set_is_a_list_of_names_and_keeps_the_storage() {
+        let names = r#"["webhook","juggler","storage","lifecycle"]"#;
+        let all: Capabilities = serde_json::from_str(names).unwrap();
+        assert!(all.stores());
+        assert_eq!(
+            all.iter().collect::<Vec<_>>(),
+            [Capability::Lifecycle, Capability::Webhook]
+        );
+        let text = serde_json::to_string(&all).unwrap();
+        assert_eq!(text, r#"["lifecycle","webhook","storage"]"#);
+        assert_eq!(
+            serde_json::to_string(&all.storing(false)).unwrap(),
+            r#"["lifecycle","webhook"]"#
+        );
     }
 }

@@ -162,7 +162,9 @@ mod tests {
 
     fn recorder(defaults: &str) -> Recorder {
         Recorder {
-            capabilities: vec![Capability::Configurer, Capability::Lifecycle].into(),
+            capabilities: [Capability::Configurer, Capability::Lifecycle]
+                .into_iter()
+                .collect(),
             defaults: defaults.into(),
             ..Recorder::default()
         }

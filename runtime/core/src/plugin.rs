@@ -57,6 +57,12 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     /// Returns its description and the permissions that it asks for.
     fn manifest(&self) -> &Manifest;
 
+    /// Returns the module path of a plugin for Gotify's plugin API v1, as its author
+    /// wrote it; none for any other plugin.
+    fn module_path(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns its backend.
     fn backend(&self) -> Backend;
 
@@ -77,6 +83,13 @@ pub trait Plugin: Send + Sync + fmt::Debug {
 
     /// Returns the status of the plugin's process; none if it has no process.
     fn process(&self) -> Option<Process> {
+        None
+    }
+
+    /// Returns the memory of the plugin's process and of those that it started, in
+    /// bytes; none if it has no process or the system does not tell. Reads files of
+    /// the system.
+    fn memory_bytes(&self) -> Option<u64> {
         None
     }
 
@@ -117,6 +130,9 @@ pub struct Described {
     /// Its capabilities, if the file shows them or an instance has reported
     /// them.
     pub capabilities: Option<Capabilities>,
+    /// As [`Plugin::module_path`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module_path: Option<String>,
 }
 
 impl Described {
@@ -127,6 +143,7 @@ impl Described {
             backend: plugin.backend(),
             digest: plugin.digest(),
             capabilities: plugin.capabilities(),
+            module_path: plugin.module_path().map(str::to_owned),
         }
     }
 }

@@ -22,6 +22,7 @@
 //! - `control`: enabling, disabling, configuring.
 //! - `recovery`: restarting instances that are enabled and down.
 //! - `host`: the imports of an instance.
+//! - [`measured`]: the number and times of calls, for metrics.
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called. A
 //!   webhook is a call of [`Plugins::instance`] by the embedder.
 //! - [`trace`]: the record of a message's filters.
@@ -63,6 +64,7 @@ mod listeners;
 mod load;
 pub mod local;
 pub mod logs;
+pub mod measured;
 mod orders;
 mod recovery;
 mod regrant;
@@ -87,7 +89,7 @@ use std::{
 
 use futures_util::StreamExt as _;
 use mortise_runtime::{
-    CallError, LoadError, Loader, Plugin as _, Rights,
+    Backend, CallError, LoadError, Loader, Log, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
     types::StopReason,
@@ -120,6 +122,7 @@ use self::{
     hops::Hops,
     installed::Installed,
     lease::Made,
+    measured::{Calls, Measured},
     turn::Turns,
     working::Working,
 };
@@ -156,6 +159,10 @@ pub struct Plugins {
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
     hops: Arc<Hops>,
+    /// The calls into each plugin since the start.
+    calls: Mutex<HashMap<String, Arc<Calls>>>,
+    /// The process log of each native plugin's previous version.
+    former_logs: Mutex<HashMap<String, Arc<Log>>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -199,6 +206,8 @@ impl Plugins {
             starting: watch::Sender::default(),
             timers: Arc::default(),
             hops: Arc::default(),
+            calls: Mutex::default(),
+            former_logs: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -444,7 +453,40 @@ impl Plugins {
             config: slot.state().config,
             base_path: slot.webhook_path.clone(),
         };
-        plugin.instance(setup).await.map(Made::new)
+        let calls = Arc::clone(lock(&self.calls).entry(manifest.id.clone()).or_default());
+        let instance = plugin.instance(setup).await?;
+        Ok(Made::new(Measured::wrap(instance, calls)))
+    }
+
+    /// Returns the calls into a plugin since the start; none if there was no instance.
+    pub fn calls(&self, plugin: &str) -> Option<Arc<Calls>> {
+        lock(&self.calls).get(plugin).cloned()
+    }
+
+    /// Returns the memory of a plugin in bytes: that of its process, or of all
+    /// instances of a component. None where it cannot be measured.
+    pub async fn memory_of(&self, plugin: &str) -> Option<u64> {
+        let current = self.installed.current(plugin)?;
+        if current.backend() == Backend::Native {
+            return tokio::task::spawn_blocking(move || current.memory_bytes())
+                .await
+                .ok()?;
+        }
+        let mut bytes = 0;
+        for slot in self.slots_of(plugin) {
+            let made = slot.made.lock().await;
+            bytes += made
+                .as_ref()
+                .map_or(0, |made| made.instance().guard().memory_bytes());
+        }
+        Some(bytes)
+    }
+
+    /// Returns the users' plugins whose listeners receive messages now.
+    pub fn fed(&self, plugin: &str) -> Vec<i64> {
+        let slots = self.slots_of(plugin).into_iter();
+        let fed = slots.filter(|slot| lock(&slot.feeding).is_some());
+        fed.map(|slot| slot.id).collect()
     }
 
     /// The slot of a row; none if its plugin is not installed or its user gone.

@@ -39,6 +39,18 @@ impl Plugins {
         Some(process.log)
     }
 
+    /// Keeps the log of a native plugin's process beyond its version, until the next
+    /// version is replaced.
+    pub(super) fn keep_log(&self, plugin: &str, log: Arc<Log>) {
+        self.former_logs.lock().insert(plugin.to_owned(), log);
+    }
+
+    /// Forgets what was kept about an uninstalled plugin.
+    pub(super) fn forget_records(&self, plugin: &str) {
+        self.former_logs.lock().remove(plugin);
+        self.calls.lock().remove(plugin);
+    }
+
     /// A user's plugins in memory, oldest first.
     pub fn in_memory_of(&self, user_id: i64) -> Vec<Arc<Slot>> {
         let slots = self.slots.read();
@@ -56,9 +68,9 @@ impl Plugins {
     pub fn logs(&self, plugin: &str, reader: i64, since_ms: u64) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut printed: HashMap<(Source, String), Vec<u64>> = HashMap::new();
-        let current = self.installed.get(plugin).map(|entry| entry.current);
-        if let Some(process) = current.and_then(|current| current.process()) {
-            for entry in process.log.since(0) {
+        let former = self.former_logs.lock().get(plugin).cloned();
+        for log in former.into_iter().chain(self.process_log(plugin)) {
+            for entry in log.since(0) {
                 let line = (entry.source, entry.text.clone());
                 printed.entry(line).or_default().push(entry.time_ms);
                 lines.push(Line { user: None, entry });

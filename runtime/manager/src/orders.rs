@@ -264,6 +264,7 @@ impl Plugins {
         }
         self.end_lasting(id)?;
         self.installed.remove(id);
+        self.forget_records(id);
         self.working.unrequire_plugin(id);
         if let Err(error) = self.catalogue.remove_installed(id).await {
             tracing::error!(%error, "an uninstalled plugin was not forgotten");

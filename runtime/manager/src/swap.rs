@@ -57,6 +57,16 @@ impl Plugins {
     ///
     /// A report of the step `start`; the version that runs goes on.
     pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
+        let id = entry.current.manifest().id.clone();
+        let log = self.process_log(&id);
+        self.swap_version(entry).await?;
+        if let Some(log) = log {
+            self.keep_log(&id, log);
+        }
+        Ok(())
+    }
+
+    async fn swap_version(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
         let new = Arc::clone(&entry.current);
         let id = new.manifest().id.clone();
         if self.grants().answer(&id).limits.versions_at_once < 2 {

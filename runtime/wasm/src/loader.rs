@@ -318,7 +318,10 @@ fn link(
     })?;
     misfit::check_exports(&report, shared, component)?;
     let indices = Indices::new(&pre).map_err(|error| misfit::wrong_export(&report, &error))?;
-    let capabilities = indices.capabilities();
+    let ty = component.component_type();
+    let mut imports = ty.imports(&shared.engine).map(|(name, _)| name);
+    let stores = imports.any(|name| name.starts_with("mortise:plugin/storage@"));
+    let capabilities = indices.capabilities().storing(stores);
     Ok(Arc::new(Linked {
         shared: shared.clone(),
         pre,

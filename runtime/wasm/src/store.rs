@@ -79,7 +79,7 @@ impl State {
             stderr,
             files: Held::default(),
             descriptors: descriptors.clone(),
-            memory: MemoryLimiter::new(rights.limits.memory_bytes),
+            memory: MemoryLimiter::new(rights.limits.memory_bytes, guard.clone()),
             in_filter: false,
             guard,
         })
@@ -138,19 +138,28 @@ pub(super) struct MemoryLimiter {
     growing: u64,
     /// Whether the guest asked for more than it may have, in this call.
     pub(super) exceeded: bool,
+    /// Knows the sum, for metrics.
+    guard: Arc<Guard>,
 }
 
 /// More than any real component has; a table slot takes eight bytes.
 const TABLE_ELEMENTS: usize = 100_000;
 
 impl MemoryLimiter {
-    fn new(most: u64) -> Self {
+    fn new(most: u64, guard: Arc<Guard>) -> Self {
         Self {
             most,
             used: 0,
             growing: 0,
             exceeded: false,
+            guard,
         }
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.guard.memory_shrank(self.used);
     }
 }
 
@@ -174,11 +183,14 @@ impl ResourceLimiter for MemoryLimiter {
         }
         self.used = used;
         self.growing = more;
+        self.guard.memory_grew(more);
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.used -= std::mem::take(&mut self.growing);
+        let failed = std::mem::take(&mut self.growing);
+        self.used -= failed;
+        self.guard.memory_shrank(failed);
         Ok(())
     }
 

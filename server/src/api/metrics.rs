@@ -1,16 +1,14 @@
 //! `/metrics` for Prometheus.
 
+mod plugins;
+
 use std::fmt::Write as _;
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
-use crate::{
-    plugins::{PluginState, Status},
-    seen::Times,
-    state::AppState,
-};
+use crate::{seen::Times, state::AppState};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.metrics(routes!(metrics))
@@ -25,7 +23,7 @@ async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Api
     let mut text = Text::default();
     server(&state, &mut text).await?;
     requests(&state, &mut text);
-    plugins(&state, &mut text).await?;
+    plugins::write(&state, &mut text).await?;
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text.0))
 }
@@ -133,135 +131,6 @@ fn requests(state: &AppState, text: &mut Text) {
     let time = "mortise_http_request_seconds_total";
     text.describe(time, "counter", "The time for these requests together.");
     labelled(&mut |labels, times| text.value(time, labels, times.time.as_secs_f64()));
-}
-
-async fn plugins(state: &AppState, text: &mut Text) -> Result<(), ApiError> {
-    let all = state.seen.all_filters();
-    for (name, help, seconds) in [
-        (
-            "mortise_filter_calls_total",
-            "Messages that a filter was given.",
-            false,
-        ),
-        (
-            "mortise_filter_seconds_total",
-            "The time of a filter for these messages.",
-            true,
-        ),
-    ] {
-        text.describe(name, "counter", help);
-        for ((plugin, outcome), times) in &all {
-            let labels = [("plugin", plugin.as_str()), ("outcome", *outcome)];
-            if seconds {
-                text.value(name, &labels, times.time.as_secs_f64());
-            } else {
-                text.value(name, &labels, times.count);
-            }
-        }
-    }
-    let statuses = state.plugins.list();
-    let up = |status: &Status| {
-        u8::from(!matches!(
-            status.state,
-            PluginState::Missing
-                | PluginState::Broken { .. }
-                | PluginState::Pausing { .. }
-                | PluginState::GivenUp { .. }
-        ))
-    };
-    let crashes = |status: &Status| match status.state {
-        PluginState::Pausing { crashes, .. } | PluginState::GivenUp { crashes, .. } => crashes,
-        _ => 0,
-    };
-    text.describe(
-        "mortise_plugin_up",
-        "gauge",
-        "1 if the plugin can serve its users.",
-    );
-    for status in &statuses {
-        let labels = [("plugin", &*status.id), ("version", &*status.version)];
-        text.value("mortise_plugin_up", &labels, up(status));
-    }
-    let name = "mortise_plugin_crashes";
-    text.describe(name, "gauge", "Crashes of the plugin's process in a row.");
-    for status in &statuses {
-        text.value(name, &[("plugin", &status.id)], crashes(status));
-    }
-    let name = "mortise_plugin_starts_total";
-    text.describe(name, "counter", "Starts of the plugin's process.");
-    for status in &statuses {
-        if let Some(mortise_runtime::process::State::Up { generation, .. }) = status.process {
-            text.value(name, &[("plugin", &status.id)], generation);
-        }
-    }
-    users_part(state, text, &statuses).await
-}
-
-/// What the plugins' users have, together.
-async fn users_part(
-    state: &AppState,
-    text: &mut Text,
-    statuses: &[Status],
-) -> Result<(), ApiError> {
-    let mut lines: [Vec<(&str, u64)>; 5] = Default::default();
-    for status in statuses {
-        let usage = state.store.plugin_usage(&status.id).await?;
-        let slots = state.plugins.slots_of(&status.id);
-        let enabled = usage.iter().filter(|row| row.enabled).count() as u64;
-        let stored = usage
-            .iter()
-            .map(|row| row.storage_bytes.unsigned_abs())
-            .sum();
-        let denials = slots.iter().map(|slot| {
-            let denials = slot.denials();
-            denials.iter().map(|denial| denial.count).sum::<u64>()
-        });
-        let reached = slots.iter().flat_map(|slot| slot.reached());
-        let values = [
-            enabled,
-            stored,
-            denials.sum(),
-            reached.map(|reached| reached.count).sum(),
-            state.store.plugin_dead_letters(&status.id).await?,
-        ];
-        for (line, value) in lines.iter_mut().zip(values) {
-            line.push((&status.id, value));
-        }
-    }
-    let names = [
-        (
-            "mortise_plugin_enabled_users",
-            "gauge",
-            "Users who enabled the plugin.",
-        ),
-        (
-            "mortise_plugin_storage_bytes",
-            "gauge",
-            "Bytes that the plugin stores.",
-        ),
-        (
-            "mortise_plugin_denials_total",
-            "counter",
-            "Attempts that a permission was lacking for.",
-        ),
-        (
-            "mortise_plugin_limits_reached_total",
-            "counter",
-            "Times that a limit was reached.",
-        ),
-        (
-            "mortise_plugin_dead_letters",
-            "gauge",
-            "Messages on which the plugin's listeners failed again and again.",
-        ),
-    ];
-    for ((name, kind, help), line) in names.into_iter().zip(lines) {
-        text.describe(name, kind, help);
-        for (plugin, value) in line {
-            text.value(name, &[("plugin", plugin)], value);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

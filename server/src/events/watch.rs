@@ -381,7 +381,9 @@ fn read_on<Key: std::hash::Hash + Eq>(
 ) -> Option<(Vec<Entry>, u64)> {
     let written = log.written();
     let from = read.insert(key, written)?;
-    if from >= written {
+    // A shorter log is another one, of the process of a new version.
+    let from = if from > written { 0 } else { from };
+    if from == written {
         return None;
     }
     let mut entries = log.since(from);

@@ -50,4 +50,26 @@ impl Store {
         .await?;
         Ok(count.unsigned_abs())
     }
+
+    /// The number of messages that wait for a user's listener, those that it may not
+    /// read included. It stops counting at [`LONGEST_QUEUE`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_queue(&self, instance: i64) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM (SELECT 1 FROM plugin_instances i
+             JOIN messages m ON m.user_id = i.user_id AND m.id > i.cursor
+             WHERE i.id = ? LIMIT ?)",
+        )
+        .bind(instance)
+        .bind(LONGEST_QUEUE)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(count.unsigned_abs())
+    }
 }
+
+/// The longest queue that is counted.
+const LONGEST_QUEUE: i64 = 10_000;

@@ -161,10 +161,7 @@ async fn a_configuration_is_kept_byte_for_byte_and_a_refused_one_is_not_kept() {
     let (_, shown) = rig.get(&format!("/plugin/{}/display", slot.id)).await;
     assert_eq!(shown, format!("\"{}\"", rig.server.url()));
     let capabilities = rig.shown("a").await["capabilities"].clone();
-    assert_eq!(
-        capabilities,
-        serde_json::json!(["configurer", "displayer", "storager"])
-    );
+    assert_eq!(capabilities, serde_json::json!(["configurer", "displayer"]));
     let other = rig.slot("b").await;
     for what in ["config", "display"] {
         let (status, text) = rig.get(&format!("/plugin/{}/{what}", other.id)).await;

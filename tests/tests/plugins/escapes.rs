@@ -62,7 +62,7 @@ impl<'a> Told<'a> {
         let plugins = plugins.basic_auth(user, Some(password)).send().await;
         let plugins = body(plugins.unwrap()).await;
         let mut plugins = plugins.as_array().unwrap().iter();
-        let plugin = plugins.find(|plugin| plugin["modulePath"] == id).unwrap();
+        let plugin = plugins.find(|plugin| plugin["pluginId"] == id).unwrap();
         let token = plugin["token"].as_str().unwrap();
         Self {
             server,

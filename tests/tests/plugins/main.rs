@@ -23,6 +23,7 @@ mod hosts;
 mod integrity;
 mod intent;
 mod listeners;
+mod metrics;
 mod natives;
 mod orders;
 mod residence;
@@ -174,7 +175,7 @@ impl Rig {
         let plugins: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         plugins
             .into_iter()
-            .find(|plugin| plugin["modulePath"] == id)
+            .find(|plugin| plugin["pluginId"] == id)
             .unwrap_or_else(|| panic!("{id} is not in {text}"))
     }
 

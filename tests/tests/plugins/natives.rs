@@ -213,6 +213,12 @@ async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
     let one = below(server.id());
     assert!(one > 0);
     let id = server.plugin(ID).await.unwrap()["id"].clone();
+    let metrics = server.admin(Method::GET, "/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let memory = format!("mortise_plugin_memory_bytes{{plugin=\"{ID}\"}} ");
+    let memory = metrics.lines().find_map(|line| line.strip_prefix(&memory));
+    let memory: u64 = memory.unwrap().parse().unwrap();
+    assert!(memory > 1 << 20, "{memory}");
 
     // A call in flight ends in the process in which it began.
     let log = async || {
@@ -246,6 +252,13 @@ async fn a_native_plugin_is_taken_up_swapped_and_unloaded() {
         below(server.id()) == one
     })
     .await;
+    // The administrator still reads the output of the process before.
+    let path = format!("/admin/plugins/{ID}/log");
+    let answer = server.admin(Method::GET, &path).send().await.unwrap();
+    let lines = body(answer).await;
+    let printed = |line: &&Value| line["text"] == "slow" && line["user"].is_null();
+    let count = lines.as_array().unwrap().iter().filter(printed).count();
+    assert_eq!(count, titles.len(), "{lines}");
 
     // There and back again.
     for version in ["1.0.0", "2.0.0"] {

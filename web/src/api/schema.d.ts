@@ -1877,7 +1877,7 @@ export interface components {
             name: string;
             version: string;
         };
-        /** @description A plugin as one user has it. The first eleven fields are Gotify's. */
+        /** @description A plugin as one user has it. Beside Gotify's fields, it has those of Mortise. */
         PluginConf: {
             author: string;
             /** @description `wasm` or `native`. */
@@ -1897,11 +1897,16 @@ export interface components {
             /** @description Its last failure; absent if there is none. */
             lastError?: string | null;
             license: string;
-            /** @description The manifest's id. */
+            /**
+             * @description The module path as the plugin's author wrote it; the manifest's id of a plugin
+             *     that was not written for Gotify.
+             */
             modulePath: string;
             name: string;
             /** @description The permissions that it asks for. */
             permissions: components["schemas"]["Asked"][];
+            /** @description The manifest's id, which commands and grants name. */
+            pluginId: string;
             /** @description The secret part of its webhook address. */
             token: string;
             version: string;

@@ -93,8 +93,8 @@ export class Server {
 
   /** The plugin as the user has it. */
   async plugin(id: string): Promise<{ id: number; token: string; enabled: boolean }> {
-    const all = await this.ask<{ id: number; modulePath: string; token: string; enabled: boolean }[]>("GET", "/plugin");
-    const found = all.find((one) => one.modulePath === id);
+    const all = await this.ask<{ id: number; pluginId: string; token: string; enabled: boolean }[]>("GET", "/plugin");
+    const found = all.find((one) => one.pluginId === id);
     if (!found) throw new Error(`the server has no plugin ${id}`);
     return found;
   }

@@ -285,7 +285,7 @@ async fn show(url: &str, installed: &Installed, login: &mut Login) -> Result<Sho
 
     let plugins: Vec<Plugin> = api.list("plugin", client).await?;
     let find = |id: &str| {
-        let found = plugins.iter().find(|plugin| plugin.module_path == id);
+        let found = plugins.iter().find(|plugin| plugin.plugin_id == id);
         found.with_context(|| {
             format!("the server does not have the plugin {id}: see its own words above")
         })

@@ -214,9 +214,7 @@ impl Trial {
         let mut plugins = BTreeMap::new();
         let mut installed: Vec<Plugin> = api.list("plugin", ADMIN).await?;
         for actor in Actor::ALL {
-            let found = installed
-                .iter()
-                .position(|one| one.module_path == actor.id());
+            let found = installed.iter().position(|one| one.plugin_id == actor.id());
             let at = found.with_context(|| format!("{} was not installed", actor.id()))?;
             let plugin = installed.swap_remove(at);
             api.enable(&plugin, ADMIN).await?;

@@ -176,7 +176,7 @@ impl Host {
     /// Enables one of the user's plugins.
     pub(super) async fn enable(&self, id: &str) -> Result<()> {
         let plugins: Vec<Plugin> = self.api.list("plugin", self.user()).await?;
-        let found = plugins.iter().find(|plugin| plugin.module_path == id);
+        let found = plugins.iter().find(|plugin| plugin.plugin_id == id);
         let plugin = found.with_context(|| format!("the server does not have {id}"))?;
         self.api.enable(plugin, self.user()).await
     }
@@ -248,7 +248,7 @@ impl Interface {
     async fn user_plugin(&self, id: &str) -> Result<Option<Plugin>> {
         let plugins = answer(self.user(Method::GET, "/plugin")).await?;
         let plugins: Vec<Plugin> = serde_json::from_value(plugins)?;
-        Ok(plugins.into_iter().find(|plugin| plugin.module_path == id))
+        Ok(plugins.into_iter().find(|plugin| plugin.plugin_id == id))
     }
 
     /// Enables or disables a plugin of the user.

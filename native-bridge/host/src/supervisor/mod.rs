@@ -4,6 +4,7 @@
 //! - [`output`]: its output.
 //! - [`running`]: a process after its handshake: its connection and its end.
 //! - [`start_error`]: the reason for which there is none.
+//! - [`memory`]: the memory of the processes below one.
 //! - [`restart`]: pauses between crashes.
 //! - [`attach`]: processes started by hand.
 //! - this module: the plugin's state, and the effects of a crash.
@@ -15,6 +16,7 @@
 //! starts an instance or loads the file again.
 
 mod attach;
+mod memory;
 pub(crate) mod output;
 pub(crate) mod process;
 mod restart;
@@ -173,6 +175,16 @@ impl Supervisor {
         }
     }
 
+    /// Returns the memory of the process and of those below it; none if it does not
+    /// run or was started by hand.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let running = match &*self.phase() {
+            Phase::Up(running) => Arc::clone(running),
+            _ => return None,
+        };
+        running.memory_bytes()
+    }
+
     /// Takes an instance in, after all that are there.
     pub(crate) fn join(self: &Arc<Self>, member: Weak<dyn Member>) {
         let mut members = lock(&self.members);
@@ -299,10 +311,10 @@ impl Supervisor {
     /// Sees that a process is the plugin that it should be.
     async fn identified(&self, running: Arc<Running>) -> Result<Arc<Running>, StartError> {
         let text = match running.describe(self.shared.settings.describe).await {
-            Ok(manifest) if manifest.id == self.id => return Ok(running),
-            Ok(manifest) => format!(
+            Ok(found) if found.manifest.id == self.id => return Ok(running),
+            Ok(found) => format!(
                 "it says that its id is `{}` instead of `{}`; load the file anew",
-                manifest.id, self.id
+                found.manifest.id, self.id
             ),
             Err(error) => running.explain(error).await,
         };

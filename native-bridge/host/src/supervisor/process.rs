@@ -83,6 +83,8 @@ fn name(signal: i32) -> &'static str {
 pub(crate) struct Process {
     orders: tokio::sync::Mutex<OwnedWriteHalf>,
     state: watch::Receiver<Known>,
+    /// The id of the guardian's process.
+    guardian: Option<u32>,
     outputs: std::sync::Mutex<Vec<JoinHandle<()>>>,
     /// The folder of its working directory. Removed by the guardian if this
     /// process is killed.
@@ -131,6 +133,7 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        let guardian = child.id();
         let mut outputs = Vec::new();
         let pace = settings.output_bytes_per_second;
         if let Some(pipe) = child.stdout.take() {
@@ -153,6 +156,7 @@ impl Process {
         Ok(Self {
             orders: tokio::sync::Mutex::new(orders),
             state,
+            guardian,
             outputs: std::sync::Mutex::new(outputs),
             _folder: folder,
         })
@@ -161,6 +165,11 @@ impl Process {
     /// Returns its protection; empty before it is executed.
     pub(crate) fn protection(&self) -> Protection {
         self.state.borrow().protection.clone().unwrap_or_default()
+    }
+
+    /// Returns the id of the guardian's process; none once it is gone.
+    pub(crate) fn guardian(&self) -> Option<u32> {
+        self.guardian.filter(|_| !self.state.borrow().gone)
     }
 
     /// Waits until the plugin's own process has ended.

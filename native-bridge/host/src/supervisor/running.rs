@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mortise_runtime::{CallError, log::Source, process::Protection, types::Manifest};
+use mortise_runtime::{CallError, log::Source, process::Protection};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use super::{
+    memory,
     process::{self, Exit, Process},
     start_error::StartError,
 };
@@ -256,12 +257,20 @@ impl Running {
         }
     }
 
+    /// Returns the memory of the process and of those below it.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        memory::below(self.process.as_ref()?.guardian()?)
+    }
+
     /// Asks it who it is.
     ///
     /// # Errors
     ///
     /// As any call.
-    pub(crate) async fn describe(&self, deadline: Duration) -> Result<Manifest, AskError> {
+    pub(crate) async fn describe(
+        &self,
+        deadline: Duration,
+    ) -> Result<methods::Description, AskError> {
         self.connection
             .ask(methods::DESCRIBE, None, &Empty {}, deadline)
             .await

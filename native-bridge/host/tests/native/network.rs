@@ -280,12 +280,12 @@ async fn connections_are_counted_and_end_with_the_grant() {
     named
         .made
         .regrant(|rights| {
-            rights.grants.http = [target.parse().unwrap()].into();
+            rights.grants.host.http = [target.parse().unwrap()].into();
         })
         .await;
     named
         .made
-        .regrant(|rights| rights.grants.http.clear())
+        .regrant(|rights| rights.grants.host.http.clear())
         .await;
     service.until_open(0).await;
     named.cannot("tunnel", &target, "denied").await;

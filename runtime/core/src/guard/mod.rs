@@ -16,7 +16,10 @@ mod in_force;
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -54,6 +57,7 @@ pub struct Guard {
     writing: Mutex<Bucket>,
     requests: Arc<Requests>,
     calls: Calls,
+    memory: AtomicU64,
 }
 
 impl std::fmt::Debug for Guard {
@@ -81,7 +85,23 @@ impl Guard {
             writing,
             requests: Arc::default(),
             calls: Calls::default(),
+            memory: AtomicU64::new(0),
         }
+    }
+
+    /// Returns the memory of the component behind it, in bytes; 0 for a process.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the component behind it has more memory.
+    pub fn memory_grew(&self, bytes: u64) {
+        self.memory.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that the component behind it has less memory.
+    pub fn memory_shrank(&self, bytes: u64) {
+        self.memory.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Returns the current rights and limits.

@@ -271,6 +271,10 @@ impl Plugin for OnDemand {
         &self.inner.described.manifest
     }
 
+    fn module_path(&self) -> Option<&str> {
+        self.inner.described.module_path.as_deref()
+    }
+
     fn backend(&self) -> Backend {
         self.inner.described.backend
     }
@@ -298,6 +302,11 @@ impl Plugin for OnDemand {
 
     fn process(&self) -> Option<Process> {
         self.inner.memory().plugin.as_ref()?.process()
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        let plugin = self.inner.memory().plugin.clone();
+        plugin?.memory_bytes()
     }
 
     fn attach(&self) -> Result<Attachment, CallError> {

@@ -81,6 +81,8 @@ async fn list(
 
 async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let capabilities = capabilities(state, slot).await;
+    // A native plugin may use the storage without having said so.
+    let stores = capabilities.stores() || state.store.has_values(slot.id).await.unwrap_or(false);
     let row = slot.state();
     let plugin = slot.plugin();
     let manifest = plugin.manifest();
@@ -91,12 +93,13 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         id: slot.id,
         name: manifest.name.clone(),
         token: slot.token.clone(),
-        module_path: manifest.id.clone(),
+        module_path: plugin.module_path().unwrap_or(&manifest.id).to_owned(),
+        plugin_id: manifest.id.clone(),
         author: manifest.author.clone(),
         license: manifest.license.clone(),
         website: manifest.website.clone(),
         enabled: row.enabled,
-        capabilities: names(capabilities, grants.user.send_messages),
+        capabilities: names(capabilities, grants.user.send_messages, stores),
         created_at: rfc3339(slot.created_ms),
         version: manifest.version.clone(),
         description: manifest.description.clone(),
@@ -130,13 +133,15 @@ async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
     })
 }
 
-/// Capabilities as Gotify's clients know them. Every plugin may store.
-fn names(capabilities: Capabilities, sends: bool) -> Vec<&'static str> {
+/// Capabilities as Gotify's clients know them.
+fn names(capabilities: Capabilities, sends: bool, stores: bool) -> Vec<&'static str> {
     let mut names: Vec<_> = capabilities.iter().map(gotify_name).collect();
     if sends {
         names.push("messenger");
     }
-    names.push("storager");
+    if stores {
+        names.push("storager");
+    }
     names
 }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{store::SetAsideRow, time::rfc3339};
 
-/// A plugin as one user has it. The first eleven fields are Gotify's.
+/// A plugin as one user has it. Beside Gotify's fields, it has those of Mortise.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PluginConf)]
@@ -18,8 +18,11 @@ pub(super) struct PluginConf {
     pub(super) name: String,
     /// The secret part of its webhook address.
     pub(super) token: String,
-    /// The manifest's id.
+    /// The module path as the plugin's author wrote it; the manifest's id of a plugin
+    /// that was not written for Gotify.
     pub(super) module_path: String,
+    /// The manifest's id, which commands and grants name.
+    pub(super) plugin_id: String,
     pub(super) author: String,
     pub(super) license: String,
     pub(super) website: String,

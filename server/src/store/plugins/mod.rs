@@ -340,6 +340,20 @@ impl Store {
         Ok(())
     }
 
+    /// Returns true if a user's plugin has something in its storage.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn has_values(&self, instance: i64) -> Result<bool, StoreError> {
+        let bytes: Option<i64> =
+            sqlx::query_scalar("SELECT storage_bytes FROM plugin_instances WHERE id = ?")
+                .bind(instance)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(bytes.is_some_and(|bytes| bytes > 0))
+    }
+
     /// What the instances of a plugin keep, by the names of their users.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl<'a> Plugin<'a> {
             .as_array()
             .unwrap()
             .iter()
-            .find(|plugin| plugin["modulePath"] == id)
+            .find(|plugin| plugin["pluginId"] == id)
             .unwrap_or_else(|| panic!("no {id} in {all}:\n{}", server.log()));
         Self {
             server,

@@ -316,6 +316,39 @@ async fn a_panic_is_a_crash_of_that_plugin_alone() {
 }
 
 #[tokio::test]
+async fn a_plugin_is_shown_as_its_author_wrote_it() {
+    let data = Data::new();
+    for (name, id) in [("webhook", ID), ("counter", "example.org/counter")] {
+        install(&data, name, id);
+    }
+    let server = data.serve().await;
+    let shown = async |server: &Server| {
+        let answer = server.admin(Method::GET, "/plugin").send().await.unwrap();
+        let mut all: Vec<_> = body(answer).await.as_array().unwrap().clone();
+        all.sort_by_key(|plugin| plugin["pluginId"].to_string());
+        all.iter()
+            .map(|plugin| json!([plugin["modulePath"], plugin["capabilities"]]))
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        json!([
+            "example.org/counter",
+            ["lifecycle", "webhooker", "messenger", "storager"]
+        ]),
+        json!([
+            "github.com/Example/Gotify-Webhook",
+            ["lifecycle", "displayer", "webhooker", "messenger"]
+        ]),
+    ];
+    assert_eq!(shown(&server).await, expected);
+    server.stop().await;
+    // Known facts, without a process that could be asked.
+    let server = data.serve().await;
+    assert_eq!(shown(&server).await, expected);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_module_path_that_is_there_twice_is_told() {
     let data = Data::new();
     install(&data, "webhook", ID);

@@ -9,7 +9,7 @@ import { useGrants } from "./queries";
 export function NextSteps({ status }: { status: Status }) {
   const grants = useGrants(status.id);
   const plugins = usePlugins();
-  const mine = plugins.data?.find((one) => one.modulePath === status.id);
+  const mine = plugins.data?.find((one) => one.pluginId === status.id);
   const missing = grants.data?.asked.filter((one) => one.answeredBy === "administrator" && !one.granted) ?? [];
   const isUndecided = missing.length > 0 && !grants.data?.answeredAt;
   if (!isUndecided && (!mine || mine.enabled)) return null;

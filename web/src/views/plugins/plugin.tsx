@@ -79,7 +79,7 @@ function One({ plugin }: { plugin: Plugin }) {
         <Hint kind="warning">
           <p>{state.next}</p>
           {user.admin && state.isForAdministrator && (
-            <Link to={`/administration/plugins/${encodeURIComponent(plugin.modulePath)}/permissions`}>
+            <Link to={`/administration/plugins/${encodeURIComponent(plugin.pluginId)}/permissions`}>
               See what it asks for, and grant it
             </Link>
           )}
@@ -133,7 +133,7 @@ function Overview({ plugin }: { plugin: Plugin }) {
         <dl className="facts">
           <dt>Id</dt>
           <dd>
-            <code>{plugin.modulePath}</code>
+            <code>{plugin.pluginId}</code>
           </dd>
           <dt>Version</dt>
           <dd>{plugin.version}</dd>

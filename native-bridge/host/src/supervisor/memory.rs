@@ -1,0 +1,60 @@
+//! The memory of the processes below a process, as the system shows it.
+
+use std::fs;
+
+/// The most processes to look at: a plugin's limits allow fewer.
+const PROCESSES: usize = 4_096;
+
+/// Returns the resident memory of all processes below this one, in bytes; none if
+/// the system does not show it.
+pub(super) fn below(process: u32) -> Option<u64> {
+    let mut open = children(process)?;
+    let (mut bytes, mut seen) = (0_u64, 0);
+    while let Some(process) = open.pop() {
+        seen += 1;
+        if seen > PROCESSES {
+            return None;
+        }
+        // One that ended meanwhile has no memory.
+        bytes = bytes.saturating_add(resident(process).unwrap_or(0));
+        open.extend(children(process).unwrap_or_default());
+    }
+    Some(bytes)
+}
+
+/// The processes that a process started, by all its threads.
+fn children(process: u32) -> Option<Vec<u32>> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{process}/task")).ok()? {
+        let text = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        found.extend(
+            text.split_whitespace()
+                .filter_map(|id| id.parse::<u32>().ok()),
+        );
+    }
+    Some(found)
+}
+
+/// The resident memory of one process.
+fn resident(process: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::Command;
+
+    #[test]
+    fn the_memory_of_a_child_counts() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let bytes = super::below(std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Kernels may lack the list of children.
+        let shown = std::path::Path::new("/proc/thread-self/children").exists();
+        assert_eq!(bytes.is_some_and(|bytes| bytes > 4_096), shown, "{bytes:?}");
+    }
+}
