@@ -2,7 +2,11 @@
 //! with a reference that was measured in the same run, in turns: whatever else
 //! the machine does only ever adds time, so of each the fastest turn counts.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
@@ -27,10 +31,12 @@ struct Pair {
 
 /// All comparisons. A new benchmark is one more line.
 #[rustfmt::skip]
-const PAIRS: [Pair; 11] = [
+const PAIRS: [Pair; 13] = [
     Pair { name: "warm_call", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: Some(1.25) },
     Pair { name: "fresh_call", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: Some(1.25) },
     Pair { name: "cached_load", bench: "call", ours: "load/plugin", reference: "load/raw", bar: Some(1.5) },
+    Pair { name: "warm_call_or_extism", bench: "call", ours: "warm/instance", reference: "warm/extism", bar: Some(1.0 / 8.0) },
+    Pair { name: "fresh_call_or_extism", bench: "call", ours: "fresh/instance", reference: "fresh/extism", bar: Some(1.0 / 6.0) },
     Pair { name: "native_call", bench: "bridge", ours: "bridge/call", reference: "bridge/raw_echo", bar: Some(1.3) },
     Pair { name: "native_call_or_go_plugin", bench: "bridge", ours: "bridge/call_go", reference: "bridge/go_plugin", bar: Some(1.0 / 3.0) },
     Pair { name: "message_with_filter", bench: "message", ours: "message/filtered_64", reference: "message/plain_64", bar: Some(1.0 / 0.95) },
@@ -55,6 +61,10 @@ const GO_PROGRAMS: [(&str, &str, &str); 2] = [
         "MORTISE_BENCH_GO_PLUGIN",
     ),
 ];
+
+/// The folder of the benchmark that runs Extism, and its guest's below it. It is a
+/// workspace of its own, as it brings another wasmtime.
+const EXTISM: &str = "tests/peers/extism";
 
 /// The number of turns for both sides of a pair, and their length in seconds. A
 /// disturbance lasts longer than one turn, but not as long as all of them.
@@ -126,22 +136,7 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
     say(format_args!("measuring {}", pair.name));
     let criterion = workspace.target.join("criterion");
     let ids = [pair.ours, pair.reference].map(|id| criterion.join(id));
-    let mut command = workspace.cargo();
-    command
-        // For the whole workspace, so that all benchmarks use the same features
-        // of shared crates.
-        .args(["bench", "--locked", "--workspace"])
-        .args(["--bench", pair.bench, "--"])
-        .arg(format!("^({}|{})$", pair.ours, pair.reference))
-        .args(["--warm-up-time", WARM_UP, "--measurement-time", MEASUREMENT])
-        // Where criterion writes does not depend on where it is run.
-        .env("CRITERION_HOME", &criterion);
-    if pair.reference == "bridge/go_plugin" {
-        for (folder, package, variable) in GO_PROGRAMS {
-            let program = go::build(workspace, folder, package)?;
-            command.env(variable, program);
-        }
-    }
+    let mut commands = commands(workspace, pair, &criterion)?;
     let mut fastest = [f64::INFINITY; 2];
     for _ in 0..TURNS {
         for id in &ids {
@@ -152,7 +147,9 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
                     .with_context(|| format!("{} cannot be removed", old.display()))?;
             }
         }
-        run_command(&mut command)?;
+        for command in &mut commands {
+            run_command(command)?;
+        }
         for (id, fastest) in ids.iter().zip(&mut fastest) {
             *fastest = fastest.min(estimate(id)?);
         }
@@ -167,6 +164,63 @@ fn measure(workspace: &Workspace, pair: &Pair) -> Result<Measured> {
         bar: pair.bar,
         holds: pair.bar.is_none_or(|bar| ratio <= bar),
     })
+}
+
+/// Returns the commands that measure both sides: one, or another for a peer that is
+/// a workspace of its own.
+fn commands(workspace: &Workspace, pair: &Pair, criterion: &Path) -> Result<Vec<Command>> {
+    let measuring = |mut command: Command, bench: &str, ids: &str| {
+        command
+            .args(["--bench", bench, "--", &format!("^({ids})$")])
+            .args(["--warm-up-time", WARM_UP, "--measurement-time", MEASUREMENT])
+            // Where criterion writes does not depend on where it is run.
+            .env("CRITERION_HOME", criterion);
+        command
+    };
+    let mut bench = workspace.cargo();
+    // For the whole workspace, so that all benchmarks use the same features of
+    // shared crates.
+    bench.args(["bench", "--locked", "--workspace"]);
+    if !pair.reference.ends_with("/extism") {
+        let ids = format!("{}|{}", pair.ours, pair.reference);
+        let mut both = measuring(bench, pair.bench, &ids);
+        if pair.reference == "bridge/go_plugin" {
+            for (folder, package, variable) in GO_PROGRAMS {
+                both.env(variable, go::build(workspace, folder, package)?);
+            }
+        }
+        return Ok(vec![both]);
+    }
+    let target = workspace.target.join("peers");
+    let mut peer = workspace.cargo();
+    peer.current_dir(workspace.root.join(EXTISM))
+        .args(["bench", "--locked"])
+        .env("CARGO_TARGET_DIR", &target)
+        .env("EXTISM_GUEST", extism_guest(workspace, &target)?);
+    Ok(vec![
+        measuring(bench, pair.bench, pair.ours),
+        measuring(peer, "extism", pair.reference),
+    ])
+}
+
+/// Builds Extism's guest, a module without a standard library: a core module, which
+/// this target's usual linker would turn into a component.
+fn extism_guest(workspace: &Workspace, target: &Path) -> Result<PathBuf> {
+    let mut build = workspace.cargo();
+    build
+        .current_dir(workspace.root.join(EXTISM).join("guest"))
+        .args(["build", "--locked", "--release"])
+        .args(["--target", mortise_toolchain::rust::TARGET])
+        .env("CARGO_TARGET_DIR", target)
+        .env(
+            "RUSTFLAGS",
+            "-C linker-flavor=wasm-ld -C linker=rust-lld -C link-arg=--no-entry \
+             -C link-self-contained=no",
+        );
+    run_command(&mut build)?;
+    Ok(target
+        .join(mortise_toolchain::rust::TARGET)
+        .join("release/extism_guest.wasm"))
 }
 
 /// The part of criterion's `estimates.json` that is of interest here.

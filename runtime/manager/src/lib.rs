@@ -94,7 +94,7 @@ use mortise_runtime::{
     registry::{OnDemand, Versions},
     types::StopReason,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -453,14 +453,14 @@ impl Plugins {
             config: slot.state().config,
             base_path: slot.webhook_path.clone(),
         };
-        let calls = Arc::clone(lock(&self.calls).entry(manifest.id.clone()).or_default());
+        let calls = Arc::clone(self.calls.lock().entry(manifest.id.clone()).or_default());
         let instance = plugin.instance(setup).await?;
         Ok(Made::new(Measured::wrap(instance, calls)))
     }
 
     /// Returns the calls into a plugin since the start; none if there was no instance.
     pub fn calls(&self, plugin: &str) -> Option<Arc<Calls>> {
-        lock(&self.calls).get(plugin).cloned()
+        self.calls.lock().get(plugin).cloned()
     }
 
     /// Returns the memory of a plugin in bytes: that of its process, or of all
@@ -485,7 +485,7 @@ impl Plugins {
     /// Returns the users' plugins whose listeners receive messages now.
     pub fn fed(&self, plugin: &str) -> Vec<i64> {
         let slots = self.slots_of(plugin).into_iter();
-        let fed = slots.filter(|slot| lock(&slot.feeding).is_some());
+        let fed = slots.filter(|slot| slot.feeding.lock().is_some());
         fed.map(|slot| slot.id).collect()
     }
 

@@ -2,16 +2,13 @@
 //! credentials are sent to the registry's own host, or to the token server that
 //! the registry names.
 
-use std::{
-    error::Error as _,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{error::Error as _, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio_rustls::rustls;
 use url::{Host, Url};
@@ -256,8 +253,7 @@ impl Session {
             request = request.header(header::RANGE, format!("bytes={}-", ask.from));
         }
         if self.is_own(url) {
-            let known = self.authorization.lock();
-            let known = known.unwrap_or_else(PoisonError::into_inner).clone();
+            let known = self.authorization.lock().clone();
             if let Some(known) = known {
                 request = request.header(header::AUTHORIZATION, known);
             }
@@ -320,11 +316,7 @@ impl Session {
                 "wants credentials of a kind that is not supported: only Basic and Bearer are",
             ));
         };
-        let mut known = self.authorization.lock();
-        let known = known.as_deref_mut();
-        if let Ok(known) = known {
-            *known = Some(authorization);
-        }
+        *self.authorization.lock() = Some(authorization);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::support::{Made, State, World, log, made_with, state, talkative, until};
+use crate::support::{Made, State, World, log, made_with, state, with, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -88,10 +88,7 @@ struct Confined {
 }
 
 fn grants(http: &[&str]) -> Grants {
-    Grants {
-        http: http.iter().map(|text| text.parse().unwrap()).collect(),
-        ..talkative()
-    }
+    with(|host| host.http = http.iter().map(|text| text.parse().unwrap()).collect())
 }
 
 async fn confined(http: &[&str]) -> Confined {
@@ -346,7 +343,7 @@ async fn users_of_one_process_have_what_one_of_them_has() {
     let service = Service::at("127.0.0.1:0").await;
     let target = format!("localhost:{}", service.port());
     let named = confined(&[&target]).await;
-    let bob = made_with(&named.plugin, "bob", talkative(), None).await;
+    let bob = made_with(&named.plugin, "bob", grants(&[]), None).await;
     bob.instance.start().await.unwrap();
     assert_eq!(bob.deed("tunnel", &target).await.1, "hello");
     named.cannot("tunnel", "example.org:443", "403").await;

@@ -594,7 +594,7 @@ impl Guard {
     /// Returns true if the grants allow a request to a host. Counts nothing.
     pub fn may_request(&self, scheme: Scheme, host: &str, port: Option<u16>) -> bool {
         let in_force = self.in_force.load();
-        in_force.grants.allows_http(scheme, host, port)
+        in_force.grants.host.allows_http(scheme, host, port)
     }
 
     /// Lets the plugin call out to a host. The request is under way for as long
