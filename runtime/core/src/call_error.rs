@@ -61,14 +61,14 @@ pub enum CallError {
         most: u32,
     },
     /// A grant that the code was using was revoked; the code was discarded.
-    #[error("`{call}` was ended: what the plugin had in use was taken back from it")]
+    #[error("`{call}` was cancelled: a permission that it was using was revoked")]
     TakenBack {
         /// The function of the contract.
         call: &'static str,
     },
     /// A webhook call was ended so that the plugin's filter need not wait for
     /// it; the code behind the instance was discarded.
-    #[error("`{call}` was ended: it kept the plugin's filter waiting")]
+    #[error("`{call}` was cancelled: it kept the plugin's filter waiting")]
     Preempted {
         /// The function of the contract.
         call: &'static str,
