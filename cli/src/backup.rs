@@ -15,13 +15,13 @@ use crate::{output::say, process::runtime};
   mortise backup /backup/mortise-$(date +%F)
   mortise backup --data-dir /var/lib/mortise /backup/mortise --json
   mortise backup --check /backup/mortise
-      checks that a backup is whole
+      checks that a backup is complete
 
-It has the database as it is at one moment, images, plugins, grants and settings. Be
-the user that the server runs as, or root. It contains passwords' hashes and plugins'
-secrets: keep it as safe as the data directory.")]
+A backup has the database as it is at one moment, images, plugins, grants and settings.
+Run this as the server's user, or as root. A backup contains hashes of passwords and
+secrets of plugins: keep it as safe as the data directory.")]
 pub(super) struct Backup {
-    /// The folder to write to, which is not there yet.
+    /// The backup's folder, which the command creates.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// The data directory.
@@ -32,7 +32,7 @@ pub(super) struct Backup {
         default_value = "data"
     )]
     data_dir: PathBuf,
-    /// Check that the folder is a whole backup, and copy nothing.
+    /// Check that the folder is a complete backup, and copy nothing.
     #[arg(long)]
     check: bool,
     /// Print one line of JSON.
@@ -40,18 +40,18 @@ pub(super) struct Backup {
     json: bool,
 }
 
-/// Put a backup back as a data directory.
+/// Restore a backup to a new or empty data directory.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mortise restore /backup/mortise-2026-11-28 --data-dir /var/lib/mortise
 
-The data directory must not be there, or be empty. Each file of the backup is checked
+The data directory must be new or empty. The command checks each file of the backup
 first.")]
 pub(super) struct Restore {
     /// The backup.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// The data directory to make.
+    /// The data directory to restore to.
     #[arg(
         long,
         env = "MORTISE_DATA_DIR",

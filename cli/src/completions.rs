@@ -10,7 +10,7 @@ use miette::IntoDiagnostic as _;
     after_help = "Example:\n  mortise completions bash > ~/.local/share/bash-completion/completions/mortise"
 )]
 pub(super) struct Completions {
-    /// The shell to complete in.
+    /// The shell.
     shell: clap_complete::Shell,
 }
 

@@ -36,14 +36,14 @@ pub(super) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the settings, and the certificate among them.
+    /// Check the settings and the certificate.
     #[command(after_help = "Examples:
   mortise config check
   mortise config check --config /etc/mortise/mortise.toml
 
 It takes all options of `mortise serve`.")]
     Check(Shown),
-    /// Show each setting, and where its value is from.
+    /// Show each setting and the source of its value.
     #[command(after_help = "Examples:
   mortise config show
   mortise config show --json | jq '.settings[] | select(.from != \"default\")'
@@ -53,7 +53,7 @@ GOTIFY_..., the file, the default. The file is the one that --config or
 MORTISE_CONFIG names, else `mortise.toml` in the data directory, else
 /etc/mortise/mortise.toml.")]
     Show(Shown),
-    /// Write Gotify's settings in the form of Mortise.
+    /// Convert Gotify's settings to settings of Mortise.
     #[command(after_help = "Examples:
   mortise config import /etc/gotify/config.yml
       prints them
@@ -78,7 +78,7 @@ struct Import {
     /// Gotify's `config.yml` (version 2) or `gotify-server.env` (version 3).
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Write to this file, which must not be there yet.
+    /// Write to this new file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ use crate::{
     process::runtime,
 };
 
-/// Move the data of a Gotify server in.
+/// Import the data of a Gotify server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mortise import /var/lib/gotify/data/gotify.db --dry-run
@@ -33,10 +33,10 @@ Gotify 2 and 3 on SQLite. The file is only read, and Gotify may run. Mortise mus
 not run on the data directory. Repeat it at any time: it imports new data only, and
 goes on where it was interrupted.")]
 pub(super) struct Import {
-    /// Gotify's database, `data/gotify.db` by default there.
+    /// Gotify's database, by default `data/gotify.db` in Gotify's folder.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The data directory of Mortise; made if it is not there.
+    /// The data directory of Mortise, created if it does not exist.
     #[arg(
         long,
         env = "MORTISE_DATA_DIR",
@@ -47,14 +47,14 @@ pub(super) struct Import {
     /// Gotify's folder of images [default: `images` beside the database].
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// Show what would come, and change nothing.
+    /// Show the data that would be imported, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Handle a user whose name is taken here in this way.
+    /// Handle users whose names are taken in this way.
     #[arg(long, value_name = "WAY", default_value = "stop")]
     same_name: SameName,
-    /// Import from a newer Gotify than this version knows, without the columns
-    /// that are unknown.
+    /// Import from a newer Gotify than this version knows, without its unknown
+    /// columns.
     #[arg(long)]
     ignore_unknown: bool,
     /// Print one line of JSON.

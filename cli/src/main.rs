@@ -39,11 +39,11 @@ enum Command {
     Serve(serve::Serve),
     /// Show, check and import the settings of `mortise serve`.
     Config(config::Config),
-    /// Move the data of a Gotify server in.
+    /// Import the data of a Gotify server.
     Import(import::Import),
     /// Copy a data directory while its server runs.
     Backup(backup::Backup),
-    /// Put a backup back as a data directory.
+    /// Restore a backup to a new or empty data directory.
     Restore(backup::Restore),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
@@ -55,7 +55,7 @@ enum Command {
     Client(manage::Client),
     /// Manage the users of a server.
     User(manage::User),
-    /// List and delete your messages, and look at what filters did to them.
+    /// List and delete your messages, and show the effect of filters.
     Message(manage::Message),
     /// Print a completion script for a shell.
     Completions(completions::Completions),

@@ -28,21 +28,21 @@ pub(crate) struct App {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List them.
+    /// List your applications.
     #[command(after_help = "Examples:
   mortise app list
   mortise app list --json")]
     List(Common),
-    /// Add one, and print its token once.
+    /// Add an application, and print its token once.
     #[command(after_help = "Examples:
   mortise app add backup
   mortise app add backup --description 'the nightly backup' --priority 5")]
     Add(Add),
-    /// Replace the token of one, and print the new one once.
+    /// Replace an application's token, and print the new one once.
     #[command(after_help = "Example:
   mortise app token backup")]
     Token(One),
-    /// Delete one with its messages.
+    /// Delete an application with its messages.
     #[command(after_help = "Example:
   mortise app delete backup")]
     Delete(One),
@@ -50,12 +50,12 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// Its name.
+    /// The application's name.
     name: String,
     /// A description of its purpose.
     #[arg(long, default_value = "")]
     description: String,
-    /// Priority of messages that bring none.
+    /// Priority of messages that have none.
     #[arg(long, default_value = "0")]
     priority: i64,
     #[command(flatten)]
@@ -64,7 +64,7 @@ struct Add {
 
 #[derive(Debug, clap::Args)]
 struct One {
-    /// Its name or number.
+    /// The application's name or number.
     app: String,
     #[command(flatten)]
     common: Common,

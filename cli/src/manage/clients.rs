@@ -26,16 +26,16 @@ pub(crate) struct Client {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List them.
+    /// List your clients.
     #[command(after_help = "Examples:
   mortise client list
   mortise client list --json")]
     List(Common),
-    /// Add one, and print its token once.
+    /// Add a client, and print its token once.
     #[command(after_help = "Example:
   mortise client add phone")]
     Add(Add),
-    /// Delete one.
+    /// Delete a client.
     #[command(after_help = "Example:
   mortise client delete phone")]
     Delete(One),
@@ -43,7 +43,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// Its name.
+    /// The client's name.
     name: String,
     #[command(flatten)]
     common: Common,
@@ -51,7 +51,7 @@ struct Add {
 
 #[derive(Debug, clap::Args)]
 struct One {
-    /// Its name or number.
+    /// The client's name or number.
     client: String,
     #[command(flatten)]
     common: Common,

@@ -14,7 +14,7 @@ use crate::plugin::{Body, Remote, printable, table, understood};
 /// Messages in one answer, at most.
 const PAGE: u32 = 200;
 
-/// List and delete your messages, and look at what filters did to them.
+/// List and delete your messages, and show the effect of filters.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise message list
@@ -42,7 +42,7 @@ With --json it prints the messages as one JSON array.")]
   mortise message delete --app backup
   mortise message delete --all")]
     Delete(Delete),
-    /// Show what each filter did to a message before it was stored.
+    /// Show the effect of each filter on a message.
     #[command(after_help = "Example:
   mortise message trace 42")]
     Trace(One),
@@ -55,19 +55,19 @@ With --json it prints the messages as one JSON array.")]
     #[command(after_help = "Example:
   mortise message restore 7
 
-The number is that of `mortise message dropped`. No filter is asked again.")]
+The number is that of `mortise message dropped`. Filters do not see the message again.")]
     Restore(One),
 }
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Only those of one application, by name or number.
+    /// List only messages of this application, by name or number.
     #[arg(short, long, value_name = "APP")]
     app: Option<String>,
-    /// Only those before this one.
+    /// List only messages before this number.
     #[arg(long, value_name = "NUMBER")]
     before: Option<u64>,
-    /// At most so many.
+    /// List at most this many messages.
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
     #[command(flatten)]
@@ -77,13 +77,13 @@ struct List {
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which_messages").required(true).args(["ids", "app", "all"]))]
 struct Delete {
-    /// Their numbers.
+    /// The numbers of the messages.
     #[arg(value_name = "NUMBER")]
     ids: Vec<u64>,
-    /// All of one application, by name or number.
+    /// Delete all messages of this application, by name or number.
     #[arg(short, long, value_name = "APP")]
     app: Option<String>,
-    /// All of yours.
+    /// Delete all your messages.
     #[arg(long)]
     all: bool,
     #[command(flatten)]

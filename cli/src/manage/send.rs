@@ -24,14 +24,14 @@ pub(crate) struct Send {
     /// Title [default: the application's name].
     #[arg(short, long, default_value = "")]
     title: String,
-    /// 0 (silent) to 10 (urgent) [default: the application's].
+    /// Priority, 0 (silent) to 10 (urgent) [default: the application's].
     #[arg(short, long)]
     priority: Option<i64>,
     /// Additional data, a JSON object.
     #[arg(long, value_name = "JSON")]
     extras: Option<String>,
-    /// The application, by name or number; needed unless you have only one, or
-    /// --token is an application's.
+    /// The application, by name or number. You need it unless you have only one
+    /// application, or `--token` is an application's.
     #[arg(short, long, value_name = "APP")]
     app: Option<String>,
     #[command(flatten)]

@@ -27,21 +27,21 @@ pub(crate) struct User {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List them.
+    /// List all users.
     #[command(after_help = "Examples:
   mortise user list
   mortise user list --json")]
     List(Common),
-    /// Add one.
+    /// Add a user.
     #[command(after_help = "Examples:
   mortise user add ann
   echo 'a password' | mortise user add ann --admin --password-stdin")]
     Add(Add),
-    /// Set the password of one.
+    /// Set a user's password.
     #[command(after_help = "Example:
   mortise user password ann")]
     Password(Password),
-    /// Delete one with all of their data.
+    /// Delete a user with all of the user's data.
     #[command(after_help = "Example:
   mortise user delete ann")]
     Delete(One),

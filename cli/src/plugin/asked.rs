@@ -17,7 +17,7 @@ use super::{
 };
 use mortise_server::plugins::grants::Answer;
 
-/// Every version that waits.
+/// All pending versions.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin pending
@@ -30,7 +30,7 @@ pub(super) struct PendingVersions {
     pub(super) json: bool,
 }
 
-/// A version that waits.
+/// A pending version.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin pending

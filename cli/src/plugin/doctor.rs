@@ -29,7 +29,7 @@ struct Finding {
 }
 
 impl Named {
-    /// The exit code is 1 where something does not work.
+    /// Returns exit code 1 if the plugin does not work.
     pub(super) async fn doctor(&self) -> anyhow::Result<(String, ExitCode)> {
         let diagnosis: Value = self.which.remote()?.get(&self.path("/doctor")).await?;
         let Diagnosis { id, well, findings } = understood(diagnosis.clone())?;

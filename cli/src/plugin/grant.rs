@@ -35,18 +35,20 @@ use mortise_server::{
 pub(super) struct Grant {
     /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,
-    /// All that the installed plugin asks of the administrator.
+    /// Grant all permissions that the installed plugin asks of the
+    /// administrator.
     #[arg(long)]
     as_asked: bool,
     #[command(flatten)]
     allowed: Allowed,
-    /// Set a limit; without a value, to its default; may be repeated.
+    /// Set a limit, or with an empty value restore its default; may be
+    /// repeated.
     #[arg(long, value_name = "NAME=[VALUE]", value_parser = limit)]
     limit: Vec<(String, Option<u64>)>,
     #[command(flatten)]
     pub(super) which: Which,
-    /// The folder that plugins are loaded from, where no server runs [default:
-    /// `plugins` in the data directory].
+    /// Use this plugins folder if no server runs [default: `plugins` in the
+    /// data directory].
     #[arg(long, env = "MORTISE_PLUGINS_DIR", value_name = "DIR")]
     plugins_dir: Option<PathBuf>,
     /// Print one line of JSON.
@@ -64,7 +66,7 @@ It takes effect on the plugin's next call, and what is open is closed.")]
 pub(super) struct Revoke {
     /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,
-    /// All that was allowed.
+    /// Revoke all grants.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -76,26 +78,26 @@ pub(super) struct Revoke {
     pub(super) json: bool,
 }
 
-/// Permissions that the administrator answers for.
+/// Permissions that the administrator grants.
 #[derive(Debug, clap::Args)]
 struct Allowed {
-    /// Call out by HTTP to `host`, `host:port`, `*.domain` or `*`, with
+    /// Send HTTP requests to `host`, `host:port`, `*.domain` or `*`; write
     /// `http://` or `https://` before it to allow only that; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     http: Vec<HostPattern>,
-    /// Be reachable by HTTP under each user's secret address.
+    /// Receive HTTP requests at each user's secret address.
     #[arg(long)]
     webhook: bool,
-    /// See this cookie of webhook requests; may be repeated.
+    /// See and set this cookie of webhook requests; may be repeated.
     #[arg(long, value_name = "NAME")]
     cookie: Vec<String>,
-    /// Be woken by timers.
+    /// Set timers.
     #[arg(long)]
     timers: bool,
     /// Read this environment variable of the server; may be repeated.
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
-    /// Read this directory, or change it too with `:rw`; may be repeated.
+    /// Read this directory, and with `:rw` write to it too; may be repeated.
     #[arg(long, value_name = "PATH[:rw]", value_parser = directory)]
     dir: Vec<Directory>,
 }
@@ -240,7 +242,7 @@ impl Revoke {
                 let changed = grants::revoke(&path, &self.id, &less)?;
                 anyhow::ensure!(
                     changed,
-                    "nothing of that is granted to `{}` in these words; {} has what is",
+                    "`{}` has no such grant; {} lists its grants",
                     self.id,
                     path.display()
                 );

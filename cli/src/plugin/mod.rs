@@ -48,7 +48,7 @@ use crate::{output::say, process::runtime};
   mortise plugin grant rules --as-asked
   mortise plugin status rules
 
-A plugin is named by its id, or by a part of it that no other has.")]
+Name a plugin by its id, or by a part of the id that no other plugin has.")]
 pub(super) struct Plugin {
     #[command(subcommand)]
     command: Command,
@@ -56,13 +56,13 @@ pub(super) struct Plugin {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Begin a plugin: a folder with source, configuration and a test.
+    /// Create a plugin: a folder with source, configuration and a test.
     New(author::New),
     /// Build the plugin in a folder.
     Build(author::Build),
     /// Turn a core module into a component.
     Componentize(author::Componentize),
-    /// Build a plugin, run it, and do so again whenever a file is saved.
+    /// Build and run a plugin, and repeat both whenever you save a file.
     Dev(author::Dev),
     /// Load a file as the server would, and report errors.
     #[command(after_help = "Examples:
@@ -84,7 +84,7 @@ enum Command {
     Push(push::Push),
     /// List installed plugins.
     List(status::List),
-    /// Show how a plugin is.
+    /// Show a plugin's status and versions.
     #[command(after_help = "Example:
   mortise plugin status io.example.weather")]
     Status(orders::Named),
@@ -93,7 +93,7 @@ enum Command {
   mortise plugin doctor io.example.weather
   mortise plugin doctor weather.wasm")]
     Doctor(orders::Named),
-    /// Enable a plugin for yourself, which is your consent to its requests.
+    /// Enable a plugin for yourself, and consent to its requests.
     #[command(after_help = "Example:
   mortise plugin enable io.example.weather")]
     Enable(orders::Named),
@@ -101,32 +101,32 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin disable io.example.weather")]
     Disable(orders::Named),
-    /// Load a plugin anew from its file, whether that changed or not.
+    /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:
   mortise plugin reload io.example.weather")]
     Reload(orders::Named),
-    /// Return to the version that ran before.
+    /// Activate a plugin's previous version.
     #[command(after_help = "Example:
   mortise plugin rollback io.example.weather")]
     Rollback(orders::Named),
-    /// Remove a plugin; what its users stored stays.
+    /// Remove a plugin, and keep its users' stored values.
     #[command(after_help = "Example:
   mortise plugin uninstall io.example.weather")]
     Uninstall(orders::Named),
-    /// Let a process that you start by hand take the place of a native plugin's
-    /// own: prints what its environment needs.
+    /// Print the variables for a native plugin's process that you start by hand
+    /// in place of the plugin's own.
     #[command(after_help = "Examples:
   eval \"$(mortise plugin attach io.example.native)\"
   gdb ./my-plugin
   mortise plugin attach io.example.native --lasting > my-plugin.env
   mortise plugin attach io.example.native --end
 
-The process is not confined as the plugin's own is, and may come and go; while it
-is not there, the plugin's own serves.")]
+The sandbox does not confine your process. You may stop and start it at any time; in
+between, the plugin's own process runs.")]
     Attach(orders::Attach),
     /// Print a plugin's log.
     Logs(read::Logs),
-    /// Print who did what about plugins.
+    /// Print the audit log: changes to plugins, with actor and time.
     Audit(read::Audit),
     /// Show a plugin's requested permissions and its grants.
     #[command(after_help = "Example:
@@ -134,13 +134,13 @@ is not there, the plugin's own serves.")]
     Grants(orders::Named),
     /// Grant permissions to a plugin.
     Grant(grant::Grant),
-    /// Take back what a plugin was allowed.
+    /// Revoke permissions of a plugin.
     Revoke(grant::Revoke),
-    /// List versions that ask for more and wait for your approval.
+    /// List pending versions: they ask for more and need your approval.
     Pending(asked::PendingVersions),
-    /// Let a version run that waits for your approval.
+    /// Approve and activate a pending version.
     Approve(asked::Approve),
-    /// Show what a plugin was refused for want of a grant.
+    /// Show a plugin's denied attempts.
     #[command(after_help = "Example:
   mortise plugin denials io.example.weather")]
     Denials(orders::Named),
@@ -160,7 +160,7 @@ impl Plugin {
 }
 
 impl Command {
-    /// Completes the plugin's id and carries the command out.
+    /// Completes the plugin's id and runs the command.
     async fn run(mut self) -> anyhow::Result<(String, ExitCode)> {
         let Some((id, which)) = self.plugin() else {
             return self.carry_out().await;

@@ -214,8 +214,8 @@ pub(super) struct Attach {
     /// start of the server, and with each version of the plugin.
     #[arg(long, conflicts_with = "end")]
     lasting: bool,
-    /// End what `--lasting` began. A process that is connected stays until it
-    /// leaves.
+    /// End the validity of the file of `--lasting`. A connected process stays
+    /// until it ends.
     #[arg(long)]
     end: bool,
 }

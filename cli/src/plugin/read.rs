@@ -29,7 +29,7 @@ is theirs to read.")]
 pub(super) struct Logs {
     #[command(flatten)]
     pub(super) plugin: Named,
-    /// Go on until interrupted.
+    /// Print new entries until interrupted.
     #[arg(long, short)]
     follow: bool,
 }
@@ -40,7 +40,8 @@ pub(super) struct Logs {
   mortise plugin audit
   mortise plugin audit io.example.weather --limit 10 --json")]
 pub(super) struct Audit {
-    /// Of this plugin only: its id, or a part of it that no other has.
+    /// Show only changes to this plugin: its id, or a part of it that no
+    /// other has.
     pub(super) id: Option<String>,
     /// Show this many of the newest entries, 1 to 200.
     #[arg(long, value_name = "COUNT", default_value_t = 50)]

@@ -28,8 +28,8 @@ const ANSWER: usize = 64 << 20;
 /// The server and the user.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
-    /// Use the server of this data directory, whose readers need no password
-    /// [default, except for `dev`: data].
+    /// Use the server of this data directory, without a password [default,
+    /// except for `dev`: data].
     #[arg(
         long,
         env = "MORTISE_DATA_DIR",
@@ -37,8 +37,8 @@ pub(crate) struct Which {
         help_heading = "Which server"
     )]
     data_dir: Option<PathBuf>,
-    /// The server's address instead, with a token, or a user and in
-    /// `MORTISE_PASSWORD` the password.
+    /// Use the server at this address, with a token, or with `--user` and the
+    /// password in `MORTISE_PASSWORD`.
     #[arg(
         long,
         env = "MORTISE_URL",
@@ -46,8 +46,8 @@ pub(crate) struct Which {
         help_heading = "Which server"
     )]
     url: Option<Url>,
-    /// The token of an elevated client. Other users of this machine can read
-    /// flags: prefer the environment variable.
+    /// The token of an elevated client. Prefer the environment variable, because
+    /// other users of this machine can read flags.
     #[arg(
         long,
         env = "MORTISE_TOKEN",
@@ -93,7 +93,7 @@ pub(crate) enum Body {
     File(Vec<u8>),
 }
 
-/// The server's no.
+/// An error response of the server.
 #[derive(Debug, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 #[error("{error_description}")]

@@ -36,9 +36,7 @@ pub enum AnswerError {
     #[error(transparent)]
     File(#[from] GrantsError),
     /// The grants to revoke do not exist in this form.
-    #[error(
-        "nothing of that is granted to `{0}` in these words; `mortise plugin status {0}` shows what is"
-    )]
+    #[error("`{0}` has no such grant; `mortise plugin grants {0}` lists its grants")]
     NotGranted(String),
     /// A directory that overlaps the server's own.
     #[error("{0}; no plugin may use it: grant a directory apart from it")]

@@ -103,7 +103,7 @@ async fn what_is_granted_and_taken_back_has_effect_at_once() {
         ),
         (&["grant", "a"], "nothing to grant"),
         (&["revoke", "a"], "nothing to take back"),
-        (&["revoke", "a", "--timers"], "nothing of that is granted"),
+        (&["revoke", "a", "--timers"], "has no such grant"),
         (&["denials", "later"], "no plugin `later`"),
         (&["approve", "a"], "waits"),
         (&["approve", "later"], "no plugin `later`"),

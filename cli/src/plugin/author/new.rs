@@ -16,7 +16,7 @@ use mortise_author::{Capability, Language, scaffold};
 The SDK is copied into the plugin's folder: nothing has to be published or
 cloned to build it.")]
 pub(in crate::plugin) struct New {
-    /// Its name, which its folder has too: lower-case letters, digits and `-`.
+    /// The name of the plugin and its folder: lower-case letters, digits and `-`.
     name: String,
     /// The language.
     #[arg(long, value_name = "LANGUAGE")]
@@ -29,7 +29,7 @@ pub(in crate::plugin) struct New {
         default_values = ["configurer", "filter"]
     )]
     capabilities: Vec<Capability>,
-    /// Its id, unique and stable, under a name of yours [default:
+    /// The plugin's id: unique, stable, and under a name that you own [default:
     /// `org.example.NAME`].
     #[arg(long)]
     id: Option<String>,

@@ -59,11 +59,11 @@ pub(in crate::plugin) struct Dev {
     /// [default: as-asked].
     #[arg(long, value_name = "WHAT")]
     grant: Option<Granting>,
-    /// A configuration, which the plugin is given when it is loaded and when the
-    /// file is saved.
+    /// Apply the configuration in this file at each load, and whenever you save
+    /// the file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The throw-away server's port [default: a free one].
+    /// The temporary server's port [default: a free one].
     #[arg(long)]
     port: Option<u16>,
     #[command(flatten)]
