@@ -41,26 +41,26 @@ enum Command {
   mortise config check
   mortise config check --config /etc/mortise/mortise.toml
 
-It takes all options of `mortise serve`.")]
+The command takes all options of `mortise serve`.")]
     Check(Shown),
     /// Show each setting and the source of its value.
     #[command(after_help = "Examples:
   mortise config show
   mortise config show --json | jq '.settings[] | select(.from != \"default\")'
 
-A setting is taken from the first of: a flag, a variable MORTISE_..., a variable
-GOTIFY_..., the file, the default. The file is the one that --config or
-MORTISE_CONFIG names, else `mortise.toml` in the data directory, else
+For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
+variable GOTIFY_..., the file, the default. The file is the one that --config or
+MORTISE_CONFIG names, or else `mortise.toml` in the data directory, or else
 /etc/mortise/mortise.toml.")]
     Show(Shown),
     /// Convert Gotify's settings to settings of Mortise.
     #[command(after_help = "Examples:
   mortise config import /etc/gotify/config.yml
-      prints them
+      prints the settings
   mortise config import /etc/gotify/server.env --write data/mortise.toml
-      writes a file that is not there yet
+      writes them to a new file
   mortise config import
-      from the variables GOTIFY_... of this shell alone")]
+      converts only the variables GOTIFY_... of this shell")]
     Import(Import),
 }
 

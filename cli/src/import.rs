@@ -22,16 +22,16 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mortise import /var/lib/gotify/data/gotify.db --dry-run
-      shows what would come, and changes nothing
+      shows the data that would be imported, and changes nothing
   mortise import /var/lib/gotify/data/gotify.db --data-dir /var/lib/mortise
-      moves everything in: users with their passwords, applications with their
+      imports everything: users with their passwords, applications with their
       tokens and images, clients, messages, plugins' configurations and storage
   mortise import gotify.db --images /backup/gotify/images
       with the images from another folder
 
-Gotify 2 and 3 on SQLite. The file is only read, and Gotify may run. Mortise must
-not run on the data directory. Repeat it at any time: it imports new data only, and
-goes on where it was interrupted.")]
+The command reads databases of Gotify 2 and 3 in SQLite, and does not change them.
+Gotify may run meanwhile. Mortise must not run on the data directory. You can repeat
+the import at any time: it adds only new data, and continues after an interruption.")]
 pub(super) struct Import {
     /// Gotify's database, by default `data/gotify.db` in Gotify's folder.
     #[arg(value_name = "FILE")]

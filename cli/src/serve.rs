@@ -25,10 +25,10 @@ use mortise_server::{Config, Server, StartError, settings::Settings};
       with a password of your own for the first administrator
 
 The first run creates an administrator and prints the generated password once.
-A setting is taken from the first of: a flag, a variable MORTISE_..., a variable
-GOTIFY_..., the file, the default; `mortise config show` tells which. On SIGHUP the
-server reads the file and the certificate again.
-RUST_LOG=mortise_server=debug shows more of what the server does.")]
+For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
+variable GOTIFY_..., the file, the default. `mortise config show` shows the source.
+On SIGHUP the server reads the file and the certificate again.
+RUST_LOG=mortise_server=debug makes the log more detailed.")]
 pub(super) struct Serve {
     #[command(flatten)]
     given: Given,

@@ -57,7 +57,7 @@ pub enum BackupError {
     #[error("{} is no data directory: it has no mortise.db; name it with --data-dir", .0.display())]
     NoData(PathBuf),
     /// Something is there already.
-    #[error("{} is there and not empty; {fix}", path.display())]
+    #[error("{} exists and is not empty; {fix}", path.display())]
     NotEmpty {
         /// The folder.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum BackupError {
         fix: &'static str,
     },
     /// The folder has no list.
-    #[error("{} is no backup: it has no {LIST}, with which each backup ends", .0.display())]
+    #[error("{} is no backup, or an incomplete one: it has no {LIST}", .0.display())]
     NoBackup(PathBuf),
     /// It is of a newer version.
     #[error("{} was made by version {version}, whose backups this version does not read; update Mortise", path.display())]

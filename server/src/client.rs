@@ -39,7 +39,7 @@ pub fn origin(url: &Url) -> String {
 #[non_exhaustive]
 pub enum ClientError {
     /// Neither `http` nor `https`, or without a host.
-    #[error("{0} is no address that this can ask: write one that begins with https:// or http://")]
+    #[error("{0} is not a server's address: write one that begins with https:// or http://")]
     Address(Box<str>),
     /// No connection.
     #[error("no connection to {to}: {source}")]

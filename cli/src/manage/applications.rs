@@ -16,10 +16,10 @@ use crate::plugin::{Body, Remote, printable, understood};
       prints the token of a new application
   mortise app list
   mortise app token backup
-      replaces the token: the one before is of no use any more
+      replaces the token; the old one is no longer valid
   mortise app delete backup
 
-They are those of the first administrator, unless --user or --token names another
+The commands act for the first administrator, unless --user or --token names another
 user.")]
 pub(crate) struct App {
     #[command(subcommand)]

@@ -17,7 +17,7 @@ use crate::plugin::{Body, printable};
   mortise client list
   mortise client delete phone
 
-They are those of the first administrator, unless --user or --token names another
+The commands act for the first administrator, unless --user or --token names another
 user.")]
 pub(crate) struct Client {
     #[command(subcommand)]

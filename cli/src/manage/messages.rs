@@ -34,7 +34,7 @@ enum Command {
   mortise message list --app backup --limit 500
   mortise message list --before 42 --json
 
-With --json it prints the messages as one JSON array.")]
+With --json, the command prints the messages as one JSON array.")]
     List(List),
     /// Delete messages.
     #[command(after_help = "Examples:
@@ -55,7 +55,7 @@ With --json it prints the messages as one JSON array.")]
     #[command(after_help = "Example:
   mortise message restore 7
 
-The number is that of `mortise message dropped`. Filters do not see the message again.")]
+`mortise message dropped` shows the number. Filters do not see the message again.")]
     Restore(One),
 }
 

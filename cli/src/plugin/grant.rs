@@ -62,7 +62,8 @@ pub(super) struct Grant {
   mortise plugin revoke io.example.weather --http https://api.example.org
   mortise plugin revoke io.example.weather --all
 
-It takes effect on the plugin's next call, and what is open is closed.")]
+The change takes effect on the plugin's next call. The server also closes everything
+that the plugin opened with the grant.")]
 pub(super) struct Revoke {
     /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,
@@ -223,8 +224,8 @@ impl Revoke {
         let mut less = self.allowed.grants();
         if less == HostGrants::default() && !self.all {
             anyhow::bail!(
-                "nothing to take back: say `--all`, or name it; `mortise plugin grants {}` shows \
-                 what is allowed",
+                "nothing to revoke: name the permissions, or use `--all`; `mortise plugin grants \
+                 {}` lists the grants",
                 self.id
             );
         }

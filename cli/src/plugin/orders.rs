@@ -38,12 +38,12 @@ use mortise_server::{
   mortise plugin install oci://ghcr.io/example/rules:1.2.0
   mortise plugin install - --signature rules.wasm.minisig <rules.wasm
 
-From a registry, the command first shows the version's digest, its signer and the
-permissions that it asks for. The server downloads it, with the credentials of
-Docker's file of the user that the server runs as.
+For a version in a registry, the command first shows its digest, its signer and the
+permissions that it asks for. The server downloads the version. It uses the
+credentials that `docker login` stored for the user that the server runs as.
 
-A plugin of the same id is replaced while it is called: calls in flight end with
-the old version. One that does not load or start changes nothing.")]
+An installed plugin with the same id is replaced while it runs: calls in progress end
+with the old version. If the new version does not load or start, nothing changes.")]
 pub(super) struct Install {
     /// A file, an address that begins with https:// or http://, a version in a
     /// registry that begins with oci://, or `-` for standard input.

@@ -23,9 +23,9 @@ const LOOK: Duration = Duration::from_millis(500);
   mortise plugin logs io.example.weather
   mortise plugin logs io.example.weather --follow
 
-It has what the plugin wrote for you, what the server noticed about every user's
-instance, and what a native plugin printed. What a plugin wrote for other users
-is theirs to read.")]
+The log has the plugin's entries for you, the server's entries about every user's
+instance, and the output of a native plugin. Only other users themselves can read
+the entries that a plugin wrote for them.")]
 pub(super) struct Logs {
     #[command(flatten)]
     pub(super) plugin: Named,

@@ -185,8 +185,8 @@ impl Which {
                 Remote::with_password(url, user, &password)
             }
             (None, None) => anyhow::bail!(
-                "a server that is named by its address asks who you are: give --token, or --user \
-                 and the password in MORTISE_PASSWORD"
+                "a server at an address needs a login: give --token, or --user and the password \
+                 in MORTISE_PASSWORD"
             ),
         }
     }

@@ -27,7 +27,7 @@ use mortise_server::hosting;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin test
-      of the plugin in the current folder, as it was built last
+      tests the newest build of the plugin in the current folder
   mortise plugin test shout.wasm
   mortise plugin test shout.wasm --cases cases/filter.yaml
   mortise plugin test shout.wasm --junit report.xml")]

@@ -100,7 +100,7 @@ pub enum CallError {
         last: String,
     },
     /// The host could not bring it up, through no fault of the plugin.
-    #[error("the plugin could not be brought up: {0}")]
+    #[error("the plugin could not be started: {0}")]
     Unavailable(String),
 }
 

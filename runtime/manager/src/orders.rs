@@ -40,7 +40,7 @@ pub enum OrderError {
     #[error("no plugin `{0}` is installed; `mortise plugin list` shows those that are")]
     Unknown(String),
     /// There is no previous version.
-    #[error("there is no version of `{0}` before the one that runs")]
+    #[error("`{0}` has no previous version")]
     NothingBefore(String),
     /// The file of the plugin is not there.
     #[error("{} is not there; put the plugin into the plugins folder again", .0.display())]
@@ -49,7 +49,7 @@ pub enum OrderError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The version to go back to asks for more than is granted.
-    #[error("the version before has to be approved first: {}", .0.lines.join("; "))]
+    #[error("the previous version needs approval first: {}", .0.lines.join("; "))]
     Pending(Difference),
     /// A file in the plugins folder could not be written or removed.
     #[error("{} cannot be changed: {source}; check that the server's user may write there", path.display())]
@@ -71,7 +71,7 @@ pub enum OrderError {
     #[error("`{0}` has no lasting socket; `mortise plugin attach {0} --lasting` makes one")]
     NotAttached(String),
     /// No version waits for approval.
-    #[error("no version of `{0}` waits for approval; `mortise plugin status {0}` shows how it is")]
+    #[error("no version of `{0}` waits for approval; `mortise plugin status {0}` shows its status")]
     NothingPending(String),
     /// The answer could not be written.
     #[error(transparent)]

@@ -36,7 +36,7 @@ pub struct TrustedKey {
 pub enum TrustError {
     /// It is no public key of minisign's.
     #[error(
-        "that is no public key of minisign; it is the line that begins with RW in the author's .pub file"
+        "this is no public key of minisign; copy the line that begins with RW from the author's .pub file"
     )]
     NoKey,
     /// The name does not fit on the key's line.

@@ -33,7 +33,7 @@ pub enum ArrivalError {
     #[error("the file has more than {MOST_BYTES} bytes, which no plugin may have")]
     TooLong,
     /// Another file than was meant.
-    #[error("the file has the digest {found}, not {expected}: it is not the one that was meant")]
+    #[error("the file has the digest {found}, not {expected}: it is not the expected file")]
     Digest {
         /// The expected digest.
         expected: Digest,

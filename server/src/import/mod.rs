@@ -77,10 +77,10 @@ pub enum ImportError {
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// Names are taken.
-    #[error("{}: {} here already", names(.0), if .0.len() == 1 { "a user of this name is" } else { "users of these names are" })]
+    #[error("{}: {} in Mortise already", names(.0), if .0.len() == 1 { "a user with this name exists" } else { "users with these names exist" })]
     NamesTaken(Vec<String>),
     /// A token is taken.
-    #[error("`{name}` cannot be imported, because {conflict} is here already")]
+    #[error("`{name}` cannot be imported, because {conflict} exists in Mortise already")]
     TokenTaken {
         /// Its name there.
         name: String,

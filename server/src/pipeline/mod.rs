@@ -82,7 +82,9 @@ pub enum PostError {
     #[error("the server is stopping; send the message again in a moment")]
     Stopping,
     /// The user has no account at the Gotify behind this server.
-    #[error("this user has no client token in --upstream-token, so the message has nowhere to go")]
+    #[error(
+        "this user has no client token in --upstream-token, so Gotify cannot store the message"
+    )]
     NotUpstream,
     /// The Gotify behind this server does not take it.
     #[error("{0}")]

@@ -276,7 +276,7 @@ async fn who_may_not_give_orders_is_told_what_to_do() {
         command.env("MORTISE_PASSWORD", PASSWORD);
         command
     };
-    assert!(refused(by_address(&[])).contains("asks who you are"));
+    assert!(refused(by_address(&[])).contains("needs a login"));
     good(by_address(&["--user", USER]).output().unwrap());
     let wrong = refused(by_address(&["--user", "nobody"]));
     assert!(

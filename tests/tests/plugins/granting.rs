@@ -102,7 +102,7 @@ async fn what_is_granted_and_taken_back_has_effect_at_once() {
             "unknown field `nonsense`",
         ),
         (&["grant", "a"], "nothing to grant"),
-        (&["revoke", "a"], "nothing to take back"),
+        (&["revoke", "a"], "nothing to revoke"),
         (&["revoke", "a", "--timers"], "has no such grant"),
         (&["denials", "later"], "no plugin `later`"),
         (&["approve", "a"], "waits"),

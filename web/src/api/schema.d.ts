@@ -2801,7 +2801,7 @@ export interface operations {
                     "application/json": components["schemas"]["Rights"];
                 };
             };
-            /** @description Nothing is to be taken back. */
+            /** @description The request names no permission. */
             400: {
                 headers: {
                     [name: string]: unknown;

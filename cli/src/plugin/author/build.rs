@@ -10,11 +10,11 @@ use super::progress::{Told, seconds};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin build
-      makes dist/NAME.wasm of the plugin in the current folder
+      makes dist/NAME.wasm from the plugin in the current folder
   mortise plugin build --native
-      makes dist/NAME, an executable of this machine, where the language has one
+      makes dist/NAME, an executable for this machine, if the language supports it
 
-A tool that is missing is named, with how to get it; nothing is installed.")]
+If a tool is missing, the command names it and says how to get it. It installs nothing.")]
 pub(in crate::plugin) struct Build {
     /// The plugin's folder.
     #[arg(default_value = ".")]

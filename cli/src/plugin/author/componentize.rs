@@ -17,8 +17,8 @@ const LARGEST: u64 = 256 << 20;
   mortise plugin componentize core.wasm --output shout.wasm
   mortise plugin componentize target/wasm32-wasip1/release/shout.wasm -o shout.wasm
 
-The module must carry the description of its world, as the bindings of wit-bindgen
-put it there. Its calls of WASI 0.1 become calls of WASI 0.2.")]
+The module must contain the description of its world, which the bindings of
+wit-bindgen add. Its calls of WASI 0.1 become calls of WASI 0.2.")]
 pub(in crate::plugin) struct Componentize {
     /// The module, compiled for wasm32-wasip1 or an equal target.
     module: PathBuf,

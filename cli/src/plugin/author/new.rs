@@ -11,10 +11,10 @@ use mortise_author::{Capability, Language, scaffold};
   mortise plugin new shout --lang rust
       a plugin that changes messages before they are stored, with a configuration
   mortise plugin new hooks --lang rust --capability webhook --id io.github.me.hooks
-      one that sends what is posted to it
+      a plugin that sends messages from HTTP requests
 
-The SDK is copied into the plugin's folder: nothing has to be published or
-cloned to build it.")]
+The command copies the SDK into the plugin's folder, so that the build needs no clone
+of Mortise's repository.")]
 pub(in crate::plugin) struct New {
     /// The name of the plugin and its folder: lower-case letters, digits and `-`.
     name: String,

@@ -582,7 +582,7 @@ impl Member for Inner {
             self.guard.log().write(
                 Level::Error,
                 Source::Host,
-                &format!("it could not be brought up again: {}", error.full()),
+                &format!("it could not be restarted: {}", error.full()),
             );
         }
     }

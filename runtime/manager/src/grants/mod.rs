@@ -122,7 +122,7 @@ pub enum GrantsError {
     },
     /// It does not say what a grants file says.
     #[error(
-        "{path}, line {line}: {what}; correct that line, or remove it to deny what it was to grant{hint}",
+        "{path}, line {line}: {what}; correct that line, or remove it to revoke its grant{hint}",
         path = path.display()
     )]
     Parse {

@@ -179,7 +179,7 @@ struct Revoke {
     request_body = Revoke,
     responses(
         (status = 200, body = Rights),
-        (status = 400, description = "Nothing is to be taken back."),
+        (status = 400, description = "The request names no permission."),
         (status = 409, description = "Nothing of it is granted."),
     ))]
 async fn revoke(
@@ -192,7 +192,9 @@ async fn revoke(
     if asked.all {
         less.join(state.plugins.answer(&id).grants);
     } else if less == HostGrants::default() {
-        return Err(ApiError::bad_request("nothing to take back"));
+        return Err(ApiError::bad_request(
+            "nothing to revoke: name permissions, or set `all`",
+        ));
     }
     let (by, plugin) = (caller.actor(), id.clone());
     order(&state, |plugins| async move {

@@ -38,16 +38,17 @@ use crate::{plugin::remote::Which, process::stop_signal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin dev
-      builds the plugin in the current folder, runs it on a throw-away server,
-      and builds and swaps it whenever a file is saved
+      builds the plugin in the current folder, runs it on a temporary server,
+      and repeats both whenever you save a file
   mortise plugin dev --native --config try.yaml
-      the same for an executable of this machine, with a configuration
+      the same for an executable for this machine, with a configuration
   mortise plugin dev --data-dir /var/lib/mortise
-      loads it into the running server on that directory, where it waits for
-      grants and for being enabled as any plugin does
+      installs the plugin on the running server of that directory, where it needs
+      grants and users who enable it, as any plugin does
 
-On the throw-away server what the manifest asks for is granted; `--grant none`
-shows the plugin as an administrator's no would leave it. Ctrl-C ends all of it.")]
+The temporary server grants all permissions that the manifest asks for. `--grant none`
+shows the plugin without the administrator's grants. Ctrl-C ends the command and the
+temporary server.")]
 pub(in crate::plugin) struct Dev {
     /// The plugin's folder.
     #[arg(default_value = ".")]
