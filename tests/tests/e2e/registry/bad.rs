@@ -456,7 +456,7 @@ async fn an_address_that_is_no_registry_says_why() {
         (
             format!("oci://u:p@{}/test:1", fake.host()),
             400,
-            vec!["not an address in a registry"],
+            vec!["not an address in a registry", "docker login"],
         ),
     ] {
         refused(&server, &url, status, &words).await;
