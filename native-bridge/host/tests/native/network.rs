@@ -342,6 +342,17 @@ async fn a_process_that_ends_leaves_no_connection() {
 }
 
 #[tokio::test]
+async fn the_machines_connections_are_not_listed() {
+    let service = Service::at("127.0.0.1:0").await;
+    let port = format!(":{:04X} ", service.port());
+    let confined = confined(&[]).await;
+    let listed = confined.can("read", "/proc/net/tcp").await;
+    assert!(!listed.contains(&port), "{listed}");
+    let outside = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    assert!(outside.contains(&port), "{outside}");
+}
+
+#[tokio::test]
 async fn users_of_one_process_have_what_one_of_them_has() {
     let service = Service::at("127.0.0.1:0").await;
     let target = format!("localhost:{}", service.port());
