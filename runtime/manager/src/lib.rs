@@ -13,6 +13,7 @@
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
 //! - `orders`: the administrator's commands: install, reload, roll back, uninstall.
+//! - `unfinished`: copies that a killed program left in the folder.
 //! - `admission`: the decision whether a version may run.
 //! - `signature`: signatures of plugins, and `trusted`: the trusted keys.
 //! - `swap`: moving users from one version to another while it is called.
@@ -77,6 +78,7 @@ mod timers;
 pub mod trace;
 mod trusted;
 mod turn;
+mod unfinished;
 mod users;
 mod working;
 
