@@ -14,6 +14,7 @@
 //! - `folder`: from a file in the plugins folder to an active version.
 //! - `orders`: the administrator's commands: install, reload, roll back, uninstall.
 //! - `upload`: a file on its way in.
+//! - `unfinished`: copies that a killed program left in the folder.
 //! - `admission`: the decision whether a version may run.
 //! - `signature`: signatures of plugins, and `trusted`: the trusted keys.
 //! - `swap`: moving users from one version to another while it is called.
@@ -78,6 +79,7 @@ mod timers;
 pub mod trace;
 mod trusted;
 mod turn;
+mod unfinished;
 mod upload;
 mod users;
 mod working;

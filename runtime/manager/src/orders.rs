@@ -29,6 +29,7 @@ use super::{
     installed::{Entry, VersionOf},
     signature::signature_file,
     turn::Turn,
+    unfinished,
     upload::{Upload, copy_name, is_announced},
 };
 
@@ -454,7 +455,7 @@ fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
     std::fs::create_dir_all(folder)?;
     let mut source = std::fs::File::open(source)?;
     let mut aside = tempfile::Builder::new()
-        .prefix(".install-")
+        .prefix(unfinished::PREFIX)
         .tempfile_in(folder)?;
     io::copy(&mut source, &mut aside)?;
     aside
