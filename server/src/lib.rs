@@ -34,6 +34,7 @@ mod house;
 pub mod import;
 mod listen;
 pub mod local;
+mod oidc;
 pub mod origin;
 mod page;
 pub mod pipeline;
