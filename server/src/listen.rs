@@ -237,6 +237,7 @@ struct Kind {
 
 /// Gives a request by HTTP/2 the form of one by HTTP/1: the host is a header.
 fn as_http1(request: &mut Request) {
+    *request.version_mut() = http::Version::HTTP_11;
     let uri = std::mem::take(request.uri_mut());
     let host = uri.authority().map(|authority| authority.as_str());
     let host = host.and_then(|host| HeaderValue::try_from(host).ok());
