@@ -17,12 +17,13 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 7] = [
+const PYTHON: [&str; 8] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
     "gotify-message==0.2.1",
     "gotify[stream]==0.6.0",
     "gotipy==0.2.2",
+    "schemathesis==4.32.5",
     "websockets==13.1",
     "ziglang==0.15.2",
 ];

@@ -988,7 +988,7 @@ export interface paths {
         /** A request to a plugin's webhook. */
         trace: operations["trace_plugin_id_custom_token_"];
     };
-    "/plugin/{id}/custom/{token}/{*path}": {
+    "/plugin/{id}/custom/{token}/{path}": {
         parameters: {
             query?: never;
             header?: never;
