@@ -5,6 +5,7 @@ mod cors;
 mod header;
 mod limits;
 mod listen;
+mod oidc;
 mod plugins;
 mod size;
 mod token_form;
@@ -25,6 +26,7 @@ pub use self::{
     header::ResponseHeader,
     limits::{Limits, Retention},
     listen::{Listen, PathPrefix},
+    oidc::Oidc,
     plugins::{Changed, NativeSandbox, Retry},
     size::Size,
     token_form::TokenForm,
@@ -249,6 +251,10 @@ pub struct Config {
     )]
     pub public_metrics: bool,
 
+    /// Logins at an OpenID provider.
+    #[command(flatten)]
+    pub oidc: Oidc,
+
     /// Bounds on connections, requests and streams.
     #[command(flatten)]
     pub limits: Limits,
@@ -309,6 +315,7 @@ impl fmt::Debug for Config {
             .field("response_headers", &self.response_headers)
             .field("access_log", &self.access_log)
             .field("public_metrics", &self.public_metrics)
+            .field("oidc", &self.oidc)
             .field("limits", &self.limits)
             .field("retention", &self.retention)
             .field("upstream", &self.upstream.as_ref().map(origin))
@@ -344,6 +351,7 @@ impl Config {
             response_headers: Vec::new(),
             access_log: false,
             public_metrics: false,
+            oidc: Oidc::default(),
             limits: Limits::default(),
             retention: Retention::default(),
             upstream: None,

@@ -36,6 +36,7 @@ pub mod import;
 mod listen;
 pub mod local;
 pub mod oci;
+mod oidc;
 pub mod origin;
 mod page;
 pub mod pipeline;

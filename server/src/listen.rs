@@ -1,11 +1,20 @@
-//! Accepting connections and speaking HTTP/1 on them, within bounds: how many,
-//! how long a request's head may take, and how long the end may.
+//! Accepting connections and speaking HTTP on them, within bounds: how many, how
+//! long a request's head may take, and how long the end may. A client chooses HTTP/2
+//! with TLS, or by its first bytes without.
 
 mod answer;
+mod opening;
 mod patient;
 mod places;
 
-use std::{borrow::Cow, convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    convert::Infallible,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -14,8 +23,12 @@ use axum::{
     http::{HeaderValue, Uri, header, uri::PathAndQuery},
     response::Response,
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
@@ -30,13 +43,21 @@ use crate::{
     config::{Limits, PathPrefix},
     origin::Secure,
     sockets::{Socket, Stream},
-    tls::Tls,
+    tls::{HTTP_2, Tls},
 };
 
 /// The time in which the other side must take some of an answer.
 const TAKEN: Duration = Duration::from_secs(60);
 /// The longest head, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
+/// The most requests at a time on a connection by HTTP/2.
+const STREAMS: u32 = 128;
+/// The most requests on a connection by HTTP/2 that its client may have taken back
+/// before they were answered. Beyond, the connection ends.
+const RESET_STREAMS: usize = 64;
+/// The time without anything from a client by HTTP/2 before it is asked whether it
+/// is there, and the time for its answer.
+const ALIVE: [Duration; 2] = [Duration::from_secs(45), Duration::from_secs(20)];
 /// The pause after a connection could not be accepted: there may be no more
 /// file descriptors for the moment.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -164,13 +185,31 @@ async fn enter(
 ) {
     match (stream, tls) {
         (Stream::Tcp(stream), None) => {
-            connection(stream, peer, place, false, router, serving, stopping).await;
+            let limit = serving.limits.head_timeout;
+            let opening = opening::is_http2(&stream, limit);
+            let cut = place.cut();
+            let http2 = tokio::select! {
+                http2 = opening => http2,
+                () = cut.cancelled() => return,
+                () = stopping.cancelled() => return,
+            };
+            let Some(http2) = http2 else { return };
+            let kind = Kind {
+                secure: false,
+                http2,
+            };
+            connection(stream, peer, place, kind, router, serving, stopping).await;
         }
         (Stream::Tcp(stream), Some(tls)) => {
             let limit = serving.limits.head_timeout;
             match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
                 Ok(Ok(stream)) => {
-                    connection(stream, peer, place, true, router, serving, stopping).await
+                    let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+                    let kind = Kind {
+                        secure: true,
+                        http2,
+                    };
+                    connection(stream, peer, place, kind, router, serving, stopping).await
                 }
                 Ok(Err(error)) => tracing::debug!(%error, %peer, "no connection by TLS"),
                 Err(_) => tracing::debug!(%peer, "no connection by TLS in time"),
@@ -178,9 +217,44 @@ async fn enter(
         }
         #[cfg(unix)]
         (Stream::Unix(stream), _) => {
-            connection(stream, peer, place, false, router, serving, stopping).await;
+            let kind = Kind {
+                secure: false,
+                http2: false,
+            };
+            connection(stream, peer, place, kind, router, serving, stopping).await;
         }
     }
+}
+
+/// The kind of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    /// By TLS.
+    secure: bool,
+    /// By HTTP/2.
+    http2: bool,
+}
+
+/// Gives a request by HTTP/2 the form of one by HTTP/1: the host is a header.
+fn as_http1(request: &mut Request) {
+    *request.version_mut() = http::Version::HTTP_11;
+    let uri = std::mem::take(request.uri_mut());
+    let host = uri.authority().map(|authority| authority.as_str());
+    let host = host.and_then(|host| HeaderValue::try_from(host).ok());
+    if let Some(host) = host {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    // Cookies may come in pieces.
+    let cookies = request.headers().get_all(header::COOKIE).iter();
+    let cookies: Vec<&[u8]> = cookies.map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(all) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        request.headers_mut().insert(header::COOKIE, all);
+    }
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = uri.into_parts().path_and_query;
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
 }
 
 /// Takes the prefix away from a request's path. True if it had it.
@@ -223,7 +297,7 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     place: Place,
-    secure: bool,
+    Kind { secure, http2 }: Kind,
     router: Router,
     serving: Arc<Serving>,
     stopping: CancellationToken,
@@ -231,9 +305,13 @@ async fn connection(
     let cut = place.cut();
     let handle = Connection(cut.clone());
     let place = Arc::new(place);
+    let watched = Arc::downgrade(&place);
     let head = serving.limits.head_timeout;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
+        if http2 {
+            as_http1(&mut request);
+        }
         api::collapse_slashes(&mut request);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(handle.clone());
@@ -256,25 +334,93 @@ async fn connection(
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, busy)))
         }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(stream, TAKEN)), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = cut.cancelled() => return,
-        () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = cut.cancelled() => return,
-            }
-        }
+    let stream = TokioIo::new(Patient::new(stream, TAKEN));
+    let ended = if http2 {
+        let [after, within] = ALIVE;
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_pending_accept_reset_streams(RESET_STREAMS)
+            .max_local_error_reset_streams(RESET_STREAMS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .keep_alive_interval(after)
+            .keep_alive_timeout(within)
+            .serve_connection(stream, service);
+        served(connection, idle(&watched, head), &cut, &stopping).await
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(stream, service)
+            .with_upgrades();
+        served(connection, std::future::pending(), &cut, &stopping).await
     };
-    if let Err(error) = ended {
+    if let Some(Err(error)) = ended {
         tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
+
+/// Serves a connection to its end; none if it was cut. When the server stops, or
+/// when nothing was asked for too long, the requests under way are answered first.
+async fn served(
+    connection: impl Closing,
+    idle: impl Future<Output = ()>,
+    cut: &CancellationToken,
+    stopping: &CancellationToken,
+) -> Option<hyper::Result<()>> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Some(ended),
+        () = cut.cancelled() => return None,
+        () = stopping.cancelled() => {}
+        () = idle => {}
+    }
+    connection.as_mut().close();
+    tokio::select! {
+        ended = connection => Some(ended),
+        () = cut.cancelled() => None,
+    }
+}
+
+/// Waits until a connection has no request for this long.
+async fn idle(place: &Weak<Place>, limit: Duration) {
+    loop {
+        let before = place.upgrade().and_then(|place| place.idle_since());
+        tokio::time::sleep(limit).await;
+        let now = place.upgrade().and_then(|place| place.idle_since());
+        if before.is_some() && before == now {
+            return;
+        }
+    }
+}
+
+/// A connection that can end after its requests.
+trait Closing: Future<Output = hyper::Result<()>> {
+    fn close(self: Pin<&mut Self>);
+}
+
+impl<I, S> Closing for http1::UpgradeableConnection<I, S>
+where
+    Self: Future<Output = hyper::Result<()>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: hyper::service::HttpService<Incoming, ResBody = Answer>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn close(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Closing for http2::Connection<I, S, TokioExecutor>
+where
+    Self: Future<Output = hyper::Result<()>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = Answer>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: hyper::rt::bounds::Http2ServerConnExec<S::Future, Answer>,
+{
+    fn close(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
     }
 }

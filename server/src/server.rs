@@ -19,6 +19,7 @@ use crate::{
     events::{self, Events},
     hosting::{self, ServerUsers},
     house, listen, local,
+    oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
     private,
@@ -187,6 +188,7 @@ impl Server {
         users.send_by(&pipeline);
         let backends = || Ok(hosting::of_server(&config, local::reachable(address))?);
         plugins.start(backends).await?;
+        let oidc = Oidc::of(&config.oidc);
         let live = Live::new(config.clone());
         let listens = config.listen.clone();
         let state = AppState::from(Parts {
@@ -195,6 +197,7 @@ impl Server {
             store,
             local_key: local_key.hash(),
             passwords,
+            oidc,
             seen,
             rates: Rates::default(),
             hub,

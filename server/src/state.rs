@@ -8,6 +8,7 @@ use crate::{
     Config,
     auth::{Authority, Passwords, TokenHash},
     events::Events,
+    oidc::Oidc,
     pipeline::Pipeline,
     plugins::Plugins,
     rate::Rates,
@@ -34,6 +35,8 @@ pub struct Parts {
     pub local_key: TokenHash,
     /// Password hashing and verification.
     pub passwords: Arc<Passwords>,
+    /// Logins at an OpenID provider; none if there is none.
+    pub(crate) oidc: Option<Oidc>,
     /// The counts since the start.
     pub seen: Arc<Seen>,
     /// How many messages senders may send now.

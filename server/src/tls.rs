@@ -49,6 +49,9 @@ pub enum TlsError {
     },
 }
 
+/// The name of HTTP/2 when a client and the server agree on a protocol.
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
 /// The certificate for new connections, which may be replaced.
 #[derive(Debug)]
 pub(crate) struct Tls(RwLock<Arc<ServerConfig>>);
@@ -107,7 +110,7 @@ fn read(config: &Config) -> Result<Option<Arc<ServerConfig>>, TlsError> {
             key: key.clone(),
             cause: error.to_string(),
         })?;
-    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    server.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     Ok(Some(Arc::new(server)))
 }
 

@@ -17,17 +17,20 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 7] = [
+const PYTHON: [&str; 8] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
     "gotify-message==0.2.1",
     "gotify[stream]==0.6.0",
     "gotipy==0.2.2",
+    "schemathesis==4.32.5",
     "websockets==13.1",
     "ziglang==0.15.2",
 ];
 /// From npm: the folder that names them, at pinned versions.
 const NPM: &str = "tests/npm";
+/// From npm, too: the OpenID provider, and the program that runs it.
+const OIDC: &str = "tests/oidc";
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
 
@@ -38,6 +41,8 @@ pub(crate) struct Clients {
     pub(crate) python: PathBuf,
     /// The program `shoutrrr`.
     pub(crate) shoutrrr: PathBuf,
+    /// The script that runs the OpenID provider, beside its packages.
+    pub(crate) oidc: PathBuf,
 }
 
 impl Clients {
@@ -45,6 +50,7 @@ impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
         npm(workspace)?;
         Ok(Self {
+            oidc: oidc(workspace)?,
             python: python(workspace)?,
             shoutrrr: shoutrrr(workspace)
                 .context("the Go client is not to be had: this needs `go` and its module proxy")?,
@@ -54,6 +60,7 @@ impl Clients {
     /// Tells a test where they are.
     pub(crate) fn set(&self, command: &mut Command) {
         command
+            .env("MORTISE_TEST_OIDC", &self.oidc)
             .env("MORTISE_TEST_PYTHON", &self.python)
             .env("MORTISE_TEST_SHOUTRRR", &self.shoutrrr);
     }
@@ -110,30 +117,43 @@ fn install_python(workspace: &Workspace) -> Result<PathBuf> {
 /// Puts npm's packages beside the folders in which tests build plugins, where
 /// Node.js looks for them.
 fn npm(workspace: &Workspace) -> Result<()> {
-    install_npm(workspace).context(
+    install_npm(workspace, NPM, &workspace.target.join("authored"))
+}
+
+/// Puts the OpenID provider's packages beside the script that runs it.
+fn oidc(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("oidc");
+    install_npm(workspace, OIDC, &folder)?;
+    let script = folder.join("provider.mjs");
+    std::fs::copy(workspace.root.join(OIDC).join("provider.mjs"), &script)
+        .with_context(|| format!("{OIDC}/provider.mjs cannot be copied"))?;
+    Ok(script)
+}
+
+fn install_npm(workspace: &Workspace, source: &str, folder: &Path) -> Result<()> {
+    packages(workspace, source, folder).context(
         "npm's packages are not to be had: this needs `npm`, which comes with Node.js 20 or newer",
     )
 }
 
-fn install_npm(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.target.join("authored");
+fn packages(workspace: &Workspace, source: &str, folder: &Path) -> Result<()> {
     let stamp = folder.join("mortise-installed");
-    let wanted = workspace.root.join(NPM);
+    let wanted = workspace.root.join(source);
     let lock = std::fs::read_to_string(wanted.join("package-lock.json"))
-        .with_context(|| format!("{NPM}/package-lock.json cannot be read"))?;
+        .with_context(|| format!("{source}/package-lock.json cannot be read"))?;
     if std::fs::read_to_string(&stamp).is_ok_and(|found| found == lock) {
         return Ok(());
     }
-    say(format_args!("installing what {NPM}/package.json names"));
-    std::fs::create_dir_all(&folder)
+    say(format_args!("installing what {source}/package.json names"));
+    std::fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
     for name in ["package.json", "package-lock.json"] {
         std::fs::copy(wanted.join(name), folder.join(name))
-            .with_context(|| format!("{NPM}/{name} cannot be copied"))?;
+            .with_context(|| format!("{source}/{name} cannot be copied"))?;
     }
     run(Command::new("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(&folder))?;
+        .current_dir(folder))?;
     std::fs::write(&stamp, lock).with_context(|| format!("{} cannot be written", stamp.display()))
 }
 

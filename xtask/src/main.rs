@@ -1,5 +1,5 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `escapes`, `fuzz`, `web`,
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `load`, `escapes`, `fuzz`, `web`,
 //! `audit`, `structure` and `build-time`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
@@ -15,7 +15,7 @@
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
+//!   [`mod@bench`], `soak`, `load`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
 //!   the commands.
 
 mod api;
@@ -34,6 +34,8 @@ mod first_plugin;
 mod fuzz;
 mod go;
 mod languages;
+#[cfg(target_os = "linux")]
+mod load;
 mod progress;
 mod python;
 mod run;
@@ -83,6 +85,10 @@ enum Command {
     /// of it. Reads the server's part of `/proc`.
     #[cfg(target_os = "linux")]
     Soak(soak::Arguments),
+    /// Measures messages in a second and the time of each, with many senders and
+    /// streams. The server is built for release.
+    #[cfg(target_os = "linux")]
+    Load(load::Arguments),
     /// Has plugins do what they may not, and reports what stopped them. Also on a
     /// kernel that lacks parts of the sandbox.
     #[cfg(target_os = "linux")]
@@ -131,6 +137,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => Workspace::find().and_then(|w| bench::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
+        #[cfg(target_os = "linux")]
+        Command::Load(arguments) => Workspace::find().and_then(|w| load::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Lacking(lacking) => lacking.exec(),
         #[cfg(target_os = "linux")]

@@ -23,7 +23,7 @@ use crate::{
     workspace::Workspace,
 };
 #[cfg(target_os = "linux")]
-use crate::{escapes, soak};
+use crate::{escapes, load, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 6] = [
@@ -249,6 +249,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for run in soak::SHORT {
         steps.check(run.name(), || soak::run_short(workspace, run));
     }
+    #[cfg(target_os = "linux")]
+    steps.check("load in short".to_owned(), || {
+        load::run_short(workspace, false)
+    });
     #[cfg(target_os = "linux")]
     steps.step("ways out of the sandbox, in short", || {
         let (passed, failed) = escapes::run_short(workspace)?;

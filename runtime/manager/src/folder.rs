@@ -35,6 +35,7 @@ use super::{
     settings::ChangedFile,
     signature::{read_signature, signed_file},
     turn::Turn,
+    unfinished,
 };
 
 /// The reason for handling a file.
@@ -111,6 +112,7 @@ impl Plugins {
         // Created so that it can be watched. An error appears below, or the
         // watch waits for the folder.
         let _: Result<(), _> = tokio::fs::create_dir_all(folder).await;
+        unfinished::remove(folder.clone()).await;
         let files = registry::files(folder)
             .await
             .map_err(|source| StartError::Folder {

@@ -13,6 +13,8 @@
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
 //! - `orders`: the administrator's commands: install, reload, roll back, uninstall.
+//! - `upload`: a file on its way in.
+//! - `unfinished`: copies that a killed program left in the folder.
 //! - `admission`: the decision whether a version may run.
 //! - `signature`: signatures of plugins, and `trusted`: the trusted keys.
 //! - `swap`: moving users from one version to another while it is called.
@@ -77,6 +79,8 @@ mod timers;
 pub mod trace;
 mod trusted;
 mod turn;
+mod unfinished;
+mod upload;
 mod users;
 mod working;
 
@@ -109,11 +113,12 @@ pub use self::{
     grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     lease::Lease,
-    orders::{OrderError, Upload},
+    orders::OrderError,
     settings::{BackendError, ChangedFile, Retry, Settings, StartError},
     signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},
     trusted::{TrustError, TrustedKey},
+    upload::Upload,
 };
 use self::{
     answers::Answers,

@@ -24,12 +24,13 @@ use super::{
     actor::Actor,
     admission::{self, Admission, Candidate, Difference},
     audit::{self, Action},
-    embedder::RegistrySource,
     folder::{Cause, Place},
     grants::GrantsError,
     installed::{Entry, VersionOf},
     signature::signature_file,
     turn::Turn,
+    unfinished,
+    upload::{Upload, copy_name, is_announced},
 };
 
 /// The reason for which a command failed. The previous version keeps running.
@@ -404,77 +405,6 @@ impl Plugins {
     }
 }
 
-/// A plugin's file on its way into the server.
-#[derive(Debug)]
-pub struct Upload<'a> {
-    /// The complete file, anywhere.
-    pub file: &'a Path,
-    /// Its name where it came from, by which its process is known; none if it had
-    /// no name.
-    pub name: Option<&'a str>,
-    /// Its signature, as minisign wrote it; none if it has none.
-    pub signature: Option<String>,
-    /// The registry that it came from; none for another source.
-    pub source: Option<RegistrySource>,
-    /// The manifest that the registry announced, and that people saw before the
-    /// installation; none if it announced none.
-    pub announced: Option<Manifest>,
-}
-
-impl<'a> Upload<'a> {
-    /// A file without a name, a signature or an announcement.
-    pub const fn of(file: &'a Path) -> Self {
-        Self {
-            file,
-            name: None,
-            signature: None,
-            source: None,
-            announced: None,
-        }
-    }
-}
-
-/// Sees that a file is the version that was announced, and asks for the same.
-fn is_announced(found: &Manifest, announced: &Manifest) -> Result<(), OrderError> {
-    for (what, found, announced) in [
-        ("id", &found.id, &announced.id),
-        ("version", &found.version, &announced.version),
-    ] {
-        if found != announced {
-            let text = format!("it has the {what} `{found}`, not `{announced}`");
-            return Err(OrderError::Announced(text));
-        }
-    }
-    let more = |all: &Manifest, than: &Manifest| {
-        let asked = all.wants.iter().map(|request| &request.permission);
-        let more = asked.filter(|one| !than.wants.iter().any(|two| two.permission == **one));
-        more.map(ToString::to_string).next()
-    };
-    match (more(found, announced), more(announced, found)) {
-        (Some(more), _) => Err(OrderError::Announced(format!("it also asks for {more}"))),
-        (None, Some(less)) => Err(OrderError::Announced(format!("it does not ask for {less}"))),
-        (None, None) => Ok(()),
-    }
-}
-
-/// The longest name of a copy, in bytes.
-const NAME_BYTES: usize = 64;
-
-/// The name of a version's copy: that of the file it came from, of which nothing
-/// but plain characters is kept.
-fn copy_name(name: Option<&str>) -> String {
-    let plain: String = name
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c))
-        .take(NAME_BYTES)
-        .collect();
-    match plain.trim_start_matches('.') {
-        "" => "plugin".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
 /// The identity of a file that is there.
 fn look(file: &Path) -> Result<Identity, OrderError> {
     match Identity::read(file) {
@@ -525,7 +455,7 @@ fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
     std::fs::create_dir_all(folder)?;
     let mut source = std::fs::File::open(source)?;
     let mut aside = tempfile::Builder::new()
-        .prefix(".install-")
+        .prefix(unfinished::PREFIX)
         .tempfile_in(folder)?;
     io::copy(&mut source, &mut aside)?;
     aside
@@ -564,7 +494,7 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use mortise_runtime::Backend;
 
-    use super::{copy_name, file_name};
+    use super::file_name;
 
     #[test]
     fn any_id_makes_a_visible_file_in_the_folder() {
@@ -576,18 +506,6 @@ mod tests {
             ("..", Backend::Wasm, "plugin.wasm"),
         ] {
             assert_eq!(file_name(id, backend), name);
-        }
-    }
-
-    #[test]
-    fn a_copy_has_a_plain_name() {
-        for (given, name) in [
-            (None, "plugin"),
-            (Some("rules.wasm"), "rules.wasm"),
-            (Some("../..//x y"), "xy"),
-            (Some("..."), "plugin"),
-        ] {
-            assert_eq!(copy_name(given), name);
         }
     }
 }

@@ -165,14 +165,8 @@ async fn elevate(
     Id(id): Id,
     Fields(request): Fields<ElevateRequest>,
 ) -> Result<StatusCode, ApiError> {
-    if !(1..=ELEVATION_SECONDS).contains(&request.duration_seconds) {
-        return Err(ApiError::bad_request(format!(
-            "Field 'durationSeconds' must be 1 to {ELEVATION_SECONDS}"
-        )));
-    }
-    let until_ms = state
-        .now_ms()
-        .saturating_add(request.duration_seconds * 1000);
+    let for_ms = elevation_ms(request.duration_seconds)?;
+    let until_ms = state.now_ms().saturating_add(for_ms);
     if !state
         .store
         .elevate_client(caller.user.id, id, until_ms)
@@ -183,6 +177,16 @@ async fn elevate(
     // It comes back with its new rights.
     state.events.close_client(id);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The duration of an elevation in milliseconds, if it may last that long.
+pub(super) fn elevation_ms(seconds: i64) -> Result<i64, ApiError> {
+    if (1..=ELEVATION_SECONDS).contains(&seconds) {
+        return Ok(seconds * 1000);
+    }
+    Err(ApiError::bad_request(format!(
+        "Field 'durationSeconds' must be 1 to {ELEVATION_SECONDS}"
+    )))
 }
 
 fn no_client(id: i64) -> ApiError {

@@ -60,5 +60,8 @@ async fn version() -> Json<model::Version> {
 /// Returns the server's features.
 #[utoipa::path(get, path = "/gotifyinfo", tag = "info", responses((status = 200, body = model::Info)))]
 async fn info(State(state): State<AppState>) -> Json<model::Info> {
-    Json(model::Info::new(state.settings().registration))
+    Json(model::Info::new(
+        state.settings().registration,
+        state.oidc.is_some(),
+    ))
 }

@@ -20,6 +20,7 @@ mod layers;
 mod messages;
 mod metrics;
 pub mod model;
+mod oidc;
 mod own_page;
 mod paths;
 mod plugins;
@@ -55,6 +56,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(clients::routes)
         .merge(users::routes)
         .merge(session::routes)
+        .merge(oidc::routes)
         .merge(plugins::routes)
         .merge(admin::routes)
         .merge(webhooks::routes);

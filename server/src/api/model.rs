@@ -302,13 +302,13 @@ pub struct Info {
 }
 
 impl Info {
-    /// This build, with or without registration.
-    pub const fn new(register: bool) -> Self {
+    /// This build, with or without registration and an OpenID provider.
+    pub const fn new(register: bool, oidc: bool) -> Self {
         Self {
             version: GOTIFY_VERSION,
             mortise_version: env!("CARGO_PKG_VERSION"),
             register,
-            oidc: false,
+            oidc,
         }
     }
 }

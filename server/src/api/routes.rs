@@ -96,7 +96,12 @@ impl Routes {
     /// The finished router, with its own description, the page, and the answers
     /// for unknown addresses.
     pub(super) fn finish(self) -> Router {
-        let (router, description) = self.router.split_for_parts();
+        let (router, mut description) = self.router.split_for_parts();
+        // The router's form of a path's rest is none in a description.
+        let paths = std::mem::take(&mut description.paths.paths).into_iter();
+        description.paths.paths = paths
+            .map(|(path, item)| (path.replace("{*", "{"), item))
+            .collect();
         let known = Known::of(&description);
         router
             .merge(docs::routes(&description))

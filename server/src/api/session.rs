@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The time of elevation after a login, in milliseconds: an hour.
-const ELEVATED_MS: i64 = 60 * 60 * 1000;
+pub(super) const ELEVATED_MS: i64 = 60 * 60 * 1000;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.client(routes!(login)).client(routes!(logout))

@@ -187,7 +187,8 @@ async fn find(state: &AppState, id: i64) -> Result<UserRow, ApiError> {
         .ok_or_else(|| ApiError::not_found("user does not exist"))
 }
 
-fn check_name(name: &str) -> Result<(), ApiError> {
+/// Refuses a name that nobody could log in with.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     required("name", name)?;
     bounded("name", name, NAME_BYTES)?;
     if name.contains(':') {

@@ -33,8 +33,8 @@ pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
 pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
-pub(crate) use request::presented_token;
 pub use request::{COOKIE, is_cross_site};
+pub(crate) use request::{cookie_in, presented_token};
 pub use tokens::{Token, TokenHash, TokenKind, generate_password};
 
 use self::request::{Basic, Presented, basic, token};

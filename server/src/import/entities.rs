@@ -198,6 +198,9 @@ impl<'a> Entities<'a> {
         if let Some(ours) = self.importing.user_by_name(&name).await? {
             if self.choices.same_name == SameName::Merge {
                 self.importing.same_user(user.id, ours).await?;
+                if !user.oidc_id.is_empty() {
+                    self.importing.identity(ours, &user.oidc_id).await?;
+                }
                 self.report.users.present += 1;
                 return Ok(());
             }
@@ -211,7 +214,10 @@ impl<'a> Entities<'a> {
             user.admin,
             user.created_ms.unwrap_or_else(now_ms),
         );
-        added.await?;
+        let ours = added.await?;
+        if !user.oidc_id.is_empty() {
+            self.importing.identity(ours, &user.oidc_id).await?;
+        }
         self.report.users.added += 1;
         Ok(())
     }
@@ -231,6 +237,8 @@ impl<'a> Entities<'a> {
         match bcrypt_cost(&user.pass) {
             Some(cost) if cost <= MOST_COST => return Ok(user.pass.clone()),
             Some(_) => self.costly.push(user.name.clone()),
+            // The OpenID provider knows them.
+            None if !user.oidc_id.is_empty() => {}
             None => self.no_password.push(user.name.clone()),
         }
         let unknown =

@@ -132,6 +132,13 @@ impl Place {
         self.cut.clone()
     }
 
+    /// Returns a number that changes with each request; none while there is one.
+    pub(super) fn idle_since(&self) -> Option<u64> {
+        let state = self.places.state();
+        let taken = state.taken.get(&self.number)?;
+        taken.is_idle().then_some(taken.idle_since)
+    }
+
     /// Keeps the connection from making room for others, until its request ends.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
         if let Some(taken) = self.places.state().taken.get_mut(&self.number) {

@@ -118,10 +118,21 @@ impl FromStr for Reference {
             .iter()
             .find_map(|(prefix, scheme)| Some((text.strip_prefix(prefix)?, *scheme)))
             .ok_or_else(|| wrong("it does not begin with oci://"))?;
-        let host = name.split_once('/').map_or("", |(host, _)| host);
+        let (host, path) = name.split_once('/').unwrap_or(("", name));
+        if let Some((_, host)) = host.rsplit_once('@') {
+            // It may be a password, which no error repeats.
+            return Err(ParseReferenceError {
+                text: format!("oci://...@{host}/{path}").into(),
+                why: "a name or password in it is not used; run docker login".into(),
+            });
+        }
         // A name without a host would mean Docker Hub.
         if !(host.contains(['.', ':']) || host == "localhost") {
             return Err(wrong("it has no host"));
+        }
+        let name_alone = path.split([':', '@']).next().unwrap_or(path);
+        if name_alone.chars().any(|c| c.is_ascii_uppercase()) {
+            return Err(wrong("a name in a registry is in lower case"));
         }
         let parsed: oci_spec::distribution::Reference = name
             .parse()
@@ -131,7 +142,6 @@ impl FromStr for Reference {
             .map(|digest| digest.parse::<Digest>())
             .transpose()
             .map_err(|error| wrong(&error.to_string()))?;
-        let path = name.split_once('/').map_or("", |(_, path)| path);
         let path = path.split_once('@').map_or(path, |(path, _)| path);
         let reference = Self {
             scheme,
@@ -234,9 +244,8 @@ mod tests {
             ("oci://rules:1", "has no host"),
             ("oci://example/rules", "has no host"),
             ("oci://ghcr.io/", "invalid reference format"),
-            ("oci://ghcr.io/Upper/Case", "must be lowercase"),
+            ("oci://ghcr.io/Upper/Case", "in lower case"),
             ("oci://ghcr.io/a:b c", "invalid reference format"),
-            ("oci://user:secret@ghcr.io/a", "invalid reference format"),
             ("oci://ghcr.io/a@sha256:12", "invalid reference format"),
             ("oci://ghcr.io/../etc:1", "invalid reference format"),
             ("https://ghcr.io/a", "does not begin with oci://"),
@@ -248,5 +257,13 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_in_a_reference_is_not_repeated() {
+        let error = "oci://ada:secret@ghcr.io/a:1".parse::<Reference>();
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("docker login"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }

@@ -57,18 +57,24 @@ pub struct Converted {
 }
 
 /// Variables that mean the same here, and their settings.
-const SAME: [(&str, &str); 7] = [
+const SAME: [(&str, &str); 13] = [
     ("SERVER_CORS_ALLOWHEADERS", "cors-header"),
     ("SERVER_CORS_ALLOWMETHODS", "cors-method"),
     ("SERVER_SSL_CERTFILE", "tls-cert"),
     ("SERVER_SSL_CERTKEY", "tls-key"),
     ("SERVER_TRUSTEDPROXIES", "trusted-proxy"),
+    ("OIDC_CLIENTID", "oidc-client-id"),
+    ("OIDC_CLIENTSECRET", "oidc-client-secret"),
+    ("OIDC_ISSUER", "oidc-issuer"),
+    ("OIDC_REDIRECTURL", "oidc-redirect-url"),
+    ("OIDC_SCOPES", "oidc-scope"),
+    ("OIDC_USERNAMECLAIM", "oidc-username-claim"),
     ("DEFAULTUSER_NAME", "admin-name"),
     ("DEFAULTUSER_PASS", "admin-password"),
 ];
 
 /// Variables that have no effect here, and the reason.
-const WITHOUT_EFFECT: [(&str, &str); 20] = [
+const WITHOUT_EFFECT: [(&str, &str); 13] = [
     (
         "SERVER_KEEPALIVEPERIODSECONDS",
         "the server needs no keepalive probes: it pings its streams",
@@ -112,17 +118,10 @@ const WITHOUT_EFFECT: [(&str, &str); 20] = [
         "PLUGINSDIR",
         "Gotify's plugins have to be built again; see docs/porting-a-gotify-plugin.md",
     ),
-    ("OIDC_ISSUER", "there is no OpenID Connect"),
-    ("OIDC_CLIENTID", "there is no OpenID Connect"),
-    ("OIDC_CLIENTSECRET", "there is no OpenID Connect"),
-    ("OIDC_USERNAMECLAIM", "there is no OpenID Connect"),
-    ("OIDC_REDIRECTURL", "there is no OpenID Connect"),
-    ("OIDC_AUTOREGISTER", "there is no OpenID Connect"),
-    ("OIDC_SCOPES", "there is no OpenID Connect"),
 ];
 
 /// Variables that are read together with others, or as something else.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 14] = [
     "LOGLEVEL",
     "SERVER_LISTENADDR",
     "SERVER_PORT",
@@ -135,6 +134,8 @@ const OTHERS: [&str; 12] = [
     "SERVER_CORS_ALLOWORIGINS",
     "REGISTRATION",
     "OIDC_ENABLED",
+    "OIDC_AUTOREGISTER",
+    "OIDC_LINK_BY_USERNAME",
 ];
 
 /// Gotify's settings by the names of its variables, without `GOTIFY_`.
@@ -272,10 +273,12 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
     let get = |name: &str| given.get(name).map(String::as_str);
     for (variable, name) in SAME {
         if let Some(value) = get(variable) {
-            let values = if variable.starts_with("SERVER_SSL") || variable.starts_with("DEFAULT") {
-                vec![value.to_owned()]
-            } else {
+            let is_list = variable.starts_with("SERVER_CORS")
+                || matches!(variable, "SERVER_TRUSTEDPROXIES" | "OIDC_SCOPES");
+            let values = if is_list {
                 list(variable, value)?
+            } else {
+                vec![value.to_owned()]
             };
             converted.add(name, values, variable);
         }
@@ -289,10 +292,28 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
     }
     let is_on = |name: &str| get(name).map_or(Ok(false), |value| boolean(name, value));
     if is_on("OIDC_ENABLED")? {
-        return Err(wrong(
-            "OIDC_ENABLED",
-            "there is no OpenID Connect; let a proxy authenticate, or use passwords",
-        ));
+        if ["OIDC_ISSUER", "OIDC_CLIENTID"]
+            .into_iter()
+            .any(|name| get(name).is_none_or(str::is_empty))
+        {
+            return Err(wrong(
+                "OIDC_ENABLED",
+                "an OpenID provider needs GOTIFY_OIDC_ISSUER and GOTIFY_OIDC_CLIENTID too",
+            ));
+        }
+        for (variable, name) in [
+            ("OIDC_AUTOREGISTER", "oidc-auto-register"),
+            ("OIDC_LINK_BY_USERNAME", "oidc-link-by-username"),
+        ] {
+            if let Some(value) = get(variable).filter(|value| !value.is_empty()) {
+                let value = boolean(variable, value)?.to_string();
+                converted.add(name, vec![value], variable);
+            }
+        }
+    } else {
+        converted
+            .settings
+            .retain(|one| !one.name.starts_with("oidc-"));
     }
     if is_on("SERVER_SSL_LETSENCRYPT_ENABLED")? {
         return Err(wrong(
@@ -520,9 +541,27 @@ mod tests {
     }
 
     #[test]
+    fn an_openid_provider_is_taken_over_if_it_is_on() {
+        let provider = "GOTIFY_OIDC_ISSUER=https://login.example\nGOTIFY_OIDC_CLIENTID=push\n\
+                        GOTIFY_OIDC_SCOPES=openid,groups\nGOTIFY_OIDC_AUTOREGISTER=0\n\
+                        GOTIFY_OIDC_LINK_BY_USERNAME=true\n";
+        assert_eq!(settings(provider), Vec::<String>::new());
+        assert_eq!(
+            settings(&format!("{provider}GOTIFY_OIDC_ENABLED=true")),
+            [
+                "oidc-client-id=push",
+                "oidc-issuer=https://login.example",
+                "oidc-scope=openid,groups",
+                "oidc-auto-register=false",
+                "oidc-link-by-username=true",
+            ]
+        );
+    }
+
+    #[test]
     fn a_setting_without_an_equal_is_told() {
         for (text, says) in [
-            ("GOTIFY_OIDC_ENABLED=true", "there is no OpenID Connect"),
+            ("GOTIFY_OIDC_ENABLED=true", "GOTIFY_OIDC_ISSUER"),
             ("GOTIFY_SERVER_SSL_LETSENCRYPT_ENABLED=true", "--tls-cert"),
             ("GOTIFY_REGISTRATION=maybe", "neither true nor false"),
             ("GOTIFY_SERVER_PORT=http", "is no port"),

@@ -379,6 +379,23 @@ impl Importing {
         Ok(ours)
     }
 
+    /// Gives an added user an identity at an OpenID provider, unless it is another
+    /// user's.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn identity(&mut self, ours: i64, identity: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO identities (identity, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(identity)
+        .bind(ours)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
     /// Adds an application.
     ///
     /// # Errors

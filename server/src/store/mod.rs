@@ -14,6 +14,7 @@ mod clients;
 mod counts;
 mod dropped;
 mod gotify;
+mod identities;
 mod import;
 mod messages;
 mod plugins;

@@ -15,6 +15,7 @@ mod gotify_senders;
 mod import;
 mod lifecycle;
 mod messages;
+mod oidc;
 mod page;
 mod resources;
 mod serving;

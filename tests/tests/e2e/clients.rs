@@ -26,7 +26,7 @@ rules:
 "#;
 
 /// Returns the path of a client that `cargo xtask test` installed.
-fn client(variable: &str) -> PathBuf {
+pub(crate) fn client(variable: &str) -> PathBuf {
     std::env::var_os(variable).map(PathBuf::from).unwrap_or_else(|| {
         panic!("{variable} is not set: run `cargo xtask test`, which installs the client and sets it")
     })

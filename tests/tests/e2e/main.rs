@@ -5,6 +5,7 @@
 //!   another plugin.
 //! - `cases`: a plugin's own tests, from a shell.
 //! - `command_line`: commands from a shell.
+//! - `description`: requests made from the server's description of its API.
 //! - `dev`: a plugin during its development.
 //! - `fair`: nobody keeps the others out.
 //! - `gotify`: Gotify's own plugins with one changed line.
@@ -26,6 +27,7 @@ mod clients;
 #[cfg(unix)]
 mod command_line;
 #[cfg(target_os = "linux")]
+mod description;
 mod dev;
 #[cfg(target_os = "linux")]
 mod fair;

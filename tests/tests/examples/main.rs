@@ -17,6 +17,7 @@ mod habits;
 mod handler;
 mod limits;
 mod plugins;
+mod promises;
 mod receiver;
 mod scripts;
 mod traps;

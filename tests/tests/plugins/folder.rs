@@ -4,7 +4,7 @@
 use std::{io::Write as _, time::Duration};
 
 use mortise_runtime::Step;
-use mortise_server::plugins::Waiting;
+use mortise_server::plugins::{Waiting, grants::Answer};
 
 use crate::{
     BY, Rig, data,
@@ -200,6 +200,11 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
     // The same file has what it had; one that nobody knows has nothing.
     rig.installed(&version("filtered")).await.unwrap();
     assert_eq!(rig.title().await, "filtered");
+    let more = Answer {
+        webhook: true,
+        ..Answer::default()
+    };
+    rig.plugins().grant("a", &more, &BY).await.unwrap();
     rig.plugins().uninstall("a", &BY).await.unwrap();
     assert!(rig.plugins().answer("a").grants.timers);
     assert!(rig.plugins().answered("a").await.is_some());

@@ -479,6 +479,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ends a browser's login, which the OpenID provider sends back here. */
+        get: operations["get_auth_oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/elevate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begins the elevation of a client: has its user log in again at the OpenID
+         *     provider.
+         */
+        get: operations["get_auth_oidc_elevate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/external/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins an app's login. */
+        post: operations["post_auth_oidc_external_authorize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/external/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an app's login: exchanges the code for a client's token. */
+        post: operations["post_auth_oidc_external_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Begins a browser's login: redirects to the OpenID provider. */
+        get: operations["get_auth_oidc_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/client": {
         parameters: {
             query?: never;
@@ -938,7 +1026,7 @@ export interface paths {
         /** A request to a plugin's webhook. */
         trace: operations["trace_plugin_id_custom_token_"];
     };
-    "/plugin/{id}/custom/{token}/{*path}": {
+    "/plugin/{id}/custom/{token}/{path}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1635,6 +1723,37 @@ export interface components {
         Expected: {
             /** @description The digest of the manifest that the newest version had when it was shown. */
             digest: string;
+        };
+        /** @description An app's login. */
+        ExternalAuthorizeRequest: {
+            /** @description The hash of the app's verifier, as PKCE writes it (S256). */
+            code_challenge: string;
+            /** @description Name of the client that is created for the app. */
+            name: string;
+            /** @description The app's address, which the provider knows. */
+            redirect_uri: string;
+        };
+        /** @description The start of an app's login. */
+        ExternalAuthorizeResponse: {
+            /** @description The address for the app to open in a browser. */
+            authorize_url: string;
+            /** @description To be sent with the code. */
+            state: string;
+        };
+        /** @description The end of an app's login. */
+        ExternalTokenRequest: {
+            /** @description The code that the app got. */
+            code: string;
+            /** @description The app's verifier. */
+            code_verifier: string;
+            /** @description The state of the login. */
+            state: string;
+        };
+        /** @description A client for an app. */
+        ExternalTokenResponse: {
+            /** @description The client's token. */
+            token: string;
+            user: components["schemas"]["User"];
         };
         /**
          * @description A field of a message that filters may change.
@@ -3460,6 +3579,244 @@ export interface operations {
                 content?: never;
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_auth_oidc_callback: {
+        parameters: {
+            query: {
+                /** @description The code for tokens. */
+                code: string;
+                /** @description The state of the login. */
+                state: string;
+                /** @description The reason for which there is no code. */
+                error?: string;
+                /** @description The same for people. */
+                error_description?: string;
+                /** @description The provider, if it names itself. */
+                iss?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The client is elevated. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The session is there; on to the page. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_auth_oidc_elevate: {
+        parameters: {
+            query: {
+                /** @description A client of the caller. */
+                id: number;
+                /** @description 1 to 86400. */
+                durationSeconds: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_auth_oidc_external_authorize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExternalAuthorizeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalAuthorizeResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_auth_oidc_external_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExternalTokenRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalTokenResponse"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_auth_oidc_login: {
+        parameters: {
+            query: {
+                /** @description Name of the client that is created for it. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

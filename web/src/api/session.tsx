@@ -75,6 +75,17 @@ export function useLogin() {
   });
 }
 
+/** The address at which a login at the OpenID provider begins; null where there is none. */
+export function useProviderLogin(): string | null {
+  const info = useQuery({
+    queryKey: ["info"],
+    queryFn: () => unwrap(api.GET("/gotifyinfo")),
+    staleTime: 60_000,
+  });
+  if (!info.data?.oidc) return null;
+  return `/auth/oidc/login?${new URLSearchParams({ name: browserName() })}`;
+}
+
 export function useLogout() {
   const client = useQueryClient();
   return useMutation({

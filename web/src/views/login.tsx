@@ -2,13 +2,14 @@ import { useEffect, useState } from "react";
 import { Form } from "react-aria-components";
 
 import { ApiProblem } from "../api/client";
-import { useLogin } from "../api/session";
+import { useLogin, useProviderLogin } from "../api/session";
 import { Button } from "../ui/button";
 import { TextInput } from "../ui/field";
 import { ErrorNotice } from "../ui/notice";
 
 export function Login() {
   const login = useLogin();
+  const provider = useProviderLogin();
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   useEffect(() => {
@@ -54,6 +55,11 @@ export function Login() {
             Log in
           </Button>
         </Form>
+        {provider && (
+          <a className="button" href={provider}>
+            Log in with your organisation
+          </a>
+        )}
         <p className="small muted">
           First time here? On its first start the server created the user <code>admin</code> and printed the password
           in its terminal or log, once.

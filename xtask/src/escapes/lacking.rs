@@ -3,7 +3,10 @@
 //! is the same program in all settings.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, os::unix::process::CommandExt as _, process::Command,
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    os::unix::process::CommandExt as _,
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, anyhow};
@@ -32,17 +35,39 @@ impl Lacking {
     pub(crate) fn exec(&self) -> Result<()> {
         let mut parts = Vec::new();
         for name in self.parts.split(',').filter(|name| !name.is_empty()) {
-            let part = Part::ALL.into_iter().find(|part| part.name() == name);
+            let part = Part::EACH.into_iter().find(|part| part.name() == name);
             parts.push(part.with_context(|| format!("`{name}` is no part of the sandbox"))?);
         }
         // Last the one after which no filter can be made.
         parts.sort();
-        for part in parts {
+        let hides = parts.contains(&Part::ControlGroups);
+        for part in parts
+            .into_iter()
+            .filter(|part| *part != Part::ControlGroups)
+        {
             deny(part)?;
         }
-        let error = Command::new(&self.program).args(&self.arguments).exec();
+        let mut command = if hides {
+            without_groups(&self.program)
+        } else {
+            Command::new(&self.program)
+        };
+        let error = command.args(&self.arguments).exec();
         Err(error).with_context(|| format!("{} cannot be started", self.program.display()))
     }
+}
+
+/// A command that executes a program where the machine's control groups are not
+/// mounted.
+fn without_groups(program: &OsStr) -> Command {
+    let mut command = Command::new("unshare");
+    command.arg("--mount");
+    if !rustix::process::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    let hidden = "mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\"";
+    command.args(["sh", "-c", hidden]).arg(program);
+    command
 }
 
 fn deny(part: Part) -> Result<()> {
@@ -71,6 +96,8 @@ fn deny(part: Part) -> Result<()> {
             rules.insert(libc::SYS_unshare, each);
             libc::EPERM
         }
+        // They are hidden, which no filter does.
+        Part::ControlGroups => return Ok(()),
         Part::SystemCalls => {
             rules.insert(libc::SYS_seccomp, always());
             libc::ENOSYS

@@ -10,13 +10,25 @@ pub(super) enum Part {
     Landlock,
     Namespaces,
     SystemCalls,
+    /// Bounds of all processes of a plugin together. It denies no deed.
+    ControlGroups,
 }
 
 impl Part {
+    /// Those that deny deeds.
     pub(super) const ALL: [Self; 3] = [Self::Landlock, Self::Namespaces, Self::SystemCalls];
+
+    /// Those that are left out one by one.
+    pub(super) const EACH: [Self; 4] = [
+        Self::Landlock,
+        Self::Namespaces,
+        Self::SystemCalls,
+        Self::ControlGroups,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::ControlGroups => "cgroups",
             Self::Landlock => "landlock",
             Self::Namespaces => "namespaces",
             Self::SystemCalls => "seccomp",
@@ -26,6 +38,7 @@ impl Part {
     /// A word of the server's report that it is missing.
     pub(super) const fn reported_as(self) -> &'static str {
         match self {
+            Self::ControlGroups => "a control group",
             Self::Landlock => "Landlock",
             Self::Namespaces => "namespaces of its own",
             Self::SystemCalls => "the filter of system calls",
@@ -52,7 +65,7 @@ pub(super) enum Setting {
 impl Setting {
     /// Those in which each deed is tried.
     pub(super) fn all() -> Vec<Self> {
-        let without = Part::ALL.map(Self::Without);
+        let without = Part::EACH.map(Self::Without);
         let only = Part::ALL.map(Self::Only);
         let mut all = vec![Self::Full];
         all.extend(without);
@@ -71,7 +84,9 @@ impl Setting {
             Self::Only(one) => part == one,
             Self::Bare => false,
         };
-        Part::ALL.into_iter().filter(|part| !kept(*part)).collect()
+        let groups = (self == Self::Without(Part::ControlGroups)).then_some(Part::ControlGroups);
+        let parts = Part::ALL.into_iter().filter(|part| !kept(*part));
+        parts.chain(groups).collect()
     }
 
     /// The value of `--native-sandbox`.

@@ -134,7 +134,7 @@ impl Verdicts {
 
     /// The settings with a part left out in which a deed is open.
     fn open(&self, deed: &Deed, key: Key) -> Vec<String> {
-        let without = Part::ALL.into_iter().map(Setting::Without);
+        let without = Part::EACH.into_iter().map(Setting::Without);
         without
             .chain([Setting::Bare])
             .filter(|setting| {

@@ -282,14 +282,18 @@ impl Interface {
             hosts: self.hosts(id).await?,
             ..known.clone()
         };
-        if let Some(plugin) = self.user_plugin(id).await?
-            && state.version.is_some()
-        {
-            state.enabled = plugin.enabled;
-            if known.config.is_some() {
-                let path = format!("/plugin/{}/config", plugin.id);
-                state.config = Some(text(self.user(Method::GET, &path)).await?);
-            }
+        if state.version.is_none() {
+            return Ok(state);
+        }
+        let Some(plugin) = self.user_plugin(id).await? else {
+            // It is installed once its users have it.
+            state.version = None;
+            return Ok(state);
+        };
+        state.enabled = plugin.enabled;
+        if known.config.is_some() {
+            let path = format!("/plugin/{}/config", plugin.id);
+            state.config = Some(text(self.user(Method::GET, &path)).await?);
         }
         Ok(state)
     }

@@ -6,6 +6,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use anyhow::{Result, bail};
+
 use super::{
     dice::Dice,
     host::Interface,
@@ -109,6 +111,17 @@ impl Operator {
             counts: BTreeMap::new(),
             at: 0,
             number: 0,
+        }
+    }
+
+    /// Installs both versions and enables the plugin.
+    pub(super) async fn prepare(&mut self, interface: &Interface) -> Result<()> {
+        for change in [Change::Install, Change::Swap, Change::Enable] {
+            self.change(interface, change, String::new()).await;
+        }
+        match self.rejected.first() {
+            Some(rejected) => bail!("{rejected}"),
+            None => Ok(()),
         }
     }
 

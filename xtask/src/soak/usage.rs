@@ -73,7 +73,7 @@ pub(super) struct Remains;
 
 impl Remains {
     /// Returns the processes that run from below a data directory or have to do with
-    /// the folder for temporary files, and the files in that folder.
+    /// the folder for temporary files, and the sockets in that folder.
     pub(super) fn of(data: &Path, temporary: &Path) -> Vec<String> {
         let folders = [data, temporary].map(|folder| folder.to_string_lossy().into_owned());
         let mut remains = Vec::new();
@@ -92,11 +92,24 @@ impl Remains {
                 remains.push(format!("process {name}: {command}"));
             }
         }
-        for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
-            remains.push(entry.path().display().to_string());
+        for folder in fs::read_dir(temporary).into_iter().flatten().flatten() {
+            // Those that are no folder have none.
+            for entry in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+                if is_socket(&entry) {
+                    remains.push(entry.path().display().to_string());
+                }
+            }
+            if is_socket(&folder) {
+                remains.push(folder.path().display().to_string());
+            }
         }
         remains
     }
+}
+
+fn is_socket(entry: &fs::DirEntry) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    entry.file_type().is_ok_and(|kind| kind.is_socket())
 }
 
 /// Bytes that a process has read so far, from files and sockets.

@@ -11,6 +11,7 @@ use std::{
         fd::{AsFd as _, OwnedFd},
         unix::{net::UnixStream, process::ExitStatusExt as _},
     },
+    path::PathBuf,
     process::{Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
@@ -43,7 +44,14 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 pub(super) fn run() -> i32 {
     match guard() {
         Ok(()) => 0,
-        Err(_) => 1,
+        Err(_) => {
+            // The host was killed before it said what to start.
+            if let Some(folder) = std::env::args_os().nth(2).map(PathBuf::from) {
+                let _ = remove::tree(&folder);
+                super::remove_above(&folder, rustix::process::getppid());
+            }
+            1
+        }
     }
 }
 

@@ -29,13 +29,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     imports::{Imports, Target},
     launch::pass,
+    sandbox::FORWARDS,
 };
 
 /// The connections that a process may have to its listeners at a time; further ones
 /// wait.
-const CONNECTIONS: usize = 256;
-/// The listeners that are taken from one process.
-const LISTENERS: usize = 256;
+const CONNECTIONS: usize = 64;
+/// The listeners that are taken from one process: its forwards and the proxy.
+const LISTENERS: usize = FORWARDS + 1;
 /// The time for looking up a name and connecting.
 const CONNECT: Duration = Duration::from_secs(15);
 /// The pause after a connection that could not be accepted, as for want of

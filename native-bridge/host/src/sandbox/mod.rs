@@ -50,7 +50,8 @@ use std::{
 use mortise_runtime::{Guard, Protected, Rights, process::Protection, types::Directory};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::network::variables;
+#[cfg(unix)]
+pub(crate) use self::network::{FORWARDS, variables};
 pub use self::network::{Network, Ports};
 pub use crate::limits::ProcessLimits;
 

@@ -20,6 +20,7 @@ use crate::launch::pass;
 
 use super::{
     Network, Policy,
+    network::FORWARDS,
     places::Place,
     system::{self, Fork},
     view,
@@ -203,7 +204,7 @@ fn open_network(network: &Network, listeners: BorrowedFd<'_>) -> io::Result<()> 
     system::loopback_up()?;
     let send = |listener: TcpListener| pass::send(listeners, listener.as_fd());
     send(TcpListener::bind(proxy)?)?;
-    for address in &network.loopback {
+    for address in network.loopback.iter().take(FORWARDS) {
         // Of a family that this machine does not have there is nothing to reach.
         if let Ok(listener) = TcpListener::bind(address) {
             send(listener)?;

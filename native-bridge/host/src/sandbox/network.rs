@@ -41,6 +41,10 @@ pub struct Network {
 /// The usual port of proxies, and the first that is tried.
 const PROXY: u16 = 3128;
 
+/// The most forwards that a process has; further loopback addresses are reached by
+/// the proxy.
+pub(crate) const FORWARDS: usize = 255;
+
 impl Network {
     /// Returns the network of these grants.
     pub fn of<'a>(patterns: impl IntoIterator<Item = &'a HostPattern>) -> Self {
@@ -97,7 +101,8 @@ impl Network {
     /// Returns the proxy's address in the process's own network, where no forward
     /// has it; none if it needs no proxy.
     pub(crate) fn proxy(&self) -> Option<SocketAddr> {
-        let mut addresses = (PROXY..).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let mut addresses =
+            (PROXY..=u16::MAX).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let free = addresses.find(|address| !self.loopback.contains(address));
         free.filter(|_| self.is_proxied())
     }

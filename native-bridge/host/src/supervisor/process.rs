@@ -129,6 +129,7 @@ impl Process {
         drop((connection, others));
         own.set_nonblocking(true)?;
         let mut child = launch::command(launcher, GUARDIAN)
+            .arg(&plan.folder)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

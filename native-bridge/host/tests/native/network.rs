@@ -264,40 +264,44 @@ async fn loopback_addresses_are_forwarded_if_granted() {
 async fn connections_are_counted_and_end_with_the_grant() {
     let service = Service::at("127.0.0.1:0").await;
     let target = format!("localhost:{}", service.port());
-    let named = confined(&[&target, "localhost:1"]).await;
-    let most = named.made.instance.guard().in_force().limits.open_requests;
+    let other = format!("other.example:{}", service.port());
+    let named = confined(&[&target, &other]).await;
+    let guard = named.made.instance.guard();
+    let most = guard.in_force().limits.open_requests;
     let held = named.can("hold", &target).await;
     assert!(held.starts_with(&format!("{most} HTTP/1.1 429 ")), "{held}");
     assert_eq!(named.can("held", "").await, most.to_string());
     service.until_open(most as usize).await;
-    let State::Up { generation, .. } = state(&named.plugin) else {
-        panic!("{:?}", state(&named.plugin))
+    let generation = |plugin| match state(plugin) {
+        State::Up { generation, .. } => generation,
+        other => panic!("{other:?}"),
     };
-    // Of another host with the same port: nothing else changes, and the process stays.
-    named
-        .made
-        .regrant(|rights| {
-            rights.grants.host.http = [target.parse().unwrap()].into();
-        })
-        .await;
-    named
-        .made
-        .regrant(|rights| rights.grants.host.http.clear())
-        .await;
+    let before = generation(&named.plugin);
+    let regrant = async |http: &[&str]| {
+        let grants = grants(http);
+        named.made.regrant(|rights| rights.grants = grants).await;
+    };
+    // The loss of another host is no loss to these, and the process stays.
+    regrant(&[&target]).await;
+    assert_eq!(named.can("held", "").await, most.to_string());
+    assert_eq!(generation(&named.plugin), before);
+    regrant(&[]).await;
     service.until_open(0).await;
     named.cannot("tunnel", &target, "denied").await;
-    named
-        .made
-        .regrant(|rights| rights.grants = grants(&[&target]))
-        .await;
+    regrant(&[&target]).await;
     assert_eq!(named.can("tunnel", &target).await, "hello");
-    let State::Up {
-        generation: now, ..
-    } = state(&named.plugin)
-    else {
-        panic!("{:?}", state(&named.plugin))
-    };
-    assert!(now > generation);
+
+    // A host that is lost while the process stays loses its connections at once.
+    regrant(&["127.0.0.1:*", "other.example:*"]).await;
+    let address = service.address.to_string();
+    named.can("hold", &address).await;
+    service.until_open(most as usize).await;
+    let before = generation(&named.plugin);
+    regrant(&["other.example:*"]).await;
+    service.until_open(0).await;
+    assert_eq!(named.can("held", "").await, "0");
+    named.cannot("tunnel", &address, "403").await;
+    assert_eq!(generation(&named.plugin), before);
 }
 
 #[tokio::test]
@@ -336,6 +340,17 @@ async fn a_process_that_ends_leaves_no_connection() {
     drop((made, plugin));
     service.until_open(0).await;
     drop(world);
+}
+
+#[tokio::test]
+async fn the_machines_connections_are_not_listed() {
+    let service = Service::at("127.0.0.1:0").await;
+    let port = format!(":{:04X} ", service.port());
+    let confined = confined(&[]).await;
+    let listed = confined.can("read", "/proc/net/tcp").await;
+    assert!(!listed.contains(&port), "{listed}");
+    let outside = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    assert!(outside.contains(&port), "{outside}");
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ pub struct GotifyUser {
     pub admin: bool,
     /// In milliseconds since the epoch.
     pub created_ms: Option<i64>,
-    /// True if the user logs in with OpenID Connect.
-    pub oidc: bool,
+    /// The user's identity at an OpenID provider; empty for none.
+    pub oidc_id: String,
 }
 
 /// An application.
@@ -141,7 +141,7 @@ impl Gotify {
         };
         let users = format!(
             "SELECT id, coalesce(name, '') AS name, CAST(coalesce(pass, '') AS TEXT) AS pass,
-             coalesce(admin, 0) <> 0 AS admin, {} AS created_ms, {} IS NOT NULL AS oidc
+             coalesce(admin, 0) <> 0 AS admin, {} AS created_ms, CAST(coalesce({}, '') AS TEXT) AS oidc_id
              FROM users ORDER BY id",
             time("users", "created_at"),
             columns.or("users", "oidc_id", "NULL"),

@@ -1,6 +1,8 @@
 //! How the server is reached, watched and kept: TLS, sockets, a path prefix,
 //! settings that change, metrics, limits and retention.
 
+mod http2;
+
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use mortise_server::{
@@ -57,17 +59,22 @@ fn certificate(folder: &Path, name: &str) {
     }
 }
 
-/// Whether a server shows this certificate; it answers then.
-async fn shows(address: std::net::SocketAddr, name: &str) -> bool {
+/// The settings of a client that trusts a certificate of the tests.
+fn trusting(name: &str) -> ClientConfig {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/serving");
     let pem = fs::read(source.join(format!("{name}.pem"))).unwrap();
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(&pem).unwrap())
         .unwrap();
-    let config = ClientConfig::builder()
+    ClientConfig::builder()
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_no_client_auth()
+}
+
+/// Whether a server shows this certificate; it answers then.
+async fn shows(address: std::net::SocketAddr, name: &str) -> bool {
+    let config = trusting(name);
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     match TlsConnector::from(Arc::new(config))

@@ -2,9 +2,11 @@
 //!
 //! - `fake`: a registry that does what a test wants.
 //! - `bad`: registries that lie, break off, redirect or have something else.
+//! - `changed`: versions that are not what was announced or shown.
 //! - `lives`: plugins in three languages, published in Debian's registry, then
 //!   installed, granted, updated and rolled back.
 
 mod bad;
+mod changed;
 mod fake;
 mod lives;

@@ -1,0 +1,169 @@
+//! The server under load: ours, or Gotify's.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::process::{Child, Command};
+
+use crate::{
+    api::{Api, Application, As, Plugin, Token},
+    run::Tied,
+    server::Server,
+};
+
+/// Only for the time of a run, on loopback.
+const PASSWORD: &str = "only while it runs";
+/// The settings of our server: Gotify's has no such bounds.
+const SETTINGS: &str = "max-streams = 0\nmax-connections = 40000\n";
+/// The time in which a server or a plugin must be ready.
+const READY: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A running server.
+pub(super) struct Target {
+    pub(super) name: &'static str,
+    pub(super) address: SocketAddr,
+    pub(super) application: String,
+    pub(super) client: String,
+    process: Process,
+}
+
+enum Process {
+    Mortise(Server),
+    Gotify(Child),
+}
+
+impl Target {
+    /// Starts ours on a folder, with a filter or without.
+    pub(super) async fn mortise(
+        program: &Path,
+        data: &Path,
+        filter: Option<&Path>,
+    ) -> Result<Self> {
+        raise_descriptors();
+        let plugins = data.join("plugins");
+        std::fs::create_dir_all(&plugins)
+            .with_context(|| format!("{} cannot be made", plugins.display()))?;
+        let settings = data.join("mortise.toml");
+        std::fs::write(&settings, SETTINGS)
+            .with_context(|| format!("{} cannot be written", settings.display()))?;
+        if let Some(filter) = filter {
+            std::fs::copy(filter, plugins.join("filter.wasm"))
+                .with_context(|| format!("{} cannot be copied", filter.display()))?;
+        }
+        let server = Server::start(program, data, 0, PASSWORD).await?;
+        let url = server.url.clone();
+        let target = Self::with("mortise", &url, Process::Mortise(server), PASSWORD).await?;
+        if filter.is_some() {
+            enable(&Api::new(&url)?, As::Token(&target.client)).await?;
+        }
+        Ok(target)
+    }
+
+    /// Starts Gotify's on a folder.
+    pub(super) async fn gotify(program: &Path, data: &Path) -> Result<Self> {
+        raise_descriptors();
+        std::fs::create_dir_all(data)
+            .with_context(|| format!("{} cannot be made", data.display()))?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .context("there is no free port")?
+            .port();
+        let program = std::path::absolute(program)?;
+        let child = Command::from(Tied::command(&program)?)
+            .current_dir(data)
+            .env("GOTIFY_SERVER_LISTENADDR", "127.0.0.1")
+            .env("GOTIFY_SERVER_PORT", port.to_string())
+            .env("GOTIFY_DEFAULTUSER_NAME", "admin")
+            .env("GOTIFY_DEFAULTUSER_PASS", PASSWORD)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        let url = format!("http://127.0.0.1:{port}");
+        let api = Api::new(&url)?;
+        let end = Instant::now() + READY;
+        while !api
+            .accepts(As::User("admin", PASSWORD))
+            .await
+            .unwrap_or(false)
+        {
+            if Instant::now() > end {
+                bail!("{} was not ready in time", program.display());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Self::with("gotify", &url, Process::Gotify(child), PASSWORD).await
+    }
+
+    async fn with(name: &'static str, url: &str, process: Process, password: &str) -> Result<Self> {
+        let api = Api::new(url)?;
+        let admin = As::User("admin", password);
+        let application: Application = api.create("application", "load", admin).await?;
+        let client: Token = api.create("client", "load", admin).await?;
+        let address = url.trim_start_matches("http://");
+        Ok(Self {
+            name,
+            address: address.parse().context("the server's address is none")?,
+            application: application.token,
+            client: client.token,
+            process,
+        })
+    }
+
+    /// The resident memory of its process, in MiB.
+    pub(super) fn memory_mib(&self) -> Result<f64> {
+        let process = match &self.process {
+            Process::Mortise(server) => server.id()?,
+            Process::Gotify(child) => child.id().context("Gotify has ended")?,
+        };
+        let path = format!("/proc/{process}/status");
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        let kibibytes: f64 = number.context("it shows no VmRSS")?.parse()?;
+        Ok(kibibytes / 1024.0)
+    }
+
+    pub(super) async fn stop(self) -> Result<()> {
+        match self.process {
+            Process::Mortise(server) => server.stop().await,
+            Process::Gotify(mut child) => Ok(child.kill().await?),
+        }
+    }
+}
+
+/// Enables the one plugin, once it is there.
+async fn enable(api: &Api, user: As<'_>) -> Result<()> {
+    let end = Instant::now() + READY;
+    loop {
+        let plugins: Vec<Plugin> = api.list("plugin", user).await?;
+        if let Some(plugin) = plugins.first() {
+            return api.enable(plugin, user).await;
+        }
+        if Instant::now() > end {
+            bail!("the filter was not loaded in time");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Raises this process's bound of descriptors, and with it the servers', to the
+/// highest that the system allows.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Opening the streams tells if it was too low.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
