@@ -10,8 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::pipeline::TraceEntry;
 
-/// Kinds of requests that are told apart. Routes and methods are few; a bound is
-/// a bound.
+/// The most kinds of requests. Routes and methods are few; a bound is a bound.
 const KINDS: usize = 4_096;
 
 /// A number of times and their duration together.

@@ -93,8 +93,8 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 }
 
 impl Plugins {
-    /// Allows a plugin more; what it was allowed before stays. Takes effect
-    /// before it returns, and a version that waited for just that is taken up.
+    /// Grants a plugin permissions; earlier grants stay. Takes effect before it
+    /// returns, and activates a pending version that lacked only these.
     ///
     /// # Errors
     ///

@@ -309,9 +309,10 @@ impl Plugins {
         Ok(())
     }
 
-    /// Brings up what was enabled when the server stopped. What the plugin itself
-    /// refuses is disabled, and its user is told why; what else does not come up
-    /// stays enabled, and is retried.
+    /// Starts the instances that were enabled when the server stopped. If the
+    /// plugin itself rejects the start, its instance is disabled, and its user
+    /// gets the reason; any other instance that fails stays enabled and is
+    /// retried.
     pub(super) async fn resume(self: &Arc<Self>, slot: &Arc<Slot>) {
         let turn = slot.turns.take().await;
         let state = slot.state();

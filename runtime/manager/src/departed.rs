@@ -76,7 +76,7 @@ impl Plugins {
             self.end_grants(id, by)
                 .await
                 .map_err(|error| failed(&error))?;
-            // Nobody decided about this author yet.
+            // The administrator has not decided about this author yet.
             self.catalogue
                 .remove_grant_record(id)
                 .await

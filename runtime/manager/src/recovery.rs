@@ -28,7 +28,7 @@ impl Plugins {
     pub(super) fn retry(self: &Arc<Self>, _turn: &SlotTurn, slot: &Arc<Slot>, error: &CallError) {
         slot.note(error);
         if slot.set_down(true) {
-            // Somebody retries already.
+            // Another task retries already.
             return;
         }
         let (plugins, slot) = (Arc::clone(self), Arc::clone(slot));

@@ -323,8 +323,8 @@ impl Plugins {
     /// it enabled have it running.
     pub(super) async fn arrive(self: &Arc<Self>, id: &str) {
         if self.opened.get().is_none() {
-            // The start brings up all together, and keeps no code in memory that
-            // nobody uses: there may be many new files.
+            // The start brings up all together, and keeps no unused code in
+            // memory: there may be many new files.
             let enabled = self.enabled_of(id).await;
             if enabled.is_ok_and(|rows| rows.is_empty())
                 && let Some(unused) = self.installed.current(id)

@@ -1,5 +1,5 @@
 //! The stream of live events: server-sent events over one connection. See
-//! [`crate::events`] for what is told to whom.
+//! [`crate::events`] for the events that each user gets.
 
 use std::{convert::Infallible, time::Duration};
 

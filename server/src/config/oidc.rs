@@ -75,7 +75,7 @@ pub struct Oidc {
     )]
     pub username_claim: String,
 
-    /// Create a user at the first login of somebody who has none here.
+    /// Create a user at a person's first login.
     #[arg(
         long = "oidc-auto-register",
         env = "MORTISE_OIDC_AUTO_REGISTER",
@@ -90,8 +90,8 @@ pub struct Oidc {
     )]
     pub auto_register: bool,
 
-    /// Let somebody whose user name exists here log in as that user. Whoever can
-    /// choose a name at the provider can then be anybody here.
+    /// Let a person log in as the user of the same name here. Set this only if
+    /// users cannot choose their names at the provider.
     #[arg(
         long = "oidc-link-by-username",
         env = "MORTISE_OIDC_LINK_BY_USERNAME",

@@ -3,11 +3,11 @@
 //! `api::events`).
 //!
 //! - this file: the subscribers, and handing them events.
-//! - `watch`: the task that notices changes, while somebody is subscribed.
+//! - `watch`: the task that notices changes, while there are subscribers.
 //!
-//! Each subscriber is first sent a `state`, and from there on the changes to it,
-//! so nothing has to be replayed to one that comes back. Nobody waits for
-//! anybody: a subscriber whose queue is full is closed.
+//! Each subscriber first gets a `state`, and then the changes to it, so nothing
+//! has to be replayed after a reconnection. Subscribers do not wait for each
+//! other: one whose queue is full is closed.
 
 mod watch;
 
@@ -71,7 +71,7 @@ pub struct Events {
     most: AtomicUsize,
     subscribers: Mutex<Vec<Subscriber>>,
     next: AtomicU64,
-    /// Told when somebody subscribed.
+    /// Notified of each new subscriber.
     came: Notify,
 }
 

@@ -1,7 +1,7 @@
 //! Noticing changes: one task for all subscribers compares the state of plugins
-//! with the state that it saw last. So a change is told whatever caused it, and
-//! a thousand changes between two looks are told once. Nobody subscribed, it
-//! does not look at all.
+//! with the state that it saw last. So it reports a change whatever its cause,
+//! and reports a thousand changes between two looks once. Without subscribers,
+//! it does not look at all.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -102,7 +102,7 @@ pub(crate) async fn run(state: AppState) {
             told.hand_over(&state.events, &seen);
             tokio::select! {
                 _ = ticks.tick() => {}
-                // The first tick comes at once, and who came is told at once.
+                // The first tick comes at once, and new subscribers get the state at once.
                 () = state.events.came.notified() => {}
             }
         }
@@ -116,7 +116,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// None if nobody is.
+    /// None without subscribers.
     fn of(events: &Events) -> Option<Self> {
         let subscribers = events.lock();
         let users: BTreeSet<i64> = subscribers.iter().map(|one| one.caller.user.id).collect();
@@ -387,7 +387,7 @@ fn read_on<Key: std::hash::Hash + Eq>(
         return None;
     }
     let mut entries = log.since(from);
-    // What came since `written` was asked for is told the next time.
+    // Entries that came after `written` was read are sent the next time.
     entries.retain(|entry| entry.number < written);
     let gone = entries.first().map_or(written, |entry| entry.number) - from;
     entries.retain(wanted);

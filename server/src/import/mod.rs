@@ -133,7 +133,7 @@ fn names(names: &[String]) -> String {
     shown.join(", ")
 }
 
-/// Is told how many messages have come, and of how many.
+/// Receives the number of imported messages, and the total.
 pub trait Progress: Sync {
     /// Called after each group.
     fn messages(&self, done: u64, total: u64);

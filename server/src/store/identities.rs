@@ -34,7 +34,7 @@ impl Store {
         Ok(linked.rows_affected() > 0)
     }
 
-    /// Creates a user with an identity; the hash is of a password that nobody knows.
+    /// Creates a user with an identity; the hash is of a random, unknown password.
     ///
     /// # Errors
     ///

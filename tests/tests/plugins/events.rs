@@ -1,4 +1,4 @@
-//! The stream of live events: its first state, changes, and who is told what.
+//! The stream of live events: its first state, the changes, and the readers of each.
 
 use std::time::Duration;
 

@@ -11,8 +11,8 @@
 //!    What it does is ordinary code in a process of its own, not code between
 //!    `fork` and `exec` in a copy of a server with threads.
 //!
-//! Where there is a socket and may be no guardian, which is where a process that
-//! somebody starts by hand can attach, a **caretaker** (`caretaker`) waits for
+//! Where there is a socket and may be no guardian, which is where a process
+//! started by hand can attach, a **caretaker** (`caretaker`) waits for
 //! the host's end in the same way and removes the socket's folder.
 //!
 //! An embedder calls [`intercept`] first thing in `main`. The stage must

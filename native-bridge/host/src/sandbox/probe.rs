@@ -148,7 +148,7 @@ const HOSTS: Deed = Deed {
     },
 };
 
-/// An address that is nobody's, and that is not on this machine.
+/// An address for documentation, which no machine has.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 impl Probes {

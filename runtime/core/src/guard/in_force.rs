@@ -180,7 +180,7 @@ impl Requests {
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     open: AtomicU32,
-    /// Whether somebody has ever waited for there to be none.
+    /// True if a task has ever waited for there to be none.
     awaited: AtomicBool,
     none: Notify,
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{events::Event, state::AppState};
 
-/// The most often that bytes are told.
+/// The shortest time between two reports of bytes.
 const PACE: Duration = Duration::from_millis(200);
 
 /// An installation on its way.
