@@ -3,8 +3,8 @@
 
 use std::{io::Write as _, time::Duration};
 
-use mortise_runtime::Step;
-use mortise_server::plugins::{Waiting, grants::Answer};
+use mortise_runtime::{Step, grants::HostGrants};
+use mortise_server::plugins::Waiting;
 
 use crate::{
     BY, Rig, data,
@@ -200,9 +200,9 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
     // The same file has what it had; one that nobody knows has nothing.
     rig.installed(&version("filtered")).await.unwrap();
     assert_eq!(rig.title().await, "filtered");
-    let more = Answer {
+    let more = HostGrants {
         webhook: true,
-        ..Answer::default()
+        ..HostGrants::default()
     };
     rig.plugins().grant("a", &more, &BY).await.unwrap();
     rig.plugins().uninstall("a", &BY).await.unwrap();

@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::support::{Made, State, World, log, made_with, state, with, until};
+use crate::support::{Made, State, World, log, made_with, state, until, with};
 
 const SOON: Duration = Duration::from_secs(20);
 
