@@ -2,11 +2,9 @@
 //! frequent and only leave a mark, because reading the clock costs more than
 //! the rest.
 
+use parking_lot::Mutex;
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -36,7 +34,7 @@ impl Activity {
     /// now.
     pub(crate) fn silence(&self) -> Duration {
         // An `Instant` is whole at every point where a panic could poison it.
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if self.marked.swap(false, Ordering::Relaxed) {
             *last = Instant::now();
         }

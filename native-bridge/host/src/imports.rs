@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -17,10 +17,10 @@ use mortise_runtime::{
     log::Source,
     types::{Error, Level},
 };
+use parking_lot::Mutex;
 
 use crate::{
     connection::{Answer, Handler},
-    lock::lock,
     supervisor::output::Sink,
 };
 use mortise_protocol::{
@@ -74,18 +74,18 @@ impl Imports {
     /// Gives an instance a number that was never used before.
     pub(crate) fn register(&self, route: Route) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.routes).insert(number, route);
+        self.routes.lock().insert(number, route);
         number
     }
 
     /// Answers this instance no more.
     pub(crate) fn unregister(&self, number: u64) {
-        lock(&self.routes).remove(&number);
+        self.routes.lock().remove(&number);
     }
 
     /// Returns true if an instance may request one of these targets. Counts nothing.
     pub(crate) fn may_request(&self, targets: &[Target]) -> bool {
-        let routes = lock(&self.routes);
+        let routes = self.routes.lock();
         let may = |route: &Route, target: &Target| {
             route
                 .guard
@@ -103,7 +103,9 @@ impl Imports {
     ///
     /// As [`Guard::outbound_http`].
     pub(crate) fn outbound_http(&self, targets: &[Target]) -> Result<Allowed, Error> {
-        let guards: Vec<_> = lock(&self.routes)
+        let guards: Vec<_> = self
+            .routes
+            .lock()
             .values()
             .map(|route| Arc::clone(&route.guard))
             .collect();
@@ -147,7 +149,7 @@ impl Imports {
                 "the call names no instance; every call to the host does",
             ));
         };
-        lock(&self.routes).get(&number).cloned().ok_or_else(|| {
+        self.routes.lock().get(&number).cloned().ok_or_else(|| {
             Failure::new(
                 FailureKind::UnknownInstance,
                 format!("there is no instance {number}; it may have been dropped"),
@@ -200,7 +202,7 @@ impl Sink for Imports {
     /// users, so a user sees it only who has the process alone.
     fn line(&self, level: Level, source: Source, text: &str) {
         self.log.write(level, source, text);
-        let routes = lock(&self.routes);
+        let routes = self.routes.lock();
         if let (1, Some(route)) = (routes.len(), routes.values().next()) {
             route.guard.log().write(level, source, text);
         }

@@ -7,17 +7,15 @@ use std::{
     collections::HashMap,
     io::Write as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Weak},
 };
 
 use mortise_runtime::{CallError, Digest, process::Attachment, registry::versions::sync_folder};
+use parking_lot::Mutex;
 use tempfile::NamedTempFile;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{
-    lock::lock,
-    transport::{Link, Listener},
-};
+use crate::transport::{Link, Listener};
 
 /// The bytes of an id's digest in the names of its files: paths of sockets are
 /// short.
@@ -75,7 +73,7 @@ impl Lasting {
     pub(crate) fn joined(self: &Arc<Self>, version: &Arc<dyn Version>) {
         let Some(folder) = &self.folder else { return };
         let id = version.id();
-        let mut plugins = lock(&self.plugins);
+        let mut plugins = self.plugins.lock();
         let place = plugins.entry(id.to_owned()).or_default();
         let own = Arc::downgrade(version);
         place
@@ -105,7 +103,7 @@ impl Lasting {
         let folder = self.folder.as_ref().ok_or_else(|| {
             CallError::Unavailable("this server has no folder for lasting sockets".to_owned())
         })?;
-        let mut plugins = lock(&self.plugins);
+        let mut plugins = self.plugins.lock();
         let place = plugins.entry(id.to_owned()).or_default();
         let path = file(folder, id, "secret");
         let unavailable = |error: String| CallError::Unavailable(error);
@@ -134,7 +132,7 @@ impl Lasting {
         let Some(folder) = &self.folder else {
             return Ok(false);
         };
-        if let Some(place) = lock(&self.plugins).get_mut(id) {
+        if let Some(place) = self.plugins.lock().get_mut(id) {
             place.listening = None;
         }
         let path = file(folder, id, "secret");
@@ -164,7 +162,7 @@ impl Lasting {
 
     /// The version that gets a process.
     fn current(&self, id: &str) -> Option<Arc<dyn Version>> {
-        let plugins = lock(&self.plugins);
+        let plugins = self.plugins.lock();
         let versions = plugins.get(id)?.versions.iter().rev();
         versions
             .filter_map(Weak::upgrade)

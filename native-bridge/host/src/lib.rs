@@ -43,7 +43,6 @@ mod instance;
 mod lasting;
 pub mod launch;
 mod limits;
-mod lock;
 #[cfg(unix)]
 mod plugin;
 #[cfg(unix)]

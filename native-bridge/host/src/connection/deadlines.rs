@@ -1,14 +1,13 @@
 //! One timer for all calls of a connection. Nearly all of them are answered long
 //! before their deadline, and a timer for each would cost more than to write it.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
-
-use crate::lock::lock;
 
 /// The times at which deadlines are checked.
 #[derive(Debug)]
@@ -31,20 +30,20 @@ impl Deadlines {
     /// this returns are visible to the check; later ones call [`by`](Self::by).
     pub(super) async fn due(&self, pause: Duration) -> Instant {
         loop {
-            let next = *lock(&self.next);
+            let next = *self.next.lock();
             tokio::select! {
                 () = sleep_until(next) => break,
                 () = self.sooner.notified() => {}
             }
         }
         let now = Instant::now();
-        *lock(&self.next) = now + pause;
+        *self.next.lock() = now + pause;
         now
     }
 
     /// Requests a check at this moment at the latest.
     pub(super) fn by(&self, until: Instant) {
-        let mut next = lock(&self.next);
+        let mut next = self.next.lock();
         if until < *next {
             *next = until;
             self.sooner.notify_one();

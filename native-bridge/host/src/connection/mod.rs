@@ -24,12 +24,13 @@ mod streamed;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use mortise_runtime::types;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{oneshot, watch},
@@ -44,7 +45,7 @@ use self::{
     deadlines::Deadlines,
     outbox::{Outbox, SendError},
 };
-use crate::{activity::Activity, lock::lock, transport::Link};
+use crate::{activity::Activity, transport::Link};
 use mortise_protocol::{
     calls::Calls,
     codec::Payload,
@@ -470,11 +471,11 @@ impl Waiter {
 
 impl Shared {
     fn calls(&self) -> MutexGuard<'_, Calls<Waiter>> {
-        lock(&self.calls)
+        self.calls.lock()
     }
 
     fn answering(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
-        lock(&self.answering)
+        self.answering.lock()
     }
 
     fn send<T: Serialize>(&self, message: &Outgoing<'_, T>) -> Result<(), SendError> {

@@ -5,10 +5,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::{io::AsyncWrite, sync::Notify};
 
@@ -130,7 +130,7 @@ impl Outbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while it is held leaves whole frames behind or none.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

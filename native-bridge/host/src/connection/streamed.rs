@@ -2,12 +2,10 @@
 //! waits for the other: parts that are not read give no credit, and without
 //! credit the plugin must not send.
 
-use std::sync::Mutex;
-
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::lock::lock;
 use mortise_protocol::{
     Violation,
     stream::{Chunk, Head, Incoming},
@@ -25,13 +23,13 @@ pub(crate) struct Streamed {
 
 impl Streamed {
     pub(super) fn head(&self, head: Head) -> Result<(), Violation> {
-        lock(&self.incoming).head(head)?;
+        self.incoming.lock().head(head)?;
         self.told();
         Ok(())
     }
 
     pub(super) fn chunk(&self, chunk: &Chunk) -> Result<(), Violation> {
-        lock(&self.incoming).chunk(&chunk.body)?;
+        self.incoming.lock().chunk(&chunk.body)?;
         self.told();
         Ok(())
     }
@@ -45,7 +43,7 @@ impl Streamed {
     /// plugin is to be credited.
     pub(super) async fn moved(&self) -> usize {
         self.moved.notified().await;
-        lock(&self.incoming).credit()
+        self.incoming.lock().credit()
     }
 
     /// Waits until something arrived that may not have been taken.
@@ -55,17 +53,17 @@ impl Streamed {
 
     /// Returns true if the response has begun to arrive in parts.
     pub(crate) fn has_begun(&self) -> bool {
-        lock(&self.incoming).has_begun()
+        self.incoming.lock().has_begun()
     }
 
     /// The head, once.
     pub(crate) fn take_head(&self) -> Option<Head> {
-        lock(&self.incoming).take_head()
+        self.incoming.lock().take_head()
     }
 
     /// Takes the part of the body that has arrived.
     pub(crate) fn take(&self) -> Option<Bytes> {
-        let taken = lock(&self.incoming).take();
+        let taken = self.incoming.lock().take();
         if taken.is_some() {
             self.moved.notify_one();
         }

@@ -1,12 +1,10 @@
 //! A connection against a plugin that is played by the test, in memory.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -184,10 +182,10 @@ async fn each_deadline_is_kept_whichever_came_first() {
     let late = async |deadline| {
         let error = ask(&connection, Duration::from_millis(deadline)).await;
         assert!(matches!(error, Err(AskError::TimedOut)), "{error:?}");
-        over.lock().unwrap().push(deadline);
+        over.lock().push(deadline);
     };
     tokio::join!(late(300), late(20), late(400), late(150));
-    assert_eq!(*over.lock().unwrap(), [20, 150, 300, 400]);
+    assert_eq!(*over.lock(), [20, 150, 300, 400]);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use super::{
     Held, Limit, NativeInstance, Reached,
     streaming::{self, whole},
 };
-use crate::{lock::lock, sandbox::Reach};
+use crate::sandbox::Reach;
 use mortise_protocol::methods::{self, Empty};
 
 #[async_trait]
@@ -125,7 +125,7 @@ impl Instance for NativeInstance {
             .ask::<_, ()>(&running, methods::APPLY, number, &params, limit)
             .await
             .inspect_err(|error| inner.note(error))?;
-        *lock(&inner.config) = Some(params.config);
+        *inner.config.lock() = Some(params.config);
         if let Held::Alone(mut live) = held {
             live.stage.configured = true;
         }

@@ -17,7 +17,7 @@ mod streaming;
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,6 +32,7 @@ use mortise_runtime::{
     log::Source,
     types::{Level, User},
 };
+use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -42,7 +43,6 @@ use self::live::{Limit, Live, Made, Place};
 use crate::{
     connection::AskError,
     imports::Route,
-    lock::lock,
     sandbox::Reach,
     supervisor::{Member, Supervisor, running::Running},
 };
@@ -182,7 +182,7 @@ impl Inner {
     }
 
     fn made(&self) -> Made {
-        lock(&self.made).unwrap_or_default()
+        self.made.lock().unwrap_or_default()
     }
 
     /// Opens a call, if it can and may be called.
@@ -316,7 +316,7 @@ impl Inner {
             Some(number) => number,
             None => self.make(running, live, limit).await?,
         };
-        let config = lock(&self.config).clone();
+        let config = self.config.lock().clone();
         let mut code = InProcess {
             inner: self,
             running,
@@ -362,7 +362,7 @@ impl Inner {
             .await;
         match answer {
             Ok(created) => {
-                *lock(&self.made) = Some(Made {
+                *self.made.lock() = Some(Made {
                     capabilities: created.known(),
                     concurrent: created.concurrent,
                 });
@@ -564,7 +564,7 @@ impl Member for Inner {
     }
 
     async fn restore(&self, running: &Arc<Running>) {
-        if lock(&self.made).is_none() {
+        if self.made.lock().is_none() {
             // The first creation, for a waiting caller.
             return;
         }

@@ -13,7 +13,6 @@ use crate::{
     connection::{Greeted, greet},
     lasting::Version,
     launch::Caretaker,
-    lock::lock,
     transport::{Link, Listener},
 };
 
@@ -50,7 +49,7 @@ impl Supervisor {
             listener,
             attachment.secret.clone(),
         ));
-        *lock(&self.attaching) = Some(AttachPoint {
+        *self.attaching.lock() = Some(AttachPoint {
             _task: AbortOnDropHandle::new(task),
             _caretaker: caretaker,
             _folder: folder,
@@ -79,7 +78,7 @@ impl Supervisor {
             before.drain(self.shared.settings.stop.ask).await;
             before.stop(&self.shared.settings.stop).await;
         }
-        lock(&self.crashes).clear();
+        self.crashes.lock().clear();
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
         let imports = Arc::clone(&self.imports);
         let running = Running::attached(&self.shared, greeted, imports, generation);

@@ -27,7 +27,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, Weak,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -35,6 +35,7 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{CallError, Log, log::Source, process::State, types::Level};
+use parking_lot::{Mutex, MutexGuard};
 
 use self::{
     attach::AttachPoint,
@@ -42,7 +43,7 @@ use self::{
     running::{Postmortem, Running},
     start_error::StartError,
 };
-use crate::{imports::Imports, lasting::Version, lock::lock, sandbox::Reach, shared::Shared};
+use crate::{imports::Imports, lasting::Version, sandbox::Reach, shared::Shared};
 
 /// An instance, as the supervisor needs it.
 #[async_trait]
@@ -160,7 +161,7 @@ impl Supervisor {
 
     pub(crate) fn state(&self) -> State {
         let (crashes, last) = {
-            let crashes = lock(&self.crashes);
+            let crashes = self.crashes.lock();
             (crashes.in_a_row(), crashes.last().to_owned())
         };
         match &*self.phase() {
@@ -187,7 +188,7 @@ impl Supervisor {
 
     /// Takes an instance in, after all that are there.
     pub(crate) fn join(self: &Arc<Self>, member: Weak<dyn Member>) {
-        let mut members = lock(&self.members);
+        let mut members = self.members.lock();
         members.retain(|member| member.strong_count() > 0);
         members.push(member);
         drop(members);
@@ -196,7 +197,8 @@ impl Supervisor {
     }
 
     fn members(&self) -> Vec<Arc<dyn Member>> {
-        lock(&self.members)
+        self.members
+            .lock()
             .iter()
             .filter_map(Weak::upgrade)
             .collect()
@@ -206,7 +208,7 @@ impl Supervisor {
     pub(crate) fn forgive(&self) {
         let mut phase = self.phase();
         if matches!(*phase, Phase::Failed | Phase::Pausing { .. }) {
-            lock(&self.crashes).clear();
+            self.crashes.lock().clear();
             *phase = Phase::Down;
         }
     }
@@ -254,10 +256,10 @@ impl Supervisor {
             Phase::Up(running) if !running.is_over() => Ok(Some(Arc::clone(running))),
             Phase::Pausing { until } if *until > Instant::now() => Err(CallError::BackingOff {
                 retry_in: until.saturating_duration_since(Instant::now()),
-                last: lock(&self.crashes).last().to_owned(),
+                last: self.crashes.lock().last().to_owned(),
             }),
             Phase::Failed => {
-                let crashes = lock(&self.crashes);
+                let crashes = self.crashes.lock();
                 Err(CallError::Unavailable(format!(
                     "it crashed {} times in a row and was given up; enable it again, or replace \
                      its file, to try once more. Last: {}",
@@ -434,7 +436,7 @@ impl Supervisor {
 
     /// Counts a crash and decides what comes next.
     fn crashed(&self, last: &str, uptime: Duration) {
-        let pause = lock(&self.crashes).add(last, uptime);
+        let pause = self.crashes.lock().add(last, uptime);
         let mut phase = self.phase();
         match pause {
             Some(pause) => {
@@ -476,7 +478,7 @@ impl Supervisor {
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
-        lock(&self.phase)
+        self.phase.lock()
     }
 }
 

@@ -30,7 +30,6 @@ use crate::{
         plan::{Order, Plan, Report},
         remove::Folder,
     },
-    lock::lock,
     proxy,
     settings::Settings,
 };
@@ -85,7 +84,7 @@ pub(crate) struct Process {
     state: watch::Receiver<Known>,
     /// The id of the guardian's process.
     guardian: Option<u32>,
-    outputs: std::sync::Mutex<Vec<JoinHandle<()>>>,
+    outputs: parking_lot::Mutex<Vec<JoinHandle<()>>>,
     /// The folder of its working directory. Removed by the guardian if this
     /// process is killed.
     _folder: Folder,
@@ -158,7 +157,7 @@ impl Process {
             orders: tokio::sync::Mutex::new(orders),
             state,
             guardian,
-            outputs: std::sync::Mutex::new(outputs),
+            outputs: parking_lot::Mutex::new(outputs),
             _folder: folder,
         })
     }
@@ -182,7 +181,7 @@ impl Process {
     /// Waits until nothing is left of it, and all it printed was read.
     pub(crate) async fn gone(&self) {
         self.wait(|known| known.gone).await;
-        let outputs = std::mem::take(&mut *lock(&self.outputs));
+        let outputs = std::mem::take(&mut *self.outputs.lock());
         for output in outputs {
             // Its end was seen, or it panicked and there is nothing to wait for.
             let _ = output.await;
