@@ -15,11 +15,12 @@ mod provider;
 mod token;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -253,8 +254,8 @@ impl Oidc {
         Ok(provider)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Arc<Provider>>> {
-        self.provider.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Option<Arc<Provider>>> {
+        self.provider.lock()
     }
 }
 

@@ -1,9 +1,8 @@
 //! Logins that began and have not come back from the provider.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{HashMap, VecDeque};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The time for a login at the provider, in milliseconds.
 const PATIENCE_MS: i64 = 10 * 60 * 1000;
@@ -103,7 +102,7 @@ impl Logins {
     }
 
     fn all(&self) -> MutexGuard<'_, All> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
