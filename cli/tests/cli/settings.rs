@@ -45,7 +45,7 @@ fn each_source_wins_over_those_behind_it() {
     fs::create_dir(folder.path().join("data")).unwrap();
     fs::write(
         folder.path().join("data/mortise.toml"),
-        "listen = '127.0.0.1:1'\nregistration = true\nadmin-password = 'secret'\n\
+        "listen = '127.0.0.1:1'\nregistration = true\nadmin-password = 'a hidden word'\n\
          trusted-proxy = ['10.0.0.0/8', '::1']\nstream-ping = '10s'\n",
     )
     .unwrap();
@@ -84,7 +84,7 @@ fn each_source_wins_over_those_behind_it() {
         .unwrap();
     let people = String::from_utf8(people.stdout).unwrap();
     assert!(
-        people.contains("data/mortise.toml") && !people.contains("secret"),
+        people.contains("data/mortise.toml") && !people.contains("a hidden word"),
         "{people}"
     );
 }
