@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
+use mortise_runtime::{Grants, grants::Scheme};
 use parking_lot::Mutex;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -23,6 +24,7 @@ pub(crate) struct Web {
 #[derive(Debug)]
 pub(crate) struct Answering {
     script: Arc<Script>,
+    addresses: [SocketAddr; 2],
     _tasks: JoinSet<()>,
 }
 
@@ -86,12 +88,26 @@ impl Web {
         }
         Answering {
             script,
+            addresses: self.addresses,
             _tasks: tasks,
         }
     }
 }
 
 impl Answering {
+    /// Names the servers' addresses in grants that allow them by a pattern. A process
+    /// that uses no proxy for loopback reaches only ports that are named.
+    pub(crate) fn name_in(&self, grants: &mut Grants) {
+        for address in self.addresses {
+            let (host, port) = (address.ip().to_string(), address.port());
+            if grants.host.allows_http(Scheme::Http, &host, Some(port))
+                && let Ok(pattern) = address.to_string().parse()
+            {
+                grants.host.http.insert(pattern);
+            }
+        }
+    }
+
     /// Returns the requests received from this number on.
     pub(crate) fn asked(&self, from: usize) -> Vec<Asked> {
         self.script

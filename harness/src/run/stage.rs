@@ -88,7 +88,8 @@ impl<'a> Stage<'a> {
         folder: &Path,
     ) -> Result<Self, String> {
         let manifest = plugin.manifest();
-        let grants = plan.grants(manifest).map_err(|error| error.to_string())?;
+        let mut grants = plan.grants(manifest).map_err(|error| error.to_string())?;
+        web.name_in(&mut grants);
         let host = Arc::new(ScriptedHost::new(plan, &manifest.name));
         let log = Arc::new(Log::new(plan.limits.log_bytes));
         let config = plan.config.clone();

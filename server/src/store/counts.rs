@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// The number of messages that wait for a user's listener, those that it may not
-    /// read included. It stops counting at [`LONGEST_QUEUE`].
+    /// read included. It stops counting at 10,000.
     ///
     /// # Errors
     ///

@@ -206,7 +206,7 @@ async fn a_url_is_installed_from_with_its_digest_only() {
             "/0",
             Digest::of(b"another"),
             422,
-            "not the one that was meant",
+            "it is not the expected file",
         ),
         ("/2", digest, 502, "too often"),
         ("/3", digest, 502, "only https and http"),

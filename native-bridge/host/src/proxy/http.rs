@@ -79,7 +79,8 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// Libraries show the reason of a failed `CONNECT`, and never its body.
+/// The proxy's own answer, which `Proxy-Status` (RFC 9209) tells from a host's. Libraries
+/// show the reason of a failed `CONNECT`, and never its body.
 fn refusal(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(Either::Right(Full::from(format!("{text}\n"))));
     *response.status_mut() = status;
@@ -87,7 +88,9 @@ fn refusal(status: StatusCode, text: &str) -> Response<Body> {
         response.extensions_mut().insert(reason);
     }
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, plain);
+    headers.insert("proxy-status", HeaderValue::from_static("mortise"));
     response
 }
 

@@ -317,6 +317,8 @@ def fetched(request):
         with urllib.request.urlopen(request) as response:
             return f"{response.status} {response.read().decode('utf-8', 'replace')}"
     except urllib.error.HTTPError as error:
+        if "proxy-status" in error.headers:
+            raise  # The server's own answer, not the host's.
         return f"{error.code} {error.read().decode('utf-8', 'replace')}"
 
 
