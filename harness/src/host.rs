@@ -154,8 +154,6 @@ impl ScriptedHost {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // The data is consistent at every point where a panic could poison the
-        // lock.
         self.kept.lock()
     }
 }

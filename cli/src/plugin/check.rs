@@ -3,6 +3,7 @@
 
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
+use comfy_table::Table;
 use mortise_runtime::{
     Capabilities, Digest, LoadError, Loader,
     plugin::Backend,
@@ -193,6 +194,15 @@ fn describe(found: &Description) -> anyhow::Result<String> {
         text.push_str("\nasks for no permission\n");
         return Ok(text);
     }
+    writeln!(text, "\n{}", permissions(manifest))?;
+    if let Some(command) = plugins::grant_command(manifest, &GrantsFile::default()) {
+        writeln!(text, "\nto grant the administrator's part: {command}")?;
+    }
+    Ok(text)
+}
+
+/// Returns the table of the permissions in a manifest.
+pub(super) fn permissions(manifest: &Manifest) -> Table {
     let mut table = table(&["asks for", "which", "because", "answered by"]);
     for request in &manifest.wants {
         table.add_row([
@@ -202,14 +212,10 @@ fn describe(found: &Description) -> anyhow::Result<String> {
             answered_by(&request.permission).to_owned(),
         ]);
     }
-    writeln!(text, "\n{table}")?;
-    if let Some(command) = plugins::grant_command(manifest, &GrantsFile::default()) {
-        writeln!(text, "\nto grant the administrator's part: {command}")?;
-    }
-    Ok(text)
+    table
 }
 
-pub(super) fn answered_by(permission: &Permission) -> &'static str {
+fn answered_by(permission: &Permission) -> &'static str {
     if permission.is_for_user() {
         "each user, by enabling it"
     } else {
@@ -218,7 +224,7 @@ pub(super) fn answered_by(permission: &Permission) -> &'static str {
 }
 
 /// A permission's argument.
-pub(super) fn details(permission: &Permission) -> String {
+fn details(permission: &Permission) -> String {
     match permission {
         Permission::ReadMessages(names)
         | Permission::Cookies(names)

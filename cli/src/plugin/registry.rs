@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    check::{answered_by, details},
+    check::permissions,
     progress,
     remote::{Body, Refusal, Remote, Which, encoded, understood},
-    show::{line, paint, printable, table},
+    show::{line, paint, printable},
     status::{Difference, Everything, Status, VersionOf},
 };
 use crate::output::say;
@@ -89,17 +89,8 @@ impl Version {
             line(&mut text, "asks for", "no permission");
             return text;
         }
-        let mut table = table(&["asks for", "which", "because", "answered by"]);
-        for request in &manifest.wants {
-            table.add_row([
-                request.permission.name().to_owned(),
-                printable(&details(&request.permission)),
-                printable(&request.reason),
-                answered_by(&request.permission).to_owned(),
-            ]);
-        }
         // Writing to a text does not fail.
-        let _ = writeln!(text, "{table}");
+        let _ = writeln!(text, "{}", permissions(manifest));
         text
     }
 }

@@ -2,11 +2,12 @@
 //! frequent and only leave a mark, because reading the clock costs more than
 //! the rest.
 
-use parking_lot::Mutex;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 /// The time of the last event.
 #[derive(Debug)]
@@ -33,7 +34,6 @@ impl Activity {
     /// Returns the time without an event. Events since the last look count from
     /// now.
     pub(crate) fn silence(&self) -> Duration {
-        // An `Instant` is whole at every point where a panic could poison it.
         let mut last = self.last.lock();
         if self.marked.swap(false, Ordering::Relaxed) {
             *last = Instant::now();

@@ -212,7 +212,6 @@ impl Log {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Entries are whole at every point where a panic could poison it.
         self.kept.lock()
     }
 }

@@ -374,7 +374,6 @@ impl Installed {
             .collect()
     }
 
-    // Each change is whole at every point where a panic could poison the lock.
     fn read(&self) -> RwLockReadGuard<'_, All> {
         self.0.read()
     }

@@ -169,7 +169,6 @@ impl Working {
         }
     }
 
-    // The map is whole at every point where a panic could poison the lock.
     fn read(&self) -> RwLockReadGuard<'_, HashMap<i64, OfUser>> {
         self.0.read()
     }

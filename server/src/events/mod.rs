@@ -219,7 +219,6 @@ impl Events {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Subscriber>> {
-        // The list is whole at every point where a panic could poison the lock.
         self.subscribers.lock()
     }
 }

@@ -123,7 +123,6 @@ impl WasmInstance {
     }
 
     fn webhook_ends(&self) -> parking_lot::MutexGuard<'_, CancellationToken> {
-        // A token is whole whenever a panic could poison it.
         self.webhook_ends.lock()
     }
 }

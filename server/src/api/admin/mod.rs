@@ -12,7 +12,10 @@ mod progress;
 mod registry;
 mod usage;
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::{
     Json,
@@ -186,14 +189,8 @@ async fn install(
             signature,
             ..Upload::of(&file)
         };
-        match plugins.install(upload, &by).await {
-            // Its name here says nothing to who sent it.
-            Err(OrderError::Load(mut report)) if report.file == *file => {
-                report.file = called.into();
-                Err(OrderError::Load(report))
-            }
-            other => other,
-        }
+        let installed = plugins.install(upload, &by).await;
+        installed.map_err(|error| named(error, &file, called.into()))
     });
     let status = done.await?;
     progress.done(&status.id);
@@ -221,6 +218,17 @@ async fn receive(
         }
     }
     Ok(arriving.finish(digest).await?)
+}
+
+/// Has a report name a file as its sender does: its name here says nothing to them.
+fn named(error: OrderError, file: &Path, called: PathBuf) -> OrderError {
+    match error {
+        OrderError::Load(mut report) if report.file == *file => {
+            report.file = called;
+            OrderError::Load(report)
+        }
+        other => other,
+    }
 }
 
 /// Carries out an order to its end, whatever becomes of its request.

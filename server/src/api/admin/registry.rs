@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::{
-    order,
+    named, order,
     progress::{Progress, Step},
 };
 use crate::{
@@ -246,13 +246,8 @@ async fn install(
             announced: artifact.manifest,
             ..Upload::of(&file)
         };
-        match plugins.install(upload, &by).await {
-            Err(OrderError::Load(mut report)) if report.file == *file => {
-                report.file = called.into();
-                Err(OrderError::Load(report))
-            }
-            other => other,
-        }
+        let installed = plugins.install(upload, &by).await;
+        installed.map_err(|error| named(error, &file, called.into()))
     });
     let status = done.await?;
     progress.done(&status.id);
