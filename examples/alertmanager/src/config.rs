@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mortise_plugin::prelude::*;
 
-/// The user's configuration.
+/// The priorities of notifications, and the alerts that send one.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mortise_plugin::prelude::*;
 
-/// The user's configuration.
+/// The messages to send, each with its times.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

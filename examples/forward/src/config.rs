@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mortise_plugin::prelude::*;
 
-/// The user's configuration.
+/// The receiver of your messages, and the messages for it.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

@@ -11,7 +11,7 @@ pub(crate) const EVERY: &str = "*";
 /// The largest size of a program.
 const PROGRAM_BYTES: usize = 16 << 10;
 
-/// The user's configuration.
+/// The programs that change your messages.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

@@ -2,7 +2,7 @@
 
 use mortise_plugin::prelude::*;
 
-/// The user's configuration.
+/// The rules that change or drop your messages.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {

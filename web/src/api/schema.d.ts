@@ -1574,7 +1574,10 @@ export interface components {
              * @description Counted from 1.
              */
             line: number;
-            /** @description The part that it is about, as a JSON pointer; empty for the whole. */
+            /**
+             * @description The part that it is about, as a JSON pointer; empty for the whole. A missing
+             *     field is named, too; its line and column are those of the part without it.
+             */
             path: string;
             /** @description The problem as a sentence. Values are not repeated in it. */
             text: string;

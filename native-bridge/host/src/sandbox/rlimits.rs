@@ -31,10 +31,22 @@ pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Pr
         match setrlimit(resource, bound) {
             Ok(()) => protection
                 .applied
-                .push(format!("resource limit: {what}, {most}")),
+                .push(format!("resource limit: {what}, {}", in_words(resource, most))),
             Err(error) => protection
                 .missing
                 .push(format!("the resource limit of {what} ({error})")),
         }
+    }
+}
+
+/// The bound with its unit.
+fn in_words(resource: Resource, most: u64) -> String {
+    match resource {
+        Resource::Data | Resource::Stack | Resource::Fsize if most.is_multiple_of(1 << 20) => {
+            format!("{} MiB", most >> 20)
+        }
+        Resource::Data | Resource::Stack | Resource::Fsize => format!("{most} bytes"),
+        Resource::Core => "none".to_owned(),
+        _ => most.to_string(),
     }
 }

@@ -37,7 +37,8 @@ const TEXT_BYTES: usize = 1 << 10;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = ConfigProblem))]
 pub struct Problem {
-    /// The part that it is about, as a JSON pointer; empty for the whole.
+    /// The part that it is about, as a JSON pointer; empty for the whole. A missing
+    /// field is named, too; its line and column are those of the part without it.
     pub path: String,
     /// Counted from 1.
     pub line: u64,
@@ -195,15 +196,23 @@ fn tell(error: &ValidationError<'_>, document: &Document, problems: &mut Vec<Pro
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             for name in unexpected {
-                let path = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
                 add(
                     problems,
                     document,
-                    path,
+                    field(path, name),
                     "there is no such field".to_owned(),
                 );
             }
         }
+        // The field is named, not the part that lacks it: a form marks the field.
+        ValidationErrorKind::Required {
+            property: Value::String(name),
+        } => add(
+            problems,
+            document,
+            field(path, name),
+            format!("`{name}` is required"),
+        ),
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             let branches = context
                 .iter()
@@ -240,6 +249,11 @@ fn tell(error: &ValidationError<'_>, document: &Document, problems: &mut Vec<Pro
             error.masked().to_string(),
         ),
     }
+}
+
+/// The pointer to a field of the part at `path`.
+fn field(path: &str, name: &str) -> String {
+    format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 fn add(problems: &mut Vec<Problem>, document: &Document, path: String, mut text: String) {

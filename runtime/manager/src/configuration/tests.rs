@@ -81,8 +81,8 @@ fn what_is_missing_is_told_where_it_belongs() {
     let [(path, line, column, text)] = &found("port: 1\n")[..] else {
         panic!("one problem is expected");
     };
-    assert_eq!((path.as_str(), *line, *column), ("", 1, 1));
-    assert!(text.contains("name"), "{text}");
+    assert_eq!((path.as_str(), *line, *column), ("/name", 1, 1));
+    assert_eq!(text, "`name` is required");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 import type { RJSFSchema } from "@rjsf/utils";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import { type Key, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { useBlocker } from "react-router";
 
 import { ApiProblem, api, raw, unwrap } from "../../api/client";
 import type { ConfigForm, ConfigProblem, Plugin } from "../../api/types";
 import { withoutNulls } from "../../lib/form-schema";
+import { at, isRecord, keysOf } from "../../lib/json-pointer";
 import { edit, parse } from "../../lib/yaml-edit";
 import { Button } from "../../ui/button";
 import { YamlEditor } from "../../ui/code-editor";
@@ -46,8 +47,13 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
   const [found, setProblems] = useState<readonly ConfigProblem[]>(form.problems);
   // The plugin's own problems with a text, which came when it was saved.
   const [rejected, setRejected] = useState<{ text: string; problems: readonly ConfigProblem[] } | null>(null);
-  const problems = rejected?.text === text ? rejected.problems : found;
+  const all = rejected?.text === text ? rejected.problems : found;
   const dirty = text !== saved;
+  const [tab, setTab] = useState<Key>(schema ? "form" : "text");
+  // Nobody has to hear of an empty field before they had the time to fill it in.
+  const [triedToSave, setTriedToSave] = useState(false);
+  const isPatient = tab === "form" && dirty && !triedToSave;
+  const problems = useMemo(() => (isPatient ? withoutEmptyFields(all, text) : all), [isPatient, all, text]);
 
   useEffect(() => {
     if (!dirty) {
@@ -83,6 +89,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
       }),
     onSuccess: async () => {
       setProblems([]);
+      setTriedToSave(false);
       toast("The configuration is saved");
       await Promise.all([
         client.invalidateQueries({ queryKey: ["plugin", plugin.id, "config"] }),
@@ -90,6 +97,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
       ]);
     },
     onError: async (error, text) => {
+      setTriedToSave(true);
       const own = error instanceof ApiProblem ? error.problems : [];
       if (own.length > 0) setRejected({ text, problems: own });
       else setProblems(await validate(plugin.id, text));
@@ -119,7 +127,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
         </Hint>
       )}
       {schema ? (
-        <Tabs className="tabs">
+        <Tabs className="tabs" selectedKey={tab} onSelectionChange={setTab}>
           <TabList className="tablist" aria-label="Ways to edit the configuration">
             <Tab id="form" className="tab">
               Form
@@ -220,14 +228,17 @@ function FormOf({ schema, text, saved, secrets, problems, onChange }: FormProps)
   );
 }
 
+/** The problems of the values that are there. */
+function withoutEmptyFields(problems: readonly ConfigProblem[], text: string): readonly ConfigProblem[] {
+  const values = parse(text);
+  return problems.filter(({ path }) => at(values, keysOf(path)) !== undefined);
+}
+
 /** Leaves out saved secrets, named by JSON pointers: a form does not show them. */
 function withoutSecrets(values: unknown, saved: unknown, secrets: readonly string[]): unknown {
   const copy = structuredClone(values);
   for (const pointer of secrets) {
-    const path = pointer
-      .split("/")
-      .slice(1)
-      .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const path = keysOf(pointer);
     const last = path.pop();
     const holder = at(copy, path);
     if (last === undefined || !isRecord(holder)) continue;
@@ -235,12 +246,4 @@ function withoutSecrets(values: unknown, saved: unknown, secrets: readonly strin
     if (isRecord(kept) && holder[last] === kept[last]) delete holder[last];
   }
   return copy;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
 }

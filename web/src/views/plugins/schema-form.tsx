@@ -6,6 +6,7 @@ import {
   type ArrayFieldTemplateProps,
   type BaseInputTemplateProps,
   type DescriptionFieldProps,
+  type ErrorSchema,
   type FieldTemplateProps,
   getInputProps,
   type IconButtonProps,
@@ -20,6 +21,7 @@ import { useMemo } from "react";
 
 import type { ConfigProblem } from "../../api/types";
 import { isJq, prepare } from "../../lib/form-schema";
+import { keysOf } from "../../lib/json-pointer";
 import { SchemaValidator } from "../../lib/schema-validator";
 import { Button, IconButton } from "../../ui/button";
 import { JqEditor } from "../../ui/code-editor";
@@ -189,36 +191,21 @@ function Text(props: WidgetProps) {
   return <Jq {...props} />;
 }
 
-function Jq({ id, label, value, onChange, options, registry }: WidgetProps) {
-  const { problems } = registry.formContext as FormContext;
-  const found = useMemo(() => {
-    const own = problems.filter(({ path }) => idOf(path) === id);
-    // Its line is that of the whole text, not of the expression.
-    return own.map(({ text }) => ({ line: 0, column: 0, text }));
-  }, [problems, id]);
+function Jq({ id, label, value, onChange, options, rawErrors }: WidgetProps) {
+  const marked = rawErrors?.join(" ");
+  // The line of a problem is that of the whole text, not of the expression.
+  const problems = useMemo(() => (marked ? [{ line: 0, column: 0, text: marked }] : []), [marked]);
   return (
     <div id={id}>
       <JqEditor
         label={label}
         text={value ?? ""}
-        problems={found}
-        describedBy={`${describedBy(id)} ${id}-problems`}
+        problems={problems}
+        describedBy={describedBy(id)}
         onChange={(text) => onChange(text === "" ? options.emptyValue : text)}
       />
-      <div className="field-error" id={`${id}-problems`}>
-        {found.map(({ text }, index) => (
-          <p key={index}>{sentence(text)}</p>
-        ))}
-      </div>
     </div>
   );
-}
-
-/** The id of the field that a JSON pointer names. */
-function idOf(pointer: string): string {
-  const parts = pointer.split("/").slice(1);
-  const keys = parts.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return [ID_PREFIX, ...keys].join("_");
 }
 
 /** The value that holds where none is given. */
@@ -331,16 +318,12 @@ const ThemedForm = withTheme({
 const validator = new SchemaValidator();
 const ID_PREFIX = "config";
 
-interface FormContext {
-  problems: readonly ConfigProblem[];
-}
-
 interface Props {
   schema: RJSFSchema;
   values: unknown;
   /** Paths of secrets that are set: their fields are empty. */
   secrets: readonly string[];
-  /** The server's problems with the values. */
+  /** The server's problems with the values; each is shown at its field. */
   problems: readonly ConfigProblem[];
   onChange: (values: unknown) => void;
 }
@@ -348,18 +331,17 @@ interface Props {
 export function SchemaForm({ schema, values, secrets, problems, onChange }: Props) {
   const uiSchema = useMemo(() => secretHints(secrets), [secrets]);
   const form = useMemo(() => prepare(schema), [schema]);
-  const context = useMemo((): FormContext => ({ problems }), [problems]);
+  const errors = useMemo(() => atFields(problems), [problems]);
   return (
     <div className="schema-form">
       <ThemedForm
         tagName="div"
         idPrefix={ID_PREFIX}
         schema={form}
-        formContext={context}
         uiSchema={uiSchema}
         formData={values}
         validator={validator as never}
-        liveValidate
+        extraErrors={errors}
         showErrorList={false}
         noHtml5Validate
         onChange={({ formData }: { formData?: unknown }) => onChange(formData ?? {})}
@@ -375,13 +357,28 @@ export function SchemaForm({ schema, values, secrets, problems, onChange }: Prop
   );
 }
 
+/** Problems in the form's shape: nested as the values are. */
+function atFields(problems: readonly ConfigProblem[]): ErrorSchema {
+  const errors: ErrorSchema = {};
+  for (const { path, text } of problems) {
+    let at = errors as Record<string, ErrorSchema>;
+    for (const key of keysOf(path)) {
+      at[key] ??= {} as ErrorSchema;
+      at = at[key] as Record<string, ErrorSchema>;
+    }
+    const field = at as ErrorSchema;
+    field.__errors = [...(field.__errors ?? []), sentence(text)];
+  }
+  return errors;
+}
+
 /** A secret that is set says so instead of showing it. Secrets are named by JSON pointers. */
 function secretHints(secrets: readonly string[]): UiSchema {
   const hints: UiSchema = {};
   for (const pointer of secrets) {
     let at = hints;
-    for (const part of pointer.split("/").slice(1)) {
-      const key = /^\d+$/.test(part) ? "items" : part.replaceAll("~1", "/").replaceAll("~0", "~");
+    for (const part of keysOf(pointer)) {
+      const key = /^\d+$/.test(part) ? "items" : part;
       at[key] ??= {};
       at = at[key] as UiSchema;
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""For the page's tests: a configuration with jq expressions, which it accepts if their brackets match."""
+"""For the page's tests: a configuration with jq expressions, which it accepts if their brackets match, and a
+list of items with a required field."""
 
 from mortise_plugin import ConfigError, Manifest, Plugin, Problem, run
 
@@ -8,9 +9,17 @@ SCHEMA = """{
   "properties": {
     "filter": {"type": "string", "title": "Filter", "format": "jq"},
     "named": {"type": "object", "title": "Named", "additionalProperties": {"$ref": "#/$defs/Code"}},
-    "plain": {"type": "string", "title": "Plain"}
+    "plain": {"type": "string", "title": "Plain"},
+    "times": {"type": "array", "title": "Times", "items": {"$ref": "#/$defs/Time"}}
   },
-  "$defs": {"Code": {"type": "string", "contentMediaType": "application/jq"}}
+  "$defs": {
+    "Code": {"type": "string", "contentMediaType": "application/jq"},
+    "Time": {
+      "type": "object",
+      "required": ["at"],
+      "properties": {"at": {"type": "string", "title": "At", "pattern": "^[0-9:]*$"}}
+    }
+  }
 }"""
 
 DEFAULTS = """filter: .title   # kept
@@ -24,8 +33,8 @@ def matches(text):
     return text.count("(") == text.count(")")
 
 
-class Expression(Plugin):
-    manifest = Manifest(id="org.example.expression", name="Expression", version="1.0.0")
+class Form(Plugin):
+    manifest = Manifest(id="org.example.form", name="Form", version="1.0.0")
 
     def defaults(self):
         return DEFAULTS
@@ -44,4 +53,4 @@ class Expression(Plugin):
             raise ConfigError(*wrong)
 
 
-run(Expression)
+run(Form)

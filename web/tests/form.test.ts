@@ -2,12 +2,12 @@ import { expect, it } from "vitest";
 
 import { flow, stage } from "./support/suite";
 
-const ID = "org.example.expression";
+const ID = "org.example.form";
 
 stage(
-  "jq",
+  "form",
   (stage) => {
-    flow("jq", (width) => {
+    flow("form", (width) => {
       it("edits a jq expression with colours, and marks the plugin's problem in it", async () => {
         const visitor = await stage.come(width);
         const { page } = visitor;
@@ -53,7 +53,38 @@ stage(
         await stage.server.write(`/plugin/${id}/config`, "filter: .title   # kept\nnamed:\n  backup: .\n");
         await visitor.leave();
       });
+
+      it("says at its field that a value is wrong at once, and that one is missing when it is saved", async () => {
+        const visitor = await stage.come(width);
+        const { page } = visitor;
+        const { id, enabled } = await stage.server.plugin(ID);
+        if (!enabled) await stage.server.ask("POST", `/plugin/${id}/enable`);
+        await visitor.login("admin", undefined, `/plugins/${id}/configuration`);
+        await page.getByRole("tab", { name: "Form" }).click();
+        await page.getByRole("button", { name: "Add to Times" }).click();
+        const at = page.getByRole("textbox", { name: "At", exact: true });
+        await at.fill("noon");
+        const error = page.locator(".schema-form .field-error").filter({ hasText: /\S/ });
+        const list = page.getByRole("alert").filter({ hasText: /problem/ });
+        await error.waitFor();
+        await list.waitFor();
+        expect(await at.getAttribute("aria-describedby")).toContain(await error.getAttribute("id"));
+        // The server has looked at the empty field when the problem of before is gone.
+        await at.fill("");
+        await list.waitFor({ state: "detached" });
+        expect(await error.count()).toBe(0);
+        await page.getByRole("button", { name: "Save" }).click();
+        await error.filter({ hasText: "`at` is required" }).waitFor();
+        await list.filter({ hasText: "`at` is required" }).waitFor();
+        await visitor.look("required");
+        await at.fill("12:00");
+        await error.waitFor({ state: "detached" });
+        await page.getByRole("button", { name: "Save" }).click();
+        await page.getByText("The configuration is saved").waitFor();
+        await stage.server.write(`/plugin/${id}/config`, "filter: .title   # kept\nnamed:\n  backup: .\n");
+        await visitor.leave();
+      });
     });
   },
-  (server) => [server.python("expression")],
+  (server) => [server.python("form")],
 );
