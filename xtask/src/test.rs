@@ -3,6 +3,7 @@
 //! missing tool is a failure with its fix.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Write as _},
     process::{Command, Stdio},
     thread,
@@ -36,6 +37,9 @@ const CLIPPY: [&str; 6] = [
 ];
 const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
 
+/// The step that has others beside it.
+const BROWSER: &str = "tests of the page in a browser";
+
 /// The plugins in Go for components.
 const GO_PLUGINS: [&str; 3] = [
     "guest-sdk/go",
@@ -53,8 +57,9 @@ struct Count {
 }
 
 /// The results of the steps so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Steps {
+    begun: Instant,
     done: Vec<Step>,
 }
 
@@ -70,25 +75,16 @@ struct Step {
 }
 
 impl Steps {
+    fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            done: Vec::new(),
+        }
+    }
+
     /// Runs one step and keeps its outcome.
     fn step(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<Count>) {
-        let name = name.into();
-        say(format_args!("\n== {name}"));
-        let (begin, before) = (Instant::now(), processor_seconds());
-        let outcome = work();
-        let time = begin.elapsed();
-        let processor = processor_seconds()
-            .zip(before)
-            .map(|(after, before)| after - before);
-        if let Err(error) = &outcome {
-            say(format_args!("error: {error:#}"));
-        }
-        self.done.push(Step {
-            name,
-            time,
-            processor,
-            outcome,
-        });
+        self.done.push(Step::run(name.into(), work));
     }
 
     /// A step that counts no tests.
@@ -98,8 +94,12 @@ impl Steps {
 
     /// Shows a table of all steps, the longest first, and the counts of tests.
     fn finish(mut self) -> Result<()> {
+        let all = self.begun.elapsed();
         self.done.sort_by_key(|step| std::cmp::Reverse(step.time));
-        say(format_args!("\n== summary\n\n{}", self.table()));
+        say(format_args!(
+            "\n== summary\n\n{}",
+            self.table(all, processor_seconds())
+        ));
         let mut total = Count::default();
         let mut failed_steps = 0_u32;
         for step in &self.done {
@@ -126,7 +126,8 @@ impl Steps {
         Ok(())
     }
 
-    fn table(&self) -> String {
+    /// The steps' times add up to more than `all` where some ran side by side.
+    fn table(&self, all: Duration, processor: Option<f64>) -> String {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_header([
             "",
@@ -137,8 +138,6 @@ impl Steps {
             "failed",
             "step",
         ]);
-        let all: Duration = self.done.iter().map(|step| step.time).sum();
-        let processor = self.done.iter().filter_map(|step| step.processor).sum();
         let mut counted = Count::default();
         for step in &self.done {
             let nothing = Count::default();
@@ -148,7 +147,7 @@ impl Steps {
             let word = if step.failed() { "FAIL" } else { "ok" };
             table.add_row(row(word, step.time, all, step.processor, count, &step.name));
         }
-        table.add_row(row("", all, all, Some(processor), &counted, "all"));
+        table.add_row(row("", all, all, processor, &counted, "all"));
         for column in table.column_iter_mut().skip(1).take(5) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -157,6 +156,25 @@ impl Steps {
 }
 
 impl Step {
+    fn run(name: String, work: impl FnOnce() -> Result<Count>) -> Self {
+        say(format_args!("\n== {name}"));
+        let (begin, before) = (Instant::now(), processor_seconds());
+        let outcome = work();
+        let time = begin.elapsed();
+        let processor = processor_seconds()
+            .zip(before)
+            .map(|(after, before)| after - before);
+        if let Err(error) = &outcome {
+            say(format_args!("error: {error:#}"));
+        }
+        Self {
+            name,
+            time,
+            processor,
+            outcome,
+        }
+    }
+
     fn failed(&self) -> bool {
         self.outcome.as_ref().map_or(true, |count| count.failed > 0)
     }
@@ -190,7 +208,7 @@ fn row(
 
 /// Runs everything.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::begin();
 
     steps.check("set up: compiler for components", || {
         let toolchain = wasm::provide()?;
@@ -202,15 +220,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     steps.check("set up: the page", || web::build(workspace));
 
-    // The workspace, and that of the guests with a build folder of its own.
     let host = || workspace.cargo();
-    let guests = || {
-        let mut command = workspace.cargo();
-        command
-            .current_dir(workspace.guests_folder())
-            .env("CARGO_TARGET_DIR", workspace.guests_target());
-        command
-    };
+    let guests = || cargo_of_guests(workspace);
 
     let mut clients = None;
     thread::scope(|scope| {
@@ -262,7 +273,47 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             ..Count::default()
         })
     });
-    steps.step("tests of SDK and examples", || count(guests().args(TEST)));
+    // A browser mostly waits: beside what computes and measures nothing.
+    thread::scope(|scope| {
+        let browser = scope.spawn(|| Step::run(BROWSER.to_owned(), || in_browser(workspace)));
+        beside_the_browser(workspace, &mut steps);
+        match browser.join() {
+            Ok(step) => steps.done.push(step),
+            Err(_) => steps.check(BROWSER, || bail!("it panicked")),
+        }
+    });
+    steps.finish()
+}
+
+/// Cargo in the workspace of the guests, which has a build folder of its own.
+fn cargo_of_guests(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo();
+    command
+        .current_dir(workspace.guests_folder())
+        .env("CARGO_TARGET_DIR", workspace.guests_target());
+    command
+}
+
+/// The tests of the page. Their output comes at their end, in one piece.
+fn in_browser(workspace: &Workspace) -> Result<Count> {
+    let log = workspace.target.join("web/output.txt");
+    let report = web::test(workspace, Some(&log));
+    let output = fs::read(&log).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
+    say(format_args!("\n== output of the {BROWSER}\n{output}"));
+    let report = report?;
+    Ok(Count {
+        passed: report.passed,
+        failed: report.failed,
+        failures: report.failures().collect(),
+    })
+}
+
+/// The steps that run while the page is tested.
+fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
+    steps.step("tests of SDK and examples", || {
+        count(cargo_of_guests(workspace).args(TEST))
+    });
     let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {
         conformed = conformance::outcomes(workspace, &conformance::Arguments::default())?;
@@ -271,14 +322,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             failed: all.failed + one.failed,
             ..all
         }))
-    });
-    steps.step("tests of the page in a browser", || {
-        let report = web::test(workspace)?;
-        Ok(Count {
-            passed: report.passed,
-            failed: report.failed,
-            failures: report.failures().collect(),
-        })
     });
     steps.check("the page about languages is true", || {
         languages::check(workspace, &conformed)
@@ -344,12 +387,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     });
     steps.check("documentation", || {
         run_command(
-            host()
+            workspace
+                .cargo()
                 .args(["doc", "--workspace", "--no-deps", "--locked"])
                 .env("RUSTDOCFLAGS", "--deny=warnings"),
         )
     });
-    steps.finish()
 }
 
 /// Runs `cargo test`, passes on its output, and counts its tests. The count
@@ -406,7 +449,7 @@ fn failure(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::{Count, Step, Steps, failure, result};
 
@@ -439,12 +482,13 @@ mod tests {
             failures: Vec::new(),
         };
         let steps = Steps {
+            begun: Instant::now(),
             done: vec![
                 step("tests", 30, Ok(count)),
                 step("format", 10, Err(anyhow::anyhow!("no"))),
             ],
         };
-        let text = steps.table();
+        let text = steps.table(Duration::from_secs(40), Some(2.0));
         let words: Vec<Vec<_>> = text
             .lines()
             .map(|line| line.split_whitespace().collect())

@@ -97,7 +97,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if arguments.build {
         return Ok(());
     }
-    let report = test(workspace)?;
+    let report = test(workspace, None)?;
     say(format_args!(
         "{} passed, {} failed; screenshots are in {}",
         report.passed,
@@ -128,12 +128,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     fs::write(&stamp, wanted).with_context(|| format!("{} cannot be written", stamp.display()))
 }
 
-/// Type-checks the page, and runs its tests against the server.
+/// Type-checks the page, and runs its tests against the server. Their output goes to
+/// this program's, or into a file.
 ///
 /// # Errors
 ///
 /// Something that the tests need is missing, or they could not be run.
-pub(crate) fn test(workspace: &Workspace) -> Result<Report> {
+pub(crate) fn test(workspace: &Workspace, log: Option<&Path>) -> Result<Report> {
     let web = workspace.root.join("web");
     let chromium = chromium()?;
     npm(&web, &["run", "check"])?;
@@ -145,7 +146,15 @@ pub(crate) fn test(workspace: &Workspace) -> Result<Report> {
     fs::create_dir_all(workspace.target.join("web")).context("target/web cannot be made")?;
     // What an earlier run left must not count.
     let _ = fs::remove_file(&results);
-    let status = Command::new("npm")
+    let mut tests = Command::new("npm");
+    if let Some(log) = log {
+        let failed = || format!("{} cannot be written", log.display());
+        let log = fs::File::create(log).with_context(failed)?;
+        tests
+            .stdout(log.try_clone().with_context(failed)?)
+            .stderr(log);
+    }
+    let status = tests
         .args(["run", "test", "--", "--reporter=default", "--reporter=json"])
         .arg(format!("--outputFile.json={}", results.display()))
         .current_dir(&web)
