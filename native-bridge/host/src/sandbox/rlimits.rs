@@ -29,9 +29,10 @@ pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Pr
             maximum: Some(most),
         };
         match setrlimit(resource, bound) {
-            Ok(()) => protection
-                .applied
-                .push(format!("resource limit: {what}, {}", in_words(resource, most))),
+            Ok(()) => protection.applied.push(format!(
+                "resource limit: {what}, {}",
+                in_words(resource, most)
+            )),
             Err(error) => protection
                 .missing
                 .push(format!("the resource limit of {what} ({error})")),
