@@ -127,7 +127,7 @@ impl Lowered {
 impl Drop for Lowered {
     fn drop(&mut self) {
         // A server that ended has none, which is seen elsewhere.
-        let _ = prlimit(Some(self.0), Resource::Nofile, self.1.clone());
+        let _ = prlimit(Some(self.0), Resource::Nofile, self.1);
     }
 }
 
