@@ -25,7 +25,7 @@ use super::{
     stamps::{self, LOWEST, NATIVE_ID},
     traffic::{self, HEALTHY, Traffic},
     usage::{Remains, Usage},
-    verdict::{Faulted, Window},
+    verdict::{Faulted, SHOWN, Window},
 };
 use crate::{escapes, python, run::say, wasm, workspace::Workspace};
 
@@ -154,10 +154,17 @@ pub(super) async fn run(setting: &Setting, hostile: &Hostile, options: Options) 
         .map(|one| one.title.as_str())
         .collect();
     figures.messages = acknowledged.len();
-    for title in host.titles().await? {
+    let stored = host.titles().await?;
+    figures.stored = stored.len();
+    for title in stored {
         acknowledged.remove(title.split('|').next().unwrap_or_default());
     }
     figures.lost_messages = acknowledged.len();
+    figures.some_lost = acknowledged
+        .into_iter()
+        .take(SHOWN)
+        .map(str::to_owned)
+        .collect();
     host.stop().await?;
     figures.remains = remains(&place).await;
     Ok(figures)

@@ -14,7 +14,7 @@ const SLACK: u64 = 24 << 20;
 /// The descriptors by which it may grow: clients come and go.
 const DESCRIPTORS: usize = 8;
 /// Failures that are shown.
-const SHOWN: usize = 8;
+pub(super) const SHOWN: usize = 8;
 
 /// The time of a fault, until all worked again.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,10 @@ pub(super) struct Faulted {
     pub(super) messages: usize,
     /// Acknowledged messages that are not stored.
     pub(super) lost_messages: usize,
+    /// Some of them, by their titles.
+    pub(super) some_lost: Vec<String>,
+    /// All stored messages, those of clients too.
+    pub(super) stored: usize,
     /// Messages that were under way in a fault.
     in_faults: usize,
     /// Of them, those that were rejected.
@@ -159,7 +163,11 @@ impl Figures for Faulted {
             ));
         }
         if self.lost_messages > 0 {
-            missed.push(format!("{} messages were lost", self.lost_messages));
+            missed.push(format!(
+                "{} messages were lost: {}",
+                self.lost_messages,
+                self.some_lost.join(", ")
+            ));
         }
         let is_idle =
             self.messages == 0 || self.visits == 0 || self.deeds.values().any(|n| *n == 0);
@@ -205,8 +213,8 @@ impl Figures for Faulted {
             (
                 "messages",
                 format!(
-                    "{} acknowledged, {} lost; outside faults {} failed",
-                    self.messages, self.lost_messages, self.failures
+                    "{} acknowledged, {} lost; {} stored; outside faults {} failed",
+                    self.messages, self.lost_messages, self.stored, self.failures
                 ),
             ),
             (
