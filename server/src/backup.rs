@@ -27,13 +27,14 @@ const FORM: u32 = 1;
 const DATABASE: &str = "mortise.db";
 /// Files and folders of a data directory that are of a running server, or are made
 /// again.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
     DATABASE,
     "mortise.db-wal",
     "mortise.db-shm",
     "mortise.lock",
     "running.json",
     "cache",
+    "uploads",
 ];
 
 /// The list of a backup.

@@ -368,6 +368,11 @@ impl Config {
             .unwrap_or_else(|| self.data_dir.join("plugins"))
     }
 
+    /// Returns the folder of plugins' files on their way in.
+    pub fn uploads_dir(&self) -> PathBuf {
+        self.data_dir.join("uploads")
+    }
+
     /// Returns the folder of uploaded images.
     pub fn images_dir(&self) -> PathBuf {
         self.data_dir.join("images")

@@ -18,7 +18,8 @@
 //! - [`seen`]: numbers of requests and filters, for metrics.
 //! - [`time`]: the server's clock.
 //! - [`backup`]: copies of a data directory.
-//! - `house`: what the server does by itself from time to time.
+//! - `house`: what the server does by itself from time to time; `leftovers`, at its
+//!   start.
 //! - [`import`]: the data of a Gotify server, moved in.
 //! - [`events`]: live events, and noticing what has changed.
 //! - [`plugins`]: the plugins of this server's users (`mortise-manager`).
@@ -33,6 +34,7 @@ pub mod events;
 pub mod hosting;
 mod house;
 pub mod import;
+mod leftovers;
 mod listen;
 pub mod local;
 pub mod oci;

@@ -18,7 +18,7 @@ use crate::{
     config::Listen,
     events::{self, Events},
     hosting::{self, ServerUsers},
-    house, listen, local,
+    house, leftovers, listen, local,
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
@@ -146,6 +146,7 @@ impl Server {
         let lock = lock(&config.data_dir)?;
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
+        leftovers::remove(&config);
         let store = Store::open(&config.data_dir)
             .await?
             .with_clock(config.clock.clone());

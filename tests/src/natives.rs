@@ -1,4 +1,4 @@
-//! Native plugins for tests, in Python.
+//! Native plugins for tests, in Python and Go.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,6 +35,30 @@ pub fn python(source: &str) -> Vec<u8> {
         .output()
         .expect("native plugins of tests are in Python: install Python 3.9 or newer");
     assert!(made.status.success(), "{made:?}");
+    std::fs::read(program).unwrap()
+}
+
+/// The program of a module in Go, in this folder of the repository.
+///
+/// # Panics
+///
+/// When it cannot be built: a test could do nothing else.
+pub fn go(folder: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let made = tempfile::tempdir().unwrap();
+    let program = made.path().join("program");
+    let built = Command::new("go")
+        .args(["build", "-trimpath", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(root.join(folder))
+        .output()
+        .expect("these tests build plugins in Go: install Go 1.22 or newer, and put it into PATH");
+    assert!(
+        built.status.success(),
+        "{folder} does not build; the first time this wants a module proxy (GOPROXY):\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     std::fs::read(program).unwrap()
 }
 

@@ -14,6 +14,7 @@ use mortise_runtime::{
 };
 
 use crate::{
+    folders::Folders,
     imports::Imports,
     lasting::Lasting,
     launch,
@@ -67,14 +68,8 @@ impl NativeBackend {
             .runtime_folder
             .clone()
             .unwrap_or_else(std::env::temp_dir);
-        // Only this user can enter it: `tempfile` sees to that.
-        let folder = std::fs::create_dir_all(&parent)
-            .and_then(|()| {
-                tempfile::Builder::new()
-                    .prefix("mortise-")
-                    .tempdir_in(&parent)
-            })
-            .map_err(|error| SetupError::Folder { parent, error })?;
+        let folders =
+            Folders::new(parent).map_err(|(parent, error)| SetupError::Folder { parent, error })?;
         #[cfg(target_os = "linux")]
         let groups = match settings.sandbox {
             crate::sandbox::Mode::Off => Err("the sandbox is switched off".to_owned()),
@@ -85,7 +80,7 @@ impl NativeBackend {
                 lasting: Arc::new(Lasting::new(settings.attached.clone())),
                 settings,
                 launcher,
-                folder,
+                folders,
                 protects: AtomicBool::new(false),
                 #[cfg(target_os = "linux")]
                 groups: groups.inspect_err(|reason| {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -140,6 +141,39 @@ impl Imports {
                 Err(Error::Denied(text))
             }
         }
+    }
+
+    /// Returns true if an instance may connect to an address of these targets' host, by
+    /// one of the targets that it may request. Counts nothing.
+    pub(crate) fn may_reach(&self, targets: &[Target], address: IpAddr) -> bool {
+        let routes = self.routes.lock();
+        let may = |route: &Route, target: &Target| {
+            let Target { scheme, host, port } = target;
+            let guard = &route.guard;
+            guard.may_request(*scheme, host, Some(*port))
+                && guard.may_reach(*scheme, host, *port, address)
+        };
+        let mut routes = routes.values();
+        routes.any(|route| targets.iter().any(|target| may(route, target)))
+    }
+
+    /// Counts that an address of these targets' host is not granted. The denial is the
+    /// instance's own, or, where several users share the process, the plugin's.
+    pub(crate) fn deny_address(&self, targets: &[Target], address: IpAddr) -> Error {
+        let Some(Target { scheme, host, port }) = targets.first() else {
+            return Error::Invalid("no target is named".to_owned());
+        };
+        let routes = self.routes.lock();
+        if let (1, Some(route)) = (routes.len(), routes.values().next()) {
+            return route.guard.deny_address(*scheme, host, *port, address);
+        }
+        let text = format!(
+            "a request to {scheme}://{host}:{port}, whose name leads to {address}, needs the \
+             permission `http` for that address, which no user of this plugin granted it"
+        );
+        self.log
+            .write(Level::Warn, Source::Host, &format!("denied: {text}"));
+        Error::Denied(text)
     }
 
     fn route(&self, instance: Option<u64>) -> Result<Route, Failure> {

@@ -33,6 +33,8 @@ mod activity;
 #[cfg(unix)]
 mod backend;
 pub mod connection;
+#[cfg(unix)]
+mod folders;
 #[cfg(target_os = "linux")]
 mod groups;
 #[cfg(unix)]

@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use tempfile::TempDir;
-
-use crate::{lasting::Lasting, settings::Settings};
+use crate::{folders::Folders, lasting::Lasting, settings::Settings};
 
 /// The parts that all native plugins of a host share.
 #[derive(Debug)]
@@ -15,8 +13,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The program that becomes guardian and stage.
     pub(crate) launcher: PathBuf,
-    /// The folder that contains the processes' folders.
-    pub(crate) folder: TempDir,
+    /// The processes' folders.
+    pub(crate) folders: Folders,
     /// The places where services attach.
     pub(crate) lasting: Arc<Lasting>,
     /// Whether a process had every protection.

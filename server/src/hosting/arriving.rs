@@ -1,11 +1,11 @@
 //! A plugin's file on its way in, from a request or a URL. It is bounded,
-//! written to a temporary file, and checked against its digest before anything
+//! written to a temporary file in the data directory, and checked against its digest before anything
 //! reads it.
 //!
 //! A URL may be `http`, because the digest identifies the file. Few redirects
 //! are followed, and never one from `https` to `http`.
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -18,6 +18,8 @@ use url::Url;
 
 use crate::client::{self, ClientError};
 
+/// The beginning of a temporary file's name.
+pub(crate) const PREFIX: &str = "upload-";
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
 /// The time for a download.
@@ -41,7 +43,7 @@ pub enum ArrivalError {
         found: Digest,
     },
     /// The temporary file.
-    #[error("the file cannot be kept: {0}; check that there is room for temporary files")]
+    #[error("the file cannot be kept: {0}; check that there is room in the data directory")]
     File(#[from] io::Error),
     /// The URL does not serve.
     #[error("nothing can be downloaded from {url}: {why}")]
@@ -62,13 +64,14 @@ pub struct Arriving {
 }
 
 impl Arriving {
-    /// An empty file.
+    /// An empty file in this folder, which is made if it is not there.
     ///
     /// # Errors
     ///
     /// [`ArrivalError::File`].
-    pub async fn new() -> Result<Self, ArrivalError> {
-        let file = tokio::task::spawn_blocking(tempfile::NamedTempFile::new)
+    pub async fn new(folder: &Path) -> Result<Self, ArrivalError> {
+        let folder = folder.to_owned();
+        let file = tokio::task::spawn_blocking(move || make(&folder))
             .await
             .map_err(io::Error::other)??;
         let (file, path) = file.into_parts();
@@ -115,18 +118,28 @@ impl Arriving {
     }
 }
 
-/// Downloads a file.
+/// Makes a temporary file that this user alone can read.
+fn make(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)
+}
+
+/// Downloads a file into this folder.
 ///
 /// # Errors
 ///
 /// [`ArrivalError`].
-pub async fn download(url: &Url, digest: Digest) -> Result<TempPath, ArrivalError> {
-    tokio::time::timeout(DOWNLOAD, follow(url.clone(), digest))
+pub async fn download(url: &Url, digest: Digest, folder: &Path) -> Result<TempPath, ArrivalError> {
+    tokio::time::timeout(DOWNLOAD, follow(url.clone(), digest, folder))
         .await
         .unwrap_or_else(|_| Err(refused(url, format!("it took longer than {DOWNLOAD:?}"))))
 }
 
-async fn follow(mut url: Url, digest: Digest) -> Result<TempPath, ArrivalError> {
+async fn follow(mut url: Url, digest: Digest, folder: &Path) -> Result<TempPath, ArrivalError> {
     for _ in 0..=REDIRECTS {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(refused(&url, "only https and http are downloaded from"));
@@ -147,7 +160,7 @@ async fn follow(mut url: Url, digest: Digest) -> Result<TempPath, ArrivalError> 
             .map_err(|error| broken(&url, &error))?;
         let status = answer.status();
         if status == StatusCode::OK {
-            return receive(&url, answer.into_body(), digest).await;
+            return receive(&url, answer.into_body(), digest, folder).await;
         }
         let location = answer.headers().get(header::LOCATION);
         let next = location
@@ -168,8 +181,9 @@ async fn receive(
     url: &Url,
     mut body: hyper::body::Incoming,
     digest: Digest,
+    folder: &Path,
 ) -> Result<TempPath, ArrivalError> {
-    let mut arriving = Arriving::new().await?;
+    let mut arriving = Arriving::new(folder).await?;
     while let Some(frame) = idle(url, body.frame()).await? {
         let frame = frame.map_err(|error| refused(url, error.to_string()))?;
         if let Some(bytes) = frame.data_ref() {

@@ -1,6 +1,6 @@
 //! The download of a version's file. After a break it goes on where it was.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -19,19 +19,21 @@ const DOWNLOAD: Duration = Duration::from_secs(30 * 60);
 
 const WHAT: &str = "the download";
 
-/// Downloads the file of a version. `arrived` is called with the bytes that are
-/// there.
+/// Downloads the file of a version into this folder. `arrived` is called with the bytes
+/// that are there.
 ///
 /// # Errors
 ///
 /// [`RegistryError`].
 pub async fn download(
     found: &Found,
+    folder: &Path,
     arrived: impl FnMut(u64) + Send,
 ) -> Result<TempPath, RegistryError> {
     let mut download = Download {
         found,
-        arriving: Arriving::new().await?,
+        folder,
+        arriving: Arriving::new(folder).await?,
         arrived,
     };
     tokio::time::timeout(DOWNLOAD, download.run())
@@ -61,6 +63,7 @@ fn wrong(found: &Found, expected: Digest, other: Digest) -> RegistryError {
 
 struct Download<'a, F> {
     found: &'a Found,
+    folder: &'a Path,
     arriving: Arriving,
     arrived: F,
 }
@@ -130,7 +133,7 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
                 }
             }
             // All of it, from the beginning.
-            StatusCode::OK => self.arriving = Arriving::new().await?,
+            StatusCode::OK => self.arriving = Arriving::new(self.folder).await?,
             status if status.is_server_error() => return Ok(Some(status.to_string())),
             status => return Err(session.answer(WHAT, status)),
         }

@@ -219,8 +219,10 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
         shown(&linked)
     );
     let address = |url: &str| url.replace("http://", "");
+    let local = web::serving(vec![web::file(b"local")]);
+    let by_name = format!("http {}/0", local.replace("127.0.0.1", "127.1"));
     // In this order: a way around a grant is tried once that is given.
-    let steps: [(Vec<String>, [String; 2], Option<&str>); 7] = [
+    let steps: [(Vec<String>, [String; 2], Option<&str>); 9] = [
         (
             vec![read(shown(&inside.join("file")))],
             ["--dir".to_owned(), format!("{}:rw", inside.display())],
@@ -261,6 +263,20 @@ async fn what_is_the_hosts_is_reached_by_its_grant_only() {
             vec![format!("http {private}/0"), format!("http {public}/0")],
             ["--http".to_owned(), address(&private)],
             Some("200 private"),
+        ),
+        (
+            // A name that leads to this machine, which only the resolver knows.
+            vec![by_name.clone()],
+            [
+                "--http".to_owned(),
+                address(&local).replace("127.0.0.1", "127.1"),
+            ],
+            None,
+        ),
+        (
+            vec![by_name],
+            ["--http".to_owned(), address(&local)],
+            Some("200 local"),
         ),
     ];
     for (name, bytes) in backends() {

@@ -42,7 +42,7 @@ m.run(Fetch)
 "#;
 
 /// Answers each request with a page, or with a redirect if there is a target.
-async fn service(target: Option<SocketAddr>) -> SocketAddr {
+pub(crate) async fn service(target: Option<SocketAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = match target {

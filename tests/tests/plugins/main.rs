@@ -30,6 +30,8 @@ mod residence;
 mod storage;
 mod swaps;
 mod timers;
+#[cfg(target_os = "linux")]
+mod tls;
 mod upstream;
 mod webhooks;
 

@@ -32,7 +32,8 @@ use crate::{
     workspace::Workspace,
 };
 
-const PYTHON: &str = include_str!("../../../tests/escapes/process.py");
+/// The plugin in Python.
+pub(crate) const PYTHON: &str = include_str!("../../../tests/escapes/process.py");
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -22,6 +22,11 @@ impl Dice {
         first + self.next() % (last - first + 1)
     }
 
+    /// A generator of its own, for another task.
+    pub(super) fn another(&mut self) -> Self {
+        Self::new(self.next())
+    }
+
     /// One of these.
     pub(super) fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         let last = all.len().checked_sub(1)?;

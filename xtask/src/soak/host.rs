@@ -1,7 +1,12 @@
 //! The server of a run, and the ways into it: an administrator's by the key in its
 //! data directory, a user's and an application's by tokens.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -99,6 +104,16 @@ impl Host {
         Self::with(server, api, data, tokens)
     }
 
+    /// Starts it for the first time by a command that gives it a mount namespace of
+    /// its own, in which its data directory is.
+    pub(super) async fn spawn_apart(command: tokio::process::Command, data: &Path) -> Result<Self> {
+        let server = Server::spawn(command).await?;
+        let data = seen(server.id()?, data);
+        let api = Api::new(&server.url)?;
+        let tokens = tokens_of(&api).await?;
+        Self::with(server, api, &data, tokens)
+    }
+
     fn with(server: Server, api: Api, data: &Path, tokens: Tokens) -> Result<Self> {
         let local = std::fs::read(data.join("running.json"))
             .context("the server tells no key for orders")?;
@@ -120,6 +135,15 @@ impl Host {
 
     pub(super) fn user(&self) -> As<'_> {
         As::Token(&self.client_token)
+    }
+
+    pub(super) fn client_token(&self) -> &str {
+        &self.client_token
+    }
+
+    /// The address at which it listens.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.local.address
     }
 
     /// Its process.
@@ -311,6 +335,12 @@ impl Interface {
     }
 }
 
+/// The path of a file of a process, from outside its mount namespace.
+pub(super) fn seen(process: u32, path: &Path) -> PathBuf {
+    let root = PathBuf::from(format!("/proc/{process}/root"));
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
 async fn tokens_of(api: &Api) -> Result<Tokens> {
     let admin = As::User("admin", PASSWORD);
     let client: Token = api.create("client", "soak", admin).await?;
@@ -322,6 +352,10 @@ async fn tokens_of(api: &Api) -> Result<Tokens> {
 }
 
 impl Sender {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Sends a message with this title; returns the stored message, or the
     /// status of a rejection.
     pub(super) async fn send(&self, title: &str) -> Result<Result<Message, StatusCode>> {

@@ -64,8 +64,8 @@ pub(super) struct Killed {
     longest_remains_ms: u128,
     /// Processes and sockets that were left nevertheless.
     remains: Vec<String>,
-    /// Files and folders, without sockets, that all kills left in the folder for
-    /// temporary files.
+    /// Files and folders, without sockets, that the kills left in the folder for
+    /// temporary files, and unfinished uploads that the last start did not remove.
     temporary_files: usize,
     seconds: f64,
 }
@@ -119,6 +119,7 @@ pub(super) async fn run(setting: &Setting) -> Result<Killed> {
         }
     }
     let host = Host::start_in(&setting.mortise, &data, &temporary, tokens).await?;
+    figures.temporary_files = std::fs::read_dir(data.join("uploads"))?.count();
     for operator in &mut operators {
         check(&host, operator, &mut figures).await?;
     }
@@ -135,7 +136,7 @@ pub(super) async fn run(setting: &Setting) -> Result<Killed> {
         figures.rejected.extend(operator.rejected);
     }
     figures.seconds = begun.elapsed().as_secs_f64();
-    figures.temporary_files = std::fs::read_dir(&temporary)?.count();
+    figures.temporary_files += std::fs::read_dir(&temporary)?.count();
     Ok(figures)
 }
 
@@ -288,6 +289,9 @@ impl Figures for Killed {
         let changes: u32 = self.changes.values().sum();
         if self.messages == 0 || changes < self.rounds {
             missed.push("not everything was done under load".to_owned());
+        }
+        if self.temporary_files > 0 {
+            missed.push(format!("{} temporary files stay", self.temporary_files));
         }
         let lists = [
             ("lost", &self.lost_changes),

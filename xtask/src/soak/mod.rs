@@ -6,20 +6,28 @@
 //! - [`unload`]: plugins are installed and removed, and leave nothing behind.
 //! - [`kills`]: the server is killed under load, and nothing acknowledged is lost.
 //! - [`installed`]: unused plugins cost almost nothing.
+//! - [`faults`]: faults of the host and hostile plugins do no lasting harm.
 //! - [`host`]: the server and its interfaces.
 //! - [`stamps`]: the plugins.
 //! - [`operator`], [`dice`]: changes of plugins, by chance.
+//! - [`injected`], [`place`], [`traffic`], [`verdict`]: the faults, the surroundings in which
+//!   they are made, the load beside them, and what became of it.
 //! - [`usage`]: the resources of the server's process.
 
 mod dice;
+mod faults;
 mod host;
+mod injected;
 mod installed;
 mod kills;
 mod operator;
+mod place;
 mod stamps;
 mod swap;
+mod traffic;
 mod unload;
 mod usage;
+mod verdict;
 
 use std::path::PathBuf;
 
@@ -50,6 +58,9 @@ enum Run {
     /// Kills the server 100 times while messages pass and plugins are installed,
     /// granted, swapped, configured and revoked.
     Kills(Options),
+    /// Injects faults of the host for an hour (descriptors, disk, memory, folders,
+    /// pauses), while hostile and healthy plugins run and clients come and go.
+    Faults(faults::Options),
 }
 
 /// Options of every run.
@@ -100,11 +111,12 @@ const fn rounds(rounds: u32) -> Options {
 }
 
 /// All of them.
-pub(crate) const SHORT: [Short; 4] = [
+pub(crate) const SHORT: [Short; 5] = [
     Short(Run::Swap(rounds(20))),
     Short(Run::Unload(rounds(200))),
     Short(Run::Installed(rounds(100))),
     Short(Run::Kills(rounds(8))),
+    Short(Run::Faults(faults::SHORT)),
 ];
 
 impl Short {
@@ -121,6 +133,10 @@ impl Run {
             Self::Unload(options) => ("unload", options),
             Self::Installed(options) => ("installed", options),
             Self::Kills(options) => ("kills", options),
+            Self::Faults(options) => {
+                let faults::Options { json, .. } = options;
+                ("faults", Options { json, rounds: None })
+            }
         }
     }
 }
@@ -135,7 +151,7 @@ pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
 /// Does one run; an error if it does not hold.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mortise = match arguments.run {
-        Run::Swap(_) | Run::Unload(_) | Run::Kills(_) => server::build(workspace)?,
+        Run::Swap(_) | Run::Unload(_) | Run::Kills(_) | Run::Faults(_) => server::build(workspace)?,
         Run::Installed(_) => server::build_release(workspace)?,
     };
     run_one(workspace, arguments.run, mortise)
@@ -150,6 +166,10 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
             .with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
     let stamps = Stamps::build(workspace, &mortise)?;
+    let hostile = match run {
+        Run::Faults(_) => Some(faults::Hostile::build(workspace, &mortise)?),
+        _ => None,
+    };
     let setting = Setting {
         mortise,
         folder,
@@ -162,6 +182,10 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
         .context("the asynchronous runtime cannot be set up")?
         .block_on(async {
             match run {
+                Run::Faults(faults) => {
+                    let hostile = hostile.context("the hostile plugins were not built")?;
+                    told(&faults::run(&setting, &hostile, faults).await?, options)
+                }
                 Run::Swap(_) => told(&swap::run(&setting).await?, options),
                 Run::Unload(_) => told(&unload::run(&setting).await?, options),
                 Run::Installed(_) => told(&installed::run(&setting).await?, options),

@@ -13,6 +13,8 @@ use rustix::net::{
 
 /// The byte that a descriptor travels with.
 const CARRIER: u8 = b'D';
+/// The same for a listener that is opened when it is needed.
+pub(crate) const ON_DEMAND: u8 = b'O';
 
 /// Sends a descriptor; the caller keeps its own copy.
 ///
@@ -20,6 +22,19 @@ const CARRIER: u8 = b'D';
 ///
 /// Those of the operating system.
 pub(crate) fn send(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    send_as(socket, descriptor, CARRIER)
+}
+
+/// As [`send`], with another byte than usual.
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub(crate) fn send_as(
+    socket: impl AsFd,
+    descriptor: BorrowedFd<'_>,
+    carrier: u8,
+) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let descriptors = [descriptor];
@@ -28,7 +43,7 @@ pub(crate) fn send(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<
     }
     sendmsg(
         socket,
-        &[IoSlice::new(&[CARRIER])],
+        &[IoSlice::new(&[carrier])],
         &mut control,
         SendFlags::empty(),
     )?;
@@ -41,6 +56,15 @@ pub(crate) fn send(socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<
 ///
 /// Those of the operating system, and a sender that sends something else.
 pub(crate) fn receive(socket: impl AsFd) -> io::Result<OwnedFd> {
+    receive_any(socket).map(|(descriptor, _)| descriptor)
+}
+
+/// As [`receive`], with the byte that the descriptor travelled with.
+///
+/// # Errors
+///
+/// As [`receive`].
+pub(crate) fn receive_any(socket: impl AsFd) -> io::Result<(OwnedFd, u8)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut carrier = [0];
@@ -63,7 +87,7 @@ pub(crate) fn receive(socket: impl AsFd) -> io::Result<OwnedFd> {
         .ok_or_else(|| io::Error::other("no descriptor was sent"))?;
     #[cfg(not(target_os = "linux"))]
     rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
-    Ok(descriptor)
+    Ok((descriptor, carrier[0]))
 }
 
 #[cfg(test)]

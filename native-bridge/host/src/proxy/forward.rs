@@ -20,7 +20,7 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, exit: &Exit) {
     let Ok(allowed) = exit.allow(&either) else {
         return;
     };
-    if let Ok(host) = connect(&own.to_string(), port, &allowed).await {
+    if let Ok(host) = connect(exit, &either, &allowed).await {
         return exit.pipe(stream, host, allowed).await;
     }
     drop(allowed);
@@ -31,9 +31,11 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, exit: &Exit) {
     };
     if exit.imports.may_request(&by_name)
         && let Ok(allowed) = exit.allow(&by_name)
-        && let Ok(host) = connect(&other.to_string(), port, &allowed).await
     {
-        exit.pipe(stream, host, allowed).await;
+        let other = [targets(&other.to_string(), port), by_name].concat();
+        if let Ok(host) = connect(exit, &other, &allowed).await {
+            exit.pipe(stream, host, allowed).await;
+        }
     }
 }
 

@@ -121,7 +121,7 @@ async fn tunnel(request: Request<Incoming>, exit: &Exit) -> Result<Response<Body
         port,
     });
     let allowed = exit.allow(&targets)?;
-    let stream = connect(&host, port, &allowed).await?;
+    let stream = connect(exit, &targets, &allowed).await?;
     let exit = exit.clone();
     tokio::spawn(async move {
         let piped = async {
@@ -150,8 +150,9 @@ async fn forward(mut request: Request<Incoming>, exit: &Exit) -> Result<Response
         host: host.clone(),
         port,
     };
-    let allowed = exit.allow(&[target])?;
-    let stream = connect(&host, port, &allowed).await?;
+    let targets = [target];
+    let allowed = exit.allow(&targets)?;
+    let stream = connect(exit, &targets, &allowed).await?;
     let failed = |error: hyper::Error| {
         let text = format!("{host}:{port} did not answer: {error}");
         (StatusCode::BAD_GATEWAY, text)

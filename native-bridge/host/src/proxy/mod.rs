@@ -4,7 +4,8 @@
 //!
 //! - `http`: the listener that speaks HTTP as proxies do.
 //! - `forward`: listeners in the place of granted loopback addresses, for which
-//!   programs use no proxy.
+//!   programs use no proxy. Those of grants for any port are opened when the process
+//!   connects to them.
 //! - this module: the listeners, and the checks that both have in common.
 //!
 //! Each connection is checked by [`Imports::outbound_http`], ends when its grant is
@@ -14,7 +15,10 @@
 mod forward;
 mod http;
 
-use std::{io, net::SocketAddr, os::unix::net::UnixStream, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque, io, net::SocketAddr, os::unix::net::UnixStream, sync::Arc,
+    time::Duration,
+};
 
 use mortise_runtime::{guard::Allowed, types::Error};
 use tokio::{
@@ -37,6 +41,8 @@ use crate::{
 const CONNECTIONS: usize = 64;
 /// The listeners that are taken from one process: its forwards and the proxy.
 const LISTENERS: usize = FORWARDS + 1;
+/// The listeners that a process has for loopback addresses with any port.
+const ON_DEMAND: usize = 64;
 /// The time for looking up a name and connecting.
 const CONNECT: Duration = Duration::from_secs(15);
 /// The pause after a connection that could not be accepted, as for want of
@@ -92,16 +98,35 @@ pub(crate) fn serve(
         let received = async {
             // The first is the proxy.
             let mut is_proxy = true;
-            while listeners.len() < LISTENERS {
+            let mut named = 0;
+            let mut on_demand = VecDeque::new();
+            loop {
                 let received = socket
-                    .async_io(Interest::READABLE, || pass::receive(&socket))
+                    .async_io(Interest::READABLE, || pass::receive_any(&socket))
                     .await;
+                let received =
+                    received.and_then(|(listener, kind)| Ok((listening(listener)?, kind)));
                 // Its end, most of all.
-                let Ok(listener) = received.and_then(listening) else {
+                let Ok((listener, kind)) = received else {
                     break;
                 };
-                listeners.spawn(accept(listener, is_proxy, exit.clone()));
+                if kind != pass::ON_DEMAND && named == LISTENERS {
+                    break;
+                }
+                let serving = listeners.spawn(accept(listener, is_proxy, exit.clone()));
                 is_proxy = false;
+                if kind == pass::ON_DEMAND {
+                    on_demand.push_back(serving);
+                } else {
+                    named += 1;
+                }
+                if on_demand.len() > ON_DEMAND
+                    && let Some(oldest) = on_demand.pop_front()
+                {
+                    // Its port has a new one when it is needed.
+                    oldest.abort();
+                }
+                while listeners.try_join_next().is_some() {}
             }
             std::future::pending::<()>().await;
         };
@@ -125,9 +150,6 @@ async fn accept(listener: TcpListener, is_proxy: bool, exit: Exit) {
         return;
     };
     loop {
-        let Ok(place) = Arc::clone(&exit.places).acquire_owned().await else {
-            return;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -135,6 +157,10 @@ async fn accept(listener: TcpListener, is_proxy: bool, exit: Exit) {
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
+        };
+        // A listener that waits for a connection takes no place from the others.
+        let Ok(place) = Arc::clone(&exit.places).acquire_owned().await else {
+            return;
         };
         let exit = exit.clone();
         tokio::spawn(async move {
@@ -180,13 +206,28 @@ impl Exit {
     }
 }
 
-/// Connects to the first of a host's addresses that answers. They are looked up
-/// once.
-async fn connect(host: &str, port: u16, allowed: &Allowed) -> Result<TcpStream, Failure> {
+/// Connects to the first of a host's addresses that answers, of those that the grants
+/// allow. They are looked up once. The targets are ways to write the same.
+async fn connect(exit: &Exit, targets: &[Target], allowed: &Allowed) -> Result<TcpStream, Failure> {
+    let Some(Target { host, port, .. }) = targets.first() else {
+        return Err(Failure::Denied("no target is named".to_owned()));
+    };
     let target = || format!("{host}:{port}");
     let connected = timeout(CONNECT, async {
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-        TcpStream::connect(addresses.as_slice()).await
+        let unreachable = |error: io::Error| Failure::Unreachable {
+            target: target(),
+            cause: error.to_string(),
+        };
+        let found = tokio::net::lookup_host((host.as_str(), *port)).await;
+        let (reached, denied): (Vec<SocketAddr>, Vec<_>) = found
+            .map_err(unreachable)?
+            .partition(|address| exit.imports.may_reach(targets, address.ip()));
+        if let (true, Some(denied)) = (reached.is_empty(), denied.first()) {
+            let error = exit.imports.deny_address(targets, denied.ip());
+            return Err(Failure::Denied(error.to_string()));
+        }
+        let stream = TcpStream::connect(reached.as_slice()).await;
+        stream.map_err(unreachable)
     });
     let connected = tokio::select! {
         biased;
@@ -201,10 +242,7 @@ async fn connect(host: &str, port: u16, allowed: &Allowed) -> Result<TcpStream, 
             let _ = stream.set_nodelay(true);
             Ok(stream)
         }
-        Ok(Err(error)) => Err(Failure::Unreachable {
-            target: target(),
-            cause: error.to_string(),
-        }),
+        Ok(Err(failure)) => Err(failure),
         Err(_) => Err(Failure::TimedOut { target: target() }),
     }
 }

@@ -46,11 +46,6 @@ pub(super) const ALLOWED: &[c_long] = &[
     libc::SYS_vmsplice,
     libc::SYS_write,
     libc::SYS_writev,
-    libc::SYS_io_cancel,
-    libc::SYS_io_destroy,
-    libc::SYS_io_getevents,
-    libc::SYS_io_setup,
-    libc::SYS_io_submit,
     // Files by path.
     libc::SYS_chdir,
     libc::SYS_faccessat,
@@ -408,6 +403,12 @@ pub(super) const DENIED: &[c_long] = &[
     libc::SYS_clock_adjtime,
     libc::SYS_clock_settime,
     libc::SYS_settimeofday,
+    // One number for all processes of the machine bounds them.
+    libc::SYS_io_cancel,
+    libc::SYS_io_destroy,
+    libc::SYS_io_getevents,
+    libc::SYS_io_setup,
+    libc::SYS_io_submit,
     // Filters do not see its operations.
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,

@@ -69,7 +69,7 @@ fn rules(
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
     let network = &policy.reach.network;
     let ports = match &network.ports {
-        _ if isolation.network => Some(network.own_ports()),
+        _ if isolation.network => network.own_ports(),
         Ports::These(ports) => Some(ports.iter().copied().chain([DNS]).collect()),
         Ports::Any => None,
     };

@@ -26,6 +26,8 @@ mod landlock;
 mod namespaces;
 mod network;
 #[cfg(target_os = "linux")]
+mod on_demand;
+#[cfg(target_os = "linux")]
 mod paths;
 #[cfg(target_os = "linux")]
 mod places;
@@ -278,10 +280,13 @@ fn confine(
     let probes = probe::Probes::new(policy).map_err(failed("the probe of the sandbox"))?;
     let places = places::of(policy, protection);
     let with = |part| !policy.without.contains(&part);
-    let isolation = if with(Part::Namespaces) {
+    let namespaces::Entered {
+        isolation,
+        announcer,
+    } = if with(Part::Namespaces) {
         namespaces::enter(policy, &places, network, protection)
     } else {
-        namespaces::Isolation::default()
+        namespaces::Entered::default()
     };
     rlimits::apply(&policy.limits, isolation.users, protection);
     let landlock = if with(Part::Landlock) {
@@ -305,6 +310,9 @@ fn confine(
         files: isolation.processes,
         truncation: landlock >= TRUNCATION,
     };
+    if let Some(announcer) = announcer {
+        announcer.announce();
+    }
     if with(Part::SystemCalls) {
         seccomp::apply(surroundings, protection)?;
     }

@@ -21,6 +21,7 @@ use crate::launch::pass;
 use super::{
     Network, Policy,
     network::FORWARDS,
+    on_demand::{self, Announcer, Opener},
     places::Place,
     system::{self, Fork},
     view,
@@ -40,8 +41,25 @@ pub(super) struct Isolation {
     pub(super) network: bool,
 }
 
+/// The namespaces that a process entered.
+#[derive(Debug, Default)]
+pub(super) struct Entered {
+    pub(super) isolation: Isolation,
+    /// With it the process announces its connections.
+    pub(super) announcer: Option<Announcer>,
+}
+
 /// Says that the namespaces are complete; an error's text comes in its place.
 const READY: &[u8] = b"\0";
+/// The numbers of things that processes in this namespace of users have together. They
+/// count for the server's user too.
+const NUMBERS: [(&str, &str); 3] = [
+    ("max_inotify_instances", "32"),
+    ("max_inotify_watches", "8192"),
+    ("max_user_namespaces", "0"),
+];
+/// The least port that needs no capability, in this network.
+const LEAST_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 const KINDS: libc::c_int = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC;
 
 /// Returns in the process that becomes the plugin: in new namespaces where they
@@ -52,7 +70,7 @@ pub(super) fn enter(
     places: &[Place],
     listeners: Option<BorrowedFd<'_>>,
     protection: &mut Protection,
-) -> Isolation {
+) -> Entered {
     let mut reasons = Vec::new();
     // A server that runs as root may need no namespace of users.
     for (network, users) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -61,7 +79,7 @@ pub(super) fn enter(
             continue;
         }
         match try_enter(policy, places, listeners, users) {
-            Ok(isolation) => {
+            Ok(entered) => {
                 if network {
                     protection.applied.push("own network".to_owned());
                 }
@@ -76,7 +94,7 @@ pub(super) fn enter(
                     ]
                     .map(str::to_owned),
                 );
-                return isolation;
+                return entered;
             }
             Err(error) => reasons.push(error.to_string()),
         }
@@ -86,7 +104,7 @@ pub(super) fn enter(
         "namespaces of its own for users, processes, mounts and IPC ({})",
         reasons.join("; without one for users: ")
     ));
-    Isolation::default()
+    Entered::default()
 }
 
 fn try_enter(
@@ -94,7 +112,7 @@ fn try_enter(
     places: &[Place],
     listeners: Option<BorrowedFd<'_>>,
     users: bool,
-) -> io::Result<Isolation> {
+) -> io::Result<Entered> {
     let (reader, writer) = io::pipe()?;
     let ids = (
         rustix::process::geteuid().as_raw(),
@@ -107,7 +125,7 @@ fn try_enter(
         Fork::Child => {
             drop(reader);
             match first_process(policy, places, users.then_some(ids), listeners, &writer) {
-                Ok(isolation) => Ok(isolation),
+                Ok(entered) => Ok(entered),
                 Err(error) => {
                     // The stage sees the end in any case.
                     let _ = (&writer).write_all(error.to_string().as_bytes());
@@ -133,7 +151,7 @@ fn wait(first: libc::pid_t, mut reader: PipeReader) -> io::Error {
         let _ = system::wait(first);
         return io::Error::other(String::from_utf8_lossy(&reason).into_owned());
     }
-    let_go(reader.as_raw_fd());
+    let_go(&[reader.as_raw_fd()]);
     system::ignore_termination();
     let mut status = [0; 4];
     let told = reader.read_exact(&mut status).is_ok();
@@ -152,7 +170,7 @@ fn first_process(
     ids: Option<(u32, u32)>,
     listeners: Option<BorrowedFd<'_>>,
     writer: &PipeWriter,
-) -> io::Result<Isolation> {
+) -> io::Result<Entered> {
     system::die_with_parent()?;
     if let Some((user, group)) = ids {
         let write =
@@ -160,6 +178,17 @@ fn first_process(
         write("setgroups", "deny".to_owned())?;
         write("gid_map", format!("{group} {group} 1"))?;
         write("uid_map", format!("{user} {user} 1"))?;
+        for (number, most) in NUMBERS {
+            // Otherwise the server's user has as many as the system allows it.
+            let _ = std::fs::write(Path::new("/proc/sys/user").join(number), most);
+        }
+    }
+    let addresses = &policy.reach.network.loopback_any_port;
+    let announces = listeners.is_some() && !addresses.is_empty();
+    if announces {
+        // Listeners at low ports are opened without capabilities, later. Where that is
+        // not to be had, such ports are reached by the proxy.
+        let _ = std::fs::write(LEAST_PORT, "0");
     }
     let proc = view::build(policy, places)?;
     if let Some(listeners) = listeners {
@@ -171,26 +200,58 @@ fn first_process(
         proc,
         network: listeners.is_some(),
     };
+    let (announcer, other) = announces.then(on_demand::pair).transpose()?.unzip();
     match system::fork(0)? {
-        Fork::Child => Ok(isolation),
+        Fork::Child => Ok(Entered {
+            isolation,
+            announcer,
+        }),
         Fork::Parent(plugin) => {
             // Its end is the stage's end, and so the guardian's to see.
             let mut writer = writer;
             if writer.write_all(READY).is_err() {
                 system::end_as(1);
             }
-            let_go(writer.as_raw_fd());
-            system::close_to_tracers();
-            let _ = system::drop_capabilities();
-            loop {
-                match system::wait(-1) {
-                    Ok((pid, status)) if pid == plugin => {
-                        let _ = writer.write_all(&status.to_ne_bytes());
-                        system::end_as(0);
-                    }
-                    Ok(_) => {}
-                    Err(_) => system::end_as(1),
-                }
+            drop(announcer);
+            let opener = other
+                .as_ref()
+                .zip(listeners)
+                .and_then(|(other, listeners)| Opener::of(other, listeners, addresses));
+            let mut kept = vec![writer.as_raw_fd()];
+            kept.extend(opener.iter().flat_map(Opener::descriptors));
+            let_go(&kept);
+            let status = reap(plugin, opener);
+            let _ = writer.write_all(&status.to_ne_bytes());
+            system::end_as(0)
+        }
+    }
+}
+
+/// Waits for the plugin's process, and for those that are left to this one. Returns
+/// the plugin's status.
+fn reap(plugin: libc::pid_t, mut opener: Option<Opener<'_>>) -> i32 {
+    // With it the opener can read the plugin's memory, and the plugin not this one's.
+    system::close_to_tracers();
+    let _ = system::drop_capabilities();
+    let children = opener.as_ref().and_then(|_| system::Children::new().ok());
+    loop {
+        // Without an opener there is nothing else to wait for.
+        let ended = match (&children, &opener) {
+            (Some(_), Some(_)) => system::ended(),
+            _ => system::wait(-1).map(Some),
+        };
+        match ended {
+            Ok(Some((pid, status))) if pid == plugin => return status,
+            Ok(Some(_)) => continue,
+            Ok(None) => {}
+            Err(_) => system::end_as(1),
+        }
+        if let (Some(children), Some(opens)) = (&children, &opener) {
+            match children.wait_or(opens.announcements()) {
+                Ok(true) => drop(opens.attend()),
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => opener = None,
             }
         }
     }
@@ -214,7 +275,7 @@ fn open_network(network: &Network, listeners: BorrowedFd<'_>) -> io::Result<()> 
 }
 
 /// Closes what a process that only waits has no use for.
-fn let_go(kept: i32) {
+fn let_go(kept: &[i32]) {
     if let Ok(nothing) = std::fs::File::open("/dev/null") {
         let _ = rustix::stdio::dup2_stdin(&nothing);
     }

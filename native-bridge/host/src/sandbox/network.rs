@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use mortise_runtime::grants::HostPattern;
@@ -36,6 +36,10 @@ pub struct Network {
     /// Granted addresses of this machine alone. Programs do not use a proxy for
     /// them, so they have forwards.
     pub loopback: BTreeSet<SocketAddr>,
+    /// The same, of grants for any port: each port has its forward when the process
+    /// connects to it.
+    #[serde(default)]
+    pub loopback_any_port: BTreeSet<IpAddr>,
 }
 
 /// The usual port of proxies, and the first that is tried.
@@ -57,6 +61,10 @@ impl Network {
                 },
                 any_host: pattern.allows_any_host(),
                 loopback: pattern.loopback().into_iter().collect(),
+                loopback_any_port: match pattern.ports() {
+                    Some(_) => BTreeSet::new(),
+                    None => pattern.loopback_hosts().into_iter().collect(),
+                },
             });
         }
         all
@@ -79,7 +87,13 @@ impl Network {
             (Ports::These(own), Ports::These(others)) => others.is_subset(own),
             (Ports::These(_), Ports::Any) => false,
         };
-        let hosts = self.any_host || !other.any_host && other.loopback.is_subset(&self.loopback);
+        let forwards = |address: &SocketAddr| {
+            self.loopback.contains(address) || self.loopback_any_port.contains(&address.ip())
+        };
+        let hosts = self.any_host
+            || !other.any_host
+                && other.loopback.iter().all(forwards)
+                && other.loopback_any_port.is_subset(&self.loopback_any_port);
         ports && (hosts || other.is_none())
     }
 
@@ -95,6 +109,7 @@ impl Network {
         };
         self.any_host |= other.any_host;
         self.loopback.extend(other.loopback);
+        self.loopback_any_port.extend(other.loopback_any_port);
         self
     }
 
@@ -107,10 +122,12 @@ impl Network {
         free.filter(|_| self.is_proxied())
     }
 
-    /// Returns the ports that a process in a network of its own connects to.
-    pub(crate) fn own_ports(&self) -> BTreeSet<u16> {
+    /// Returns the ports that a process in a network of its own connects to; none for
+    /// any port.
+    pub(crate) fn own_ports(&self) -> Option<BTreeSet<u16>> {
         let addresses = self.proxy().into_iter().chain(self.loopback.clone());
-        addresses.map(|address| address.port()).collect()
+        let ports = addresses.map(|address| address.port()).collect();
+        self.loopback_any_port.is_empty().then_some(ports)
     }
 }
 
@@ -170,7 +187,8 @@ mod tests {
         }
         let taken = network(&["127.0.0.1:3128"]);
         assert_eq!(taken.proxy().unwrap().to_string(), "127.0.0.1:3129");
-        assert_eq!(taken.own_ports(), [3128, 3129].into());
+        assert_eq!(taken.own_ports(), Some([3128, 3129].into()));
+        assert_eq!(network(&["127.0.0.1:*", "a.org:1"]).own_ports(), None);
     }
 
     #[test]
@@ -181,6 +199,10 @@ mod tests {
             (&["*"], &["a.org"], true),
             (&["a.org"], &["*"], false),
             (&["127.0.0.1:1", "a.org:2"], &["127.0.0.1:2"], false),
+            (&["127.0.0.1:*"], &["127.0.0.1:2"], true),
+            (&["127.0.0.1:*", "a.org:*"], &["[::1]:2"], false),
+            (&["127.0.0.1:2", "a.org:*"], &["127.0.0.1:*"], false),
+            (&["localhost:*"], &["127.0.0.1:*", "[::1]:3"], true),
             (&["a.org"], &[], true),
             (&[], &["a.org"], false),
         ] {

@@ -43,7 +43,7 @@ const DEEDS: &[Deed] = &[
         attempt: |_, policy| match &policy.reach.network.ports {
             Ports::Any => Err(ErrorKind::PermissionDenied.into()),
             Ports::These(ports) => {
-                let own = policy.reach.network.own_ports();
+                let own = policy.reach.network.own_ports().unwrap_or_default();
                 let mut others = (1..=u16::MAX).filter(|port| !own.contains(port));
                 let other = others.find(|port| !ports.contains(port));
                 TcpStream::connect(("127.0.0.1", other.unwrap_or(1))).map(drop)

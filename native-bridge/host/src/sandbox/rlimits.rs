@@ -10,6 +10,9 @@ use super::ProcessLimits;
 /// in full, a hundred threads would use up the memory.
 const STACK_BYTES: u64 = 2 << 20;
 
+/// Signals and timers that a process has at a time.
+const PENDING: u64 = 1024;
+
 /// With `own_users`, the process is alone in a user namespace.
 pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Protection) {
     // Threads count too, so this is none where all processes of the server's user
@@ -22,6 +25,11 @@ pub(super) fn apply(limits: &ProcessLimits, own_users: bool, protection: &mut Pr
         (Resource::Stack, STACK_BYTES, "stack"),
         (Resource::Nofile, limits.open_files, "open files"),
         (Resource::Fsize, limits.file_bytes, "the size of a file"),
+        // All processes of the server's user share what the system allows of these.
+        (Resource::Sigpending, PENDING, "signals that wait"),
+        (Resource::Msgqueue, 0, "message queues"),
+        (Resource::Rtprio, 0, "priority in real time"),
+        (Resource::Nice, 0, "priority"),
     ];
     for (resource, most, what) in bounds.into_iter().chain(processes) {
         let bound = Rlimit {

@@ -206,8 +206,8 @@ const NAMESPACES: [c_int; 7] = [
 const FCNTLS: [u64; 5] = [8, 10, 15, 1024, 1026];
 
 /// Controls that type into terminals, have the kernel signal other processes, or
-/// change attributes of files that were opened for reading.
-const IOCTLS: [u64; 7] = [
+/// change attributes of files that were opened for reading, seal or encrypt them.
+const IOCTLS: [u64; 9] = [
     0x5412,
     0x541c,
     0x8901,
@@ -215,6 +215,8 @@ const IOCTLS: [u64; 7] = [
     0x4008_6602,
     0x4008_7602,
     0x401c_5820,
+    0x4080_6685,
+    0x800c_6613,
 ];
 
 /// Options of TCP for connections without `connect`, and for those of others.

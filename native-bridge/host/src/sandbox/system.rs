@@ -9,9 +9,13 @@
 use std::{
     ffi::{CString, c_int, c_long},
     io,
-    os::{fd::RawFd, unix::ffi::OsStrExt as _},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+        unix::ffi::OsStrExt as _,
+    },
     path::Path,
-    ptr::null,
+    ptr::{null, null_mut},
 };
 
 /// The two sides of a fork.
@@ -85,7 +89,6 @@ pub(super) fn mount(
 
 /// Brings up the loopback device of this network.
 pub(super) fn loopback_up() -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
     let socket = rustix::net::socket(
         rustix::net::AddressFamily::INET,
         rustix::net::SocketType::DGRAM,
@@ -197,15 +200,18 @@ pub(super) fn ignore_termination() {
     }
 }
 
-/// Closes all descriptors but the standard ones, and one to keep. Only for a
+/// Closes all descriptors but the standard ones, and those to keep. Only for a
 /// process that goes on to wait and exit, and uses none of them.
-pub(super) fn close_all_but(kept: RawFd) {
+pub(super) fn close_all_but(kept: &[RawFd]) {
     let most = rustix::process::getrlimit(rustix::process::Resource::Nofile)
         .current
         .and_then(|most| RawFd::try_from(most).ok())
         .unwrap_or(RawFd::MAX);
-    let ranges = [(3, kept - 1), (kept + 1, RawFd::MAX)];
-    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let first = [3].into_iter().chain(kept.iter().map(|kept| kept + 1));
+    let last = kept.iter().map(|kept| kept - 1).chain([RawFd::MAX]);
+    for (first, last) in first.zip(last).filter(|(first, last)| first <= last) {
         // SAFETY: it takes numbers; nothing uses the descriptors any more.
         let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
         if closed != 0 {
@@ -232,6 +238,171 @@ pub(super) fn wait(pid: libc::pid_t) -> io::Result<(libc::pid_t, c_int)> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The ends of this process's children, as a descriptor that becomes readable.
+#[derive(Debug)]
+pub(super) struct Children(OwnedFd);
+
+impl Children {
+    /// Blocks the signal of a child's end; it is read from now on. Only for a process
+    /// that executes no program.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: the set is filled before it is used, and lives until all calls
+        // return; the new descriptor is nobody else's.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
+            let set = set.assume_init();
+            check(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, null_mut()).into())?;
+            let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+            let descriptor = libc::signalfd(-1, &raw const set, flags);
+            check(descriptor.into())?;
+            Ok(Self(OwnedFd::from_raw_fd(descriptor)))
+        }
+    }
+
+    /// Waits until a child may have ended, or a descriptor is readable. Returns true if
+    /// the descriptor is, and an error once it never will be.
+    pub(super) fn wait_or(&self, other: BorrowedFd<'_>) -> io::Result<bool> {
+        let of = |descriptor: RawFd| libc::pollfd {
+            fd: descriptor,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let mut both = [of(self.0.as_raw_fd()), of(other.as_raw_fd())];
+        // SAFETY: there are two, which live until it returns.
+        check(unsafe { libc::poll(both.as_mut_ptr(), 2, -1) }.into())?;
+        let mut signals = [0_u8; size_of::<libc::signalfd_siginfo>()];
+        // It says no more than that children may have ended.
+        let _ = rustix::io::read(&self.0, &mut signals);
+        let [_, other] = both;
+        if other.revents != 0 && other.revents & libc::POLLIN == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(other.revents & libc::POLLIN != 0)
+    }
+}
+
+/// A child that has ended, and its status; none if all go on.
+pub(super) fn ended() -> io::Result<Option<(libc::pid_t, c_int)>> {
+    let mut status = 0;
+    // SAFETY: the status is there until it returns.
+    let pid = check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }.into())?;
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    Ok((pid != 0).then_some((pid, status)))
+}
+
+/// An announced `connect`.
+#[derive(Debug)]
+pub(super) struct Announced {
+    id: u64,
+    /// The thread that calls.
+    pub(super) process: libc::pid_t,
+    /// The place of the address in its memory, and its length.
+    pub(super) address: u64,
+    pub(super) length: u64,
+}
+
+/// Announces each `connect` of this process, and of those that it starts, on the
+/// descriptor that is returned. Whoever has it must answer.
+pub(super) fn announce_connects() -> io::Result<OwnedFd> {
+    // Kernels that do not know this call cannot let an announced call go on.
+    let newer = call(libc::SYS_close_range, [1, 0, 0, 0]);
+    if newer.is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS)) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let step = |code: u32, yes: u8, no: u8, value: u32| libc::sock_filter {
+        code: u16::try_from(code).unwrap_or_default(),
+        jt: yes,
+        jf: no,
+        k: value,
+    };
+    let connect = u32::try_from(libc::SYS_connect).map_err(io::Error::other)?;
+    // The number of the call is the first field of the data.
+    let mut program = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, connect),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_USER_NOTIF,
+        ),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(io::Error::other)?,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the program, as long as is said, lives until it returns; the new
+    // descriptor is nobody else's.
+    unsafe {
+        let descriptor = check(libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const filter,
+        ))?;
+        let descriptor = RawFd::try_from(descriptor).map_err(io::Error::other)?;
+        Ok(OwnedFd::from_raw_fd(descriptor))
+    }
+}
+
+/// Takes an announced call.
+pub(super) fn announced(announcements: BorrowedFd<'_>) -> io::Result<Announced> {
+    let mut taken = MaybeUninit::<libc::seccomp_notif>::zeroed();
+    let number = libc::SECCOMP_IOCTL_NOTIF_RECV;
+    // SAFETY: the kernel writes a whole value there, which is only numbers.
+    let taken = unsafe {
+        check(libc::ioctl(announcements.as_raw_fd(), number, taken.as_mut_ptr()).into())?;
+        taken.assume_init()
+    };
+    let [_, address, length, ..] = taken.data.args;
+    Ok(Announced {
+        id: taken.id,
+        process: libc::pid_t::try_from(taken.pid).map_err(io::Error::other)?,
+        address,
+        length,
+    })
+}
+
+/// Lets an announced call go on.
+pub(super) fn go_on(announcements: BorrowedFd<'_>, announced: &Announced) -> io::Result<()> {
+    let answer = libc::seccomp_notif_resp {
+        id: announced.id,
+        val: 0,
+        error: 0,
+        flags: u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).map_err(io::Error::other)?,
+    };
+    let number = libc::SECCOMP_IOCTL_NOTIF_SEND;
+    // SAFETY: the answer lives until it returns.
+    check(unsafe { libc::ioctl(announcements.as_raw_fd(), number, &raw const answer) }.into())
+        .map(drop)
+}
+
+/// Reads from another process's memory; returns the number of bytes that are there.
+pub(super) fn read_memory(
+    process: libc::pid_t,
+    address: u64,
+    bytes: &mut [u8],
+) -> io::Result<usize> {
+    let own = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    let address = usize::try_from(address).map_err(io::Error::other)?;
+    let other = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: the bytes are as many as is said; the other address is of the other
+    // process, where the kernel checks it.
+    let read =
+        unsafe { libc::process_vm_readv(process, &raw const own, 1, &raw const other, 1, 0) };
+    check(c_long::try_from(read).map_err(io::Error::other)?)
+        .and_then(|read| usize::try_from(read).map_err(io::Error::other))
 }
 
 /// Ends this process at once with a status that `wait` gave: with the same exit

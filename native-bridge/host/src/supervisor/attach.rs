@@ -31,10 +31,8 @@ impl Supervisor {
     /// [`CallError::Unavailable`]: the socket cannot be made.
     pub(crate) fn attach(self: &Arc<Self>) -> Result<Attachment, CallError> {
         let unavailable = |error: &dyn std::fmt::Display| CallError::Unavailable(error.to_string());
-        let folder = tempfile::Builder::new()
-            .prefix("a-")
-            .tempdir_in(self.shared.folder.path())
-            .map_err(|error| unavailable(&error))?;
+        let folder = self.shared.folders.make("a-");
+        let folder = folder.map_err(|error| unavailable(&error))?;
         let listener = Listener::bind(folder.path(), "s").map_err(|error| unavailable(&error))?;
         let caretaker = Caretaker::of(folder.path(), &self.shared.launcher)
             .map_err(|error| unavailable(&error))?;

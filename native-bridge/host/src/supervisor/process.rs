@@ -24,6 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::output;
 use crate::{
+    folders::Folders,
     imports::Imports,
     launch::{
         self, GUARDIAN,
@@ -99,8 +100,8 @@ struct Known {
 }
 
 /// The folder of a process that is about to be started.
-pub(crate) fn folder(parent: &Path) -> std::io::Result<Folder> {
-    let folder = Folder::of(tempfile::Builder::new().prefix("p-").tempdir_in(parent)?);
+pub(crate) fn folder(folders: &Folders) -> std::io::Result<Folder> {
+    let folder = Folder::of(folders.make("p-")?);
     std::fs::create_dir_all(directory(folder.path()).join("tmp"))?;
     Ok(folder)
 }

@@ -99,7 +99,7 @@ impl Running {
         let settings = &shared.settings;
         let log_from = imports.log().written();
         let host = |error: &dyn std::fmt::Display| StartError::Host(error.to_string());
-        let folder = process::folder(shared.folder.path()).map_err(|error| host(&error))?;
+        let folder = process::folder(&shared.folders).map_err(|error| host(&error))?;
         let (link, connection) = transport::pair().map_err(|error| host(&error))?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| host(&error))?;

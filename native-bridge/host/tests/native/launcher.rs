@@ -46,6 +46,33 @@ async fn what_a_plugin_started_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_removed_runtime_folder_keeps_no_plugin_down() {
+    let world = World::new();
+    let plugin = world.plugin("good").await;
+    let ann = made(&plugin, "ann").await;
+    ann.instance.start().await.unwrap();
+    std::fs::remove_dir_all(world.folder.path().join("run")).unwrap();
+    // The process that runs needs no folder, and the next one has another.
+    assert_eq!(ann.deed("echo", "").await.0, 200);
+    let crash = ann.instance.webhook(crate::support::request("exit", "1"));
+    crash.await.unwrap_err();
+    until("a new process", async || {
+        let again = crate::support::request("echo", "");
+        ann.instance.webhook(again).await.is_ok()
+    })
+    .await;
+    // Plugins that come later load too.
+    let other = world.file("good");
+    let other = world.backend.load_native(&other).await.unwrap();
+    ann.instance.stop(StopReason::ShuttingDown).await.unwrap();
+    drop((ann, plugin, other));
+    until("the end of all processes", async || {
+        world.leftovers().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_plugin_started_goes_when_it_crashes() {
     let world = World::with(|settings| settings.restart.give_up_after = 1);
     let neighbour = Neighbour::of(&world).await;

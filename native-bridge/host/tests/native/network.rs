@@ -254,10 +254,70 @@ async fn loopback_addresses_are_forwarded_if_granted() {
             "hello"
         );
     }
-    // Any port of a host: by the proxy only.
+}
+
+#[tokio::test]
+async fn loopback_addresses_with_any_port_are_forwarded_when_they_are_used() {
+    let services = [
+        Service::at("127.0.0.1:0").await,
+        Service::at("127.0.0.1:0").await,
+    ];
     let any = confined(&["127.0.0.1:*"]).await;
-    assert_eq!(any.can("tunnel", &other.address.to_string()).await, "hello");
-    any.cannot("connect", &other.address.to_string(), "").await;
+    let [one, other] = services.each_ref().map(|service| service.address);
+    // Also again, after others, and as an address of the other family.
+    let all = format!("{one} {other} {one} [::ffff:127.0.0.1]:{}", other.port());
+    assert_eq!(any.can("direct", &all).await, "hello hello hello hello");
+    assert_eq!(any.can("tunnel", &one.to_string()).await, "hello");
+    // More ports than there are listeners at a time; nobody is there.
+    for port in 1..=100 {
+        any.can("connect", &format!("127.0.0.1:{port}")).await;
+    }
+    assert_eq!(any.can("direct", &all).await, "hello hello hello hello");
+    // Only the address that was granted.
+    let elsewhere = Service::at("127.0.0.2:0").await;
+    for address in [
+        elsewhere.address.to_string(),
+        format!("[::1]:{}", one.port()),
+        "192.0.2.1:443".to_owned(),
+    ] {
+        any.cannot("connect", &address, "").await;
+    }
+    assert_eq!(*elsewhere.open.borrow(), 0);
+    // By name: both families.
+    let by_name = confined(&["http://localhost:*"]).await;
+    let name = format!("localhost:{}", one.port());
+    assert_eq!(by_name.can("direct", &name).await, "hello");
+    // Without the grant there is none.
+    by_name
+        .made
+        .regrant(|rights| rights.grants = grants(&["example.org:*"]))
+        .await;
+    by_name.cannot("direct", &name, "").await;
+    services[0].until_open(0).await;
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_not_enough() {
+    let service = Service::at("127.0.0.1:0").await;
+    let port = service.port();
+    // To a resolver it is an address, and to a grant it is a name like others.
+    let name = format!("127.1:{port}");
+    let named = confined(&[&name]).await;
+    let reason = "whose name leads to 127.0.0.1";
+    named.cannot("tunnel", &name, reason).await;
+    let answer = named.can("fetch", &format!("http://{name}/")).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let denials = named.denials();
+    assert!(
+        denials.iter().any(|what| what.contains(reason)),
+        "{denials:?}"
+    );
+    assert_eq!(*service.open.borrow(), 0);
+    // The server resolves the name if its address is granted too.
+    let both = confined(&[&name, &service.address.to_string()]).await;
+    assert_eq!(both.can("tunnel", &name).await, "hello");
+    let answer = both.can("fetch", &format!("http://{name}/")).await;
+    assert!(answer.contains(&format!("host: {name}")), "{answer}");
 }
 
 #[tokio::test]
@@ -292,15 +352,16 @@ async fn connections_are_counted_and_end_with_the_grant() {
     assert_eq!(named.can("tunnel", &target).await, "hello");
 
     // A host that is lost while the process stays loses its connections at once.
-    regrant(&["127.0.0.1:*", "other.example:*"]).await;
     let address = service.address.to_string();
-    named.can("hold", &address).await;
+    regrant(&["127.1:*", &address, "other.example:*"]).await;
+    let by_name = format!("127.1:{}", service.port());
+    named.can("hold", &by_name).await;
     service.until_open(most as usize).await;
     let before = generation(&named.plugin);
-    regrant(&["other.example:*"]).await;
+    regrant(&[&address, "other.example:*"]).await;
     service.until_open(0).await;
     assert_eq!(named.can("held", "").await, "0");
-    named.cannot("tunnel", &address, "403").await;
+    named.cannot("tunnel", &by_name, "403").await;
     assert_eq!(generation(&named.plugin), before);
 }
 

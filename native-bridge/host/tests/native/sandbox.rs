@@ -472,6 +472,13 @@ async fn descriptors_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_processes_of_one_user_share_is_bounded() {
+    let confined = confined(talkative()).await;
+    let (status, instances) = confined.made.deed("watch", "").await;
+    assert_eq!((status, instances.as_str()), (200, "32"));
+}
+
+#[tokio::test]
 async fn the_environment_is_made_anew() {
     // This process has PATH and CARGO_MANIFEST_DIR, as `cargo test` sets them.
     let variable = "CARGO_MANIFEST_DIR";

@@ -234,6 +234,12 @@ fn system(deed: &str, argument: &str) -> Option<Outcome> {
             let all = (0..argument.parse().unwrap()).try_for_each(leak);
             text(all.map(|()| "leaked".to_owned()))
         }
+        // Instances until the first that is refused, which end at once.
+        "watch" => {
+            let instance = || rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC);
+            let all: Vec<_> = (0..1000).map_while(|_| instance().ok()).collect();
+            Some(Ok(all.len().to_string()))
+        }
         "execute" => text(
             std::process::Command::new(argument)
                 .output()

@@ -32,7 +32,8 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    const fn default_port(self) -> u16 {
+    /// The port of an address that names none.
+    pub const fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
@@ -116,23 +117,27 @@ impl HostPattern {
     /// Returns the addresses of this machine alone that it names with a port: each
     /// loopback address, or those of `localhost`.
     pub fn loopback(&self) -> Vec<SocketAddr> {
+        let ports = self.ports().unwrap_or_default();
+        let each = self.loopback_hosts().into_iter().flat_map(|address| {
+            let at = move |port: &u16| SocketAddr::new(address, *port);
+            ports.iter().map(at).collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    /// Returns the addresses of this machine alone that it names, whatever their port.
+    pub fn loopback_hosts(&self) -> Vec<IpAddr> {
         let Name::Exactly(name) = &self.name else {
             return Vec::new();
         };
-        let addresses: Vec<IpAddr> = match name.parse::<IpAddr>() {
+        match name.parse::<IpAddr>() {
             Ok(address) if address.is_loopback() => vec![address],
             Ok(_) => Vec::new(),
             Err(_) if name == "localhost" => {
                 vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
             Err(_) => Vec::new(),
-        };
-        let ports = self.ports().unwrap_or_default();
-        let each = addresses.into_iter().flat_map(|address| {
-            let at = move |port: &u16| SocketAddr::new(address, *port);
-            ports.iter().map(at).collect::<Vec<_>>()
-        });
-        each.collect()
+        }
     }
 
     /// Returns true if this pattern allows everything that `other` allows.
@@ -292,6 +297,8 @@ impl fmt::Display for HostPattern {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::{HostPattern, Scheme::Http, Scheme::Https};
 
     fn pattern(text: &str) -> HostPattern {
@@ -314,6 +321,13 @@ mod tests {
             let found: Vec<_> = found.iter().map(ToString::to_string).collect();
             assert_eq!(found, expected, "{text}");
         }
+        let hosts = |text: &str| pattern(text).loopback_hosts();
+        assert_eq!(
+            hosts("127.0.0.2:*"),
+            ["127.0.0.2".parse::<IpAddr>().unwrap()]
+        );
+        assert_eq!(hosts("localhost:*").len(), 2);
+        assert!(hosts("*:*").is_empty() && hosts("192.0.2.1:*").is_empty());
         assert!(pattern("*:80").allows_any_host());
         assert!(!pattern("*.example.org").allows_any_host());
     }

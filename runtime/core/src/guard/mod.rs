@@ -11,6 +11,7 @@
 //! - `in_force`: the current rights, and the things opened with them.
 //! - `denials`: the denials.
 
+mod addresses;
 mod denials;
 mod in_force;
 

@@ -172,13 +172,13 @@ async fn install(
         let url = Url::parse(&source.url)
             .map_err(|error| ApiError::bad_request(format!("Field 'url' is no URL: {error}")))?;
         progress.step(Step::Downloading);
-        let file = arriving::download(&url, digest).await?;
+        let file = arriving::download(&url, digest, &state.config.uploads_dir()).await?;
         let name = url.path_segments().and_then(|mut parts| parts.next_back());
         let name = name.map(str::to_owned);
         (file, source.signature, name, "the downloaded file")
     } else {
         progress.step(Step::Receiving);
-        let file = receive(request, meant.digest, &mut progress).await?;
+        let file = receive(&state, request, meant.digest, &mut progress).await?;
         (file, meant.signature, meant.name, "the uploaded file")
     };
     progress.step(Step::Checking);
@@ -199,6 +199,7 @@ async fn install(
 
 /// Takes a request's body for a file.
 async fn receive(
+    state: &AppState,
     request: Request,
     digest: Option<Digest>,
     progress: &mut Progress,
@@ -206,7 +207,7 @@ async fn receive(
     let total = request.headers().get(header::CONTENT_LENGTH);
     let total = total.and_then(|total| total.to_str().ok()?.parse().ok());
     let mut bytes_here = 0;
-    let mut arriving = Arriving::new().await?;
+    let mut arriving = Arriving::new(&state.config.uploads_dir()).await?;
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
         let frame =

@@ -226,7 +226,7 @@ async fn install(
 ) -> Result<Status, ApiError> {
     progress.step(Step::Downloading);
     let size = found.artifact.size;
-    let file = oci::download(&found, |bytes| {
+    let file = oci::download(&found, &state.config.uploads_dir(), |bytes| {
         progress.arrived(Step::Downloading, bytes, Some(size));
     })
     .await?;

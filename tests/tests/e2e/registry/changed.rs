@@ -151,17 +151,18 @@ async fn a_full_disk_is_named_and_leaves_nothing() {
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());
-    let temporary = tempfile::tempdir().unwrap();
-    command.env("TMPDIR", temporary.path()).process_group(0);
+    command.process_group(0);
     let server = data.serve_with(command).await;
     let there = || {
-        let entries = std::fs::read_dir(temporary.path()).unwrap();
+        let entries = std::fs::read_dir(data.path().join("uploads"))
+            .into_iter()
+            .flatten();
         let names: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names
     };
     let before = there();
     let fake = Fake::of(Version::of(&vec![0; 9 << 20])).await;
-    let words = ["cannot be kept", "room for temporary files"];
+    let words = ["cannot be kept", "room in the data directory"];
     refused(&server, &fake.reference(), 500, &words).await;
     assert_eq!(there(), before, "temporary files stay");
 }

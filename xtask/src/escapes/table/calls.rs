@@ -289,6 +289,10 @@ pub(super) const DEEDS: &[Deed] = &[
         ],
     ),
     Deed::call(
+        "use up the machine's asynchronous I/O",
+        &[Number(libc::SYS_io_setup), Number(1), Bytes(ZEROS)],
+    ),
+    Deed::call(
         "set up io_uring",
         &[Number(libc::SYS_io_uring_setup), Number(1), Bytes(ZEROS)],
     ),
