@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 /// The address of a PostgreSQL database.
 #[derive(Clone, Debug)]
 pub struct PostgresAddress {
-    options: PgConnectOptions,
+    options: Box<PgConnectOptions>,
 }
 
 /// The reason for which a text names no PostgreSQL database.
@@ -51,7 +51,7 @@ impl PostgresAddress {
                 .any(|word| words.iter().any(|start| word.starts_with(start)))
     }
 
-    pub(super) const fn options(&self) -> &PgConnectOptions {
+    pub(super) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
 }
@@ -66,7 +66,9 @@ impl FromStr for PostgresAddress {
         } else {
             of_words(text)?
         };
-        Ok(Self { options })
+        Ok(Self {
+            options: Box::new(options),
+        })
     }
 }
 
