@@ -4,7 +4,7 @@
 //! - [`script`]: the requests, from `requests.http`.
 //! - [`exchange`]: a request and its answer, byte by byte.
 //! - [`normal`]: an answer without the values that differ from run to run.
-//! - [`stream`]: WebSockets.
+//! - [`stream`]: connections by WebSocket, frame by frame.
 //! - [`intended`]: the differences that are on purpose, from `intended.toml`.
 //!
 //! Gotify's program is the person's: build it as its project describes.

@@ -63,7 +63,12 @@ pub(super) fn parts(answer: &Answer, side: &Side) -> Parts {
 fn header(name: &str, value: &str, side: &Side) -> String {
     let value = named(value, side);
     match name {
-        "content-type" => value.to_ascii_lowercase().replace("; ", ";"),
+        // All texts are in UTF-8, whether that is said or not.
+        "content-type" => value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase(),
         "set-cookie" => {
             let mut attributes = value.split(';').map(str::trim);
             let cookie = attributes.next().unwrap_or_default();
@@ -98,12 +103,20 @@ pub(super) fn json(parts: &mut Parts, at: &str, value: &Value, side: &Side) {
 fn simple(at: &str, value: &Value, side: &Side) -> String {
     let key = at.rsplit('/').next().unwrap_or_default();
     match value {
-        Value::Number(_) if ["id", "appid", "clientId", "since"].contains(&key) => side
+        Value::Number(_) if ["id", "appid", "clientId"].contains(&key) => side
             .name_of(value)
-            .map_or_else(|| value.to_string(), |name| format!("<{name}>")),
+            .map_or_else(|| "<id>".to_owned(), |name| format!("<{name}>")),
+        // A message's number is each server's own.
+        Value::Number(number) if key == "since" && number.as_u64() != Some(0) => "<id>".to_owned(),
+        Value::String(text) if key == "next" => match text.split_once("since=") {
+            Some((before, _)) => format!("{before}since=<id>"),
+            None => text.clone(),
+        },
         Value::String(text) if is_time(text) => "<time>".to_owned(),
         Value::String(text) if is_token(text) => "<token>".to_owned(),
         Value::String(text) if key == "image" && text.starts_with("image/") => "<image>".to_owned(),
+        // Of the program, and not of its answers.
+        Value::String(_) if ["buildDate", "commit"].contains(&key) => "<build>".to_owned(),
         Value::String(text) => format!("{:?}", bounded(&named(text, side))),
         other => other.to_string(),
     }
@@ -159,7 +172,7 @@ mod tests {
         side.keep("app", json!("A23456789012345"));
         side.keep("app.id", json!(7));
         let body = json!({"id": 7, "priority": 7, "token": "Axxxxxxxxxxxxxx",
-            "createdAt": "2026-11-28T18:00:00.123Z", "list": [], "next": "/a?token=A23456789012345"});
+            "createdAt": "2026-11-28T18:00:00.123Z", "list": [], "next": "/a?since=5", "text": "A23456789012345!"});
         let mut parts = Parts::new();
         parts_of(&mut parts, "body ", &body, &side);
         let shown: Vec<_> = parts.values().map(String::as_str).collect();
@@ -169,8 +182,9 @@ mod tests {
                 "<time>",
                 "<app.id>",
                 "[]",
-                "\"/a?token=<app>\"",
+                "/a?since=<id>",
                 "7",
+                "\"<app>!\"",
                 "<token>"
             ]
         );

@@ -71,8 +71,10 @@ impl Case {
 pub(super) async fn run(case: Case, side: &mut Side) -> Result<Parts> {
     let client = send(side, "POST", "/client", Some(r#"{"name":"stream"}"#)).await?;
     let client: serde_json::Value = serde_json::from_slice(&client.body)?;
-    side.keep("stream.token", client["token"].clone());
-    side.keep("stream.id", client["id"].clone());
+    for name in ["token", "id"] {
+        let value = client.get(name).context("a new client lacks a field")?;
+        side.keep(&format!("stream.{name}"), value.clone());
+    }
     let (target, more) = match case {
         Case::WithoutToken => ("/stream", ""),
         Case::ApplicationToken => ("/stream?token={{app}}", ""),
