@@ -12,6 +12,7 @@ pub struct Otlp {
     /// Send traces and logs to this collector of OpenTelemetry, by OTLP over HTTP, such as
     /// `http://127.0.0.1:4318`.
     #[arg(
+        id = "otlp_endpoint",
         long = "otlp-endpoint",
         env = "MORTISE_OTLP_ENDPOINT",
         value_name = "URL",
@@ -24,6 +25,7 @@ pub struct Otlp {
     /// repeated. Other users of this machine can read flags: prefer the variable, with
     /// one header on each line, or the file.
     #[arg(
+        id = "otlp_headers",
         long = "otlp-header",
         env = "MORTISE_OTLP_HEADERS",
         hide_env_values = true,
@@ -35,6 +37,7 @@ pub struct Otlp {
 
     /// Name of this server in traces and logs.
     #[arg(
+        id = "otlp_service_name",
         long = "otlp-service-name",
         env = "MORTISE_OTLP_SERVICE_NAME",
         value_name = "NAME",
