@@ -26,6 +26,9 @@ struct Entry {
     gotify: Option<String>,
     /// The value in Mortise; absent for any.
     mortise: Option<String>,
+    /// True for one that depends on time, so that it may be absent.
+    #[serde(default)]
+    sometimes: bool,
     /// The reason, for the reader.
     reason: String,
     #[serde(skip)]
@@ -50,7 +53,10 @@ impl Intended {
 
     /// The entries that no difference had.
     pub(super) fn unused(&self) -> Vec<String> {
-        let entries = self.difference.iter().filter(|entry| !entry.used);
+        let entries = self
+            .difference
+            .iter()
+            .filter(|entry| !entry.used && !entry.sometimes);
         entries
             .map(|entry| format!("`{}`, {} ({})", entry.request, entry.part, entry.reason))
             .collect()
