@@ -10,7 +10,9 @@ use std::{
 
 use clap::Args;
 use miette::miette;
-use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameName};
+use mortise_server::import::{
+    self, Choices, GotifySource, ImportError, PostgresAddress, Progress, Report, SameName,
+};
 
 use crate::{
     output::say,
@@ -28,14 +30,18 @@ use crate::{
       tokens and images, clients, messages, plugins' configurations and storage
   mortise import gotify.db --images /backup/gotify/images
       with the images from another folder
+  PGPASSWORD=... mortise import postgres://gotify@db.example/gotify --images /var/lib/gotify/data/images
+      from PostgreSQL; `\"$GOTIFY_DATABASE_CONNECTION\"` works too
 
-The command reads databases of Gotify 2 and 3 in SQLite, and does not change them.
+The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and does not
+change them.
 Gotify may run meanwhile. Mortise must not run on the data directory. You can repeat
 the import at any time: it adds only new data, and continues after an interruption.")]
 pub(super) struct Import {
-    /// Gotify's database, by default `data/gotify.db` in Gotify's folder.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Gotify's database: a file, by default `data/gotify.db` in Gotify's folder, or the
+    /// address of a PostgreSQL database.
+    #[arg(value_name = "DATABASE", value_parser = source)]
+    database: GotifySource,
     /// The data directory of Mortise, created if it does not exist.
     #[arg(
         long,
@@ -44,7 +50,7 @@ pub(super) struct Import {
         default_value = "data"
     )]
     data_dir: PathBuf,
-    /// Gotify's folder of images [default: `images` beside the database].
+    /// Gotify's folder of images [default: `images` beside the database's file].
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
     /// Show the data that would be imported, and change nothing.
@@ -65,7 +71,7 @@ pub(super) struct Import {
 impl Import {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
         let choices = Choices {
-            file: self.file,
+            source: self.database,
             data_dir: self.data_dir,
             images: self.images,
             dry_run: self.dry_run,
@@ -94,6 +100,15 @@ impl Import {
             Err(error) => Err(refusal(&error)),
         }
     }
+}
+
+/// Reads the place of a database.
+fn source(text: &str) -> Result<GotifySource, String> {
+    if !PostgresAddress::is_one(text) {
+        return Ok(GotifySource::File(PathBuf::from(text)));
+    }
+    let address = text.parse().map(GotifySource::Postgres);
+    address.map_err(|error: import::AddressError| error.to_string())
 }
 
 fn refusal(error: &ImportError) -> miette::Report {

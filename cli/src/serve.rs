@@ -8,10 +8,22 @@ use std::{
 
 use clap::{ArgMatches, Args};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
-use tracing_subscriber::EnvFilter;
+use mortise_runtime::trace;
+use tracing::Metadata;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry,
+    filter::{FilterExt as _, filter_fn},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::process::{Reload, runtime, stop_signal};
-use mortise_server::{Config, Server, StartError, settings::Settings};
+use mortise_server::{
+    Config, Server, StartError,
+    otlp::{self, Exporter, OtlpLayer},
+    settings::Settings,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -65,12 +77,14 @@ impl Given {
 
 impl Serve {
     pub(super) fn run(self, matches: &ArgMatches) -> miette::Result<ExitCode> {
-        log(self.json);
         let settings = self.given.settings(matches)?;
+        let (layer, exporter) = otlp::telemetry(&settings.config.otlp).unzip();
+        log(self.json, layer);
         for note in &settings.notes {
             tracing::warn!("{note}");
         }
         runtime()?.block_on(async {
+            let exporting = exporter.map(Exporter::start);
             // Listened for first: a signal during start-up is not lost.
             let stop = stop_signal()?;
             let mut reload = Reload::listen()?;
@@ -94,6 +108,9 @@ impl Serve {
             }
             tracing::info!("stopping");
             server.shutdown().await;
+            if let Some(exporting) = exporting {
+                exporting.stop().await;
+            }
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -165,18 +182,29 @@ fn report(error: StartError) -> miette::Report {
     }
 }
 
-/// Sets up the log on standard error. Standard output is for results.
-fn log(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Sets up the log on standard error, and traces and logs for a collector. Standard
+/// output is for results.
+fn log(json: bool, telemetry: Option<OtlpLayer>) {
+    let chosen = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = fmt::layer::<Registry>()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
-    if json {
-        builder.json().init();
+    let lines = if json {
+        lines.json().boxed()
     } else {
-        builder.init();
-    }
+        lines.boxed()
+    };
+    let without_trace = filter_fn(|metadata| !is_of_trace(metadata));
+    let lines = lines.with_filter(chosen().and(without_trace));
+    let telemetry = telemetry.map(|layer| layer.with_filter(chosen().or(filter_fn(is_of_trace))));
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(telemetry)
+        .init();
+}
+
+fn is_of_trace(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == trace::TARGET
 }
 
 fn announce(server: &Server, json: bool) -> io::Result<()> {

@@ -6,6 +6,7 @@ mod header;
 mod limits;
 mod listen;
 mod oidc;
+mod otlp;
 mod plugins;
 mod size;
 mod token_form;
@@ -27,6 +28,7 @@ pub use self::{
     limits::{Limits, Retention},
     listen::{Listen, PathPrefix},
     oidc::Oidc,
+    otlp::Otlp,
     plugins::{Changed, NativeSandbox, Retry},
     size::Size,
     token_form::TokenForm,
@@ -255,6 +257,10 @@ pub struct Config {
     #[command(flatten)]
     pub oidc: Oidc,
 
+    /// Traces and logs for a collector of OpenTelemetry.
+    #[command(flatten)]
+    pub otlp: Otlp,
+
     /// Bounds on connections, requests and streams.
     #[command(flatten)]
     pub limits: Limits,
@@ -316,6 +322,7 @@ impl fmt::Debug for Config {
             .field("access_log", &self.access_log)
             .field("public_metrics", &self.public_metrics)
             .field("oidc", &self.oidc)
+            .field("otlp", &self.otlp)
             .field("limits", &self.limits)
             .field("retention", &self.retention)
             .field("upstream", &self.upstream.as_ref().map(origin))
@@ -352,6 +359,7 @@ impl Config {
             access_log: false,
             public_metrics: false,
             oidc: Oidc::default(),
+            otlp: Otlp::default(),
             limits: Limits::default(),
             retention: Retention::default(),
             upstream: None,

@@ -10,6 +10,7 @@
 //! - [`state`]: what every request handler shares.
 //! - [`api`]: the REST and WebSocket surface, one module per resource.
 //! - [`oci`]: plugins in registries.
+//! - [`otlp`]: traces and logs for a collector of OpenTelemetry.
 //! - [`origin`]: the address that a request comes from.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
 //! - [`store`]: the database. The only place with SQL.
@@ -40,6 +41,7 @@ pub mod local;
 pub mod oci;
 mod oidc;
 pub mod origin;
+pub mod otlp;
 mod page;
 pub mod pipeline;
 mod private;

@@ -1,6 +1,9 @@
 //! Debian's packages, for tools that no language's own registry has.
 
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -37,4 +40,34 @@ pub(crate) fn registry() -> Result<()> {
     is_there().then_some(()).with_context(|| {
         format!("there is no `{REGISTRY}` for the tests: install it, for example Debian's package of that name")
     })
+}
+
+/// Where Debian has the programs of PostgreSQL, by version.
+const POSTGRES: &str = "/usr/lib/postgresql";
+
+/// Finds the folder with the programs of PostgreSQL, or installs them.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    let found = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let versions = std::fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+        let versions = versions.map(|version| version.path().join("bin"));
+        std::env::split_paths(&path)
+            .chain(versions)
+            .find(|folder| has(folder, "initdb") && has(folder, "postgres"))
+    };
+    if let Some(folder) = found() {
+        return Ok(folder);
+    }
+    say(format_args!("installing PostgreSQL for the tests"));
+    if is_here() {
+        install(&["postgresql"])?;
+    }
+    found().context(
+        "there is no PostgreSQL for the tests: install it, for example Debian's package \
+         `postgresql`, and have `initdb` and `postgres` in PATH",
+    )
+}
+
+fn has(folder: &Path, program: &str) -> bool {
+    folder.join(program).is_file()
 }

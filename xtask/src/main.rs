@@ -1,6 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
-//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `load`, `escapes`, `fuzz`, `web`,
-//! `audit`, `structure` and `build-time`.
+//! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `load`, `compare-gotify`,
+//! `escapes`, `fuzz`, `web`, `audit`, `structure` and `build-time`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
 //! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
@@ -10,12 +10,12 @@
 //! - [`run`]: running other programs, and telling about it; [`progress`]: showing
 //!   how far a build is.
 //! - [`go`], [`python`]: programs in these languages.
-//! - [`server`], [`api`]: the real server and its API.
+//! - [`server`], [`api`]: the real server and its API; `gotify`: Gotify's own.
 //! - [`wasm`]: the toolchain for guests.
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, `load`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
+//!   [`mod@bench`], `soak`, `load`, `compare`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
 //!   the commands.
 
 mod api;
@@ -24,6 +24,8 @@ mod bench;
 mod bindings;
 mod build_time;
 mod clients;
+#[cfg(unix)]
+mod compare;
 mod conformance;
 mod debian;
 mod demo;
@@ -33,6 +35,8 @@ mod escapes;
 mod first_plugin;
 mod fuzz;
 mod go;
+#[cfg(unix)]
+mod gotify;
 mod languages;
 #[cfg(target_os = "linux")]
 mod load;
@@ -89,6 +93,10 @@ enum Command {
     /// streams. The server is built for release.
     #[cfg(target_os = "linux")]
     Load(load::Arguments),
+    /// Sends the same requests to Gotify's own server and to this one, and shows the
+    /// differences. Fails on one that is not intended.
+    #[cfg(unix)]
+    CompareGotify(compare::Arguments),
     /// Has plugins do what they may not, and reports what stopped them. Also on a
     /// kernel that lacks parts of the sandbox.
     #[cfg(target_os = "linux")]
@@ -139,6 +147,10 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => Workspace::find().and_then(|w| soak::run(&w, &arguments)),
         #[cfg(target_os = "linux")]
         Command::Load(arguments) => Workspace::find().and_then(|w| load::run(&w, &arguments)),
+        #[cfg(unix)]
+        Command::CompareGotify(arguments) => {
+            Workspace::find().and_then(|w| compare::run(&w, &arguments))
+        }
         #[cfg(target_os = "linux")]
         Command::Lacking(lacking) => lacking.exec(),
         #[cfg(target_os = "linux")]

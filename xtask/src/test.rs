@@ -13,8 +13,6 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 
-#[cfg(unix)]
-use crate::first_plugin;
 use crate::{
     audit, bindings,
     clients::Clients,
@@ -23,6 +21,8 @@ use crate::{
     structure, wasm, web,
     workspace::Workspace,
 };
+#[cfg(unix)]
+use crate::{compare, first_plugin};
 #[cfg(target_os = "linux")]
 use crate::{escapes, load, soak};
 
@@ -218,6 +218,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     steps.check("set up: a registry", debian::registry);
 
+    let mut postgres = None;
+    steps.check("set up: PostgreSQL", || {
+        postgres = Some(debian::postgres()?);
+        Ok(())
+    });
+
     steps.check("set up: the page", || web::build(workspace));
 
     let host = || workspace.cargo();
@@ -254,6 +260,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         if let Some(clients) = &clients {
             clients.set(&mut command);
         }
+        if let Some(postgres) = &postgres {
+            command.env("MORTISE_TEST_POSTGRES", postgres);
+        }
         count(&mut command)
     });
     #[cfg(target_os = "linux")]
@@ -263,6 +272,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     #[cfg(target_os = "linux")]
     steps.check("load in short".to_owned(), || {
         load::run_short(workspace, false)
+    });
+    #[cfg(unix)]
+    steps.check("the requests to Gotify, to two of ours", || {
+        compare::run_short(workspace)
     });
     #[cfg(target_os = "linux")]
     steps.step("ways out of the sandbox, in short", || {

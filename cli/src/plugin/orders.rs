@@ -347,7 +347,7 @@ pub(super) struct Own {
     /// The secret part of its webhook address.
     token: String,
     plugin_id: String,
-    pub(super) capabilities: Vec<String>,
+    pub(super) exports: Vec<String>,
     pub(super) enabled: bool,
     permissions: Vec<Asked>,
     pub(super) grant_command: Option<String>,

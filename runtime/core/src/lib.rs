@@ -20,6 +20,7 @@
 //! - [`protected`]: the server's own directories, which no plugin may use.
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
+//! - [`trace`]: the trace of a message or request.
 
 mod call_error;
 pub mod files;
@@ -33,6 +34,7 @@ pub mod protected;
 pub mod registry;
 pub mod report;
 mod staged;
+pub mod trace;
 
 pub use mortise_contract::{
     self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest, flat,

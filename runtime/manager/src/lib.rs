@@ -460,7 +460,8 @@ impl Plugins {
         };
         let calls = Arc::clone(self.calls.lock().entry(manifest.id.clone()).or_default());
         let instance = plugin.instance(setup).await?;
-        Ok(Made::new(Measured::wrap(instance, calls)))
+        let measured = Measured::wrap(instance, calls, &manifest.id);
+        Ok(Made::new(measured))
     }
 
     /// Returns the calls into a plugin since the start; none if there was no instance.

@@ -14,9 +14,11 @@ use mortise_runtime::{
     grants::Applications,
     limits::BATCH,
     log::Source,
+    trace,
     types::{Level, Message},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Plugins, Slot,
@@ -171,7 +173,14 @@ impl Feed {
         let result = match self.plugins.instance(&self.slot).await {
             Ok(instance) => {
                 let _heard = self.plugins.hops.give(self.slot.id, hops);
-                instance.on_messages(&batch).await
+                let first = batch.first().map(|message| message.id);
+                let span = tracing::info_span!(
+                    target: trace::TARGET,
+                    "listener",
+                    message.id = first,
+                    messages = batch.len(),
+                );
+                instance.on_messages(&batch).instrument(span).await
             }
             Err(error) => Err(error),
         };

@@ -16,8 +16,10 @@ use mortise_runtime::{
     CallError, Capabilities, Guard, Instance, Rights,
     contract::export::{self, Export},
     plugin::WebhookAnswer,
+    trace,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
+use tracing::{Instrument as _, field::Empty};
 
 /// The upper bounds of the histogram of times, in seconds. Beyond them, there is a
 /// last part for all longer calls.
@@ -136,16 +138,27 @@ const fn outcome(error: Option<&CallError>) -> &'static str {
     }
 }
 
-/// An instance whose calls are counted.
+/// An instance whose calls are counted, and are spans of the trace.
 #[derive(Debug)]
 pub(super) struct Measured {
     inner: Arc<dyn Instance>,
     calls: Arc<Calls>,
+    /// The plugin's id.
+    plugin: String,
 }
 
 impl Measured {
-    pub(super) fn wrap(inner: Arc<dyn Instance>, calls: Arc<Calls>) -> Arc<dyn Instance> {
-        Arc::new(Self { inner, calls })
+    pub(super) fn wrap(
+        inner: Arc<dyn Instance>,
+        calls: Arc<Calls>,
+        plugin: &str,
+    ) -> Arc<dyn Instance> {
+        let plugin = plugin.to_owned();
+        Arc::new(Self {
+            inner,
+            calls,
+            plugin,
+        })
     }
 
     async fn count<T>(
@@ -154,8 +167,23 @@ impl Measured {
         call: impl Future<Output = Result<T, CallError>> + Send,
     ) -> Result<T, CallError> {
         let start = Instant::now();
-        let answer = call.await;
+        let span = tracing::info_span!(
+            target: trace::TARGET,
+            "plugin",
+            otel.name = export.name,
+            plugin.id = self.plugin,
+            plugin.export = export.name,
+            plugin.outcome = Empty,
+            plugin.error = Empty,
+            error = Empty,
+        );
+        let answer = call.instrument(span.clone()).await;
         self.calls.count(export, &answer, start.elapsed());
+        span.record("plugin.outcome", outcome(answer.as_ref().err()));
+        if let Err(error) = &answer {
+            span.record("error", true);
+            span.record("plugin.error", tracing::field::display(error));
+        }
         answer
     }
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
 
 use super::budget::{BODY_BYTES, Descriptors, FIELD_BYTES};
-use mortise_runtime::{Guard, grants::Scheme, guard::Allowed, types};
+use mortise_runtime::{Guard, grants::Scheme, guard::Allowed, trace, types};
 
 /// Sends requests that the guard allows.
 pub(super) struct Outbound {
@@ -137,12 +137,14 @@ impl WasiHttpHooks for Outbound {
 
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let allowed = self.allowed(request.uri());
         let guard = Arc::clone(&self.guard);
+        // In the call's own task, whose span it is.
+        trace::add_to(request.headers_mut());
         Box::new(async move {
             let allowed = allowed?;
             let patience = options.as_ref().and_then(|options| options.connect_timeout);

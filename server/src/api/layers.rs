@@ -14,7 +14,9 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
+use mortise_runtime::trace;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{ApiError, Origin, cors::cors};
 use crate::state::AppState;
@@ -57,7 +59,9 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     } else {
         settings.limits.request_timeout
     };
-    let mut response = match tokio::time::timeout(most, next.run(request)).await {
+    let span = span(&request, route.as_ref(), &client, &id);
+    let answer = next.run(request).instrument(span.clone());
+    let mut response = match tokio::time::timeout(most, answer).await {
         Ok(response) => response,
         Err(_) => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -67,6 +71,10 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     };
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
+    if response.status().is_server_error() {
+        span.record("error", true);
+    }
     let time = started.elapsed();
     state.seen.request(method.as_str(), route, status, time);
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -85,6 +93,26 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The span of a request, which continues its sender's trace.
+fn span(request: &Request, route: Option<&MatchedPath>, client: &str, id: &str) -> Span {
+    let method = request.method();
+    let route = route.map_or("", MatchedPath::as_str);
+    let header = request.headers().get(trace::HEADER);
+    tracing::info_span!(
+        target: trace::TARGET,
+        "request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        traceparent = header.and_then(|value| value.to_str().ok()),
+        http.request.method = %method,
+        http.route = route,
+        client.address = client,
+        request.id = id,
+        http.response.status_code = Empty,
+        error = Empty,
+    )
 }
 
 /// The name by which a request is found in logs.

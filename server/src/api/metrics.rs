@@ -8,7 +8,7 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
-use crate::{seen::Times, state::AppState};
+use crate::{otlp::Signal, seen::Times, state::AppState};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.metrics(routes!(metrics))
@@ -106,7 +106,23 @@ async fn server(state: &AppState, text: &mut Text) -> Result<(), ApiError> {
         "Open streams of live events.",
         state.events.connections(),
     );
+    if state.config.otlp.endpoint.is_some() {
+        telemetry(text);
+    }
     Ok(())
+}
+
+fn telemetry(text: &mut Text) {
+    let name = "mortise_otlp_records_total";
+    let help = "Spans and log lines for the collector that were sent, and that were dropped.";
+    text.describe(name, "counter", help);
+    for signal in Signal::ALL {
+        let (sent, dropped) = signal.counted();
+        for (outcome, count) in [("sent", sent), ("dropped", dropped)] {
+            let labels = [("signal", signal.name()), ("outcome", outcome)];
+            text.value(name, &labels, count);
+        }
+    }
 }
 
 /// Writes one value with these labels.

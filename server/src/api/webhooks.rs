@@ -17,6 +17,7 @@ use mortise_runtime::{
     CallError, Plugin as _,
     limits::Limit,
     plugin::{WebhookAnswer, WebhookBody},
+    trace,
     types::{Header, WebhookRequest},
 };
 use utoipa_axum::routes;
@@ -187,7 +188,9 @@ async fn taken(
     request: Request,
     most: u64,
 ) -> Result<WebhookRequest, ApiError> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // A native plugin passes it on by itself.
+    trace::put_into(&mut parts.headers);
     // As it was sent: the plugin decodes it.
     let path = parts.uri.path().splitn(6, '/').nth(5).unwrap_or_default();
     Ok(WebhookRequest {

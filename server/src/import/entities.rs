@@ -13,8 +13,8 @@ use crate::{
     api::image_name,
     auth::{MOST_COST, PasswordError, Passwords, TokenHash, bcrypt_cost, generate_password},
     store::{
-        GotifyApplication, GotifyEntities, GotifyPlugin, GotifyUser, ImportedApplication,
-        ImportedClient, ImportedKind, ImportedPlugin, Importing, StoreError,
+        GotifyApplication, GotifyEntities, GotifyPlugin, GotifySource, GotifyUser,
+        ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing, StoreError,
     },
     time::now_ms,
 };
@@ -234,8 +234,9 @@ impl<'a> Entities<'a> {
 
     /// The hash to store: Gotify's own, or that of a random password.
     async fn password_hash(&mut self, user: &GotifyUser) -> Result<String, ImportError> {
-        match bcrypt_cost(&user.pass) {
-            Some(cost) if cost <= MOST_COST => return Ok(user.pass.clone()),
+        let hash = String::from_utf8_lossy(&user.pass);
+        match bcrypt_cost(&hash) {
+            Some(cost) if cost <= MOST_COST => return Ok(hash.into_owned()),
             Some(_) => self.costly.push(user.name.clone()),
             // The OpenID provider knows them.
             None if !user.oidc_id.is_empty() => {}
@@ -298,11 +299,14 @@ impl<'a> Entities<'a> {
     /// Copies an application's image and returns its name here; none if there is
     /// no image to copy.
     fn image(&mut self, theirs: &GotifyApplication) -> Result<Option<String>, ImportError> {
-        let beside = || {
-            let folder = self.choices.file.parent().unwrap_or(Path::new("."));
-            folder.join("images")
+        let beside = match &self.choices.source {
+            GotifySource::File(file) => {
+                let folder = file.parent().unwrap_or(Path::new("."));
+                Some(folder.join("images"))
+            }
+            GotifySource::Postgres(_) => None,
         };
-        let folder = self.choices.images.clone().unwrap_or_else(beside);
+        let folder = self.choices.images.clone().or(beside);
         let lost = |this: &mut Self| {
             this.report.images.left_out += 1;
             this.lost_images.push(theirs.name.clone());
@@ -312,7 +316,8 @@ impl<'a> Entities<'a> {
         if Path::new(&theirs.image).file_name() != Some(theirs.image.as_ref()) {
             return lost(self);
         }
-        let Ok(bytes) = read_bounded(&folder.join(&theirs.image)) else {
+        let bytes = folder.and_then(|folder| read_bounded(&folder.join(&theirs.image)).ok());
+        let Some(bytes) = bytes else {
             return lost(self);
         };
         // The same at each run, so that an interrupted one leaves nothing behind.

@@ -18,10 +18,11 @@ use tempfile::TempDir;
 
 use self::entities::Entities;
 pub use self::report::{Counts, Report};
+pub use crate::store::{AddressError, GotifyError, GotifySource, PostgresAddress, StoreError};
 use crate::{
     auth::{PasswordError, TokenHash},
     server::{StartError, lock},
-    store::{Gotify, GotifyEntities, GotifyError, GotifyMessage, MessageRow, Store, StoreError},
+    store::{Gotify, GotifyEntities, GotifyMessage, MessageRow, Store},
     time::now_ms,
 };
 use mortise_runtime::contract::content::check_extras;
@@ -47,10 +48,11 @@ pub enum SameName {
 #[derive(Clone, Debug)]
 pub struct Choices {
     /// Gotify's database.
-    pub file: PathBuf,
+    pub source: GotifySource,
     /// The data directory to import to.
     pub data_dir: PathBuf,
-    /// The folder of Gotify's images; none for `images` beside the database.
+    /// The folder of Gotify's images; none for `images` beside a database that is a
+    /// file.
     pub images: Option<PathBuf>,
     /// Change nothing.
     pub dry_run: bool,
@@ -146,7 +148,7 @@ pub trait Progress: Sync {
 /// [`ImportError`]. What came before an interruption stays, and the next run goes
 /// on from there.
 pub async fn import(choices: &Choices, progress: &dyn Progress) -> Result<Report, ImportError> {
-    let mut gotify = Gotify::open(&choices.file, choices.ignore_unknown).await?;
+    let mut gotify = Gotify::open(&choices.source, choices.ignore_unknown).await?;
     let theirs = gotify.entities().await?;
     let place = Place::open(choices).await?;
     let result = run(choices, &mut gotify, theirs, &place.store, progress).await;
@@ -162,9 +164,8 @@ async fn run(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Report, ImportError> {
-    let path = std::path::absolute(&choices.file).unwrap_or_else(|_| choices.file.clone());
     let importing = store
-        .begin_import(&path.to_string_lossy(), &tokens(&theirs))
+        .begin_import(&choices.source.place(), &tokens(&theirs))
         .await?;
     let import = importing.import();
     let upto = theirs.last_message;
@@ -237,11 +238,10 @@ fn message_here(
     user_id: i64,
     bad_extras: &mut u64,
 ) -> MessageRow {
-    let extras = match message.extras {
-        None => None,
-        Some(extras) if extras.trim_ascii().is_empty() || extras.trim_ascii() == "null" => None,
-        Some(extras) if check_extras(&extras).is_ok() => Some(extras),
-        Some(_) => {
+    let extras = match String::from_utf8(message.extras) {
+        Ok(extras) if ["", "null"].contains(&extras.trim_ascii()) => None,
+        Ok(extras) if check_extras(&extras).is_ok() => Some(extras),
+        _ => {
             *bad_extras += 1;
             None
         }

@@ -6,6 +6,7 @@
 use std::{slice, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tracing::Span;
 
 use super::{Chain, PostError};
 use crate::{
@@ -32,6 +33,8 @@ struct Waiting {
     new: NewMessage,
     done: oneshot::Sender<Result<MessageRow, PostError>>,
     room: OwnedSemaphorePermit,
+    /// Learns the message's number.
+    span: Span,
 }
 
 impl Commit {
@@ -52,7 +55,13 @@ impl Commit {
             .acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX))
             .await
             .map_err(|_| PostError::Stopping)?;
-        let waiting = Waiting { new, done, room };
+        let span = Span::current();
+        let waiting = Waiting {
+            new,
+            done,
+            room,
+            span,
+        };
         self.queue
             .send(waiting)
             .await
@@ -73,16 +82,17 @@ async fn run(
         let mut senders = Vec::with_capacity(group.len());
         for waiting in group.drain(..) {
             new.push(waiting.new);
-            senders.push((waiting.done, waiting.room));
+            senders.push((waiting.done, waiting.room, waiting.span));
         }
         let hops: Vec<u8> = new.iter().map(|new| new.hops).collect();
-        for ((stored, hops), (done, _room)) in store_all(&store, &new)
+        for ((stored, hops), (done, _room, span)) in store_all(&store, &new)
             .await
             .into_iter()
             .zip(hops)
             .zip(senders)
         {
             if let Ok(message) = &stored {
+                span.record("message.id", message.id);
                 hub.publish(message);
                 chain.message_stored(message, hops);
             }

@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use mortise_runtime::{
     ContentError,
+    trace::TARGET,
     types::{Content, Draft},
 };
+use tracing::{Instrument as _, field::Empty};
 
 pub(crate) use self::dropped_message::Dropped;
 pub use self::{chain::Chain, forward::Forward};
@@ -168,7 +170,9 @@ impl Pipeline {
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
         let (draft, trace) = if filtered {
-            let filtered = self.chain.filter(user_id, draft, sender).await;
+            let span = tracing::info_span!(target: TARGET, "filters", user.id = user_id);
+            let filtered = self.chain.filter(user_id, draft, sender);
+            let filtered = filtered.instrument(span).await;
             self.seen.filters(&filtered.trace);
             let now_ms = self.store.now_ms();
             match filtered.outcome {
@@ -214,7 +218,13 @@ impl Pipeline {
             restores: None,
             hops: sender.hops(),
         };
-        self.store(new).await.map(Posted::Stored)
+        let span = tracing::info_span!(
+            target: TARGET,
+            "store",
+            application.id = new.application_id,
+            message.id = Empty,
+        );
+        self.store(new).instrument(span).await.map(Posted::Stored)
     }
 
     /// Stores a message, here or in the Gotify behind this server.

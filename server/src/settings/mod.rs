@@ -1,9 +1,10 @@
 //! The settings of a server from all of their sources. One that several sources
 //! have is taken from the first of these: a flag, a variable `MORTISE_...`, a
-//! variable `GOTIFY_...`, the file, the default.
+//! variable `GOTIFY_...` or `OTEL_...`, the file, the default.
 
 mod file;
 mod gotify;
+mod otel;
 
 use std::{
     env,
@@ -132,7 +133,14 @@ impl Settings {
     /// [`SettingsError`].
     pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self, SettingsError> {
         let command = command();
-        let converted = gotify::convert(&gotify::from_environment()?)?;
+        let mut converted = gotify::convert(&gotify::from_environment()?)?;
+        let (standard, notes) = otel::from_environment().map_err(|error| SettingsError::Value {
+            place: Source::Default,
+            name: "OTEL_..._FILE".to_owned(),
+            cause: error.to_string(),
+        })?;
+        converted.settings.extend(standard);
+        converted.notes.extend(notes);
         let data_dir = values_of(matches, "data_dir");
         let file = file
             .map(Path::to_owned)

@@ -10,6 +10,7 @@
 //! - `fair`: nobody keeps the others out.
 //! - `gotify`: Gotify's own plugins with one changed line.
 //! - `loads`: a plugin is loaded once.
+//! - `otlp`: traces and logs at a collector.
 //! - `registry`: plugins from registries, real and false ones.
 //! - `process`: start, stop, and two servers on one data directory.
 
@@ -35,6 +36,7 @@ mod fair;
 mod gotify;
 #[cfg(unix)]
 mod loads;
+mod otlp;
 mod process;
 #[cfg(target_os = "linux")]
 mod registry;

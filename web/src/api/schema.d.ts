@@ -2004,13 +2004,15 @@ export interface components {
             author: string;
             /** @description `wasm` or `native`. */
             backend: string;
-            /** @description Its capabilities. */
+            /** @description Its capabilities, as far as Gotify knows them. */
             capabilities: string[];
             createdAt: string;
             description: string;
             /** @description Digest of the file it was loaded from. */
             digest: string;
             enabled: boolean;
+            /** @description The interfaces of the contract that it implements. */
+            exports: string[];
             filter?: components["schemas"]["FilterPlace"] | null;
             /** @description The command with which the administrator grants the missing permissions. */
             grantCommand?: string | null;

@@ -3,17 +3,15 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::process::{Child, Command};
 
 use crate::{
     api::{Api, Application, As, Plugin, Token},
-    run::Tied,
+    gotify::Gotify,
     server::Server,
 };
 
@@ -36,7 +34,7 @@ pub(super) struct Target {
 
 enum Process {
     Mortise(Server),
-    Gotify(Child),
+    Gotify(Gotify),
 }
 
 impl Target {
@@ -69,38 +67,9 @@ impl Target {
     /// Starts Gotify's on a folder.
     pub(super) async fn gotify(program: &Path, data: &Path) -> Result<Self> {
         raise_descriptors();
-        std::fs::create_dir_all(data)
-            .with_context(|| format!("{} cannot be made", data.display()))?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .context("there is no free port")?
-            .port();
-        let program = std::path::absolute(program)?;
-        let child = Command::from(Tied::command(&program)?)
-            .current_dir(data)
-            .env("GOTIFY_SERVER_LISTENADDR", "127.0.0.1")
-            .env("GOTIFY_SERVER_PORT", port.to_string())
-            .env("GOTIFY_DEFAULTUSER_NAME", "admin")
-            .env("GOTIFY_DEFAULTUSER_PASS", PASSWORD)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
-        let url = format!("http://127.0.0.1:{port}");
-        let api = Api::new(&url)?;
-        let end = Instant::now() + READY;
-        while !api
-            .accepts(As::User("admin", PASSWORD))
-            .await
-            .unwrap_or(false)
-        {
-            if Instant::now() > end {
-                bail!("{} was not ready in time", program.display());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Self::with("gotify", &url, Process::Gotify(child), PASSWORD).await
+        let gotify = Gotify::start(program, data, PASSWORD).await?;
+        let url = gotify.url.clone();
+        Self::with("gotify", &url, Process::Gotify(gotify), PASSWORD).await
     }
 
     async fn with(name: &'static str, url: &str, process: Process, password: &str) -> Result<Self> {
@@ -122,7 +91,7 @@ impl Target {
     pub(super) fn memory_mib(&self) -> Result<f64> {
         let process = match &self.process {
             Process::Mortise(server) => server.id()?,
-            Process::Gotify(child) => child.id().context("Gotify has ended")?,
+            Process::Gotify(gotify) => gotify.id()?,
         };
         let path = format!("/proc/{process}/status");
         let text =
@@ -136,7 +105,7 @@ impl Target {
     pub(super) async fn stop(self) -> Result<()> {
         match self.process {
             Process::Mortise(server) => server.stop().await,
-            Process::Gotify(mut child) => Ok(child.kill().await?),
+            Process::Gotify(gotify) => gotify.stop().await,
         }
     }
 }

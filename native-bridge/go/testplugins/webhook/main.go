@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -81,6 +84,31 @@ func (p *Plugin) RegisterWebhook(basePath string, mux *gin.RouterGroup) {
 	})
 	mux.POST("/form", func(c *gin.Context) {
 		send(c, plugin.Message{Title: c.DefaultPostForm("title", "untitled"), Message: c.PostForm("text")})
+	})
+	mux.POST("/rest/:token", func(c *gin.Context) {
+		// As plugins do that send by the API: with a struct without tags, and in the address.
+		base := "http://localhost:" + os.Getenv("GOTIFY_SERVER_PORT") + "/message?token=" + c.Param("token")
+		body, _ := json.Marshal(plugin.Message{Title: "by REST", Message: "as JSON", Priority: 2})
+		for address, content := range map[string][]byte{
+			base:                                 body,
+			base + "&message=as+query&priority=3": nil,
+		} {
+			kind := "application/json"
+			if content == nil {
+				kind = ""
+			}
+			answer, err := http.Post(address, kind, bytes.NewReader(content))
+			if err != nil {
+				c.JSON(http.StatusBadGateway, gin.H{"error": err.Error()})
+				return
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				c.Status(answer.StatusCode)
+				return
+			}
+		}
+		c.Status(http.StatusNoContent)
 	})
 	mux.PUT("/bind", func(c *gin.Context) {
 		var body payload

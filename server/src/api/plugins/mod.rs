@@ -100,6 +100,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         website: manifest.website.clone(),
         enabled: row.enabled,
         capabilities: names(capabilities, grants.user.send_messages, stores),
+        exports: capabilities.iter().map(Capability::name).collect(),
         created_at: rfc3339(slot.created_ms),
         version: manifest.version.clone(),
         description: manifest.description.clone(),
@@ -133,9 +134,15 @@ async fn capabilities(state: &AppState, slot: &Slot) -> Capabilities {
     })
 }
 
-/// Capabilities as Gotify's clients know them.
+/// Capabilities as Gotify's clients know them. Those that Gotify lacks are left out.
 fn names(capabilities: Capabilities, sends: bool, stores: bool) -> Vec<&'static str> {
-    let mut names: Vec<_> = capabilities.iter().map(gotify_name).collect();
+    let known = [
+        Capability::Configurer,
+        Capability::Displayer,
+        Capability::Webhook,
+    ];
+    let known = capabilities.iter().filter(|one| known.contains(one));
+    let mut names: Vec<_> = known.map(gotify_name).collect();
     if sends {
         names.push("messenger");
     }

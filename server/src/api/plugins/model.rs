@@ -27,8 +27,10 @@ pub(super) struct PluginConf {
     pub(super) license: String,
     pub(super) website: String,
     pub(super) enabled: bool,
-    /// Its capabilities.
+    /// Its capabilities, as far as Gotify knows them.
     pub(super) capabilities: Vec<&'static str>,
+    /// The interfaces of the contract that it implements.
+    pub(super) exports: Vec<&'static str>,
     pub(super) created_at: String,
     pub(super) version: String,
     pub(super) description: String,

@@ -1,18 +1,51 @@
-//! The database of a Gotify server, version 2 or 3, on SQLite. It is opened for
-//! reading alone, and may be in use. Columns that version 2 lacks are absent.
+//! The database of a Gotify server, version 2 or 3, on SQLite or PostgreSQL. It is
+//! opened for reading alone, and may be in use. Columns that version 2 lacks are
+//! absent.
+//!
+//! - `address`: a PostgreSQL database, as a person names it.
+//! - `sqlite`, `postgres`: an open database of either kind.
+//! - `schema`: the columns that Gotify's versions make.
+//! - `queries`: the queries, with what the two kinds write differently.
+//! - `rows`: the rows.
 
-mod open;
+mod address;
+mod postgres;
+mod queries;
 mod rows;
 mod schema;
+mod sqlite;
 
 use std::path::PathBuf;
 
 pub use self::{
-    open::Gotify,
+    address::{AddressError, PostgresAddress},
     rows::{
         GotifyApplication, GotifyClient, GotifyEntities, GotifyMessage, GotifyPlugin, GotifyUser,
     },
 };
+use self::{postgres::PostgresGotify, sqlite::SqliteGotify};
+
+/// The place of a database of Gotify.
+#[derive(Clone, Debug)]
+pub enum GotifySource {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(PostgresAddress),
+}
+
+impl GotifySource {
+    /// The place in words, without a password.
+    pub fn place(&self) -> String {
+        match self {
+            Self::File(path) => std::path::absolute(path)
+                .unwrap_or_else(|_| path.clone())
+                .display()
+                .to_string(),
+            Self::Postgres(address) => address.to_string(),
+        }
+    }
+}
 
 /// The reason for which a database of Gotify cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,26 +61,127 @@ pub enum GotifyError {
         /// The next step.
         fix: &'static str,
     },
+    /// The server of the database does not answer, or denies the access.
+    #[error("cannot connect to {place}: {cause}; {fix}")]
+    Connect {
+        /// The database.
+        place: String,
+        /// The cause.
+        cause: String,
+        /// The next step.
+        fix: &'static str,
+    },
     /// It is a database of another program.
-    #[error("{} is no database of Gotify: it lacks {lacks}; Gotify's is `data/gotify.db`, unless `GOTIFY_DATABASE_CONNECTION` names another", path.display())]
+    #[error(
+        "{place} is no database of Gotify: it lacks {lacks}; Gotify's is `data/gotify.db`, unless \
+         `GOTIFY_DATABASE_CONNECTION` names another"
+    )]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// The missing table or column.
         lacks: String,
     },
     /// It is a database of this program.
-    #[error("{} is a database of Mortise, not of Gotify; to move it, stop its server and copy the data directory", .0.display())]
-    Mortise(PathBuf),
+    #[error(
+        "{0} is a database of Mortise, not of Gotify; to move it, stop its server and copy the data \
+         directory"
+    )]
+    Mortise(String),
     /// It has columns that this version does not know.
-    #[error("{} is of a newer Gotify than this version of Mortise knows: it has the unknown {unknown}; update Mortise, or leave those out with --ignore-unknown", path.display())]
+    #[error(
+        "{place} is of a newer Gotify than this version of Mortise knows: it has the unknown \
+         {unknown}; update Mortise, or leave those out with --ignore-unknown"
+    )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        place: String,
         /// The unknown columns.
         unknown: String,
     },
     /// A query failed.
     #[error("the database of Gotify failed: {0}")]
     Query(#[from] sqlx::Error),
+}
+
+/// An open database of Gotify.
+#[derive(Debug)]
+pub enum Gotify {
+    /// On SQLite.
+    Sqlite(Box<SqliteGotify>),
+    /// On PostgreSQL.
+    Postgres(Box<PostgresGotify>),
+}
+
+impl Gotify {
+    /// Opens a database for reading. Columns that this version does not know are
+    /// an error, unless `ignore_unknown`.
+    ///
+    /// # Errors
+    ///
+    /// [`GotifyError`].
+    pub async fn open(source: &GotifySource, ignore_unknown: bool) -> Result<Self, GotifyError> {
+        Ok(match source {
+            GotifySource::File(path) => {
+                Self::Sqlite(Box::new(SqliteGotify::open(path, ignore_unknown).await?))
+            }
+            GotifySource::Postgres(address) => Self::Postgres(Box::new(
+                PostgresGotify::open(address, ignore_unknown).await?,
+            )),
+        })
+    }
+
+    /// Reads all rows but messages, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`GotifyError::Query`].
+    pub async fn entities(&mut self) -> Result<GotifyEntities, GotifyError> {
+        match self {
+            Self::Sqlite(gotify) => gotify.entities().await,
+            Self::Postgres(gotify) => gotify.entities().await,
+        }
+    }
+
+    /// The number of messages behind one, up to another.
+    ///
+    /// # Errors
+    ///
+    /// [`GotifyError::Query`].
+    pub async fn message_count(&mut self, after: i64, upto: i64) -> Result<u64, GotifyError> {
+        let count = match self {
+            Self::Sqlite(gotify) => gotify.message_count(after, upto).await?,
+            Self::Postgres(gotify) => gotify.message_count(after, upto).await?,
+        };
+        Ok(count.unsigned_abs())
+    }
+
+    /// The next messages behind one, up to another: at most `most` of them.
+    ///
+    /// # Errors
+    ///
+    /// [`GotifyError::Query`].
+    pub async fn messages(
+        &mut self,
+        after: i64,
+        upto: i64,
+        most: i64,
+    ) -> Result<Vec<GotifyMessage>, GotifyError> {
+        match self {
+            Self::Sqlite(gotify) => gotify.messages(after, upto, most).await,
+            Self::Postgres(gotify) => gotify.messages(after, upto, most).await,
+        }
+    }
+
+    /// Closes the database.
+    ///
+    /// # Errors
+    ///
+    /// [`GotifyError::Query`].
+    pub async fn close(self) -> Result<(), GotifyError> {
+        match self {
+            Self::Sqlite(gotify) => gotify.close().await,
+            Self::Postgres(gotify) => gotify.close().await,
+        }
+    }
 }

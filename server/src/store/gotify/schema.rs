@@ -1,8 +1,6 @@
 //! The columns of Gotify's tables, as its versions 2 and 3 make them.
 
-use std::{collections::BTreeMap, path::Path};
-
-use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 
 use super::GotifyError;
 
@@ -71,21 +69,35 @@ const TABLES: [Table; 5] = [
     },
 ];
 
-/// The columns that a database has, of each table.
+/// A column of a database.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Found {
+    table_name: String,
+    column_name: String,
+    is_bytes: bool,
+}
+
+/// The columns that a database has, of each table, and whether they hold bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Columns(BTreeMap<String, Vec<String>>);
+pub(super) struct Columns(BTreeMap<String, BTreeMap<String, bool>>);
 
 impl Columns {
     /// Returns true if a table has a column.
-    pub(super) fn has(&self, table: &str, column: &str) -> bool {
+    fn has(&self, table: &str, column: &str) -> bool {
         self.0
             .get(table)
-            .is_some_and(|columns| columns.iter().any(|name| name == column))
+            .is_some_and(|columns| columns.contains_key(column))
     }
 
     /// Returns true if there is a table.
     pub(super) fn has_table(&self, table: &str) -> bool {
-        self.0.get(table).is_some_and(|columns| !columns.is_empty())
+        self.0.contains_key(table)
+    }
+
+    /// Returns true if there is a column, and it holds bytes.
+    pub(super) fn is_bytes(&self, table: &str, column: &str) -> bool {
+        let columns = self.0.get(table);
+        columns.and_then(|columns| columns.get(column)) == Some(&true)
     }
 
     /// A column in a query, or another expression where the table has none.
@@ -97,24 +109,19 @@ impl Columns {
         }
     }
 
-    /// Reads the columns, and tells a database of Gotify from others.
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        path: &Path,
+    /// Tells a database of Gotify from others, by its columns.
+    pub(super) fn check(
+        found: Vec<Found>,
+        place: &str,
         ignore_unknown: bool,
     ) -> Result<Self, GotifyError> {
         let mut columns = Self::default();
-        let found: Vec<(String, String)> = sqlx::query_as(
-            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
-             WHERE m.type = 'table'",
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        for (table, column) in found {
-            columns.0.entry(table).or_default().push(column);
+        for one in found {
+            let table = columns.0.entry(one.table_name).or_default();
+            table.insert(one.column_name, one.is_bytes);
         }
         if columns.has_table("plugin_instances") && columns.has("messages", "created_ms") {
-            return Err(GotifyError::Mortise(path.to_owned()));
+            return Err(GotifyError::Mortise(place.to_owned()));
         }
         let mut unknown = Vec::new();
         for table in &TABLES {
@@ -129,25 +136,25 @@ impl Columns {
                     format!("the table `{}`", table.name)
                 };
                 return Err(GotifyError::Foreign {
-                    path: path.to_owned(),
+                    place: place.to_owned(),
                     lacks,
                 });
             }
             let theirs = columns.0.get(table.name).into_iter().flatten();
             unknown.extend(
                 theirs
-                    .filter(|column| {
+                    .filter(|(column, _)| {
                         let known = table.always.iter().chain(table.sometimes);
                         !known.into_iter().any(|name| name == column)
                     })
-                    .map(|column| format!("{}.{column}", table.name)),
+                    .map(|(column, _)| format!("{}.{column}", table.name)),
             );
         }
         if unknown.is_empty() || ignore_unknown {
             return Ok(columns);
         }
         Err(GotifyError::Newer {
-            path: path.to_owned(),
+            place: place.to_owned(),
             unknown: unknown.join(", "),
         })
     }

@@ -2,6 +2,8 @@
 
 mod database;
 mod odd_files;
+#[cfg(unix)]
+mod postgres;
 
 use std::{
     fs,
@@ -11,7 +13,7 @@ use std::{
 
 use mortise_server::{
     Config, Server,
-    import::{self, Choices, ImportError, Progress, Report, SameName},
+    import::{self, Choices, GotifySource, ImportError, Progress, Report, SameName},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,7 +29,7 @@ impl Progress for Quiet {
 
 pub(super) fn choices(file: &Path, data_dir: &Path) -> Choices {
     Choices {
-        file: file.to_owned(),
+        source: GotifySource::File(file.to_owned()),
         data_dir: data_dir.to_owned(),
         images: None,
         dry_run: false,

@@ -104,6 +104,40 @@ async fn gin_reads_requests_and_writes_answers() {
 }
 
 #[tokio::test]
+async fn a_plugin_sends_by_the_api_of_its_own_server() {
+    let data = Data::new();
+    let server = served(&data).await;
+    let hook = Plugin::of_admin(&server, ID).await;
+    hook.enable().await;
+    let created = server
+        .admin(Method::POST, "/application")
+        .json(&json!({"name": "by REST"}))
+        .send();
+    let created = body(created.await.unwrap()).await;
+    let token = created["token"].as_str().unwrap();
+    let answer = hook.hook(Method::POST, &format!("rest/{token}")).send();
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
+    let path = format!("/application/{}/message", created["id"]);
+    let page = body(server.admin(Method::GET, &path).send().await.unwrap()).await;
+    let mut sent: Vec<_> = page["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| json!([message["title"], message["message"], message["priority"]]))
+        .collect();
+    sent.sort_by_key(ToString::to_string);
+    assert_eq!(
+        sent,
+        [
+            json!(["by REST", "as JSON", 2]),
+            json!(["by REST", "as query", 3])
+        ]
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn only_the_token_counts_and_only_while_it_is_enabled() {
     let data = Data::new();
     let server = served(&data).await;
@@ -145,6 +179,22 @@ async fn only_the_token_counts_and_only_while_it_is_enabled() {
             .starts_with("text/plain")
     );
     assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    // Its own page, which a browser runs without an origin, may call it.
+    let asked = hook
+        .hook(Method::OPTIONS, "accept")
+        .header(header::ORIGIN, "null")
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "PUT")
+        .send();
+    assert_eq!(
+        asked.await.unwrap().headers()[header::ACCESS_CONTROL_ALLOW_METHODS],
+        "PUT"
+    );
+    let answer = hook
+        .hook(Method::GET, "accept")
+        .header(header::ORIGIN, "null");
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
     server.stop().await;
 }
 
@@ -327,17 +377,19 @@ async fn a_plugin_is_shown_as_its_author_wrote_it() {
         let mut all: Vec<_> = body(answer).await.as_array().unwrap().clone();
         all.sort_by_key(|plugin| plugin["pluginId"].to_string());
         all.iter()
-            .map(|plugin| json!([plugin["modulePath"], plugin["capabilities"]]))
+            .map(|one| json!([one["modulePath"], one["capabilities"], one["exports"]]))
             .collect::<Vec<_>>()
     };
     let expected = [
         json!([
             "example.org/counter",
-            ["lifecycle", "webhooker", "messenger", "storager"]
+            ["webhooker", "messenger", "storager"],
+            ["lifecycle", "webhook"]
         ]),
         json!([
             "github.com/Example/Gotify-Webhook",
-            ["lifecycle", "displayer", "webhooker", "messenger"]
+            ["displayer", "webhooker", "messenger"],
+            ["lifecycle", "displayer", "webhook"]
         ]),
     ];
     assert_eq!(shown(&server).await, expected);

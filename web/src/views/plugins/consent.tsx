@@ -25,7 +25,7 @@ export function Consent({ plugin, mode, onClose }: Props) {
     if (mode === "agree") await unwrap(api.POST("/plugin/{id}/agree", path));
     else await unwrap(api.POST("/plugin/{id}/enable", path));
     await client.invalidateQueries({ queryKey: ["plugins"] });
-    const configurable = mode === "enable" && plugin.capabilities.includes("configurer");
+    const configurable = mode === "enable" && plugin.exports.includes("configurer");
     toast(
       `${plugin.name} is on`,
       configurable

@@ -2,6 +2,7 @@ import { ChevronRight, ListOrdered, Puzzle } from "lucide-react";
 import { Link, useNavigate } from "react-router";
 
 import { useUser } from "../../api/session";
+import type { Plugin } from "../../api/types";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { Empty } from "../../ui/notice";
@@ -11,13 +12,17 @@ import { stateOf, usePlugins } from "./queries";
 
 const CAN: Record<string, string> = {
   filter: "filters",
-  messenger: "sends messages",
   listener: "listens",
-  webhooker: "webhook",
+  webhook: "webhook",
   displayer: "display",
   configurer: "configurable",
   timer: "timers",
 };
+
+function abilities(plugin: Plugin): string[] {
+  const sends = plugin.capabilities.includes("messenger") ? ["sends messages"] : [];
+  return [...plugin.exports.flatMap((name) => CAN[name] ?? []), ...sends];
+}
 
 export default function Plugins() {
   const user = useUser();
@@ -62,7 +67,7 @@ export default function Plugins() {
                       </div>
                       {one.description && <p className="small">{one.description}</p>}
                       <p className="small muted">
-                        {one.capabilities.flatMap((name) => CAN[name] ?? []).join(" · ")}
+                        {abilities(one).join(" · ")}
                       </p>
                       {state.next && <p className="small">{state.next}</p>}
                     </div>

@@ -45,7 +45,7 @@ function One({ plugin }: { plugin: Plugin }) {
   const [asking, setAsking] = useState<"enable" | "agree" | null>(null);
   const [disabling, setDisabling] = useState(false);
   const state = stateOf(plugin);
-  const can = (name: string) => plugin.capabilities.includes(name);
+  const can = (name: string) => plugin.exports.includes(name);
   const tabs = [
     { id: "", text: "Overview" },
     ...(can("configurer") ? [{ id: "configuration", text: "Configuration" }] : []),
@@ -103,7 +103,7 @@ function One({ plugin }: { plugin: Plugin }) {
 }
 
 function Overview({ plugin }: { plugin: Plugin }) {
-  const shows = plugin.capabilities.includes("displayer");
+  const shows = plugin.exports.includes("displayer");
   return (
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}

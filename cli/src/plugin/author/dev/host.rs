@@ -356,8 +356,7 @@ impl Host {
 
     /// A command that calls its webhook on the throw-away server.
     fn webhook(&self, own: &Own) -> Option<String> {
-        // As Gotify's API names it.
-        let there = own.capabilities.iter().any(|name| name == "webhooker");
+        let there = own.exports.iter().any(|name| name == "webhook");
         let throw_away = self.throw_away.as_ref().filter(|_| there)?;
         let url = throw_away.server.url();
         let path = own.webhook_path();

@@ -1,43 +1,39 @@
-//! Opening the database without changing it: while its server runs, or after a
+//! A database on SQLite, read without changing it: while its server runs, or after a
 //! crash that left a journal behind.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection,
+    sqlite::SqliteConnectOptions,
+};
 use tempfile::TempDir;
 
-use super::{GotifyError, schema::Columns};
+use super::{
+    GotifyEntities, GotifyError, GotifyMessage,
+    queries::{Dialect, LAST_MESSAGE, MESSAGE_COUNT, Queries},
+    schema::{Columns, Found},
+};
 
 /// The time to wait for Gotify's server to finish a change.
 const WAIT: Duration = Duration::from_secs(10);
 /// The first bytes of every database of SQLite.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// An open database of Gotify.
+/// An open database of Gotify on SQLite.
 #[derive(Debug)]
-pub struct Gotify {
-    pub(super) connection: SqliteConnection,
-    pub(super) columns: Columns,
-    path: PathBuf,
+pub struct SqliteGotify {
+    connection: SqliteConnection,
+    queries: Queries,
     /// The copy that is read in place of a file whose server crashed.
     _copy: Option<TempDir>,
 }
 
-impl Gotify {
-    /// Opens a database for reading. Columns that this version does not know are
-    /// an error, unless `ignore_unknown`.
-    ///
-    /// # Errors
-    ///
-    /// [`GotifyError`].
-    pub async fn open(path: &Path, ignore_unknown: bool) -> Result<Self, GotifyError> {
+impl SqliteGotify {
+    pub(super) async fn open(path: &Path, ignore_unknown: bool) -> Result<Self, GotifyError> {
         check_file(path)?;
         let mut copy = None;
-        let connection = match connect(path, true).await {
+        let mut connection = match connect(path, true).await {
             Ok(connection) => connection,
             Err(error) if needs_recovery(&error) => {
                 let aside = copied(path).map_err(|error| unreadable(path, &error))?;
@@ -49,23 +45,77 @@ impl Gotify {
             }
             Err(error) => return Err(damaged(path, &error)),
         };
-        let mut gotify = Self {
+        let found: Vec<Found> = sqlx::query_as(
+            "SELECT m.name AS table_name, c.name AS column_name, c.type = 'blob' AS is_bytes
+             FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        let columns = Columns::check(found, &path.display().to_string(), ignore_unknown)?;
+        Ok(Self {
             connection,
-            columns: Columns::default(),
-            path: path.to_owned(),
+            queries: Queries::new(&columns, Dialect::Sqlite),
             _copy: copy,
-        };
-        gotify.columns =
-            Columns::read(&mut gotify.connection, &gotify.path, ignore_unknown).await?;
-        Ok(gotify)
+        })
     }
 
-    /// Closes the database.
-    ///
-    /// # Errors
-    ///
-    /// [`GotifyError::Query`].
-    pub async fn close(self) -> Result<(), GotifyError> {
+    pub(super) async fn entities(&mut self) -> Result<GotifyEntities, GotifyError> {
+        let mut snapshot = self.connection.begin().await?;
+        // The queries are of the names in `schema`.
+        let query = |text: &str| AssertSqlSafe(text.to_owned());
+        let entities = GotifyEntities {
+            users: sqlx::query_as(query(&self.queries.users))
+                .fetch_all(&mut *snapshot)
+                .await?,
+            applications: sqlx::query_as(query(&self.queries.applications))
+                .fetch_all(&mut *snapshot)
+                .await?,
+            clients: sqlx::query_as(query(&self.queries.clients))
+                .fetch_all(&mut *snapshot)
+                .await?,
+            plugins: match &self.queries.plugins {
+                Some(plugins) => {
+                    sqlx::query_as(query(plugins))
+                        .fetch_all(&mut *snapshot)
+                        .await?
+                }
+                None => Vec::new(),
+            },
+            last_message: sqlx::query_scalar(LAST_MESSAGE)
+                .fetch_one(&mut *snapshot)
+                .await?,
+        };
+        snapshot.rollback().await?;
+        Ok(entities)
+    }
+
+    pub(super) async fn message_count(
+        &mut self,
+        after: i64,
+        upto: i64,
+    ) -> Result<i64, GotifyError> {
+        Ok(sqlx::query_scalar(MESSAGE_COUNT)
+            .bind(after)
+            .bind(upto)
+            .fetch_one(&mut self.connection)
+            .await?)
+    }
+
+    pub(super) async fn messages(
+        &mut self,
+        after: i64,
+        upto: i64,
+        most: i64,
+    ) -> Result<Vec<GotifyMessage>, GotifyError> {
+        Ok(sqlx::query_as(AssertSqlSafe(self.queries.messages.clone()))
+            .bind(after)
+            .bind(upto)
+            .bind(most)
+            .fetch_all(&mut self.connection)
+            .await?)
+    }
+
+    pub(super) async fn close(self) -> Result<(), GotifyError> {
         Ok(self.connection.close().await?)
     }
 }
@@ -93,8 +143,8 @@ fn check_file(path: &Path) -> Result<(), GotifyError> {
     if start != MAGIC {
         return Err(wrong(
             "it is no SQLite database".to_owned(),
-            "name Gotify's database, `data/gotify.db` by default; for PostgreSQL and MySQL, see \
-             docs/moving-from-gotify.md",
+            "name Gotify's database: `data/gotify.db` by default, or `postgres://USER@HOST/DATABASE`; \
+             for MySQL, see docs/moving-from-gotify.md",
         ));
     }
     Ok(())
