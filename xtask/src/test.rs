@@ -23,7 +23,7 @@ use crate::{
     workspace::Workspace,
 };
 #[cfg(target_os = "linux")]
-use crate::{escapes, load, soak};
+use crate::{dist, escapes, load, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 6] = [
@@ -198,7 +198,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(())
     });
 
-    steps.check("set up: a registry", debian::registry);
+    steps.check("set up: a registry and a signer", debian::of_tests);
 
     steps.check("set up: the page", || web::build(workspace));
 
@@ -342,6 +342,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         )
         .context("the Python module needs Python 3.9 or newer")
     });
+    #[cfg(target_os = "linux")]
+    steps.check("packages in short", || dist::run_short(workspace));
     steps.check("documentation", || {
         run_command(
             host()
