@@ -65,7 +65,7 @@ enum Kind {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask dist
-  cargo xtask dist --only deb --program target/debug/mortise
+  cargo xtask dist --quick --only deb --program target/debug/mortise
   cargo xtask dist --try")]
 pub(crate) struct Arguments {
     /// Make only these.
@@ -80,6 +80,9 @@ pub(crate) struct Arguments {
     /// Number of the Debian package among those of the same version.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     revision: u32,
+    /// Pack less tightly, in less time.
+    #[arg(long)]
+    quick: bool,
     /// Sign the checksums by this secret key of minisign.
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
@@ -155,7 +158,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         }
     };
     let folder = workspace.target.join("dist");
-    let release = Release::new(workspace, platform, &built, &folder, arguments.revision)?;
+    let mut release = Release::new(workspace, platform, &built, &folder, arguments.revision)?;
+    release.quick = arguments.quick;
     let all = [Kind::Tarball, Kind::Deb, Kind::Image, Kind::Sbom];
     let kinds = match arguments.only.as_slice() {
         [] => &all[..],
