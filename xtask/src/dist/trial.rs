@@ -123,11 +123,7 @@ fn debian(release: &Release<'_>, lower: &Path, plugins: &Plugins) -> Result<()> 
         command.args(arguments).env("MORTISE_DATA_DIR", DATA);
         run_command(&mut command)
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime cannot be set up")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let server = unit.start(&root, user).await?;
         command(&["health"])?;
         let tried = Tried::set_up(&server.url, &command).await?;
@@ -210,6 +206,16 @@ impl Unit {
         command.args(arguments).envs(self.variables.iter().cloned());
         start(command).await
     }
+}
+
+/// A runtime with a thread that notices a closed connection while this one waits for a
+/// command.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot be set up")
 }
 
 /// Starts a server on a free port.
@@ -332,17 +338,13 @@ fn container(release: &Release<'_>, plugins: &Plugins) -> Result<()> {
         command
     };
     let command = |arguments: &[&str]| run_command(&mut inside(arguments));
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime cannot be set up")?
-        .block_on(async {
-            let server = start(inside(&["serve"])).await?;
-            command(&["health"])?;
-            let tried = Tried::set_up(&server.url, &command).await?;
-            tried.uses().await?;
-            server.stop().await
-        })?;
+    runtime()?.block_on(async {
+        let server = start(inside(&["serve"])).await?;
+        command(&["health"])?;
+        let tried = Tried::set_up(&server.url, &command).await?;
+        tried.uses().await?;
+        server.stop().await
+    })?;
     drop(root);
     fs::remove_dir_all(&lower).with_context(|| format!("{} cannot be removed", lower.display()))
 }

@@ -151,7 +151,8 @@ async fn a_release_has_all_platforms_a_signature_and_its_dependencies() {
     let line = line.lines().last().unwrap();
     std::fs::write(data.path().join("trusted-keys"), format!("{line} Ada\n")).unwrap();
     let server = data.serve().await;
-    let output = plugin(&folder, &data, &["install", &address]);
+    let reference = done["reference"].as_str().unwrap();
+    let output = plugin(&folder, &data, &["install", reference]);
     assert!(output.status.success(), "{output:?}");
     let path = format!("/admin/plugins/{ID}");
     let status = body(server.admin(Method::GET, &path).send().await.unwrap()).await;
