@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Language;
+use crate::{Language, Target};
 
 /// The reason for which a plugin could not be created or built.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,16 @@ pub enum Error {
     /// The language has no native plugins.
     #[error("{} plugins are components only; build without `--native`", .0.title())]
     NoNative(Language),
+    /// The executable cannot be built for a platform.
+    #[error("a plugin in {} cannot be built for {target}: {reason}", language.title())]
+    Platform {
+        /// The language.
+        language: Language,
+        /// The platform.
+        target: Target,
+        /// The reason, and the next step.
+        reason: &'static str,
+    },
     /// The build result is not a plugin.
     #[error("{}: {text}", file.display())]
     Output {

@@ -12,20 +12,34 @@ use std::{
 
 use mortise_toolchain::{find, process};
 
-use crate::{Error, MissingTool, Progress, Project, component, project::DIST, sdk, world};
+use crate::{Error, MissingTool, Progress, Project, Target, component, project::DIST, sdk, world};
 
 /// One build of one plugin.
 pub struct Job<'a> {
     project: &'a Project,
     progress: &'a dyn Progress,
+    platform: Option<For>,
     steps: RefCell<Vec<(String, Duration)>>,
 }
 
+/// The platform of a build that names one.
+#[derive(Clone, Debug)]
+pub(crate) struct For {
+    pub(crate) target: Target,
+    /// True for this machine's platform.
+    pub(crate) here: bool,
+}
+
 impl<'a> Job<'a> {
-    pub(crate) fn new(project: &'a Project, progress: &'a dyn Progress) -> Self {
+    pub(crate) fn new(
+        project: &'a Project,
+        progress: &'a dyn Progress,
+        platform: Option<For>,
+    ) -> Self {
         Self {
             project,
             progress,
+            platform,
             steps: RefCell::default(),
         }
     }
@@ -42,6 +56,12 @@ impl<'a> Job<'a> {
     /// The plugin's folder.
     pub fn folder(&self) -> &'a Path {
         &self.project.folder
+    }
+
+    /// The platform of an executable; none for this machine's.
+    pub fn other_platform(&self) -> Option<&Target> {
+        let platform = self.platform.as_ref().filter(|platform| !platform.here);
+        platform.map(|platform| &platform.target)
     }
 
     /// Does one step, whose `name` is for people, and measures its time.
@@ -162,6 +182,14 @@ impl<'a> Job<'a> {
     pub fn collect_file(&self, built: &Path) -> Result<PathBuf, Error> {
         let name = if built.extension().is_some_and(|ending| ending == "wasm") {
             format!("{}.wasm", self.project.name)
+        } else if let Some(For { target, .. }) = &self.platform {
+            format!(
+                "{}-{}-{}{}",
+                self.project.name,
+                target.os,
+                target.architecture,
+                target.suffix()
+            )
         } else {
             format!("{}{}", self.project.name, std::env::consts::EXE_SUFFIX)
         };

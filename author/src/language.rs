@@ -43,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) always_exports: &'static [Capability],
     /// The WASI interfaces that its SDK imports.
     pub(crate) imports: &'static [&'static str],
+    /// The commands that install its tools on a machine of GitHub's.
+    pub(crate) set_up: &'static [&'static str],
     /// Folders and files in a plugin's folder that its tools make: a change of
     /// anything else is a reason to build again.
     pub(crate) made: &'static [&'static str],
@@ -60,35 +62,41 @@ const COMMON: Facts = Facts {
     has_engines: false,
     always_exports: &[Capability::Lifecycle],
     imports: &[HTTP],
+    set_up: &[],
     made: &[],
 };
 static RUST: Facts = Facts {
     title: "Rust",
     sdk: "rust",
     reads_world: false,
+    set_up: &["rustup target add wasm32-wasip2"],
     made: &["target", "Cargo.lock"],
     ..COMMON
 };
 static GO: Facts = Facts {
     title: "Go",
     sdk: "go",
+    set_up: &["go version"],
     ..COMMON
 };
 static C: Facts = Facts {
     title: "C",
     sdk: "c",
     always_exports: &[],
+    set_up: &["python3 -m pip install --user ziglang"],
     made: &[C_BINDINGS],
     ..COMMON
 };
 static PYTHON: Facts = Facts {
     title: "Python",
     sdk: "python",
+    set_up: &["python3 -m pip install --user --requirement requirements.txt"],
     made: &["__pycache__"],
     ..COMMON
 };
 const SCRIPT: Facts = Facts {
     sdk: "js",
+    set_up: &["npm install"],
     has_engines: true,
     imports: &[
         "wasi:cli/environment@0.2.0",

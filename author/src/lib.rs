@@ -10,6 +10,8 @@
 //! - [`scaffold`]: a new plugin's folder, from a template.
 //! - [`world`]: the WIT world of a plugin, written from its capabilities.
 //! - [`component`]: a core module made into a component.
+//! - [`target`]: the platform of an executable.
+//! - [`sbom()`]: the list of a plugin's dependencies.
 //! - [`progress`]: telling how far it is.
 //!
 //! Nothing here installs tools unasked, talks to a server, or runs a plugin. A
@@ -25,8 +27,10 @@ pub mod language;
 pub mod progress;
 pub mod project;
 pub mod recipe;
+mod sbom;
 pub mod scaffold;
 mod sdk;
+pub mod target;
 pub mod world;
 
 pub use capability::Capability;
@@ -34,6 +38,8 @@ pub use error::{Error, MissingTool};
 pub use language::Language;
 pub use progress::Progress;
 pub use project::Project;
+pub use sbom::sbom;
+pub use target::Target;
 
 use std::{
     path::{Path, PathBuf},
@@ -68,8 +74,34 @@ pub struct Built {
 /// [`Error`]: no plugin is there, a tool is missing, or it does not build.
 pub fn build(folder: &Path, kind: Kind, progress: &dyn Progress) -> Result<Built, Error> {
     let project = Project::open(folder)?;
-    let job = job::Job::new(&project, progress);
-    let recipe = recipe::of(project.language);
+    carry_out(job::Job::new(&project, progress, None), kind)
+}
+
+/// Builds an executable for a platform, and puts it into the folder's `dist` under a
+/// name with the platform. `here` is true for this machine's platform.
+///
+/// # Errors
+///
+/// As [`build`]; [`Error::Platform`] if the language cannot be built for it.
+pub fn build_for(
+    folder: &Path,
+    target: &Target,
+    here: bool,
+    progress: &dyn Progress,
+) -> Result<Built, Error> {
+    let project = Project::open(folder)?;
+    let platform = job::For {
+        target: target.clone(),
+        here,
+    };
+    carry_out(
+        job::Job::new(&project, progress, Some(platform)),
+        Kind::Native,
+    )
+}
+
+fn carry_out(job: job::Job<'_>, kind: Kind) -> Result<Built, Error> {
+    let recipe = recipe::of(job.project().language);
     let file = match kind {
         Kind::Component => recipe.component(&job)?,
         Kind::Native => recipe.native(&job)?,

@@ -4,8 +4,10 @@
 mod backup;
 mod completions;
 mod config;
+mod health;
 mod import;
 mod manage;
+mod manual;
 mod output;
 mod plugin;
 mod process;
@@ -57,9 +59,17 @@ enum Command {
     User(manage::User),
     /// List and delete your messages, and show the effect of filters.
     Message(manage::Message),
+    /// Ask a server for its health.
+    Health(health::Health),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Write the pages of the manual.
+    Manual(manual::Manual),
 }
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // The same executable is the launcher between the server and a native plugin:
@@ -101,7 +111,9 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Client(command) => command.run(),
         Command::User(command) => command.run(),
         Command::Message(command) => command.run(),
+        Command::Health(command) => command.run(),
         Command::Completions(command) => command.run(Cli::command()),
+        Command::Manual(command) => command.run(Cli::command()),
     }
 }
 

@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 
 use crate::run::{answers, run, say};
 
-/// The registry that the tests install plugins from.
-const REGISTRY: &str = "docker-registry";
+/// The programs of the tests, which are Debian's packages too: the registry that they
+/// install plugins from, and the signer of releases.
+const OF_TESTS: [(&str, &str); 2] = [("docker-registry", "--version"), ("minisign", "-v")];
 
 /// Returns true if packages can be installed here.
 pub(crate) fn is_here() -> bool {
@@ -27,19 +28,22 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Finds the registry of the tests, or installs it.
-pub(crate) fn registry() -> Result<()> {
-    let is_there = || answers(Command::new(REGISTRY).arg("--version"));
-    if is_there() {
-        return Ok(());
+/// Finds the programs of the tests, or installs them.
+pub(crate) fn of_tests() -> Result<()> {
+    for (name, version) in OF_TESTS {
+        let is_there = || answers(Command::new(name).arg(version));
+        if is_there() {
+            continue;
+        }
+        say(format_args!("installing {name} for the tests"));
+        if is_here() {
+            install(&[name])?;
+        }
+        is_there().then_some(()).with_context(|| {
+            format!("there is no `{name}` for the tests: install it, for example Debian's package of that name")
+        })?;
     }
-    say(format_args!("installing a registry for the tests"));
-    if is_here() {
-        install(&[REGISTRY])?;
-    }
-    is_there().then_some(()).with_context(|| {
-        format!("there is no `{REGISTRY}` for the tests: install it, for example Debian's package of that name")
-    })
+    Ok(())
 }
 
 /// Where Debian has the programs of PostgreSQL, by version.

@@ -1,6 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
 //! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `load`, `compare-gotify`,
-//! `escapes`, `fuzz`, `web`, `audit`, `structure` and `build-time`.
+//! `escapes`, `fuzz`, `web`, `audit`, `structure`, `build-time` and `dist`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
 //! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
@@ -15,8 +15,8 @@
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
-//!   [`mod@bench`], `soak`, `load`, `compare`, `escapes`, [`fuzz`], [`audit`], [`build_time`], [`structure`]:
-//!   the commands.
+//!   [`mod@bench`], `soak`, `load`, `compare`, `escapes`, [`fuzz`], [`audit`], [`build_time`],
+//!   [`structure`], [`dist`]: the commands.
 
 mod api;
 mod audit;
@@ -29,6 +29,7 @@ mod compare;
 mod conformance;
 mod debian;
 mod demo;
+mod dist;
 #[cfg(target_os = "linux")]
 mod escapes;
 #[cfg(unix)]
@@ -114,6 +115,9 @@ enum Command {
     /// Draws which file takes names from which, and fails on a circle that spans two
     /// folders.
     Structure(structure::Arguments),
+    /// Makes the packages of a release in target/dist: a tarball, a Debian package, a
+    /// container image, checksums and a list of components.
+    Dist(dist::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     Audit,
@@ -166,6 +170,7 @@ fn main() -> ExitCode {
         Command::Structure(arguments) => {
             Workspace::find().and_then(|w| structure::run(&w, &arguments))
         }
+        Command::Dist(arguments) => Workspace::find().and_then(|w| dist::run(&w, &arguments)),
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };
     match outcome {

@@ -29,39 +29,55 @@ const DOWN: Duration = Duration::from_secs(15);
 /// Builds the server, if it is not up to date, and returns the program. It is
 /// the one that is quickly built.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    build_in("dev", "debug", workspace)
+    build_in("dev", "debug", workspace, None)
 }
 
 /// Builds the server for release, for measurements of time.
 pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
-    build_in("release", "release", workspace)
+    build_in("release", "release", workspace, None)
 }
 
-fn build_in(profile: &str, folder: &str, workspace: &Workspace) -> Result<PathBuf> {
-    progress::alone(|reporter| build_and_report(profile, folder, workspace, reporter))
+/// Builds the server for release, for a platform as rustc names it; for this machine's
+/// if none.
+pub(crate) fn build_for(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    build_in("release", "release", workspace, target)
+}
+
+fn build_in(
+    profile: &str,
+    folder: &str,
+    workspace: &Workspace,
+    target: Option<&str>,
+) -> Result<PathBuf> {
+    progress::alone(|reporter| build_and_report(profile, folder, workspace, target, reporter))
 }
 
 /// As [`build`], beside other work.
 pub(crate) fn build_beside(workspace: &Workspace, reporter: &Reporter) -> Result<PathBuf> {
-    build_and_report("dev", "debug", workspace, reporter)
+    build_and_report("dev", "debug", workspace, None, reporter)
 }
 
 fn build_and_report(
     profile: &str,
     folder: &str,
     workspace: &Workspace,
+    target: Option<&str>,
     reporter: &Reporter,
 ) -> Result<PathBuf> {
-    let crates = progress::crates(workspace, &workspace.root.join("server"), None)?;
+    let crates = progress::crates(workspace, &workspace.root.join("server"), target)?;
     let mut command = workspace.cargo();
     command
         // Of the whole workspace, so that the tests have built the same.
         .args(["build", "--locked", "--workspace", "--bin", "mortise"])
         .args(["--profile", profile])
         .arg("--message-format=json-render-diagnostics");
+    if let Some(target) = target {
+        command.args(["--target", target]);
+    }
     reporter.cargo("the server", crates, &mut command)?;
     Ok(workspace
         .target
+        .join(target.unwrap_or_default())
         .join(folder)
         .join(format!("mortise{}", std::env::consts::EXE_SUFFIX)))
 }

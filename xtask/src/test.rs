@@ -24,7 +24,7 @@ use crate::{
 #[cfg(unix)]
 use crate::{compare, first_plugin};
 #[cfg(target_os = "linux")]
-use crate::{escapes, load, soak};
+use crate::{dist, escapes, load, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 6] = [
@@ -216,7 +216,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(())
     });
 
-    steps.check("set up: a registry", debian::registry);
+    steps.check("set up: a registry and a signer", debian::of_tests);
 
     let mut postgres = None;
     steps.check("set up: PostgreSQL", || {
@@ -398,6 +398,8 @@ fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
         )
         .context("the Python module needs Python 3.9 or newer")
     });
+    #[cfg(target_os = "linux")]
+    steps.check("packages in short", || dist::run_short(workspace));
     steps.check("documentation", || {
         run_command(
             workspace

@@ -55,15 +55,24 @@ impl Recipe for Go {
         let go = compiler(job)?;
         job.sdk()?;
         let program = job.work()?.join("plugin");
-        job.step("compile with go for this machine", || {
-            job.run(
-                job.command(go)
-                    .args(["build", "-o"])
-                    .arg(&program)
-                    .arg(".")
-                    .env_remove("GOOS")
-                    .env_remove("GOARCH"),
-            )
+        let mut command = job.command(go);
+        command.args(["build", "-o"]).arg(&program).arg(".");
+        let place = match job.other_platform() {
+            Some(target) => {
+                // Go names platforms as registries do.
+                command
+                    .env("GOOS", &target.os)
+                    .env("GOARCH", &target.architecture)
+                    .env("CGO_ENABLED", "0");
+                target.to_string()
+            }
+            None => {
+                command.env_remove("GOOS").env_remove("GOARCH");
+                "this machine".to_owned()
+            }
+        };
+        job.step(&format!("compile with go for {place}"), || {
+            job.run(&mut command)
         })?;
         job.collect_file(&program)
     }

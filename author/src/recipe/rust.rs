@@ -38,12 +38,27 @@ impl Recipe for Rust {
 
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let cargo = cargo(job)?;
-        let program = job.step("compile with cargo for this machine", || {
-            let messages = output(job.command(cargo).args([
-                "build",
-                "--release",
-                "--message-format=json-render-diagnostics",
-            ]))?;
+        let mut command = job.command(cargo);
+        command.args([
+            "build",
+            "--release",
+            "--message-format=json-render-diagnostics",
+        ]);
+        let place = match job.other_platform() {
+            Some(target) => {
+                let triple = target.triple().ok_or_else(|| Error::Platform {
+                    language: job.project().language,
+                    target: target.clone(),
+                    reason: "its name for rustc is not known; build there, and publish with \
+                             `mortise plugin push --platform`",
+                })?;
+                command.args(["--target", triple]);
+                triple
+            }
+            None => "this machine",
+        };
+        let program = job.step(&format!("compile with cargo for {place}"), || {
+            let messages = output(&mut command)?;
             Ok(executable(&messages, job.folder())?)
         })?;
         job.collect_file(&program)

@@ -1,6 +1,6 @@
 //! `mortise plugin`: plugins from the command line.
 //!
-//! - `author`: create, build and develop a plugin.
+//! - `author`: create, build, develop and release a plugin.
 //! - `check`: examine a file; `test`: run its cases; both without a server.
 //! - `orders`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: a plugin's problems.
@@ -80,8 +80,10 @@ enum Command {
     Install(orders::Install),
     /// Install the newest versions of plugins that came from a registry.
     Update(registry::Update),
-    /// Publish a plugin in a registry.
+    /// Publish a plugin's file in a registry.
     Push(push::Push),
+    /// Build a release of a plugin, and publish it in a registry.
+    Publish(author::Publish),
     /// List installed plugins.
     List(status::List),
     /// Show a plugin's status and versions.
@@ -215,6 +217,7 @@ impl Command {
             | Self::Install(_)
             | Self::Update(_)
             | Self::Push(_)
+            | Self::Publish(_)
             | Self::List(_)
             | Self::Audit(_)
             | Self::Pending(_) => None,
@@ -234,6 +237,7 @@ impl Command {
             Self::Install(install) => install.run().await?,
             Self::Update(update) => return update.run().await,
             Self::Push(push) => return push.run().await,
+            Self::Publish(publish) => return publish.run().await,
             Self::List(list) => list.run().await?,
             Self::Status(plugin) => plugin.status().await?,
             Self::Enable(plugin) => plugin.enable().await?,
@@ -272,6 +276,7 @@ impl Command {
             | Self::Status(plugin) => plugin.json,
             Self::Update(update) => update.json,
             Self::Push(push) => push.json,
+            Self::Publish(publish) => publish.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,
             Self::Grant(grant) => grant.json,

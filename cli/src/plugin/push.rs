@@ -65,45 +65,15 @@ fn platform_file(text: &str) -> Result<(Platform, PathBuf), String> {
 impl Push {
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
         let (reference, files) = self.sources()?;
-        let readme = self.readme.as_deref().map(readme).transpose()?;
         let described = match Description::of(described_by(&files)?.to_owned()).await? {
             Ok(described) => described,
             Err(error) => return failed(&error, self.json),
         };
-        let mut pieces = Vec::new();
-        for (platform, file) in files {
-            pieces.push(piece(&file, platform, described.backend)?);
-        }
-        let release = Release {
-            manifest: described.manifest,
-            backend: described.backend,
-            pieces,
-            readme,
-            imports: described.imports,
-            exports: described.exports,
+        let texts = Texts {
+            readme: self.readme.as_deref(),
+            sbom: None,
         };
-        let pushed = oci::push(&reference, &release, &DockerFile::of_environment()).await?;
-        if self.json {
-            let done = json!({
-                "ok": true,
-                "id": release.manifest.id,
-                "version": release.manifest.version,
-                "reference": pushed.reference.to_string(),
-                "digest": pushed.digest,
-            });
-            return Ok((format!("{done}\n"), ExitCode::SUCCESS));
-        }
-        let text = format!(
-            "{} {} {} as {}\n{}\nto install it: mortise plugin install {}@{}\n",
-            paint("pushed", Style::new().green().bold()),
-            release.manifest.id,
-            release.manifest.version,
-            pushed.reference,
-            pushed.digest,
-            pushed.reference,
-            pushed.digest
-        );
-        Ok((text, ExitCode::SUCCESS))
+        push_files(&reference, files, described, texts, self.json).await
     }
 
     /// The address, and the files for their platforms.
@@ -126,8 +96,62 @@ impl Push {
     }
 }
 
+/// Texts beside the files of a version.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Texts<'a> {
+    /// Its README, in Markdown.
+    pub(super) readme: Option<&'a Path>,
+    /// The list of its dependencies, in CycloneDX's form.
+    pub(super) sbom: Option<&'a Path>,
+}
+
+/// Publishes the files of a version and reports the result.
+pub(super) async fn push_files(
+    reference: &Reference,
+    files: Vec<(Platform, PathBuf)>,
+    described: Description,
+    texts: Texts<'_>,
+    json: bool,
+) -> anyhow::Result<(String, ExitCode)> {
+    let mut pieces = Vec::new();
+    for (platform, file) in files {
+        pieces.push(piece(&file, platform, described.backend)?);
+    }
+    let release = Release {
+        manifest: described.manifest,
+        backend: described.backend,
+        pieces,
+        readme: texts.readme.map(readme).transpose()?,
+        sbom: texts.sbom.map(read_file).transpose()?.map(Bytes::from),
+        imports: described.imports,
+        exports: described.exports,
+    };
+    let pushed = oci::push(reference, &release, &DockerFile::of_environment()).await?;
+    if json {
+        let done = json!({
+            "ok": true,
+            "id": release.manifest.id,
+            "version": release.manifest.version,
+            "reference": pushed.reference.to_string(),
+            "digest": pushed.digest,
+        });
+        return Ok((format!("{done}\n"), ExitCode::SUCCESS));
+    }
+    let text = format!(
+        "{} {} {} as {}\n{}\nto install it: mortise plugin install {}@{}\n",
+        paint("pushed", Style::new().green().bold()),
+        release.manifest.id,
+        release.manifest.version,
+        pushed.reference,
+        pushed.digest,
+        pushed.reference,
+        pushed.digest
+    );
+    Ok((text, ExitCode::SUCCESS))
+}
+
 /// Returns the file that describes the plugin: one that runs here.
-fn described_by(files: &[(Platform, PathBuf)]) -> anyhow::Result<&Path> {
+pub(super) fn described_by(files: &[(Platform, PathBuf)]) -> anyhow::Result<&Path> {
     let here = Platform::here();
     let file = files.iter().find(|(platform, _)| *platform == here);
     file.map(|(_, file)| file.as_path()).with_context(|| {

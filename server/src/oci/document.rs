@@ -27,6 +27,8 @@ pub(super) const MANIFEST: &str = "io.mortise.plugin.manifest";
 pub(super) const SIGNATURE: &str = "io.mortise.plugin.signature";
 /// The annotation with the README, in Markdown.
 pub(super) const README: &str = "io.mortise.plugin.readme";
+/// The type of a list of dependencies.
+pub(super) const SBOM: &str = "application/vnd.cyclonedx+json";
 /// The standard annotation with a layer's file name.
 pub(super) const TITLE: &str = "org.opencontainers.image.title";
 

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use super::{
     DockerFile, Reference, RegistryError,
     document::{
-        MANIFEST, MANIFEST_BYTES, NATIVE_CONFIG, NATIVE_LAYER, README, README_BYTES, SIGNATURE,
-        TITLE, WASM_CONFIG, WASM_LAYER, annotations, descriptor, platform,
+        MANIFEST, MANIFEST_BYTES, NATIVE_CONFIG, NATIVE_LAYER, README, README_BYTES, SBOM,
+        SIGNATURE, TITLE, WASM_CONFIG, WASM_LAYER, annotations, descriptor, platform,
     },
     session::{Ask, Session},
 };
@@ -44,6 +44,18 @@ impl Platform {
             os: os.to_owned(),
             architecture: architecture.to_owned(),
         }
+    }
+}
+
+impl Platform {
+    /// The system, such as `linux`.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The processor, such as `amd64`.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
     }
 }
 
@@ -98,6 +110,8 @@ pub struct Release {
     pub pieces: Vec<Piece>,
     /// Its README, in Markdown.
     pub readme: Option<String>,
+    /// The list of its dependencies, in CycloneDX's form.
+    pub sbom: Option<Bytes>,
     /// The interfaces that a component imports.
     pub imports: Vec<String>,
     /// The interfaces that a component exports.
@@ -151,9 +165,7 @@ pub async fn push(
         (Backend::Wasm, [piece]) => {
             let (manifest, _) = pushing.piece(piece).await?;
             let tag = reference.tag().unwrap_or_default();
-            pushing
-                .manifest(tag, MediaType::ImageManifest, manifest)
-                .await?
+            pushing.top(tag, MediaType::ImageManifest, manifest).await?
         }
         (Backend::Wasm, _) => {
             let text = "a component runs on every platform; publish one file, without --platform";
@@ -208,7 +220,60 @@ impl Pushing<'_> {
             .map_err(|error| self.wrong(&error))?;
         let index = self.json(&index)?;
         let tag = reference.tag().unwrap_or_default();
-        self.manifest(tag, MediaType::ImageIndex, index).await
+        self.top(tag, MediaType::ImageIndex, index).await
+    }
+
+    /// Publishes the top of a version under its tag, after the list of its
+    /// dependencies, which refers to it.
+    async fn top(
+        &self,
+        tag: &str,
+        kind: MediaType,
+        content: Bytes,
+    ) -> Result<Digest, RegistryError> {
+        if let Some(sbom) = &self.release.sbom {
+            // Not under its tag yet: a version is visible once all of it is there.
+            let digest = Digest::of(&content).to_string();
+            self.manifest(&digest, kind.clone(), content.clone())
+                .await?;
+            self.attach(self.described(kind.clone(), &content)?, sbom)
+                .await?;
+        }
+        self.manifest(tag, kind, content).await
+    }
+
+    /// Publishes the list of dependencies of a subject. Registries that do not list
+    /// what refers to a subject have it under the tag that OCI names for them.
+    async fn attach(&self, subject: Descriptor, sbom: &Bytes) -> Result<(), RegistryError> {
+        let nothing = Bytes::from_static(b"{}");
+        self.blob(&nothing).await?;
+        self.blob(sbom).await?;
+        let tag = subject.digest().to_string().replace(':', "-");
+        let kind = MediaType::from(SBOM);
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageManifest)
+            .artifact_type(kind.clone())
+            .config(self.described(MediaType::EmptyJSON, &nothing)?)
+            .layers(vec![self.described(kind.clone(), sbom)?])
+            .subject(subject)
+            .build()
+            .map_err(|error| self.wrong(&error))?;
+        let manifest = self.json(&manifest)?;
+        let digest = Digest::of(&manifest).to_string();
+        let mut entry = self.described(MediaType::ImageManifest, &manifest)?;
+        entry.set_artifact_type(Some(kind));
+        self.manifest(&digest, MediaType::ImageManifest, manifest)
+            .await?;
+        let index: ImageIndex = ImageIndexBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageIndex)
+            .manifests(vec![entry])
+            .build()
+            .map_err(|error| self.wrong(&error))?;
+        self.manifest(&tag, MediaType::ImageIndex, self.json(&index)?)
+            .await
+            .map(drop)
     }
 
     /// Publishes a file and its configuration. Returns their manifest.

@@ -28,6 +28,7 @@ use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
+    migrate::MigrateError,
     pool::PoolConnection,
     sqlite::{
         SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
@@ -83,13 +84,28 @@ pub enum StoreError {
         /// The cause.
         source: sqlx::Error,
     },
-    /// The file was written by a newer version, or is damaged.
-    #[error("cannot bring the database {} up to date: {source}; a database of a newer version needs that version or newer", path.display())]
+    /// A newer version wrote the file.
+    #[error(
+        "the database {} is of a newer version of Mortise: it has the change {change}, and this \
+         version knows the changes up to {newest}; install the newer version again, or restore \
+         the backup from before the upgrade to another data directory",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The number of the change that is not known.
+        change: i64,
+        /// The newest change that this version knows.
+        newest: i64,
+    },
+    /// The tables cannot be changed to this version's.
+    #[error("cannot bring the database {} up to date: {source}; restore a backup", path.display())]
     Migrate {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// The file is not whole.
     #[error("the database {} is damaged: {found}; restore a backup", path.display())]
@@ -145,7 +161,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Directory`], [`StoreError::Open`], [`StoreError::Migrate`].
+    /// [`StoreError::Directory`], [`StoreError::Open`], [`StoreError::Newer`],
+    /// [`StoreError::Migrate`].
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         Self::make_directory(data_dir)?;
         let path = data_dir.join("mortise.db");
@@ -170,13 +187,18 @@ impl Store {
             .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
             .await
             .map_err(open)?;
-        sqlx::migrate!()
-            .run(&writer)
-            .await
-            .map_err(|source| StoreError::Migrate {
+        let changes = sqlx::migrate!();
+        changes.run(&writer).await.map_err(|source| match source {
+            MigrateError::VersionMissing(change) => StoreError::Newer {
+                path: path.clone(),
+                change,
+                newest: changes.iter().map(|one| one.version).max().unwrap_or(0),
+            },
+            source => StoreError::Migrate {
                 path: path.clone(),
                 source,
-            })?;
+            },
+        })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .min_connections(READERS)
@@ -277,5 +299,64 @@ impl Store {
     /// The connection that writes, for a transaction of several statements.
     async fn write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         Ok(self.writer.acquire().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::migrate::Migrator;
+
+    use super::{SqliteConnectOptions, SqlitePool, Store, StoreError};
+
+    async fn database(folder: &tempfile::TempDir) -> SqlitePool {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("mortise.db"))
+            .create_if_missing(true);
+        SqlitePool::connect_with(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).await.unwrap().close().await;
+        let newer = database(&folder).await;
+        let row = "INSERT INTO _sqlx_migrations \
+                   SELECT 9999, 'later', installed_on, success, checksum, 1 \
+                   FROM _sqlx_migrations LIMIT 1";
+        sqlx::query(row).execute(&newer).await.unwrap();
+        newer.close().await;
+
+        let error = Store::open(folder.path()).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::Newer { change: 9999, .. }),
+            "{error}"
+        );
+        let text = error.to_string();
+        for part in ["mortise.db", "newer version", "9999", "up to 40", "backup"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_of_each_older_version_is_brought_up_to_date() {
+        let all = sqlx::migrate!();
+        let count = all.iter().count();
+        for known in 1..count {
+            let folder = tempfile::tempdir().unwrap();
+            let old = database(&folder).await;
+            let changes: Vec<_> = all.iter().take(known).cloned().collect();
+            let older = Migrator::with_migrations(changes);
+            older.run(&old).await.unwrap();
+            old.close().await;
+            let store = Store::open(folder.path()).await.unwrap();
+            store.ping().await.unwrap();
+            store.close().await;
+            let new = database(&folder).await;
+            let found: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
+                .fetch_one(&new)
+                .await
+                .unwrap();
+            assert_eq!(usize::try_from(found).unwrap(), count);
+        }
     }
 }

@@ -1,10 +1,13 @@
-//! What `mortise plugin` does for plugins' authors: `new`, `build`, `dev` and
-//! `componentize`, around the crate `mortise-author`.
+//! What `mortise plugin` does for plugins' authors: `new`, `build`, `dev`,
+//! `componentize` and `publish`, around the crate `mortise-author`.
 
 mod build;
 mod componentize;
 mod dev;
 mod new;
 mod progress;
+mod publish;
 
-pub(super) use self::{build::Build, componentize::Componentize, dev::Dev, new::New};
+pub(super) use self::{
+    build::Build, componentize::Componentize, dev::Dev, new::New, publish::Publish,
+};

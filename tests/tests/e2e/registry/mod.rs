@@ -5,8 +5,10 @@
 //! - `changed`: versions that are not what was announced or shown.
 //! - `lives`: plugins in three languages, published in Debian's registry, then
 //!   installed, granted, updated and rolled back.
+//! - `publish`: releases, built and published by one command.
 
 mod bad;
 mod changed;
 mod fake;
 mod lives;
+mod publish;
