@@ -11,6 +11,10 @@ use super::{Figures, injected::Fault, mebibytes, usage::Usage};
 /// and the bytes by which it may grow beside that.
 const GROWTH: f64 = 1.1;
 const SLACK: u64 = 24 << 20;
+/// The same in a run that is shorter than caches take to fill: it shows coarse leaks only.
+const SHORT_SLACK: u64 = 96 << 20;
+/// The length from which caches are full in the first third, in seconds.
+const FULL_CACHES: f64 = 1800.0;
 /// The descriptors by which it may grow: clients come and go.
 const DESCRIPTORS: usize = 8;
 /// Failures that are shown.
@@ -178,7 +182,12 @@ impl Figures for Faulted {
             missed.extend(list.iter().map(|what| format!("{name}: {what}")));
         }
         if let Some([first, last]) = &self.usage {
-            if growth(first, last) > GROWTH && last.memory > first.memory + SLACK {
+            let slack = if self.seconds < FULL_CACHES {
+                SHORT_SLACK
+            } else {
+                SLACK
+            };
+            if growth(first, last) > GROWTH && last.memory > first.memory + slack {
                 missed.push(format!("memory {:.3} x", growth(first, last)));
             }
             if last.descriptors > first.descriptors + DESCRIPTORS {
