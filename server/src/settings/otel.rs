@@ -61,7 +61,7 @@ fn header(text: &str) -> String {
     match text.split_once('=') {
         Some((name, value)) => {
             let value = url::form_urlencoded::parse(
-                format!("v={}", value.trim().replace('+', "%2B")).as_bytes(),
+                format!("v={}", value.trim().replace('+', "%2B").replace('&', "%26")).as_bytes(),
             )
             .next()
             .map(|(_, value)| value.into_owned())
@@ -90,12 +90,12 @@ mod tests {
     #[test]
     fn the_standard_variables_are_settings() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
-        let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b+c, x = d");
+        let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b+c&d, x = d");
         assert_eq!(
             settings(&[endpoint, headers, ("OTEL_SERVICE_NAME", "push")]).0,
             [
                 "otlp-endpoint=http://127.0.0.1:4318",
-                "otlp-header=api-key: a b+c|x: d",
+                "otlp-header=api-key: a b+c&d|x: d",
                 "otlp-service-name=push"
             ]
         );
