@@ -184,6 +184,11 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // SQLite itself ends a transaction that meets a full disk or an error of
+            // input or output. sqlx then counts one that is still open, and all later
+            // ones would be parts of it, which no commit ends: they were lost. A new
+            // connection counts from none.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
             .await
             .map_err(open)?;
@@ -304,7 +309,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::migrate::Migrator;
+    use sqlx::{Row as _, migrate::Migrator};
 
     use super::{SqliteConnectOptions, SqlitePool, Store, StoreError};
 
@@ -357,6 +362,49 @@ mod tests {
                 .await
                 .unwrap();
             assert_eq!(usize::try_from(found).unwrap(), count);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_acknowledged_after_a_full_disk_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let note = |text: String| {
+            let store = store.clone();
+            async move {
+                let mut transaction = store.writer.begin().await?;
+                sqlx::query("INSERT INTO notes VALUES (?)")
+                    .bind(text)
+                    .execute(&mut *transaction)
+                    .await?;
+                transaction.commit().await
+            }
+        };
+        sqlx::query("CREATE TABLE notes (text TEXT)")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        // Several faults, and between them and after them changes that work, some of
+        // which are given up.
+        for round in 0..3 {
+            let pages = sqlx::query("PRAGMA page_count").fetch_one(&store.writer);
+            let pages: i64 = pages.await.unwrap().get(0);
+            sqlx::query(sqlx::AssertSqlSafe(format!(
+                "PRAGMA max_page_count = {pages}"
+            )))
+            .execute(&store.writer)
+            .await
+            .unwrap();
+            let error = note("x".repeat(1 << 20)).await.unwrap_err();
+            assert!(error.to_string().contains("full"), "{error}");
+            sqlx::query("PRAGMA max_page_count = 1000000")
+                .execute(&store.writer)
+                .await
+                .unwrap();
+            drop(store.writer.begin().await.unwrap());
+            note(format!("kept {round}")).await.unwrap();
+            let kept = sqlx::query("SELECT COUNT(*) FROM notes").fetch_one(&store.readers);
+            assert_eq!(kept.await.unwrap().get::<i64, _>(0), round + 1);
         }
     }
 }
