@@ -135,15 +135,18 @@ impl Install {
         let is_url = ["https://", "http://"]
             .iter()
             .any(|scheme| self.source.starts_with(scheme));
-        let signature = self.signature(is_url)?;
         let mut path = "/admin/plugins".to_owned();
         let body = if is_url {
+            let signature = self.signature(true)?;
             let digest = self.digest.context(
                 "what comes from an address is installed only if it is what was meant: give its \
                  --digest",
             )?;
             Body::Json(json!({ "url": self.source, "digest": digest, "signature": signature }))
         } else {
+            // First: an error is to name the plugin's file, not the signature beside it.
+            let file = read(&self.source)?;
+            let signature = self.signature(false)?;
             let mut query = form_urlencoded::Serializer::new(String::new());
             if let Some(digest) = self.digest {
                 query.append_pair("digest", &digest.to_string());
@@ -157,7 +160,7 @@ impl Install {
                 query.append_pair("name", name);
             }
             write!(path, "?{}", query.finish())?;
-            Body::File(read(&self.source)?)
+            Body::File(file)
         };
         remote.send(Method::POST, &path, body).await
     }

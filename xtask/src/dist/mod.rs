@@ -138,7 +138,7 @@ struct Release<'a> {
     folder: PathBuf,
     /// The folder for everything that becomes a part of one.
     work: PathBuf,
-    /// Less time for packing, for packages that nobody keeps.
+    /// Less time for packing, for packages that are only tried.
     quick: bool,
 }
 

@@ -1,5 +1,5 @@
 //! The addresses to which a host's name leads. Whoever answers for a granted name
-//! chooses them, and could so reach services of this machine that nobody granted.
+//! chooses them, and could so reach services of this machine without a grant.
 
 use std::net::IpAddr;
 

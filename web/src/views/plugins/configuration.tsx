@@ -50,7 +50,7 @@ function Editor({ plugin, saved, form, schema }: EditorProps) {
   const all = rejected?.text === text ? rejected.problems : found;
   const dirty = text !== saved;
   const [tab, setTab] = useState<Key>(schema ? "form" : "text");
-  // Nobody has to hear of an empty field before they had the time to fill it in.
+  // An empty field is no problem before there was time to fill it in.
   const [triedToSave, setTriedToSave] = useState(false);
   const isPatient = tab === "form" && dirty && !triedToSave;
   const problems = useMemo(() => (isPatient ? withoutEmptyFields(all, text) : all), [isPatient, all, text]);
