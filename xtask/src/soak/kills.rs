@@ -64,8 +64,8 @@ pub(super) struct Killed {
     longest_remains_ms: u128,
     /// Processes and sockets that were left nevertheless.
     remains: Vec<String>,
-    /// Files and folders, without sockets, that the kills left in the folder for
-    /// temporary files, and unfinished uploads that the last start did not remove.
+    /// Files, and folders with files, that the kills left in the folder for temporary
+    /// files, and unfinished uploads that the last start did not remove.
     temporary_files: usize,
     seconds: f64,
 }
@@ -119,7 +119,7 @@ pub(super) async fn run(setting: &Setting) -> Result<Killed> {
         }
     }
     let host = Host::start_in(&setting.mortise, &data, &temporary, tokens).await?;
-    figures.temporary_files = std::fs::read_dir(data.join("uploads"))?.count();
+    figures.temporary_files = left_in(&data.join("uploads"))?;
     for operator in &mut operators {
         check(&host, operator, &mut figures).await?;
     }
@@ -136,8 +136,20 @@ pub(super) async fn run(setting: &Setting) -> Result<Killed> {
         figures.rejected.extend(operator.rejected);
     }
     figures.seconds = begun.elapsed().as_secs_f64();
-    figures.temporary_files += std::fs::read_dir(&temporary)?.count();
+    figures.temporary_files += left_in(&temporary)?;
     Ok(figures)
+}
+
+/// The number of entries that are no empty folders: what is killed cannot always remove
+/// the folder that it made.
+fn left_in(folder: &Path) -> Result<usize> {
+    let mut left = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_empty = path.is_dir() && std::fs::read_dir(&path)?.next().is_none();
+        left += usize::from(!is_empty);
+    }
+    Ok(left)
 }
 
 fn operators(setting: &Setting) -> Result<Vec<Operator>> {
