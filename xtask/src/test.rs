@@ -286,6 +286,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             ..Count::default()
         })
     });
+    steps.step("tests of SDK and examples", || count(guests().args(TEST)));
     // A browser mostly waits: beside what computes and measures nothing.
     thread::scope(|scope| {
         let browser = scope.spawn(|| Step::run(BROWSER.to_owned(), || in_browser(workspace)));
@@ -324,9 +325,6 @@ fn in_browser(workspace: &Workspace) -> Result<Count> {
 
 /// The steps that run while the page is tested.
 fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
-    steps.step("tests of SDK and examples", || {
-        count(cargo_of_guests(workspace).args(TEST))
-    });
     let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {
         conformed = conformance::outcomes(workspace, &conformance::Arguments::default())?;
