@@ -3,15 +3,13 @@
 
 use std::{fs, io, path::Path, time::Duration};
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection,
-    sqlite::SqliteConnectOptions,
-};
+use sqlx::{ConnectOptions as _, Sqlite, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use super::{
-    GotifyEntities, GotifyError, GotifyMessage,
-    queries::{Dialect, LAST_MESSAGE, MESSAGE_COUNT, Queries},
+    GotifyError,
+    queries::{Dialect, Queries},
+    reader::Reader,
     schema::{Columns, Found},
 };
 
@@ -20,104 +18,38 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The first bytes of every database of SQLite.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// An open database of Gotify on SQLite.
-#[derive(Debug)]
-pub struct SqliteGotify {
-    connection: SqliteConnection,
-    queries: Queries,
-    /// The copy that is read in place of a file whose server crashed.
-    _copy: Option<TempDir>,
-}
-
-impl SqliteGotify {
-    pub(super) async fn open(path: &Path, ignore_unknown: bool) -> Result<Self, GotifyError> {
-        check_file(path)?;
-        let mut copy = None;
-        let mut connection = match connect(path, true).await {
-            Ok(connection) => connection,
-            Err(error) if needs_recovery(&error) => {
-                let aside = copied(path).map_err(|error| unreadable(path, &error))?;
-                let connection = connect(&aside.path().join("gotify.db"), false)
-                    .await
-                    .map_err(|error| damaged(path, &error))?;
-                copy = Some(aside);
-                connection
-            }
-            Err(error) => return Err(damaged(path, &error)),
-        };
-        let found: Vec<Found> = sqlx::query_as(
-            "SELECT m.name AS table_name, c.name AS column_name, c.type = 'blob' AS is_bytes
-             FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'",
-        )
-        .fetch_all(&mut connection)
-        .await?;
-        let columns = Columns::check(found, &path.display().to_string(), ignore_unknown)?;
-        Ok(Self {
-            connection,
-            queries: Queries::new(&columns, Dialect::Sqlite),
-            _copy: copy,
-        })
-    }
-
-    pub(super) async fn entities(&mut self) -> Result<GotifyEntities, GotifyError> {
-        let mut snapshot = self.connection.begin().await?;
-        // The queries are of the names in `schema`.
-        let query = |text: &str| AssertSqlSafe(text.to_owned());
-        let entities = GotifyEntities {
-            users: sqlx::query_as(query(&self.queries.users))
-                .fetch_all(&mut *snapshot)
-                .await?,
-            applications: sqlx::query_as(query(&self.queries.applications))
-                .fetch_all(&mut *snapshot)
-                .await?,
-            clients: sqlx::query_as(query(&self.queries.clients))
-                .fetch_all(&mut *snapshot)
-                .await?,
-            plugins: match &self.queries.plugins {
-                Some(plugins) => {
-                    sqlx::query_as(query(plugins))
-                        .fetch_all(&mut *snapshot)
-                        .await?
-                }
-                None => Vec::new(),
-            },
-            last_message: sqlx::query_scalar(LAST_MESSAGE)
-                .fetch_one(&mut *snapshot)
-                .await?,
-        };
-        snapshot.rollback().await?;
-        Ok(entities)
-    }
-
-    pub(super) async fn message_count(
-        &mut self,
-        after: i64,
-        upto: i64,
-    ) -> Result<i64, GotifyError> {
-        Ok(sqlx::query_scalar(MESSAGE_COUNT)
-            .bind(after)
-            .bind(upto)
-            .fetch_one(&mut self.connection)
-            .await?)
-    }
-
-    pub(super) async fn messages(
-        &mut self,
-        after: i64,
-        upto: i64,
-        most: i64,
-    ) -> Result<Vec<GotifyMessage>, GotifyError> {
-        Ok(sqlx::query_as(AssertSqlSafe(self.queries.messages.clone()))
-            .bind(after)
-            .bind(upto)
-            .bind(most)
-            .fetch_all(&mut self.connection)
-            .await?)
-    }
-
-    pub(super) async fn close(self) -> Result<(), GotifyError> {
-        Ok(self.connection.close().await?)
-    }
+/// Opens a database for reading. The folder has the copy that is read in place of a
+/// file whose server crashed, and has to live as long as the reader.
+pub(super) async fn open(
+    path: &Path,
+    ignore_unknown: bool,
+) -> Result<(Reader<Sqlite>, Option<TempDir>), GotifyError> {
+    check_file(path)?;
+    let mut copy = None;
+    let mut connection = match connect(path, true).await {
+        Ok(connection) => connection,
+        Err(error) if needs_recovery(&error) => {
+            let aside = copied(path).map_err(|error| unreadable(path, &error))?;
+            let connection = connect(&aside.path().join("gotify.db"), false)
+                .await
+                .map_err(|error| damaged(path, &error))?;
+            copy = Some(aside);
+            connection
+        }
+        Err(error) => return Err(damaged(path, &error)),
+    };
+    let found: Vec<Found> = sqlx::query_as(
+        "SELECT m.name AS table_name, c.name AS column_name, c.type = 'blob' AS is_bytes
+         FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    let columns = Columns::check(found, &path.display().to_string(), ignore_unknown)?;
+    let reader = Reader {
+        connection,
+        queries: Queries::new(&columns, Dialect::Sqlite),
+    };
+    Ok((reader, copy))
 }
 
 fn check_file(path: &Path) -> Result<(), GotifyError> {
