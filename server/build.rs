@@ -1,5 +1,4 @@
-//! Embeds the migrations and, where it was built, the page. Without the page
-//! the server still builds, and says at `/` how to get it.
+//! Embeds the page where it was built. Without the page the server still builds, and says at `/` how to get it.
 
 use std::{
     env,
@@ -14,7 +13,6 @@ use std::{
 const COMPRESSED: [&str; 2] = ["gz", "br"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed=migrations");
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let dist = manifest.join("../web/dist");
     // A folder that is not there would be looked at in each build.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::Router;
+use mortise_store::{Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ use crate::{
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     config::Listen,
     events::{self, Events},
-    hosting::{self, ServerUsers},
+    hosting::{self, ServerUsers, StoreCatalogue},
     house, leftovers, listen, local,
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
@@ -27,7 +28,6 @@ use crate::{
     seen::Seen,
     sockets::Socket,
     state::{AppState, Live, Parts},
-    store::{Store, StoreError},
     stream::Hub,
     tls::{Tls, TlsError},
     upstream::{self, Forwarding, Upstream, UpstreamError},
@@ -147,9 +147,10 @@ impl Server {
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
         leftovers::remove(&config);
-        let store = Store::open(&config.data_dir)
-            .await?
-            .with_clock(config.clock.clone());
+        let store = Store::open(&config.data_dir).await?.with_clock({
+            let clock = config.clock.clone();
+            move || clock.now_ms()
+        });
         let passwords = Arc::new(Passwords::new()?);
         let imported = store.password_hashes("$2").await?;
         passwords.expect_imported(imported.iter().map(String::as_str));
@@ -169,7 +170,7 @@ impl Server {
         let seen = Arc::new(Seen::default());
         let users = Arc::new(ServerUsers::new(store.clone()));
         let plugins = Plugins::new(
-            Arc::new(store.clone()),
+            Arc::new(StoreCatalogue(store.clone())),
             Arc::clone(&users) as Arc<dyn plugins::Users>,
             hosting::settings(&config),
         );

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use mortise_store::{ClientRow, StoreError, UserRow};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
@@ -26,7 +27,6 @@ use crate::{
     },
     oidc::{Identity, Oidc, OidcError, Pending, Purpose, challenge_of, shown},
     state::AppState,
-    store::{ClientRow, StoreError, UserRow},
 };
 
 /// The cookie that ties a login to the browser that began it.
