@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use mortise_runtime::types::{Application, Draft, Error, Message, User};
 
 use crate::{
+    config::PathPrefix,
     pipeline::{Pipeline, PostError, Posted},
     plugins::{
         EmbedderError, Users,
@@ -21,15 +22,18 @@ const DEFAULT_PRIORITY: i64 = 0;
 #[derive(Debug)]
 pub(crate) struct ServerUsers {
     store: Store,
+    /// The prefix of webhooks' paths.
+    prefix: PathPrefix,
     /// Weak, because the pipeline holds the plugins.
     pipeline: OnceLock<Weak<Pipeline>>,
 }
 
 impl ServerUsers {
     /// The users of a database. They send once there is a pipeline.
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, prefix: PathPrefix) -> Self {
         Self {
             store,
+            prefix,
             pipeline: OnceLock::new(),
         }
     }
@@ -94,7 +98,8 @@ impl Users for ServerUsers {
     }
 
     fn webhook_path(&self, instance: i64, token: &str) -> Option<String> {
-        Some(format!("/plugin/{instance}/custom/{token}/"))
+        let prefix = self.prefix.as_str();
+        Some(format!("{prefix}/plugin/{instance}/custom/{token}/"))
     }
 
     async fn applications(&self, instance: i64) -> Result<Vec<PluginApplication>, EmbedderError> {
