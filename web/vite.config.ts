@@ -12,6 +12,8 @@ const api = [
 ];
 
 export default defineConfig({
+  // The server writes its root into the document; all other files name each other.
+  base: "./",
   plugins: [react(), { ...locales.vite({ locales: ["en-US"] }), enforce: "pre" as const }],
   resolve: {
     alias: { "@rjsf/validator-ajv8": fileURLToPath(new URL("src/lib/absent.ts", import.meta.url)) },

@@ -168,7 +168,7 @@ impl Server {
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
-        let users = Arc::new(ServerUsers::new(store.clone()));
+        let users = Arc::new(ServerUsers::new(store.clone(), config.path_prefix.clone()));
         let plugins = Plugins::new(
             Arc::new(StoreCatalogue(store.clone())),
             Arc::clone(&users) as Arc<dyn plugins::Users>,

@@ -10,6 +10,7 @@ use mortise_runtime::{
 use mortise_store::{SourcedMessage, Store};
 
 use crate::{
+    config::PathPrefix,
     pipeline::{Pipeline, PostError, Posted, contract_priority},
     plugins::{
         EmbedderError, Users,
@@ -24,15 +25,18 @@ const DEFAULT_PRIORITY: i64 = 0;
 #[derive(Debug)]
 pub(crate) struct ServerUsers {
     store: Store,
+    /// The prefix of webhooks' paths.
+    prefix: PathPrefix,
     /// Weak, because the pipeline holds the plugins.
     pipeline: OnceLock<Weak<Pipeline>>,
 }
 
 impl ServerUsers {
     /// The users of a database. They send once there is a pipeline.
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, prefix: PathPrefix) -> Self {
         Self {
             store,
+            prefix,
             pipeline: OnceLock::new(),
         }
     }
@@ -97,7 +101,8 @@ impl Users for ServerUsers {
     }
 
     fn webhook_path(&self, instance: i64, token: &str) -> Option<String> {
-        Some(format!("/plugin/{instance}/custom/{token}/"))
+        let prefix = self.prefix.as_str();
+        Some(format!("{prefix}/plugin/{instance}/custom/{token}/"))
     }
 
     async fn applications(&self, instance: i64) -> Result<Vec<PluginApplication>, EmbedderError> {
