@@ -108,7 +108,7 @@ mod tests {
     use std::{path::Path, time::Duration};
 
     use mortise_runtime::{Step, registry::Identity};
-    use tokio::time::{Instant, timeout};
+    use tokio::time::Instant;
 
     use super::{Again, LONGEST, TRIES, Unloaded};
 
@@ -121,59 +121,62 @@ mod tests {
         }]
     }
 
-    /// The pauses before the tries of a file that always fails, for so many hours.
-    async fn pauses(step: Step, is_missing: bool) -> Vec<Duration> {
+    /// Makes the planned try of a file; returns the pause before it, if there is one.
+    fn try_again(again: &mut Again, file: &Path, now: &mut Instant) -> Option<Duration> {
+        let due = again.0.get_mut(file)?.due.take()?;
+        let pause = due - *now;
+        *now = due;
+        Some(pause)
+    }
+
+    /// The pauses before the first tries of a file that always fails.
+    fn pauses(step: Step, is_missing: bool) -> Vec<u64> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut again = Again::default();
-        let mut pauses = Vec::new();
-        for _ in 0..20 {
-            let begun = Instant::now();
-            again.plan_for(unloaded(file.path(), step, is_missing), begun);
-            if timeout(Duration::from_secs(3600), again.due())
-                .await
-                .is_err()
-            {
-                break;
-            }
-            pauses.push(begun.elapsed());
+        let mut now = Instant::now();
+        let pauses = (0..20).map_while(|_| {
+            again.plan_for(unloaded(file.path(), step, is_missing), now);
+            try_again(&mut again, file.path(), &mut now)
+        });
+        pauses.map(|pause| pause.as_secs()).collect()
+    }
+
+    #[test]
+    fn a_plugin_that_was_there_is_tried_until_it_loads() {
+        for step in [Step::Unstarted, Step::Start, Step::Read] {
+            let pauses = pauses(step, true);
+            assert_eq!(pauses.len(), 20);
+            assert_eq!(pauses[..5], [1, 2, 4, 8, 16]);
+            assert_eq!(pauses[19], LONGEST.as_secs());
         }
-        pauses
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_plugin_that_was_there_is_tried_until_it_loads() {
-        let pauses = pauses(Step::Unstarted, true).await;
-        assert_eq!(pauses.len(), 20);
-        let seconds: Vec<_> = pauses.iter().map(Duration::as_secs).collect();
-        assert_eq!(seconds[..5], [1, 2, 4, 8, 16]);
-        assert_eq!(pauses[19], LONGEST);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_that_was_never_a_plugin_has_a_few_tries() {
-        assert_eq!(pauses(Step::Unstarted, false).await.len(), TRIES as usize);
+    #[test]
+    fn a_file_that_was_never_a_plugin_has_a_few_tries() {
+        assert_eq!(pauses(Step::Unstarted, false).len(), TRIES as usize);
         for step in [Step::Start, Step::Decode, Step::Link, Step::Approval] {
-            assert_eq!(pauses(step, false).await, []);
+            assert_eq!(pauses(step, false), [0; 0]);
         }
-        assert_eq!(pauses(Step::SignatureWrong, true).await, []);
+        assert_eq!(pauses(Step::SignatureWrong, true), [0; 0]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_changed_file_begins_anew_and_a_loaded_one_is_forgotten() {
+    #[test]
+    fn a_changed_file_begins_anew_and_a_loaded_one_is_forgotten() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut again = Again::default();
-        let begun = Instant::now();
-        for _ in 0..3 {
-            again.plan_for(unloaded(file.path(), Step::Read, false), Instant::now());
-            again.due().await;
+        let mut now = Instant::now();
+        for seconds in [1, 2, 4] {
+            again.plan_for(unloaded(file.path(), Step::Read, false), now);
+            // Another change meanwhile does not put it off.
+            again.plan_for(unloaded(file.path(), Step::Read, false), now);
+            let pause = try_again(&mut again, file.path(), &mut now);
+            assert_eq!(pause, Some(Duration::from_secs(seconds)));
         }
-        assert_eq!(begun.elapsed().as_secs(), 1 + 2 + 4);
         std::fs::write(file.path(), "another").unwrap();
-        let begun = Instant::now();
-        again.plan_for(unloaded(file.path(), Step::Read, false), begun);
-        again.due().await;
-        assert_eq!(begun.elapsed().as_secs(), 1);
-        again.plan_for(Vec::new(), Instant::now());
+        again.plan_for(unloaded(file.path(), Step::Read, false), now);
+        let pause = try_again(&mut again, file.path(), &mut now);
+        assert_eq!(pause, Some(Duration::from_secs(1)));
+        again.plan_for(Vec::new(), now);
         assert!(again.0.is_empty());
     }
 }

@@ -274,3 +274,53 @@ async fn pipes_in_the_place_of_files_stop_nothing() {
     let stop = tokio::time::timeout(Duration::from_secs(60), rig.stop());
     stop.await.unwrap();
 }
+
+#[tokio::test]
+async fn what_the_host_could_not_load_is_loaded_once_it_can() {
+    let data = data(&[]);
+    let rig = Rig::start(data.path()).await;
+    replace(data.path(), "a", &version("one"));
+    until("it was loaded", async || {
+        rig.plugins().status("a").is_some()
+    })
+    .await;
+    rig.enable("a").await;
+    assert_eq!(rig.title().await, "one");
+
+    // The server cannot make its own copies: of a new version, and of a file that
+    // was away.
+    let (folder, file) = (
+        data.path().join("versions"),
+        data.path().join("plugins/a.wasm"),
+    );
+    let aside = data.path().join("aside");
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    replace(data.path(), "a", &version("two"));
+    until("the new version was reported", async || {
+        rig.failed() == [("a.wasm".to_owned(), Step::Read)]
+    })
+    .await;
+    assert_eq!(rig.title().await, "one");
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    until("the new version was loaded", async || {
+        rig.title().await == "two"
+    })
+    .await;
+
+    let away = data.path().join("away");
+    std::fs::rename(&file, &away).unwrap();
+    until("it was missed", async || rig.title().await != "two").await;
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    std::fs::rename(&away, &file).unwrap();
+    until("its return was reported", async || {
+        rig.failed() == [("a.wasm".to_owned(), Step::Read)]
+    })
+    .await;
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    until("it works again", async || rig.title().await == "two").await;
+    assert_eq!(rig.failed(), []);
+}
