@@ -113,6 +113,60 @@ fn what_cannot_be_granted_is_explained() {
     assert!(!folder.path().join("grants.toml").exists());
 }
 
+/// A component that says nothing of itself becomes a plugin by the manifest
+/// beside it.
+#[test]
+fn a_manifest_is_put_into_a_component() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        folder
+            .path()
+            .join(name)
+            .into_os_string()
+            .into_string()
+            .unwrap()
+    };
+    let handler = mortise_fixtures::components::bare(
+        "export wasi:http/incoming-handler@0.2.0;",
+        r#"(func (export "wasi:http/incoming-handler@0.2.0#handle") (param i32 i32))"#,
+    );
+    std::fs::write(path("hook.wasm"), handler.unwrap()).unwrap();
+    let page = include_str!("../../../docs/writing-a-plugin.md");
+    let (_, manifest) = page.split_once("```toml\n# manifest.toml\n").unwrap();
+    let manifest = manifest.split_once("```").unwrap().0;
+    std::fs::write(path("manifest.toml"), manifest).unwrap();
+    std::fs::write(path("wrong.toml"), format!("nmae = 'x'\n{manifest}")).unwrap();
+    std::fs::write(path("none.json"), "{}").unwrap();
+
+    let (hook, made) = (path("hook.wasm"), path("made.wasm"));
+    let componentize = |rest: &[&str]| {
+        let all = ["plugin", "componentize", &hook, "--output", &made];
+        mortise(&[&all, rest].concat())
+    };
+    for (manifest, says) in [
+        (None, "is a component already"),
+        (Some("wrong.toml"), "`nmae`"),
+        (Some("none.json"), "missing field `id`"),
+        (Some("hook.wasm"), "no text"),
+        (Some("nowhere.toml"), "cannot be read"),
+    ] {
+        let output = match manifest {
+            None => componentize(&[]),
+            Some(name) => componentize(&["--manifest", &path(name)]),
+        };
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(says), "{manifest:?}: {said}");
+    }
+    let output = componentize(&["--manifest", &path("manifest.toml")]);
+    assert!(output.status.success(), "{output:?}");
+    let output = mortise(&["plugin", "inspect", "--json", &made]);
+    let inspected: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(inspected["manifest"]["id"], "org.example.hook");
+    let capabilities = serde_json::json!(["configurer", "webhook"]);
+    assert_eq!(inspected["capabilities"], capabilities);
+}
+
 /// A missing tool is reported with its purpose and the way to install it, for
 /// each language.
 #[test]

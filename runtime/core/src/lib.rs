@@ -21,6 +21,7 @@
 //! - [`registry`]: the plugins folder.
 //! - [`log`]: an instance's log.
 //! - [`trace`]: the trace of a message or request.
+//! - [`yaml`]: the reader of configurations.
 
 mod call_error;
 pub mod files;
@@ -35,6 +36,7 @@ pub mod registry;
 pub mod report;
 mod staged;
 pub mod trace;
+pub mod yaml;
 
 pub use mortise_contract::{
     self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest, flat,

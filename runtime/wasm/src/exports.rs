@@ -61,6 +61,14 @@ impl Indices {
         })
     }
 
+    /// Returns true if an interface of the contract's is exported.
+    pub(super) fn has_own(&self) -> bool {
+        let own = self.capabilities();
+        self.manifest.is_some()
+            || self.webhook.is_some()
+            || own.iter().any(|one| one != Capability::Webhook)
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         [
             (self.lifecycle.is_some(), Capability::Lifecycle),

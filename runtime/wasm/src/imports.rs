@@ -1,5 +1,5 @@
 //! The contract's imports, answered by the guard, and the linker that offers
-//! them beside WASI.
+//! them beside WASI and the standard's drafts.
 
 use wasmtime::{
     Engine,
@@ -8,7 +8,7 @@ use wasmtime::{
 
 #[cfg(unix)]
 use super::files;
-use super::{sockets, store::State};
+use super::{sockets, standard, store::State};
 use crate::bindings::mortise::plugin::{log, messages, storage, timers};
 use mortise_runtime::{
     log::Source,
@@ -39,6 +39,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     storage::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     timers::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    standard::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -10,6 +10,7 @@
 //!   running guests.
 //! - `cache`: compiled code between runs, trusted only when authenticated.
 //! - `settings`: the settings of the backend.
+//! - `embedded`: a manifest in the component's file.
 //! - `linked`: a component ready to be instantiated.
 //! - `loader`: from file to plugin, with a report of what is wrong.
 //! - `misfit`: reports of components that do not fit this host.
@@ -19,6 +20,7 @@
 //! - `files`: opening files in granted directories.
 //! - `sockets`: refusing sockets, and saying so.
 //! - `imports`: the contract's imports, answered by the guard.
+//! - `standard`: the standard's drafts of storage, configuration and log.
 //! - `outbound`: the allow-list in front of `wasi:http`.
 //! - `output`: standard output and error, into the instance's log.
 //! - `incoming`: webhooks for components that export `wasi:http/incoming-handler`.
@@ -30,6 +32,7 @@ mod bindings;
 mod budget;
 mod cache;
 mod deadline;
+mod embedded;
 mod engine;
 mod exports;
 #[cfg(unix)]
@@ -44,12 +47,18 @@ mod outbound;
 mod output;
 mod settings;
 mod sockets;
+mod standard;
 mod store;
 
 use std::{path::Path, sync::Arc};
 
 use self::engine::Shared;
-pub use self::{engine::EngineError, loader::Inspection, settings::Settings};
+pub use self::{
+    embedded::{Configuration, Embedded, SECTION},
+    engine::EngineError,
+    loader::Inspection,
+    settings::Settings,
+};
 use async_trait::async_trait;
 use mortise_runtime::{Described, LoadError, Loader, Plugin, Staged};
 

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use mortise_runtime::Capabilities;
+use mortise_runtime::{Capabilities, yaml};
 use wasmtime::component::InstancePre;
 
-use super::{engine::Shared, exports::Indices, store::State};
+use super::{
+    embedded::{Configuration, Embedded},
+    engine::Shared,
+    exports::Indices,
+    standard::ActiveConfig,
+    store::State,
+};
 
 /// A component ready to be instantiated.
 pub(super) struct Linked {
@@ -13,6 +19,27 @@ pub(super) struct Linked {
     pub(super) pre: InstancePre<State>,
     pub(super) indices: Indices,
     pub(super) capabilities: Capabilities,
+    /// The manifest in the file, for a component that exports none.
+    pub(super) embedded: Option<Embedded>,
+}
+
+impl Linked {
+    /// The configuration that the host keeps for a component without the export
+    /// `configurer`.
+    pub(super) fn configuration(&self) -> Option<&Configuration> {
+        self.embedded.as_ref()?.configuration.as_ref()
+    }
+
+    /// A user's configuration, as the component finds it. In one that the host
+    /// keeps, comments alone stand for the defaults.
+    pub(super) fn config_in_force(&self, text: &str) -> ActiveConfig {
+        match self.configuration() {
+            Some(configuration) if yaml::is_blank(text) => {
+                ActiveConfig::new(&configuration.defaults)
+            }
+            _ => ActiveConfig::new(text),
+        }
+    }
 }
 
 impl std::fmt::Debug for Linked {

@@ -13,18 +13,21 @@ use tokio::task::JoinError;
 use wasmtime::component::Component;
 
 use super::{
+    embedded::{self, Embedded},
     engine::Shared,
     exports::Indices,
     instance::WasmInstance,
     linked::Linked,
     misfit::{self, Report},
+    standard,
 };
 use mortise_runtime::{
-    CallError, Capabilities, Described, Digest, Grants, Host, LoadError, Log, Staged, Step,
+    CallError, Capabilities, Capability, Described, Digest, Grants, Host, LoadError, Log, Staged,
+    Step,
     contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
     files,
     grants::Applications,
-    manifest,
+    manifest::{self, Flaw},
     plugin::{Backend, Instance, InstanceSetup, Plugin},
     registry::unreadable,
 };
@@ -113,15 +116,13 @@ pub(super) async fn load(
     source: Source<'_>,
 ) -> Result<Arc<dyn Plugin>, LoadError> {
     let file = source.file();
-    let Compiled {
-        digest, component, ..
-    } = compiled(shared, source).await?;
-    let linked = link(shared, file, &component)?;
+    let compiled = compiled(shared, source).await?;
+    let linked = link(shared, file, &compiled)?;
     let manifest = describe(&linked, file).await?;
     Ok(Arc::new(WasmPlugin {
         linked,
         manifest,
-        digest,
+        digest: compiled.digest,
     }))
 }
 
@@ -135,10 +136,9 @@ pub(super) async fn load_again(
     file: &Path,
     known: &Described,
 ) -> Result<Arc<dyn Plugin>, LoadError> {
-    let Compiled {
-        digest, component, ..
-    } = compiled(shared, Source::File(file)).await?;
-    let linked = link(shared, file, &component)?;
+    let compiled = compiled(shared, Source::File(file)).await?;
+    let digest = compiled.digest;
+    let linked = link(shared, file, &compiled)?;
     let manifest = if digest == known.digest {
         known.manifest.clone()
     } else {
@@ -157,18 +157,14 @@ pub(super) async fn load_again(
 ///
 /// As [`load`].
 pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspection, LoadError> {
-    let Compiled {
-        size,
-        digest,
-        component,
-    } = compiled(shared, Source::File(file)).await?;
-    let linked = link(shared, file, &component)?;
+    let compiled = compiled(shared, Source::File(file)).await?;
+    let linked = link(shared, file, &compiled)?;
     let manifest = describe(&linked, file).await?;
-    let ty = component.component_type();
+    let ty = compiled.component.component_type();
     Ok(Inspection {
         file: file.to_owned(),
-        size,
-        digest,
+        size: compiled.bytes.len() as u64,
+        digest: compiled.digest,
         manifest,
         capabilities: linked.capabilities,
         imports: ty
@@ -184,8 +180,8 @@ pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspect
 
 /// A component as machine code.
 struct Compiled {
-    /// Of the file, in bytes.
-    size: u64,
+    /// The content of the file.
+    bytes: Bytes,
     digest: Digest,
     component: Component,
 }
@@ -194,7 +190,7 @@ struct Compiled {
 async fn compiled(shared: &Arc<Shared>, source: Source<'_>) -> Result<Compiled, LoadError> {
     let file = source.file();
     let read = read(shared, source).await?;
-    let (size, digest) = (read.bytes.len() as u64, read.digest);
+    let (bytes, digest) = (read.bytes.clone(), read.digest);
     let component = match read.code {
         Some(component) => component,
         None => {
@@ -208,7 +204,7 @@ async fn compiled(shared: &Arc<Shared>, source: Source<'_>) -> Result<Compiled, 
         }
     };
     Ok(Compiled {
-        size,
+        bytes,
         digest,
         component,
     })
@@ -301,12 +297,9 @@ fn compile(shared: &Shared, file: &Path, read: &Read) -> Result<Component, LoadE
 }
 
 /// Link.
-fn link(
-    shared: &Arc<Shared>,
-    file: &Path,
-    component: &Component,
-) -> Result<Arc<Linked>, LoadError> {
+fn link(shared: &Arc<Shared>, file: &Path, compiled: &Compiled) -> Result<Arc<Linked>, LoadError> {
     let report = Report(file);
+    let component = &compiled.component;
     misfit::check_imports(&report, shared, component)?;
     let pre = shared.linker.instantiate_pre(component).map_err(|error| {
         report.of(
@@ -316,22 +309,72 @@ fn link(
             "build it against the WIT files of this version of Mortise",
         )
     })?;
-    misfit::check_exports(&report, shared, component)?;
+    misfit::check_names(&report, shared, component)?;
     let indices = Indices::new(&pre).map_err(|error| misfit::wrong_export(&report, &error))?;
     let ty = component.component_type();
     let mut imports = ty.imports(&shared.engine).map(|(name, _)| name);
-    let stores = imports.any(|name| name.starts_with("mortise:plugin/storage@"));
-    let capabilities = indices.capabilities().storing(stores);
+    let stores =
+        imports.any(|name| name.starts_with("mortise:plugin/storage@") || standard::stores(name));
+    let embedded = match indices.manifest {
+        Some(_) => None,
+        None => embedded(&report, shared, compiled, &indices)?,
+    };
+    let configured = embedded
+        .as_ref()
+        .and_then(|embedded| embedded.configuration.as_ref())
+        .map(|_| Capability::Configurer);
+    let exported = indices.capabilities().iter();
+    let capabilities: Capabilities = exported.chain(configured).collect();
+    let capabilities = capabilities.storing(stores);
     Ok(Arc::new(Linked {
         shared: shared.clone(),
         pre,
         indices,
         capabilities,
+        embedded,
     }))
 }
 
+/// The manifest in the file of a component that exports none.
+fn embedded(
+    report: &Report<'_>,
+    shared: &Shared,
+    compiled: &Compiled,
+    indices: &Indices,
+) -> Result<Option<Embedded>, LoadError> {
+    let flawed = |flaw: Flaw| report.of(Step::Manifest, flaw.expected, flaw.found, flaw.fix);
+    let embedded = embedded::read(&compiled.bytes).map_err(flawed)?;
+    let is_called = indices.capabilities().iter().next().is_some();
+    match &embedded {
+        Some(embedded) if is_called => {
+            if embedded.configuration.is_some() && indices.configurer.is_some() {
+                return Err(flawed(Flaw {
+                    expected: "one configuration".to_owned(),
+                    found: format!(
+                        "the export `configurer`, and another in the section `{}`",
+                        embedded::SECTION
+                    ),
+                    fix: "remove one of them".to_owned(),
+                }));
+            }
+        }
+        other => {
+            let component = &compiled.component;
+            return Err(misfit::exports(report, shared, component, other.is_some()));
+        }
+    }
+    Ok(embedded)
+}
+
 /// Describes and checks: asks for the manifest, on an instance without a user.
+/// Nothing runs of a component whose manifest is in its file, unless it exports
+/// functions of the contract's, whose types are checked.
 async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadError> {
+    if let Some(embedded) = &linked.embedded
+        && !linked.indices.has_own()
+    {
+        return Ok(embedded.manifest.clone());
+    }
     let report = Report(file);
     let limits = linked.shared.describe.clone();
     let setup = InstanceSetup {

@@ -11,8 +11,9 @@ use super::{
     budget::{Descriptors, FIELD_BYTES, Held},
     outbound::Outbound,
     output::Output,
+    standard::ActiveConfig,
 };
-use mortise_runtime::{Guard, Rights, log::Source};
+use mortise_runtime::{Guard, Rights, log::Source, types::Problem};
 
 /// Random bytes that a component may take at a time. The host makes them, and no
 /// deadline ends it meanwhile.
@@ -32,6 +33,8 @@ pub(super) struct State {
     descriptors: Arc<Descriptors>,
     /// True while the guest is inside its `filter`.
     pub(super) in_filter: bool,
+    /// The configuration in force; none before one was applied.
+    pub(super) configuration: Option<ActiveConfig>,
 }
 
 impl State {
@@ -81,12 +84,30 @@ impl State {
             descriptors: descriptors.clone(),
             memory: MemoryLimiter::new(rights.limits.memory_bytes, guard.clone()),
             in_filter: false,
+            configuration: None,
             guard,
         })
     }
 }
 
 impl State {
+    /// The things of the host that the guest holds.
+    pub(super) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// Checks that the configuration in force has values by name.
+    pub(super) async fn check_config(&mut self) -> Result<(), Vec<Problem>> {
+        let Some(configuration) = &mut self.configuration else {
+            return Ok(());
+        };
+        let checked = configuration.check().await;
+        checked.map_err(|text| {
+            let path = String::new();
+            vec![Problem { path, text }]
+        })
+    }
+
     /// Forgets what earlier calls did: what happens from now on is the next
     /// call's.
     pub(super) fn begin_call(&mut self) {

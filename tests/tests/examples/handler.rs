@@ -1,10 +1,12 @@
-//! A component that is a webhook by the standard's interface instead of the
-//! contract's.
+//! Components that are webhooks by the standard's interface instead of the
+//! contract's: with our SDK, and without anything of ours.
 
 use mortise_runtime::{
     CallError, Capability,
     types::{Header, WebhookRequest},
 };
+
+use mortise_tests::{guests, server};
 
 use crate::Running;
 
@@ -84,5 +86,54 @@ async fn it_needs_the_grant_that_every_webhook_needs() {
             }
         ),
         "{error}"
+    );
+}
+
+/// The manifest in the documentation.
+fn documented() -> &'static str {
+    let page = include_str!("../../../docs/writing-a-plugin.md");
+    let (_, manifest) = page.split_once("```toml\n# manifest.toml\n").unwrap();
+    manifest.split_once("```").unwrap().0
+}
+
+#[tokio::test]
+async fn a_component_that_knows_nothing_of_mortise_is_a_plugin_by_its_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (manifest, plugin) = (
+        folder.path().join("manifest.toml"),
+        folder.path().join("a.wasm"),
+    );
+    std::fs::write(&manifest, documented()).unwrap();
+    let component = guests::example("plain");
+    let [component, manifest, output] =
+        [&component, &manifest, &plugin].map(|path| path.to_str().unwrap());
+    let put = [
+        "plugin",
+        "componentize",
+        component,
+        "--manifest",
+        manifest,
+        "-o",
+        output,
+    ];
+    assert!(server::run(put).status.success());
+
+    let running = Running::of(&plugin, "greeting: moin\n", |_| {}).await;
+    running.instance.start().await.unwrap();
+    let answered = async || {
+        let answer = running.instance.webhook(request("a")).await.unwrap();
+        assert_eq!(answer.status, 200);
+        String::from_utf8(answer.body).unwrap()
+    };
+    assert_eq!(answered().await, "moin 1 of 2 keys, 1 found, 1 values");
+    assert_eq!(answered().await, "moin 2 of 2 keys, 1 found, 1 values");
+    let config = "greeting: tach\nmore: {deep: 1}\n";
+    running.instance.apply_config(config).await.unwrap();
+    assert_eq!(answered().await, "tach 3 of 2 keys, 1 found, 2 values");
+    assert_eq!(running.host.kept().storage["count"], b"3");
+    let log = running.logged();
+    assert!(
+        log.contains(&format!("[http] {BASE}a?x=1 is answered")),
+        "{log}"
     );
 }

@@ -3,7 +3,6 @@
 //! and calling plugins, is in `plugins`.
 //!
 //! - this file: whether a text is looked at, and its problems.
-//! - `yaml`: a text as a value, with the line and column of every part.
 //! - `place`: the places of a plugin's own problems.
 //! - `schema`: a schema as it came from a plugin, bounded before it is used.
 //! - `walk`: the schemas that hold for each part of a value, counted; it bounds
@@ -15,17 +14,17 @@
 mod place;
 mod schema;
 mod walk;
-mod yaml;
 
 use jsonschema::{
     JsonType, ValidationError,
     error::{TypeKind, ValidationErrorKind},
 };
+use mortise_runtime::yaml::{self, Document, Fault};
 use serde::Serialize;
 use serde_json::Value;
 
 pub use self::place::located;
-use self::{schema::Schema, yaml::Document};
+use self::schema::Schema;
 
 /// The most problems of one text that are listed.
 const PROBLEMS: usize = 100;
@@ -46,6 +45,17 @@ pub struct Problem {
     pub column: u64,
     /// The problem as a sentence. Values are not repeated in it.
     pub text: String,
+}
+
+impl From<Fault> for Problem {
+    fn from(Fault { line, column, text }: Fault) -> Self {
+        Self {
+            path: String::new(),
+            line,
+            column,
+            text: format!("it is no YAML: {text}"),
+        }
+    }
 }
 
 /// Problems as one line.
@@ -130,9 +140,9 @@ impl Texts {
         }
         let document = match Document::read(text) {
             Ok(document) => document,
-            Err(problem) => {
+            Err(fault) => {
                 // Without a schema, the plugin may read its text as it likes.
-                form.problems.extend(schema.is_some().then_some(problem));
+                form.problems.extend(schema.is_some().then(|| fault.into()));
                 return form;
             }
         };

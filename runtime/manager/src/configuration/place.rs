@@ -1,9 +1,9 @@
 //! The places of a plugin's own problems in its configuration's text.
 
-use mortise_runtime::types;
+use mortise_runtime::{types, yaml::Document};
 use serde_json::Value;
 
-use super::{PROBLEMS, Problem, add, yaml::Document};
+use super::{PROBLEMS, Problem, add};
 
 /// Returns a plugin's problems with their places. A path that the text does not
 /// have stands for the deepest part of it that the text has.

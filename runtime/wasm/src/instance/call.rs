@@ -272,11 +272,23 @@ impl Code for Guest<'_> {
     }
 
     async fn defaults(&mut self) -> Result<String, CallError> {
-        ask!(self, DEFAULTS, configurer.call_defaults())
+        match self.instance.linked.configuration() {
+            Some(configuration) => Ok(configuration.defaults.clone()),
+            None => ask!(self, DEFAULTS, configurer.call_defaults()),
+        }
     }
 
     async fn apply(&mut self, config: &str) -> Result<(), CallError> {
-        ask!(self, APPLY, configurer.call_apply(config))?.map_err(CallError::Config)
+        let new = self.instance.linked.config_in_force(config);
+        let before = self.up.store.data_mut().configuration.replace(new);
+        let applied = match self.instance.linked.configuration() {
+            Some(_) => Ok(self.up.store.data_mut().check_config().await),
+            None => ask!(self, APPLY, configurer.call_apply(config)),
+        };
+        if let Ok(Err(_)) = &applied {
+            self.up.store.data_mut().configuration = before;
+        }
+        applied?.map_err(CallError::Config)
     }
 
     async fn start(&mut self) -> Result<(), CallError> {

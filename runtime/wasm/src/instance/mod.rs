@@ -108,6 +108,10 @@ impl WasmInstance {
         if let Err(error) = call.up.check_types(&self.linked.indices) {
             return Ok(Err(error));
         }
+        if let Some(embedded) = &self.linked.embedded {
+            let manifest = embedded.manifest.clone();
+            return call.settle(Ok(Ok(manifest))).map(Ok);
+        }
         let outcome = run!(self, call, manifest.call_describe());
         call.settle(outcome).map(Ok)
     }
@@ -173,6 +177,9 @@ impl Instance for WasmInstance {
     }
 
     async fn default_config(&self) -> Result<String, CallError> {
+        if let Some(configuration) = self.linked.configuration() {
+            return Ok(configuration.defaults.clone());
+        }
         let mut call = self.begin(&export::DEFAULTS).await?;
         let outcome = run!(self, call, configurer.call_defaults());
         let text = call.settle(outcome)?;
@@ -180,6 +187,9 @@ impl Instance for WasmInstance {
     }
 
     async fn config_schema(&self) -> Result<Option<String>, CallError> {
+        if let Some(configuration) = self.linked.configuration() {
+            return Ok(configuration.schema.as_ref().map(ToString::to_string));
+        }
         let mut call = self.begin(&export::SCHEMA).await?;
         let outcome = run!(self, call, configurer.call_schema());
         let schema = call.settle(outcome)?;
@@ -190,7 +200,18 @@ impl Instance for WasmInstance {
 
     async fn apply_config(&self, config: &str) -> Result<(), CallError> {
         let mut call = self.begin(&export::APPLY).await?;
-        let outcome = run!(self, call, configurer.call_apply(config));
+        let new = self.linked.config_in_force(config);
+        let before = call.up.store.data_mut().configuration.replace(new);
+        let outcome = match self.linked.configuration() {
+            Some(_) => {
+                let checked = call.up.store.data_mut().check_config();
+                call.deadline.run(checked).await.map(Ok)
+            }
+            None => run!(self, call, configurer.call_apply(config)),
+        };
+        if let Ok(Ok(Err(_))) = &outcome {
+            call.up.store.data_mut().configuration = before;
+        }
         let answer = call.settle(outcome)?;
         let mut slot = self.slot.lock().await;
         answer.map_err(CallError::Config)?;

@@ -10,6 +10,7 @@ mod budget;
 mod cache;
 mod calls;
 mod loading;
+mod standard;
 mod strangers;
 
 use std::{path::PathBuf, sync::Arc};

@@ -10,7 +10,7 @@ use mortise_runtime::{
 
 use crate::{Bench, FILTER, draft};
 
-fn request(host: &str) -> WebhookRequest {
+pub(crate) fn request(host: &str) -> WebhookRequest {
     WebhookRequest {
         method: "GET".to_owned(),
         path: "x".to_owned(),

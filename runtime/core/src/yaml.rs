@@ -8,16 +8,26 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
-use super::Problem;
-
 /// The deepest that a text may be nested.
-pub(super) const DEPTH: usize = 64;
+const DEPTH: usize = 64;
 /// The most parts of a text.
 const NODES: usize = 50_000;
 
+/// The first fault of a text that is no YAML.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: it is no YAML: {text}")]
+pub struct Fault {
+    /// Counted from 1.
+    pub line: u64,
+    /// In characters, counted from 1.
+    pub column: u64,
+    /// The fault in the reader's words.
+    pub text: String,
+}
+
 /// A text as it was read.
 #[derive(Debug)]
-pub(super) struct Document {
+pub struct Document {
     root: Node,
     blank: bool,
 }
@@ -45,7 +55,7 @@ struct Field {
 }
 
 /// Returns true if a text has nothing but comments.
-pub(super) fn is_blank(text: &str) -> bool {
+pub fn is_blank(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
@@ -56,7 +66,7 @@ impl Document {
     /// # Errors
     ///
     /// The place and the words of the first fault.
-    pub(super) fn read(text: &str) -> Result<Self, Problem> {
+    pub fn read(text: &str) -> Result<Self, Fault> {
         if is_blank(text) {
             let kind = Kind::Scalar(Value::Null);
             return Ok(Self {
@@ -86,32 +96,33 @@ impl Document {
             }),
             Err(error) => {
                 let place = error.location();
-                Err(Problem {
-                    path: String::new(),
+                Err(Fault {
                     line: place.map_or(1, |place| place.line().max(1)),
                     column: place.map_or(1, |place| place.column().max(1)),
-                    text: format!("it is no YAML: {}", error.without_snippet()),
+                    text: error.without_snippet().to_string(),
                 })
             }
         }
     }
 
-    pub(super) fn is_blank(&self) -> bool {
+    /// Returns true if the text has nothing but comments.
+    pub fn is_blank(&self) -> bool {
         self.blank
     }
 
-    pub(super) fn is_mapping(&self) -> bool {
+    /// Returns true if the whole is a mapping.
+    pub fn is_mapping(&self) -> bool {
         matches!(self.root.kind, Kind::Mapping(_))
     }
 
     /// The whole as JSON has it.
-    pub(super) fn value(&self) -> Value {
+    pub fn value(&self) -> Value {
         self.root.value()
     }
 
     /// The line and column of a part, or of the nearest one around it that is
     /// there: for a field, those of its name.
-    pub(super) fn place(&self, pointer: &str) -> (u64, u64) {
+    pub fn place(&self, pointer: &str) -> (u64, u64) {
         let mut node = &self.root;
         let mut place = (node.line, node.column);
         for part in pointer.split('/').skip(1) {

@@ -1,12 +1,16 @@
 //! Reports of components that do not fit this host: the step, the cause and the
 //! fix, found by looking at the component, not at the words of an error.
 
+mod imports;
+
 use std::path::Path;
 
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::component::Component;
 
-use super::{engine::Shared, imports::PROVIDED};
+pub(super) use self::imports::check_imports;
+use self::imports::{WASI, is_at_most};
+use super::engine::Shared;
 use mortise_runtime::{CallError, Capability, LoadError, Step, contract};
 
 /// Makes reports about one file.
@@ -137,181 +141,53 @@ pub(super) fn does_not_compile(
     }
 }
 
-/// The version of WASI 0.2 that this host provides.
-const WASI: &str = "0.2.12";
-
-/// The interfaces of it.
-const WASI_INTERFACES: [&str; 29] = [
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:http/outgoing-handler",
-    "wasi:http/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
-    "wasi:sockets/instance-network",
-    "wasi:sockets/ip-name-lookup",
-    "wasi:sockets/network",
-    "wasi:sockets/tcp",
-    "wasi:sockets/tcp-create-socket",
-    "wasi:sockets/udp",
-    "wasi:sockets/udp-create-socket",
-];
-
-/// Checks that every import is one that this host knows, to say more than that
-/// it is missing.
-pub(super) fn check_imports(
-    report: &Report<'_>,
-    shared: &Shared,
-    component: &Component,
-) -> Result<(), LoadError> {
-    for (import, _) in component.component_type().imports(&shared.engine) {
-        let (name, version) = import.split_once('@').unwrap_or((import, ""));
-        let wrong = if name.starts_with("wasi:") {
-            wrong_wasi(name, version)
-        } else {
-            wrong_import(name, version)
-        };
-        let Some((more, fix)) = wrong else {
-            continue;
-        };
-        let expected = format!(
-            "only imports of `mortise:plugin@{}` and of WASI 0.2 (up to {WASI})",
-            contract::VERSION
-        );
-        return Err(report.of(
-            Step::Link,
-            expected,
-            format!("the import `{import}`{more}"),
-            fix,
-        ));
-    }
-    Ok(())
-}
-
-/// More about an import of WASI that is not provided, and the fix.
-fn wrong_wasi(name: &str, version: &str) -> Option<(&'static str, &'static str)> {
-    let known = WASI_INTERFACES.contains(&name);
-    if version.contains('-') {
-        return Some((
-            ", of a draft of WASI",
-            "build it with a toolchain and libraries that use the released WASI 0.2 (target \
-             `wasm32-wasip2`); drafts are not compatible with it",
-        ));
-    }
-    if !version.starts_with("0.2.") && !version.is_empty() {
-        return Some((
-            ", of another WASI than 0.2",
-            "build it for WASI 0.2 (target `wasm32-wasip2`)",
-        ));
-    }
-    if !known {
-        return Some((
-            ", which is not part of WASI 0.2 as this host provides it",
-            "remove the import: configuration, storage, logs and messages come from the contract's \
-             own interfaces in `wit/`",
-        ));
-    }
-    if version.is_empty() {
-        return Some((
-            ", without a version",
-            "build it for WASI 0.2 (target `wasm32-wasip2`)",
-        ));
-    }
-    if !is_at_most(version, WASI) {
-        return Some((
-            ", of a newer WASI 0.2",
-            "build it with an older toolchain or older libraries, or update Mortise",
-        ));
-    }
-    None
-}
-
-/// More about another import that is not provided, and the fix.
-fn wrong_import(name: &str, version: &str) -> Option<(&'static str, &'static str)> {
-    if PROVIDED.contains(&name) {
-        return (!is_at_most(version, contract::VERSION)).then_some((
-            "",
-            "update Mortise to a version that speaks this version of the contract, or build the \
-             plugin against the older one",
-        ));
-    }
-    Some(if name.starts_with("mortise:plugin/") {
-        (
-            "",
-            "update Mortise, if a newer version has this interface; otherwise build the plugin \
-             against the WIT files of this version",
-        )
-    } else {
-        (
-            "",
-            "remove the import, or put the component that provides it into this one with \
-             `wac plug`",
-        )
-    })
-}
-
-/// Whether a version is the same as another up to the last number, which may
-/// be lower: what was built against it can be served by the other.
-fn is_at_most(version: &str, own: &str) -> bool {
-    fn parts(version: &str) -> Option<(&str, u64)> {
-        let (compatible, patch) = version.rsplit_once('.')?;
-        Some((compatible, patch.parse().ok()?))
-    }
-    match (parts(version), parts(own)) {
-        (Some((wanted, wanted_patch)), Some((own, own_patch))) => {
-            wanted == own && wanted_patch <= own_patch
-        }
-        _ => false,
-    }
-}
-
-/// Checks that a component exports the manifest, and no interface that is meant
-/// for this host and would silently do nothing: one that is misspelt, or of a
-/// version that this host does not speak.
-pub(super) fn check_exports(
+/// Checks that a component exports no interface that is meant for this host and
+/// would silently do nothing: one that is misspelt, or of a version that this
+/// host does not speak.
+pub(super) fn check_names(
     report: &Report<'_>,
     shared: &Shared,
     component: &Component,
 ) -> Result<(), LoadError> {
     let ty = component.component_type();
-    let exports: Vec<&str> = ty.exports(&shared.engine).map(|(name, _)| name).collect();
-    for export in &exports {
+    for (export, _) in ty.exports(&shared.engine) {
         if let Some((expected, fix)) = wrong_name(export) {
             let found = format!("the export `{export}`");
             return Err(report.of(Step::Link, expected, found, fix));
         }
     }
-    let manifest = format!("mortise:plugin/manifest@{}", contract::VERSION);
-    if component.get_export_index(None, &manifest).is_some() {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// The report of a component that has no manifest, or has one in its file and
+/// exports nothing that this host calls.
+pub(super) fn exports(
+    report: &Report<'_>,
+    shared: &Shared,
+    component: &Component,
+    has_section: bool,
+) -> LoadError {
+    let ty = component.component_type();
+    let exports: Vec<&str> = ty.exports(&shared.engine).map(|(name, _)| name).collect();
     let is_ours = |name: &&&str| name.starts_with("mortise:plugin/");
-    let (found, fix) = match (exports.as_slice(), exports.iter().find(is_ours)) {
-        (_, Some(other)) => (
+    let is_handler = |name: &&&str| name.starts_with("wasi:http/incoming-handler@");
+    let own = exports.iter().find(is_ours);
+    let handler = exports.iter().find(is_handler);
+    let (found, fix) = match (exports.as_slice(), own, handler) {
+        (_, Some(other), _) if !has_section => (
             format!("the export `{other}` without it"),
             "export `manifest` too: every plugin says by it who it is",
         ),
-        ([], None) => (
+        (_, _, Some(handler)) if !has_section => (
+            format!("the export `{handler}` without it"),
+            "write a manifest beside the component, and embed it with `mortise plugin componentize \
+             FILE --manifest manifest.toml`",
+        ),
+        ([], ..) => (
             "a component that exports nothing".to_owned(),
             BUILD_AS_PLUGIN,
         ),
-        (names, None) => (
+        (names, ..) => (
             format!(
                 "a component of another world, which exports {}",
                 names.join(", ")
@@ -319,7 +195,12 @@ pub(super) fn check_exports(
             BUILD_AS_PLUGIN,
         ),
     };
-    Err(report.of(Step::Link, format!("the export `{manifest}`"), found, fix))
+    let expected = if has_section {
+        "an export that this host calls, such as `wasi:http/incoming-handler`".to_owned()
+    } else {
+        format!("the export `mortise:plugin/manifest@{}`", contract::VERSION)
+    };
+    report.of(Step::Link, expected, found, fix)
 }
 
 const BUILD_AS_PLUGIN: &str = "build it with one of Mortise's guest SDKs, or against `wit/`; or move it out of the plugins \
@@ -428,25 +309,7 @@ pub(super) fn does_not_describe(report: &Report<'_>, error: &CallError) -> LoadE
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, wrong_name, wrong_wasi};
-
-    #[test]
-    fn imports_of_other_wasis_are_named_as_what_they_are() {
-        for (name, version, says) in [
-            ("wasi:keyvalue/store", "0.2.0-draft2", "a draft"),
-            ("wasi:http/types", "0.2.0-rc-2023-11-10", "a draft"),
-            ("wasi:http/types", "0.3.0", "another WASI"),
-            ("wasi:http/types", "0.20.1", "another WASI"),
-            ("wasi:logging/logging", "", "not part of"),
-            ("wasi:config/store", "0.2.0", "not part of"),
-            ("wasi:clocks/monotonic-clock", "0.2.99", "a newer WASI"),
-            ("wasi:clocks/monotonic-clock", "", "without a version"),
-        ] {
-            let (more, _) = wrong_wasi(name, version).unwrap();
-            assert!(more.contains(says), "{name}@{version}: {more}");
-        }
-        assert_eq!(wrong_wasi("wasi:clocks/monotonic-clock", "0.2.3"), None);
-    }
+    use super::{distance, wrong_name};
 
     #[test]
     fn exports_that_nobody_would_call_are_found() {
