@@ -10,7 +10,7 @@ use sqlx::{
 use tempfile::TempDir;
 
 use super::{
-    GotifyEntities, GotifyError, GotifyMessage,
+    GotifyEntities, GotifyError, GotifyMessage, dump,
     queries::{Dialect, LAST_MESSAGE, MESSAGE_COUNT, Queries},
     schema::{Columns, Found},
 };
@@ -19,21 +19,33 @@ use super::{
 const WAIT: Duration = Duration::from_secs(10);
 /// The first bytes of every database of SQLite.
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The bytes by which the kind of a file is known.
+const START: u64 = 512;
 
 /// An open database of Gotify on SQLite.
 #[derive(Debug)]
 pub struct SqliteGotify {
     connection: SqliteConnection,
     queries: Queries,
-    /// The copy that is read in place of a file whose server crashed.
+    /// The copy that is read in place of a dump, or of a file whose server crashed.
     _copy: Option<TempDir>,
 }
 
 impl SqliteGotify {
     pub(super) async fn open(path: &Path, ignore_unknown: bool) -> Result<Self, GotifyError> {
-        check_file(path)?;
         let mut copy = None;
-        let mut connection = match connect(path, true).await {
+        let mut opened = path.to_owned();
+        if let Kind::Dump = check_file(path)? {
+            let folder = dump::copied(path).await;
+            let folder = folder.map_err(|error| GotifyError::Open {
+                path: path.to_owned(),
+                cause: error.to_string(),
+                fix: "name a whole dump, as mysqldump or mariadb-dump writes it",
+            })?;
+            opened = folder.path().join(dump::COPY);
+            copy = Some(folder);
+        }
+        let mut connection = match connect(&opened, true).await {
             Ok(connection) => connection,
             Err(error) if needs_recovery(&error) => {
                 let aside = copied(path).map_err(|error| unreadable(path, &error))?;
@@ -120,7 +132,14 @@ impl SqliteGotify {
     }
 }
 
-fn check_file(path: &Path) -> Result<(), GotifyError> {
+/// The kind of a file.
+enum Kind {
+    Database,
+    /// Of a database on MySQL.
+    Dump,
+}
+
+fn check_file(path: &Path) -> Result<Kind, GotifyError> {
     let wrong = |cause: String, fix| GotifyError::Open {
         path: path.to_owned(),
         cause,
@@ -138,16 +157,19 @@ fn check_file(path: &Path) -> Result<(), GotifyError> {
     }
     let mut start = Vec::new();
     let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    io::Read::read_to_end(&mut io::Read::take(file, 16), &mut start)
+    io::Read::read_to_end(&mut io::Read::take(file, START), &mut start)
         .map_err(|error| unreadable(path, &error))?;
-    if start != MAGIC {
-        return Err(wrong(
-            "it is no SQLite database".to_owned(),
-            "name Gotify's database: `data/gotify.db` by default, or `postgres://USER@HOST/DATABASE`; \
-             for MySQL, see docs/moving-from-gotify.md",
-        ));
+    if start.starts_with(MAGIC) {
+        return Ok(Kind::Database);
     }
-    Ok(())
+    if dump::is_one(&start) {
+        return Ok(Kind::Dump);
+    }
+    Err(wrong(
+        "it is neither a database of SQLite nor a dump of MySQL".to_owned(),
+        "name Gotify's database: `data/gotify.db` by default, `postgres://USER@HOST/DATABASE`, or the \
+         file that mysqldump wrote",
+    ))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> GotifyError {
