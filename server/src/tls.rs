@@ -18,8 +18,10 @@ use tokio_rustls::{
     rustls::{
         RootCertStore, ServerConfig,
         client::verify_server_name,
+        crypto::ring::sign::any_supported_type,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
         server::{Acceptor, ParsedCertificate, ResolvesServerCertUsingSni},
+        sign::{CertifiedKey, SingleCertAndKey},
     },
     server::TlsStream,
 };
@@ -125,14 +127,13 @@ impl Certificate {
     fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
-        protocols: &[&[u8]],
     ) -> Result<Self, String> {
         let leaf = chain.first().ok_or("there is no certificate")?.clone();
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|error| error.to_string())?;
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(config),
             validity: validity(&leaf),
@@ -149,7 +150,7 @@ impl Certificate {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>();
         let key = PrivateKeyDer::from_pem_slice(key);
         let chain = chain.map_err(|error| error.to_string())?;
-        Self::new(chain, key.map_err(|error| error.to_string())?, &HTTP)
+        Self::new(chain, key.map_err(|error| error.to_string())?)
     }
 
     /// True if it is for this host name.
@@ -161,9 +162,6 @@ impl Certificate {
             .is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
     }
 }
-
-/// The protocols of requests.
-const HTTP: [&[u8]; 2] = [HTTP_2, b"http/1.1"];
 
 fn validity(leaf: &CertificateDer<'_>) -> Option<[i64; 2]> {
     let leaf = x509_cert::Certificate::from_der(leaf).ok()?;
@@ -268,8 +266,15 @@ impl Tls {
         proof: CertificateDer<'static>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), String> {
-        let proof = Certificate::new(vec![proof], key, &[PROOF])?;
-        self.proofs.write().insert(name.to_owned(), proof.config);
+        let key = any_supported_type(&key).map_err(|error| error.to_string())?;
+        // Its extension is critical, so clients refuse it for anything else; it is not
+        // checked as other certificates are.
+        let proof = SingleCertAndKey::from(CertifiedKey::new(vec![proof], key));
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(proof));
+        config.alpn_protocols = vec![PROOF.to_vec()];
+        self.proofs.write().insert(name.to_owned(), config.into());
         Ok(())
     }
 
@@ -375,7 +380,7 @@ fn read(config: &Config) -> Result<Option<Certificate>, TlsError> {
     }
     let private = PrivateKeyDer::from_pem_slice(&bytes(key)?)
         .map_err(|error| file(key, error.to_string()))?;
-    let read = Certificate::new(chain, private, &HTTP).map_err(|cause| TlsError::Together {
+    let read = Certificate::new(chain, private).map_err(|cause| TlsError::Together {
         certificate: certificate.clone(),
         key: key.clone(),
         cause,

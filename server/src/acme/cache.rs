@@ -25,7 +25,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Makes the folder if it is not there.
+    /// Makes the folder if it is not there. The names in the settings are sorted.
     pub(super) fn open(folder: &Path, settings: &Acme) -> io::Result<Self> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -35,10 +35,8 @@ impl Cache {
         let directory = settings.directory.as_str();
         let contacts = settings.contacts.iter().map(String::as_str);
         let account: Vec<_> = std::iter::once(directory).chain(contacts).collect();
-        let mut domains: Vec<_> = settings.domains.iter().map(|name| name.as_str()).collect();
-        domains.sort_unstable();
-        domains.dedup();
-        domains.insert(0, directory);
+        let domains = settings.domains.iter().map(|name| name.as_str());
+        let domains: Vec<_> = std::iter::once(directory).chain(domains).collect();
         Ok(Self {
             account: folder.join(format!("account-{}.json", digest(&account))),
             certificate: folder.join(format!("certificate-{}.pem", digest(&domains))),

@@ -62,10 +62,13 @@ impl Acme {
             path: folder.clone(),
             cause,
         };
+        let mut settings = config.acme.clone();
+        settings.domains.sort();
+        settings.domains.dedup();
         let acme = Self {
-            settings: config.acme.clone(),
             trust: tls::roots(config)?.map(Trust::in_roots).unwrap_or_default(),
-            cache: Cache::open(&folder, &config.acme).map_err(failed)?,
+            cache: Cache::open(&folder, &settings).map_err(failed)?,
+            settings,
             clock: config.clock.clone(),
             tls: Arc::clone(tls),
         };
