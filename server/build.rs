@@ -1,5 +1,4 @@
-//! Embeds the migrations and, where it was built, the page. Without the page
-//! the server still builds, and says at `/` how to get it.
+//! Embeds the page where it was built. Without the page the server still builds, and says at `/` how to get it.
 
 use std::{
     env,
@@ -12,33 +11,50 @@ use std::{
 
 /// Endings of the compressed forms beside a file.
 const COMPRESSED: [&str; 2] = ["gz", "br"];
+/// The page's document.
+const DOCUMENT: &str = "index.html";
+/// The beginning of an address in the document. The server writes its root in place of
+/// the dot and the slash.
+const RELATIVE: &str = "=\"./";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("cargo:rerun-if-changed=migrations");
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let dist = manifest.join("../web/dist");
     // A folder that is not there would be looked at in each build.
     if dist.is_dir() {
         println!("cargo:rerun-if-changed={}", dist.display());
     }
+    let document = dist.join(DOCUMENT);
     let mut files = Vec::new();
-    if dist.join("index.html").is_file() {
+    let mut source = String::from("pub(super) static DOCUMENT: Option<Document> = ");
+    if document.is_file() {
         collect(&dist, &mut files)?;
+        files.retain(|file| *file != document);
         files.sort();
+        let text = fs::read_to_string(&document)?;
+        let parts: Vec<_> = text
+            .split_inclusive(RELATIVE)
+            .map(|part| part.strip_suffix("./").unwrap_or(part))
+            .collect();
+        let tag = tag(text.as_bytes());
+        writeln!(
+            source,
+            "Some(Document {{ tag: {tag:?}, parts: &{parts:?} }});"
+        )?;
+    } else {
+        source.push_str("None;\n");
     }
-    let mut source = String::from("static FILES: &[File] = &[\n");
+    source.push_str("static FILES: &[File] = &[\n");
     for file in &files {
         let name = file.strip_prefix(&dist)?;
         let path = name
             .to_str()
             .ok_or("a file of the page has no UTF-8 name")?;
-        let mut hasher = DefaultHasher::new();
-        fs::read(file)?.hash(&mut hasher);
         writeln!(
             source,
-            "File {{ path: {:?}, tag: \"{:016x}\", plain: include_bytes!({file:?}), gzip: {}, brotli: {} }},",
+            "File {{ path: {:?}, tag: {:?}, plain: include_bytes!({file:?}), gzip: {}, brotli: {} }},",
             format!("/{}", path.replace('\\', "/")),
-            hasher.finish(),
+            tag(&fs::read(file)?),
             compressed(file, "gz"),
             compressed(file, "br"),
         )?;
@@ -46,6 +62,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     source.push_str("];\n");
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("page.rs"), source)?;
     Ok(())
+}
+
+/// A hash of some content, in hexadecimal digits.
+fn tag(content: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// The files in a folder, but hidden ones and compressed forms.

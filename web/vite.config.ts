@@ -12,6 +12,8 @@ const api = [
 ];
 
 export default defineConfig({
+  // The server writes its root into the document; all other files name each other.
+  base: "./",
   plugins: [react(), { ...locales.vite({ locales: ["en-US"] }), enforce: "pre" as const }],
   resolve: {
     alias: { "@rjsf/validator-ajv8": fileURLToPath(new URL("src/lib/absent.ts", import.meta.url)) },
@@ -33,12 +35,22 @@ export default defineConfig({
     },
   },
   test: {
-    include: ["tests/**/*.test.ts"],
     // Each file has a server and a Chromium of its own: one for each of two cores.
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // As patient as the browser's own waits.
     expect: { poll: { timeout: 30_000 } },
+    projects: [
+      {
+        extends: true,
+        test: { name: "flows", include: ["tests/**/*.test.ts"], exclude: ["tests/speed/**"] },
+      },
+      {
+        extends: true,
+        // After the others, and one at a time: a browser beside it would be measured too.
+        test: { name: "speed", include: ["tests/speed/*.test.ts"], maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

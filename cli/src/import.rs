@@ -10,9 +10,8 @@ use std::{
 
 use clap::Args;
 use miette::miette;
-use mortise_server::import::{
-    self, Choices, GotifySource, ImportError, PostgresAddress, Progress, Report, SameName,
-};
+use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameName};
+use mortise_store::gotify::{AddressError, GotifySource, PostgresAddress};
 
 use crate::{
     output::say,
@@ -110,7 +109,7 @@ fn source(text: &str) -> Result<GotifySource, String> {
         return Ok(GotifySource::File(PathBuf::from(text)));
     }
     let address = text.parse().map(GotifySource::Postgres);
-    address.map_err(|error: import::AddressError| error.to_string())
+    address.map_err(|error: AddressError| error.to_string())
 }
 
 fn refusal(error: &ImportError) -> miette::Report {

@@ -17,7 +17,7 @@ import (
 
 // A base path as Gotify's; the first part is what stands before the plugin's
 // number, the second what stands behind it.
-var gotifyPath = regexp.MustCompile(`^(/plugin/)\d+(/custom/[^/:*]+/)$`)
+var gotifyPath = regexp.MustCompile(`^(.*/plugin/)\d+(/custom/[^/:*]+/)$`)
 
 // The key under which Gotify's own middleware leaves the server's address.
 const locationKey = "location"

@@ -85,6 +85,31 @@ func TestTheClientAsItIs(t *testing.T) {
 	}
 }
 
+func TestTheAddressOfAServerBelowAPath(t *testing.T) {
+	h := start(t, "webhook")
+	below := "/push" + basePath(4)
+	h.must(nil, "instance.create", 0, params{"instance": 4, "user": User{ID: 4, Name: "ann"}, "base_path": below})
+	h.must(nil, "lifecycle.start", 4, params{"user": User{ID: 4, Name: "ann"}})
+	asked := request(4, "GET", "where/to", "")
+	asked.BasePath = below
+	var answer WebhookResponse
+	h.must(&answer, "webhook.handle", 4, params{"request": asked})
+	var seen map[string]any
+	if err := json.Unmarshal(answer.Body, &seen); err != nil {
+		t.Fatalf("%s: %s", err, answer.Body)
+	}
+	for name, expected := range map[string]any{
+		"id": "4", "uri": below + "where/to", "full": "/push/plugin/:id/custom/Pxyz4/where/*rest",
+	} {
+		if seen[name] != expected {
+			t.Errorf("%s is %v, not %v", name, seen[name], expected)
+		}
+	}
+	if shown := display(h, 4); shown != "https://push.example.org"+below+"message" {
+		t.Error(shown)
+	}
+}
+
 func TestAnswersAsGoServesThem(t *testing.T) {
 	h := start(t, "webhook")
 	h.enable(1, "ann")

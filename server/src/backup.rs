@@ -11,12 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     server::{StartError, lock},
-    store::{Store, StoreError},
     time::now_ms,
 };
 

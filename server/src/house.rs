@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{
-    state::AppState,
-    store::{Store, StoreError},
-};
+use mortise_store::{Store, StoreError};
+
+use crate::state::AppState;
 
 /// The interval.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);

@@ -1,4 +1,5 @@
-//! A push-notification server that speaks Gotify's API and hosts plugins.
+//! A push-notification server that speaks Gotify's API and hosts plugins. Its
+//! database is `mortise-store`, the only place with SQL.
 //!
 //! - [`config`]: the settings, from flags and environment.
 //! - [`upstream`]: in front of a Gotify that stays as it is.
@@ -14,7 +15,6 @@
 //! - [`otlp`]: traces and logs for a collector of OpenTelemetry.
 //! - [`origin`]: the address that a request comes from.
 //! - [`auth`]: who is asking, and whether they may. The only place that decides.
-//! - [`store`]: the database. The only place with SQL.
 //! - [`pipeline`]: the one way a message enters, for senders and plugins alike.
 //! - [`stream`]: who is connected, and handing them new messages.
 //! - [`seen`]: numbers of requests and filters, for metrics.
@@ -53,7 +53,6 @@ pub mod server;
 pub mod settings;
 mod sockets;
 pub mod state;
-pub mod store;
 pub mod stream;
 pub mod time;
 pub mod tls;

@@ -258,37 +258,32 @@ fn as_http1(request: &mut Request) {
     *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
 }
 
-/// Takes the prefix away from a request's path. True if it had it.
-fn strip_prefix(prefix: &PathPrefix, request: &mut Request) -> bool {
+/// Takes the prefix away from a request's path, unless a proxy did so.
+fn strip_prefix(prefix: &PathPrefix, request: &mut Request) {
     let uri = request.uri();
     let Some(path) = prefix.strip(uri.path()) else {
-        return false;
+        return;
     };
     let target = match uri.query() {
         Some(query) => Cow::Owned(format!("{path}?{query}")),
         None => Cow::Borrowed(path),
     };
     let mut parts = uri.clone().into_parts();
-    let Ok(target) = PathAndQuery::try_from(&*target) else {
-        return false;
-    };
-    parts.path_and_query = Some(target);
-    match Uri::from_parts(parts) {
-        Ok(uri) => {
-            *request.uri_mut() = uri;
-            true
+    if let Ok(target) = PathAndQuery::try_from(&*target) {
+        parts.path_and_query = Some(target);
+        if let Ok(stripped) = Uri::from_parts(parts) {
+            *request.uri_mut() = stripped;
         }
-        Err(_) => false,
     }
 }
 
-/// Puts the prefix back into the address of a redirect.
+/// Puts the prefix into the address of a redirect.
 fn add_prefix(prefix: &PathPrefix, response: &mut Response) {
     let headers = response.headers_mut();
     let target = headers.get(header::LOCATION);
     let target = target.and_then(|target| target.to_str().ok());
-    if let Some(target) = target.filter(|target| target.starts_with('/'))
-        && let Ok(target) = HeaderValue::try_from(format!("{}{target}", prefix.as_str()))
+    if let Some(target) = target.and_then(|target| prefix.add_to(target))
+        && let Ok(target) = HeaderValue::try_from(target)
     {
         headers.insert(header::LOCATION, target);
     }
@@ -320,15 +315,16 @@ async fn connection(
             request.extensions_mut().insert(Secure);
         }
         let (router, serving) = (router.clone(), Arc::clone(&serving));
-        let below =
-            !serving.prefix.as_str().is_empty() && strip_prefix(&serving.prefix, &mut request);
+        if !serving.prefix.is_empty() {
+            strip_prefix(&serving.prefix, &mut request);
+        }
         let busy = place.busy();
         async move {
             let mut response = router
                 .oneshot(request)
                 .await
                 .unwrap_or_else(|never| match never {});
-            if below {
+            if !serving.prefix.is_empty() {
                 add_prefix(&serving.prefix, &mut response);
             }
             // An answer may go on for long after its head.

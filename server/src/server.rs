@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::Router;
+use mortise_store::{Store, StoreError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use crate::{
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     config::Listen,
     events::{self, Events},
-    hosting::{self, ServerUsers},
+    hosting::{self, ServerUsers, StoreCatalogue},
     house, leftovers, listen, local,
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
@@ -29,7 +30,6 @@ use crate::{
     seen::Seen,
     sockets::Socket,
     state::{AppState, Live, Parts},
-    store::{Store, StoreError},
     stream::Hub,
     tls::{Tls, TlsError},
     upstream::{self, Forwarding, Upstream, UpstreamError},
@@ -148,9 +148,10 @@ impl Server {
         // Of one that was killed: its key is good no more.
         local::withdraw(&config.data_dir);
         leftovers::remove(&config);
-        let store = Store::open(&config.data_dir)
-            .await?
-            .with_clock(config.clock.clone());
+        let store = Store::open(&config.data_dir).await?.with_clock({
+            let clock = config.clock.clone();
+            move || clock.now_ms()
+        });
         let passwords = Arc::new(Passwords::new()?);
         let imported = store.password_hashes("$2").await?;
         passwords.expect_imported(imported.iter().map(String::as_str));
@@ -169,9 +170,9 @@ impl Server {
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
-        let users = Arc::new(ServerUsers::new(store.clone()));
+        let users = Arc::new(ServerUsers::new(store.clone(), config.path_prefix.clone()));
         let plugins = Plugins::new(
-            Arc::new(store.clone()),
+            Arc::new(StoreCatalogue(store.clone())),
             Arc::clone(&users) as Arc<dyn plugins::Users>,
             hosting::settings(&config),
         );

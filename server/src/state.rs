@@ -2,18 +2,18 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use mortise_store::{Store, TokenHash};
 use parking_lot::RwLock;
 
 use crate::{
     Config,
-    auth::{Authority, Passwords, TokenHash},
+    auth::{Authority, Passwords},
     events::Events,
     oidc::Oidc,
     pipeline::Pipeline,
     plugins::Plugins,
     rate::Rates,
     seen::Seen,
-    store::Store,
     stream::Hub,
     tls::Tls,
 };

@@ -14,11 +14,12 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
+use mortise_store::MessageRow;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{api::model, store::MessageRow};
+use crate::api::model;
 
 /// Messages that wait for one connection.
 const QUEUE: usize = 256;
@@ -235,8 +236,9 @@ impl Drop for Subscription {
 mod tests {
     use std::sync::Arc;
 
+    use mortise_store::MessageRow;
+
     use super::{Hub, QUEUE};
-    use crate::store::MessageRow;
 
     fn message(id: i64, user_id: i64) -> MessageRow {
         MessageRow {

@@ -20,7 +20,11 @@ const provider = new Provider(issuer, {
       client_secret: "the secret: of + Mortise",
       application_type: "native",
       // Of a loopback address, any port fits.
-      redirect_uris: ["http://127.0.0.1/auth/oidc/callback", "gotify://oidc/callback"],
+      redirect_uris: [
+        "http://127.0.0.1/auth/oidc/callback",
+        "http://127.0.0.1/push/auth/oidc/callback",
+        "gotify://oidc/callback",
+      ],
       id_token_signed_response_alg: jwk.alg,
     },
   ],

@@ -4,6 +4,7 @@
  */
 import { createBrowserRouter, type LazyRouteFunction, type RouteObject } from "react-router";
 
+import { entrance, ROOT } from "./lib/root";
 import { Broken } from "./views/broken";
 import { Shell } from "./views/shell";
 
@@ -13,7 +14,7 @@ function lazy(load: () => Promise<View>): LazyRouteFunction<RouteObject> {
   return async () => ({ Component: (await load()).default });
 }
 
-export const router = createBrowserRouter([
+const routes: RouteObject[] = [
   {
     path: "/",
     element: <Shell />,
@@ -37,4 +38,10 @@ export const router = createBrowserRouter([
       { path: "*", lazy: lazy(() => import("./views/missing")) },
     ],
   },
-]);
+];
+
+const { pathname, search, hash } = location;
+const entered = entrance(pathname, ROOT);
+if (entered !== pathname) history.replaceState(null, "", entered + search + hash);
+
+export const router = createBrowserRouter(routes, { basename: ROOT });

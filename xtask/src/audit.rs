@@ -2,7 +2,8 @@
 //! without a network: licences, banned crates, sources.
 //!
 //! It reads what `cargo deny` reads, so that there is one policy. It knows
-//! nothing of vulnerabilities, whose list is only published.
+//! nothing of vulnerabilities, whose list is only published. It fails on a crate
+//! that is compiled twice, too.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use crate::{
     run::{output, say},
+    twice,
     workspace::Workspace,
 };
 
@@ -82,7 +84,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         );
     }
     say(format_args!("{} crates keep to deny.toml", seen.len()));
-    Ok(())
+    twice::check(workspace)
 }
 
 fn packages(workspace: &Workspace, folder: &Path) -> Result<Vec<Package>> {

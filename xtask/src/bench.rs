@@ -32,19 +32,19 @@ struct Pair {
 /// All comparisons. A new benchmark is one more line.
 #[rustfmt::skip]
 const PAIRS: [Pair; 13] = [
-    Pair { name: "warm_call", bench: "call", ours: "warm/instance", reference: "warm/raw", bar: Some(1.25) },
-    Pair { name: "fresh_call", bench: "call", ours: "fresh/instance", reference: "fresh/raw", bar: Some(1.25) },
-    Pair { name: "cached_load", bench: "call", ours: "load/plugin", reference: "load/raw", bar: Some(1.5) },
-    Pair { name: "warm_call_or_extism", bench: "call", ours: "warm/instance", reference: "warm/extism", bar: Some(1.0 / 8.0) },
-    Pair { name: "fresh_call_or_extism", bench: "call", ours: "fresh/instance", reference: "fresh/extism", bar: Some(1.0 / 6.0) },
+    Pair { name: "warm_call", bench: "paths", ours: "warm/instance", reference: "warm/raw", bar: Some(1.25) },
+    Pair { name: "fresh_call", bench: "paths", ours: "fresh/instance", reference: "fresh/raw", bar: Some(1.25) },
+    Pair { name: "cached_load", bench: "paths", ours: "load/plugin", reference: "load/raw", bar: Some(1.5) },
+    Pair { name: "warm_call_or_extism", bench: "paths", ours: "warm/instance", reference: "warm/extism", bar: Some(1.0 / 8.0) },
+    Pair { name: "fresh_call_or_extism", bench: "paths", ours: "fresh/instance", reference: "fresh/extism", bar: Some(1.0 / 6.0) },
     Pair { name: "native_call", bench: "bridge", ours: "bridge/call", reference: "bridge/raw_echo", bar: Some(1.3) },
     Pair { name: "native_call_or_go_plugin", bench: "bridge", ours: "bridge/call_go", reference: "bridge/go_plugin", bar: Some(1.0 / 3.0) },
-    Pair { name: "message_with_filter", bench: "message", ours: "message/filtered_64", reference: "message/plain_64", bar: Some(1.0 / 0.95) },
-    Pair { name: "message_with_filter_16", bench: "message", ours: "message/filtered_16", reference: "message/plain_16", bar: None },
-    Pair { name: "message_with_filter_1", bench: "message", ours: "message/filtered_1", reference: "message/plain_1", bar: None },
-    Pair { name: "message_or_bare_route", bench: "message", ours: "message/plain_64", reference: "message/bare_64", bar: Some(2.0) },
-    Pair { name: "message_or_bare_route_16", bench: "message", ours: "message/plain_16", reference: "message/bare_16", bar: None },
-    Pair { name: "message_or_bare_route_1", bench: "message", ours: "message/plain_1", reference: "message/bare_1", bar: None },
+    Pair { name: "message_with_filter", bench: "paths", ours: "message/filtered_64", reference: "message/plain_64", bar: Some(1.0 / 0.95) },
+    Pair { name: "message_with_filter_16", bench: "paths", ours: "message/filtered_16", reference: "message/plain_16", bar: None },
+    Pair { name: "message_with_filter_1", bench: "paths", ours: "message/filtered_1", reference: "message/plain_1", bar: None },
+    Pair { name: "message_or_bare_route", bench: "paths", ours: "message/plain_64", reference: "message/bare_64", bar: Some(2.0) },
+    Pair { name: "message_or_bare_route_16", bench: "paths", ours: "message/plain_16", reference: "message/bare_16", bar: None },
+    Pair { name: "message_or_bare_route_1", bench: "paths", ours: "message/plain_1", reference: "message/bare_1", bar: None },
 ];
 
 /// The programs in Go that `bridge` measures: their folders, and the variables

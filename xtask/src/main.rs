@@ -49,6 +49,7 @@ mod server;
 mod soak;
 mod structure;
 mod test;
+mod twice;
 mod wasm;
 mod web;
 mod workspace;

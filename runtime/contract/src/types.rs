@@ -330,7 +330,8 @@ record! {
         "scheme" scheme: String,
         /// Host and port, as the client sees them.
         "host" host: String,
-        /// `/plugin/<id>/custom/<token>/`.
+        /// `/plugin/<id>/custom/<token>/`, behind the server's path prefix if it
+        /// has one.
         "base-path" base_path: String,
     }
 }

@@ -41,6 +41,8 @@ pub enum Step {
     Approval,
     /// Starting its process, or its instances.
     Start,
+    /// Starting its process: the host could not, or the process took too long.
+    Unstarted,
 }
 
 impl Step {
@@ -59,8 +61,17 @@ impl Step {
             Self::Manifest | Self::Duplicate | Self::Copy | Self::Unordered | Self::Approval => {
                 "check"
             }
-            Self::Start => "start",
+            Self::Start | Self::Unstarted => "start",
         }
+    }
+
+    /// Returns true if the step may have failed for lack of something that the host
+    /// has later: time, memory, descriptors, a disk.
+    pub const fn may_succeed_later(self) -> bool {
+        matches!(
+            self,
+            Self::Read | Self::TrustFile | Self::Describe | Self::Copy | Self::Unstarted
+        )
     }
 }
 

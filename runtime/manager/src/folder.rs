@@ -28,6 +28,7 @@ use super::{
     Plugins, StartError,
     actor::Actor,
     admission::{self, Admission, Candidate, Difference},
+    again::{Again, is_as_it_was},
     audit::{self, Action},
     embedder::{InstalledPlugin, RegistrySource, StoredVersion},
     installed::{Entry, VersionOf, Waiting},
@@ -62,10 +63,17 @@ pub(super) async fn run(
 ) {
     let folder = plugins.settings.folder.clone();
     let mut watch = registry::Watch::new(folder, seen, watch::Settings::default());
+    let mut again = Again::default();
     loop {
+        again.plan(&plugins.installed);
         let changes = tokio::select! {
             () = stop.cancelled() => return,
             changes = watch.changes() => changes,
+            (file, identity) = again.due() => {
+                let turn = plugins.turns.take().await;
+                plugins.try_again(&turn, &file, identity).await;
+                continue;
+            }
         };
         for change in changes {
             if stop.is_cancelled() {
@@ -225,6 +233,23 @@ impl Plugins {
             anew: false,
         };
         let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
+    }
+
+    /// Deals with a file that did not load before, if it is as it was then.
+    async fn try_again(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, identity: Identity) {
+        let is_unloaded = self
+            .installed
+            .unloaded()
+            .iter()
+            .any(|one| one.file == file && one.identity == identity);
+        if is_unloaded && is_as_it_was(file, identity) {
+            let cause = Cause {
+                by: &Actor::Folder,
+                anew: false,
+            };
+            // The problem is stored and logged there.
+            let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
+        }
     }
 
     /// Deals with a file whose signature changed.

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     admission::Difference,
+    again::Unloaded,
     embedder::{RegistrySource, Signed, StoredVersion},
 };
 
@@ -322,6 +323,30 @@ impl Installed {
             .iter()
             .map(|(file, (identity, report))| (file.clone(), *identity, report.clone()))
             .collect()
+    }
+
+    /// Files whose content did not load, as they were then.
+    pub(super) fn unloaded(&self) -> Vec<Unloaded> {
+        let all = self.read();
+        let files = all.failures.iter();
+        let files = files.map(|(file, (identity, report))| Unloaded {
+            file: file.clone(),
+            identity: *identity,
+            step: report.step,
+            is_missing: false,
+        });
+        let plugins = all.plugins.values().filter_map(|entry| {
+            let Some(Waiting::Failed { report }) = &entry.waiting else {
+                return None;
+            };
+            Some(Unloaded {
+                file: entry.file.clone(),
+                identity: entry.dealt?,
+                step: report.step,
+                is_missing: entry.is_missing(),
+            })
+        });
+        files.chain(plugins).collect()
     }
 
     /// Notes which file is being looked at.

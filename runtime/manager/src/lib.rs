@@ -44,6 +44,7 @@
 
 mod actor;
 mod admission;
+mod again;
 mod answers;
 mod aside;
 mod audit;

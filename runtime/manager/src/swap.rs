@@ -366,7 +366,13 @@ fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
     let id = &entry.current.manifest().id;
     LoadError {
         file: entry.file.clone(),
-        step: Step::Start,
+        step: match error {
+            CallError::Unavailable(_)
+            | CallError::DeadlineExceeded { .. }
+            | CallError::BackingOff { .. }
+            | CallError::Busy { .. } => Step::Unstarted,
+            _ => Step::Start,
+        },
         expected: "version to come up for every user who has the plugin enabled".to_owned(),
         found: format!("for the user `{}`: {}", slot.user.name, error.full()),
         fix: format!(

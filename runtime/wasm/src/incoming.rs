@@ -106,8 +106,13 @@ pub(super) fn request(request: WebhookRequest) -> Result<http::Request<Full<Byte
         ))
         .header("x-forwarded-for", request.client)
         .header("x-forwarded-prefix", request.base_path);
+    // Its sender or a proxy may have set these, too.
+    let is_set = |name: &str| {
+        let set = ["x-forwarded-for", "x-forwarded-prefix"];
+        set.iter().any(|set| name.eq_ignore_ascii_case(set))
+    };
     for header in request.headers {
-        if !header.name.eq_ignore_ascii_case("x-forwarded-for") {
+        if !is_set(&header.name) {
             // As bytes: text beyond ASCII is allowed there, if not liked.
             builder = builder.header(header.name, header.value.as_bytes());
         }

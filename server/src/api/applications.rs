@@ -1,6 +1,9 @@
 //! Applications: those who send messages.
 
 use axum::{Json, extract::State, http::StatusCode};
+use mortise_store::{
+    ApplicationChange, ApplicationRow, NewApplication, SORT_KEY_BYTES, StoreError,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -15,7 +18,6 @@ use crate::{
     auth::{Caller, Token, TokenKind},
     config::NAME_BYTES,
     state::AppState,
-    store::{ApplicationChange, ApplicationRow, NewApplication, SORT_KEY_BYTES, StoreError},
 };
 
 /// The longest description, in bytes.

@@ -38,7 +38,8 @@ pub(super) async fn authorize(
     if let Some(token) = identified.renew
         && !response.headers().contains_key(header::SET_COOKIE)
     {
-        let cookie = session_cookie(token.reveal(), SESSION_SECONDS, origin?.is_secure())
+        let (secure, prefix) = (origin?.is_secure(), &state.config.path_prefix);
+        let cookie = session_cookie(token.reveal(), SESSION_SECONDS, secure, prefix)
             .map_err(ApiError::internal)?;
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mortise_runtime::LoadError;
+use mortise_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,7 +20,6 @@ use crate::{
     pipeline::PostError,
     plugins::EmbedderError,
     rate::TooFast,
-    store::StoreError,
 };
 
 /// A refusal: a status and a sentence for the client.

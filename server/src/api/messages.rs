@@ -10,6 +10,7 @@ use mortise_runtime::{
     limits::PAGE,
     types::{Application, Content, Draft},
 };
+use mortise_store::{ApplicationRow, Listing, MessageRow, Page};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
@@ -22,9 +23,8 @@ use super::{
 };
 use crate::{
     auth::{Caller, Sending},
-    pipeline::{Posted, Sender, TraceEntry},
+    pipeline::{Posted, Sender, TraceEntry, contract_priority},
     state::AppState,
-    store::{ApplicationRow, Listing, MessageRow, Page, contract_priority},
 };
 
 /// Names the plugin whose filter dropped a message.

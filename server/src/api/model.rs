@@ -1,13 +1,11 @@
 //! The JSON of the API, field by field as Gotify's clients know it.
 
+use mortise_store::{ApplicationRow, ClientRow, MessageRow, UserRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::{
-    store::{ApplicationRow, ClientRow, MessageRow, UserRow},
-    time::rfc3339,
-};
+use crate::time::rfc3339;
 
 /// A message.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use mortise_store::{ClientRow, StoreError, UserRow};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
@@ -24,9 +25,9 @@ use crate::{
     auth::{
         Caller, SESSION_SECONDS, Token, TokenKind, cookie_in, generate_password, session_cookie,
     },
+    config::PathPrefix,
     oidc::{Identity, Oidc, OidcError, Pending, Purpose, challenge_of, shown},
     state::AppState,
-    store::{ClientRow, StoreError, UserRow},
 };
 
 /// The cookie that ties a login to the browser that began it.
@@ -152,7 +153,12 @@ async fn begin(
         (None, None) => return Err(ApiError::bad_request("the request names no host")),
     };
     let begun = oidc.begin(purpose, redirect, state.now_ms()).await?;
-    let cookie = state_cookie(&begun.state, STATE_SECONDS, origin)?;
+    let cookie = state_cookie(
+        &begun.state,
+        STATE_SECONDS,
+        origin,
+        &state.config.path_prefix,
+    )?;
     let at = HeaderValue::try_from(String::from(begun.at)).map_err(ApiError::internal)?;
     let headers = [
         (header::LOCATION, at),
@@ -163,10 +169,16 @@ async fn begin(
 }
 
 /// The cookie comes with the provider's redirect, which is another site's: `Lax`.
-fn state_cookie(value: &str, max_age: i64, origin: &Origin) -> Result<HeaderValue, ApiError> {
+fn state_cookie(
+    value: &str,
+    max_age: i64,
+    origin: &Origin,
+    prefix: &PathPrefix,
+) -> Result<HeaderValue, ApiError> {
     let secure = if origin.is_secure() { "; Secure" } else { "" };
+    let path = prefix.cookie_path();
     let cookie = format!(
-        "{STATE_COOKIE}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
+        "{STATE_COOKIE}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
     );
     HeaderValue::try_from(cookie).map_err(ApiError::internal)
 }
@@ -231,6 +243,7 @@ async fn callback(
         return Err(unknown_state());
     };
     let user = user(&state, oidc, &login, &answer.code, verifier).await?;
+    let prefix = &state.config.path_prefix;
     match purpose {
         Purpose::Elevation {
             user: asked,
@@ -257,20 +270,21 @@ async fn callback(
                     HeaderValue::from_static("text/html; charset=utf-8"),
                 ),
                 (header::CONTENT_SECURITY_POLICY, POLICY),
-                (header::SET_COOKIE, state_cookie("", 0, &origin)?),
+                (header::SET_COOKIE, state_cookie("", 0, &origin, prefix)?),
             ];
             Ok((headers, ELEVATED).into_response())
         }
         Purpose::Session { name } => {
             let (token, _) = client(&state, &user, name).await?;
-            let session = session_cookie(token.reveal(), SESSION_SECONDS, origin.is_secure())
+            let secure = origin.is_secure();
+            let session = session_cookie(token.reveal(), SESSION_SECONDS, secure, prefix)
                 .map_err(ApiError::internal)?;
             let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
             let headers = response.headers_mut();
             // Relative: a proxy may have taken a prefix away.
             headers.insert(header::LOCATION, HeaderValue::from_static("../../"));
             headers.append(header::SET_COOKIE, session);
-            headers.append(header::SET_COOKIE, state_cookie("", 0, &origin)?);
+            headers.append(header::SET_COOKIE, state_cookie("", 0, &origin, prefix)?);
             Ok(response)
         }
         // An app's login comes back to the app.

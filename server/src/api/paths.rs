@@ -8,7 +8,11 @@ use axum::{
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::ApiError;
-use crate::page;
+use crate::{config::PathPrefix, page};
+
+/// The path of a request as the client sent it, if its slashes were collapsed.
+#[derive(Clone, Debug)]
+struct Sent(String);
 
 /// Collapses doubled slashes of a request's path.
 pub(crate) fn collapse_slashes(request: &mut Request) {
@@ -30,28 +34,35 @@ pub(crate) fn collapse_slashes(request: &mut Request) {
     if let Ok(target) = PathAndQuery::try_from(target) {
         parts.path_and_query = Some(target);
         if let Ok(collapsed) = Uri::from_parts(parts) {
-            *request.uri_mut() = collapsed;
+            let sent = std::mem::replace(request.uri_mut(), collapsed);
+            request
+                .extensions_mut()
+                .insert(Sent(sent.path().to_owned()));
         }
     }
 }
 
-/// The paths and methods of all routes.
+/// The paths and methods of all routes, and the prefix of their addresses.
 #[derive(Clone, Debug)]
-pub(super) struct Known(Vec<(Vec<String>, Vec<Method>)>);
+pub(super) struct Known {
+    routes: Vec<(Vec<String>, Vec<Method>)>,
+    prefix: PathPrefix,
+}
 
 impl Known {
-    pub(super) fn of(description: &OpenApi) -> Self {
+    pub(super) fn of(description: &OpenApi, prefix: &PathPrefix) -> Self {
         let paths = description.paths.paths.iter();
-        Self(
-            paths
+        Self {
+            routes: paths
                 .map(|(path, item)| (segments(path), methods(item)))
                 .collect(),
-        )
+            prefix: prefix.clone(),
+        }
     }
 
     fn has(&self, method: &Method, path: &str) -> bool {
         let wanted = segments(path);
-        self.0.iter().any(|(template, methods)| {
+        self.routes.iter().any(|(template, methods)| {
             methods.contains(method)
                 && template.len() == wanted.len()
                 && template.iter().zip(&wanted).all(|(template, wanted)| {
@@ -70,7 +81,10 @@ impl Known {
             None => format!("{}/", uri.path()),
         };
         if !self.has(method, &other) {
-            let page = page::serve(method, uri, request.headers());
+            let sent = request.extensions().get::<Sent>();
+            let sent = sent.map_or(uri.path(), |Sent(path)| path);
+            let root = page::root(&self.prefix, sent);
+            let page = page::serve(method, uri, request.headers(), &root);
             return page.unwrap_or_else(|| ApiError::not_found("page not found").into_response());
         }
         let target = match uri.query() {

@@ -102,7 +102,11 @@ impl Routes {
         description.paths.paths = paths
             .map(|(path, item)| (path.replace("{*", "{"), item))
             .collect();
-        let known = Known::of(&description);
+        let prefix = &self.state.config.path_prefix;
+        if !prefix.is_empty() {
+            description.servers = Some(vec![utoipa::openapi::Server::new(prefix.as_str())]);
+        }
+        let known = Known::of(&description, prefix);
         router
             .merge(docs::routes(&description))
             .fallback(async move |request| known.fallback(request).await)

@@ -65,9 +65,10 @@ async fn login(
             Some(state.now_ms().saturating_add(ELEVATED_MS)),
         )
         .await?;
+    let (secure, prefix) = (origin.is_secure(), &state.config.path_prefix);
     Ok((
         set(
-            session_cookie(token.reveal(), SESSION_SECONDS, origin.is_secure())
+            session_cookie(token.reveal(), SESSION_SECONDS, secure, prefix)
                 .map_err(ApiError::internal)?,
         ),
         Json(model::CurrentUser::new(
@@ -91,8 +92,9 @@ async fn logout(
     };
     state.store.delete_client(caller.user.id, client.id).await?;
     state.close_client(client.id);
+    let (secure, prefix) = (origin.is_secure(), &state.config.path_prefix);
     Ok(set(
-        session_cookie("", 0, origin.is_secure()).map_err(ApiError::internal)?
+        session_cookie("", 0, secure, prefix).map_err(ApiError::internal)?
     ))
 }
 

@@ -1,6 +1,7 @@
 //! Users: oneself, and for administrators everybody.
 
 use axum::{Json, extract::State, http::StatusCode};
+use mortise_store::{StoreError, UserRow};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -15,7 +16,6 @@ use crate::{
     auth::{Caller, Registering},
     config::{NAME_BYTES, PASSWORD_BYTES},
     state::AppState,
-    store::{StoreError, UserRow},
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {

@@ -1,7 +1,8 @@
 //! Reasons to refuse a caller.
 
+use mortise_store::StoreError;
+
 use super::PasswordError;
-use crate::store::StoreError;
 
 /// The reason for which a request is refused. The text is for the caller.
 #[derive(Debug, thiserror::Error)]

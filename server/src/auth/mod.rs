@@ -28,6 +28,7 @@ mod turns;
 use std::{net::IpAddr, sync::Arc};
 
 use axum::http::request::Parts;
+use mortise_store::{ApplicationRow, ClientRow, Store, TokenHash, UserRow};
 
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
@@ -35,16 +36,11 @@ pub use imported::{MOST_COST, bcrypt_cost};
 pub use passwords::{PasswordError, Passwords};
 pub use request::{COOKIE, is_cross_site};
 pub(crate) use request::{cookie_in, presented_token};
-pub use tokens::{Token, TokenHash, TokenKind, generate_password};
+pub use tokens::{Token, TokenKind, generate_password};
 
 use self::request::{Basic, Presented, basic, token};
 pub use crate::plugins::Actor;
-use crate::{
-    Config, local,
-    origin::Origin,
-    store::{ApplicationRow, ClientRow, Store, UserRow},
-    time::Clock,
-};
+use crate::{Config, local, origin::Origin, time::Clock};
 
 /// The time of last use is written at most this often, in milliseconds.
 const TOUCH_MS: i64 = 5 * 60 * 1000;

@@ -53,10 +53,53 @@ impl FromStr for Listen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathPrefix(String);
 
+/// The first segments of the server's own addresses. No prefix begins with one of
+/// them, for a proxy may take the prefix away, and commands on this machine never
+/// send it: the server has to see whether a path still has it.
+const OWN: [&str; 27] = [
+    "admin",
+    "administration",
+    "application",
+    "applications",
+    "auth",
+    "client",
+    "clients",
+    "current",
+    "docs",
+    "events",
+    "gotifyinfo",
+    "health",
+    "image",
+    "message",
+    "messages",
+    "metrics",
+    "openapi.json",
+    "page",
+    "plugin",
+    "plugins",
+    "settings",
+    "static",
+    "stream",
+    "swagger",
+    "user",
+    "users",
+    "version",
+];
+
 impl PathPrefix {
     /// The path without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns true if the server is at the root of its host.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the path below which a browser sends the server's cookies.
+    pub fn cookie_path(&self) -> &str {
+        if self.is_empty() { "/" } else { &self.0 }
     }
 
     /// A path below the prefix, without it; none for a path that is not below it.
@@ -66,6 +109,15 @@ impl PathPrefix {
             rest if rest.starts_with('/') || self.0.is_empty() => Some(rest),
             _ => None,
         }
+    }
+
+    /// Returns a reference to one of the server's paths with the prefix; none for a
+    /// reference that has it, that is relative, or that names a host. A plugin knows
+    /// the path of its webhook with the prefix.
+    pub(crate) fn add_to(&self, reference: &str) -> Option<String> {
+        let path = reference.split(['?', '#']).next().unwrap_or_default();
+        let is_path = path.starts_with('/') && !path.starts_with("//");
+        (is_path && self.strip(path).is_none()).then(|| format!("{self}{reference}"))
     }
 }
 
@@ -83,9 +135,21 @@ impl FromStr for PathPrefix {
         let plain = prefix
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
-        if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.contains("//") || !plain) {
+        // A browser removes the segments `.` and `..`.
+        let dots = prefix
+            .split('/')
+            .any(|segment| matches!(segment, "." | ".."));
+        let wrong = !prefix.starts_with('/') || prefix.contains("//") || dots || !plain;
+        if !prefix.is_empty() && wrong {
             return Err(format!(
                 "`{text}` is no path prefix: write one as /push, with letters, digits and -._~"
+            ));
+        }
+        let first = prefix.trim_start_matches('/').split('/').next();
+        if let Some(own) = first.filter(|first| OWN.contains(first)) {
+            return Err(format!(
+                "`{text}` is no path prefix: the server has addresses below /{own}; choose \
+                 another path, such as /push"
             ));
         }
         Ok(Self(prefix.to_owned()))
@@ -115,10 +179,33 @@ mod tests {
         assert_eq!(prefix.strip("/push/message"), Some("/message"));
         assert_eq!(prefix.strip("/pushing"), None);
         assert_eq!(prefix.strip("/message"), None);
+        for (reference, expected) in [
+            ("/message?a=/b", Some("/push/message?a=/b")),
+            ("/pushing", Some("/push/pushing")),
+            ("/", Some("/push/")),
+            ("/push?a", None),
+            ("/push/plugin/1/custom/t/#a", None),
+            ("//other.example/", None),
+            ("https://other.example/", None),
+            ("../", None),
+        ] {
+            assert_eq!(prefix.add_to(reference).as_deref(), expected, "{reference}");
+        }
+        assert_eq!(prefix.cookie_path(), "/push");
         let none: PathPrefix = "/".parse().unwrap();
+        assert_eq!(none.cookie_path(), "/");
         assert_eq!(none, PathPrefix::default());
         assert_eq!(none.strip("/message"), Some("/message"));
-        for wrong in ["push", "//push", "/a b", "/a?b"] {
+        for wrong in [
+            "push",
+            "//push",
+            "/a b",
+            "/a?b",
+            "/./push",
+            "/push/..",
+            "/message",
+            "/plugins/x",
+        ] {
             assert!(wrong.parse::<PathPrefix>().is_err(), "{wrong}");
         }
     }

@@ -255,12 +255,10 @@ impl Drop for Subscription {
 mod tests {
     use std::sync::Arc;
 
+    use mortise_store::{ClientRow, UserRow};
+
     use super::{Event, Events, PER_USER, QUEUE};
-    use crate::{
-        auth::Caller,
-        store::{ClientRow, UserRow},
-        time::Clock,
-    };
+    use crate::{auth::Caller, time::Clock};
 
     fn caller(user: i64, admin: bool, client: Option<(i64, i64)>) -> Caller {
         Caller {

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use mortise_runtime::types::Draft;
+use mortise_store::MessageRow;
 
 use crate::{
     pipeline::Chain,
     plugins::{Filtered, Plugins, embedder::Sender},
-    store::MessageRow,
 };
 
 #[async_trait]

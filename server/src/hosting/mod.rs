@@ -17,5 +17,6 @@ pub use self::backends::{
 };
 pub(crate) use self::{
     backends::{of_server, settings},
+    catalogue::StoreCatalogue,
     users::ServerUsers,
 };

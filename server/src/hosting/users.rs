@@ -3,15 +3,19 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
-use mortise_runtime::types::{Application, Draft, Error, Message, User};
+use mortise_runtime::{
+    grants::Applications,
+    types::{Application, Content, Draft, Error, Message, User},
+};
+use mortise_store::{SourcedMessage, Store};
 
 use crate::{
-    pipeline::{Pipeline, PostError, Posted},
+    config::PathPrefix,
+    pipeline::{Pipeline, PostError, Posted, contract_priority},
     plugins::{
         EmbedderError, Users,
         embedder::{NewApplication, PluginApplication, Readable, Sender, UserMessage},
     },
-    store::{self, SourcedMessage, Store},
 };
 
 /// Priority of a plugin's messages that bring none; Gotify's too.
@@ -21,15 +25,18 @@ const DEFAULT_PRIORITY: i64 = 0;
 #[derive(Debug)]
 pub(crate) struct ServerUsers {
     store: Store,
+    /// The prefix of webhooks' paths.
+    prefix: PathPrefix,
     /// Weak, because the pipeline holds the plugins.
     pipeline: OnceLock<Weak<Pipeline>>,
 }
 
 impl ServerUsers {
     /// The users of a database. They send once there is a pipeline.
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, prefix: PathPrefix) -> Self {
         Self {
             store,
+            prefix,
             pipeline: OnceLock::new(),
         }
     }
@@ -44,12 +51,12 @@ impl ServerUsers {
 #[async_trait]
 impl Users for ServerUsers {
     async fn list(&self) -> Result<Vec<i64>, EmbedderError> {
-        let rows = self.store.users().await?;
+        let rows = self.store.users().await.map_err(EmbedderError::new)?;
         Ok(rows.iter().map(|user| user.id).collect())
     }
 
     async fn get(&self, id: i64) -> Result<Option<User>, EmbedderError> {
-        let row = self.store.user(id).await?;
+        let row = self.store.user(id).await.map_err(EmbedderError::new)?;
         Ok(row.map(|row| User {
             id: row.id.unsigned_abs(),
             name: row.name,
@@ -94,11 +101,16 @@ impl Users for ServerUsers {
     }
 
     fn webhook_path(&self, instance: i64, token: &str) -> Option<String> {
-        Some(format!("/plugin/{instance}/custom/{token}/"))
+        let prefix = self.prefix.as_str();
+        Some(format!("{prefix}/plugin/{instance}/custom/{token}/"))
     }
 
     async fn applications(&self, instance: i64) -> Result<Vec<PluginApplication>, EmbedderError> {
-        let rows = self.store.plugin_applications(instance).await?;
+        let rows = self
+            .store
+            .plugin_applications(instance)
+            .await
+            .map_err(EmbedderError::new)?;
         let applications = rows.into_iter().map(|row| PluginApplication {
             key: row.key,
             application: Application {
@@ -116,14 +128,15 @@ impl Users for ServerUsers {
                 new.user_id,
                 new.instance,
                 new.key,
-                store::NewApplication {
+                mortise_store::NewApplication {
                     name: new.name,
                     description: new.description,
                     default_priority: DEFAULT_PRIORITY,
                     sort_key: None,
                 },
             )
-            .await?;
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(Application {
             id: row.id.unsigned_abs(),
             name: row.name,
@@ -135,10 +148,14 @@ impl Users for ServerUsers {
         user_id: i64,
         message: i64,
     ) -> Result<Option<UserMessage>, EmbedderError> {
-        let row = self.store.sourced_message(user_id, message).await?;
+        let row = self
+            .store
+            .sourced_message(user_id, message)
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(row.map(|row| UserMessage {
             instance: row.plugin_instance_id,
-            message: row.into(),
+            message: read_message(row),
         }))
     }
 
@@ -152,7 +169,8 @@ impl Users for ServerUsers {
         let rows = self
             .store
             .messages_sent(user_id, instance, before, limit)
-            .await?;
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(messages(rows))
     }
 
@@ -162,10 +180,12 @@ impl Users for ServerUsers {
         before: i64,
         limit: u32,
     ) -> Result<Vec<Message>, EmbedderError> {
+        let names = names(readable.applications);
         let rows = self
             .store
-            .messages_received(readable, before, limit)
-            .await?;
+            .messages_received(stored(readable, names.as_deref()), before, limit)
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(messages(rows))
     }
 
@@ -175,20 +195,68 @@ impl Users for ServerUsers {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Message>, EmbedderError> {
-        let rows = self.store.messages_after(readable, after, limit).await?;
+        let names = names(readable.applications);
+        let rows = self
+            .store
+            .messages_after(stored(readable, names.as_deref()), after, limit)
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(messages(rows))
     }
 
     async fn newest_message(&self, user_id: i64) -> Result<i64, EmbedderError> {
-        Ok(self.store.newest_message(user_id).await?)
+        self.store
+            .newest_message(user_id)
+            .await
+            .map_err(EmbedderError::new)
     }
 
     async fn remove_message(&self, user_id: i64, message: i64) -> Result<(), EmbedderError> {
-        self.store.delete_message(user_id, message).await?;
+        self.store
+            .delete_message(user_id, message)
+            .await
+            .map_err(EmbedderError::new)?;
         Ok(())
     }
 }
 
 fn messages(rows: Vec<SourcedMessage>) -> Vec<Message> {
-    rows.into_iter().map(Message::from).collect()
+    rows.into_iter().map(read_message).collect()
+}
+
+fn read_message(row: SourcedMessage) -> Message {
+    Message {
+        id: row.id.unsigned_abs(),
+        application: Application {
+            id: row.application_id.unsigned_abs(),
+            name: row.application_name,
+        },
+        content: Content {
+            title: row.title,
+            body: row.body,
+            priority: contract_priority(row.priority),
+            extras: row.extras,
+        },
+        created_ms: u64::try_from(row.created_ms).unwrap_or(0),
+    }
+}
+
+/// The names of the applications; none for all applications.
+fn names(applications: &Applications) -> Option<Vec<&str>> {
+    match applications {
+        Applications::All => None,
+        Applications::Own => Some(Vec::new()),
+        Applications::Named(names) => Some(names.iter().map(String::as_str).collect()),
+    }
+}
+
+fn stored<'a>(
+    readable: Readable<'a>,
+    applications: Option<&'a [&'a str]>,
+) -> mortise_store::Readable<'a> {
+    mortise_store::Readable {
+        instance: readable.instance,
+        user_id: readable.user_id,
+        applications,
+    }
 }

@@ -6,16 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_store::{
+    ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing, StoreError,
+    TokenHash,
+    gotify::{GotifyApplication, GotifyEntities, GotifyPlugin, GotifySource, GotifyUser},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Choices, ImportError, Report, SameName};
 use crate::{
     api::image_name,
-    auth::{MOST_COST, PasswordError, Passwords, TokenHash, bcrypt_cost, generate_password},
-    store::{
-        GotifyApplication, GotifyEntities, GotifyPlugin, GotifySource, GotifyUser,
-        ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing, StoreError,
-    },
+    auth::{MOST_COST, PasswordError, Passwords, bcrypt_cost, generate_password},
     time::now_ms,
 };
 

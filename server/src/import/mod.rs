@@ -14,15 +14,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_store::{
+    MessageRow, Store, StoreError, TokenHash,
+    gotify::{Gotify, GotifyEntities, GotifyError, GotifyMessage, GotifySource},
+};
 use tempfile::TempDir;
 
 use self::entities::Entities;
 pub use self::report::{Counts, Report};
-pub use crate::store::{AddressError, GotifyError, GotifySource, PostgresAddress, StoreError};
 use crate::{
-    auth::{PasswordError, TokenHash},
+    auth::PasswordError,
     server::{StartError, lock},
-    store::{Gotify, GotifyEntities, GotifyMessage, MessageRow, Store},
     time::now_ms,
 };
 use mortise_runtime::contract::content::check_extras;

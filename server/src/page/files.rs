@@ -4,9 +4,27 @@ use axum::http::HeaderValue;
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-const DOCUMENT: &str = "/index.html";
+/// The document that all of the page's addresses show.
+pub(super) struct Document {
+    /// A hash of its content.
+    tag: &'static str,
+    /// The text between the places of the server's root.
+    parts: &'static [&'static str],
+}
 
-/// A file of the page.
+impl Document {
+    /// Returns the text, with the server's root in its places.
+    pub(super) fn text(&self, root: &str) -> String {
+        self.parts.join(root)
+    }
+
+    /// Returns the entity tag of the text.
+    pub(super) fn etag(&self, root: &str) -> String {
+        format!("\"{}-{root}\"", self.tag)
+    }
+}
+
+/// A file of the page, except the document.
 pub(super) struct File {
     /// Its address.
     path: &'static str,
@@ -41,17 +59,7 @@ pub(super) fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
 
-/// The document that all of the page's addresses show; none where the page was
-/// not built.
-pub(super) fn document() -> Option<&'static File> {
-    find(DOCUMENT)
-}
-
 impl File {
-    pub(super) fn is_document(&self) -> bool {
-        self.path == DOCUMENT
-    }
-
     /// The smallest form that the client accepts.
     pub(super) fn encoding<'a>(&self, accepted: impl Iterator<Item = &'a HeaderValue>) -> Encoding {
         let accepted: Vec<_> = accepted
@@ -113,7 +121,6 @@ impl File {
 
     pub(super) fn content_type(&self) -> &'static str {
         match self.path.rsplit('.').next().unwrap_or_default() {
-            "html" => "text/html; charset=utf-8",
             "js" => "text/javascript; charset=utf-8",
             "css" => "text/css; charset=utf-8",
             "svg" => "image/svg+xml",
@@ -129,7 +136,7 @@ impl File {
 mod tests {
     use axum::http::HeaderValue;
 
-    use super::{Encoding, File};
+    use super::{Document, Encoding, File};
 
     fn file(path: &'static str) -> File {
         File {
@@ -164,8 +171,25 @@ mod tests {
                 .contains("immutable")
         );
         assert!(file("/page/a-_-345678.css").caching().contains("immutable"));
-        for changing in ["/index.html", "/page/icon.svg", "/page/short-abc.js"] {
+        for changing in ["/page/icon.svg", "/page/short-abc.js"] {
             assert_eq!(file(changing).caching(), "no-cache", "{changing}");
         }
+    }
+
+    #[test]
+    fn a_document_has_the_root_in_its_places() {
+        let document = Document {
+            tag: "1",
+            parts: &[
+                "<script src=\"",
+                "page/a.js\"><link href=\"",
+                "page/a.css\">",
+            ],
+        };
+        assert_eq!(
+            document.text("/push/"),
+            "<script src=\"/push/page/a.js\"><link href=\"/push/page/a.css\">"
+        );
+        assert_ne!(document.etag("/push/"), document.etag("../"));
     }
 }

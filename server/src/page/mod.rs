@@ -18,7 +18,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use self::files::{Encoding, File};
+use self::files::{Document, Encoding, File};
+use crate::config::PathPrefix;
 
 /// The first segments of the page's own addresses; the page's router has the
 /// same (`web/src/router.tsx`).
@@ -43,21 +44,39 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 const ABSENT: &str = "This server was built without its page: install Node.js 20 or newer, run \
                       `cargo xtask web` in the repository, and build the server again.\n";
 
+/// Returns the server's root as the document writes it: the prefix, if there is one,
+/// and otherwise relative to the document's own path as the browser has it. A proxy
+/// may put the server below a path that the settings do not name.
+pub(crate) fn root(prefix: &PathPrefix, path: &str) -> String {
+    if !prefix.is_empty() {
+        return format!("{prefix}/");
+    }
+    match path.matches('/').count() {
+        0 | 1 => "./".to_owned(),
+        slashes => "../".repeat(slashes - 1),
+    }
+}
+
 /// Answers a request for an address that is no route of the API; `None` where
-/// the page has nothing there either.
-pub(crate) fn serve(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+/// the page has nothing there either. The document names its files below `root`.
+pub(crate) fn serve(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    root: &str,
+) -> Option<Response> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }
     let path = uri.path();
-    if let Some(file) = files::find(path).filter(|file| !file.is_document()) {
+    if let Some(file) = files::find(path) {
         return Some(answer(file, headers));
     }
     if !is_own(path) {
         return None;
     }
-    Some(match files::document() {
-        Some(document) => answer(document, headers),
+    Some(match &files::DOCUMENT {
+        Some(document) => show(document, root, headers),
         None => ([(CONTENT_TYPE, "text/plain; charset=utf-8")], ABSENT).into_response(),
     })
 }
@@ -68,9 +87,35 @@ fn is_own(path: &str) -> bool {
     path == "/" || first.is_some_and(|first| ADDRESSES.contains(&first))
 }
 
+/// Sends a file in the smallest form that the client accepts.
 fn answer(file: &'static File, headers: &HeaderMap) -> Response {
     let encoding = file.encoding(headers.get_all(ACCEPT_ENCODING).iter());
-    let tag = file.etag(encoding);
+    let body = || file.bytes(encoding).into_response();
+    let mut response = respond(&file.etag(encoding), headers, body);
+    let out = response.headers_mut();
+    out.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type()));
+    out.insert(CACHE_CONTROL, HeaderValue::from_static(file.caching()));
+    out.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if encoding != Encoding::Plain {
+        out.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    response
+}
+
+/// Sends the document, which is too small to be compressed.
+fn show(document: &Document, root: &str, headers: &HeaderMap) -> Response {
+    let body = || document.text(root).into_response();
+    let mut response = respond(&document.etag(root), headers, body);
+    let out = response.headers_mut();
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    out.insert(CONTENT_TYPE, html);
+    out.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Answers 304 to a client that has the content with this tag, and otherwise sends
+/// the content; with the headers that everything of the page has.
+fn respond(tag: &str, headers: &HeaderMap, body: impl FnOnce() -> Response) -> Response {
     let known = headers
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
@@ -78,15 +123,12 @@ fn answer(file: &'static File, headers: &HeaderMap) -> Response {
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        file.bytes(encoding).into_response()
+        body()
     };
-    let fixed: [(HeaderName, &'static str); 7] = [
-        (CONTENT_TYPE, file.content_type()),
-        (CACHE_CONTROL, file.caching()),
+    let fixed: [(HeaderName, &'static str); 4] = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
-        (VARY, "Accept-Encoding"),
         (
             HeaderName::from_static("cross-origin-opener-policy"),
             "same-origin",
@@ -96,11 +138,8 @@ fn answer(file: &'static File, headers: &HeaderMap) -> Response {
     for (name, value) in fixed {
         out.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
         out.insert(ETAG, tag);
-    }
-    if encoding != Encoding::Plain {
-        out.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     response
 }
@@ -109,11 +148,15 @@ fn answer(file: &'static File, headers: &HeaderMap) -> Response {
 mod tests {
     use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-    use super::{is_own, serve};
+    use super::{is_own, root, serve};
+
+    fn ask(method: &Method, path: &'static str) -> Option<StatusCode> {
+        let answer = serve(method, &Uri::from_static(path), &HeaderMap::new(), "./");
+        answer.map(|response| response.status())
+    }
 
     fn get(path: &'static str) -> Option<StatusCode> {
-        serve(&Method::GET, &Uri::from_static(path), &HeaderMap::new())
-            .map(|response| response.status())
+        ask(&Method::GET, path)
     }
 
     #[test]
@@ -138,6 +181,21 @@ mod tests {
             assert!(!is_own(other), "{other}");
             assert_eq!(get(other), None, "{other}");
         }
-        assert!(serve(&Method::POST, &Uri::from_static("/"), &HeaderMap::new()).is_none());
+        assert!(ask(&Method::POST, "/").is_none());
+    }
+
+    #[test]
+    fn the_root_is_the_prefix_or_relative_to_the_documents_path() {
+        for (path, expected) in [
+            ("/", "./"),
+            ("/plugins", "./"),
+            ("/plugins/", "../"),
+            ("/plugins/5", "../"),
+            ("/plugins/5/log", "../../"),
+            ("//plugins//5", "../../../"),
+        ] {
+            assert_eq!(root(&"".parse().unwrap(), path), expected, "{path}");
+            assert_eq!(root(&"/push".parse().unwrap(), path), "/push/", "{path}");
+        }
     }
 }

@@ -3,11 +3,9 @@
 
 use async_trait::async_trait;
 use mortise_runtime::types::Draft;
+use mortise_store::MessageRow;
 
-use crate::{
-    plugins::{Filtered, embedder::Sender},
-    store::MessageRow,
-};
+use crate::plugins::{Filtered, embedder::Sender};
 
 /// The filters and listeners of all users.
 #[async_trait]

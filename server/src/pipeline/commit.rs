@@ -5,14 +5,12 @@
 
 use std::{slice, sync::Arc};
 
+use mortise_store::{MessageRow, NewMessage, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
 use super::{Chain, PostError};
-use crate::{
-    store::{MessageRow, NewMessage, Store},
-    stream::Hub,
-};
+use crate::stream::Hub;
 
 /// Messages in one transaction.
 const GROUP: usize = 128;

@@ -4,13 +4,11 @@
 
 use std::{slice, sync::Arc};
 
+use mortise_store::{DroppedRow, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Dropped;
-use crate::{
-    events::{Event, Events},
-    store::{DroppedRow, Store, StoreError},
-};
+use crate::events::{Event, Events};
 
 /// Messages in one transaction.
 const GROUP: usize = 128;

@@ -1,14 +1,12 @@
 //! A dropped message as clients are shown it.
 
+use mortise_store::{DROPPED_KEPT_MS, DroppedRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::TraceEntry;
-use crate::{
-    store::{DROPPED_KEPT_MS, DroppedRow},
-    time::rfc3339,
-};
+use crate::time::rfc3339;
 
 /// A message that a filter dropped, as that filter was given it.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -1,9 +1,9 @@
 //! Another server in place of this one's database.
 
 use async_trait::async_trait;
+use mortise_store::{MessageRow, NewMessage};
 
 use super::PostError;
-use crate::store::{MessageRow, NewMessage};
 
 /// Sends messages to another server in place of storing them.
 #[async_trait]

@@ -17,6 +17,7 @@ use mortise_runtime::{
     trace::TARGET,
     types::{Content, Draft},
 };
+use mortise_store::{DroppedRow, MessageRow, NewMessage, Store, StoreError};
 use tracing::{Instrument as _, field::Empty};
 
 pub(crate) use self::dropped_message::Dropped;
@@ -27,13 +28,7 @@ pub use crate::plugins::{
     embedder::Sender,
     trace::{Cause, Change, Field, TraceAction, TraceEntry},
 };
-use crate::{
-    config::Size,
-    events::Events,
-    seen::Seen,
-    store::{DroppedRow, MessageRow, NewMessage, Store, StoreError, contract_priority},
-    stream::Hub,
-};
+use crate::{config::Size, events::Events, seen::Seen, stream::Hub};
 
 /// The result of sending a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,6 +301,12 @@ fn dropped(
 }
 
 /// The trace as it is stored; none when no filter was asked.
+/// A priority as the plugin contract has it: a larger one becomes the largest.
+pub(crate) fn contract_priority(priority: i64) -> i32 {
+    let bounded = priority.clamp(i32::MIN.into(), i32::MAX.into());
+    i32::try_from(bounded).unwrap_or_default()
+}
+
 fn trace_json(trace: &[TraceEntry]) -> Option<String> {
     if trace.is_empty() {
         return None;

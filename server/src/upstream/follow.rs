@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Request, header};
+use mortise_store::{NewMessage, passed_by};
 use tokio_tungstenite::tungstenite::{
     Message as Frame, handshake::client::generate_key, protocol::WebSocketConfig,
 };
@@ -13,12 +14,7 @@ use super::{
     Upstream, UpstreamError,
     gotify::{Gotify, Message},
 };
-use crate::{
-    client,
-    pipeline::Chain as _,
-    state::AppState,
-    store::{NewMessage, passed_by},
-};
+use crate::{client, pipeline::Chain as _, state::AppState};
 
 /// The pauses between attempts to connect: the first, doubled each time up to the
 /// longest.

@@ -4,13 +4,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mortise_store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by};
 use serde_json::{Value, json};
 
 use super::{Upstream, UpstreamError};
-use crate::{
-    pipeline::{Chain, Forward, PostError},
-    store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by},
-};
+use crate::pipeline::{Chain, Forward, PostError};
 
 /// Sends messages there in place of storing them.
 #[derive(Clone, Debug)]

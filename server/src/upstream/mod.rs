@@ -17,6 +17,7 @@ mod proxy;
 
 use std::{collections::HashMap, sync::Arc};
 
+use mortise_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -25,7 +26,6 @@ pub(crate) use self::{forward::Forwarding, proxy::front};
 use crate::{
     auth::{PasswordError, Passwords, Token, generate_password},
     state::AppState,
-    store::{Store, StoreError},
 };
 
 /// The reason for which a request to the Gotify behind this server fails.

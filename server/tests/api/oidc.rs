@@ -299,6 +299,40 @@ async fn an_app_logs_in_with_its_own_verifier() {
 }
 
 #[tokio::test]
+async fn a_login_below_a_path_comes_back_below_it() {
+    let provider = Provider::start("RS256").await;
+    let running = server(&provider.issuer, |config| {
+        config.path_prefix = "/push".parse().unwrap();
+    })
+    .await;
+    // The proxy keeps the prefix in its requests, or takes it away.
+    for path in ["/push/auth/oidc/login", "/auth/oidc/login"] {
+        let begun = running
+            .http
+            .get(format!("{}{path}?name=laptop", running.server.url()));
+        let begun = begun.send().await.unwrap();
+        let cookie = begun.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.contains("; Path=/push; "), "{cookie}");
+        let mut browser = Browser::default();
+        let back = browser
+            .begin(&running, &provider, &format!("{path}?name=laptop"))
+            .await;
+        let callback = format!("{}/push/auth/oidc/callback?", running.server.url());
+        assert!(back.starts_with(&callback), "{back}");
+        let answer = browser.get(&running, &back).await;
+        assert_eq!(answer.status(), SIGNED_IN);
+        // To the page, which is below the path as well.
+        assert_eq!(location(&answer), "../../");
+        let cookies = answer.headers().get_all(header::SET_COOKIE).iter();
+        for cookie in cookies.map(|cookie| cookie.to_str().unwrap()) {
+            assert!(cookie.contains("; Path=/push; "), "{cookie}");
+        }
+        assert_eq!(browser.user(&running).await["name"], "ann");
+    }
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn tokens_of_another_login_or_provider_are_rejected() {
     let provider = Provider::start("RS256").await;
     let running = server(&provider.issuer, |_| {}).await;

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::{Method, StatusCode, header};
+use mortise_server::{Server, config::PathPrefix};
+use reqwest::{
+    Method, StatusCode,
+    header::{self, HeaderValue},
+};
 
 use crate::support::{As, ok, refused, start};
 
@@ -31,6 +35,77 @@ async fn the_page_answers_at_its_own_addresses_only() {
     let posted = running.request(Method::POST, "/", &As::Nobody);
     refused(running.send(posted).await, 404, "page not found");
     refused(running.get("/message", &As::Nobody).await, 401, "");
+}
+
+#[tokio::test]
+async fn the_document_names_its_files_below_the_prefix() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = crate::support::config(&directory);
+    config.path_prefix = "/push".parse().unwrap();
+    let below = Server::start(config).await.unwrap();
+    let root = start().await;
+    let get = async |url: String, known: Option<HeaderValue>| {
+        let mut request = root.http.get(url);
+        if let Some(known) = known {
+            request = request.header(header::IF_NONE_MATCH, known);
+        }
+        request.send().await.unwrap()
+    };
+    for (url, path, files) in [
+        (below.url(), "/push", "/push/page/"),
+        (below.url(), "/push/plugins/5", "/push/page/"),
+        (below.url(), "/plugins/5", "/push/page/"),
+        (root.server.url(), "/plugins", "./page/"),
+        (root.server.url(), "/plugins/5/log", "../../page/"),
+        (root.server.url(), "//plugins", "../page/"),
+    ] {
+        let answer = get(format!("{url}{path}"), None).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        // Without Node.js there is no page in the program.
+        let Some(tag) = answer.headers().get(header::ETAG).cloned() else {
+            continue;
+        };
+        let text = answer.text().await.unwrap();
+        let addresses: Vec<_> = text
+            .split(['"', '>'])
+            .filter(|part| part.contains("page/"))
+            .collect();
+        assert!(!addresses.is_empty(), "{text}");
+        for address in addresses {
+            assert!(address.starts_with(files), "{path}: {address}");
+        }
+        let again = get(format!("{url}{path}"), Some(tag)).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path}");
+    }
+    below.shutdown().await;
+}
+
+/// A path that a proxy took the prefix away from must not look as if it had it.
+#[tokio::test]
+async fn no_prefix_is_an_address_of_the_server() {
+    let running = start().await;
+    let description = ok(running.get("/openapi.json", &As::Nobody).await);
+    let paths = description["paths"].as_object().unwrap().keys();
+    let own = paths.map(String::as_str).chain([
+        "/docs",
+        "/openapi.json",
+        "/swagger",
+        "/page/icon.svg",
+        "/administration",
+        "/applications",
+        "/clients",
+        "/messages",
+        "/plugins",
+        "/settings",
+        "/users",
+    ]);
+    for path in own.filter(|path| *path != "/") {
+        let first = path.split('/').nth(1).unwrap();
+        for prefix in [format!("/{first}"), format!("/{first}/below")] {
+            let error = prefix.parse::<PathPrefix>().unwrap_err();
+            assert!(error.contains(&format!("below /{first};")), "{error}");
+        }
+    }
 }
 
 #[tokio::test]

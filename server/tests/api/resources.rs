@@ -107,7 +107,7 @@ async fn an_application_lives_and_dies() {
 async fn a_plugins_application_cannot_be_deleted() {
     let running = start().await;
     let state = running.server.state();
-    let new = || mortise_server::store::NewApplication {
+    let new = || mortise_store::NewApplication {
         name: "Plugin",
         description: "",
         default_priority: 0,

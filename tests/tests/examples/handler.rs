@@ -15,10 +15,17 @@ fn request(path: &str) -> WebhookRequest {
         method: "POST".to_owned(),
         path: path.to_owned(),
         query: Some("x=1".to_owned()),
-        headers: vec![Header {
-            name: "x-kept".to_owned(),
-            value: "yes".to_owned(),
-        }],
+        // Its sender cannot make up where it comes from, or where it goes.
+        headers: [
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-prefix", "/elsewhere"),
+            ("x-kept", "yes"),
+        ]
+        .map(|(name, value)| Header {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+        .to_vec(),
         body: b"hello".to_vec(),
         client: "192.0.2.1".to_owned(),
         scheme: "https".to_owned(),

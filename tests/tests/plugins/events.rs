@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mortise_server::store::NewApplication;
+use mortise_store::NewApplication;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::{

@@ -276,7 +276,7 @@ async fn what_a_plugin_sends_passes_the_others_filters_but_not_its_own() {
     assert_eq!(status, 200, "{text}");
     rig.enable("other").await;
     rig.request(Method::POST, &hook, "two").await;
-    let newest = mortise_server::store::Page {
+    let newest = mortise_store::Page {
         before: None,
         limit: 9,
     };

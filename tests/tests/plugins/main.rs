@@ -48,9 +48,9 @@ use mortise_server::{
     config::Retry,
     pipeline::{PostError, Posted, Sender, TraceEntry},
     plugins::{OrderError, Plugins, Slot, Status, Upload},
-    store::{MessageRow, NewApplication},
     time::{Clock, ClockHand},
 };
+use mortise_store::{MessageRow, NewApplication};
 use mortise_wait::until;
 use reqwest::{Method, StatusCode};
 

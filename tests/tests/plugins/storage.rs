@@ -1,6 +1,6 @@
 //! The plugins' storage: bounded, for each instance, and counted correctly.
 
-use mortise_server::store::{StorageFull, TimerRow, TooManyTimers};
+use mortise_store::{StorageFull, TimerRow, TooManyTimers};
 
 use crate::{Rig, data, fixture::plugin};
 

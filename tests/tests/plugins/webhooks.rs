@@ -93,6 +93,27 @@ async fn a_trusted_proxy_tells_where_a_request_came_from() {
 }
 
 #[tokio::test]
+async fn a_plugin_knows_its_address_below_the_servers_path() {
+    let data = data(&[("echo", plugin("echo", &[WEBHOOK], &[echoing()]))]);
+    grant(data.path(), &["echo"], "webhook = true");
+    let rig = Rig::start_with(data.path(), |config| {
+        config.path_prefix = "/push".parse().unwrap();
+    })
+    .await;
+    let slot = rig.enable("echo").await;
+    let hook = format!("/plugin/{}/custom/{}/", slot.id, slot.token);
+    let below = format!("/push{hook}");
+    assert_eq!(rig.get(&format!("{below}b")).await.1, below);
+    assert_eq!(rig.get(&format!("{below}p/a%2Fb/")).await.1, "p/a%2Fb/");
+    // A proxy may have taken the prefix away.
+    assert_eq!(rig.get(&format!("{hook}b")).await.1, below);
+    // The API's paths are all below it.
+    let plugins = rig.api(Method::GET, "/push/plugin", "").await;
+    assert_eq!(plugins[0]["webhookPath"], hook);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_refused_is_told_as_gotify_tells_it() {
     let (data, rig) = echo().await;
     let slot = rig.slot("echo").await;

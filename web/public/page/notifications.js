@@ -7,6 +7,9 @@ addEventListener("notificationclick", (event) => {
 
 /** Shows the page that is open, or opens it. */
 async function show() {
-  const [page] = await clients.matchAll({ type: "window", includeUncontrolled: true });
-  await (page ? page.focus() : clients.openWindow(new URL("..", location.href)));
+  const root = new URL("..", location.href).href;
+  const windows = await clients.matchAll({ type: "window", includeUncontrolled: true });
+  // Other programs may have pages on the same host.
+  const page = windows.find(({ url }) => url.startsWith(root));
+  await (page ? page.focus() : clients.openWindow(root));
 }

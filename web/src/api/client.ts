@@ -4,6 +4,7 @@
  */
 import createClient from "openapi-fetch";
 
+import { below, inFull } from "../lib/root";
 import { confirmIdentity } from "./elevation";
 import type { paths } from "./schema";
 import type { ConfigProblem } from "./types";
@@ -55,7 +56,7 @@ async function send(request: Request): Promise<Response> {
   return response;
 }
 
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: send });
+export const api = createClient<paths>({ baseUrl: inFull("/"), fetch: send });
 
 interface Answer<T> {
   data?: T;
@@ -93,7 +94,7 @@ function parsed(text: string): unknown {
 
 /** Sends a body that is neither JSON nor a form, or reads such an answer. */
 export async function raw(path: string, init: RequestInit = {}): Promise<string> {
-  const response = await send(new Request(new URL(path, location.origin), init));
+  const response = await send(new Request(below(path), init));
   const text = await response.text();
   if (!response.ok) throw problem(response.status, text);
   return text;

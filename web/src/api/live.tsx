@@ -6,6 +6,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
 
 import { notify } from "../lib/notifications";
+import { below } from "../lib/root";
 import { addMessages, catchUp } from "./messages";
 import { refresh } from "./refresh";
 import { isElevated, useUser } from "./session";
@@ -81,7 +82,7 @@ export function useEvents() {
   const client = useQueryClient();
   const elevated = isElevated(useUser());
   useEffect(() => {
-    const source = new EventSource("/events");
+    const source = new EventSource(below("/events"));
     const stale = (keys: readonly unknown[][]) => {
       for (const queryKey of keys) void refresh(client, queryKey);
     };

@@ -2,6 +2,7 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 
+import { below } from "../lib/root";
 import { ApiProblem, api, basic, raw, unwrap, whenSignedOut } from "./client";
 import { provideElevation } from "./elevation";
 import { queryClient } from "./query-client";
@@ -83,7 +84,7 @@ export function useProviderLogin(): string | null {
     staleTime: 60_000,
   });
   if (!info.data?.oidc) return null;
-  return `/auth/oidc/login?${new URLSearchParams({ name: browserName() })}`;
+  return below(`/auth/oidc/login?${new URLSearchParams({ name: browserName() })}`);
 }
 
 export function useLogout() {

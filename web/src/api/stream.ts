@@ -4,6 +4,7 @@
  */
 import { useEffect, useState } from "react";
 
+import { inFull } from "../lib/root";
 import type { Message } from "./types";
 
 const FIRST_PAUSE_MS = 500;
@@ -27,7 +28,7 @@ export function useStream({ connected, disconnected, message }: Listener): boole
     let stopped = false;
     const connect = () => {
       clearTimeout(timer);
-      const address = new URL("/stream", location.href);
+      const address = new URL(inFull("/stream"));
       address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
       const current = new WebSocket(address);
       socket = current;

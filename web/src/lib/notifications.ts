@@ -2,9 +2,10 @@
 import { useSyncExternalStore } from "react";
 
 import type { Message } from "../api/types";
+import { below } from "./root";
 
 const SETTING = "mortise.notifications";
-const WORKER = "/page/notifications.js";
+const WORKER = below("/page/notifications.js");
 const listeners = new Set<() => void>();
 
 function wanted(): boolean {
@@ -60,7 +61,7 @@ export async function notify(message: Message): Promise<void> {
       body,
       tag: `mortise-${message.id}`,
       silent: message.priority < 4,
-      icon: "/page/icon.svg",
+      icon: below("/page/icon.svg"),
     });
   } catch (error) {
     // The message itself is in the list.

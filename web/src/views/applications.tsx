@@ -8,6 +8,7 @@ import { Link } from "react-router";
 import { api, raw, unwrap } from "../api/client";
 import { useApplications } from "../api/queries";
 import type { Application } from "../api/types";
+import { below, inFull } from "../lib/root";
 import { Badge } from "../ui/badge";
 import { Button, IconButton } from "../ui/button";
 import { Copy } from "../ui/copy";
@@ -245,7 +246,7 @@ function Editor({ application, onDone, onCancel }: EditorProps) {
 }
 
 function TokenOnce({ token }: { token: string }) {
-  const curl = `curl "${location.origin}/message" -H "X-Gotify-Key: ${token}" -F "title=Hello" -F "message=It works"`;
+  const curl = `curl "${inFull("/message")}" -H "X-Gotify-Key: ${token}" -F "title=Hello" -F "message=It works"`;
   return (
     <div className="stack">
       <p>Copy the token now: the server keeps only a hash of it and cannot show it again.</p>
@@ -279,7 +280,7 @@ function Picture({ application, onDone }: { application: Application; onDone: ()
     >
       <FileTrigger acceptedFileTypes={IMAGES} onSelect={(files) => files?.[0] && upload.mutate(files[0])}>
         <AriaButton className="app-image" aria-label={`Change the image of ${application.name}`}>
-          <img className="app" src={`/${application.image}`} alt="" />
+          <img className="app" src={below(application.image)} alt="" />
           <ImageUp aria-hidden />
         </AriaButton>
       </FileTrigger>

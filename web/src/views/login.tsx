@@ -3,6 +3,7 @@ import { Form } from "react-aria-components";
 
 import { ApiProblem } from "../api/client";
 import { useLogin, useProviderLogin } from "../api/session";
+import { below } from "../lib/root";
 import { Button } from "../ui/button";
 import { TextInput } from "../ui/field";
 import { ErrorNotice } from "../ui/notice";
@@ -20,7 +21,7 @@ export function Login() {
     <main className="login">
       <div className="card">
         <div className="brand">
-          <img src="/page/icon.svg" alt="" />
+          <img src={below("/page/icon.svg")} alt="" />
           <h1>Mortise</h1>
         </div>
         <Form

@@ -7,6 +7,7 @@ import { confirmIdentity } from "../api/elevation";
 import { useVersion } from "../api/queries";
 import { isElevated, useNow, useUser } from "../api/session";
 import { useNotifications } from "../lib/notifications";
+import { below } from "../lib/root";
 import { Badge } from "../ui/badge";
 import { Button } from "../ui/button";
 import { Switch, TextInput } from "../ui/field";
@@ -135,7 +136,7 @@ function About() {
         <dd>Mortise {version.data?.version}</dd>
         <dt>API description</dt>
         <dd>
-          <a href="/openapi.json">openapi.json</a>
+          <a href={below("/openapi.json")}>openapi.json</a>
         </dd>
       </dl>
     </Section>

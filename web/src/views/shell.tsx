@@ -18,6 +18,7 @@ import { Link, NavLink, Outlet, useHref, useLocation, useNavigate } from "react-
 
 import { LiveProvider, useEvents } from "../api/live";
 import { useLogout, useSession, useUser } from "../api/session";
+import { below } from "../lib/root";
 import { Badge } from "../ui/badge";
 import { IconButton } from "../ui/button";
 import { Elevation } from "../ui/elevation";
@@ -73,7 +74,7 @@ function Frame() {
       <div className="shell">
         <header className="top">
           <NavLink to="/" className="brand" aria-label="Mortise, messages">
-            <img src="/page/icon.svg" alt="" /> Mortise
+            <img src={below("/page/icon.svg")} alt="" /> Mortise
           </NavLink>
           <IconButton label="Menu" onPress={() => setOpen(true)}>
             <MenuIcon aria-hidden />
@@ -125,7 +126,7 @@ function Side() {
   return (
     <aside className="side" aria-label="Menu">
       <NavLink to="/" className="brand" aria-label="Mortise, messages">
-        <img src="/page/icon.svg" alt="" /> Mortise
+        <img src={below("/page/icon.svg")} alt="" /> Mortise
       </NavLink>
       <nav aria-label="Views">
         <ul className="nav">

@@ -38,14 +38,19 @@ const DIST = process.env.MORTISE_TEST_DIST;
 const ADDRESSES = /^\/($|(page|messages|applications|clients|plugins|users|settings|administration)(\/|$))/;
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 
-async function replacePage(context: BrowserContext, dist: string) {
+async function replacePage(context: BrowserContext, dist: string, server: Address) {
+  const { origin, pathname } = new URL(server.url);
+  const prefix = pathname.replace(/\/$/, "");
+  const path = (url: URL) => (url.pathname.startsWith(prefix) ? url.pathname.slice(prefix.length) : "") || "/";
   await context.route(
-    (url) => ADDRESSES.test(url.pathname),
+    (url) => url.origin === origin && ADDRESSES.test(path(url)),
     (route) => {
-      const file = join(dist, new URL(route.request().url()).pathname);
+      const file = join(dist, path(new URL(route.request().url())));
       const isFile = existsSync(file) && statSync(file).isFile();
+      // As the server writes its root into the document.
+      const document = () => readFileSync(join(dist, "index.html"), "utf8").replaceAll('="./', `="${prefix}/`);
       return route.fulfill({
-        body: readFileSync(isFile ? file : join(dist, "index.html")),
+        body: isFile ? readFileSync(file) : document(),
         contentType: isFile ? TYPES[extname(file)] : "text/html",
       });
     },
@@ -59,8 +64,8 @@ export async function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: DIST ? [...FLAGS, REPLACED] : FLAGS });
 }
 
-/** A server that a visitor comes to. */
-type Address = { url: string };
+/** A server that a visitor comes to, with the path below which it is. */
+export type Address = { url: string };
 
 /** A visitor of the page: a context of its own, with what it sees checked. */
 export class Visitor {
@@ -82,7 +87,7 @@ export class Visitor {
     });
     // Machines that build at the same time are slow.
     context.setDefaultTimeout(Number(process.env.MORTISE_TEST_WAIT_MS ?? 30_000));
-    if (DIST) await replacePage(context, DIST);
+    if (DIST) await replacePage(context, DIST, server);
     const page = await context.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(`${error.name}: ${error.message}`));

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 export const ROOT = resolve(import.meta.dirname, "../../..");
@@ -16,13 +16,14 @@ export class Server {
   private readonly data = mkdtempSync(join(tmpdir(), "mortise-web-"));
   private readonly folder = mkdtempSync(join(tmpdir(), "mortise-web-plugins-"));
 
-  static async start(...plugins: string[]): Promise<Server> {
+  private constructor(private readonly options: readonly string[]) {}
+
+  /** Starts a server with these options of `mortise serve`. */
+  static async start(options: readonly string[] = []): Promise<Server> {
     if (!existsSync(BINARY)) {
       throw new Error(`${BINARY} is not there: run \`cargo build --bin mortise\`, or \`cargo xtask web\``);
     }
-    const server = new Server();
-    mkdirSync(join(server.data, "plugins"));
-    for (const plugin of plugins) cpSync(plugin, join(server.data, "plugins", basename(plugin)));
+    const server = new Server(options);
     await server.run();
     return server;
   }
@@ -30,7 +31,8 @@ export class Server {
   /** Starts the process; on the same address as before, if there was one. */
   async run(): Promise<void> {
     const listen = this.url ? new URL(this.url).host : "127.0.0.1:0";
-    const child = spawn(BINARY, ["serve", "--json", "--listen", listen, "--data-dir", this.data], {
+    const options = ["--json", "--listen", listen, "--data-dir", this.data, ...this.options];
+    const child = spawn(BINARY, ["serve", ...options], {
       env: { ...process.env, MORTISE_ADMIN_PASSWORD: PASSWORD, RUST_LOG: process.env.RUST_LOG ?? "warn" },
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -12,12 +12,17 @@ interface Stage {
   come: (width?: Width) => Promise<Visitor>;
 }
 
-/** Describes tests with a stage of their own. */
-export function stage(name: string, tests: (stage: Stage) => void, plugins: (server: Server) => string[] = () => []) {
+/** Describes tests with a stage of their own; the options are those of `mortise serve`. */
+export function stage(
+  name: string,
+  tests: (stage: Stage) => void,
+  plugins: (server: Server) => string[] = () => [],
+  options: readonly string[] = [],
+) {
   describe(name, () => {
     const current = {} as Stage;
     beforeAll(async () => {
-      current.server = await Server.start();
+      current.server = await Server.start(options);
       for (const plugin of plugins(current.server)) await current.server.install(plugin);
       current.browser = await launch();
       current.come = (width) => Visitor.come(current.browser, current.server, width);

@@ -56,6 +56,9 @@ pub(super) struct Options {
     /// The choices of a run follow from it. Runs with one seed make the same ones.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+    /// Only this fault, not all of them in turn.
+    #[arg(long, value_name = "FAULT")]
+    pub(super) only: Option<Fault>,
 }
 
 /// Half a minute, so that each fault comes once: for `cargo xtask test`.
@@ -63,6 +66,7 @@ pub(super) const SHORT: Options = Options {
     json: false,
     minutes: Duration::from_secs(30),
     seed: 1,
+    only: None,
 };
 
 fn minutes(text: &str) -> Result<Duration, String> {
@@ -105,6 +109,7 @@ struct Run<'setting> {
     place: Place,
     traffic: Traffic,
     dice: Dice,
+    faults: Vec<Fault>,
     windows: Vec<Window>,
     samples: Vec<Usage>,
     figures: Faulted,
@@ -127,6 +132,10 @@ pub(super) async fn run(setting: &Setting, hostile: &Hostile, options: Options) 
         place,
         traffic,
         dice,
+        faults: match options.only {
+            Some(fault) => vec![fault],
+            None => Fault::ALL.to_vec(),
+        },
         windows: Vec::new(),
         samples: Vec::new(),
         next: [1; HEALTHY],
@@ -200,7 +209,7 @@ impl Run<'_> {
                 if !is_first_round && Instant::now() > end {
                     break;
                 }
-                round = Fault::ALL.to_vec();
+                round = self.faults.clone();
             }
             let calm = Duration::from_millis(self.dice.between(first, last));
             self.calm(calm).await?;
@@ -291,9 +300,12 @@ impl Run<'_> {
                 return Ok(());
             }
             if Instant::now() > end {
+                let plugins: Vec<Value> = self.host.api.list("plugin", self.host.user()).await?;
                 bail!(
-                    "{} s later no message passes through both healthy plugins: {answer:?}",
-                    SOON.as_secs()
+                    "{} s later no message passes through both healthy plugins: {answer:?}; \
+                     the plugins are {}",
+                    SOON.as_secs(),
+                    serde_json::to_string_pretty(&plugins)?
                 );
             }
             tokio::time::sleep(LOOK).await;

@@ -23,7 +23,7 @@ const SOCKETS: &str = "mortise-";
 const PAUSED: Duration = Duration::from_secs(1);
 
 /// A fault of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Fault {
     /// The server may open next to no file or connection.
     Descriptors,

@@ -33,7 +33,7 @@ impl StartError {
     pub(crate) fn report(&self, file: &Path) -> LoadError {
         let (step, expected, fix) = match self {
             Self::Host(_) => (
-                Step::Start,
+                Step::Unstarted,
                 "a host that can start processes",
                 "check the server's log and settings",
             ),
@@ -47,7 +47,10 @@ impl StartError {
                  executed",
             ),
             Self::Exited { .. } | Self::Silent { .. } => (
-                Step::Start,
+                match self {
+                    Self::Silent { .. } => Step::Unstarted,
+                    _ => Step::Start,
+                },
                 "a process that greets on the connection in MORTISE_SOCKET",
                 "build it with a current SDK of Mortise, or as native-bridge/PROTOCOL.md says; an \
                  older SDK connects by path and cannot use a descriptor; an executable that is no \

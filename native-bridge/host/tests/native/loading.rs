@@ -51,8 +51,8 @@ async fn a_good_one_serves_in_the_process_that_described_it() {
 #[tokio::test]
 async fn each_that_does_not_greet_is_reported() {
     for (behaviour, step, found) in [
-        ("silent", Step::Start, "did not greet within 2s"),
-        ("mute", Step::Start, "did not greet within 2s"),
+        ("silent", Step::Unstarted, "did not greet within 2s"),
+        ("mute", Step::Unstarted, "did not greet within 2s"),
         (
             "exit-at-once",
             Step::Start,
@@ -61,7 +61,7 @@ async fn each_that_does_not_greet_is_reported() {
         ("abort-at-once", Step::Start, "killed by signal 6"),
         ("ends-before-greeting", Step::Start, "exited with status 0"),
         ("garbage", Step::Start, "a frame of 1195725856 bytes"),
-        ("half-frame", Step::Start, "did not greet within 2s"),
+        ("half-frame", Step::Unstarted, "did not greet within 2s"),
         ("oversized", Step::Start, "a frame of 2147483647 bytes"),
         (
             "call-before-greeting",

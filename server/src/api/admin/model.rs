@@ -1,6 +1,7 @@
 //! The JSON of the administrator's routes.
 
 use mortise_runtime::{log, process, types::Level};
+use mortise_store::AuditRow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -8,7 +9,6 @@ use utoipa::ToSchema;
 use crate::{
     api::plugins::Problem,
     plugins::{Status, logs::Line},
-    store::AuditRow,
     time::rfc3339,
 };
 

@@ -107,9 +107,11 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         backend: plugin.backend().to_string(),
         digest: plugin.digest().to_string(),
         last_error: row.last_error,
-        webhook_path: capabilities
-            .contains(Capability::Webhook)
-            .then(|| slot.base_path().to_owned()),
+        webhook_path: capabilities.contains(Capability::Webhook).then(|| {
+            let prefix = &state.config.path_prefix;
+            let path = slot.base_path();
+            prefix.strip(path).unwrap_or(path).to_owned()
+        }),
         permissions: manifest
             .wants
             .iter()

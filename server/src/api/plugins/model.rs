@@ -4,10 +4,11 @@ use mortise_runtime::{
     LoadError, guard, log,
     types::{Level, Permission, Request},
 };
+use mortise_store::SetAsideRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{store::SetAsideRow, time::rfc3339};
+use crate::time::rfc3339;
 
 /// A plugin as one user has it. Beside Gotify's fields, it has those of Mortise.
 #[derive(Debug, Serialize, ToSchema)]

@@ -17,8 +17,9 @@ use std::{
 
 use mortise_server::{
     Config, Server,
-    import::{self, Choices, GotifySource, ImportError, Progress, Report, SameName},
+    import::{self, Choices, ImportError, Progress, Report, SameName},
 };
+use mortise_store::gotify::GotifySource;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -9,7 +9,8 @@ use std::{
     sync::atomic::AtomicU64,
 };
 
-use mortise_server::import::{self, Choices, GotifySource};
+use mortise_server::import::{self, Choices};
+use mortise_store::gotify::GotifySource;
 use mortise_wait::until;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use sqlx::{

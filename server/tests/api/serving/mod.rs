@@ -176,12 +176,45 @@ async fn below_a_path() {
             "{path} {answer}"
         );
     }
-    let answer = asked(connect().await.unwrap(), "/push/message/?limit=5").await;
-    let answer = answer.to_ascii_lowercase();
-    assert!(
-        answer.contains("location: /push/message?limit=5"),
-        "{answer}"
-    );
+    // A redirect leads below it, also from a proxy that takes it away.
+    for path in ["/push/message/?limit=5", "/message/?limit=5"] {
+        let answer = asked(connect().await.unwrap(), path).await;
+        let answer = answer.to_ascii_lowercase();
+        assert!(
+            answer.contains("location: /push/message?limit=5"),
+            "{path} {answer}"
+        );
+    }
+    let described = ok(running.get("/openapi.json", &As::Nobody).await);
+    assert_eq!(described["servers"], json!([{"url": "/push"}]));
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_below_a_path_is_of_this_path_only() {
+    let running = with(|config| config.path_prefix = "/push".parse().unwrap()).await;
+    let login = running
+        .request(reqwest::Method::POST, "/push/auth/local/login", &ADMIN)
+        .form(&[("name", "laptop")]);
+    let answer = login.send().await.unwrap();
+    let cookie = |answer: &reqwest::Response| {
+        let cookie = &answer.headers()[reqwest::header::SET_COOKIE];
+        cookie.to_str().unwrap().to_owned()
+    };
+    let begun = cookie(&answer);
+    assert!(begun.contains("; Path=/push; "), "{begun}");
+    let (session, _) = begun.split_once(';').unwrap();
+    // A server at the root of the host has a session of its own in the browser.
+    let both = format!("{session}; gotify-client-token=Cother");
+    let request = |method, path| {
+        let request = running.request(method, path, &As::Nobody);
+        request.header(reqwest::header::COOKIE, &both)
+    };
+    let user = request(reqwest::Method::GET, "/push/current/user");
+    assert_eq!(user.send().await.unwrap().status(), 200);
+    let logout = request(reqwest::Method::POST, "/push/auth/logout");
+    let ended = cookie(&logout.send().await.unwrap());
+    assert!(ended.contains("=; Path=/push; Max-Age=0; "), "{ended}");
     running.server.shutdown().await;
 }
 

@@ -1,6 +1,6 @@
-//! Extism with the same work as `tests/benches/call.rs`: one message in, the same
+//! Extism with the same work as `tests/benches/paths/call.rs`: one message in, the same
 //! message out, as JSON, which is Extism's own habit. As every host has to, it
-//! bounds the guest's time and memory.
+//! bounds the guest's time and memory. The allocator is that of our own benchmarks.
 //!
 //! `EXTISM_GUEST` names the guest's module; `cargo xtask bench` builds it.
 
@@ -9,6 +9,9 @@ use std::{hint::black_box, path::PathBuf, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use extism::{CompiledPlugin, Manifest, Plugin, PluginBuilder, Wasm};
 use serde::{Deserialize, Serialize};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Serialize)]
 struct Draft {

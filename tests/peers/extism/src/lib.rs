@@ -1,2 +1,2 @@
-//! Extism with the same work as the benchmarks of `tests/benches/call.rs`: see
+//! Extism with the same work as the benchmarks of `tests/benches/paths/call.rs`: see
 //! `benches/extism.rs`.

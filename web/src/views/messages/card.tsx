@@ -3,6 +3,7 @@ import { memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import type { Application, Message } from "../../api/types";
 import { level, shown } from "../../lib/extras";
+import { below } from "../../lib/root";
 import { Badge } from "../../ui/badge";
 import { Button, IconButton } from "../../ui/button";
 import { Markdown } from "../../ui/markdown";
@@ -30,7 +31,7 @@ export const MessageCard = memo(function MessageCard({ message, application, pos
       aria-posinset={position}
       aria-setsize={of}
     >
-      <img className="app" src={application ? `/${application.image}` : "/static/defaultapp.png"} alt="" />
+      <img className="app" src={below(application?.image ?? "/static/defaultapp.png")} alt="" />
       <div className="message-head">
         <div className="message-title">
           <h2 id={`message-${message.id}`} dir="auto">

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { addMessages, removeMessage } from "../../api/messages";
 import type { Message } from "../../api/types";
+import { below } from "../../lib/root";
 import { toast } from "../../ui/toast";
 
 /** Deletions that can still be undone; the server has not heard of them. */
@@ -11,7 +12,7 @@ const waiting = new Map<number, () => void>();
 
 // Whoever leaves the page has decided.
 addEventListener("pagehide", () => {
-  for (const id of waiting.keys()) void fetch(`/message/${id}`, { method: "DELETE", keepalive: true });
+  for (const id of waiting.keys()) void fetch(below(`/message/${id}`), { method: "DELETE", keepalive: true });
 });
 
 /** Hides a message at once and deletes it when its notice has gone. */

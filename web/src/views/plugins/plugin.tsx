@@ -3,6 +3,7 @@ import { Link, useParams } from "react-router";
 
 import { useUser } from "../../api/session";
 import type { Plugin } from "../../api/types";
+import { inFull } from "../../lib/root";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { Copy } from "../../ui/copy";
@@ -197,7 +198,7 @@ function Place({ id }: { id: number }) {
 }
 
 function Webhook({ plugin, path }: { plugin: Plugin; path: string }) {
-  const address = new URL(path, location.origin).href;
+  const address = inFull(path);
   const granted = plugin.permissions.every((one) => one.name !== "webhook" || one.granted);
   return (
     <Section title="Webhook">

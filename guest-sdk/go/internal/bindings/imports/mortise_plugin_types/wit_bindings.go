@@ -418,7 +418,8 @@ type WebhookRequest struct {
 	Scheme string
 	// Host and port, as the client sees them.
 	Host string
-	// `/plugin/<id>/custom/<token>/`.
+	// `/plugin/<id>/custom/<token>/`, behind the server's path prefix if it
+	// has one.
 	BasePath string
 }
 

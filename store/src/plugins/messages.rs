@@ -2,54 +2,42 @@
 //! how far listeners were fed.
 
 use futures_util::{Stream, TryStreamExt as _};
-use mortise_runtime::{
-    grants::Applications,
-    types::{Application, Content, Message},
-};
 
-use crate::{
-    plugins::embedder::{DeadLetter, Readable},
-    store::{Store, StoreError},
-};
+use crate::{Store, StoreError};
 
 /// A message and its application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SourcedMessage {
-    id: i64,
-    application_id: i64,
-    application_name: String,
+    /// Unique on the server; grows with time.
+    pub id: i64,
+    /// Its application.
+    pub application_id: i64,
+    /// The application's name.
+    pub application_name: String,
     /// The instance that sent it, if a plugin did.
     pub plugin_instance_id: Option<i64>,
-    title: String,
-    body: String,
-    priority: i64,
-    extras: Option<String>,
-    created_ms: i64,
+    /// May be empty.
+    pub title: String,
+    /// The text.
+    pub body: String,
+    /// As the sender gave it.
+    pub priority: i64,
+    /// A JSON object.
+    pub extras: Option<String>,
+    /// The time of its creation, in milliseconds since the epoch.
+    pub created_ms: i64,
 }
 
-impl From<SourcedMessage> for Message {
-    fn from(row: SourcedMessage) -> Self {
-        Self {
-            id: row.id.unsigned_abs(),
-            application: Application {
-                id: row.application_id.unsigned_abs(),
-                name: row.application_name,
-            },
-            content: Content {
-                title: row.title,
-                body: row.body,
-                priority: contract_priority(row.priority),
-                extras: row.extras,
-            },
-            created_ms: u64::try_from(row.created_ms).unwrap_or(0),
-        }
-    }
-}
-
-/// A priority as the plugin contract has it: a larger one becomes the largest.
-pub fn contract_priority(priority: i64) -> i32 {
-    let bounded = priority.clamp(i32::MIN.into(), i32::MAX.into());
-    i32::try_from(bounded).unwrap_or_default()
+/// The messages that an instance may read: those of other senders, from the
+/// applications in its grant.
+#[derive(Clone, Copy, Debug)]
+pub struct Readable<'a> {
+    /// The instance; its own messages are excluded.
+    pub instance: i64,
+    /// Its user.
+    pub user_id: i64,
+    /// The names of the applications; none for all applications.
+    pub applications: Option<&'a [&'a str]>,
 }
 
 /// Bytes of messages that a plugin is given at once; it is given one message at
@@ -70,15 +58,6 @@ async fn given(
         given.push(row);
     }
     Ok(given)
-}
-
-/// The names of the applications as JSON; none for all applications.
-fn names(applications: &Applications) -> Option<String> {
-    match applications {
-        Applications::All => None,
-        Applications::Own => Some(super::json::<&str>(&[])),
-        Applications::Named(names) => Some(super::json(&names.iter().collect::<Vec<_>>())),
-    }
 }
 
 /// A message that a listener failed on again and again.
@@ -183,7 +162,7 @@ impl Store {
         ))
         .bind(readable.user_id)
         .bind(readable.instance)
-        .bind(names(readable.applications))
+        .bind(readable.applications.map(super::json))
         .bind(before)
         .bind(limit)
         .fetch(&self.readers);
@@ -210,7 +189,7 @@ impl Store {
         ))
         .bind(readable.user_id)
         .bind(readable.instance)
-        .bind(names(readable.applications))
+        .bind(readable.applications.map(super::json))
         .bind(after)
         .bind(limit)
         .fetch(&self.readers);
@@ -253,7 +232,9 @@ impl Store {
     pub async fn set_message_aside(
         &self,
         instance: i64,
-        letter: &DeadLetter,
+        message: i64,
+        attempts: u32,
+        error: &str,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         // The message may have been deleted meanwhile.
@@ -264,9 +245,9 @@ impl Store {
              DO UPDATE SET attempts = excluded.attempts, error = excluded.error",
         )
         .bind(instance)
-        .bind(letter.message)
-        .bind(letter.attempts)
-        .bind(&letter.error)
+        .bind(message)
+        .bind(attempts)
+        .bind(error)
         .bind(self.now_ms())
         .execute(&mut *transaction)
         .await?;
@@ -280,7 +261,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE plugin_instances SET cursor = ? WHERE id = ?")
-            .bind(letter.message)
+            .bind(message)
             .bind(instance)
             .execute(&mut *transaction)
             .await?;

@@ -11,11 +11,6 @@
 //! The raw engine is as safe as the runtime's: it interrupts guests by epochs and
 //! bounds their memory, as every host has to.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot be set up has nothing to measure"
-)]
-
 use std::{
     hint::black_box,
     path::Path,
@@ -23,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use mortise_runtime::{
     Described, Digest, Grants, Instance, Limits, Loader as _,
     types::{Permission, StopReason},
@@ -298,5 +293,10 @@ fn load(criterion: &mut Criterion) {
     load.finish();
 }
 
-criterion_group!(benches, calls, load);
-criterion_main!(benches);
+criterion_group!(all, calls, load);
+
+/// Measures the benchmarks that the command line names, or all.
+pub(crate) fn measure() {
+    all();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,7 +1,6 @@
 //! The table `applications`: senders, and those that belong to plugins.
 
-use super::{Store, StoreError, sort_key};
-use crate::auth::TokenHash;
+use super::{Store, StoreError, TokenHash, sort_key};
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

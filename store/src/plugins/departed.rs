@@ -1,9 +1,17 @@
 //! The table `departed_plugins`.
 
-use crate::{
-    plugins::embedder::DepartedPlugin,
-    store::{Store, StoreError},
-};
+use crate::{Store, StoreError};
+
+/// An uninstalled plugin.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DepartedRow {
+    /// The trusted key of its signature; none if it had none.
+    pub key: Option<String>,
+    /// The digest of its last version.
+    pub digest: String,
+    /// The time, in milliseconds since the epoch.
+    pub departed_ms: i64,
+}
 
 impl Store {
     /// Returns the record of an uninstalled plugin; none for an id that was never
@@ -12,17 +20,13 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn departed_plugin(&self, id: &str) -> Result<Option<DepartedPlugin>, StoreError> {
-        let row: Option<(Option<String>, String, i64)> =
+    pub async fn departed_plugin(&self, id: &str) -> Result<Option<DepartedRow>, StoreError> {
+        Ok(
             sqlx::query_as("SELECT key, digest, departed_ms FROM departed_plugins WHERE id = ?")
                 .bind(id)
                 .fetch_optional(&self.readers)
-                .await?;
-        Ok(row.map(|(key, digest, departed_ms)| DepartedPlugin {
-            key,
-            digest,
-            departed_ms,
-        }))
+                .await?,
+        )
     }
 
     /// Records that a plugin was uninstalled.
@@ -33,7 +37,7 @@ impl Store {
     pub async fn add_departed_plugin(
         &self,
         id: &str,
-        departed: &DepartedPlugin,
+        departed: &DepartedRow,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO departed_plugins (id, key, digest, departed_ms) VALUES (?, ?, ?, ?)

@@ -9,14 +9,14 @@ mod messages;
 mod storage;
 mod timers;
 
-pub use messages::{SetAsideRow, SourcedMessage, contract_priority};
-pub use timers::TimerRow;
-
-use mortise_runtime::grants::UserGrants;
+pub use answers::AnswerRow;
+pub use departed::DepartedRow;
+pub use installed::InstalledRow;
+pub use messages::{Readable, SetAsideRow, SourcedMessage};
+pub use storage::StorageFull;
+pub use timers::{TimerRow, TooManyTimers};
 
 use super::{Store, StoreError};
-pub use crate::plugins::embedder::{StorageFull, TooManyTimers};
-use crate::{auth::Token, plugins::embedder::FilterPlace};
 
 /// One user's plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -47,15 +47,26 @@ pub struct InstanceRow {
     pub created_ms: i64,
 }
 
-/// An instance to be made.
-#[derive(Clone, Debug)]
+/// An instance to be made. Its token is a secret, so it has no `Debug`.
+#[derive(Clone)]
 pub struct NewInstance {
     /// See [`InstanceRow::user_id`].
     pub user_id: i64,
     /// See [`InstanceRow::plugin`].
     pub plugin: String,
     /// See [`InstanceRow::token`].
-    pub token: Token,
+    pub token: String,
+}
+
+/// A filter's place in its user's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterPlace {
+    /// See [`InstanceRow::id`].
+    pub id: i64,
+    /// See [`InstanceRow::filter_order`].
+    pub order: i64,
+    /// See [`InstanceRow::fail_closed`].
+    pub fail_closed: bool,
 }
 
 /// An application that belongs to an instance.
@@ -214,7 +225,7 @@ impl Store {
             )
             .bind(new.user_id)
             .bind(&new.plugin)
-            .bind(new.token.reveal())
+            .bind(&new.token)
             .bind(self.now_ms())
             .execute(&mut *transaction)
             .await?;
@@ -240,7 +251,7 @@ impl Store {
         .await?)
     }
 
-    /// Records that an instance was enabled now, its user's consent, and its
+    /// Records that an instance was enabled now, its user's consent as JSON, and its
     /// listener's cursor.
     ///
     /// # Errors
@@ -249,7 +260,7 @@ impl Store {
     pub async fn enable_plugin_instance(
         &self,
         id: i64,
-        consent: &UserGrants,
+        consent: &str,
         cursor: i64,
     ) -> Result<(), StoreError> {
         let enabled = sqlx::query(
@@ -257,7 +268,7 @@ impl Store {
              cursor = ?3 WHERE id = ?1",
         )
         .bind(id)
-        .bind(installed::json(consent))
+        .bind(consent)
         .bind(cursor)
         .execute(&self.writer)
         .await?;
@@ -287,18 +298,14 @@ impl Store {
         Ok(())
     }
 
-    /// Records the consent of an enabled instance's user from now on.
+    /// Records the consent of an enabled instance's user from now on, as JSON.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn set_plugin_consent(
-        &self,
-        id: i64,
-        consent: &UserGrants,
-    ) -> Result<(), StoreError> {
+    pub async fn set_plugin_consent(&self, id: i64, consent: &str) -> Result<(), StoreError> {
         sqlx::query("UPDATE plugin_instances SET consent = ? WHERE id = ?")
-            .bind(installed::json(consent))
+            .bind(consent)
             .bind(id)
             .execute(&self.writer)
             .await?;

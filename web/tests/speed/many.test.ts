@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from "vitest";
 
-import { stage } from "./support/suite";
+import { stage } from "../support/suite";
 
 const MANY = 10_000;
 const AT_A_TIME = 20;

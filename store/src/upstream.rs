@@ -1,8 +1,7 @@
 //! The table `upstream_applications`, and messages that pass by on their way to or
 //! from a Gotify behind this server.
 
-use super::{MessageRow, NewMessage, Store, StoreError, sort_key};
-use crate::auth::TokenHash;
+use super::{MessageRow, NewMessage, Store, StoreError, TokenHash, sort_key};
 
 /// An application of a Gotify behind this server.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -1,9 +1,13 @@
 //! The table `plugin_storage`: the contract's key-value store.
 
-use crate::{
-    plugins::embedder::StorageFull,
-    store::{Store, StoreError},
-};
+use crate::{Store, StoreError};
+
+/// A value was not stored because the quota is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageFull {
+    /// Bytes that keys and values would have taken.
+    pub would_be: i64,
+}
 
 impl Store {
     /// Returns the size of an instance's keys and values together, in bytes.

@@ -330,10 +330,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::{BATCH, NewMessage, Page, Store};
-    use crate::{
-        auth::{Token, TokenKind},
-        store::NewApplication,
-    };
+    use crate::{NewApplication, TokenHash};
 
     #[tokio::test]
     async fn all_messages_are_deleted_a_batch_at_a_time() {
@@ -348,7 +345,7 @@ mod tests {
                 default_priority: 0,
                 sort_key: None,
             };
-            let token = Token::generate(TokenKind::Application).unwrap().hash();
+            let token = TokenHash::of_stored(name);
             let made = store.create_application(user.id, &token, new).await;
             applications.push(made.unwrap().id);
         }

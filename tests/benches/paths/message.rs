@@ -15,12 +15,6 @@
 //! messages. The senders are in this process too and do as little as can be: one
 //! request, made beforehand, and a look at the head of the answer.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot be set up has nothing to measure"
-)]
-
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -257,7 +251,8 @@ fn id((kind, senders): (Kind, u32)) -> String {
     format!("{}_{senders}", kind.name())
 }
 
-fn main() {
+/// Measures the benchmarks that the command line names, or all.
+pub(crate) fn measure() {
     let results = std::env::var_os("CRITERION_HOME").map_or_else(
         || guests::target().with_file_name("criterion"),
         PathBuf::from,

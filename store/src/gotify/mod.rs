@@ -3,8 +3,9 @@
 //! lacks are absent.
 //!
 //! - `address`: a PostgreSQL database, as a person names it.
-//! - `sqlite`, `postgres`: an open database of either kind.
+//! - `sqlite`, `postgres`: opening a database of either kind.
 //! - `dump`: a dump of MySQL, as a database of SQLite.
+//! - `reader`: an open database.
 //! - `schema`: the columns that Gotify's versions make.
 //! - `queries`: the queries, with what the two kinds write differently.
 //! - `rows`: the rows.
@@ -13,19 +14,23 @@ mod address;
 mod dump;
 mod postgres;
 mod queries;
+mod reader;
 mod rows;
 mod schema;
 mod sqlite;
 
 use std::path::PathBuf;
 
+use sqlx::{Postgres, Sqlite};
+use tempfile::TempDir;
+
+use self::reader::Reader;
 pub use self::{
     address::{AddressError, PostgresAddress},
     rows::{
         GotifyApplication, GotifyClient, GotifyEntities, GotifyMessage, GotifyPlugin, GotifyUser,
     },
 };
-use self::{postgres::PostgresGotify, sqlite::SqliteGotify};
 
 /// The place of a database of Gotify.
 #[derive(Clone, Debug)]
@@ -108,11 +113,16 @@ pub enum GotifyError {
 
 /// An open database of Gotify.
 #[derive(Debug)]
-pub enum Gotify {
-    /// On SQLite.
-    Sqlite(Box<SqliteGotify>),
-    /// On PostgreSQL.
-    Postgres(Box<PostgresGotify>),
+pub struct Gotify(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Sqlite {
+        reader: Box<Reader<Sqlite>>,
+        /// The copy that is read in place of a dump, or of a file whose server crashed.
+        _copy: Option<TempDir>,
+    },
+    Postgres(Box<Reader<Postgres>>),
 }
 
 impl Gotify {
@@ -123,14 +133,18 @@ impl Gotify {
     ///
     /// [`GotifyError`].
     pub async fn open(source: &GotifySource, ignore_unknown: bool) -> Result<Self, GotifyError> {
-        Ok(match source {
+        Ok(Self(match source {
             GotifySource::File(path) => {
-                Self::Sqlite(Box::new(SqliteGotify::open(path, ignore_unknown).await?))
+                let (reader, copy) = sqlite::open(path, ignore_unknown).await?;
+                Kind::Sqlite {
+                    reader: Box::new(reader),
+                    _copy: copy,
+                }
             }
-            GotifySource::Postgres(address) => Self::Postgres(Box::new(
-                PostgresGotify::open(address, ignore_unknown).await?,
-            )),
-        })
+            GotifySource::Postgres(address) => {
+                Kind::Postgres(Box::new(postgres::open(address, ignore_unknown).await?))
+            }
+        }))
     }
 
     /// Reads all rows but messages, as they are now.
@@ -139,9 +153,9 @@ impl Gotify {
     ///
     /// [`GotifyError::Query`].
     pub async fn entities(&mut self) -> Result<GotifyEntities, GotifyError> {
-        match self {
-            Self::Sqlite(gotify) => gotify.entities().await,
-            Self::Postgres(gotify) => gotify.entities().await,
+        match &mut self.0 {
+            Kind::Sqlite { reader, .. } => reader.entities(None, None).await,
+            Kind::Postgres(reader) => postgres::entities(reader).await,
         }
     }
 
@@ -151,9 +165,9 @@ impl Gotify {
     ///
     /// [`GotifyError::Query`].
     pub async fn message_count(&mut self, after: i64, upto: i64) -> Result<u64, GotifyError> {
-        let count = match self {
-            Self::Sqlite(gotify) => gotify.message_count(after, upto).await?,
-            Self::Postgres(gotify) => gotify.message_count(after, upto).await?,
+        let count = match &mut self.0 {
+            Kind::Sqlite { reader, .. } => reader.message_count(after, upto).await?,
+            Kind::Postgres(reader) => reader.message_count(after, upto).await?,
         };
         Ok(count.unsigned_abs())
     }
@@ -169,9 +183,9 @@ impl Gotify {
         upto: i64,
         most: i64,
     ) -> Result<Vec<GotifyMessage>, GotifyError> {
-        match self {
-            Self::Sqlite(gotify) => gotify.messages(after, upto, most).await,
-            Self::Postgres(gotify) => gotify.messages(after, upto, most).await,
+        match &mut self.0 {
+            Kind::Sqlite { reader, .. } => reader.messages(after, upto, most).await,
+            Kind::Postgres(reader) => reader.messages(after, upto, most).await,
         }
     }
 
@@ -181,9 +195,9 @@ impl Gotify {
     ///
     /// [`GotifyError::Query`].
     pub async fn close(self) -> Result<(), GotifyError> {
-        match self {
-            Self::Sqlite(gotify) => gotify.close().await,
-            Self::Postgres(gotify) => gotify.close().await,
+        match self.0 {
+            Kind::Sqlite { reader, _copy } => reader.close().await,
+            Kind::Postgres(reader) => reader.close().await,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The table `plugin_timers`.
 
-use crate::{
-    plugins::embedder::TooManyTimers,
-    store::{Store, StoreError},
-};
+use crate::{Store, StoreError};
+
+/// A timer was not set because there are as many as allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyTimers;
 
 /// A timer of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

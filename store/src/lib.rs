@@ -1,19 +1,23 @@
 //! The database: one SQLite file, `mortise.db` in the data directory. All SQL
-//! of the server is in this folder, one module for each table. It makes no
-//! decisions about permissions.
+//! of the server is in this crate, one module for each table. It makes no
+//! decisions about permissions. It knows neither the plugins' contract nor the
+//! server's settings: what they have of their own is text here.
 //!
 //! One connection writes and several read, so a reader never waits for a
 //! writer. The journal is a write-ahead log with `synchronous = FULL`: a commit
 //! returns after the log is on the disk, so acknowledged data survives a crash
 //! of the process or the kernel and a loss of power. Messages that arrive
-//! together share the cost (see `pipeline::commit`).
+//! together share the cost: [`Store::create_messages`] takes many.
+//!
+//! [`gotify`] reads the database of a Gotify server.
 
 mod applications;
 mod audit;
 mod clients;
+mod clock;
 mod counts;
 mod dropped;
-mod gotify;
+pub mod gotify;
 mod identities;
 mod import;
 mod messages;
@@ -21,6 +25,7 @@ mod plugins;
 mod retention;
 mod sort_key;
 mod space;
+mod token_hash;
 mod upstream;
 mod users;
 
@@ -36,17 +41,22 @@ use sqlx::{
     },
 };
 
-use crate::time::Clock;
+use self::clock::Clock;
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
-pub use audit::AuditRow;
+pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
 pub use counts::Counts;
 pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
-pub use gotify::*;
-pub use import::*;
+pub use import::{
+    ImportRow, ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing,
+};
 pub use messages::{Listing, MessageRow, NewMessage, Page};
-pub use plugins::*;
+pub use plugins::{
+    AnswerRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow, NewInstance, PluginApplication,
+    Readable, SetAsideRow, SourcedMessage, StorageFull, TimerRow, TooManyTimers, UsageRow,
+};
 pub use sort_key::SORT_KEY_BYTES;
+pub use token_hash::TokenHash;
 pub use upstream::{UpstreamApplication, passed_by};
 pub use users::UserRow;
 
@@ -223,13 +233,17 @@ impl Store {
         Ok(store)
     }
 
-    /// Has it take the times that it writes and compares from a clock.
-    pub fn with_clock(self, clock: Clock) -> Self {
-        Self { clock, ..self }
+    /// Has it take the times that it writes and compares from this function, in
+    /// milliseconds since the epoch.
+    pub fn with_clock(self, now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self {
+            clock: Clock::new(now_ms),
+            ..self
+        }
     }
 
     /// Returns the time now by its clock, in milliseconds since the epoch.
-    pub(crate) fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
 

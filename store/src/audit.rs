@@ -1,7 +1,6 @@
 //! The table `audit`.
 
 use super::{Store, StoreError};
-use crate::plugins::embedder::AuditEntry;
 
 /// Bounds of the log. The oldest entries go first.
 #[derive(Clone, Copy)]
@@ -22,6 +21,21 @@ const KEPT: Kept = Kept {
     one_user: 2_000,
     every: 50,
 };
+
+/// A change to a plugin that is recorded now.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAudit<'a> {
+    /// See [`AuditRow::actor`].
+    pub actor: &'a str,
+    /// The id and the name of the user, if a user made the change.
+    pub user: Option<(i64, &'a str)>,
+    /// See [`AuditRow::action`].
+    pub action: &'a str,
+    /// See [`AuditRow::plugin`].
+    pub plugin: &'a str,
+    /// See [`AuditRow::details`].
+    pub details: &'a str,
+}
 
 /// A change to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -50,11 +64,11 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn add_audit(&self, new: AuditEntry<'_>) -> Result<(), StoreError> {
+    pub async fn add_audit(&self, new: NewAudit<'_>) -> Result<(), StoreError> {
         self.add_audit_within(new, KEPT).await
     }
 
-    async fn add_audit_within(&self, new: AuditEntry<'_>, kept: Kept) -> Result<(), StoreError> {
+    async fn add_audit_within(&self, new: NewAudit<'_>, kept: Kept) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO audit (created_ms, actor, user_id, user_name, action, plugin, details)
@@ -116,7 +130,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuditEntry, Kept, Store};
+    use super::{Kept, NewAudit, Store};
 
     #[tokio::test]
     async fn a_user_does_not_push_out_others() {
@@ -129,7 +143,7 @@ mod tests {
             every: 1,
         };
         let add = async |actor, user| {
-            let new = AuditEntry {
+            let new = NewAudit {
                 actor,
                 user,
                 action: "enabled",

@@ -1,7 +1,6 @@
 //! The table `clients`.
 
-use super::{Store, StoreError};
-use crate::auth::TokenHash;
+use super::{Store, StoreError, TokenHash};
 
 /// A client: a device or program that acts for a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, Transaction};
 
-use super::{MessageRow, Store, StoreError, sort_key};
-use crate::auth::TokenHash;
+use super::{MessageRow, Store, StoreError, TokenHash, sort_key};
 
 /// The kind of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
