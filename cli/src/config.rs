@@ -99,7 +99,7 @@ impl Shown {
     fn check(&self, matches: &ArgMatches) -> miette::Result<ExitCode> {
         let checked = self.given.settings(matches).and_then(|settings| {
             tls::check(&settings.config)
-                .map_err(|error| miette!("{error}"))
+                .map_err(|error| miette!(help = error.help(), "{error}"))
                 .map(|()| settings)
         });
         match checked {

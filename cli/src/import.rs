@@ -31,14 +31,16 @@ use crate::{
       with the images from another folder
   PGPASSWORD=... mortise import postgres://gotify@db.example/gotify --images /var/lib/gotify/data/images
       from PostgreSQL; `\"$GOTIFY_DATABASE_CONNECTION\"` works too
+  mysqldump --single-transaction gotify > gotify.sql; mortise import gotify.sql
+      from MySQL or MariaDB, by a dump
 
-The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and does not
-change them.
+The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and dumps of
+MySQL, and does not change them.
 Gotify may run meanwhile. Mortise must not run on the data directory. You can repeat
 the import at any time: it adds only new data, and continues after an interruption.")]
 pub(super) struct Import {
-    /// Gotify's database: a file, by default `data/gotify.db` in Gotify's folder, or the
-    /// address of a PostgreSQL database.
+    /// Gotify's database: a file, by default `data/gotify.db` in Gotify's folder; the
+    /// address of a PostgreSQL database; or a dump of MySQL.
     #[arg(value_name = "DATABASE", value_parser = source)]
     database: GotifySource,
     /// The data directory of Mortise, created if it does not exist.

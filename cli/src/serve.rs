@@ -31,6 +31,8 @@ use mortise_server::{
       on 127.0.0.1:8080, with its data in ./data
   mortise serve --listen 0.0.0.0:80 --data-dir /var/lib/mortise --trusted-proxy 10.0.0.0/8
       for others, behind a proxy that does TLS
+  mortise serve --listen '[::]:443' --acme-domain push.example.org --acme-accept-terms
+      by HTTPS, with a certificate of Let's Encrypt
   mortise serve --config /etc/mortise/mortise.toml
       with settings from a file, in which each has the name of its flag
   MORTISE_ADMIN_PASSWORD=... mortise serve

@@ -59,6 +59,28 @@ pub enum ClientError {
     },
 }
 
+/// The certificate authorities that a connection trusts.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust(Arc<ClientConfig>);
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self::in_roots(RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+        })
+    }
+}
+
+impl Trust {
+    /// Trusts these authorities alone.
+    pub(crate) fn in_roots(roots: RootCertStore) -> Self {
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self(Arc::new(config))
+    }
+}
+
 /// Sends a request to a server, `http` or `https`, and returns when the head of
 /// the answer is there. The request's own address is a path; what `to` has behind
 /// its host and port does not count.
@@ -70,11 +92,24 @@ pub async fn send(
     to: &Url,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
+    send_trusting(&Trust::default(), to, request).await
+}
+
+/// Does as [`send`], with other authorities to trust.
+///
+/// # Errors
+///
+/// [`ClientError`].
+pub(crate) async fn send_trusting(
+    trust: &Trust,
+    to: &Url,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ClientError> {
     let stream = within(to, tcp(to)).await?;
     let host = HeaderValue::from_str(&to[Position::BeforeHost..Position::AfterPort])
         .map_err(|_| address(to))?;
     if to.scheme() == "https" {
-        let stream = within(to, tls(to, stream)).await?;
+        let stream = within(to, tls(trust, to, stream)).await?;
         exchange(to, stream, request, host).await
     } else {
         exchange(to, stream, request, host).await
@@ -94,7 +129,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub(crate) async fn connect(to: &Url) -> Result<Box<dyn Io>, ClientError> {
     let stream = within(to, tcp(to)).await?;
     if to.scheme() == "https" {
-        return Ok(Box::new(within(to, tls(to, stream)).await?));
+        let trust = Trust::default();
+        return Ok(Box::new(within(to, tls(&trust, to, stream)).await?));
     }
     Ok(Box::new(stream))
 }
@@ -135,6 +171,7 @@ async fn tcp(url: &Url) -> io::Result<TcpStream> {
 }
 
 async fn tls(
+    trust: &Trust,
     url: &Url,
     stream: TcpStream,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
@@ -146,15 +183,8 @@ async fn tls(
         Some(Host::Ipv6(address)) => ServerName::from(std::net::IpAddr::V6(address)),
         None => return Err(io::Error::other("the address names no host")),
     };
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-    };
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    let config = Arc::clone(&trust.0);
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 async fn exchange(

@@ -1,6 +1,7 @@
 //! The settings of `mortise serve`, from flags and environment, as types. The
 //! values in a [`Config`] are within their bounds.
 
+mod acme;
 mod cors;
 mod header;
 mod limits;
@@ -22,7 +23,9 @@ use std::{
 use mortise_runtime::limits::MESSAGE_BYTES;
 use url::Url;
 
+pub(crate) use self::acme::NAMES;
 pub use self::{
+    acme::{Acme, Domain},
     cors::Cors,
     header::ResponseHeader,
     limits::{Limits, Retention},
@@ -66,6 +69,10 @@ pub struct Config {
     /// File with the certificate's private key, in PEM.
     #[arg(long, env = "MORTISE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+
+    /// Certificates from an authority.
+    #[command(flatten)]
+    pub acme: Acme,
 
     /// Folder of the database, images, plugins and their cache; made if it is
     /// not there.
@@ -304,6 +311,7 @@ impl fmt::Debug for Config {
             .field("path_prefix", &self.path_prefix)
             .field("tls_cert", &self.tls_cert)
             .field("tls_key", &self.tls_key)
+            .field("acme", &self.acme)
             .field("data_dir", &self.data_dir)
             .field("plugins_dir", &self.plugins_dir)
             .field("admin_name", &self.admin_name)
@@ -340,6 +348,7 @@ impl Config {
             path_prefix: PathPrefix::default(),
             tls_cert: None,
             tls_key: None,
+            acme: Acme::default(),
             data_dir: data_dir.to_owned(),
             plugins_dir: None,
             admin_name: "admin".to_owned(),
@@ -384,6 +393,17 @@ impl Config {
     /// Returns the folder of uploaded images.
     pub fn images_dir(&self) -> PathBuf {
         self.data_dir.join("images")
+    }
+
+    /// Returns true if the server has a certificate of its own.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls_cert.is_some() || !self.acme.domains.is_empty()
+    }
+
+    /// Returns the folder of the account and the certificate of an authority.
+    pub fn acme_dir(&self) -> PathBuf {
+        let chosen = self.acme.cache.clone();
+        chosen.unwrap_or_else(|| self.data_dir.join("acme"))
     }
 
     /// Returns true if forwarding headers from this peer are trusted.

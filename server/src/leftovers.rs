@@ -24,6 +24,7 @@ pub(crate) fn remove(config: &Config) {
     for folder in FOLDERS {
         remove_from(&config.data_dir.join(folder), COPY, OLD);
     }
+    remove_from(&config.acme_dir(), COPY, OLD);
     // Each version has a folder of its own.
     for version in entries(&config.data_dir.join("versions")) {
         remove_from(&version.path(), COPY, OLD);

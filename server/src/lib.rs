@@ -5,6 +5,7 @@
 //! - [`upstream`]: in front of a Gotify that stays as it is.
 //! - [`settings`]: settings from all their sources, with a file's among them.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
+//! - `acme`: certificates from an authority.
 //! - `listen`: connections, and HTTP on them; `sockets`, and [`tls`].
 //! - [`client`]: HTTP requests that the program makes itself.
 //! - [`local`]: the administrator's way in from the same machine.
@@ -26,6 +27,7 @@
 //! - [`plugins`]: the plugins of this server's users (`mortise-manager`).
 //! - [`hosting`]: the server as the embedder of plugins.
 
+mod acme;
 pub mod api;
 pub mod auth;
 pub mod backup;

@@ -202,8 +202,9 @@ async fn enter(
         }
         (Stream::Tcp(stream), Some(tls)) => {
             let limit = serving.limits.head_timeout;
-            match tokio::time::timeout(limit, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => {
+            match tokio::time::timeout(limit, tls.accept(stream)).await {
+                Ok(Ok(None)) => tracing::info!(%peer, "an authority looked at the proof of a name"),
+                Ok(Ok(Some(stream))) => {
                     let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
                     let kind = Kind {
                         secure: true,

@@ -19,7 +19,7 @@ const FILES: [&str; 7] = [
 
 /// Folders in a data directory that the server alone reads.
 #[cfg(unix)]
-const FOLDERS: [&str; 4] = ["versions", "cache", "images", "uploads"];
+const FOLDERS: [&str; 5] = ["acme", "versions", "cache", "images", "uploads"];
 
 /// Takes others' access to the server's files, and others' right to replace them.
 /// What cannot be changed is logged: the server works, but is not private.

@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, api,
+    Config,
+    acme::Acme,
+    api,
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     config::Listen,
     events::{self, Events},
@@ -47,6 +49,7 @@ pub struct Server {
     housekeeping: JoinHandle<Option<()>>,
     watching: JoinHandle<Option<()>>,
     following: Option<JoinHandle<()>>,
+    certifying: Option<JoinHandle<()>>,
     first_run: Option<FirstRun>,
     /// Held while the server uses the data directory.
     lock: File,
@@ -122,9 +125,7 @@ impl StartError {
             Self::Listen { .. } => Some(
                 "stop what uses the address, or choose another with --listen; port 0 picks a free one",
             ),
-            Self::Tls(_) => Some(
-                "check --tls-cert and --tls-key: both are files in PEM that the server's user may read",
-            ),
+            Self::Tls(error) => Some(error.help()),
             Self::Upstream(_) => Some(
                 "check --upstream and --upstream-token: the address is Gotify's, and each token one \
                  of its clients",
@@ -157,6 +158,7 @@ impl Server {
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
         let tls = Tls::of(&config)?;
+        let acme = Acme::open(&config, tls.as_ref())?;
         let (sockets, served, address) = sockets(&config).await?;
         let upstream = match &config.upstream {
             Some(url) => {
@@ -206,6 +208,7 @@ impl Server {
             events,
             plugins,
             pipeline,
+            tls: tls.clone(),
         });
         let stopping = CancellationToken::new();
         state.set_settings(state.config.clone());
@@ -221,6 +224,7 @@ impl Server {
         };
         let serving = listen::serve(entrances, Arc::new(serving), stopping.clone());
         let serving = tokio::spawn(serving);
+        let certifying = acme.map(|acme| tokio::spawn(acme.keep(stopping.clone())));
         if let Err(error) = local::announce(&state.config.data_dir, address, &local_key) {
             tracing::warn!(
                 "orders on the command line need --url and a password or token, for the key in \
@@ -242,6 +246,7 @@ impl Server {
         Ok(Self {
             state,
             following,
+            certifying,
             address,
             listens,
             served,
@@ -317,14 +322,11 @@ impl Server {
         let served = self.serving.await;
         let kept = self.housekeeping.await.map(Option::unwrap_or_default);
         let watched = self.watching.await.map(Option::unwrap_or_default);
-        let followed = match self.following {
-            Some(following) => following.await,
-            None => Ok(()),
-        };
-        for error in [served, kept, watched, followed]
-            .into_iter()
-            .filter_map(Result::err)
-        {
+        let mut ended = vec![served, kept, watched];
+        for task in [self.following, self.certifying].into_iter().flatten() {
+            ended.push(task.await);
+        }
+        for error in ended.into_iter().filter_map(Result::err) {
             tracing::error!(%error, "a task of the server had failed");
         }
         local::withdraw(&self.state.config.data_dir);
@@ -346,7 +348,7 @@ async fn sockets(
     };
     let socket = Socket::bind(&config.listen).await.map_err(failed)?;
     let served = socket.address().map_err(failed)?;
-    let plain = config.tls_cert.is_none() && config.upstream.is_none();
+    let plain = !config.has_tls() && config.upstream.is_none();
     if let Some(address) = served.filter(|_| plain) {
         return Ok((vec![socket], served, address));
     }

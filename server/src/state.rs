@@ -15,6 +15,7 @@ use crate::{
     rate::Rates,
     seen::Seen,
     stream::Hub,
+    tls::Tls,
 };
 
 /// The parts of a running server. Cheap to clone.
@@ -49,6 +50,8 @@ pub struct Parts {
     pub plugins: Arc<Plugins>,
     /// The way messages enter.
     pub pipeline: Arc<Pipeline>,
+    /// The certificate for HTTPS; none if the server does not serve it.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 /// Settings that may be replaced while the server runs.

@@ -33,6 +33,15 @@ const NPM: &str = "tests/npm";
 const OIDC: &str = "tests/oidc";
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
+/// From the Go module proxy, too: the authority that issues the tests' certificates,
+/// and its name server. The module's checksum is in Go's database.
+const PEBBLE: ([&str; 2], &str) = (
+    [
+        "github.com/letsencrypt/pebble/v2/cmd/pebble",
+        "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv",
+    ],
+    "v2.7.0",
+);
 
 /// The paths of the clients.
 #[derive(Debug)]
@@ -43,6 +52,8 @@ pub(crate) struct Clients {
     pub(crate) shoutrrr: PathBuf,
     /// The script that runs the OpenID provider, beside its packages.
     pub(crate) oidc: PathBuf,
+    /// The folder of the programs of the certificate authority.
+    pub(crate) pebble: PathBuf,
 }
 
 impl Clients {
@@ -54,6 +65,9 @@ impl Clients {
             python: python(workspace)?,
             shoutrrr: shoutrrr(workspace)
                 .context("the Go client is not to be had: this needs `go` and its module proxy")?,
+            pebble: pebble(workspace).context(
+                "the certificate authority is not to be had: this needs `go` and its module proxy",
+            )?,
         })
     }
 
@@ -61,6 +75,7 @@ impl Clients {
     pub(crate) fn set(&self, command: &mut Command) {
         command
             .env("MORTISE_TEST_OIDC", &self.oidc)
+            .env("MORTISE_TEST_PEBBLE", &self.pebble)
             .env("MORTISE_TEST_PYTHON", &self.python)
             .env("MORTISE_TEST_SHOUTRRR", &self.shoutrrr);
     }
@@ -158,15 +173,34 @@ fn packages(workspace: &Workspace, source: &str, folder: &Path) -> Result<()> {
 }
 
 fn shoutrrr(workspace: &Workspace) -> Result<PathBuf> {
-    let (module, version) = SHOUTRRR;
-    // The version is part of the path: another pin is another installation.
-    let folder = workspace.tools().join(format!("shoutrrr-{version}"));
-    let program = folder.join(format!("shoutrrr{}", std::env::consts::EXE_SUFFIX));
-    if !program.is_file() {
-        say(format_args!("installing {module} {version}"));
-        run(Command::new("go")
-            .args(["install", &format!("{module}@{version}")])
-            .env("GOBIN", &folder))?;
+    let (package, version) = SHOUTRRR;
+    let folder = install_go(workspace, "shoutrrr", version, &[package])?;
+    Ok(folder.join(format!("shoutrrr{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn pebble(workspace: &Workspace) -> Result<PathBuf> {
+    let (packages, version) = PEBBLE;
+    install_go(workspace, "pebble", version, &packages)
+}
+
+/// Installs programs in Go, and returns their folder. The version is part of its name:
+/// another pin is another installation.
+fn install_go(
+    workspace: &Workspace,
+    name: &str,
+    version: &str,
+    packages: &[&str],
+) -> Result<PathBuf> {
+    let folder = workspace.tools().join(format!("{name}-{version}"));
+    for package in packages {
+        let program = package.rsplit('/').next().unwrap_or(package);
+        let program = folder.join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
+        if !program.is_file() {
+            say(format_args!("installing {package} {version}"));
+            run(Command::new("go")
+                .args(["install", &format!("{package}@{version}")])
+                .env("GOBIN", &folder))?;
+        }
     }
-    Ok(program)
+    Ok(folder)
 }

@@ -72,6 +72,36 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     )
 }
 
+/// The programs of MariaDB that tests run by their names, beside the server.
+const MARIADB: [&str; 3] = ["mariadb", "mariadb-dump", "mariadb-install-db"];
+
+/// Finds the server's program of MariaDB, or installs it. Debian's packages of the
+/// programs alone start no server.
+pub(crate) fn mariadb() -> Result<PathBuf> {
+    let found = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<_> = std::env::split_paths(&path)
+            .chain([PathBuf::from("/usr/sbin")])
+            .collect();
+        let find = |name: &str| folders.iter().find(|folder| has(folder, name));
+        let all = MARIADB.iter().all(|name| find(name).is_some());
+        find("mariadbd")
+            .filter(|_| all)
+            .map(|folder| folder.join("mariadbd"))
+    };
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    say(format_args!("installing MariaDB for the tests"));
+    if is_here() {
+        install(&["mariadb-server-core", "mariadb-client"])?;
+    }
+    found().context(
+        "there is no MariaDB for the tests: install it, for example Debian's packages \
+         `mariadb-server-core` and `mariadb-client`, and have `mariadbd` and `mariadb-dump` in PATH",
+    )
+}
+
 fn has(folder: &Path, program: &str) -> bool {
     folder.join(program).is_file()
 }

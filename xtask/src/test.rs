@@ -224,6 +224,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         Ok(())
     });
 
+    let mut mariadb = None;
+    steps.check("set up: MariaDB", || {
+        mariadb = Some(debian::mariadb()?);
+        Ok(())
+    });
+
     steps.check("set up: the page", || web::build(workspace));
 
     let host = || workspace.cargo();
@@ -262,6 +268,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
         if let Some(postgres) = &postgres {
             command.env("MORTISE_TEST_POSTGRES", postgres);
+        }
+        if let Some(mariadb) = &mariadb {
+            command.env("MORTISE_TEST_MARIADB", mariadb);
         }
         count(&mut command)
     });

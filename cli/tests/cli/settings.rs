@@ -102,6 +102,19 @@ fn wrong_settings_are_told_with_their_place() {
             "tls-cert = '/nowhere'\ntls-key = '/nowhere'",
             "cannot read /nowhere",
         ),
+        ("acme-domain = '*.example.org'", "write each name"),
+        ("acme-contact = 'ann'", "is no mail address"),
+        ("acme-directory = 'http://ca.example'", "with https"),
+        ("acme-domain = 'a.example'", "set --acme-accept-terms"),
+        (
+            "acme-domain = ['a.example', 'b.example']\nacme-accept-terms = true\n\
+             acme-root = '/nowhere'",
+            "cannot read /nowhere",
+        ),
+        (
+            "acme-domain = 'a.example'\nacme-accept-terms = true\ntls-key = '/nowhere'",
+            "both set",
+        ),
         (
             "max-message-size = '1GiB'",
             "plugins take messages of at most",

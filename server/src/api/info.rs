@@ -42,6 +42,7 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, Json<model::Ready>
     let ready = model::Ready {
         database: state.store.ping().await.is_ok(),
         plugins: !state.plugins.is_starting(),
+        certificate: state.tls.as_ref().map(|tls| tls.is_valid(state.now_ms())),
     };
     let status = if ready.database && ready.plugins {
         StatusCode::OK

@@ -8,7 +8,7 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use utoipa_axum::routes;
 
 use super::{ApiError, Routes};
-use crate::{otlp::Signal, seen::Times, state::AppState};
+use crate::{otlp::Signal, seen::Times, state::AppState, tls::Tls};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.metrics(routes!(metrics))
@@ -106,10 +106,32 @@ async fn server(state: &AppState, text: &mut Text) -> Result<(), ApiError> {
         "Open streams of live events.",
         state.events.connections(),
     );
+    if let Some(tls) = &state.tls {
+        certificate(tls, text);
+    }
     if state.config.otlp.endpoint.is_some() {
         telemetry(text);
     }
     Ok(())
+}
+
+fn certificate(tls: &Tls, text: &mut Text) {
+    if let Some([_, until]) = tls.validity() {
+        text.one(
+            "mortise_certificate_expires_timestamp_seconds",
+            "gauge",
+            "The time at which the certificate for HTTPS expires, in seconds since 1970.",
+            until / 1000,
+        );
+    }
+    if let Some([good, bad]) = tls.attempts() {
+        let name = "mortise_acme_attempts_total";
+        let help = "Attempts to get a certificate from the authority, by their outcome.";
+        text.describe(name, "counter", help);
+        for (outcome, count) in [("succeeded", good), ("failed", bad)] {
+            text.value(name, &[("outcome", outcome)], count);
+        }
+    }
 }
 
 fn telemetry(text: &mut Text) {

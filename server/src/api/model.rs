@@ -256,6 +256,11 @@ pub struct Ready {
     pub database: bool,
     /// Whether the enabled plugins were brought up.
     pub plugins: bool,
+    /// Whether HTTPS has a valid certificate; absent if the server does not serve HTTPS.
+    /// A server without one is ready nonetheless: an authority must be able to reach it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub certificate: Option<bool>,
 }
 
 /// The version of Gotify whose API this is: clients compare it.

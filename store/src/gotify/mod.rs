@@ -1,15 +1,17 @@
-//! The database of a Gotify server, version 2 or 3, on SQLite or PostgreSQL. It is
-//! opened for reading alone, and may be in use. Columns that version 2 lacks are
-//! absent.
+//! The database of a Gotify server, version 2 or 3, on SQLite or PostgreSQL, or a dump of
+//! one on MySQL. It is opened for reading alone, and may be in use. Columns that version 2
+//! lacks are absent.
 //!
 //! - `address`: a PostgreSQL database, as a person names it.
 //! - `sqlite`, `postgres`: opening a database of either kind.
+//! - `dump`: a dump of MySQL, as a database of SQLite.
 //! - `reader`: an open database.
 //! - `schema`: the columns that Gotify's versions make.
 //! - `queries`: the queries, with what the two kinds write differently.
 //! - `rows`: the rows.
 
 mod address;
+mod dump;
 mod postgres;
 mod queries;
 mod reader;
@@ -33,7 +35,7 @@ pub use self::{
 /// The place of a database of Gotify.
 #[derive(Clone, Debug)]
 pub enum GotifySource {
-    /// A file of SQLite.
+    /// A file of SQLite, or a dump of MySQL.
     File(PathBuf),
     /// A database of a PostgreSQL server.
     Postgres(PostgresAddress),
@@ -117,7 +119,7 @@ pub struct Gotify(Kind);
 enum Kind {
     Sqlite {
         reader: Box<Reader<Sqlite>>,
-        /// The copy that is read in place of a file whose server crashed.
+        /// The copy that is read in place of a dump, or of a file whose server crashed.
         _copy: Option<TempDir>,
     },
     Postgres(Box<Reader<Postgres>>),

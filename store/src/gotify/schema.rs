@@ -69,6 +69,11 @@ const TABLES: [Table; 5] = [
     },
 ];
 
+/// Returns true for the name of a table that is read.
+pub(super) fn is_table(name: &str) -> bool {
+    TABLES.iter().any(|table| table.name == name)
+}
+
 /// A column of a database.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Found {

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Sqlite, SqliteConnection, sqlite::SqliteConnectO
 use tempfile::TempDir;
 
 use super::{
-    GotifyError,
+    GotifyError, dump,
     queries::{Dialect, Queries},
     reader::Reader,
     schema::{Columns, Found},
@@ -17,16 +17,28 @@ use super::{
 const WAIT: Duration = Duration::from_secs(10);
 /// The first bytes of every database of SQLite.
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The bytes by which the kind of a file is known.
+const START: u64 = 512;
 
 /// Opens a database for reading. The folder has the copy that is read in place of a
-/// file whose server crashed, and has to live as long as the reader.
+/// dump, or of a file whose server crashed, and has to live as long as the reader.
 pub(super) async fn open(
     path: &Path,
     ignore_unknown: bool,
 ) -> Result<(Reader<Sqlite>, Option<TempDir>), GotifyError> {
-    check_file(path)?;
     let mut copy = None;
-    let mut connection = match connect(path, true).await {
+    let mut opened = path.to_owned();
+    if let FileKind::Dump = check_file(path)? {
+        let folder = dump::copied(path).await;
+        let folder = folder.map_err(|error| GotifyError::Open {
+            path: path.to_owned(),
+            cause: error.to_string(),
+            fix: "name a whole dump, as mysqldump or mariadb-dump writes it",
+        })?;
+        opened = folder.path().join(dump::COPY);
+        copy = Some(folder);
+    }
+    let mut connection = match connect(&opened, true).await {
         Ok(connection) => connection,
         Err(error) if needs_recovery(&error) => {
             let aside = copied(path).map_err(|error| unreadable(path, &error))?;
@@ -52,7 +64,14 @@ pub(super) async fn open(
     Ok((reader, copy))
 }
 
-fn check_file(path: &Path) -> Result<(), GotifyError> {
+/// The kind of a file.
+enum FileKind {
+    Database,
+    /// Of a database on MySQL.
+    Dump,
+}
+
+fn check_file(path: &Path) -> Result<FileKind, GotifyError> {
     let wrong = |cause: String, fix| GotifyError::Open {
         path: path.to_owned(),
         cause,
@@ -70,16 +89,19 @@ fn check_file(path: &Path) -> Result<(), GotifyError> {
     }
     let mut start = Vec::new();
     let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    io::Read::read_to_end(&mut io::Read::take(file, 16), &mut start)
+    io::Read::read_to_end(&mut io::Read::take(file, START), &mut start)
         .map_err(|error| unreadable(path, &error))?;
-    if start != MAGIC {
-        return Err(wrong(
-            "it is no SQLite database".to_owned(),
-            "name Gotify's database: `data/gotify.db` by default, or `postgres://USER@HOST/DATABASE`; \
-             for MySQL, see docs/moving-from-gotify.md",
-        ));
+    if start.starts_with(MAGIC) {
+        return Ok(FileKind::Database);
     }
-    Ok(())
+    if dump::is_one(&start) {
+        return Ok(FileKind::Dump);
+    }
+    Err(wrong(
+        "it is neither a database of SQLite nor a dump of MySQL".to_owned(),
+        "name Gotify's database: `data/gotify.db` by default, `postgres://USER@HOST/DATABASE`, or the \
+         file that mysqldump wrote",
+    ))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> GotifyError {

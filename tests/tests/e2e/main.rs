@@ -35,6 +35,7 @@ mod fair;
 #[cfg(unix)]
 mod gotify;
 #[cfg(unix)]
+mod import;
 mod loads;
 mod otlp;
 mod process;

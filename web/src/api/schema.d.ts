@@ -2121,6 +2121,11 @@ export interface components {
         };
         /** @description Whether the server can serve its users. */
         Ready: {
+            /**
+             * @description Whether HTTPS has a valid certificate; absent if the server does not serve HTTPS.
+             *     A server without one is ready nonetheless: an authority must be able to reach it.
+             */
+            certificate?: boolean;
             /** @description Whether the database answers. */
             database: boolean;
             /** @description Whether the enabled plugins were brought up. */

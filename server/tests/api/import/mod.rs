@@ -1,6 +1,10 @@
 //! Moving in from Gotify: what its users had there, they have here.
 
 mod database;
+#[cfg(unix)]
+mod encrypted;
+#[cfg(unix)]
+mod mysql;
 mod odd_files;
 #[cfg(unix)]
 mod postgres;

@@ -27,9 +27,16 @@ async fn files_that_are_no_database_of_gotify() {
     assert!(directory.contains("it is a folder"), "{directory}");
     fs::write(path("text"), "server:\n  port: 80\n").unwrap();
     let text = refusal(&path("text")).await;
-    assert!(text.contains("no SQLite database"), "{text}");
+    assert!(
+        text.contains("neither a database of SQLite nor a dump"),
+        "{text}"
+    );
     fs::write(path("empty"), "").unwrap();
-    assert!(refusal(&path("empty")).await.contains("no SQLite database"));
+    assert!(
+        refusal(&path("empty"))
+            .await
+            .contains("neither a database of SQLite nor a dump")
+    );
     let mut broken = b"SQLite format 3\0".to_vec();
     broken.resize(5000, 0x55);
     fs::write(path("broken"), broken).unwrap();

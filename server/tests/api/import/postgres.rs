@@ -27,7 +27,7 @@ use super::{
 };
 
 /// A user of the system who owns nothing: PostgreSQL does not run as root.
-const NOBODY: u32 = 65534;
+pub(super) const NOBODY: u32 = 65534;
 const PASSWORD: &str = "not of a person";
 /// The user who reads; PostgreSQL allows it nothing else.
 const READER: &str = "reader";
@@ -49,13 +49,20 @@ ALTER TABLE plugin_confs ADD created_at timestamp with time zone;
 ";
 
 /// A cluster in a folder of its own, which ends with the handle.
-struct Cluster {
+pub(super) struct Cluster {
     folder: TempDir,
     process: Child,
+    port: u16,
 }
 
 impl Cluster {
     async fn start() -> Self {
+        Self::start_with(5432, |_| Vec::new()).await
+    }
+
+    /// Starts one at this port, which names its socket too, with more settings. They may
+    /// be of files in its folder.
+    pub(super) async fn start_with(port: u16, prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = geteuid().is_root();
         if root {
@@ -79,11 +86,17 @@ impl Cluster {
         assert!(made.status.success(), "{made:?}");
         let process = program("postgres", root, folder.path())
             .args(["-D", "data", "-c", "listen_addresses=", "-c", "fsync=off"])
+            .args(["-p", &port.to_string()])
             .arg("-k")
             .arg(folder.path())
+            .args(prepare(folder.path()))
             .spawn()
             .unwrap();
-        let cluster = Self { folder, process };
+        let cluster = Self {
+            folder,
+            process,
+            port,
+        };
         until("PostgreSQL answers", async || {
             cluster.options("postgres").connect().await.is_ok()
         })
@@ -94,6 +107,7 @@ impl Cluster {
     fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new()
             .host(self.folder.path().to_str().unwrap())
+            .port(self.port)
             .username("gotify")
             .password(PASSWORD)
             .database(database)
@@ -105,7 +119,7 @@ impl Cluster {
     }
 
     /// A database of Gotify with the rows of another.
-    async fn copy_of(&self, name: &str, file: &Path, version: Version) {
+    pub(super) async fn copy_of(&self, name: &str, file: &Path, version: Version) {
         let mut server = self.connect("postgres").await;
         execute(&mut server, &format!("CREATE DATABASE {name}")).await;
         let mut copy = self.connect(name).await;
@@ -130,22 +144,25 @@ impl Cluster {
 
     /// The choices of an import by the user who only reads.
     fn choices(&self, database: &str, data_dir: &Path, images: &Path) -> Choices {
-        let words = format!(
-            "host={} user={READER} password='{PASSWORD}' dbname={database}",
-            self.folder.path().display()
-        );
-        Choices {
-            source: GotifySource::Postgres(words.parse().unwrap()),
-            images: Some(images.to_owned()),
-            ..choices(Path::new(""), data_dir)
-        }
+        let host = format!("host={}", self.folder.path().display());
+        choices_at(&host, database, data_dir, images)
     }
 
     /// Ends it in good order.
-    async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         let pid = Pid::from_raw(self.process.id().unwrap().cast_signed()).unwrap();
         kill_process(pid, Signal::INT).unwrap();
         assert!(self.process.wait().await.unwrap().success());
+    }
+}
+
+/// The choices of an import by the user who only reads, by this way to the server.
+pub(super) fn choices_at(way: &str, database: &str, data_dir: &Path, images: &Path) -> Choices {
+    let words = format!("{way} user={READER} password='{PASSWORD}' dbname={database}");
+    Choices {
+        source: GotifySource::Postgres(words.parse().unwrap()),
+        images: Some(images.to_owned()),
+        ..choices(Path::new(""), data_dir)
     }
 }
 
@@ -178,7 +195,7 @@ fn program(name: &str, root: bool, folder: &Path) -> Command {
 
 /// The type of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Number,
     Text,
     Bytes,
@@ -189,9 +206,9 @@ enum Kind {
 use Kind::{Bytes, Flag, Number, Text, Time};
 
 /// A column, and whether only version 3 has it.
-type Column = (&'static str, Kind, bool);
+pub(super) type Column = (&'static str, Kind, bool);
 
-const TABLES: [(&str, &[Column]); 5] = [
+pub(super) const TABLES: [(&str, &[Column]); 5] = [
     (
         "users",
         &[
@@ -300,7 +317,7 @@ async fn execute(connection: &mut PgConnection, sql: &str) {
 }
 
 /// All rows of the tables that an import fills.
-async fn rows(data_dir: &Path, version: Version) -> Vec<String> {
+pub(super) async fn rows(data_dir: &Path, version: Version) -> Vec<String> {
     let mut connection = database::connect(&data_dir.join("mortise.db")).await;
     let mut all = Vec::new();
     for (table, columns) in [

@@ -1,6 +1,7 @@
 //! How the server is reached, watched and kept: TLS, sockets, a path prefix,
 //! settings that change, metrics, limits and retention.
 
+mod acme;
 mod http2;
 
 use std::{fs, path::Path, sync::Arc, time::Duration};

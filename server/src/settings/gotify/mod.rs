@@ -1,18 +1,11 @@
 //! Gotify's settings in this server's terms: from its variables, its `config.yml`
 //! (version 2) and its `gotify-server.env` (version 3).
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+mod read;
 
-use mortise_runtime::files;
-use serde_json::Value;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use super::variable;
-
-/// The largest file, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+pub use self::read::{from_environment, from_file};
 
 /// A setting of Gotify's that cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +50,14 @@ pub struct Converted {
 }
 
 /// Variables that mean the same here, and their settings.
-const SAME: [(&str, &str); 13] = [
+const SAME: [(&str, &str); 16] = [
     ("SERVER_CORS_ALLOWHEADERS", "cors-header"),
     ("SERVER_CORS_ALLOWMETHODS", "cors-method"),
     ("SERVER_SSL_CERTFILE", "tls-cert"),
     ("SERVER_SSL_CERTKEY", "tls-key"),
+    ("SERVER_SSL_LETSENCRYPT_CACHE", "acme-cache"),
+    ("SERVER_SSL_LETSENCRYPT_DIRECTORYURL", "acme-directory"),
+    ("SERVER_SSL_LETSENCRYPT_HOSTS", "acme-domain"),
     ("SERVER_TRUSTEDPROXIES", "trusted-proxy"),
     ("OIDC_CLIENTID", "oidc-client-id"),
     ("OIDC_CLIENTSECRET", "oidc-client-secret"),
@@ -74,7 +70,7 @@ const SAME: [(&str, &str); 13] = [
 ];
 
 /// Variables that have no effect here, and the reason.
-const WITHOUT_EFFECT: [(&str, &str); 13] = [
+const WITHOUT_EFFECT: [(&str, &str); 9] = [
     (
         "SERVER_KEEPALIVEPERIODSECONDS",
         "the server needs no keepalive probes: it pings its streams",
@@ -82,22 +78,6 @@ const WITHOUT_EFFECT: [(&str, &str); 13] = [
     (
         "SERVER_SSL_REDIRECTTOHTTPS",
         "the server has one address; let a proxy redirect from HTTP",
-    ),
-    (
-        "SERVER_SSL_LETSENCRYPT_ACCEPTTOS",
-        "let a proxy or certbot get certificates",
-    ),
-    (
-        "SERVER_SSL_LETSENCRYPT_CACHE",
-        "let a proxy or certbot get certificates",
-    ),
-    (
-        "SERVER_SSL_LETSENCRYPT_DIRECTORYURL",
-        "let a proxy or certbot get certificates",
-    ),
-    (
-        "SERVER_SSL_LETSENCRYPT_HOSTS",
-        "let a proxy or certbot get certificates",
     ),
     (
         "SERVER_STREAM_ALLOWEDORIGINS",
@@ -121,13 +101,14 @@ const WITHOUT_EFFECT: [(&str, &str); 13] = [
 ];
 
 /// Variables that are read together with others, or as something else.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "LOGLEVEL",
     "SERVER_LISTENADDR",
     "SERVER_PORT",
     "SERVER_SSL_ENABLED",
     "SERVER_SSL_LISTENADDR",
     "SERVER_SSL_PORT",
+    "SERVER_SSL_LETSENCRYPT_ACCEPTTOS",
     "SERVER_SSL_LETSENCRYPT_ENABLED",
     "SERVER_RESPONSEHEADERS",
     "SERVER_STREAM_PINGPERIODSECONDS",
@@ -141,128 +122,6 @@ const OTHERS: [&str; 14] = [
 /// Gotify's settings by the names of its variables, without `GOTIFY_`.
 pub type Given = BTreeMap<String, String>;
 
-/// Reads the variables of this process, or the files that `GOTIFY_..._FILE` name.
-///
-/// # Errors
-///
-/// [`GotifyConfigError::Value`] for a file that cannot be read.
-pub fn from_environment() -> Result<Given, GotifyConfigError> {
-    let mut given = Given::new();
-    let same = SAME.iter().map(|(name, _)| *name);
-    let without_effect = WITHOUT_EFFECT.iter().map(|(name, _)| *name);
-    for name in same.chain(without_effect).chain(OTHERS) {
-        let full = format!("GOTIFY_{name}");
-        let value = variable(&full).map_err(|error| GotifyConfigError::Value {
-            name: format!("{full}_FILE"),
-            cause: format!("the file cannot be read: {error}"),
-        })?;
-        if let Some(value) = value {
-            given.insert(name.to_owned(), value);
-        }
-    }
-    Ok(given)
-}
-
-/// Reads a `config.yml`, or a file of variables.
-///
-/// # Errors
-///
-/// [`GotifyConfigError`].
-pub fn from_file(path: &Path) -> Result<Given, GotifyConfigError> {
-    let failed = |cause: String| GotifyConfigError::File {
-        path: path.to_owned(),
-        cause,
-    };
-    let bytes = files::read(path, MOST_BYTES).map_err(|error| failed(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    if matches!(extension, Some("yml" | "yaml")) {
-        let value: Value =
-            serde_saphyr::from_str(&text).map_err(|error| failed(format!("{error}")))?;
-        let mut given = Given::new();
-        flatten(&mut given, "", &value);
-        return Ok(given);
-    }
-    variables(&text).map_err(failed)
-}
-
-/// Nested keys as the names of variables.
-fn flatten(given: &mut Given, name: &str, value: &Value) {
-    match value {
-        // The one setting that is a map.
-        Value::Object(_) if name == "SERVER_RESPONSEHEADERS" => {
-            given.insert(name.to_owned(), value.to_string());
-        }
-        Value::Object(members) => {
-            for (key, value) in members {
-                let key = key.to_uppercase();
-                let name = match name {
-                    "" => key,
-                    name => format!("{name}_{key}"),
-                };
-                flatten(given, &name, value);
-            }
-        }
-        Value::Null => {}
-        Value::String(text) => {
-            given.insert(name.to_owned(), text.clone());
-        }
-        other => {
-            given.insert(name.to_owned(), other.to_string());
-        }
-    }
-}
-
-/// Lines such as `GOTIFY_SERVER_PORT=80`.
-fn variables(text: &str) -> Result<Given, String> {
-    let mut given = Given::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((name, value)) = line.split_once('=') else {
-            return Err(format!(
-                "line {} is no variable such as GOTIFY_SERVER_PORT=80; a config.yml has the ending \
-                 .yml",
-                index + 1
-            ));
-        };
-        let value = value_of(value.trim());
-        if let Some(name) = name.trim().strip_prefix("GOTIFY_") {
-            given.insert(name.to_owned(), value);
-        }
-    }
-    Ok(given)
-}
-
-/// A value without its quotes, or without a comment behind it.
-fn value_of(text: &str) -> String {
-    let mut characters = text.chars();
-    let Some(quote) = characters
-        .next()
-        .filter(|first| matches!(first, '"' | '\''))
-    else {
-        let end = text.find(" #").unwrap_or(text.len());
-        return text.get(..end).unwrap_or(text).trim().to_owned();
-    };
-    let mut value = String::new();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if quote == '"' => match characters.next() {
-                Some('n') => value.push('\n'),
-                Some(escaped @ ('"' | '\\' | '$')) => value.push(escaped),
-                Some(other) => value.extend(['\\', other]),
-                None => value.push('\\'),
-            },
-            character if character == quote => break,
-            character => value.push(character),
-        }
-    }
-    value
-}
-
 /// Converts Gotify's settings.
 ///
 /// # Errors
@@ -274,7 +133,10 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
     for (variable, name) in SAME {
         if let Some(value) = get(variable) {
             let is_list = variable.starts_with("SERVER_CORS")
-                || matches!(variable, "SERVER_TRUSTEDPROXIES" | "OIDC_SCOPES");
+                || matches!(
+                    variable,
+                    "SERVER_TRUSTEDPROXIES" | "SERVER_SSL_LETSENCRYPT_HOSTS" | "OIDC_SCOPES"
+                );
             let values = if is_list {
                 list(variable, value)?
             } else {
@@ -315,18 +177,9 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
             .settings
             .retain(|one| !one.name.starts_with("oidc-"));
     }
-    if is_on("SERVER_SSL_LETSENCRYPT_ENABLED")? {
-        return Err(wrong(
-            "SERVER_SSL_LETSENCRYPT_ENABLED",
-            "the server gets no certificates; let a proxy do TLS, or name the files of certbot with \
-             --tls-cert and --tls-key",
-        ));
-    }
     let tls = is_on("SERVER_SSL_ENABLED")?;
-    if !tls {
-        let is_tls = |one: &ConvertedSetting| matches!(one.name, "tls-cert" | "tls-key");
-        converted.settings.retain(|one| !is_tls(one));
-    }
+    let authority = tls && is_on("SERVER_SSL_LETSENCRYPT_ENABLED")?;
+    certificate(&mut converted, given, tls, authority)?;
     listen(&mut converted, given, tls)?;
     if let Some(value) = get("REGISTRATION") {
         let value = boolean("REGISTRATION", value)?.to_string();
@@ -391,6 +244,52 @@ fn wrong(name: &str, cause: &str) -> GotifyConfigError {
         name: format!("GOTIFY_{name}"),
         cause: cause.to_owned(),
     }
+}
+
+/// The source of the certificate: files, or the authority if that is on.
+fn certificate(
+    converted: &mut Converted,
+    given: &Given,
+    tls: bool,
+    authority: bool,
+) -> Result<(), GotifyConfigError> {
+    let of_files = |one: &ConvertedSetting| matches!(one.name, "tls-cert" | "tls-key");
+    if authority && converted.settings.iter().any(of_files) {
+        converted.notes.push(
+            "GOTIFY_SERVER_SSL_CERTFILE and GOTIFY_SERVER_SSL_CERTKEY have no effect: the certificate \
+             comes from the authority"
+                .to_owned(),
+        );
+    }
+    converted.settings.retain(|one| {
+        let unused =
+            (of_files(one) && (!tls || authority)) || (one.name.starts_with("acme-") && !authority);
+        !unused
+    });
+    if !authority {
+        return Ok(());
+    }
+    if !converted
+        .settings
+        .iter()
+        .any(|one| one.name == "acme-domain")
+    {
+        return Err(wrong(
+            "SERVER_SSL_LETSENCRYPT_HOSTS",
+            "name the hosts that the certificate is for, such as push.example.org",
+        ));
+    }
+    let name = "SERVER_SSL_LETSENCRYPT_ACCEPTTOS";
+    if let Some(value) = given.get(name) {
+        let value = boolean(name, value)?.to_string();
+        converted.add("acme-accept-terms", vec![value], name);
+    }
+    converted.notes.push(
+        "GOTIFY_SERVER_SSL_LETSENCRYPT_ENABLED: the authority verifies names at port 443, where \
+         Gotify used port 80"
+            .to_owned(),
+    );
+    Ok(())
 }
 
 /// The address, if one of its parts is given.
@@ -488,7 +387,7 @@ fn origin(expression: &str) -> Result<String, GotifyConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{convert, from_file, list, variables};
+    use super::{convert, from_file, list, read::variables};
 
     fn settings(text: &str) -> Vec<String> {
         let converted = convert(&variables(text).unwrap()).unwrap();
@@ -541,6 +440,32 @@ mod tests {
     }
 
     #[test]
+    fn certificates_by_acme_are_taken_over_if_tls_is_on() {
+        let authority = "GOTIFY_SERVER_SSL_LETSENCRYPT_ENABLED=true\n\
+                         GOTIFY_SERVER_SSL_LETSENCRYPT_ACCEPTTOS=true\n\
+                         GOTIFY_SERVER_SSL_LETSENCRYPT_HOSTS=a.example, b.example\n\
+                         GOTIFY_SERVER_SSL_LETSENCRYPT_CACHE=data/certs\n\
+                         GOTIFY_SERVER_SSL_LETSENCRYPT_DIRECTORYURL=https://ca.example/dir\n\
+                         GOTIFY_SERVER_SSL_CERTFILE=/c\nGOTIFY_SERVER_SSL_CERTKEY=/k\n";
+        assert_eq!(settings(authority), Vec::<String>::new());
+        assert_eq!(
+            settings(&format!("{authority}GOTIFY_SERVER_SSL_ENABLED=true")),
+            [
+                "acme-cache=data/certs",
+                "acme-directory=https://ca.example/dir",
+                "acme-domain=a.example,b.example",
+                "acme-accept-terms=true",
+                "listen=[::]:443",
+            ]
+        );
+        let off = authority.replacen("true", "false", 1) + "GOTIFY_SERVER_SSL_ENABLED=true";
+        assert_eq!(
+            settings(&off),
+            ["tls-cert=/c", "tls-key=/k", "listen=[::]:443"]
+        );
+    }
+
+    #[test]
     fn an_openid_provider_is_taken_over_if_it_is_on() {
         let provider = "GOTIFY_OIDC_ISSUER=https://login.example\nGOTIFY_OIDC_CLIENTID=push\n\
                         GOTIFY_OIDC_SCOPES=openid,groups\nGOTIFY_OIDC_AUTOREGISTER=0\n\
@@ -562,7 +487,10 @@ mod tests {
     fn a_setting_without_an_equal_is_told() {
         for (text, says) in [
             ("GOTIFY_OIDC_ENABLED=true", "GOTIFY_OIDC_ISSUER"),
-            ("GOTIFY_SERVER_SSL_LETSENCRYPT_ENABLED=true", "--tls-cert"),
+            (
+                "GOTIFY_SERVER_SSL_ENABLED=1\nGOTIFY_SERVER_SSL_LETSENCRYPT_ENABLED=true",
+                "name the hosts",
+            ),
             ("GOTIFY_REGISTRATION=maybe", "neither true nor false"),
             ("GOTIFY_SERVER_PORT=http", "is no port"),
             ("GOTIFY_SERVER_LISTENADDR=localhost", "is no IP address"),
