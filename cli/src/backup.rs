@@ -7,7 +7,7 @@ use miette::miette;
 use mortise_server::backup::{self, BackupError};
 use serde_json::json;
 
-use crate::{output::say, process::runtime};
+use crate::{data_dir::DataDir, output::say, process::runtime};
 
 /// Copy a data directory while its server runs.
 #[derive(Debug, Args)]
@@ -24,14 +24,8 @@ pub(super) struct Backup {
     /// The backup's folder, which the command creates.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// The data directory.
-    #[arg(
-        long,
-        env = "MORTISE_DATA_DIR",
-        value_name = "DIR",
-        default_value = "data"
-    )]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data_dir: DataDir,
     /// Check that the folder is a complete backup, and copy nothing.
     #[arg(long)]
     check: bool,
@@ -51,14 +45,8 @@ pub(super) struct Restore {
     /// The backup.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// The data directory to restore to.
-    #[arg(
-        long,
-        env = "MORTISE_DATA_DIR",
-        value_name = "DIR",
-        default_value = "data"
-    )]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data_dir: DataDir,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -69,7 +57,7 @@ impl Backup {
         let done = if self.check {
             backup::check(&self.folder)
         } else {
-            runtime()?.block_on(backup::backup(&self.data_dir, &self.folder))
+            runtime()?.block_on(backup::backup(self.data_dir.path(), &self.folder))
         };
         let verb = if self.check { "checked" } else { "copied" };
         told(done, verb, self.json)
@@ -78,7 +66,7 @@ impl Backup {
 
 impl Restore {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
-        let done = runtime()?.block_on(backup::restore(&self.folder, &self.data_dir));
+        let done = runtime()?.block_on(backup::restore(&self.folder, self.data_dir.path()));
         told(done, "restored", self.json)
     }
 }

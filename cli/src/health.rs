@@ -1,6 +1,6 @@
 //! `mortise health`: ask a server for its health, for health checks and scripts.
 
-use std::{io::ErrorKind, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::ErrorKind, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use mortise_server::{client, local::LocalServer};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{output::say, process::runtime};
+use crate::{data_dir::DataDir, output::say, process::runtime};
 
 /// The longest time for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,16 +28,10 @@ const ANSWER: usize = 64 << 10;
 The exit code is 0 if the server and its database answer, and 1 otherwise. On the data
 directory, run this as the server's user, or as root.")]
 pub(super) struct Health {
-    /// Ask the server of this data directory.
-    #[arg(
-        long,
-        env = "MORTISE_DATA_DIR",
-        value_name = "DIR",
-        default_value = "data"
-    )]
-    data_dir: PathBuf,
-    /// Ask the server at this address. It needs no login.
-    #[arg(long, value_name = "URL")]
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// Ask the server at this address instead. It needs no login.
+    #[arg(long, env = "MORTISE_URL", value_name = "URL")]
     url: Option<Url>,
     /// Print one line of JSON.
     #[arg(long)]
@@ -101,8 +95,8 @@ impl Health {
         let mut url = match &self.url {
             Some(url) => url.clone(),
             None => {
-                let server = LocalServer::find(&self.data_dir).map_err(|error| {
-                    let folder = self.data_dir.display();
+                let server = LocalServer::find(self.data_dir.path()).map_err(|error| {
+                    let folder = self.data_dir.path().display();
                     if error.kind() == ErrorKind::NotFound {
                         anyhow::anyhow!(
                             "no server runs on the data directory {folder}: start it with \

@@ -14,6 +14,7 @@ use mortise_server::import::{self, Choices, ImportError, Progress, Report, SameN
 use mortise_store::gotify::{AddressError, GotifySource, PostgresAddress};
 
 use crate::{
+    data_dir::DataDir,
     output::say,
     plugin::{printable, table},
     process::runtime,
@@ -36,21 +37,16 @@ use crate::{
 
 The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and dumps of
 MySQL, and does not change them.
-Gotify may run meanwhile. Mortise must not run on the data directory. You can repeat
-the import at any time: it adds only new data, and continues after an interruption.")]
+Gotify may run meanwhile. Mortise must not run on the data directory, which the command
+creates if it does not exist. You can repeat the import at any time: it adds only new
+data, and continues after an interruption.")]
 pub(super) struct Import {
     /// Gotify's database: a file, by default `data/gotify.db` in Gotify's folder; the
     /// address of a PostgreSQL database; or a dump of MySQL.
     #[arg(value_name = "DATABASE", value_parser = source)]
     database: GotifySource,
-    /// The data directory of Mortise, created if it does not exist.
-    #[arg(
-        long,
-        env = "MORTISE_DATA_DIR",
-        value_name = "DIR",
-        default_value = "data"
-    )]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data_dir: DataDir,
     /// Gotify's folder of images [default: `images` beside the database's file].
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
@@ -73,7 +69,7 @@ impl Import {
     pub(super) fn run(self) -> miette::Result<ExitCode> {
         let choices = Choices {
             source: self.database,
-            data_dir: self.data_dir,
+            data_dir: self.data_dir.path().to_owned(),
             images: self.images,
             dry_run: self.dry_run,
             same_name: self.same_name,

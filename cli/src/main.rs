@@ -4,6 +4,7 @@
 mod backup;
 mod completions;
 mod config;
+mod data_dir;
 mod health;
 mod import;
 mod manage;

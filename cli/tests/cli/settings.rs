@@ -374,6 +374,15 @@ fn scripts_manage_a_server() {
     assert!(as_ann.status.success(), "{as_ann:?}");
     run(&["user", "delete", "ann"]);
 
+    assert!(run(&["health"]).starts_with("healthy: "));
+    let elsewhere = ["health", "--data-dir", "other"];
+    fails(&elsewhere, "--url");
+    let by_address = mortise(folder.path(), &elsewhere)
+        .env("MORTISE_URL", &url)
+        .output()
+        .unwrap();
+    assert!(by_address.status.success(), "{by_address:?}");
+
     let copy = folder.path().join("copy");
     assert!(run(&["backup", text(&copy)]).starts_with("copied "));
     assert!(run(&["backup", "--check", text(&copy)]).starts_with("checked "));
