@@ -56,7 +56,7 @@ pub struct PathPrefix(String);
 /// The first segments of the server's own addresses. No prefix begins with one of
 /// them, for a proxy may take the prefix away, and commands on this machine never
 /// send it: the server has to see whether a path still has it.
-const OWN: [&str; 27] = [
+const OWN: [&str; 28] = [
     "admin",
     "administration",
     "application",
@@ -77,6 +77,7 @@ const OWN: [&str; 27] = [
     "page",
     "plugin",
     "plugins",
+    "ready",
     "settings",
     "static",
     "stream",

@@ -119,7 +119,11 @@ fn respond(tag: &str, headers: &HeaderMap, body: impl FnOnce() -> Response) -> R
     let known = headers
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+        .is_some_and(|known| {
+            // A proxy that compresses marks the tag as a weak one.
+            let mut tags = known.split(',').map(str::trim);
+            tags.any(|known| known.trim_start_matches("W/") == tag)
+        });
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
