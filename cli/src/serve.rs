@@ -42,7 +42,7 @@ The first run creates an administrator and prints the generated password once.
 For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
 variable GOTIFY_..., the file, the default. `mortise config show` shows the source.
 On SIGHUP the server reads the file and the certificate again.
-RUST_LOG=mortise_server=debug makes the log more detailed.")]
+RUST_LOG=mortise=debug makes the log more detailed.")]
 pub(super) struct Serve {
     #[command(flatten)]
     given: Given,
