@@ -20,6 +20,7 @@
 //! - `files`: opening files in granted directories.
 //! - `sockets`: refusing sockets, and saying so.
 //! - `imports`: the contract's imports, answered by the guard.
+//! - `active_config`: the values of the configuration in force, by name.
 //! - `standard`: the standard's drafts of storage, configuration and log.
 //! - `outbound`: the allow-list in front of `wasi:http`.
 //! - `output`: standard output and error, into the instance's log.
@@ -28,6 +29,7 @@
 //! - `deadline`: one bound on the time of a call.
 //! - `instance`: bringing up, calling by a deadline, discarding.
 
+mod active_config;
 mod bindings;
 mod budget;
 mod cache;

@@ -6,10 +6,10 @@ use mortise_runtime::{Capabilities, yaml};
 use wasmtime::component::InstancePre;
 
 use super::{
+    active_config::ActiveConfig,
     embedded::{Configuration, Embedded},
     engine::Shared,
     exports::Indices,
-    standard::ActiveConfig,
     store::State,
 };
 

@@ -8,10 +8,10 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
+    active_config::ActiveConfig,
     budget::{Descriptors, FIELD_BYTES, Held},
     outbound::Outbound,
     output::Output,
-    standard::ActiveConfig,
 };
 use mortise_runtime::{Guard, Rights, log::Source, types::Problem};
 

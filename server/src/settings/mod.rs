@@ -5,9 +5,9 @@
 mod file;
 mod gotify;
 mod otel;
+mod variable;
 
 use std::{
-    env,
     ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
@@ -255,19 +255,4 @@ fn cause(error: &clap::Error) -> String {
     let end = text.find("\n\n").unwrap_or(text.len());
     let text = text.get(..end).unwrap_or(text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The value of a variable, or of the file that `NAME_FILE` names.
-fn variable(name: &str) -> Result<Option<String>, io::Error> {
-    if let Some(value) = env::var_os(name) {
-        return Ok(Some(value.to_string_lossy().into_owned()));
-    }
-    match env::var_os(format!("{name}_FILE")) {
-        None => Ok(None),
-        Some(path) => {
-            let text = mortise_runtime::files::read(Path::new(&path), 1 << 20)?;
-            let text = String::from_utf8_lossy(&text);
-            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-    }
 }

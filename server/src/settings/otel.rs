@@ -1,6 +1,6 @@
 //! OpenTelemetry's own variables, as settings of this server.
 
-use super::{ConvertedSetting, variable};
+use super::{ConvertedSetting, variable::variable};
 
 /// The variables that have a setting, and its name.
 const NAMES: [(&str, &str); 3] = [

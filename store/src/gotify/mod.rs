@@ -5,6 +5,7 @@
 //! - `address`: a PostgreSQL database, as a person names it.
 //! - `sqlite`, `postgres`: opening a database of either kind.
 //! - `dump`: a dump of MySQL, as a database of SQLite.
+//! - `error`: the reason for which a database cannot be read.
 //! - `reader`: an open database.
 //! - `schema`: the columns that Gotify's versions make.
 //! - `queries`: the queries, with what the two kinds write differently.
@@ -12,6 +13,7 @@
 
 mod address;
 mod dump;
+mod error;
 mod postgres;
 mod queries;
 mod reader;
@@ -27,6 +29,7 @@ use tempfile::TempDir;
 use self::reader::Reader;
 pub use self::{
     address::{AddressError, PostgresAddress},
+    error::GotifyError,
     rows::{
         GotifyApplication, GotifyClient, GotifyEntities, GotifyMessage, GotifyPlugin, GotifyUser,
     },
@@ -52,63 +55,6 @@ impl GotifySource {
             Self::Postgres(address) => address.to_string(),
         }
     }
-}
-
-/// The reason for which a database of Gotify cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GotifyError {
-    /// It cannot be opened, or is no database.
-    #[error("cannot open {} as a database of Gotify: {cause}; {fix}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        cause: String,
-        /// The next step.
-        fix: &'static str,
-    },
-    /// The server of the database does not answer, or denies the access.
-    #[error("cannot connect to {place}: {cause}; {fix}")]
-    Connect {
-        /// The database.
-        place: String,
-        /// The cause.
-        cause: String,
-        /// The next step.
-        fix: &'static str,
-    },
-    /// It is a database of another program.
-    #[error(
-        "{place} is no database of Gotify: it lacks {lacks}; Gotify's is `data/gotify.db`, unless \
-         `GOTIFY_DATABASE_CONNECTION` names another"
-    )]
-    Foreign {
-        /// The database.
-        place: String,
-        /// The missing table or column.
-        lacks: String,
-    },
-    /// It is a database of this program.
-    #[error(
-        "{0} is a database of Mortise, not of Gotify; to move it, stop its server and copy the data \
-         directory"
-    )]
-    Mortise(String),
-    /// It has columns that this version does not know.
-    #[error(
-        "{place} is of a newer Gotify than this version of Mortise knows: it has the unknown \
-         {unknown}; update Mortise, or leave those out with --ignore-unknown"
-    )]
-    Newer {
-        /// The database.
-        place: String,
-        /// The unknown columns.
-        unknown: String,
-    },
-    /// A query failed.
-    #[error("the database of Gotify failed: {0}")]
-    Query(#[from] sqlx::Error),
 }
 
 /// An open database of Gotify.

@@ -1,6 +1,6 @@
 //! A database on a PostgreSQL server, read in transactions that cannot change it.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sqlx::{ConnectOptions as _, PgConnection, Postgres, postgres::PgConnectOptions};
 use tokio::time::timeout;
@@ -97,15 +97,17 @@ async fn newest_of_ended(connection: &mut PgConnection) -> Result<i64, GotifyErr
     }
 }
 
+const UNTRUSTED: &str = "name the authority of the server's certificate by `sslrootcert`, or choose \
+                         another `sslmode`";
 const REACHABLE: &str = "check that the server runs, and that its address and port are right";
 
 /// The next step after a failed connection.
 fn fix(error: &sqlx::Error) -> &'static str {
     match error {
+        // The handshake's errors, a rejected certificate among them, are of this kind.
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => UNTRUSTED,
+        sqlx::Error::Tls(_) => UNTRUSTED,
         sqlx::Error::Io(_) => REACHABLE,
-        sqlx::Error::Tls(_) => {
-            "the server's certificate is not trusted; see `sslmode` and `sslrootcert`"
-        }
         _ => {
             "check the name of the database and of its user, and the password, which may be in \
              PGPASSWORD"

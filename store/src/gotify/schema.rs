@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::GotifyError;
+use super::error::GotifyError;
 
 /// A table: the columns that every version has, and those of some versions.
 struct Table {

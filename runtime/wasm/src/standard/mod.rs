@@ -11,7 +11,6 @@ mod logging;
 
 use wasmtime::component::Linker;
 
-pub(super) use self::config::ActiveConfig;
 use super::store::State;
 
 /// The interfaces, with the versions of each that are served.

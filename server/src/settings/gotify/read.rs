@@ -6,7 +6,7 @@ use mortise_runtime::files;
 use serde_json::Value;
 
 use super::{Given, GotifyConfigError, OTHERS, SAME, WITHOUT_EFFECT};
-use crate::settings::variable;
+use crate::settings::variable::variable;
 
 /// The largest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;

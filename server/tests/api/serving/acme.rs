@@ -398,7 +398,7 @@ async fn a_failure_names_the_name_the_authoritys_words_and_the_fix() {
             "could not verify",
             "port 443 of",
             ".example.test",
-            "refused",
+            "Failed to connect",
         ],
     );
 
