@@ -4,7 +4,7 @@
  */
 import { createBrowserRouter, type LazyRouteFunction, type RouteObject } from "react-router";
 
-import { entrance, ROOT } from "./lib/root";
+import { below, entrance, ROOT } from "./lib/root";
 import { Broken } from "./views/broken";
 import { Shell } from "./views/shell";
 
@@ -39,6 +39,9 @@ const routes: RouteObject[] = [
     ],
   },
 ];
+
+// The document may name its icon relative to its address, which the router changes.
+document.querySelector("link[rel=icon]")?.setAttribute("href", below("/page/icon.svg"));
 
 const { pathname, search, hash } = location;
 const entered = entrance(pathname, ROOT);

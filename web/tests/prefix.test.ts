@@ -184,6 +184,8 @@ for (const { name, options, removes } of PLACES) {
         await visitor.login("admin", undefined, `//plugins//${plugin.id}`);
         await visitor.page.getByRole("heading", { name: "Shout" }).waitFor();
         expect(path(visitor)).toBe(`${prefix}/plugins/${plugin.id}`);
+        const icon = visitor.page.locator("link[rel=icon]");
+        expect(await icon.evaluate((link: HTMLLinkElement) => new URL(link.href).pathname)).toBe(`${prefix}/page/icon.svg`);
         await visitor.leave();
       });
     },

@@ -1,12 +1,14 @@
 /** A proxy that serves a server below a path. */
 import { createServer, type IncomingMessage, request, type RequestOptions, type Server as Listener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 import type { Address } from "./browser";
 
 export class Proxy {
   /** Requests for paths of the host that are none of the server's. */
   readonly strays: string[] = [];
+  /** The browser's connections, also those of WebSockets, which the listener forgets. */
+  private readonly connections = new Set<Socket>();
 
   private constructor(
     private readonly listener: Listener,
@@ -19,6 +21,10 @@ export class Proxy {
   static async start(server: Address, prefix: string, removes: boolean): Promise<Proxy> {
     const listener = createServer();
     const proxy = new Proxy(listener, server, prefix, removes);
+    listener.on("connection", (socket) => {
+      proxy.connections.add(socket);
+      socket.on("close", () => proxy.connections.delete(socket));
+    });
     listener.on("request", (from, to) => {
       const on = proxy.onward(from);
       if (!on) return void to.writeHead(404).end();
@@ -38,8 +44,8 @@ export class Proxy {
         const fields = rawHeaders.map((text, at) => (at % 2 === 0 ? `${text}: ` : `${text}\r\n`));
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields.join("")}\r\n`);
         socket.write(head);
-        upgraded.on("error", () => socket.destroy()).pipe(socket);
-        socket.on("error", () => upgraded.destroy()).pipe(upgraded);
+        upgraded.on("error", () => socket.destroy()).on("close", () => socket.destroy()).pipe(socket);
+        socket.on("error", () => upgraded.destroy()).on("close", () => upgraded.destroy()).pipe(upgraded);
       });
       sent.on("response", () => socket.destroy());
       sent.end();
@@ -55,7 +61,7 @@ export class Proxy {
 
   async stop(): Promise<void> {
     const closed = new Promise((done) => this.listener.close(done));
-    this.listener.closeAllConnections();
+    for (const connection of this.connections) connection.destroy();
     await closed;
   }
 
