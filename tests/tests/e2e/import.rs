@@ -19,8 +19,8 @@ CREATE TABLE `clients` (`id` bigint unsigned, `token` varchar(180), `user_id` bi
 #[tokio::test]
 async fn times_of_a_dump_are_of_the_time_zone_of_the_import() {
     for (zone, time) in [
-        ("UTC0", "2026-07-01T12:00:00.25Z"),
-        ("HERE-05:30", "2026-07-01T06:30:00.25Z"),
+        ("UTC0", "2026-07-01T12:00:00.250Z"),
+        ("HERE-05:30", "2026-07-01T06:30:00.250Z"),
     ] {
         let data = Data::new();
         // The administrator's password is that of the tests.
