@@ -172,7 +172,10 @@ mod tests {
 
     #[test]
     fn names_that_repeat_a_long_one_are_bounded() {
-        let text = format!("{}:\n{}", "x".repeat(100_000), "  - a\n".repeat(1000));
+        let nested = |depth| format!("{}{}:\n", " ".repeat(depth), "x".repeat(1000));
+        let names: String = (0..50).map(nested).collect();
+        let items = format!("{}- a\n", " ".repeat(50)).repeat(1000);
+        let text = names + &items;
         assert!(read(&text).unwrap_err().contains("more than"));
     }
 }
