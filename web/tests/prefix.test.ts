@@ -50,8 +50,8 @@ for (const { name, options, removes } of PLACES) {
       const come = (width: Width) => Visitor.come(stage.browser, address, width);
       const path = (visitor: Visitor) => new URL(visitor.page.url()).pathname;
 
-      // The settings change the document; the width, the views.
-      describe.each(options.length > 0 ? WIDTHS : WIDTHS.slice(0, 1))("a visit, $name", (width) => {
+      // A place changes addresses, and a width the views: one place is enough for both.
+      describe.each(removes === false ? WIDTHS : WIDTHS.slice(0, 1))("a visit, $name", (width) => {
         it("logs in at a plugin's address, which shows its webhook and stays after a reload", async () => {
           const visitor = await come(width);
           const { page, context } = visitor;
