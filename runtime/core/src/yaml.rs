@@ -9,7 +9,10 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
 /// The deepest that a text may be nested.
-const DEPTH: usize = 64;
+///
+/// The reader calls itself for each level. Without optimisation a level takes 50 KiB of
+/// the stack, and a thread has 2 MiB.
+const DEPTH: usize = 20;
 /// The most parts of a text.
 const NODES: usize = 50_000;
 
@@ -278,5 +281,39 @@ impl<'de> Visitor<'de> for RawVisitor {
             mapping.push(field);
         }
         Ok(Raw::Mapping(mapping))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEPTH, Document};
+
+    /// Half of what a thread of the server has.
+    const STACK: usize = 1 << 20;
+
+    fn mappings(depth: usize) -> String {
+        let fields = (0..depth).map(|depth| format!("{}a:\n", " ".repeat(depth)));
+        fields.collect::<String>() + &format!("{}a: 1\n", " ".repeat(depth))
+    }
+
+    fn lists(depth: usize) -> String {
+        format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn a_text_of_the_greatest_depth_fits_on_half_a_stack() {
+        let read = || {
+            for text in [mappings(DEPTH - 1), lists(DEPTH)] {
+                drop(Document::read(&text).unwrap().value());
+            }
+            for depth in [DEPTH + 1, 2 * DEPTH, 1000] {
+                for text in [mappings(depth), lists(depth)] {
+                    let fault = Document::read(&text).unwrap_err();
+                    assert!(fault.to_string().contains("no YAML"), "{fault}");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        thread.spawn(read).unwrap().join().unwrap();
     }
 }
