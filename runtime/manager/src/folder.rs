@@ -227,11 +227,16 @@ impl Plugins {
         if self.installed.knows(file, &identity) {
             return;
         }
-        // The problem is stored and logged there.
+        self.take_in_by_itself(turn, file, identity).await;
+    }
+
+    /// Deals with a file that no order named.
+    async fn take_in_by_itself(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, identity: Identity) {
         let cause = Cause {
             by: &Actor::Folder,
             anew: false,
         };
+        // The problem is stored and logged there.
         let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
     }
 
@@ -243,12 +248,7 @@ impl Plugins {
             .iter()
             .any(|one| one.file == file && one.identity == identity);
         if is_unloaded && is_as_it_was(file, identity) {
-            let cause = Cause {
-                by: &Actor::Folder,
-                anew: false,
-            };
-            // The problem is stored and logged there.
-            let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
+            self.take_in_by_itself(turn, file, identity).await;
         }
     }
 
@@ -262,12 +262,7 @@ impl Plugins {
         if let Ok(Some(identity)) = Identity::read(file)
             && read_signature(file).ok().flatten() != text
         {
-            let cause = Cause {
-                by: &Actor::Folder,
-                anew: false,
-            };
-            // The problem is stored and logged there.
-            let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
+            self.take_in_by_itself(turn, file, identity).await;
         }
     }
 
