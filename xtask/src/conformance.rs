@@ -210,7 +210,8 @@ pub(crate) struct Outcome {
     /// The built file, if there is one.
     pub(crate) file: Option<PathBuf>,
     pub(crate) passed: u64,
-    pub(crate) failed: u64,
+    /// The cases that failed, each with how.
+    pub(crate) failed: Vec<(String, String)>,
     /// The cases that were skipped, each with why.
     pub(crate) skipped: Vec<(String, String)>,
 }
@@ -218,8 +219,8 @@ pub(crate) struct Outcome {
 /// Runs them and tells how it went; an error if one failed.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let outcomes = outcomes(workspace, arguments)?;
-    let sum = |count: fn(&Outcome) -> u64| outcomes.iter().map(count).sum::<u64>();
-    let (passed, failed) = (sum(|one| one.passed), sum(|one| one.failed));
+    let passed: u64 = outcomes.iter().map(|one| one.passed).sum();
+    let failed: usize = outcomes.iter().map(|one| one.failed.len()).sum();
     if failed > 0 {
         bail!("{failed} failed, {passed} passed");
     }
@@ -251,7 +252,7 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
             plugin,
             file,
             passed: 0,
-            failed: 0,
+            failed: Vec::new(),
             skipped: Vec::new(),
         };
         for line in lines {
@@ -266,7 +267,7 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
                 Some(true) => outcome.passed += 1,
                 Some(false) => {
                     note("FAIL");
-                    outcome.failed += 1;
+                    outcome.failed.push((line.case, line.detail));
                 }
                 None => {
                     note("skip");
@@ -279,14 +280,14 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
             "{}: {} passed, {} failed, {skipped} skipped",
             plugin.name(),
             outcome.passed,
-            outcome.failed,
+            outcome.failed.len(),
         ));
         table.add_row([
             plugin.language.to_owned(),
             plugin.backend.to_owned(),
             plugin.tool.to_owned(),
             outcome.passed.to_string(),
-            outcome.failed.to_string(),
+            outcome.failed.len().to_string(),
             skipped.to_string(),
         ]);
         outcomes.push(outcome);
@@ -298,7 +299,7 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
 }
 
 impl Plugin {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} ({}, {})", self.language, self.backend, self.tool)
     }
 

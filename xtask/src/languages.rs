@@ -149,7 +149,7 @@ fn row(outcome: &Outcome, measured: &Measured) -> Row {
 }
 
 fn conformance(outcome: &Outcome) -> String {
-    let (passed, failed, skipped) = (outcome.passed, outcome.failed, outcome.skipped.len());
+    let (passed, failed, skipped) = (outcome.passed, outcome.failed.len(), outcome.skipped.len());
     let mut text = format!("{passed} passed");
     if failed > 0 {
         let _ = write!(text, ", {failed} failed");

@@ -337,11 +337,16 @@ fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
     let mut conformed = Vec::new();
     steps.step("conformance of every language and backend", || {
         conformed = conformance::outcomes(workspace, &conformance::Arguments::default())?;
-        Ok(conformed.iter().fold(Count::default(), |all, one| Count {
-            passed: all.passed + one.passed,
-            failed: all.failed + one.failed,
-            ..all
-        }))
+        let mut count = Count::default();
+        for one in &conformed {
+            count.passed += one.passed;
+            for (case, how) in &one.failed {
+                count.failed += 1;
+                let case = format!("{}: {case}: {how}", one.plugin.name());
+                count.failures.push(case);
+            }
+        }
+        Ok(count)
     });
     steps.check("the page about languages is true", || {
         languages::check(workspace, &conformed)

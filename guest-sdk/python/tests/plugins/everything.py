@@ -3,11 +3,13 @@
 import pathlib
 import sys
 import threading
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import mortise_plugin as m
+
+# A slow call of one user begins and ends in the eyes of another.
+begun, released = threading.Event(), threading.Event()
 
 
 class Everything(m.Plugin):
@@ -93,9 +95,18 @@ class Everything(m.Plugin):
         return m.WebhookResponse.text(f"{one.content.body} {none} {len(self.host.received(before=5))}")
 
     def do_slow(self, request):
-        time.sleep(0.3)
+        begun.set()
+        released.wait()
         self.host.send("the slow one is over")
         return m.WebhookResponse()
+
+    def do_begun(self, request):
+        begun.wait()
+        return m.WebhookResponse(204)
+
+    def do_release(self, request):
+        released.set()
+        return m.WebhookResponse(204)
 
     def do_thread(self, request):
         worker = threading.Thread(target=lambda: self.host.send("from a thread"))

@@ -158,8 +158,11 @@ impl NativeInstance {
     ///
     /// # Errors
     ///
-    /// As any call.
+    /// The process does not start, or as any call.
     pub(crate) async fn create(&self) -> Result<(), CallError> {
+        // Its start has limits of its own, and nobody waits who would not wait
+        // for it: the time for the call begins after it.
+        self.inner.supervisor.running().await?;
         let opened = self.inner.open(methods::CREATE)?;
         self.inner.reach(opened, false).await.map(drop)
     }

@@ -2,12 +2,15 @@
 //! does, the report comes by its deadline, a neighbour goes on answering and
 //! nothing is left running.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mortise_native::Settings;
 use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step, types::StopReason};
 
-use crate::support::{Neighbour, PLUGIN, State, World, made, script, state, until};
+use crate::support::{Neighbour, PLUGIN, State, World, made, script, setup, state, until, with};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -46,6 +49,22 @@ async fn a_good_one_serves_in_the_process_that_described_it() {
         world.leftovers().is_empty()
     })
     .await;
+}
+
+/// A person may give a plugin little time for its calls. The start of its
+/// process has a limit of its own.
+#[tokio::test]
+async fn the_start_of_a_process_takes_nothing_of_the_time_for_a_call() {
+    let world = World::new();
+    let file = world.folder.path().join("slow");
+    script(&file, &format!("sleep 1; exec {PLUGIN} good"));
+    let plugin = world.backend.load_native(&file).await.unwrap();
+    // The process that described it has no such grant: another takes its place.
+    let grants = with(|host| host.environment.extend(["LANG".to_owned()]));
+    let mut setup = setup("ann", &Arc::default(), grants);
+    setup.limits.call_ms = 700;
+    plugin.instance(setup).await.unwrap();
+    assert!(matches!(state(&plugin), State::Up { generation: 2, .. }));
 }
 
 #[tokio::test]
