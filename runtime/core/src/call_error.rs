@@ -113,6 +113,15 @@ impl CallError {
         }
     }
 
+    /// Returns true if the plugin was not called, or no longer, for want of a grant
+    /// or of the export: no failure of the plugin's.
+    pub const fn is_denial(&self) -> bool {
+        matches!(
+            self,
+            Self::NotExported(_) | Self::Denied { .. } | Self::TakenBack { .. }
+        )
+    }
+
     /// Returns the limit that the call reached, if that is its failure and the
     /// backend does not count it itself.
     pub const fn limit(&self) -> Option<Limit> {

@@ -108,9 +108,9 @@ impl Plugins {
         let fail_closed = slot.change(|state| {
             state.enabled = true;
             state.agreed = agreed;
-            state.last_error = None;
             state.fail_closed
         });
+        slot.forget_failures();
         self.require_filter(slot, fail_closed);
         self.put_started_to_work(&turn, slot).await?;
         self.audit_slot(by, Action::Enabled, slot, &json!({})).await;
@@ -153,6 +153,8 @@ impl Plugins {
             }
         }
         slot.change(|state| state.enabled = false);
+        // A failure of one that is off is the reason why it could not be enabled.
+        slot.forget_failures();
         slot.set_consent(false);
         slot.set_down(false);
         self.working.unrequire(slot.user_id(), slot.id);

@@ -460,8 +460,10 @@ impl Plugins {
             base_path: slot.webhook_path.clone(),
         };
         let calls = Arc::clone(self.calls.lock().entry(manifest.id.clone()).or_default());
-        let instance = plugin.instance(setup).await?;
-        let measured = Measured::wrap(instance, calls, &manifest.id);
+        let instance = plugin.instance(setup).await;
+        slot.failing.made(&instance);
+        let failing = Arc::clone(&slot.failing);
+        let measured = Measured::wrap(instance?, calls, failing, &manifest.id);
         Ok(Made::new(measured))
     }
 

@@ -6,7 +6,7 @@ use std::{
     array,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -101,9 +101,8 @@ impl Calls {
         called.filter(|calls| calls.count > 0).collect()
     }
 
-    fn count<T>(&self, export: &Export, answer: &Result<T, CallError>, time: Duration) {
-        let at = EXPORTS.iter().position(|one| one.name == export.name);
-        let Some(counters) = at.and_then(|at| self.0.get(at)) else {
+    fn count<T>(&self, function: usize, answer: &Result<T, CallError>, time: Duration) {
+        let Some(counters) = self.0.get(function) else {
             return;
         };
         let outcome = outcome(answer.as_ref().err());
@@ -120,14 +119,17 @@ impl Calls {
     }
 }
 
+/// The place of a function in [`EXPORTS`].
+fn position(export: &Export) -> Option<usize> {
+    EXPORTS.iter().position(|one| one.name == export.name)
+}
+
 /// Returns the name of an outcome.
 const fn outcome(error: Option<&CallError>) -> &'static str {
     match error {
         None => "ok",
         Some(CallError::Refused(_) | CallError::Config(_) | CallError::BadRequest(_)) => "rejected",
-        Some(
-            CallError::Denied { .. } | CallError::NotExported(_) | CallError::TakenBack { .. },
-        ) => "denied",
+        Some(error) if error.is_denial() => "denied",
         Some(
             CallError::DeadlineExceeded { .. }
             | CallError::Busy { .. }
@@ -138,11 +140,53 @@ const fn outcome(error: Option<&CallError>) -> &'static str {
     }
 }
 
+/// The functions of one user's plugin whose last call failed, a bit for each of
+/// [`EXPORTS`].
+#[derive(Debug, Default)]
+pub(super) struct Failing(AtomicU16);
+
+impl Failing {
+    /// The bit of making an instance, beyond those of the functions.
+    const MADE: usize = EXPORTS.len();
+
+    pub(super) fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes the outcome of making an instance.
+    pub(super) fn made<T>(&self, answer: &Result<T, CallError>) {
+        self.note(Self::MADE, answer);
+    }
+
+    /// A call that the plugin did not get, or whose input it may well reject,
+    /// says nothing about it.
+    fn note<T>(&self, function: usize, answer: &Result<T, CallError>) {
+        let bit = 1 << function;
+        match answer {
+            // Nearly always: nothing is to be written.
+            Ok(_) if self.0.load(Ordering::Relaxed) & bit == 0 => {}
+            Ok(_) => {
+                self.0.fetch_and(!bit, Ordering::Relaxed);
+            }
+            Err(CallError::Config(_) | CallError::BadRequest(_)) => {}
+            Err(error) if error.is_denial() => {}
+            Err(_) => {
+                self.0.fetch_or(bit, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 /// An instance whose calls are counted, and are spans of the trace.
 #[derive(Debug)]
 pub(super) struct Measured {
     inner: Arc<dyn Instance>,
     calls: Arc<Calls>,
+    failing: Arc<Failing>,
     /// The plugin's id.
     plugin: String,
 }
@@ -151,12 +195,14 @@ impl Measured {
     pub(super) fn wrap(
         inner: Arc<dyn Instance>,
         calls: Arc<Calls>,
+        failing: Arc<Failing>,
         plugin: &str,
     ) -> Arc<dyn Instance> {
         let plugin = plugin.to_owned();
         Arc::new(Self {
             inner,
             calls,
+            failing,
             plugin,
         })
     }
@@ -178,7 +224,10 @@ impl Measured {
             error = Empty,
         );
         let answer = call.instrument(span.clone()).await;
-        self.calls.count(export, &answer, start.elapsed());
+        if let Some(function) = position(export) {
+            self.calls.count(function, &answer, start.elapsed());
+            self.failing.note(function, &answer);
+        }
         span.record("plugin.outcome", outcome(answer.as_ref().err()));
         if let Err(error) = &answer {
             span.record("error", true);
@@ -264,12 +313,13 @@ mod tests {
     #[test]
     fn calls_are_counted_by_function_outcome_and_time() {
         let calls = Calls::default();
+        let filter = position(&export::FILTER).unwrap();
         assert_eq!(calls.list(), []);
         let ok = Ok::<_, CallError>(());
-        calls.count(&export::FILTER, &ok, Duration::from_micros(100));
-        calls.count(&export::FILTER, &ok, Duration::from_millis(3));
+        calls.count(filter, &ok, Duration::from_micros(100));
+        calls.count(filter, &ok, Duration::from_millis(3));
         let stopped = Err::<(), _>(CallError::Stopped);
-        calls.count(&export::FILTER, &stopped, Duration::from_secs(60));
+        calls.count(filter, &stopped, Duration::from_secs(60));
         let list = calls.list();
         let [filter] = list.as_slice() else {
             panic!("{list:?}")
@@ -279,5 +329,29 @@ mod tests {
         assert_eq!(filter.within, [1, 1, 2, 2, 2, 2, 2, 2]);
         assert_eq!(filter.count, 3);
         assert!((filter.seconds - 60.0031).abs() < 1e-9);
+    }
+    #[test]
+    fn a_function_fails_until_it_is_called_with_success() {
+        let failing = Failing::default();
+        let [filter, webhook] =
+            [export::FILTER, export::WEBHOOK].map(|one| position(&one).unwrap());
+        let ok = Ok::<_, CallError>(());
+        let stopped = Err::<(), _>(CallError::Stopped);
+        let denied = Err::<(), _>(CallError::Denied {
+            permission: "webhook",
+        });
+        failing.note(webhook, &denied);
+        assert!(!failing.is_any());
+        failing.note(filter, &stopped);
+        // Another function's success, and a call that was not let through.
+        failing.note(webhook, &ok);
+        failing.note(filter, &denied);
+        assert!(failing.is_any());
+        failing.note(filter, &ok);
+        assert!(!failing.is_any());
+        failing.made(&stopped);
+        assert!(failing.is_any());
+        failing.reset();
+        assert!(!failing.is_any());
     }
 }

@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{embedder::UserPlugin, lease::Made, time::now_ms, turn::SlotTurns};
+use super::{embedder::UserPlugin, lease::Made, measured::Failing, time::now_ms, turn::SlotTurns};
 
 /// One user's plugin.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Slot {
     pub(super) retiring: Mutex<Vec<Weak<dyn Instance>>>,
     /// Its denials, across versions.
     pub(super) denials: Arc<Denials>,
+    /// The functions whose last call failed.
+    pub(super) failing: Arc<Failing>,
     /// The task that feeds its listener; none if there is none.
     pub(super) feeding: Mutex<Option<Feeding>>,
     /// Told when its user has a new message.
@@ -114,6 +116,7 @@ impl Slot {
             made: tokio::sync::Mutex::default(),
             retiring: Mutex::default(),
             denials: Arc::new(denials),
+            failing: Arc::default(),
             wake: Notify::new(),
             consent: Arc::default(),
             used_ms: AtomicI64::new(now_ms()),
@@ -137,7 +140,7 @@ impl Slot {
     /// the one before failed at.
     pub(super) fn set_plugin(&self, plugin: Arc<OnDemand>) {
         if self.denials.begin_version(plugin.digest()) {
-            self.lock().last_error = None;
+            self.forget_failures();
         }
         *self.plugin.write() = plugin;
     }
@@ -155,6 +158,18 @@ impl Slot {
     /// Returns true if it is enabled and down for now.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if it is down, or if the last call of one of its functions
+    /// failed. A denied call is no failure.
+    pub fn is_failing(&self) -> bool {
+        self.is_down() || self.failing.is_any()
+    }
+
+    /// Begins anew: what failed before says nothing about what comes.
+    pub(super) fn forget_failures(&self) {
+        self.failing.reset();
+        self.lock().last_error = None;
     }
 
     /// Notes whether it is down; returns whether it was.
@@ -262,9 +277,14 @@ impl Slot {
         }
     }
 
-    /// Notes a failed call where its user and the administrator look.
+    /// Notes a failed call where its user and the administrator look. A denied
+    /// one, of which there is a list, is no failure of the plugin's.
     pub(super) fn tell(&self, error: &CallError) {
         let text = error.full();
+        if error.is_denial() {
+            self.note_once(&text);
+            return;
+        }
         self.lock().last_error = Some(error.to_string());
         // A backend writes down some failures itself.
         let last = self.log.last(Source::Host, 1);

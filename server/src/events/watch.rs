@@ -63,6 +63,8 @@ pub struct PluginChange {
     at_work: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// Whether it is down, or the last call of one of its functions failed.
+    failing: bool,
 }
 
 #[derive(Serialize)]
@@ -367,6 +369,7 @@ fn shown(state: &AppState, slot: &Slot) -> PluginChange {
         enabled: row.enabled,
         at_work: callable,
         last_error: row.last_error,
+        failing: slot.is_failing(),
     }
 }
 

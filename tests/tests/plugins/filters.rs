@@ -166,8 +166,10 @@ async fn a_filter_that_fails_is_passed_over_and_others_work() {
         trace[2].detail
     );
     assert!(rig.is_healthy().await);
-    let error = rig.shown("traps").await["lastError"].to_string();
+    let shown = rig.shown("traps").await;
+    let error = shown["lastError"].to_string();
     assert!(error.contains("crashed"), "{error}");
+    assert_eq!(shown["failing"], true, "{shown}");
     rig.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Requests from outside to plugins.
 
 use reqwest::Method;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
@@ -162,6 +163,11 @@ async fn what_is_refused_is_told_as_gotify_tells_it() {
     let rig = Rig::start(data.path()).await;
     let (status, text) = rig.get(&hook).await;
     assert_eq!(status, 403, "{text}");
+    // No stranger makes a plugin look as if it failed.
+    let shown = rig.shown("echo").await;
+    assert_eq!(shown["failing"], false, "{shown}");
+    assert_eq!(shown["lastError"], Value::Null, "{shown}");
+    assert_eq!(rig.slot("echo").await.denials().len(), 1);
     rig.stop().await;
 }
 

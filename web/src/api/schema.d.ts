@@ -1992,6 +1992,8 @@ export interface components {
             /** @description Whether it is enabled and can be called. */
             atWork: boolean;
             enabled: boolean;
+            /** @description Whether it is down, or the last call of one of its functions failed. */
+            failing: boolean;
             /** Format: int64 */
             id: number;
             lastError?: string | null;
@@ -2013,6 +2015,8 @@ export interface components {
             enabled: boolean;
             /** @description The interfaces of the contract that it implements. */
             exports: string[];
+            /** @description True if it is down, or if the last call of one of its functions failed. */
+            failing: boolean;
             filter?: components["schemas"]["FilterPlace"] | null;
             /** @description The command with which the administrator grants the missing permissions. */
             grantCommand?: string | null;

@@ -107,6 +107,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         backend: plugin.backend().to_string(),
         digest: plugin.digest().to_string(),
         last_error: row.last_error,
+        failing: slot.is_failing(),
         webhook_path: capabilities.contains(Capability::Webhook).then(|| {
             let prefix = &state.config.path_prefix;
             let path = slot.base_path();

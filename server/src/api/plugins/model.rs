@@ -42,6 +42,8 @@ pub(super) struct PluginConf {
     /// Its last failure; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) last_error: Option<String>,
+    /// True if it is down, or if the last call of one of its functions failed.
+    pub(super) failing: bool,
     /// The path of its webhook's address, behind the server's; absent if it has
     /// none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -105,11 +105,13 @@ function One({ plugin }: { plugin: Plugin }) {
 
 function Overview({ plugin }: { plugin: Plugin }) {
   const shows = plugin.exports.includes("displayer");
+  // Without the permission its address leads nowhere.
+  const asksForWebhook = plugin.permissions.some((one) => one.name === "webhook");
   return (
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}
       {plugin.filter && <Place id={plugin.id} />}
-      {plugin.webhookPath && <Webhook plugin={plugin} path={plugin.webhookPath} />}
+      {plugin.webhookPath && asksForWebhook && <Webhook plugin={plugin} path={plugin.webhookPath} />}
       <Section title="Permissions">
         {plugin.permissions.length === 0 ? (
           <p className="muted">It asks for none.</p>
@@ -131,6 +133,12 @@ function Overview({ plugin }: { plugin: Plugin }) {
       </Section>
       <Section title="About">
         {plugin.description && <p>{plugin.description}</p>}
+        {plugin.enabled && !plugin.failing && plugin.lastError && (
+          <p className="small muted">
+            Its last failure, after which it worked again: {plugin.lastError}. The{" "}
+            <Link to={`/plugins/${plugin.id}/log`}>log</Link> has the time.
+          </p>
+        )}
         <dl className="facts">
           <dt>Id</dt>
           <dd>

@@ -89,8 +89,13 @@ interface State {
 
 /** A plugin's state in words and colour. */
 export function stateOf(plugin: Plugin): State {
-  if (!plugin.enabled) return { text: "Off", tone: "muted" };
-  if (plugin.lastError) return { text: "Failed", tone: "error", next: plugin.lastError };
+  if (!plugin.enabled) {
+    const next = plugin.lastError && `It could not be enabled: ${plugin.lastError}`;
+    return { text: "Off", tone: "muted", ...(next && { next }) };
+  }
+  if (plugin.failing) {
+    return { text: "Failed", tone: "error", next: plugin.lastError ?? "Its log says why." };
+  }
   const missing = plugin.permissions.filter((one) => !one.granted);
   if (missing.some((one) => one.answeredBy === "user")) {
     return {
