@@ -91,6 +91,9 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
     await visitor.drop(".drop", first);
     await page.getByRole("heading", { name: "Shout", level: 1 }).waitFor();
     await page.getByRole("link", { name: "Enable it for yourself" }).click();
+    await page.getByRole("heading", { name: "About" }).waitFor();
+    // It has one, and does not ask to be reachable before its next version.
+    expect(await page.getByRole("heading", { name: "Webhook" }).count()).toBe(0);
     await page.getByRole("button", { name: "Enable…" }).click();
     await page.getByRole("alertdialog").getByRole("button", { name: /nable$/ }).click();
     await page.getByRole("button", { name: "Disable" }).waitFor();

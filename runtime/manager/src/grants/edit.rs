@@ -184,17 +184,33 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    // A temporary file is its owner's alone; the server may run as another user
-    // than the administrator who grants.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = std::fs::metadata(path).map_or_else(
-            |_| std::fs::Permissions::from_mode(0o644),
-            |data| data.permissions(),
-        );
-        file.as_file().set_permissions(permissions)?;
-    }
+    hand_over(file.as_file(), path, folder)?;
     file.persist(path)?;
     Ok(())
+}
+
+/// Gives a new file the owner and the permissions of the file that it replaces. The
+/// server may run as another user than the administrator who grants: where there
+/// is no file yet, it belongs to the owner of the folder, and is readable for all
+/// only if it cannot be given to them.
+#[cfg(unix)]
+fn hand_over(new: &std::fs::File, path: &Path, folder: &Path) -> std::io::Result<()> {
+    use std::{
+        fs::{Permissions, metadata},
+        os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
+    };
+    let old = metadata(path).ok();
+    let owner = match &old {
+        Some(old) => old.clone(),
+        None => metadata(folder)?,
+    };
+    let is_theirs = new.metadata()?.uid() == owner.uid()
+        || fchown(new, Some(owner.uid()), Some(owner.gid())).is_ok();
+    let permissions = match old {
+        Some(old) => old.permissions(),
+        None if is_theirs => Permissions::from_mode(0o600),
+        None => Permissions::from_mode(0o644),
+    };
+    new.set_permissions(permissions)
 }

@@ -248,6 +248,34 @@ mod tests {
         }
     }
 
+    /// The server may run as another user than the administrator who grants.
+    #[cfg(unix)]
+    #[test]
+    fn a_written_file_is_for_the_owner_of_its_place_alone() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.toml");
+        let timers = HostGrants {
+            timers: true,
+            ..HostGrants::default()
+        };
+        grant(&path, "a.b", &timers).unwrap();
+        let mode = |data: &std::fs::Metadata| data.permissions().mode() & 0o777;
+        assert_eq!(mode(&std::fs::metadata(&path).unwrap()), 0o600);
+        // Only root may give a file to somebody.
+        if chown(&path, Some(1), Some(1)).is_ok() {
+            grant(&path, "c.d", &timers).unwrap();
+            let data = std::fs::metadata(&path).unwrap();
+            assert_eq!((data.uid(), data.gid(), mode(&data)), (1, 1, 0o600));
+            std::fs::remove_file(&path).unwrap();
+            chown(folder.path(), Some(1), Some(1)).unwrap();
+            grant(&path, "c.d", &timers).unwrap();
+            let data = std::fs::metadata(&path).unwrap();
+            assert_eq!((data.uid(), mode(&data)), (1, 0o600));
+        }
+    }
+
     #[test]
     fn granting_keeps_comments_and_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
