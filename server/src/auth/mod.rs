@@ -25,7 +25,7 @@ mod request;
 mod tokens;
 mod turns;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::request::Parts;
 use mortise_store::{ApplicationRow, ClientRow, Store, TokenHash, UserRow};
@@ -44,6 +44,8 @@ use crate::{Config, local, origin::Origin, time::Clock};
 
 /// The time of last use is written at most this often, in milliseconds.
 const TOUCH_MS: i64 = 5 * 60 * 1000;
+/// The longest time that a request waits for that to be written.
+const TOUCH_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A route's requirement on its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,7 +289,7 @@ async fn by_token(
     if access == Access::Sender
         && let Some(application) = authority.store.application_by_token(&hash).await?
     {
-        touch_application(authority, &application);
+        touch_application(authority, &application).await;
         return Ok(Some(Identity::Application(application).into()));
     }
     let Some(client) = authority.store.client_by_token(&hash).await? else {
@@ -297,7 +299,7 @@ async fn by_token(
         return Ok(None);
     };
     let renew = (in_cookie && authority.is_due(client.last_used_ms)).then_some(token);
-    touch_client(authority, &client);
+    touch_client(authority, &client).await;
     let caller = Caller {
         user,
         client: Some(client),
@@ -386,24 +388,33 @@ async fn administrator(authority: &Authority<'_>, request: &Parts) -> Result<Use
         .ok_or(AuthError::NoSuchAdministrator)
 }
 
-fn touch_client(authority: &Authority<'_>, client: &ClientRow) {
+async fn touch_client(authority: &Authority<'_>, client: &ClientRow) {
     if authority.is_due(client.last_used_ms) {
         let (store, id) = (authority.store.clone(), client.id);
-        tokio::spawn(async move {
+        shortly(async move {
             if let Err(error) = store.touch_client(id).await {
                 tracing::warn!(%error, client = id, "the time of last use was not written");
             }
-        });
+        })
+        .await;
     }
 }
 
-fn touch_application(authority: &Authority<'_>, application: &ApplicationRow) {
+async fn touch_application(authority: &Authority<'_>, application: &ApplicationRow) {
     if authority.is_due(application.last_used_ms) {
         let (store, id) = (authority.store.clone(), application.id);
-        tokio::spawn(async move {
+        shortly(async move {
             if let Err(error) = store.touch_application(id).await {
                 tracing::warn!(%error, application = id, "the time of last use was not written");
             }
-        });
+        })
+        .await;
     }
+}
+
+/// Waits for a write so long that a caller who reads it back finds it, and not so
+/// long that a busy database delays a message. It goes on without its caller.
+async fn shortly(write: impl Future<Output = ()> + Send + 'static) {
+    let written = tokio::spawn(write);
+    let _in_time: Result<_, _> = tokio::time::timeout(TOUCH_PATIENCE, written).await;
 }

@@ -1,10 +1,12 @@
 //! `cargo xtask compare-gotify`: sends the same requests to Gotify's own server and to
-//! ours, and compares the answers.
+//! ours, and compares the answers. Without Gotify's program, ours are compared with the
+//! recorded answers.
 //!
 //! - [`script`]: the requests, from `requests.http`.
 //! - [`exchange`]: a request and its answer, byte by byte.
 //! - [`normal`]: an answer without the values that differ from run to run.
 //! - [`stream`]: connections by WebSocket, frame by frame.
+//! - [`recorded`]: Gotify's answers of an earlier run.
 //! - [`intended`]: the differences that are on purpose, from `intended.toml`.
 //!
 //! Gotify's program is the person's: build it as its project describes.
@@ -12,20 +14,20 @@
 mod exchange;
 mod intended;
 mod normal;
+mod recorded;
 mod script;
 mod stream;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
 
 use self::{
     exchange::Side,
     intended::Intended,
+    recorded::{Answered, Recorded},
     script::{Capture, Step},
 };
 use crate::{
@@ -35,14 +37,14 @@ use crate::{
     workspace::Workspace,
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
-    /// Gotify's program.
-    #[arg(long, value_name = "BINARY", required_unless_present = "short")]
+    /// Gotify's program [default: its recorded answers].
+    #[arg(long, value_name = "BINARY")]
     gotify: Option<PathBuf>,
-    /// Compare two of our servers, to see that all parts work.
-    #[arg(long, conflicts_with = "gotify")]
-    short: bool,
+    /// Record Gotify's answers, for runs without its program.
+    #[arg(long, requires = "gotify")]
+    record: bool,
     /// Show intended differences and different words of errors too.
     #[arg(long)]
     all: bool,
@@ -64,44 +66,29 @@ struct Difference {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mortise = server::build(workspace)?;
-    compare(
-        workspace,
-        &mortise,
-        arguments.gotify.as_deref(),
-        arguments.all,
-    )
-}
-
-/// Compares two of our servers, which must not differ.
-pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
-    compare(workspace, &server::build(workspace)?, None, false)
-}
-
-fn compare(workspace: &Workspace, mortise: &Path, gotify: Option<&Path>, all: bool) -> Result<()> {
     let steps = script::steps()?;
     let folder = workspace.target.join("compare");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)
             .with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
-    let (differences, words) = tokio::runtime::Builder::new_multi_thread()
+    let mut found = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
         .block_on(async {
-            let ours = Server::start(mortise, &folder.join("ours"), 0, PASSWORD).await?;
-            let found = match gotify {
+            let ours = Server::start(&mortise, &folder.join("ours"), 0, PASSWORD).await?;
+            let found = match &arguments.gotify {
                 Some(program) => {
                     let theirs = Gotify::start(program, &folder.join("gotify"), PASSWORD).await?;
-                    let found = differences(&steps, &theirs.url, &ours.url).await;
+                    let side = Side::new(&theirs.url, PASSWORD)?;
+                    let found = compared(&steps, Reference::Running(side), &ours.url).await;
                     theirs.stop().await?;
                     found
                 }
                 None => {
-                    let other = Server::start(mortise, &folder.join("other"), 0, PASSWORD).await?;
-                    let found = differences(&steps, &other.url, &ours.url).await;
-                    other.stop().await?;
-                    found
+                    let recorded = Recorded::read(workspace)?;
+                    compared(&steps, Reference::Recorded(recorded), &ours.url).await
                 }
             };
             ours.stop().await?;
@@ -109,6 +96,22 @@ fn compare(workspace: &Workspace, mortise: &Path, gotify: Option<&Path>, all: bo
         })?;
     std::fs::remove_dir_all(&folder)
         .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    if arguments.record {
+        Recorded::write(workspace, std::mem::take(&mut found.answers))?;
+    }
+    report(steps.len() + stream::COUNT, found, arguments.all)
+}
+
+/// Holds our answers against the recorded ones.
+pub(crate) fn run_recorded(workspace: &Workspace) -> Result<()> {
+    run(workspace, &Arguments::default())
+}
+
+/// Shows the differences, and fails if one is not intended.
+fn report(requests: usize, found: Found, all: bool) -> Result<()> {
+    let Found {
+        differences, words, ..
+    } = found;
     let mut intended = Intended::read()?;
     let (expected, unexpected): (Vec<_>, Vec<_>) =
         differences.into_iter().partition(|one| intended.has(one));
@@ -121,7 +124,7 @@ fn compare(workspace: &Workspace, mortise: &Path, gotify: Option<&Path>, all: bo
     }
     say(format_args!(
         "{} requests and streams: {} differences, {} of them intended; {} errors in other words",
-        steps.len() + stream::COUNT,
+        requests,
         expected.len() + unexpected.len(),
         expected.len(),
         words.len()
@@ -134,7 +137,7 @@ fn compare(workspace: &Workspace, mortise: &Path, gotify: Option<&Path>, all: bo
         );
     }
     let stale = intended.unused();
-    if gotify.is_some() && !stale.is_empty() {
+    if !stale.is_empty() {
         bail!(
             "xtask/src/compare/intended.toml names differences that are not there: {}",
             stale.join("; ")
@@ -155,53 +158,125 @@ fn show(what: &str, differences: &[Difference]) -> Result<()> {
     print(&format!("{what}:\n{}\n", table.trim_fmt()))
 }
 
-/// Sends everything to both. The second list has errors that differ in words alone.
-async fn differences(
-    steps: &[Step],
-    theirs: &str,
-    ours: &str,
-) -> Result<(Vec<Difference>, Vec<Difference>)> {
-    let mut theirs = Side::new(theirs, PASSWORD)?;
+/// The results of a run.
+struct Found {
+    differences: Vec<Difference>,
+    /// The errors that differ in words alone.
+    words: Vec<Difference>,
+    /// Gotify's answers.
+    answers: Vec<Answered>,
+}
+
+/// The answers that ours are held against.
+enum Reference {
+    Running(Side),
+    Recorded(Recorded),
+}
+
+impl Reference {
+    /// The answer to a request, and the values in it for later ones.
+    async fn answer(&self, step: &Step) -> Result<(Parts, BTreeMap<String, Value>)> {
+        match self {
+            Self::Running(side) => {
+                let answer = side.send(step).await;
+                let answer =
+                    answer.with_context(|| format!("Gotify does not answer `{}`", step.name))?;
+                let captures = step.captures.iter();
+                let values = captures
+                    .filter_map(|one| Some((one.name.clone(), one.place.find(&answer)?)))
+                    .collect();
+                Ok((normal::parts(&answer, side), values))
+            }
+            Self::Recorded(recorded) => {
+                let answer = recorded.answer(&step.name)?;
+                let values = answer.kept.into_iter().map(|name| (name, Value::Null));
+                Ok((answer.parts, values.collect()))
+            }
+        }
+    }
+
+    /// The parts of our answer that it has counterparts for.
+    fn comparable(&self, parts: Parts) -> Parts {
+        match self {
+            Self::Running(_) => parts,
+            Self::Recorded(_) => recorded::without_words(parts),
+        }
+    }
+
+    fn keep(&mut self, name: &str, value: Value) {
+        if let Self::Running(side) = self {
+            side.keep(name, value);
+        }
+    }
+
+    async fn stream(&mut self, case: stream::Case) -> Result<Parts> {
+        match self {
+            Self::Running(side) => {
+                let parts = stream::run(case, side).await;
+                parts.with_context(|| format!("Gotify: {}", case.name()))
+            }
+            Self::Recorded(recorded) => Ok(recorded.answer(case.name())?.parts),
+        }
+    }
+}
+
+/// Sends everything to both.
+async fn compared(steps: &[Step], mut theirs: Reference, ours: &str) -> Result<Found> {
     let mut ours = Side::new(ours, PASSWORD)?;
     let mut all = Vec::new();
+    let mut answers = Vec::new();
     for step in steps {
-        let (left, right) = tokio::join!(theirs.send(step), ours.send(step));
-        let left = left.with_context(|| format!("Gotify does not answer `{}`", step.name))?;
+        let (left, right) = tokio::join!(theirs.answer(step), ours.send(step));
+        let (parts, mut values) = left?;
         let right = right.with_context(|| format!("Mortise does not answer `{}`", step.name))?;
         let before = all.len();
-        let parts = normal::parts(&left, &theirs);
-        collect(&mut all, &step.name, parts, normal::parts(&right, &ours));
+        let own = theirs.comparable(normal::parts(&right, &ours));
+        collect(&mut all, &step.name, &parts, &own);
+        let mut kept = Vec::new();
         for Capture { name, place } in &step.captures {
-            let left = place.find(&left);
-            let right = place.find(&right);
-            match (left, right) {
+            match (values.remove(name), place.find(&right)) {
                 (Some(left), Some(right)) => {
                     theirs.keep(name, left);
                     ours.keep(name, right);
+                    kept.push(name.clone());
                 }
                 // The difference is reported already.
                 _ if all.len() > before => {}
                 _ => bail!("`{}`: neither answer has `{name}`", step.name),
             }
         }
+        answers.push(Answered {
+            request: step.name.clone(),
+            kept,
+            parts,
+        });
     }
     for case in stream::CASES {
-        let left = stream::run(case, &mut theirs).await;
-        let left = left.with_context(|| format!("Gotify: {}", case.name()))?;
+        let parts = theirs.stream(case).await?;
         let right = stream::run(case, &mut ours).await;
         let right = right.with_context(|| format!("Mortise: {}", case.name()))?;
-        collect(&mut all, case.name(), left, right);
+        collect(&mut all, case.name(), &parts, &theirs.comparable(right));
+        answers.push(Answered {
+            request: case.name().to_owned(),
+            kept: Vec::new(),
+            parts,
+        });
     }
-    Ok(all
+    let (differences, words) = all
         .into_iter()
-        .partition(|one| !one.part.ends_with(normal::WORDS)))
+        .partition(|one| !one.part.ends_with(normal::WORDS));
+    Ok(Found {
+        differences,
+        words,
+        answers,
+    })
 }
 
 /// The parts of an answer, such as `status`, and their values.
 type Parts = BTreeMap<String, String>;
 
 /// Adds the differences of two answers. If the statuses differ, the rest says no more.
-fn collect(all: &mut Vec<Difference>, step: &str, gotify: Parts, ours: Parts) {
+fn collect(all: &mut Vec<Difference>, step: &str, gotify: &Parts, ours: &Parts) {
     let names: std::collections::BTreeSet<_> = gotify.keys().chain(ours.keys()).collect();
     let differs = |name: &String| gotify.get(name) != ours.get(name);
     let status = normal::STATUS.to_owned();
@@ -214,8 +289,8 @@ fn collect(all: &mut Vec<Difference>, step: &str, gotify: Parts, ours: Parts) {
         all.push(Difference {
             step: step.to_owned(),
             part: name.clone(),
-            gotify: value(&gotify),
-            ours: value(&ours),
+            gotify: value(gotify),
+            ours: value(ours),
         });
     }
 }
@@ -235,13 +310,13 @@ mod tests {
     fn another_status_is_one_difference() {
         let mut all = Vec::new();
         let ok = parts(&[("status", "200"), ("body /id", "1")]);
-        collect(&mut all, "same", ok.clone(), ok.clone());
+        collect(&mut all, "same", &ok, &ok);
         assert!(all.is_empty());
         let error = parts(&[("status", "400"), ("body /error", "Bad Request")]);
-        collect(&mut all, "other", ok.clone(), error);
+        collect(&mut all, "other", &ok, &error);
         assert_eq!(all.len(), 1);
         assert_eq!((&*all[0].gotify, &*all[0].ours), ("200", "400"));
-        collect(&mut all, "less", ok, parts(&[("status", "200")]));
+        collect(&mut all, "less", &ok, &parts(&[("status", "200")]));
         assert_eq!((&*all[1].part, &*all[1].ours), ("body /id", "absent"));
     }
 }

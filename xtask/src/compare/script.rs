@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::exchange::Answer;
 
-const SCRIPT: &str = include_str!("requests.http");
+/// The file.
+pub(super) const SCRIPT: &str = include_str!("requests.http");
 
 /// A request with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
