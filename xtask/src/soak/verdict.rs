@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::{Figures, injected::Fault, mebibytes, usage::Usage};
 
-/// The largest allowed ratio of the memory in the last third to that in the first,
-/// and the bytes by which it may grow beside that.
+/// The largest allowed ratio of the memory in the last third to that in the second,
+/// and the bytes by which it may grow beside that. In the first third a server that
+/// has just started fills its caches and pools.
 const GROWTH: f64 = 1.1;
 const SLACK: u64 = 24 << 20;
 /// The same in a run that is shorter than caches take to fill: it shows coarse leaks only.
 const SHORT_SLACK: u64 = 96 << 20;
-/// The length from which caches are full in the first third, in seconds.
+/// The length from which caches are full after the first third, in seconds.
 const FULL_CACHES: f64 = 1800.0;
 /// The descriptors by which it may grow: clients come and go.
 const DESCRIPTORS: usize = 8;
@@ -92,7 +93,7 @@ pub(super) struct Faulted {
     pub(super) deeds: BTreeMap<&'static str, u32>,
     /// Plugins that were enabled, and are not.
     pub(super) disabled: Vec<String>,
-    /// The least of the first third and of the last.
+    /// The least of the second third and of the last.
     usage: Option<[Usage; 2]>,
     /// Processes and sockets that were left by the stopped server.
     pub(super) remains: Vec<String>,
@@ -135,25 +136,24 @@ impl Faulted {
         }
     }
 
-    /// Compares the measurements of the first third with those of the last.
+    /// Compares the measurements of the second third with those of the last.
     pub(super) fn compare(&mut self, samples: &[Usage]) -> Result<()> {
-        let third = samples.len().div_ceil(3);
+        let third = samples.len() / 3;
         let least = |samples: &[Usage]| {
             let mut samples = samples.iter().copied();
             let first = samples.next().context("nothing was measured")?;
             Ok::<_, anyhow::Error>(samples.fold(first, |least, next| least.or_less(&next)))
         };
-        let (first, _) = samples.split_at_checked(third).unwrap_or_default();
-        let before = samples.len().saturating_sub(third);
-        let (_, last) = samples.split_at_checked(before).unwrap_or_default();
-        self.usage = Some([least(first)?, least(last)?]);
+        let (_, later) = samples.split_at_checked(third).unwrap_or_default();
+        let (second, last) = later.split_at_checked(third).unwrap_or_default();
+        self.usage = Some([least(second)?, least(last)?]);
         Ok(())
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio")]
-fn growth(first: &Usage, last: &Usage) -> f64 {
-    last.memory as f64 / first.memory as f64
+fn growth(before: &Usage, last: &Usage) -> f64 {
+    last.memory as f64 / before.memory as f64
 }
 
 impl Figures for Faulted {
@@ -181,19 +181,19 @@ impl Figures for Faulted {
         for (name, list) in [("disabled", &self.disabled), ("left", &self.remains)] {
             missed.extend(list.iter().map(|what| format!("{name}: {what}")));
         }
-        if let Some([first, last]) = &self.usage {
+        if let Some([before, last]) = &self.usage {
             let slack = if self.seconds < FULL_CACHES {
                 SHORT_SLACK
             } else {
                 SLACK
             };
-            if growth(first, last) > GROWTH && last.memory > first.memory + slack {
-                missed.push(format!("memory {:.3} x", growth(first, last)));
+            if growth(before, last) > GROWTH && last.memory > before.memory + slack {
+                missed.push(format!("memory {:.3} x", growth(before, last)));
             }
-            if last.descriptors > first.descriptors + DESCRIPTORS {
+            if last.descriptors > before.descriptors + DESCRIPTORS {
                 missed.push(format!(
                     "{} descriptors where there were {}",
-                    last.descriptors, first.descriptors
+                    last.descriptors, before.descriptors
                 ));
             }
         }
@@ -251,23 +251,23 @@ impl Figures for Faulted {
                 ),
             ),
         ]);
-        if let Some([first, last]) = &self.usage {
+        if let Some([before, last]) = &self.usage {
             rows.push((
                 "memory",
                 format!(
-                    "{} in the first third, {} in the last: {:.3} x",
-                    mebibytes(first.memory),
+                    "{} in the second third, {} in the last: {:.3} x",
+                    mebibytes(before.memory),
                     mebibytes(last.memory),
-                    growth(first, last)
+                    growth(before, last)
                 ),
             ));
-            let both = |first: usize, last: usize| {
-                format!("{first} in the first third, {last} in the last")
+            let both = |before: usize, last: usize| {
+                format!("{before} in the second third, {last} in the last")
             };
             rows.extend([
-                ("descriptors", both(first.descriptors, last.descriptors)),
-                ("threads", both(first.threads, last.threads)),
-                ("processes", both(first.processes, last.processes)),
+                ("descriptors", both(before.descriptors, last.descriptors)),
+                ("threads", both(before.threads, last.threads)),
+                ("processes", both(before.processes, last.processes)),
             ]);
         }
         rows.into_iter()
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_third_is_compared_with_the_first() {
+    fn the_last_third_is_compared_with_the_second() {
         let sample = |memory, descriptors| Usage {
             memory,
             descriptors,
@@ -329,10 +329,11 @@ mod tests {
         let large = 400 << 20;
         figures
             .compare(&[
+                // It has just started.
+                sample(10 << 20, 5),
+                sample(10 << 20, 5),
                 sample(large, 30),
                 sample(100 << 20, 20),
-                sample(large, 90),
-                sample(large, 90),
                 sample(large, 29),
                 sample(large, 31),
             ])
