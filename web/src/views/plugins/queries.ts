@@ -90,7 +90,7 @@ interface State {
 /** A plugin's state in words and colour. */
 export function stateOf(plugin: Plugin): State {
   if (!plugin.enabled) {
-    const next = plugin.lastError && `It could not be enabled: ${plugin.lastError}`;
+    const next = plugin.lastError && `Its last failure: ${plugin.lastError}`;
     return { text: "Off", tone: "muted", ...(next && { next }) };
   }
   if (plugin.failing) {
