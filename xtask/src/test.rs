@@ -284,7 +284,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     });
     #[cfg(unix)]
     steps.check("our answers beside Gotify's recorded ones", || {
-        compare::run_recorded(workspace)
+        compare::run(workspace, &compare::Arguments::default())
     });
     #[cfg(target_os = "linux")]
     steps.step("ways out of the sandbox, in short", || {

@@ -1,7 +1,7 @@
 //! A plugin's configuration as a text that the server reads too: its problems,
 //! and its values for a form. The plugin has the last word.
 
-use mortise_runtime::{CallError, Capability, limits::CONFIG_BYTES};
+use mortise_runtime::{CallError, Capability, limits::CONFIG_BYTES, types::Level};
 
 use super::{
     ControlError, Plugins, Slot,
@@ -52,7 +52,7 @@ impl Plugins {
         .await
         .map_err(|error| CallError::Unavailable(error.to_string()))?;
         if let Some(problem) = &form.schema_problem {
-            slot.note_once(problem);
+            slot.note_once(Level::Warn, problem);
         }
         Ok(form)
     }

@@ -330,6 +330,7 @@ mod tests {
         assert_eq!(filter.count, 3);
         assert!((filter.seconds - 60.0031).abs() < 1e-9);
     }
+
     #[test]
     fn a_function_fails_until_it_is_called_with_success() {
         let failing = Failing::default();

@@ -270,10 +270,10 @@ impl Slot {
 
     /// Writes something that the host noticed to the log, unless it was the last
     /// thing that the host wrote there.
-    pub(super) fn note_once(&self, text: &str) {
+    pub(super) fn note_once(&self, level: Level, text: &str) {
         let last = self.log.last(Source::Host, 1);
         if last.first().is_none_or(|entry| entry.text != text) {
-            self.log.write(Level::Warn, Source::Host, text);
+            self.log.write(level, Source::Host, text);
         }
     }
 
@@ -282,15 +282,12 @@ impl Slot {
     pub(super) fn tell(&self, error: &CallError) {
         let text = error.full();
         if error.is_denial() {
-            self.note_once(&text);
+            self.note_once(Level::Warn, &text);
             return;
         }
         self.lock().last_error = Some(error.to_string());
         // A backend writes down some failures itself.
-        let last = self.log.last(Source::Host, 1);
-        if last.first().is_none_or(|entry| entry.text != text) {
-            self.log.write(Level::Error, Source::Host, &text);
-        }
+        self.note_once(Level::Error, &text);
         tracing::warn!(
             plugin = self.plugin().manifest().id,
             user = self.user.name,

@@ -28,7 +28,7 @@ mod turns;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::request::Parts;
-use mortise_store::{ApplicationRow, ClientRow, Store, TokenHash, UserRow};
+use mortise_store::{ApplicationRow, ClientRow, Store, StoreError, TokenHash, UserRow};
 
 pub(crate) use cookie::{SESSION_SECONDS, session_cookie};
 pub use error::AuthError;
@@ -289,7 +289,13 @@ async fn by_token(
     if access == Access::Sender
         && let Some(application) = authority.store.application_by_token(&hash).await?
     {
-        touch_application(authority, &application).await;
+        if authority.is_due(application.last_used_ms) {
+            let (store, id) = (authority.store.clone(), application.id);
+            touch("application", id, async move {
+                store.touch_application(id).await
+            })
+            .await;
+        }
         return Ok(Some(Identity::Application(application).into()));
     }
     let Some(client) = authority.store.client_by_token(&hash).await? else {
@@ -298,8 +304,12 @@ async fn by_token(
     let Some(user) = authority.store.user(client.user_id).await? else {
         return Ok(None);
     };
-    let renew = (in_cookie && authority.is_due(client.last_used_ms)).then_some(token);
-    touch_client(authority, &client).await;
+    let is_due = authority.is_due(client.last_used_ms);
+    let renew = (in_cookie && is_due).then_some(token);
+    if is_due {
+        let (store, id) = (authority.store.clone(), client.id);
+        touch("client", id, async move { store.touch_client(id).await }).await;
+    }
     let caller = Caller {
         user,
         client: Some(client),
@@ -388,33 +398,18 @@ async fn administrator(authority: &Authority<'_>, request: &Parts) -> Result<Use
         .ok_or(AuthError::NoSuchAdministrator)
 }
 
-async fn touch_client(authority: &Authority<'_>, client: &ClientRow) {
-    if authority.is_due(client.last_used_ms) {
-        let (store, id) = (authority.store.clone(), client.id);
-        shortly(async move {
-            if let Err(error) = store.touch_client(id).await {
-                tracing::warn!(%error, client = id, "the time of last use was not written");
-            }
-        })
-        .await;
-    }
-}
-
-async fn touch_application(authority: &Authority<'_>, application: &ApplicationRow) {
-    if authority.is_due(application.last_used_ms) {
-        let (store, id) = (authority.store.clone(), application.id);
-        shortly(async move {
-            if let Err(error) = store.touch_application(id).await {
-                tracing::warn!(%error, application = id, "the time of last use was not written");
-            }
-        })
-        .await;
-    }
-}
-
-/// Waits for a write so long that a caller who reads it back finds it, and not so
-/// long that a busy database delays a message. It goes on without its caller.
-async fn shortly(write: impl Future<Output = ()> + Send + 'static) {
-    let written = tokio::spawn(write);
+/// Writes the time of last use. Waits for it so long that a caller who reads it back
+/// finds it, and not so long that a busy database delays a message: it goes on
+/// without its caller.
+async fn touch(
+    kind: &'static str,
+    id: i64,
+    write: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+) {
+    let written = tokio::spawn(async move {
+        if let Err(error) = write.await {
+            tracing::warn!(%error, kind, id, "the time of last use was not written");
+        }
+    });
     let _in_time: Result<_, _> = tokio::time::timeout(TOUCH_PATIENCE, written).await;
 }

@@ -72,7 +72,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         std::fs::remove_dir_all(&folder)
             .with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
-    let mut found = tokio::runtime::Builder::new_multi_thread()
+    let found = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
@@ -96,22 +96,25 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         })?;
     std::fs::remove_dir_all(&folder)
         .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    let Found {
+        differences,
+        words,
+        answers,
+    } = found;
+    let requests = answers.len();
     if arguments.record {
-        Recorded::write(workspace, std::mem::take(&mut found.answers))?;
+        Recorded::write(workspace, answers)?;
     }
-    report(steps.len() + stream::COUNT, found, arguments.all)
-}
-
-/// Holds our answers against the recorded ones.
-pub(crate) fn run_recorded(workspace: &Workspace) -> Result<()> {
-    run(workspace, &Arguments::default())
+    report(requests, differences, words, arguments.all)
 }
 
 /// Shows the differences, and fails if one is not intended.
-fn report(requests: usize, found: Found, all: bool) -> Result<()> {
-    let Found {
-        differences, words, ..
-    } = found;
+fn report(
+    requests: usize,
+    differences: Vec<Difference>,
+    words: Vec<Difference>,
+    all: bool,
+) -> Result<()> {
     let mut intended = Intended::read()?;
     let (expected, unexpected): (Vec<_>, Vec<_>) =
         differences.into_iter().partition(|one| intended.has(one));
@@ -123,8 +126,8 @@ fn report(requests: usize, found: Found, all: bool) -> Result<()> {
         show("not intended", &unexpected)?;
     }
     say(format_args!(
-        "{} requests and streams: {} differences, {} of them intended; {} errors in other words",
-        requests,
+        "{requests} requests and streams: {} differences, {} of them intended; {} errors in other \
+         words",
         expected.len() + unexpected.len(),
         expected.len(),
         words.len()

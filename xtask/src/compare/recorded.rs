@@ -20,7 +20,8 @@ pub(super) fn without_words(parts: Parts) -> Parts {
     parts.into_iter().filter(keep).collect()
 }
 
-/// The answer to a request, without the words of errors and without values that differ from run to run.
+/// The answer to a request, without the words of errors and without values that differ
+/// from run to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Answered {

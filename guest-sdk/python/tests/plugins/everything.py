@@ -8,7 +8,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 import mortise_plugin as m
 
-# A slow call of one user begins and ends in the eyes of another.
+# `slow` sets the first and waits for the second; `begun` and `release`, called for
+# another user, do the opposite.
 begun, released = threading.Event(), threading.Event()
 
 

@@ -160,8 +160,8 @@ impl NativeInstance {
     ///
     /// The process does not start, or as any call.
     pub(crate) async fn create(&self) -> Result<(), CallError> {
-        // Its start has limits of its own, and nobody waits who would not wait
-        // for it: the time for the call begins after it.
+        // The start of the process has a limit of its own: the time for the call
+        // begins after it.
         self.inner.supervisor.running().await?;
         let opened = self.inner.open(methods::CREATE)?;
         self.inner.reach(opened, false).await.map(drop)

@@ -106,12 +106,14 @@ function One({ plugin }: { plugin: Plugin }) {
 function Overview({ plugin }: { plugin: Plugin }) {
   const shows = plugin.exports.includes("displayer");
   // Without the permission its address leads nowhere.
-  const asksForWebhook = plugin.permissions.some((one) => one.name === "webhook");
+  const webhook = plugin.permissions.find((one) => one.name === "webhook");
   return (
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}
       {plugin.filter && <Place id={plugin.id} />}
-      {plugin.webhookPath && asksForWebhook && <Webhook plugin={plugin} path={plugin.webhookPath} />}
+      {plugin.webhookPath && webhook && (
+        <Webhook path={plugin.webhookPath} enabled={plugin.enabled} granted={webhook.granted} />
+      )}
       <Section title="Permissions">
         {plugin.permissions.length === 0 ? (
           <p className="muted">It asks for none.</p>
@@ -205,14 +207,13 @@ function Place({ id }: { id: number }) {
   );
 }
 
-function Webhook({ plugin, path }: { plugin: Plugin; path: string }) {
+function Webhook({ path, enabled, granted }: { path: string; enabled: boolean; granted: boolean }) {
   const address = inFull(path);
-  const granted = plugin.permissions.every((one) => one.name !== "webhook" || one.granted);
   return (
     <Section title="Webhook">
       <p>Everybody who knows this address can call the plugin. Give it only to programs that you trust.</p>
-      {!plugin.enabled && <Hint>It answers only while the plugin is enabled.</Hint>}
-      {plugin.enabled && !granted && (
+      {!enabled && <Hint>It answers only while the plugin is enabled.</Hint>}
+      {enabled && !granted && (
         <Hint kind="warning">It does not answer: the administrator has not granted it a webhook.</Hint>
       )}
       <Copy text={address} label="webhook address" />
