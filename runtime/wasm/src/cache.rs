@@ -5,7 +5,10 @@
 //! only this user can read. Code that does not authenticate, because it was cut
 //! short, damaged or written by someone else, is removed and compiled anew;
 //! it is never run. Files are written aside and renamed, so that a crash leaves
-//! none half-written.
+//! none half-written. A file that was checked and has not changed since is not
+//! checked again ([`mark`]).
+
+mod mark;
 
 use std::{
     fs,
@@ -17,6 +20,7 @@ use std::{
 
 use wasmtime::{Engine, component::Component};
 
+use self::mark::{Mark, SETTLED};
 use mortise_runtime::Digest;
 
 /// A folder of compiled code.
@@ -78,35 +82,48 @@ impl Cache {
             io::ErrorKind::NotFound => Unusable::Absent,
             _ => Unusable::Unreadable(error),
         })?;
-        let length = file.metadata().map_err(Unusable::Unreadable)?.len();
-        let code = length
-            .checked_sub(SEAL_BYTES as u64)
-            .ok_or(Unusable::Seal)?;
-        // Streamed, not held: the code is mapped below and mostly never touched.
-        let mut hasher = self.sealing(path);
-        hasher
-            .update_reader((&mut file).take(code))
-            .map_err(Unusable::Unreadable)?;
-        let mut seal = [0; SEAL_BYTES];
-        file.read_exact(&mut seal).map_err(|_| Unusable::Seal)?;
-        // Compares in constant time.
-        if hasher.finalize() != blake3::Hash::from(seal) {
-            return Err(Unusable::Seal);
+        let data = file.metadata().map_err(Unusable::Unreadable)?;
+        let mark = Mark::of(path, &data, &self.key, SETTLED);
+        if !mark.as_ref().is_some_and(Mark::is_set) {
+            self.check_seal(&mut file, path, data.len())?;
+            if let Some(mark) = mark {
+                mark.set();
+            } else if cfg!(not(unix)) {
+                // Notes its use, for `make_room`; a failure only ages it.
+                drop(file.set_modified(SystemTime::now()));
+            }
         }
-        // Marks it as used, for `make_room`; a failure only ages it.
-        drop(file.set_modified(SystemTime::now()));
         #[expect(
             unsafe_code,
             reason = "wasmtime cannot check that code is its own; the seal can"
         )]
-        // SAFETY: the seal shows that `store` serialized exactly these bytes
-        // under a key that only this user can read, with an engine of the same
-        // version and settings, which are part of the name. Nothing else can
-        // replace the file meanwhile: `open` made sure that the folder belongs
-        // to this user alone. Only the seal follows the code, and no part of
-        // the code's own format refers to it.
+        // SAFETY: the seal, now or when the file was marked, shows that `store`
+        // serialized exactly these bytes under a key that only this user can
+        // read, with an engine of the same version and settings, which are part
+        // of the name. Nothing else can replace the file meanwhile: `open` made
+        // sure that the folder belongs to this user alone. Only the seal follows
+        // the code, and no part of the code's own format refers to it.
         let component = unsafe { Component::deserialize_file(engine, path) };
         component.map_err(Unusable::Refused)
+    }
+
+    fn check_seal(&self, file: &mut fs::File, path: &Path, length: u64) -> Result<(), Unusable> {
+        let code = length
+            .checked_sub(SEAL_BYTES as u64)
+            .ok_or(Unusable::Seal)?;
+        // Streamed, not held: the code is mapped afterwards and mostly never touched.
+        let mut hasher = self.sealing(path);
+        hasher
+            .update_reader(file.take(code))
+            .map_err(Unusable::Unreadable)?;
+        let mut seal = [0; SEAL_BYTES];
+        file.read_exact(&mut seal).map_err(|_| Unusable::Seal)?;
+        // Compares in constant time.
+        if hasher.finalize() == blake3::Hash::from(seal) {
+            Ok(())
+        } else {
+            Err(Unusable::Seal)
+        }
     }
 
     /// Starts the computation of a file's seal, which needs the code next.
@@ -155,7 +172,10 @@ impl Cache {
                 .is_some_and(|ending| ending == ENDING)
             {
                 let data = entry.metadata()?;
-                kept.push((data.modified()?, data.len(), entry.path()));
+                let mark = fs::metadata(mark::beside(&entry.path()));
+                let used = mark.and_then(|mark| mark.modified()).ok();
+                let used = used.max(Some(data.modified()?));
+                kept.push((used, data.len(), entry.path()));
             }
         }
         kept.sort();
@@ -164,6 +184,8 @@ impl Cache {
             if total <= self.most_bytes {
                 break;
             }
+            // Code is enough without a mark, a mark is nothing without code.
+            drop(fs::remove_file(mark::beside(&file)));
             fs::remove_file(file)?;
             total -= size;
         }

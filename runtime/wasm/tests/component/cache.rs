@@ -111,6 +111,32 @@ async fn what_was_damaged_cut_or_swapped_is_made_anew() {
     }
 }
 
+/// A file whose seal was checked is loaded without a further check, until it
+/// changes.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_change_after_the_check_is_found() {
+    use std::os::unix::fs::FileExt as _;
+    let kept = Kept::new();
+    kept.load(PLENTY).await;
+    let code = kept.entry();
+    mortise_wait::until("the mark of the checked file", async || {
+        kept.load(PLENTY).await;
+        code.with_extension("checked").exists()
+    })
+    .await;
+    let sealed = fs::read(&code).unwrap();
+    kept.load(PLENTY).await;
+    let file = fs::File::options().write(true).open(&code).unwrap();
+    let before = file.metadata().unwrap().modified().unwrap();
+    let middle = sealed.len() / 2;
+    let changed = [sealed.get(middle).unwrap() ^ 1];
+    file.write_all_at(&changed, middle as u64).unwrap();
+    file.set_modified(before).unwrap();
+    kept.load(PLENTY).await;
+    assert!(fs::read(&code).unwrap() == sealed, "made anew");
+}
+
 #[tokio::test]
 async fn code_under_another_plugins_name_is_not_used() {
     let kept = Kept::new();
