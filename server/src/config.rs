@@ -23,9 +23,9 @@ use std::{
 use mortise_runtime::limits::MESSAGE_BYTES;
 use url::Url;
 
-pub(crate) use self::acme::NAMES;
+pub(crate) use self::acme::{ExternalAccount, NAMES};
 pub use self::{
-    acme::{Acme, Domain},
+    acme::{Acme, Domain, ExternalAccountError},
     cors::Cors,
     header::ResponseHeader,
     limits::{Limits, Retention},

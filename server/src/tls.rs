@@ -29,7 +29,7 @@ use x509_cert::der::Decode as _;
 
 use crate::{
     Config,
-    config::{Listen, NAMES},
+    config::{ExternalAccountError, Listen, NAMES},
 };
 
 /// A certificate that cannot be used.
@@ -81,6 +81,9 @@ pub enum TlsError {
     /// Too many names.
     #[error("acme-domain has {0} names: a certificate is for at most {NAMES}")]
     Many(usize),
+    /// The external account.
+    #[error(transparent)]
+    ExternalAccount(#[from] ExternalAccountError),
     /// The folder of the account and the certificate.
     #[error("cannot use the folder {} for certificates: {cause}", path.display())]
     Cache {
@@ -103,6 +106,9 @@ impl TlsError {
             Self::Terms(_) => "read the terms of service, and set --acme-accept-terms",
             Self::Unreachable(_) => "listen on an address such as [::]:443, or let a proxy do TLS",
             Self::Many(_) => "remove names from --acme-domain",
+            Self::ExternalAccount(_) => {
+                "set --acme-eab-key-id and --acme-eab-hmac-key as the authority shows them, or remove both"
+            }
             Self::Cache { .. } => "choose a folder of the server's user with --acme-cache",
         }
     }
@@ -339,6 +345,7 @@ fn check_acme(config: &Config) -> Result<(), TlsError> {
     if matches!(config.listen, Listen::Unix(_)) {
         return Err(TlsError::Unreachable(config.listen.clone()));
     }
+    acme.external_account()?;
     roots(config).map(drop)
 }
 

@@ -46,7 +46,8 @@ fn each_source_wins_over_those_behind_it() {
     fs::write(
         folder.path().join("data/mortise.toml"),
         "listen = '127.0.0.1:1'\nregistration = true\nadmin-password = 'a hidden word'\n\
-         trusted-proxy = ['10.0.0.0/8', '::1']\nstream-ping = '10s'\n",
+         trusted-proxy = ['10.0.0.0/8', '::1']\nstream-ping = '10s'\n\
+         acme-eab-key-id = 'kid-1'\nacme-eab-hmac-key = 'a hidden word too'\n",
     )
     .unwrap();
     let show = ["config", "show", "--json", "--filter-deadline", "3s"];
@@ -65,6 +66,8 @@ fn each_source_wins_over_those_behind_it() {
         ("registration", "true", "data/mortise.toml"),
         ("trusted-proxy", "10.0.0.0/8,::1", "data/mortise.toml"),
         ("admin-password", "(hidden)", "data/mortise.toml"),
+        ("acme-eab-key-id", "kid-1", "data/mortise.toml"),
+        ("acme-eab-hmac-key", "(hidden)", "data/mortise.toml"),
         ("max-streams", "128", "default"),
     ] {
         assert_eq!(
@@ -106,6 +109,20 @@ fn wrong_settings_are_told_with_their_place() {
         ("acme-contact = 'ann'", "is no mail address"),
         ("acme-directory = 'http://ca.example'", "with https"),
         ("acme-domain = 'a.example'", "set --acme-accept-terms"),
+        ("acme-eab-key-id = ''", "no key id"),
+        (
+            "acme-domain = 'a.example'\nacme-accept-terms = true\nacme-eab-key-id = 'kid'",
+            "acme-eab-hmac-key is not",
+        ),
+        (
+            "acme-domain = 'a.example'\nacme-accept-terms = true\nacme-eab-hmac-key = 'c2VjcmV0'",
+            "acme-eab-key-id is not",
+        ),
+        (
+            "acme-domain = 'a.example'\nacme-accept-terms = true\nacme-eab-key-id = 'kid'\n\
+             acme-eab-hmac-key = 'no/base64url'",
+            "acme-eab-hmac-key is no base64url",
+        ),
         (
             "acme-domain = ['a.example', 'b.example']\nacme-accept-terms = true\n\
              acme-root = '/nowhere'",
@@ -127,6 +144,7 @@ fn wrong_settings_are_told_with_their_place() {
         assert_eq!(output.status.code(), Some(1), "{content}: {said}");
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(says), "{content}: {said}");
+        assert!(!said.contains("no/base64url"), "{content}: {said}");
     }
     let output = mortise(folder.path(), &["config", "check"])
         .env("GOTIFY_OIDC_ENABLED", "true")

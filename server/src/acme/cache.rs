@@ -34,7 +34,9 @@ impl Cache {
         builder.create(folder)?;
         let directory = settings.directory.as_str();
         let contacts = settings.contacts.iter().map(String::as_str);
-        let account: Vec<_> = std::iter::once(directory).chain(contacts).collect();
+        let external = settings.eab_key_id.as_ref().map(|id| format!("key {id}"));
+        let account = std::iter::once(directory).chain(contacts);
+        let account: Vec<_> = account.chain(external.as_deref()).collect();
         let domains = settings.domains.iter().map(|name| name.as_str());
         let domains: Vec<_> = std::iter::once(directory).chain(domains).collect();
         Ok(Self {

@@ -2,10 +2,14 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use instant_acme::Error;
+use instant_acme::{Error, Problem};
+
+use crate::config::ExternalAccount;
 
 /// The most characters of an authority's words in an error.
 const SHOWN: usize = 500;
+/// The beginning of the kinds of an authority's errors (RFC 8555).
+const KINDS: &str = "urn:ietf:params:acme:error:";
 
 /// The reason for which there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,22 @@ pub(super) enum AcmeError {
     Refused {
         authority: String,
         action: &'static str,
+        said: String,
+    },
+    /// An account that takes an external one.
+    #[error(
+        "{authority} makes an account for its own customers only: set acme-eab-key-id and \
+         acme-eab-hmac-key to the key id and the HMAC key that it shows them"
+    )]
+    NoExternalAccount { authority: String },
+    /// The refusal of an external account.
+    #[error(
+        "{authority} refused the external account {key_id}: {said}; check acme-eab-key-id and \
+         acme-eab-hmac-key, and get new ones if the authority accepts them only once"
+    )]
+    ExternalAccount {
+        authority: String,
+        key_id: String,
         said: String,
     },
     /// No answer to a request, or one that cannot be understood.
@@ -78,6 +98,29 @@ impl AcmeError {
         }
     }
 
+    /// The refusal of an account, which may be bound to an external one.
+    pub(super) fn of_account(
+        authority: &str,
+        external: Option<&ExternalAccount>,
+        problem: Problem,
+    ) -> Self {
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let kind = kind.strip_prefix(KINDS).unwrap_or(kind);
+        match (external, kind) {
+            (None, "externalAccountRequired") => Self::NoExternalAccount {
+                authority: authority.to_owned(),
+            },
+            // Authorities use both kinds for a key id that they do not know, and for a
+            // wrong key.
+            (Some(external), "unauthorized" | "malformed") => Self::ExternalAccount {
+                authority: authority.to_owned(),
+                key_id: external.key_id.clone(),
+                said: said(&problem),
+            },
+            _ => Self::of(authority, "an account", Error::Api(problem)),
+        }
+    }
+
     /// True if the authority answered, and would count more attempts.
     pub(super) const fn is_refusal(&self) -> bool {
         !matches!(self, Self::Directory { .. } | Self::Answer { .. })
@@ -85,7 +128,7 @@ impl AcmeError {
 }
 
 /// An authority's problem, in its words.
-pub(super) fn said(problem: &instant_acme::Problem) -> String {
+pub(super) fn said(problem: &Problem) -> String {
     let text = problem.to_string();
     shown(text.strip_prefix("API error: ").unwrap_or(&text))
 }

@@ -40,6 +40,7 @@ const LOOK_MS: i64 = 60 * 60 * 1000;
 #[derive(Debug)]
 pub(crate) struct Acme {
     settings: config::Acme,
+    external: Option<config::ExternalAccount>,
     trust: Trust,
     cache: Cache,
     clock: Clock,
@@ -68,6 +69,7 @@ impl Acme {
         let acme = Self {
             trust: tls::roots(config)?.map(Trust::in_roots).unwrap_or_default(),
             cache: Cache::open(&folder, &settings).map_err(failed)?,
+            external: settings.external_account()?,
             settings,
             clock: config.clock.clone(),
             tls: Arc::clone(tls),

@@ -1,8 +1,8 @@
 //! One certificate: the account, the order, the proofs of its names, and the chain.
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, ChallengeType, Error, ExternalAccountKey, Identifier, NewAccount,
+    NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
 use std::time::Duration;
@@ -113,12 +113,14 @@ async fn register(acme: &Acme, authority: &str) -> Result<Account, AcmeError> {
         terms_of_service_agreed: acme.settings.accept_terms,
         only_return_existing: false,
     };
+    let external = acme.external.as_ref();
+    let binding = external.map(|one| ExternalAccountKey::new(one.key_id.clone(), &one.key));
     let at = acme.settings.directory.to_string();
     let created = Account::builder_with_http(Box::new(Http(acme.trust.clone())))
-        .create(&account, at, None)
+        .create(&account, at, binding.as_ref())
         .await;
     let (account, credentials) = created.map_err(|error| match error {
-        Error::Api(_) => AcmeError::of(authority, "an account", error),
+        Error::Api(problem) => AcmeError::of_account(authority, external, problem),
         other => directory(acme, other),
     })?;
     acme.cache.keep_account(&credentials)?;

@@ -2,12 +2,15 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use url::{Host, Url};
 
 /// The most names in one certificate.
 pub(crate) const NAMES: usize = 100;
 /// The longest mail address, in bytes.
 const CONTACT_BYTES: usize = 254;
+/// The longest key id of an external account, in bytes.
+const KEY_ID_BYTES: usize = 1024;
 /// The directory of Let's Encrypt.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
@@ -64,6 +67,29 @@ pub struct Acme {
     )]
     pub directory: Url,
 
+    /// Key id of the account that the authority has for you, if it issues certificates to
+    /// its own customers only (external account binding).
+    #[arg(
+        long = "acme-eab-key-id",
+        env = "MORTISE_ACME_EAB_KEY_ID",
+        value_name = "ID",
+        value_parser = key_id,
+        help_heading = "Certificates by ACME"
+    )]
+    pub eab_key_id: Option<String>,
+
+    /// HMAC key of that account, in base64url. Other users of this machine can read
+    /// flags: prefer the variable or the file.
+    // Without a parser: the error of one would show the key.
+    #[arg(
+        long = "acme-eab-hmac-key",
+        env = "MORTISE_ACME_EAB_HMAC_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        help_heading = "Certificates by ACME"
+    )]
+    pub eab_hmac_key: Option<String>,
+
     /// File with the root certificates, in PEM, by which the directory of a private
     /// authority is known [default: the roots that browsers trust].
     #[arg(
@@ -94,12 +120,39 @@ impl Default for Acme {
             accept_terms: false,
             contacts: Vec::new(),
             directory,
+            eab_key_id: None,
+            eab_hmac_key: None,
             root: None,
             cache: None,
         }
     }
 }
 
+impl Acme {
+    /// The external account; none if the settings name none.
+    pub(crate) fn external_account(&self) -> Result<Option<ExternalAccount>, ExternalAccountError> {
+        const ID: &str = "acme-eab-key-id";
+        const KEY: &str = "acme-eab-hmac-key";
+        let half = |has, lacks| Err(ExternalAccountError::Half { has, lacks });
+        let (key_id, key) = match (&self.eab_key_id, &self.eab_hmac_key) {
+            (Some(key_id), Some(key)) => (key_id, key),
+            (None, None) => return Ok(None),
+            (Some(_), None) => return half(ID, KEY),
+            (None, Some(_)) => return half(KEY, ID),
+        };
+        // Some authorities show the key with padding.
+        let key = BASE64_URL_SAFE_NO_PAD.decode(key.trim().trim_end_matches('='));
+        match key {
+            Ok(key) if !key.is_empty() => Ok(Some(ExternalAccount {
+                key_id: key_id.clone(),
+                key,
+            })),
+            _ => Err(ExternalAccountError::Key),
+        }
+    }
+}
+
+/// Without the HMAC key.
 impl fmt::Debug for Acme {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -108,10 +161,48 @@ impl fmt::Debug for Acme {
             .field("accept_terms", &self.accept_terms)
             .field("contacts", &self.contacts)
             .field("directory", &self.directory.as_str())
+            .field("eab_key_id", &self.eab_key_id)
             .field("root", &self.root)
             .field("cache", &self.cache)
-            .finish()
+            .finish_non_exhaustive()
     }
+}
+
+/// An account that the authority has for the operator, to which the server's account is
+/// bound (RFC 8555, section 7.3.4).
+pub(crate) struct ExternalAccount {
+    pub(crate) key_id: String,
+    /// The HMAC key.
+    pub(crate) key: Vec<u8>,
+}
+
+/// Without the HMAC key.
+impl fmt::Debug for ExternalAccount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ExternalAccount")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The reason for which the settings of an external account cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExternalAccountError {
+    /// One setting without the other.
+    #[error(
+        "{has} is set and {lacks} is not: an external account takes both, the key id and the HMAC key"
+    )]
+    Half {
+        /// The one that is there.
+        has: &'static str,
+        /// The other.
+        lacks: &'static str,
+    },
+    /// The HMAC key, which no error shows.
+    #[error("acme-eab-hmac-key is no base64url, which has letters, digits, `-` and `_` only")]
+    Key,
 }
 
 /// A host name that a certificate can be for, in lower case and in ASCII.
@@ -178,6 +269,17 @@ fn contact(text: &str) -> Result<String, String> {
     ))
 }
 
+fn key_id(text: &str) -> Result<String, String> {
+    let key_id = text.trim();
+    let fits = (1..=KEY_ID_BYTES).contains(&key_id.len());
+    if fits && key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key_id.to_owned());
+    }
+    Err(format!(
+        "it is no key id of 1 to {KEY_ID_BYTES} visible characters"
+    ))
+}
+
 fn directory(text: &str) -> Result<Url, String> {
     let wrong = || {
         format!("`{text}` is no address of a directory: write one as {LETS_ENCRYPT}, with https")
@@ -192,7 +294,7 @@ fn directory(text: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Acme, Domain, contact, directory};
+    use super::{Acme, Domain, ExternalAccountError, contact, directory, key_id};
 
     #[test]
     fn a_domain_is_a_plain_host_name() {
@@ -237,5 +339,39 @@ mod tests {
             );
         }
         assert_eq!(Acme::default().directory.path(), "/directory");
+    }
+
+    #[test]
+    fn an_external_account_has_a_key_id_and_a_key_in_base64url() {
+        let of = |id: Option<&str>, key: Option<&str>| {
+            let acme = Acme {
+                eab_key_id: id.map(str::to_owned),
+                eab_hmac_key: key.map(str::to_owned),
+                ..Acme::default()
+            };
+            let found = acme.external_account();
+            assert!(!format!("{acme:?}{found:?}").contains("c2VjcmV0"));
+            found.map(|account| account.map(|account| account.key))
+        };
+        assert_eq!(of(None, None), Ok(None));
+        for key in ["c2VjcmV0_w", "c2VjcmV0_w==", " c2VjcmV0_w\n"] {
+            let account = of(Some("kid"), Some(key));
+            assert_eq!(account, Ok(Some(b"secret\xff".to_vec())), "{key}");
+        }
+        for wrong in ["", "=", "c2VjcmV0/w", "c2VjcmV0_", "a key"] {
+            let account = of(Some("kid"), Some(wrong));
+            assert_eq!(account, Err(ExternalAccountError::Key), "{wrong}");
+        }
+        for (id, key, says) in [
+            (Some("kid"), None, "acme-eab-hmac-key is not"),
+            (None, Some("c2VjcmV0_w"), "acme-eab-key-id is not"),
+        ] {
+            let error = of(id, key).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        assert_eq!(key_id(" kid-1 ").unwrap(), "kid-1");
+        for wrong in ["", "a b", "k\u{fc}", &"k".repeat(1025)] {
+            assert!(key_id(wrong).unwrap_err().contains("no key id"), "{wrong}");
+        }
     }
 }

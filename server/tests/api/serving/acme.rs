@@ -18,7 +18,7 @@ use mortise_server::{
 };
 use mortise_wait::{found, until};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::{
@@ -36,6 +36,11 @@ use crate::support::{ADMIN, As, Running, ok};
 const NAMES: [&str; 2] = ["push.example.test", "gotify.example.test"];
 /// A name that the authority refuses.
 const REFUSED: &str = "refused.example.test";
+/// The key id and the HMAC key of an authority's customer.
+const CUSTOMER: [&str; 2] = [
+    "kid-1",
+    "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
+];
 /// The time after which a certificate of 90 days is renewed.
 const RENEWAL: Duration = Duration::from_secs(61 * 24 * 3600);
 
@@ -76,6 +81,20 @@ fn program(name: &str) -> PathBuf {
 impl Authority {
     /// An authority that verifies names at this port.
     async fn new(verified_at: u16) -> Self {
+        Self::with(verified_at, json!({})).await
+    }
+
+    /// An authority that issues certificates to its customer only.
+    async fn for_customers(verified_at: u16) -> Self {
+        let customers = json!({
+            "externalAccountBindingRequired": true,
+            "externalAccountMACKeys": {CUSTOMER[0]: CUSTOMER[1]},
+        });
+        Self::with(verified_at, customers).await
+    }
+
+    /// An authority with these settings besides the usual ones.
+    async fn with(verified_at: u16, more: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [port, management, names, control] = [
             free_port().await,
@@ -85,7 +104,7 @@ impl Authority {
         ];
         super::certificate(folder.path(), "one");
         let local = |port| format!("127.0.0.1:{port}");
-        let config = json!({"pebble": {
+        let mut config = json!({"pebble": {
             "listenAddress": local(port),
             "managementListenAddress": local(management),
             "certificate": folder.path().join("tls.pem"),
@@ -96,6 +115,10 @@ impl Authority {
             "retryAfter": {"authz": 1, "order": 1},
             "profiles": {"default": {"description": "90 days", "validityPeriod": 7_776_000}},
         }});
+        let Value::Object(more) = more else {
+            panic!("settings are an object");
+        };
+        config["pebble"].as_object_mut().unwrap().extend(more);
         std::fs::write(folder.path().join("pebble.json"), config.to_string()).unwrap();
         let mut command = Command::new(program("pebble-challtestsrv"));
         for unused in ["-http01", "-https01", "-tlsalpn01", "-doh", "-defaultIPv6"] {
@@ -231,7 +254,7 @@ async fn metrics(running: &Running) -> String {
     answer.send().await.unwrap().text().await.unwrap()
 }
 
-async fn certified(running: &Running) -> serde_json::Value {
+async fn certified(running: &Running) -> Value {
     // Ready with and without one.
     ok(running.get("/ready", &As::Nobody).await)["certificate"].clone()
 }
@@ -426,9 +449,45 @@ async fn a_failure_names_the_name_the_authoritys_words_and_the_fix() {
 }
 
 #[tokio::test]
+async fn an_authority_that_wants_an_external_account_gets_it() {
+    let (log, _guard) = Log::begin();
+    let address = here().await;
+    let authority = Authority::for_customers(address.port()).await;
+    let _process = authority.run().await;
+    let root = authority.root().await;
+    let customer = |config: &mut Config, [id, key]: [&str; 2]| {
+        config.acme.eab_key_id = Some(id.to_owned());
+        config.acme.eab_hmac_key = Some(key.to_owned());
+    };
+
+    let report = failure(&log, &authority, |_| {}).await;
+    let set = "set acme-eab-key-id and acme-eab-hmac-key";
+    assert!(report.contains(set), "{report}");
+    for wrong in [[CUSTOMER[0], "d3Jvbmc"], ["kid-2", CUSTOMER[1]]] {
+        let report = failure(&log, &authority, |config| customer(config, wrong)).await;
+        let says = format!("refused the external account {}: ", wrong[0]);
+        for part in [says.as_str(), "unauthorized", "check acme-eab-key-id"] {
+            assert!(report.contains(part), "{part}: {report}");
+        }
+        assert!(!report.contains(wrong[1]), "{report}");
+    }
+
+    let (running, _hand) = start(tempfile::tempdir().unwrap(), |config| {
+        authority.settings(config, address);
+        customer(config, CUSTOMER);
+    })
+    .await;
+    found("the certificate", async || {
+        shown(address, &root, NAMES[0]).await
+    })
+    .await;
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn settings_that_no_authority_serves_are_refused_at_the_start() {
     type Change = fn(&mut Config);
-    let cases: [(Change, &str, &str); 5] = [
+    let cases: [(Change, &str, &str); 6] = [
         (
             |config| config.acme.accept_terms = false,
             "acme-accept-terms",
@@ -443,6 +502,11 @@ async fn settings_that_no_authority_serves_are_refused_at_the_start() {
             |config| config.listen = Listen::Unix("m.sock".into()),
             "listens on unix:m.sock",
             "[::]:443",
+        ),
+        (
+            |config| config.acme.eab_key_id = Some("kid-1".to_owned()),
+            "acme-eab-hmac-key is not",
+            "or remove both",
         ),
         (
             |config| config.acme.root = Some("none.pem".into()),
