@@ -57,6 +57,7 @@ func serve(plugin program, features []string, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "mortise:", err)
 		return 1
 	}
+	traceRequests()
 	process := newProcess(plugin, connection)
 	if err := connection.read(process.called); err != nil {
 		fmt.Fprintln(stderr, "mortise:", err)

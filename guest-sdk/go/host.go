@@ -1,6 +1,7 @@
 package mortise
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,11 @@ func IsDenied(err error) bool {
 // Host is the server as one instance may use it. Every error of its methods is
 // an [*Error].
 type Host struct{ link }
+
+// Context returns the context of the call that the instance works on. In a native
+// plugin, requests by Go's default HTTP client with it carry the call's trace on,
+// see [TraceParent]; those of [Host.HTTP] always do. Outside of calls it is empty.
+func (h *Host) Context() context.Context { return h.context() }
 
 // Log writes a line into the instance's log.
 func (h *Host) Log(level Level, format string, values ...any) {

@@ -2,6 +2,7 @@ package mortise
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,6 +59,9 @@ func (h *Host) HTTP(request Request) (*Response, error) {
 	at, err := parse(request.URL)
 	if err != nil {
 		return nil, err
+	}
+	if traceparent := TraceParent(h.Context()); traceparent != "" && header(request.Headers, "traceparent") == "" {
+		request.Headers = append(slices.Clip(request.Headers), Header{"traceparent", traceparent})
 	}
 	for {
 		response, err := sendHTTP(request, at)

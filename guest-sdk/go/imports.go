@@ -5,6 +5,8 @@ package mortise
 // What a plugin asks of the server, by the generated bindings.
 
 import (
+	"context"
+
 	bindLog "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_log"
 	bindMessages "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_messages"
 	bindStorage "github.com/mortise-plugins/mortise/guest-sdk/go/internal/bindings/imports/mortise_plugin_storage"
@@ -16,6 +18,13 @@ import (
 
 // link is how a [Host] reaches the server: there is one in the component.
 type link struct{ _ struct{} }
+
+// context is empty: the host adds the trace context itself.
+func (link) context() context.Context { return context.Background() }
+
+// TraceParent returns the trace context of the call that a context is from; always
+// empty, as in a component the host itself adds it to requests.
+func TraceParent(context.Context) string { return "" }
 
 // answer takes a result apart, and lets go of the memory it came in.
 func answer[T any](result types.Result[T, bind.Error]) (T, error) {

@@ -6,6 +6,7 @@ package mortise
 // asks of it, as data (native-bridge/PROTOCOL.md).
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -290,6 +291,8 @@ type link struct {
 	connection *connection
 	instance   uint64
 }
+
+func (l link) context() context.Context { return l.connection.contextOf(l.instance) }
 
 func (l link) ask(method string, params fields, result any) error {
 	return l.connection.ask(method, l.instance, params, result)

@@ -1,6 +1,7 @@
 package mortise
 
 import (
+	"context"
 	"strings"
 
 	plugin "github.com/gotify/plugin-api"
@@ -80,6 +81,11 @@ type (
 		Limit  uint32  `json:"limit"`
 	}
 )
+
+// Context returns the context of the call that the instance works on: requests
+// by [http.DefaultClient] with it carry the call's trace on, see [TraceParent].
+// For webhooks this is the request's own context. Outside of calls it is empty.
+func (h *Host) Context() context.Context { return h.connection.contextOf(h.instance) }
 
 func (h *Host) ask(method string, params, result any) error {
 	return h.connection.ask(method, h.instance, params, result)

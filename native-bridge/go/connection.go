@@ -51,6 +51,8 @@ type connection struct {
 	asked   map[uint64]chan outcome
 	working map[uint64]*call
 	down    bool
+	// Contexts of traced calls, by their instances.
+	contexts map[uint64]context.Context
 }
 
 // outcome is how a call of this side ended.
@@ -108,6 +110,8 @@ type message struct {
 	Params   raw      `json:"params,omitempty"`
 	Result   raw      `json:"result,omitempty"`
 	Error    *failure `json:"error,omitempty"`
+
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
 func newConnection(raw net.Conn, greeting welcome) *connection {
@@ -121,6 +125,7 @@ func newConnection(raw net.Conn, greeting welcome) *connection {
 		next:     1,
 		asked:    map[uint64]chan outcome{},
 		working:  map[uint64]*call{},
+		contexts: map[uint64]context.Context{},
 	}
 	for _, feature := range greeting.Features {
 		c.streaming = c.streaming || feature == featureStreaming
@@ -207,6 +212,9 @@ func (c *connection) accept(content []byte, called func(*call)) error {
 // take opens a call of the server.
 func (c *connection) take(m *message, called func(*call)) error {
 	ctx, cancel := context.Background(), func() {}
+	if m.Traceparent != "" {
+		ctx = context.WithValue(ctx, traceKey{}, m.Traceparent)
+	}
 	if *m.Method == "webhook.handle" {
 		// Only there somebody looks at it.
 		ctx, cancel = context.WithCancel(ctx)

@@ -113,6 +113,9 @@ func (p *process) answer(open *call) (any, error) {
 	if instance == nil {
 		return nil, unknownInstance(*open.instance)
 	}
+	if TraceParent(open.context) != "" && open.alone(instance.concurrent()) {
+		defer p.connection.begin(*open.instance, open.context)()
+	}
 	return function(instance, open)
 }
 

@@ -12,7 +12,8 @@
 // in the folder above), contract.go, variant.go, failure.go and permission.go the
 // values in it; process.go directs calls to instances, instance.go keeps v1's
 // order of calls, config.go, webhook.go, response.go and messenger.go are v1's
-// interfaces, and beyond.go is what v1 could not do.
+// interfaces, and beyond.go is what v1 could not do; trace.go has requests carry
+// the trace of their call.
 package mortise
 
 import (

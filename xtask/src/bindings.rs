@@ -15,13 +15,14 @@ const GENERATOR: &str = "go_bindings";
 /// Files of the protocol that the SDK shares with the module for Gotify's plugins.
 /// The SDK has a copy of each, because a Go module cannot use files outside of its
 /// folder.
-const WIRE: [&str; 6] = [
+const WIRE: [&str; 7] = [
     "codec.go",
     "connection.go",
     "failure.go",
     "frame.go",
     "greeting.go",
     "process.go",
+    "trace.go",
 ];
 const WIRE_FROM: &str = "native-bridge/go";
 

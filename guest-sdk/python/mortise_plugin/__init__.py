@@ -37,6 +37,7 @@ from ._plugin import (
     Storage as Storage,
     TimerSetter as TimerSetter,
 )
+from ._trace import traceparent as traceparent
 from ._types import (
     Application as Application,
     Content as Content,

@@ -81,6 +81,8 @@ class Call:
         self.method: str = message["method"]
         self.instance: Optional[int] = message.get("instance")
         self.params: dict[str, Any] = message.get("params") or {}
+        parent = message.get("traceparent")
+        self.traceparent: Optional[str] = parent if isinstance(parent, str) else None
 
     def open(self) -> bool:
         """Whether somebody still waits for the answer."""

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, NoReturn, Optional
 
-from . import _logging
+from . import _logging, _trace
 from ._connection import Call, Connection, Ended, Failure, connect
 from ._data import expect, to_data
 from ._finish import close_loop, finish
@@ -216,6 +216,7 @@ class _Process:
         if call.method == "lifecycle.stop":
             instance.started = False
         _calling.set(call.instance)
+        _trace.begin(call.traceparent)
         try:
             result = finish(getattr(instance.plugin, method.name)(*arguments))
         except HostError as error:

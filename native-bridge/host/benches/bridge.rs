@@ -205,6 +205,7 @@ fn call_of_the_filter() -> Bytes {
         method: methods::FILTER.wire,
         instance: Some(1),
         deadline_ms: 5000,
+        traceparent: None,
         params: &params,
     };
     Codec::MsgPack.put(&mut frame, 1 << 20, &call).unwrap();

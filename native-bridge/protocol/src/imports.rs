@@ -200,6 +200,7 @@ mod tests {
             method,
             instance: Some(2),
             deadline_ms: 3,
+            traceparent: Some("00-ab-cd-01"),
             params,
         };
         codec.put(&mut buffer, 1 << 20, &call).unwrap();
@@ -213,6 +214,7 @@ mod tests {
             (call.id, call.instance, call.deadline_ms),
             (1, Some(2), Some(3))
         );
+        assert_eq!(call.traceparent.as_deref(), Some("00-ab-cd-01"));
         Import::read(&call.method, &call.payload).map_err(|failure| failure.text)
     }
 

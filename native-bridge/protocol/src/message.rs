@@ -63,6 +63,9 @@ pub struct Call {
     pub instance: Option<u64>,
     /// The time that the caller waits, in milliseconds.
     pub deadline_ms: Option<u64>,
+    /// The trace context of the call, in the form of W3C Trace Context; none without
+    /// a trace.
+    pub traceparent: Option<String>,
     /// With the parameters.
     pub payload: Payload,
 }
@@ -152,6 +155,8 @@ impl Message {
             method: Option<Cow<'a, str>>,
             instance: Option<u64>,
             deadline_ms: Option<u64>,
+            #[serde(borrow)]
+            traceparent: Option<Cow<'a, str>>,
             error: Option<Failure>,
         }
         let head: Head<'_> = codec
@@ -177,6 +182,7 @@ impl Message {
                 method: method()?,
                 instance: head.instance,
                 deadline_ms: head.deadline_ms,
+                traceparent: head.traceparent.as_deref().map(str::to_owned),
                 payload: payload(),
             }),
             "reply" => Self::Reply {
@@ -213,6 +219,9 @@ pub enum Outgoing<'a, T> {
         instance: Option<u64>,
         /// The time that this side waits, in milliseconds.
         deadline_ms: u64,
+        /// The trace context of the call; none without a trace.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traceparent: Option<&'a str>,
         /// An object.
         params: &'a T,
     },

@@ -24,6 +24,11 @@ pub fn provide(source: Source) {
     let _ = SOURCE.set(source);
 }
 
+/// Returns the value of [`HEADER`] for the current span; none if nothing records spans.
+pub fn current() -> Option<String> {
+    SOURCE.get().and_then(|source| source())
+}
+
 /// Adds the current span to a request, unless the request names one itself.
 pub fn add_to(headers: &mut HeaderMap) {
     if !headers.contains_key(HEADER) {
@@ -33,8 +38,7 @@ pub fn add_to(headers: &mut HeaderMap) {
 
 /// Puts the current span in the place of the one that a request names.
 pub fn put_into(headers: &mut HeaderMap) {
-    let current = SOURCE.get().and_then(|source| source());
-    if let Some(Ok(value)) = current.map(http::HeaderValue::try_from) {
+    if let Some(Ok(value)) = current().map(http::HeaderValue::try_from) {
         headers.insert(HEADER, value);
     }
 }

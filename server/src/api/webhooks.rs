@@ -189,7 +189,7 @@ async fn taken(
     most: u64,
 ) -> Result<WebhookRequest, ApiError> {
     let (mut parts, body) = request.into_parts();
-    // A native plugin passes it on by itself.
+    // For a native plugin that passes it on by itself.
     trace::put_into(&mut parts.headers);
     // As it was sent: the plugin decodes it.
     let path = parts.uri.path().splitn(6, '/').nth(5).unwrap_or_default();

@@ -10,7 +10,7 @@ use axum::{
     routing::post,
 };
 use mortise_tests::{
-    guests,
+    guests, natives,
     server::{Data, Server, body},
 };
 use mortise_wait::{found, until};
@@ -204,6 +204,67 @@ async fn a_message_is_one_trace_from_its_sender_to_its_receiver() {
     let spans = collector.received.spans.lock().clone();
     let requests = spans.iter().filter(|span| span["name"] == "POST /message");
     assert_eq!(requests.count(), 1);
+}
+
+/// The requests of native plugins, whose processes send them, by the ways in which
+/// `tests/natives/traced*` send them.
+#[tokio::test]
+async fn requests_of_native_plugins_carry_the_trace_of_their_call() {
+    const OWN: &str = "00-own-own-00";
+    let collector = Collector::start().await;
+    let data = Data::new();
+    let python = natives::python(include_str!("../../natives/traced.py"));
+    let plugins = [
+        ("python", python),
+        ("go", natives::go("tests/natives/traced-go")),
+    ];
+    for (language, program) in &plugins {
+        data.executable(language, program);
+        data.grant_as_asked(&format!("test.traced-{language}"));
+    }
+    let server = serve(&data, &format!("{}/otlp", collector.url)).await;
+    for (language, _) in &plugins {
+        let config = format!("{}/hook", collector.url);
+        let id = format!("test.traced-{language}");
+        server.enable(&id, Some(&config)).await;
+    }
+    let token = server.application("traced").await;
+    send(&server, &token, "01").await;
+    let hooks = || collector.received.hooks.lock().clone();
+    until("all requests come", async || hooks().len() == 6).await;
+    for (language, _) in &plugins {
+        let id = json!(format!("test.traced-{language}"));
+        let call = collector
+            .span("listener.on-messages", &[("plugin.id", id)])
+            .await;
+        assert_eq!(call["traceId"], TRACE);
+        let span = call["spanId"].as_str().unwrap();
+        for (way, expected) in [
+            ("host", format!("00-{TRACE}-{span}-01")),
+            ("client", format!("00-{TRACE}-{span}-01")),
+            ("own", OWN.to_owned()),
+        ] {
+            let by = format!("{language} {way}");
+            let hooks = hooks();
+            let found: Vec<_> = hooks.iter().filter(|hook| hook["by"] == by).collect();
+            assert_eq!(found.len(), 1, "{by}: {hooks:?}");
+            let carried: Vec<_> = found[0].get_all("traceparent").iter().collect();
+            assert_eq!(carried, [&expected], "{by}");
+        }
+    }
+    server.stop().await;
+
+    // A server that exports nothing passes nothing on.
+    let server = data.serve().await;
+    let token = server.application("untraced").await;
+    send(&server, &token, "01").await;
+    until("all requests come", async || hooks().len() == 12).await;
+    for hook in &hooks()[6..] {
+        let own = hook["by"].to_str().unwrap().ends_with(" own");
+        let carried = hook.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(carried, own.then_some(OWN), "{hook:?}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mortise_runtime::types;
+use mortise_runtime::{trace, types};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -298,11 +298,13 @@ impl Connection {
             id,
             call: method.export.name,
         };
+        let traceparent = trace::current();
         let message = Outgoing::Call {
             id,
             method: method.wire,
             instance,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            traceparent: traceparent.as_deref(),
             params,
         };
         let Err(error) = self.shared.send(&message) else {

@@ -16,6 +16,7 @@ use mortise_runtime::{
 };
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{Inner, Opened};
 use crate::connection::Streamed;
@@ -28,7 +29,8 @@ type Outcome = Result<Option<WebhookResponse>, CallError>;
 pub(super) async fn answer(inner: Arc<Inner>, params: Webhook) -> Result<WebhookAnswer, CallError> {
     let pieces = Arc::<Streamed>::default();
     let call = call(Arc::clone(&inner), params, Arc::clone(&pieces));
-    let mut call = AbortOnDropHandle::new(tokio::spawn(call));
+    // In the span of the caller, which the plugin's requests carry on.
+    let mut call = AbortOnDropHandle::new(tokio::spawn(call.in_current_span()));
     let outcome = tokio::select! {
         biased;
         () = pieces.arrived() => None,

@@ -28,6 +28,7 @@ pub trait Exported: Plugin {
 pub struct Asked {
     id: u64,
     method: String,
+    traceparent: Option<String>,
     payload: Payload,
     codec: Codec,
     limit: usize,
@@ -42,6 +43,7 @@ impl Asked {
         Self {
             id: call.id,
             method: call.method,
+            traceparent: call.traceparent,
             payload: call.payload,
             codec,
             limit,
@@ -50,6 +52,11 @@ impl Asked {
 
     pub(super) const fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The trace context of the call; none without a trace.
+    pub(super) fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
     }
 
     pub(super) fn is(&self, method: Method) -> bool {

@@ -20,6 +20,7 @@ use mortise_protocol::{
 use super::{
     Handle,
     exports::{Asked, Exported},
+    web,
     wire::{Heard, Incoming, Remote, Wire},
 };
 use crate::Context;
@@ -158,6 +159,7 @@ impl Process {
                     // It was cancelled before its turn.
                     continue;
                 }
+                web::continue_trace(call.traceparent());
                 // The host drops the instance after a panic.
                 let outcome = catch_unwind(AssertUnwindSafe(|| plugin.call(&call)));
                 let outcome = match outcome {

@@ -1,12 +1,25 @@
 //! One HTTP request and its response, which this process sends itself. The
 //! operating system enforces the grants.
 
-use std::io::Read as _;
+use std::{cell::RefCell, io::Read as _};
 
 use crate::{
     http::{Hop, HttpResponse},
     types::{Error, Header},
 };
+
+/// The header that names the caller's span.
+const TRACE: &str = "traceparent";
+
+thread_local! {
+    /// The trace context of this thread's call.
+    static TRACEPARENT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Adds this trace context to the requests of this thread's next call.
+pub(super) fn continue_trace(traceparent: Option<&str>) {
+    TRACEPARENT.set(traceparent.map(str::to_owned));
+}
 
 /// Sends it and reads the whole response.
 ///
@@ -30,6 +43,11 @@ pub(super) fn send(hop: &Hop) -> Result<HttpResponse, Error> {
         .uri(hop.url.to_string());
     for Header { name, value } in &hop.headers {
         request = request.header(name, value);
+    }
+    if Header::first(&hop.headers, TRACE).is_none()
+        && let Some(traceparent) = TRACEPARENT.with_borrow(Clone::clone)
+    {
+        request = request.header(TRACE, traceparent);
     }
     let request = request
         .body(hop.body.clone())

@@ -245,6 +245,7 @@ impl Wire {
             method: import.wire(),
             instance: Some(instance),
             deadline_ms: DEADLINE_MS,
+            traceparent: None,
             params: import,
         };
         if let Err(error) = self.say(&call) {
