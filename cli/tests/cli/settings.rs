@@ -133,6 +133,10 @@ fn wrong_settings_are_told_with_their_place() {
             "both set",
         ),
         (
+            "oidc-issuer = 'https://login.example'",
+            "oidc-client-id is not",
+        ),
+        (
             "max-message-size = '1GiB'",
             "plugins take messages of at most",
         ),
@@ -152,12 +156,12 @@ fn wrong_settings_are_told_with_their_place() {
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("GOTIFY_OIDC_ENABLED"), "{said}");
-    fs::write(&file, "max-streams = 0\n").unwrap();
-    let arguments = ["config", "check", "--json", "--config", text(&file)];
-    assert_eq!(
-        json(&mortise(folder.path(), &arguments).output().unwrap())["ok"],
-        true
-    );
+    fs::write(&file, "max-streams = 0\noidc-client-id = 'push'\n").unwrap();
+    let mut arguments = vec!["config", "check", "--json", "--config", text(&file)];
+    // Two settings that belong together may be in two places.
+    arguments.extend(["--oidc-issuer", "https://login.example"]);
+    let output = mortise(folder.path(), &arguments).output().unwrap();
+    assert_eq!(json(&output)["ok"], true);
     let arguments = ["serve", "--config", "none.toml"];
     let output = mortise(folder.path(), &arguments).output().unwrap();
     assert!(

@@ -16,12 +16,11 @@ pub struct Oidc {
         env = "MORTISE_OIDC_ISSUER",
         value_name = "URL",
         value_parser = issuer,
-        requires = "client_id",
         help_heading = "OpenID Connect"
     )]
     pub issuer: Option<String>,
 
-    /// This server's client id at the provider.
+    /// This server's client id at the provider; needed with an issuer.
     #[arg(
         long = "oidc-client-id",
         env = "MORTISE_OIDC_CLIENT_ID",

@@ -238,7 +238,15 @@ fn parsed(all: &[Setting]) -> Result<Config, SettingsError> {
     let matches = command()
         .try_get_matches_from(flags)
         .map_err(|error| SettingsError::Together(cause(&error)))?;
-    Config::from_arg_matches(&matches).map_err(|error| SettingsError::Together(cause(&error)))
+    let config = Config::from_arg_matches(&matches)
+        .map_err(|error| SettingsError::Together(cause(&error)))?;
+    // Not by clap, which would look for both in one place.
+    if config.oidc.issuer.is_some() && config.oidc.client_id.is_none() {
+        let text = "oidc-issuer is set and oidc-client-id is not: set it to the id that the provider \
+                    has for this server";
+        return Err(SettingsError::Together(text.to_owned()));
+    }
+    Ok(config)
 }
 
 fn flags_of(setting: &Setting) -> Vec<OsString> {
