@@ -115,7 +115,8 @@ fn identity(_data: &Metadata, _settled: Duration) -> Option<[u64; 7]> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{
         fs,
