@@ -1,13 +1,13 @@
 //! The note that the seal of a file was checked, and the file is unchanged since.
 //!
-//! To check a seal, all of the code is read, which takes many times as long as to
-//! load it. So a file beside the code keeps a digest, under the cache's key, of the
-//! name, the number, the size and the times of the checked file. Each write to a
-//! file moves its time of change, which no program can set. The seal is checked
-//! anew if anything of this differs.
+//! A check reads all of the code, which takes many times as long as mapping it. So a
+//! file beside the code keeps a digest, under the cache's key, of the name, the inode,
+//! the size and the times of the checked file. Each write to a file moves its time of
+//! change, which programs cannot set. If one of these differs, the seal is checked
+//! again.
 //!
-//! The mark's own time is that of the code's last use: to note it in the code's file
-//! would change that.
+//! The time of the mark's own file is that of the code's last use. In the code's file
+//! it would be a change.
 
 use std::{
     ffi::OsStr,
@@ -24,8 +24,8 @@ const ENDING: &str = "checked";
 /// The age from which a further change would have another time: some file systems
 /// keep times in whole seconds.
 pub(super) const SETTLED: Duration = Duration::from_secs(2);
-/// The beginning of what is digested. No name of a file begins so, which is how a
-/// seal begins.
+/// The beginning of the digested bytes. A seal begins with the name of a file, and
+/// none begins so.
 const CONTEXT: &[u8] = b"/checked/";
 
 /// The mark of a file as it is now.
