@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    private,
     server::{StartError, lock},
     time::now_ms,
 };
@@ -171,10 +172,11 @@ pub async fn restore(from: &Path, data_dir: &Path) -> Result<Backup, BackupError
     for name in names.chain([&DATABASE.to_owned()]) {
         let (source, target) = (from.join(name), data_dir.join(name));
         if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(failed("make", folder))?;
+            private::make_folder(folder).map_err(failed("make", folder))?;
         }
         fs::copy(&source, &target).map_err(failed("write", &target))?;
     }
+    private::close_to_others(data_dir);
     Store::check_database(&data_dir.join(DATABASE)).await?;
     Ok(list)
 }
@@ -249,7 +251,7 @@ fn copy_folder(
         }
         let kind = entry.file_type().map_err(failed("read", &source))?;
         if kind.is_dir() {
-            fs::create_dir_all(&target).map_err(failed("make", &target))?;
+            private::make_folder(&target).map_err(failed("make", &target))?;
             copy_folder(data_dir, to, &name, files)?;
             continue;
         }

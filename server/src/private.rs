@@ -27,17 +27,35 @@ const FOLDERS: [&str; 5] = ["acme", "versions", "cache", "images", "uploads"];
 pub(crate) fn close_to_others(data_dir: &Path) {
     // A new database must not be readable to others for a moment.
     let _existing: std::io::Result<_> = create_privately(&data_dir.join("mortise.db"));
+    let open = is_open_to_others(data_dir);
     let files = FILES.map(|name| (data_dir.join(name), 0o600));
     let folders = FOLDERS.map(|name| (data_dir.join(name), 0o700));
     for (path, most) in files.into_iter().chain(folders) {
-        narrow(&path, most);
+        narrow(&path, most, open);
     }
     // Others may list it, as it was made, but not replace files in it.
-    narrow(data_dir, 0o755);
+    narrow(data_dir, 0o755, open);
 }
 
 #[cfg(not(unix))]
 pub(crate) fn close_to_others(_data_dir: &Path) {}
+
+/// Makes a folder for the server's user alone, and its parents, if it is not there.
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Returns true if others can enter the folder: only then do the modes of the files
+/// in it matter to them.
+#[cfg(unix)]
+fn is_open_to_others(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(folder).is_ok_and(|data| data.permissions().mode() & 0o011 != 0)
+}
 
 #[cfg(unix)]
 fn create_privately(file: &Path) -> std::io::Result<std::fs::File> {
@@ -49,9 +67,10 @@ fn create_privately(file: &Path) -> std::io::Result<std::fs::File> {
         .open(file)
 }
 
-/// Takes the permissions beyond `most` from a file or folder that is there.
+/// Takes the permissions beyond `most` from a file or folder that is there, and logs
+/// that if it was open to others.
 #[cfg(unix)]
-fn narrow(path: &Path, most: u32) {
+fn narrow(path: &Path, most: u32, open: bool) {
     use std::{
         fs::{Permissions, set_permissions, symlink_metadata},
         os::unix::fs::PermissionsExt as _,
@@ -68,6 +87,7 @@ fn narrow(path: &Path, most: u32) {
         return;
     }
     match set_permissions(path, Permissions::from_mode(mode & most)) {
+        Ok(()) if !open => {}
         Ok(()) => tracing::warn!(
             "other users of this machine had access to {}; its mode was {mode:o} and is {:o} now",
             path.display(),

@@ -7,6 +7,7 @@
 //! - `status`: the status of plugins; `read`: logs and the audit log.
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
+//! - `own`: a plugin's configuration and display, as its user has them.
 //! - `named`: naming a plugin by a part of its id.
 //! - `registry`: versions in a registry, and updates; `push`: publish one.
 //! - `progress`: the progress of an installation.
@@ -23,6 +24,7 @@ mod doctor;
 mod grant;
 mod named;
 mod orders;
+mod own;
 mod progress;
 mod push;
 mod read;
@@ -103,6 +105,12 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin disable io.example.weather")]
     Disable(orders::Named),
+    /// Show or change your configuration of a plugin.
+    Config(own::Config),
+    /// Show a plugin's text for you, and the address of its webhook.
+    #[command(after_help = "Example:
+  mortise plugin display io.example.weather")]
+    Display(orders::Named),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:
   mortise plugin reload io.example.weather")]
@@ -187,6 +195,8 @@ impl Command {
             | Self::Doctor(plugin)
             | Self::Enable(plugin)
             | Self::Disable(plugin)
+            | Self::Display(plugin)
+            | Self::Config(own::Config { plugin, .. })
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
             | Self::Uninstall(plugin)
@@ -242,6 +252,8 @@ impl Command {
             Self::Status(plugin) => plugin.status().await?,
             Self::Enable(plugin) => plugin.enable().await?,
             Self::Disable(plugin) => plugin.disable().await?,
+            Self::Config(config) => config.run().await?,
+            Self::Display(plugin) => plugin.display().await?,
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
             Self::Uninstall(plugin) => plugin.uninstall().await?,
@@ -269,6 +281,8 @@ impl Command {
             | Self::Uninstall(plugin)
             | Self::Enable(plugin)
             | Self::Disable(plugin)
+            | Self::Display(plugin)
+            | Self::Config(own::Config { plugin, .. })
             | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Doctor(plugin)
             | Self::Grants(plugin)

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use http::Method;
-use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
+use mortise_runtime::{Digest, limits::CONFIG_BYTES, registry::versions::MOST_BYTES};
 use owo_colors::Style;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -145,7 +145,7 @@ impl Install {
             Body::Json(json!({ "url": self.source, "digest": digest, "signature": signature }))
         } else {
             // First: an error is to name the plugin's file, not the signature beside it.
-            let file = read(&self.source)?;
+            let file = read(&self.source, Purpose::Plugin)?;
             let signature = self.signature(false)?;
             let mut query = form_urlencoded::Serializer::new(String::new());
             if let Some(digest) = self.digest {
@@ -179,31 +179,46 @@ impl Install {
     }
 }
 
-/// The whole of a file or of standard input.
-fn read(source: &str) -> anyhow::Result<Vec<u8>> {
+/// The whole of a file or of standard input (`-`), as long as `purpose` allows.
+pub(super) fn read(source: &str, purpose: Purpose) -> anyhow::Result<Vec<u8>> {
     if source == "-" {
-        bounded(std::io::stdin().lock(), "standard input")
+        bounded(std::io::stdin().lock(), "standard input", purpose)
     } else {
-        read_file(Path::new(source))
+        read_as(Path::new(source), purpose)
     }
 }
 
-/// The whole of a file.
+/// The whole of a plugin's file.
 pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
+    read_as(file, Purpose::Plugin)
+}
+
+/// What a file is read as.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    Plugin,
+    Configuration,
+}
+
+fn read_as(file: &Path, purpose: Purpose) -> anyhow::Result<Vec<u8>> {
     let name = file.display();
     let (opened, _) =
         mortise_runtime::files::open(file).with_context(|| format!("{name} cannot be read"))?;
-    bounded(opened, &name.to_string())
+    bounded(opened, &name.to_string(), purpose)
 }
 
-fn bounded(from: impl std::io::Read, name: &str) -> anyhow::Result<Vec<u8>> {
+fn bounded(from: impl std::io::Read, name: &str, purpose: Purpose) -> anyhow::Result<Vec<u8>> {
+    let (most, noun) = match purpose {
+        Purpose::Plugin => (MOST_BYTES, "plugin"),
+        Purpose::Configuration => (CONFIG_BYTES as u64, "configuration"),
+    };
     let mut bytes = Vec::new();
-    from.take(MOST_BYTES + 1)
+    from.take(most + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("{name} cannot be read"))?;
     anyhow::ensure!(
-        bytes.len() as u64 <= MOST_BYTES,
-        "{name} has more than {MOST_BYTES} bytes, which no plugin may have"
+        bytes.len() as u64 <= most,
+        "{name} has more than {most} bytes, which no {noun} may have"
     );
     Ok(bytes)
 }
@@ -333,7 +348,7 @@ impl Named {
         Ok(self.done("disabled", "its configuration and what it stored stay"))
     }
 
-    fn done(&self, what: &str, note: &str) -> String {
+    pub(super) fn done(&self, what: &str, note: &str) -> String {
         if self.json {
             return json!({ "ok": true, "id": self.id }).to_string() + "\n";
         }
@@ -375,6 +390,11 @@ impl Own {
         permissions.any(|asked| asked.answered_by == "user" && !asked.granted)
     }
 
+    /// The path of something about it.
+    pub(super) fn path(&self, what: &str) -> String {
+        format!("/plugin/{}{what}", self.id)
+    }
+
     /// The path of its webhook.
     pub(super) fn webhook_path(&self) -> String {
         format!("/plugin/{}/custom/{}/", self.id, self.token)
@@ -382,14 +402,15 @@ impl Own {
 
     /// Saves its user's configuration.
     pub(super) async fn configure(&self, remote: &Remote, text: Vec<u8>) -> anyhow::Result<()> {
-        let path = format!("/plugin/{}/config", self.id);
-        remote.send(Method::POST, &path, Body::File(text)).await?;
+        remote
+            .send(Method::POST, &self.path("/config"), Body::File(text))
+            .await?;
         Ok(())
     }
 
     /// Does one of its user's actions, such as `enable`.
     pub(super) async fn order(&self, remote: &Remote, what: &str) -> anyhow::Result<()> {
-        let path = format!("/plugin/{}/{what}", self.id);
+        let path = self.path(&format!("/{what}"));
         remote.send(Method::POST, &path, Body::None).await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -57,7 +57,7 @@ pub(crate) struct Which {
         help_heading = "Which server"
     )]
     token: Option<String>,
-    /// The administrator to act as [default on the data directory: the first].
+    /// The user to act as [default on the data directory: the first administrator].
     #[arg(
         long,
         env = "MORTISE_USER",
@@ -254,19 +254,35 @@ impl Remote {
         path: &str,
         body: Body,
     ) -> anyhow::Result<Value> {
+        let bytes = self.answer(method, path, body).await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|_| self.no_server())
+    }
+
+    /// Reads something that is text and not JSON.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`], or that there is no answer.
+    pub(super) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let bytes = self.answer(Method::GET, path, Body::None).await?;
+        String::from_utf8(bytes.into()).map_err(|_| self.no_server())
+    }
+
+    /// Sends a request and returns the body of a successful answer.
+    async fn answer(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Bytes> {
         let answer = self.ask(method, path, body).await?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let bytes = body
             .map_err(|error| anyhow::anyhow!("the answer did not arrive: {error}"))?
             .to_bytes();
-        if status == StatusCode::OK && bytes.is_empty() {
-            return Ok(Value::Null);
+        if status.is_success() {
+            return Ok(bytes);
         }
         let value: Value = serde_json::from_slice(&bytes).map_err(|_| self.no_server())?;
-        if status.is_success() {
-            return Ok(value);
-        }
         let mut refusal: Refusal =
             serde_json::from_value(value.clone()).map_err(|_| self.no_server())?;
         refusal.json = value;

@@ -1,11 +1,17 @@
 //! One deadline for everything a call does: waiting for its turn, bringing the
 //! guest up, computing and I/O.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::engine::Ticker;
 use mortise_runtime::CallError;
 
 /// The reason for which a call did not end by itself.
@@ -23,15 +29,19 @@ pub(super) enum Ended {
 /// setting a timer takes. So the clock starts when the call first waits. A
 /// guest that computes must wait at each tick, so this is at most one tick
 /// late.
-#[derive(Debug)]
-pub(super) struct Deadline {
+pub(super) struct Deadline<'a> {
     pub(super) given: Duration,
     until: Option<Instant>,
+    ticker: &'a Ticker,
 }
 
-impl Deadline {
-    pub(super) const fn after(given: Duration) -> Self {
-        Self { given, until: None }
+impl<'a> Deadline<'a> {
+    pub(super) const fn after(given: Duration, ticker: &'a Ticker) -> Self {
+        Self {
+            given,
+            until: None,
+            ticker,
+        }
     }
 
     /// That it passed, of the call with this name.
@@ -70,7 +80,13 @@ impl Deadline {
         taken_back: Option<&CancellationToken>,
     ) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
-        let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        let ticker = self.ticker;
+        // A guest computes only while it is polled.
+        let mut future = poll_fn(|context| {
+            ticker.guest_runs();
+            future.as_mut().poll(context)
+        });
+        let first = poll_fn(|context| Poll::Ready(Pin::new(&mut future).poll(context))).await;
         if let Poll::Ready(output) = first {
             return Ok(output);
         }

@@ -4,7 +4,10 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicBool,
+            Ordering::{AcqRel, Acquire, Release},
+        },
     },
     thread::JoinHandle,
     time::Duration,
@@ -143,8 +146,9 @@ pub(super) struct Ticker {
 
 #[derive(Default)]
 struct Ticking {
-    /// Calls under way.
-    running: AtomicUsize,
+    /// True if a guest ran since the last tick.
+    ran: AtomicBool,
+    /// True if the thread sleeps or is about to.
     parked: AtomicBool,
     stop: AtomicBool,
 }
@@ -163,58 +167,59 @@ impl Ticker {
         Self { state, thread }
     }
 
-    /// Time passes for guests until what this returns is dropped.
-    pub(super) fn run(&self) -> Running<'_> {
-        self.state.running.fetch_add(1, SeqCst);
-        // The ticker sets `parked` before it looks at `running` a last time, so
-        // one of the two sees the other.
-        if self.state.parked.load(SeqCst)
+    /// Notes that a guest runs from now until its next yield, so that the epoch
+    /// advances meanwhile.
+    ///
+    /// This is part of each call, so it does without atomic operations other
+    /// than plain loads and stores. `Ticking::run` says why they are enough.
+    pub(super) fn guest_runs(&self) {
+        if !self.state.ran.load(Acquire) {
+            self.state.ran.store(true, Release);
+        }
+        if self.state.parked.load(Acquire)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
         }
-        Running(&self.state)
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.state.stop.store(true, SeqCst);
+        self.state.stop.store(true, Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It ends within a tick; nothing depends on it.
+            // It ends within two ticks; nothing depends on it.
         }
     }
 }
 
 impl Ticking {
     fn run(&self, engine: &Engine) {
-        let mut idle = 0;
-        while !self.stop.load(SeqCst) {
+        let tick = || {
             std::thread::sleep(TICK);
             engine.increment_epoch();
-            idle = if self.running.load(SeqCst) == 0 {
-                idle + 1
-            } else {
+        };
+        let mut idle = 0;
+        while !self.stop.load(Acquire) {
+            tick();
+            idle = if self.ran.swap(false, AcqRel) {
                 0
+            } else {
+                idle + 1
             };
             if idle > IDLE_TICKS {
-                self.parked.store(true, SeqCst);
-                if self.running.load(SeqCst) == 0 && !self.stop.load(SeqCst) {
+                self.parked.store(true, Release);
+                // A guest that began a moment ago may have read `parked` before
+                // this, while its own store was still on its way. A tick is
+                // more than long enough for that store to arrive.
+                tick();
+                if !self.ran.load(Acquire) && !self.stop.load(Acquire) {
                     std::thread::park();
                 }
-                self.parked.store(false, SeqCst);
+                self.parked.store(false, Release);
                 idle = 0;
             }
         }
-    }
-}
-
-/// A call under way.
-pub(super) struct Running<'a>(&'a Ticking);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, SeqCst);
     }
 }

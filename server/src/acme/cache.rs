@@ -2,8 +2,7 @@
 //! belongs to an authority and its settings: others have files of their own.
 
 use std::{
-    fs, io,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +11,7 @@ use mortise_runtime::files;
 use sha2::{Digest as _, Sha256};
 
 use super::error::AcmeError;
-use crate::{config::Acme, tls::Certificate};
+use crate::{config::Acme, private, tls::Certificate};
 
 /// The largest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -27,11 +26,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Makes the folder if it is not there. The names in the settings are sorted.
     pub(super) fn open(folder: &Path, settings: &Acme) -> io::Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        private::make_folder(folder)?;
         let directory = settings.directory.as_str();
         let contacts = settings.contacts.iter().map(String::as_str);
         let external = settings.eab_key_id.as_ref().map(|id| format!("key {id}"));

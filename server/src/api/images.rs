@@ -18,7 +18,7 @@ use super::{
     extract::{Id, multipart},
     model,
 };
-use crate::{auth::Caller, state::AppState};
+use crate::{auth::Caller, private, state::AppState};
 
 /// Bytes of a form beside its image.
 const FORM_BYTES: usize = 64 << 10;
@@ -128,9 +128,7 @@ async fn upload(
     let mut name = [0; NAME_BYTES];
     getrandom::fill(&mut name).map_err(ApiError::internal)?;
     let name = format!("{}.{}", hex::encode(name), format.extension());
-    tokio::fs::create_dir_all(state.config.images_dir())
-        .await
-        .map_err(ApiError::internal)?;
+    private::make_folder(&state.config.images_dir()).map_err(ApiError::internal)?;
     tokio::fs::write(path(&state, &name), &bytes)
         .await
         .map_err(ApiError::internal)?;

@@ -16,7 +16,10 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
-use crate::client::{self, ClientError};
+use crate::{
+    client::{self, ClientError},
+    private,
+};
 
 /// The beginning of a temporary file's name.
 pub(crate) const PREFIX: &str = "upload-";
@@ -120,11 +123,7 @@ impl Arriving {
 
 /// Makes a temporary file that this user alone can read.
 fn make(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    private::make_folder(folder)?;
     tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)
 }
 

@@ -17,6 +17,7 @@ use super::{Choices, ImportError, Report, SameName};
 use crate::{
     api::image_name,
     auth::{MOST_COST, PasswordError, Passwords, bcrypt_cost, generate_password},
+    private,
     time::now_ms,
 };
 
@@ -337,7 +338,7 @@ impl<'a> Entities<'a> {
         if !self.choices.dry_run {
             let folder = self.choices.data_dir.join("images");
             let path = folder.join(&name);
-            fs::create_dir_all(&folder)
+            private::make_folder(&folder)
                 .and_then(|()| fs::write(&path, &bytes))
                 .map_err(|source| ImportError::File {
                     doing: "write",

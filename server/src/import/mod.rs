@@ -24,6 +24,7 @@ use self::entities::Entities;
 pub use self::report::{Counts, Report};
 use crate::{
     auth::PasswordError,
+    private,
     server::{StartError, lock},
     time::now_ms,
 };
@@ -284,6 +285,7 @@ impl Place {
     async fn open(choices: &Choices) -> Result<Self, ImportError> {
         if !choices.dry_run {
             Store::make_directory(&choices.data_dir)?;
+            private::close_to_others(&choices.data_dir);
             let lock = lock(&choices.data_dir)?;
             return Ok(Self {
                 store: Store::open(&choices.data_dir).await?,

@@ -7,7 +7,7 @@ use std::{
 
 use mortise_runtime::Digest;
 use mortise_tests::{
-    components,
+    components, guests,
     minisign::Signer,
     server::{Data, PASSWORD, USER, program},
     web,
@@ -214,6 +214,69 @@ async fn a_part_of_an_id_names_the_plugin_that_alone_has_it() {
     );
     let unknown = refused(plugin(&data, &["reload", "clock"]));
     assert!(unknown.contains("installed: "), "{unknown}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_plugin_is_configured_and_shown_as_its_user_has_it() {
+    const ID: &str = "io.mortise.alertmanager";
+    let data = Data::new();
+    let component = std::fs::read(guests::example("alertmanager")).unwrap();
+    data.plugin("alertmanager.wasm", &component);
+    let server = data.serve().await;
+    said(&data, &["grant", ID, "--as-asked"]);
+    said(&data, &["enable", ID]);
+
+    // The author's defaults, and what replaces them, byte for byte.
+    let defaults = said(&data, &["config", ID]);
+    assert!(defaults.contains("priorities"), "{defaults}");
+    let schema: Value = serde_json::from_str(&said(&data, &["config", ID, "--schema"])).unwrap();
+    assert!(schema["properties"]["priorities"].is_object(), "{schema}");
+    let file = data.path().join("mine.yaml");
+    let file = file.to_str().unwrap();
+    let mine = defaults + "# mine\n";
+    std::fs::write(file, &mine).unwrap();
+    let text = said(&data, &["config", ID, file]);
+    assert!(
+        text.starts_with("configured io.mortise.alertmanager\n"),
+        "{text}"
+    );
+    assert_eq!(said(&data, &["config", ID]), mine);
+    assert_eq!(json(&data, &["config", ID])["config"], mine);
+
+    // An error names its place, and nothing changes.
+    let mut child = plugin(&data, &["config", ID, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"a: 1\nb: [\n")
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said_no = String::from_utf8(output.stderr).unwrap();
+    assert!(said_no.contains("line "), "{said_no}");
+    assert_eq!(said(&data, &["config", ID]), mine);
+    let absent = refused(plugin(&data, &["config", ID, "/not/there.yaml"]));
+    assert!(
+        absent.contains("/not/there.yaml cannot be read"),
+        "{absent}"
+    );
+
+    let shown = json(&data, &["display", ID]);
+    let webhook = shown["webhook"].as_str().unwrap();
+    assert!(webhook.starts_with("/plugin/"), "{shown}");
+    let text = said(&data, &["display", ID]);
+    assert!(
+        text.contains(shown["display"].as_str().unwrap().trim_end()),
+        "{text}"
+    );
+    assert!(text.contains(webhook), "{text}");
     server.stop().await;
 }
 

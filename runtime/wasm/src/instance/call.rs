@@ -12,7 +12,6 @@ use wasmtime_wasi::I32Exit;
 use super::{WasmInstance, slot::Slot, up::Up};
 use crate::{
     deadline::{Deadline, Ended},
-    engine::Running,
     store::State,
 };
 use mortise_runtime::{
@@ -30,10 +29,9 @@ use mortise_runtime::{
 pub(super) struct Call<'a> {
     slot: MutexGuard<'a, Slot>,
     pub(super) up: Box<Up>,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: Deadline<'a>,
     pub(super) open: OpenCall<'a>,
     name: &'static str,
-    _running: Running<'a>,
     /// A webhook's turn.
     _turn: Option<SemaphorePermit<'a>>,
 }
@@ -95,8 +93,7 @@ impl WasmInstance {
             return Err(CallError::NotExported(capability));
         }
         let open = self.guard.open_call(name, capability)?;
-        let running = self.linked.shared.ticker.run();
-        let mut deadline = Deadline::after(open.in_force().limits.call_deadline().min(most));
+        let mut deadline = self.deadline(open.in_force().limits.call_deadline().min(most));
         let turn = match capability {
             Some(Capability::Webhook) => Some(self.webhook_turn(name, &mut deadline).await?),
             _ => None,
@@ -119,9 +116,12 @@ impl WasmInstance {
             deadline,
             open,
             name,
-            _running: running,
             _turn: turn,
         })
+    }
+
+    fn deadline(&self, given: Duration) -> Deadline<'_> {
+        Deadline::after(given, &self.linked.shared.ticker)
     }
 
     /// Waits for the slot and brings the instance to what a call needs.
@@ -132,7 +132,7 @@ impl WasmInstance {
             capability,
             needs,
         }: &Export,
-        deadline: &mut Deadline,
+        deadline: &mut Deadline<'_>,
     ) -> Result<(MutexGuard<'_, Slot>, Box<Up>), CallError> {
         let mut lock = pin!(self.slot.lock());
         let mut free = None;
@@ -174,7 +174,7 @@ impl WasmInstance {
     async fn webhook_turn(
         &self,
         name: &'static str,
-        deadline: &mut Deadline,
+        deadline: &mut Deadline<'_>,
     ) -> Result<SemaphorePermit<'_>, CallError> {
         match deadline.run(self.webhooks.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
@@ -228,8 +228,7 @@ impl WasmInstance {
             return Ok(());
         }
         let name = export::STOP.name;
-        let mut deadline = Deadline::after(self.guard.call_deadline());
-        let _running = self.linked.shared.ticker.run();
+        let mut deadline = self.deadline(self.guard.call_deadline());
         up.store.set_epoch_deadline(1);
         up.store.data_mut().begin_call();
         let outcome = match up.lifecycle(&self.linked.indices) {
