@@ -61,12 +61,12 @@ impl<'a> Deadline<'a> {
     }
 
     /// Runs a future until it ends or has to; then it is dropped.
-    pub(super) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+    pub(super) async fn run<F: Future + Send>(&mut self, future: F) -> Result<F::Output, Ended> {
         self.until_ended(future, None).await
     }
 
     /// The same, until something that the call has in use is taken back, too.
-    pub(super) async fn run_unless<F: Future>(
+    pub(super) async fn run_unless<F: Future + Send>(
         &mut self,
         future: F,
         taken_back: &CancellationToken,
@@ -74,7 +74,7 @@ impl<'a> Deadline<'a> {
         self.until_ended(future, Some(taken_back)).await
     }
 
-    async fn until_ended<F: Future>(
+    async fn until_ended<F: Future + Send>(
         &mut self,
         future: F,
         taken_back: Option<&CancellationToken>,
@@ -93,6 +93,25 @@ impl<'a> Deadline<'a> {
         let until = *self
             .until
             .get_or_insert_with(|| Instant::now() + self.given);
+        until_or_taken_back(future, until, taken_back).await
+    }
+}
+
+/// Waits for the rest of a future, until a time or the loss of something it uses.
+///
+/// In a box and in a function of its own, because most calls end without waiting:
+/// their futures would have to make room for it.
+#[cold]
+#[inline(never)]
+fn until_or_taken_back<'a, F>(
+    future: F,
+    until: Instant,
+    taken_back: Option<&'a CancellationToken>,
+) -> Pin<Box<dyn Future<Output = Result<F::Output, Ended>> + Send + 'a>>
+where
+    F: Future + Send + 'a,
+{
+    Box::pin(async move {
         let ended = timeout_at(until, future);
         let ended = match taken_back {
             None => ended.await,
@@ -105,5 +124,5 @@ impl<'a> Deadline<'a> {
             }
         };
         ended.map_err(|_| Ended::Elapsed)
-    }
+    })
 }

@@ -3,7 +3,11 @@
 //! Usually the instance is free and running, and a call is a lock, a look at
 //! the current rights, and the guest. All rarer work is in separate futures.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::{MutexGuard, SemaphorePermit};
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
@@ -32,6 +36,14 @@ pub(super) struct Call<'a> {
     pub(super) deadline: Deadline<'a>,
     pub(super) open: OpenCall<'a>,
     name: &'static str,
+    /// A webhook's turn.
+    _turn: Option<SemaphorePermit<'a>>,
+}
+
+/// A store that is up to what a call needs, out of its slot.
+struct Ready<'a> {
+    slot: MutexGuard<'a, Slot>,
+    up: Box<Up>,
     /// A webhook's turn.
     _turn: Option<SemaphorePermit<'a>>,
 }
@@ -94,19 +106,17 @@ impl WasmInstance {
         }
         let open = self.guard.open_call(name, capability)?;
         let mut deadline = self.deadline(open.in_force().limits.call_deadline().min(most));
-        let turn = match capability {
-            Some(Capability::Webhook) => Some(self.webhook_turn(name, &mut deadline).await?),
-            _ => None,
-        };
-        let ready = match self.slot.try_lock() {
-            Ok(slot) => take_ready(slot, needs, open.in_force()),
-            Err(_) => None,
-        };
-        let (slot, mut up) = match ready {
+        // A webhook call takes its turn first.
+        let has_turn = capability != Some(Capability::Webhook);
+        let free = has_turn.then(|| self.slot.try_lock().ok()).flatten();
+        let at_once = free.and_then(|slot| take_ready(slot, needs, open.in_force()));
+        let Ready {
+            slot,
+            mut up,
+            _turn,
+        } = match at_once {
             Some(ready) => ready,
-            // In a box of its own, for it is rare and large: each call's future
-            // would have to make room for it.
-            None => Box::pin(self.make_ready(export, &mut deadline)).await?,
+            None => self.make_ready(export, &mut deadline).await?,
         };
         up.store.set_epoch_deadline(1);
         up.store.data_mut().begin_call();
@@ -116,7 +126,7 @@ impl WasmInstance {
             deadline,
             open,
             name,
-            _turn: turn,
+            _turn,
         })
     }
 
@@ -125,7 +135,23 @@ impl WasmInstance {
     }
 
     /// Waits for the slot and brings the instance to what a call needs.
-    async fn make_ready(
+    ///
+    /// In a box and in a function of its own, because it is rare and large: each
+    /// call's future and stack would have to make room for it.
+    #[cold]
+    #[inline(never)]
+    fn make_ready<'a, 'd>(
+        &'a self,
+        export: &'d Export,
+        deadline: &'d mut Deadline<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<Ready<'a>, CallError>> + Send + 'd>>
+    where
+        'a: 'd,
+    {
+        Box::pin(self.wait_until_ready(export, deadline))
+    }
+
+    async fn wait_until_ready(
         &self,
         &Export {
             name,
@@ -133,7 +159,11 @@ impl WasmInstance {
             needs,
         }: &Export,
         deadline: &mut Deadline<'_>,
-    ) -> Result<(MutexGuard<'_, Slot>, Box<Up>), CallError> {
+    ) -> Result<Ready<'_>, CallError> {
+        let _turn = match capability {
+            Some(Capability::Webhook) => Some(self.webhook_turn(name, deadline).await?),
+            _ => None,
+        };
         let mut lock = pin!(self.slot.lock());
         let mut free = None;
         if capability == Some(Capability::Filter) {
@@ -153,12 +183,12 @@ impl WasmInstance {
         // It may have waited for long.
         let in_force = self.guard.in_force();
         if let Some(up) = slot.take_ready(needs, &in_force) {
-            return Ok((slot, up));
+            return Ok(Ready { slot, up, _turn });
         }
         let up = slot.up.take();
         let brought = self.bring_up(up, Arc::clone(&in_force), needs, slot.config.as_deref());
         let error = match deadline.run_unless(brought, in_force.given()).await {
-            Ok(Ok(up)) => return Ok((slot, up)),
+            Ok(Ok(up)) => return Ok(Ready { slot, up, _turn }),
             Ok(Err(error)) => error,
             // No fault of the guest's.
             Err(Ended::TakenBack) => return Err(CallError::TakenBack { call: name }),
@@ -300,10 +330,14 @@ fn take_ready<'a>(
     mut slot: MutexGuard<'a, Slot>,
     needs: Needs,
     in_force: &Arc<InForce>,
-) -> Option<(MutexGuard<'a, Slot>, Box<Up>)> {
+) -> Option<Ready<'a>> {
     slot.may_be_called(needs).ok()?;
     let up = slot.take_ready(needs, in_force)?;
-    Some((slot, up))
+    Some(Ready {
+        slot,
+        up,
+        _turn: None,
+    })
 }
 
 /// Returns the error for a guest's rejection.
