@@ -18,7 +18,7 @@ stage(
     });
 
     flow("dead letters", (width) => {
-      it("shows a message on which a plugin fails, and gives it to the plugin again", async () => {
+      it("shows a message on which a plugin fails, and gives it to the plugin again, alone and with all", async () => {
         const visitor = await stage.come(width);
         const { page } = visitor;
         const { id } = await stage.server.plugin(fragile(width));
@@ -33,7 +33,7 @@ stage(
         await letter.getByRole("button", { name: "Retry" }).click();
         await page.getByText("The plugin failed on it again").waitFor();
         await stage.server.write(`/plugin/${id}/config`, "mended: true\n");
-        await letter.getByRole("button", { name: "Retry" }).click();
+        await page.getByRole("button", { name: "Retry all" }).click();
         await page.getByText("The plugin accepted the message").waitFor();
         await page.getByText("No dead letters").waitFor();
         await visitor.leave();

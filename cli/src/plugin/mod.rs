@@ -7,6 +7,7 @@
 //! - `status`: the status of plugins; `read`: logs and the audit log.
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
+//! - `dead_letters`: messages on which a listener failed again and again.
 //! - `own`: a plugin's configuration and display, as its user has them.
 //! - `named`: naming a plugin by a part of its id.
 //! - `registry`: versions in a registry, and updates; `push`: publish one.
@@ -20,6 +21,7 @@
 mod asked;
 mod author;
 mod check;
+mod dead_letters;
 mod doctor;
 mod grant;
 mod named;
@@ -111,6 +113,8 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin display io.example.weather")]
     Display(orders::Named),
+    /// Show a listener's dead letters, and deliver them again or skip them.
+    DeadLetters(dead_letters::DeadLetters),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:
   mortise plugin reload io.example.weather")]
@@ -197,6 +201,7 @@ impl Command {
             | Self::Disable(plugin)
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
+            | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
             | Self::Uninstall(plugin)
@@ -243,6 +248,7 @@ impl Command {
             Self::Check(look) => return look.check().await,
             Self::Inspect(look) => return look.inspect().await,
             Self::Doctor(plugin) => return plugin.doctor().await,
+            Self::DeadLetters(letters) => return letters.run().await,
             Self::Test(test) => return test.run().await,
             Self::Install(install) => install.run().await?,
             Self::Update(update) => return update.run().await,
@@ -283,6 +289,7 @@ impl Command {
             | Self::Disable(plugin)
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
+            | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
             | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Doctor(plugin)
             | Self::Grants(plugin)

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mortise_server::config::Retry;
+use mortise_tests::server::run;
 use reqwest::Method;
 
 use crate::{
@@ -127,6 +128,66 @@ async fn what_was_set_aside_is_given_again_when_its_user_asks() {
         let (status, _) = rig.request(method, path, "").await;
         assert_eq!(status, 404);
     }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_command_line_gives_dead_letters_again_or_skips_them() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let ears = rig.enable("ears").await;
+    let bad = rig.stored("backup", "!bad").await.id.to_string();
+    let worse = rig.stored("backup", "!worse").await.id.to_string();
+    let store = &rig.server.state().store;
+    until("both were set aside", async || {
+        store.messages_set_aside(ears.id).await.unwrap().len() == 2
+    })
+    .await;
+    let data_dir = data.path().to_str().unwrap();
+    let order = async |arguments: &[&str]| {
+        let which = ["plugin", "dead-letters", "ears", "--data-dir", data_dir];
+        let all = which.iter().chain(arguments);
+        let all: Vec<_> = all.map(ToString::to_string).collect();
+        // The server runs in this thread.
+        let output = tokio::task::spawn_blocking(|| run(all)).await.unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (code, listed) = order(&["--json"]).await;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        listed["deadLetters"].as_array().unwrap().len(),
+        2,
+        "{listed}"
+    );
+    assert!(order(&[]).await.1.contains("poison"));
+
+    // Both are tried, and stay where they are.
+    let (code, text) = order(&["--retry"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    for message in [&bad, &worse] {
+        assert!(text.contains(&format!("failed {message}: ")), "{text}");
+    }
+    // A version that takes them.
+    let better = plugin("ears", &[READ_ALL], &[listening('?')]);
+    rig.installed(&better).await.unwrap();
+    assert_eq!(
+        order(&["--skip", &worse]).await,
+        (Some(0), format!("skipped {worse}\n"))
+    );
+    assert_eq!(
+        order(&["--retry"]).await,
+        (Some(0), format!("delivered {bad}\n"))
+    );
+    let (code, text) = order(&["--retry", &bad]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("no such message is set aside"), "{text}");
+    assert!(order(&["--retry"]).await.1.contains("has no dead letters"));
+    let ears = rig.slot("ears").await;
+    assert_eq!(said(&ears).last().unwrap(), "!bad");
     rig.stop().await;
 }
 

@@ -275,7 +275,7 @@ impl Plugins {
                     last.message,
                     last.error
                 ),
-                "correct the plugin; what was set aside is not given again",
+                format!("correct the plugin, then: mortise plugin dead-letters {id} --retry"),
             ));
         }
         for denial in slot.denials() {

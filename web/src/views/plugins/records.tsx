@@ -140,24 +140,55 @@ export function DenialTable({ denials }: { denials: readonly DenialRow[] }) {
   );
 }
 
+/** Does something with each message. One that fails does not keep it from the others; its error comes at the end. */
+async function oldestFirst(messages: readonly number[], act: (message: number) => Promise<unknown>) {
+  let error: unknown;
+  for (const message of [...messages].sort((a, b) => a - b)) {
+    try {
+      await act(message);
+    } catch (caught) {
+      error ??= caught;
+    }
+  }
+  if (error !== undefined) throw error;
+}
+
 export function DeadLetters({ id }: { id: number }) {
   const client = useQueryClient();
   const letters = useDeadLetters(id);
   const refresh = () => client.invalidateQueries({ queryKey: ["plugin", id, "dead-letters"] });
   const at = (message: number) => ({ params: { path: { id, message } } });
   const retry = useMutation({
-    mutationFn: (message: number) => unwrap(api.POST("/plugin/{id}/set-aside/{message}/retry", at(message))),
-    onSuccess: () => toast("The plugin accepted the message"),
+    mutationFn: (messages: readonly number[]) =>
+      oldestFirst(messages, (message) => unwrap(api.POST("/plugin/{id}/set-aside/{message}/retry", at(message)))),
+    onSuccess: (_, { length }) => toast(length === 1 ? "The plugin accepted the message" : `The plugin accepted ${length} messages`),
     onSettled: refresh,
   });
   const remove = useMutation({
-    mutationFn: (message: number) => unwrap(api.DELETE("/plugin/{id}/set-aside/{message}", at(message))),
+    mutationFn: (messages: readonly number[]) =>
+      oldestFirst(messages, (message) => unwrap(api.DELETE("/plugin/{id}/set-aside/{message}", at(message)))),
     onSettled: refresh,
   });
+  const all = letters.data?.map((one) => one.messageId) ?? [];
+  const actions = all.length > 0 && (
+    <>
+      <Button icon={<RefreshCw aria-hidden />} onPress={() => retry.mutate(all)} isPending={retry.isPending}>
+        Retry all
+      </Button>
+      <Button icon={<Trash2 aria-hidden />} onPress={() => remove.mutate(all)} isPending={remove.isPending}>
+        Remove all
+      </Button>
+    </>
+  );
   return (
-    <Section title="Dead letters">
+    <Section title="Dead letters" actions={actions}>
       <p className="muted">The plugin failed on these messages again and again. They are among your messages all the same.</p>
-      {retry.isError && <ErrorNotice error={retry.error} title="The plugin failed on it again" />}
+      {retry.isError && (
+        <ErrorNotice
+          error={retry.error}
+          title={retry.variables.length === 1 ? "The plugin failed on it again" : "The plugin failed on some of them again"}
+        />
+      )}
       {remove.isError && <ErrorNotice error={remove.error} title="It was not removed" />}
       <Loaded query={letters} of="the dead letters">
         {(list) =>
@@ -177,12 +208,12 @@ export function DeadLetters({ id }: { id: number }) {
                   <div className="row-side">
                     <Button
                       icon={<RefreshCw aria-hidden />}
-                      onPress={() => retry.mutate(one.messageId)}
-                      isPending={retry.isPending && retry.variables === one.messageId}
+                      onPress={() => retry.mutate([one.messageId])}
+                      isPending={retry.isPending && retry.variables.includes(one.messageId)}
                     >
                       Retry
                     </Button>
-                    <Button icon={<Trash2 aria-hidden />} onPress={() => remove.mutate(one.messageId)}>
+                    <Button icon={<Trash2 aria-hidden />} onPress={() => remove.mutate([one.messageId])}>
                       Remove
                     </Button>
                   </div>
