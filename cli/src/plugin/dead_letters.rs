@@ -15,13 +15,13 @@ use super::{
     show::{paint, printable, table},
 };
 
-/// The plugin, and the messages to deliver again or to skip.
+/// The plugin, and the messages to deliver again or to remove.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin dead-letters forward
   mortise plugin dead-letters forward --retry
   mortise plugin dead-letters forward --retry 42 43
-  mortise plugin dead-letters forward --skip 42
+  mortise plugin dead-letters forward --remove 42
 
 Messages are delivered again one by one, the oldest first. If the plugin fails on one, the
 message stays a dead letter, the next one is tried, and the command exits with 1.")]
@@ -33,7 +33,7 @@ pub(super) struct DeadLetters {
     retry: Option<Vec<i64>>,
     /// Remove these messages, or all, from the dead letters. The messages stay.
     #[arg(long, value_name = "MESSAGE", num_args = 0.., conflicts_with = "retry")]
-    skip: Option<Vec<i64>>,
+    remove: Option<Vec<i64>>,
 }
 
 /// A dead letter.
@@ -59,9 +59,9 @@ impl DeadLetters {
         let remote = self.plugin.which.remote()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
         let letters: Vec<Letter> = remote.get(&own.path("/set-aside")).await?;
-        let (order, chosen) = match (&self.retry, &self.skip) {
+        let (order, chosen) = match (&self.retry, &self.remove) {
             (Some(chosen), _) => (Order::Retry, chosen),
-            (None, Some(chosen)) => (Order::Skip, chosen),
+            (None, Some(chosen)) => (Order::Remove, chosen),
             (None, None) => return Ok((self.list(&letters)?, ExitCode::SUCCESS)),
         };
         let mut messages = if chosen.is_empty() {
@@ -130,14 +130,14 @@ impl DeadLetters {
 #[derive(Debug)]
 enum Order {
     Retry,
-    Skip,
+    Remove,
 }
 
 impl Order {
     const fn done(&self) -> &'static str {
         match self {
             Self::Retry => "delivered",
-            Self::Skip => "skipped",
+            Self::Remove => "removed",
         }
     }
 
@@ -154,7 +154,7 @@ impl Order {
                 let path = format!("{path}/retry");
                 remote.send(Method::POST, &path, Body::None).await
             }
-            Self::Skip => remote.send(Method::DELETE, &path, Body::None).await,
+            Self::Remove => remote.send(Method::DELETE, &path, Body::None).await,
         };
         match answer {
             Ok(_) => Ok(None),

@@ -113,7 +113,7 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin display io.example.weather")]
     Display(orders::Named),
-    /// Show a listener's dead letters, and deliver them again or skip them.
+    /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:

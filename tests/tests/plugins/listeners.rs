@@ -132,7 +132,7 @@ async fn what_was_set_aside_is_given_again_when_its_user_asks() {
 }
 
 #[tokio::test]
-async fn the_command_line_gives_dead_letters_again_or_skips_them() {
+async fn the_command_line_gives_dead_letters_again_or_removes_them() {
     let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
     let rig = Rig::start(data.path()).await;
     let ears = rig.enable("ears").await;
@@ -175,8 +175,8 @@ async fn the_command_line_gives_dead_letters_again_or_skips_them() {
     let better = plugin("ears", &[READ_ALL], &[listening('?')]);
     rig.installed(&better).await.unwrap();
     assert_eq!(
-        order(&["--skip", &worse]).await,
-        (Some(0), format!("skipped {worse}\n"))
+        order(&["--remove", &worse]).await,
+        (Some(0), format!("removed {worse}\n"))
     );
     assert_eq!(
         order(&["--retry"]).await,
