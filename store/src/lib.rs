@@ -57,7 +57,7 @@ pub use plugins::{
 };
 pub use sort_key::SORT_KEY_BYTES;
 pub use token_hash::TokenHash;
-pub use upstream::{UpstreamApplication, passed_by};
+pub use upstream::UpstreamApplication;
 pub use users::UserRow;
 
 /// Connections that read. All are opened at the start and kept: a server under

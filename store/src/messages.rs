@@ -1,6 +1,9 @@
 //! The table `messages`.
 
+use std::{slice, sync::LazyLock};
+
 use futures_util::{Stream, TryStreamExt as _};
+use sqlx::SqliteExecutor;
 
 use super::{Store, StoreError};
 
@@ -58,10 +61,82 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
+    /// Returns the message with this id.
+    pub fn row(&self, id: i64) -> MessageRow {
+        MessageRow {
+            id,
+            application_id: self.application_id,
+            user_id: self.user_id,
+            title: self.title.clone(),
+            body: self.body.clone(),
+            priority: self.priority,
+            extras: self.extras.clone(),
+            created_ms: self.created_ms,
+        }
+    }
+
     /// Bytes of its texts.
     pub fn bytes(&self) -> usize {
         self.title.len() + self.body.len() + self.extras.as_ref().map_or(0, String::len)
     }
+}
+
+/// The most messages of one statement.
+const TOGETHER: usize = 128;
+
+/// The statements that store 1, 2, 4 and so on messages, up to [`TOGETHER`]. So few
+/// that each connection keeps them prepared.
+static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let counts = std::iter::successors(Some(1), |count| Some(count * 2));
+    counts
+        .take_while(|count| *count <= TOGETHER)
+        .map(insertion)
+        .collect()
+});
+
+/// Stores messages in their order, and returns the ids of those that were stored.
+fn insertion(count: usize) -> String {
+    let values: Vec<_> = (0..count)
+        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?)"))
+        .collect();
+    format!(
+        "INSERT INTO messages
+         (application_id, user_id, title, body, priority, extras, created_ms, trace)
+         SELECT a.id, a.user_id, column4, column5, column6, column7, column8, column9
+         FROM (VALUES {}) JOIN applications a ON a.id = column2 AND a.user_id = column3
+         ORDER BY column1 RETURNING id",
+        values.join(", ")
+    )
+}
+
+/// The most of so many messages that one statement stores.
+fn largest_insertion(count: usize) -> usize {
+    1 << count.min(TOGETHER).ilog2()
+}
+
+/// Stores as many messages as [`largest_insertion`] allows, and returns the ids in
+/// the messages' order; fewer if an application is not there.
+async fn insert(new: &[NewMessage], to: impl SqliteExecutor<'_>) -> Result<Vec<i64>, StoreError> {
+    let text = INSERTIONS.get(new.len().ilog2() as usize);
+    let text = text.map(String::as_str).unwrap_or_default();
+    let mut query = sqlx::query_scalar(text);
+    for new in new {
+        query = query
+            .bind(new.application_id)
+            .bind(new.user_id)
+            .bind(&new.title)
+            .bind(&new.body)
+            .bind(new.priority)
+            .bind(&new.extras)
+            .bind(new.created_ms)
+            .bind(&new.trace);
+    }
+    // To its end: only then is it known that a statement outside of a transaction is
+    // committed.
+    let mut ids: Vec<i64> = query.fetch_all(to).await?;
+    // They grow in the order of insertion, in which SQLite need not return them.
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// Selects a part of a list, newest first.
@@ -129,6 +204,46 @@ impl Store {
         &self,
         new: &[NewMessage],
     ) -> Result<Vec<Option<MessageRow>>, StoreError> {
+        let restores = new.iter().any(|new| new.restores.is_some());
+        if let ([one], false) = (new, restores) {
+            // A statement is a transaction by itself.
+            let ids = insert(new, &self.writer).await?;
+            return Ok(vec![ids.first().map(|id| one.row(*id))]);
+        }
+        if !restores && let Some(rows) = self.create_together(new).await? {
+            return Ok(rows.into_iter().map(Some).collect());
+        }
+        self.create_one_by_one(new).await
+    }
+
+    /// Stores messages in as few statements as possible: another thread executes
+    /// each, and waiting for it takes longer than the statement itself. None, and
+    /// nothing is stored, if an application is not there.
+    async fn create_together(
+        &self,
+        new: &[NewMessage],
+    ) -> Result<Option<Vec<MessageRow>>, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let mut rows = Vec::with_capacity(new.len());
+        let mut rest = new;
+        while !rest.is_empty() {
+            let (some, others) = rest.split_at(largest_insertion(rest.len()));
+            let ids = insert(some, &mut *transaction).await?;
+            if ids.len() < some.len() {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            rows.extend(some.iter().zip(ids).map(|(new, id)| new.row(id)));
+            rest = others;
+        }
+        transaction.commit().await?;
+        Ok(Some(rows))
+    }
+
+    async fn create_one_by_one(
+        &self,
+        new: &[NewMessage],
+    ) -> Result<Vec<Option<MessageRow>>, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let mut rows = Vec::with_capacity(new.len());
         for new in new {
@@ -144,24 +259,8 @@ impl Store {
                     continue;
                 }
             }
-            let row = sqlx::query_as(concat!(
-                "INSERT INTO messages
-                 (application_id, user_id, title, body, priority, extras, created_ms, trace)
-                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8 FROM applications
-                 WHERE id = ?1 AND user_id = ?2 RETURNING ",
-                columns!()
-            ))
-            .bind(new.application_id)
-            .bind(new.user_id)
-            .bind(&new.title)
-            .bind(&new.body)
-            .bind(new.priority)
-            .bind(&new.extras)
-            .bind(new.created_ms)
-            .bind(&new.trace)
-            .fetch_optional(&mut *transaction)
-            .await?;
-            rows.push(row);
+            let ids = insert(slice::from_ref(new), &mut *transaction).await?;
+            rows.push(ids.first().map(|id| new.row(*id)));
         }
         transaction.commit().await?;
         Ok(rows)
@@ -332,10 +431,8 @@ mod tests {
     use super::{BATCH, NewMessage, Page, Store};
     use crate::{NewApplication, TokenHash};
 
-    #[tokio::test]
-    async fn all_messages_are_deleted_a_batch_at_a_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+    /// A user, and two applications of theirs.
+    async fn people(store: &Store) -> (i64, Vec<i64>) {
         let user = store.create_user("ann", "hash", true).await.unwrap();
         let mut applications = Vec::new();
         for name in ["one", "two"] {
@@ -349,18 +446,85 @@ mod tests {
             let made = store.create_application(user.id, &token, new).await;
             applications.push(made.unwrap().id);
         }
-        let of = |application_id| NewMessage {
+        (user.id, applications)
+    }
+
+    fn message(user_id: i64, application_id: i64, body: &str) -> NewMessage {
+        NewMessage {
             application_id,
-            user_id: user.id,
+            user_id,
             title: "t".to_owned(),
-            body: "b".to_owned(),
-            priority: 0,
-            extras: None,
-            created_ms: 0,
+            body: body.to_owned(),
+            priority: 7,
+            extras: Some("{}".to_owned()),
+            created_ms: 5,
             trace: None,
             restores: None,
             hops: 0,
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_are_stored_together_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user, applications) = people(&store).await;
+        let mut all = Vec::new();
+        for count in [0, 1, 2, 3, 37, 128, 129, 300] {
+            let new: Vec<_> = (0..count)
+                .map(|n| message(user, applications[n % 2], &format!("{count}, {n}")))
+                .collect();
+            let rows = store.create_messages(&new).await.unwrap();
+            assert_eq!(rows.len(), count);
+            for (row, new) in rows.iter().zip(&new) {
+                let row = row.as_ref().unwrap();
+                let found = store.message(user, row.id).await.unwrap();
+                assert_eq!(found.as_ref(), Some(row));
+                assert_eq!(
+                    (&row.body, row.application_id),
+                    (&new.body, new.application_id)
+                );
+                all.push(row.id);
+            }
+        }
+        assert!(all.is_sorted(), "{all:?}");
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_message_without_an_application_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user, applications) = people(&store).await;
+        let here = applications[0];
+        for count in [1, 2, 37] {
+            for lost in [0, count / 2, count - 1] {
+                let mut new: Vec<_> = (0..count)
+                    .map(|n| message(user, here, &n.to_string()))
+                    .collect();
+                new[lost].application_id = 99;
+                let rows = store.create_messages(&new).await.unwrap();
+                let found: Vec<_> = rows.iter().map(Option::is_some).collect();
+                let expected: Vec<_> = (0..count).map(|n| n != lost).collect();
+                assert_eq!(found, expected);
+                let page = Page {
+                    before: None,
+                    limit: 1000,
+                };
+                let listing = store.messages(user, page).await.unwrap();
+                assert_eq!(listing.messages.len(), count - 1, "nothing is there twice");
+                store.delete_messages(user).await.unwrap();
+            }
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn all_messages_are_deleted_a_batch_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user, applications) = people(&store).await;
+        let of = |application| message(user, application, "b");
         let count = usize::try_from(BATCH).unwrap() * 2 + 1;
         for application in &applications {
             let new: Vec<_> = (0..count).map(|_| of(*application)).collect();
@@ -371,15 +535,15 @@ mod tests {
                 before: None,
                 limit: 10_000,
             };
-            store.messages(user.id, page).await.unwrap().messages.len()
+            store.messages(user, page).await.unwrap().messages.len()
         };
         let first = applications[0];
         store
-            .delete_application_messages(user.id, first)
+            .delete_application_messages(user, first)
             .await
             .unwrap();
         assert_eq!(left().await, count);
-        store.delete_messages(user.id).await.unwrap();
+        store.delete_messages(user).await.unwrap();
         assert_eq!(left().await, 0);
         store.close().await;
     }

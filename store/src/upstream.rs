@@ -1,7 +1,7 @@
 //! The table `upstream_applications`, and messages that pass by on their way to or
 //! from a Gotify behind this server.
 
-use super::{MessageRow, NewMessage, Store, StoreError, TokenHash, sort_key};
+use super::{NewMessage, Store, StoreError, TokenHash, sort_key};
 
 /// An application of a Gotify behind this server.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -207,19 +207,5 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(forgotten.rows_affected())
-    }
-}
-
-/// A message as it is there.
-pub fn passed_by(id: i64, new: &NewMessage) -> MessageRow {
-    MessageRow {
-        id,
-        application_id: new.application_id,
-        user_id: new.user_id,
-        title: new.title.clone(),
-        body: new.body.clone(),
-        priority: new.priority,
-        extras: new.extras.clone(),
-        created_ms: new.created_ms,
     }
 }

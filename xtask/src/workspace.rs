@@ -20,15 +20,19 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the repository that this program was built from.
+    /// Finds the repository: `cargo xtask` names it. Without that, it is the one that
+    /// this program was built from.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("xtask is not inside a repository")?
-            .to_owned();
+        let root = match std::env::var_os("XTASK_ROOT") {
+            Some(root) => PathBuf::from(root),
+            None => Path::new(env!("CARGO_MANIFEST_DIR"))
+                .parent()
+                .context("xtask is not inside a repository")?
+                .to_owned(),
+        };
         if !root.join("Cargo.toml").is_file() {
             bail!(
-                "{} is not there any more: run `cargo xtask` inside the repository, so that it is built anew",
+                "{} is not there any more: run `cargo xtask` inside the repository",
                 root.display()
             );
         }

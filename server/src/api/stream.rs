@@ -67,6 +67,9 @@ async fn stream(
     Ok(upgrade
         .max_message_size(INCOMING_BYTES)
         .max_frame_size(INCOMING_BYTES)
+        // Of the default, 128 KiB, each stream would keep as much for as long as it is
+        // open: more than all the rest of it.
+        .read_buffer_size(INCOMING_BYTES)
         .on_upgrade(move |socket| run(socket, subscription, ping)))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Request, header};
-use mortise_store::{NewMessage, passed_by};
+use mortise_store::NewMessage;
 use tokio_tungstenite::tungstenite::{
     Message as Frame, handshake::client::generate_key, protocol::WebSocketConfig,
 };
@@ -166,7 +166,7 @@ impl Follower<'_> {
             hops: 0,
         };
         if store.pass_by(message.id, &new).await? {
-            let stored = passed_by(message.id, &new);
+            let stored = new.row(message.id);
             self.state.plugins.message_stored(&stored, new.hops);
         }
         Ok(())

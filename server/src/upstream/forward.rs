@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mortise_store::{MessageRow, NewMessage, Store, UpstreamApplication, passed_by};
+use mortise_store::{MessageRow, NewMessage, Store, UpstreamApplication};
 use serde_json::{Value, json};
 
 use super::{Upstream, UpstreamError};
@@ -55,7 +55,7 @@ impl Forwarding {
         }
         let token = application.token.as_deref();
         let id = gotify.send(application.upstream_id, token, body).await?;
-        let stored = passed_by(id, new);
+        let stored = new.row(id);
         if self.store.pass_by(id, new).await? {
             self.chain.message_stored(&stored, new.hops);
         }

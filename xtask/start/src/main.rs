@@ -9,7 +9,7 @@ use std::{
     env,
     ffi::OsStr,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 
@@ -21,11 +21,16 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+    // As it is now, and not as it was when this program was built: cargo does not build
+    // it again in a folder that was moved or copied with its `target`.
+    let package = env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .ok_or("run this program by `cargo xtask`")?;
+    let root = package
         .ancestors()
         .nth(2)
         .filter(|root| root.join("Cargo.toml").is_file())
-        .ok_or("the repository was moved: run `cargo xtask` inside of it")?;
+        .ok_or("the repository was moved while it was in use: run `cargo xtask` again")?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--workspace", "--bin", "xtask"])
@@ -51,7 +56,9 @@ fn start() -> Result<ExitCode, String> {
     if !status.success() {
         return Ok(ExitCode::FAILURE);
     }
-    become_program(Command::new(&program).args(env::args_os().skip(1)))
+    let mut xtask = Command::new(&program);
+    xtask.args(env::args_os().skip(1)).env("XTASK_ROOT", root);
+    become_program(&mut xtask)
         .map_err(|error| format!("{} cannot be started: {error}", program.display()))
 }
 
