@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_runtime::files;
 use mortise_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -172,7 +173,7 @@ pub async fn restore(from: &Path, data_dir: &Path) -> Result<Backup, BackupError
     for name in names.chain([&DATABASE.to_owned()]) {
         let (source, target) = (from.join(name), data_dir.join(name));
         if let Some(folder) = target.parent() {
-            private::make_folder(folder).map_err(failed("make", folder))?;
+            files::make_private_folder(folder).map_err(failed("make", folder))?;
         }
         fs::copy(&source, &target).map_err(failed("write", &target))?;
     }
@@ -251,7 +252,7 @@ fn copy_folder(
         }
         let kind = entry.file_type().map_err(failed("read", &source))?;
         if kind.is_dir() {
-            private::make_folder(&target).map_err(failed("make", &target))?;
+            files::make_private_folder(&target).map_err(failed("make", &target))?;
             copy_folder(data_dir, to, &name, files)?;
             continue;
         }

@@ -40,15 +40,6 @@ pub(crate) fn close_to_others(data_dir: &Path) {
 #[cfg(not(unix))]
 pub(crate) fn close_to_others(_data_dir: &Path) {}
 
-/// Makes a folder for the server's user alone, and its parents, if it is not there.
-pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
 /// Returns true if others can enter the folder: only then do the modes of the files
 /// in it matter to them.
 #[cfg(unix)]

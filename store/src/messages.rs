@@ -117,6 +117,11 @@ fn largest_insertion(count: usize) -> usize {
 /// Stores as many messages as [`largest_insertion`] allows, and returns the ids in
 /// the messages' order; fewer if an application is not there.
 async fn insert(new: &[NewMessage], to: impl SqliteExecutor<'_>) -> Result<Vec<i64>, StoreError> {
+    debug_assert_eq!(
+        new.len(),
+        largest_insertion(new.len()),
+        "there is no such statement"
+    );
     let text = INSERTIONS.get(new.len().ilog2() as usize);
     let text = text.map(String::as_str).unwrap_or_default();
     let mut query = sqlx::query_scalar(text);

@@ -193,7 +193,7 @@ pub(super) fn read_file(file: &Path) -> anyhow::Result<Vec<u8>> {
     read_as(file, Purpose::Plugin)
 }
 
-/// What a file is read as.
+/// The use of a file, which bounds its size.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
     Plugin,

@@ -1,9 +1,8 @@
 //! `mortise plugin config` and `display`: a plugin as its user has it on the
 //! page, for servers whose page does not show it and for scripts.
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::{
@@ -26,7 +25,7 @@ pub(super) struct Config {
     /// Save this file as the configuration, or standard input if it is `-`
     /// [default: print the configuration].
     #[arg(value_name = "FILE|-")]
-    file: Option<PathBuf>,
+    file: Option<String>,
     /// Print the JSON Schema of the configuration.
     #[arg(long, conflicts_with = "file")]
     schema: bool,
@@ -36,10 +35,8 @@ impl Config {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
         let remote = self.plugin.which.remote()?;
         // Before the server is asked: a file that cannot be read is no reason to.
-        let new = self.file.as_ref().map(|file| {
-            let name = file.to_str().context("the file's name is no UTF-8 text")?;
-            orders::read(name, Purpose::Configuration)
-        });
+        let new = self.file.as_deref();
+        let new = new.map(|file| orders::read(file, Purpose::Configuration));
         let new = new.transpose()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
         if let Some(text) = new {
@@ -49,15 +46,24 @@ impl Config {
                 .done("configured", "the new configuration is in force"));
         }
         if self.schema {
-            return remote.text(&own.path("/schema")).await;
+            return Ok(whole(remote.text(&own.path("/schema")).await?));
         }
         let text = remote.text(&own.path("/config")).await?;
         if self.plugin.json {
             let id = &self.plugin.id;
             return Ok(json!({ "id": id, "config": text }).to_string() + "\n");
         }
-        // As it is: it may go into a file.
-        Ok(text)
+        Ok(whole(text))
+    }
+}
+
+/// Text for a file or a program as it is, and for a terminal without what would
+/// steer it: the defaults are the author's.
+fn whole(text: String) -> String {
+    if std::io::stdout().is_terminal() {
+        printable(&text)
+    } else {
+        text
     }
 }
 

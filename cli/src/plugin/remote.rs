@@ -57,7 +57,8 @@ pub(crate) struct Which {
         help_heading = "Which server"
     )]
     token: Option<String>,
-    /// The user to act as [default on the data directory: the first administrator].
+    /// The user to act as; on the data directory, an administrator [default there: the first
+    /// one].
     #[arg(
         long,
         env = "MORTISE_USER",

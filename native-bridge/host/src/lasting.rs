@@ -10,7 +10,9 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use mortise_runtime::{CallError, Digest, process::Attachment, registry::versions::sync_folder};
+use mortise_runtime::{
+    CallError, Digest, files, process::Attachment, registry::versions::sync_folder,
+};
 use parking_lot::Mutex;
 use tempfile::NamedTempFile;
 use tokio_util::task::AbortOnDropHandle;
@@ -212,11 +214,7 @@ fn read_secret(path: &Path) -> Result<Option<String>, String> {
 
 /// Makes a secret that only the server's user can read.
 fn write_secret(folder: &Path, path: &Path) -> std::io::Result<String> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    files::make_private_folder(folder)?;
     let mut secret = [0; SECRET_BYTES / 2];
     getrandom::fill(&mut secret)?;
     let secret = hex::encode(secret);

@@ -1,11 +1,12 @@
-//! Reading files that others could have put in place, without ever waiting.
+//! Reading files that others could have put in place, without ever waiting; and
+//! folders that others cannot enter.
 //!
 //! A named pipe, a socket or a device under the name of a file would block
 //! whoever opens or reads it, or never end. [`open`] returns regular files and
 //! nothing else; [`read`] also bounds their size.
 
 use std::{
-    fs::{File, FileType, Metadata, OpenOptions},
+    fs::{DirBuilder, File, FileType, Metadata, OpenOptions},
     io::{self, Read as _},
     path::Path,
 };
@@ -24,6 +25,19 @@ pub struct NotRegular {
 pub struct TooLarge {
     /// The largest size accepted, in bytes.
     pub most: u64,
+}
+
+/// Makes a folder that only this user can enter, and its parents, if it is not there.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Opens a regular file, or a link to one, for reading. Never blocks on the

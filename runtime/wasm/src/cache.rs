@@ -21,7 +21,7 @@ use std::{
 use wasmtime::{Engine, component::Component};
 
 use self::mark::{Mark, SETTLED};
-use mortise_runtime::Digest;
+use mortise_runtime::{Digest, files};
 
 /// A folder of compiled code.
 #[derive(Debug)]
@@ -209,11 +209,8 @@ enum Unusable {
 /// Makes a folder that only this user can use, or sees that it is one.
 #[cfg(unix)]
 fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    files::make_private_folder(folder)?;
     // What this process makes is owned by its effective user.
     let own = tempfile::NamedTempFile::new_in(folder)?
         .as_file()

@@ -11,7 +11,7 @@ use mortise_runtime::files;
 use sha2::{Digest as _, Sha256};
 
 use super::error::AcmeError;
-use crate::{config::Acme, private, tls::Certificate};
+use crate::{config::Acme, tls::Certificate};
 
 /// The largest file, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -26,7 +26,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Makes the folder if it is not there. The names in the settings are sorted.
     pub(super) fn open(folder: &Path, settings: &Acme) -> io::Result<Self> {
-        private::make_folder(folder)?;
+        files::make_private_folder(folder)?;
         let directory = settings.directory.as_str();
         let contacts = settings.contacts.iter().map(String::as_str);
         let external = settings.eab_key_id.as_ref().map(|id| format!("key {id}"));

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use mortise_runtime::files;
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     extract::{Id, multipart},
     model,
 };
-use crate::{auth::Caller, private, state::AppState};
+use crate::{auth::Caller, state::AppState};
 
 /// Bytes of a form beside its image.
 const FORM_BYTES: usize = 64 << 10;
@@ -128,7 +129,7 @@ async fn upload(
     let mut name = [0; NAME_BYTES];
     getrandom::fill(&mut name).map_err(ApiError::internal)?;
     let name = format!("{}.{}", hex::encode(name), format.extension());
-    private::make_folder(&state.config.images_dir()).map_err(ApiError::internal)?;
+    files::make_private_folder(&state.config.images_dir()).map_err(ApiError::internal)?;
     tokio::fs::write(path(&state, &name), &bytes)
         .await
         .map_err(ApiError::internal)?;

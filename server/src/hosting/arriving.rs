@@ -10,16 +10,13 @@ use std::{io, path::Path, time::Duration};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
+use mortise_runtime::{Digest, files, registry::versions::MOST_BYTES};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
-use crate::{
-    client::{self, ClientError},
-    private,
-};
+use crate::client::{self, ClientError};
 
 /// The beginning of a temporary file's name.
 pub(crate) const PREFIX: &str = "upload-";
@@ -123,7 +120,7 @@ impl Arriving {
 
 /// Makes a temporary file that this user alone can read.
 fn make(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    private::make_folder(folder)?;
+    files::make_private_folder(folder)?;
     tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)
 }
 

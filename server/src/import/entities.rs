@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mortise_runtime::files;
 use mortise_store::{
     ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing, StoreError,
     TokenHash,
@@ -17,7 +18,6 @@ use super::{Choices, ImportError, Report, SameName};
 use crate::{
     api::image_name,
     auth::{MOST_COST, PasswordError, Passwords, bcrypt_cost, generate_password},
-    private,
     time::now_ms,
 };
 
@@ -338,7 +338,7 @@ impl<'a> Entities<'a> {
         if !self.choices.dry_run {
             let folder = self.choices.data_dir.join("images");
             let path = folder.join(&name);
-            private::make_folder(&folder)
+            files::make_private_folder(&folder)
                 .and_then(|()| fs::write(&path, &bytes))
                 .map_err(|source| ImportError::File {
                     doing: "write",
@@ -411,7 +411,7 @@ fn plugin_id(module_path: &str) -> String {
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    mortise_runtime::files::read(path, IMAGE_BYTES)
+    files::read(path, IMAGE_BYTES)
 }
 
 fn listed(names: &[String]) -> String {

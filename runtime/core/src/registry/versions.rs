@@ -127,7 +127,7 @@ impl Versions {
             return Ok(());
         }
         let folder = staged.file.parent().unwrap_or(&self.folder);
-        make_private(folder)?;
+        files::make_private_folder(folder)?;
         let mut aside = tempfile::NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut aside, &staged.bytes)?;
         aside.as_file().set_permissions(permissions)?;
@@ -202,13 +202,4 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())
-}
-
-/// Makes a folder that only this user can use.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }

@@ -189,7 +189,12 @@ export function DeadLetters({ id }: { id: number }) {
           title={retry.variables.length === 1 ? "The plugin failed on it again" : "The plugin failed on some of them again"}
         />
       )}
-      {remove.isError && <ErrorNotice error={remove.error} title="It was not removed" />}
+      {remove.isError && (
+        <ErrorNotice
+          error={remove.error}
+          title={remove.variables.length === 1 ? "It was not removed" : "Some of them were not removed"}
+        />
+      )}
       <Loaded query={letters} of="the dead letters">
         {(list) =>
           list.length === 0 ? (
