@@ -37,7 +37,7 @@ impl ApplicationRow {
 }
 
 /// The values of a new application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewApplication<'a> {
     /// See [`ApplicationRow::name`].
     pub name: &'a str,
@@ -50,7 +50,7 @@ pub struct NewApplication<'a> {
 }
 
 /// A change of an application. A part that is none stays as it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ApplicationChange<'a> {
     /// See [`ApplicationRow::name`].
     pub name: &'a str,
@@ -105,12 +105,21 @@ impl Store {
         &self,
         token: &TokenHash,
     ) -> Result<Option<ApplicationRow>, StoreError> {
-        Ok(
+        let (state, now_ms) = (self.senders.state(), self.now_ms());
+        if let Some(state) = state
+            && let Some(kept) = self.senders.get(state, token, now_ms)
+        {
+            return Ok(Some(kept));
+        }
+        let found: Option<ApplicationRow> =
             sqlx::query_as("SELECT * FROM applications WHERE token_hash = ?")
                 .bind(token.as_bytes())
                 .fetch_optional(&self.readers)
-                .await?,
-        )
+                .await?;
+        if let (Some(state), Some(found)) = (state, &found) {
+            self.senders.keep(state, *token, now_ms, found.clone());
+        }
+        Ok(found)
     }
 
     /// Creates an application that a token sends as.

@@ -23,6 +23,7 @@ mod import;
 mod messages;
 mod plugins;
 mod retention;
+mod senders;
 mod sort_key;
 mod space;
 mod token_hash;
@@ -41,7 +42,7 @@ use sqlx::{
     },
 };
 
-use self::clock::Clock;
+use self::{clock::Clock, senders::Senders};
 pub use applications::{ApplicationChange, ApplicationRow, NewApplication};
 pub use audit::{AuditRow, NewAudit};
 pub use clients::ClientRow;
@@ -72,6 +73,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     clock: Clock,
+    senders: Senders,
 }
 
 /// The reason for which a database operation failed.
@@ -187,6 +189,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(WAIT);
+        let senders = Senders::default();
+        let (follower, settler) = (senders.clone(), senders.clone());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
@@ -199,6 +203,14 @@ impl Store {
             // ones would be parts of it, which no commit ends: they were lost. A new
             // connection counts from none.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .after_connect(move |connection, _| {
+                let senders = follower.clone();
+                Box::pin(async move { senders.follow(connection).await })
+            })
+            .after_release(move |connection, _| {
+                let senders = settler.clone();
+                Box::pin(async move { senders.settle(connection).await.map(|()| true) })
+            })
             .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
             .await
             .map_err(open)?;
@@ -228,6 +240,7 @@ impl Store {
             writer,
             readers,
             clock: Clock::default(),
+            senders,
         };
         store.make_shrinkable(&path).await?;
         Ok(store)
