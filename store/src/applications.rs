@@ -1,6 +1,6 @@
 //! The table `applications`: senders, and those that belong to plugins.
 
-use super::{Store, StoreError, TokenHash, sort_key};
+use super::{Store, StoreError, TokenHash, last_row, sort_key};
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -194,7 +194,7 @@ impl Store {
                 sort_key::after(last.as_deref())
             }
         };
-        sqlx::query_as(
+        let insertion = sqlx::query_as(
             "INSERT INTO applications (user_id, token_hash, name, description, default_priority,
              sort_key, created_ms, plugin_instance_id, plugin_key)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
@@ -207,10 +207,11 @@ impl Store {
         .bind(key)
         .bind(self.now_ms())
         .bind(plugin.map(|(instance, _)| instance))
-        .bind(plugin.map(|(_, key)| key))
-        .fetch_one(&mut *writer)
-        .await
-        .map_err(StoreError::conflict("an application of this sort key"))
+        .bind(plugin.map(|(_, key)| key));
+        let created = last_row(insertion, &mut *writer)
+            .await
+            .map_err(StoreError::conflict("an application of this sort key"))?;
+        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
     }
 
     /// Changes a user's application. None if the user has no such application.
@@ -224,7 +225,7 @@ impl Store {
         id: i64,
         change: ApplicationChange<'_>,
     ) -> Result<Option<ApplicationRow>, StoreError> {
-        sqlx::query_as(
+        let change = sqlx::query_as(
             "UPDATE applications SET name = ?, description = coalesce(?, description),
              default_priority = coalesce(?, default_priority), sort_key = coalesce(?, sort_key) WHERE id = ? AND user_id = ? RETURNING *",
         )
@@ -233,10 +234,10 @@ impl Store {
         .bind(change.default_priority)
         .bind(change.sort_key)
         .bind(id)
-        .bind(user_id)
-        .fetch_optional(&self.writer)
-        .await
-        .map_err(StoreError::conflict("an application of this sort key"))
+        .bind(user_id);
+        last_row(change, &self.writer)
+            .await
+            .map_err(StoreError::conflict("an application of this sort key"))
     }
 
     /// Sets or removes the image of a user's application. None if the user has
@@ -251,14 +252,13 @@ impl Store {
         id: i64,
         image: Option<&str>,
     ) -> Result<Option<ApplicationRow>, StoreError> {
-        Ok(sqlx::query_as(
+        let change = sqlx::query_as(
             "UPDATE applications SET image = ? WHERE id = ? AND user_id = ? RETURNING *",
         )
         .bind(image)
         .bind(id)
-        .bind(user_id)
-        .fetch_optional(&self.writer)
-        .await?)
+        .bind(user_id);
+        Ok(last_row(change, &self.writer).await?)
     }
 
     /// Gives a user's application another token. False if the user has no such

@@ -1,6 +1,6 @@
 //! The table `clients`.
 
-use super::{Store, StoreError, TokenHash};
+use super::{Store, StoreError, TokenHash, last_row};
 
 /// A client: a device or program that acts for a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -110,7 +110,7 @@ impl Store {
         expires_after_seconds: i64,
         elevated_until_ms: Option<i64>,
     ) -> Result<ClientRow, StoreError> {
-        Ok(sqlx::query_as(
+        let insertion = sqlx::query_as(
             "INSERT INTO clients
              (user_id, token_hash, name, created_ms, expires_after_seconds, elevated_until_ms)
              VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
@@ -120,9 +120,9 @@ impl Store {
         .bind(name)
         .bind(self.now_ms())
         .bind(expires_after_seconds)
-        .bind(elevated_until_ms)
-        .fetch_one(&self.writer)
-        .await?)
+        .bind(elevated_until_ms);
+        let created = last_row(insertion, &self.writer).await?;
+        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
     }
 
     /// Changes a user's client; its expiry stays as it is if none is named. None
@@ -138,16 +138,15 @@ impl Store {
         name: &str,
         expires_after_seconds: Option<i64>,
     ) -> Result<Option<ClientRow>, StoreError> {
-        Ok(sqlx::query_as(concat!(
+        let change = sqlx::query_as(concat!(
             "UPDATE clients SET name = ?, expires_after_seconds = coalesce(?, expires_after_seconds)
              WHERE id = ? AND user_id = ? AND ", alive!(), " RETURNING *"))
         .bind(name)
         .bind(expires_after_seconds)
         .bind(id)
         .bind(user_id)
-        .bind(self.now_ms())
-        .fetch_optional(&self.writer)
-        .await?)
+        .bind(self.now_ms());
+        Ok(last_row(change, &self.writer).await?)
     }
 
     /// Lets a user's client do what needs an elevated session until a time.

@@ -33,12 +33,13 @@ mod users;
 use std::{fs, io, path::Path, path::PathBuf, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite, SqlitePool,
+    ConnectOptions as _, Connection as _, FromRow, Sqlite, SqliteExecutor, SqlitePool,
     migrate::MigrateError,
     pool::PoolConnection,
+    query::QueryAs,
     sqlite::{
-        SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
-        SqliteSynchronous,
+        SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode,
+        SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 
@@ -70,6 +71,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Its statements are executed to their end (see [`last_row`]).
     writer: SqlitePool,
     readers: SqlitePool,
     clock: Clock,
@@ -334,11 +336,28 @@ impl Store {
     }
 }
 
+/// Executes a statement that changes at most one row and returns it, to its end:
+/// outside of a transaction, only then is it known that the change is committed.
+/// `fetch_one` and `fetch_optional` end with the row, whether or not the disk is
+/// full.
+async fn last_row<T>(
+    statement: QueryAs<'_, Sqlite, T, SqliteArguments>,
+    writer: impl SqliteExecutor<'_>,
+) -> Result<Option<T>, sqlx::Error>
+where
+    T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
+    Ok(statement.fetch_all(writer).await?.pop())
+}
+
 #[cfg(test)]
 mod tests {
     use sqlx::{Row as _, migrate::Migrator};
 
-    use super::{SqliteConnectOptions, SqlitePool, Store, StoreError};
+    use super::{
+        ApplicationChange, NewApplication, SqliteConnectOptions, SqlitePool, Store, StoreError,
+        TokenHash,
+    };
 
     async fn database(folder: &tempfile::TempDir) -> SqlitePool {
         let options = SqliteConnectOptions::new()
@@ -433,5 +452,59 @@ mod tests {
             let kept = sqlx::query("SELECT COUNT(*) FROM notes").fetch_one(&store.readers);
             assert_eq!(kept.await.unwrap().get::<i64, _>(0), round + 1);
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_commit_fails_is_not_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let user = store.create_user("ann", "", true).await.unwrap().id;
+        let token = TokenHash::of_stored("token");
+        let new = NewApplication {
+            name: "door",
+            ..NewApplication::default()
+        };
+        let created = store.create_application(user, &token, new.clone());
+        let application = created.await.unwrap().id;
+        let client = store.create_client(user, &token, "phone", 0, None);
+        let client = client.await.unwrap().id;
+
+        // As a full disk does: rows change, and only the commit finds out.
+        let mut writer = store.write().await.unwrap();
+        let mut handle = writer.lock_handle().await.unwrap();
+        handle.set_commit_hook(|| false);
+        drop(handle);
+        drop(writer);
+        let change = ApplicationChange {
+            name: "gate",
+            ..ApplicationChange::default()
+        };
+        let other = TokenHash::of_stored("other");
+        let failures = [
+            store.create_user("bob", "", false).await.err(),
+            store.update_user(user, "anna", None, true).await.err(),
+            store.create_application(user, &other, new).await.err(),
+            store
+                .update_application(user, application, change)
+                .await
+                .err(),
+            store
+                .set_image(user, application, Some("gate.png"))
+                .await
+                .err(),
+            store
+                .create_client(user, &other, "tablet", 0, None)
+                .await
+                .err(),
+            store.update_client(user, client, "old", None).await.err(),
+        ];
+        for (index, failure) in failures.iter().enumerate() {
+            assert!(
+                matches!(failure, Some(StoreError::Query(_))),
+                "{index}: {failure:?}"
+            );
+        }
+        let found = store.application_by_token(&token).await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.image), ("door", None));
     }
 }

@@ -1,6 +1,6 @@
 //! The table `users`.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, last_row};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -75,16 +75,18 @@ impl Store {
         password_hash: &str,
         admin: bool,
     ) -> Result<UserRow, StoreError> {
-        sqlx::query_as(
-            "INSERT INTO users (name, password_hash, admin, created_ms) VALUES (?, ?, ?, ?) RETURNING *",
+        let insertion = sqlx::query_as(
+            "INSERT INTO users (name, password_hash, admin, created_ms) VALUES (?, ?, ?, ?)
+             RETURNING *",
         )
         .bind(name)
         .bind(password_hash)
         .bind(admin)
-        .bind(self.now_ms())
-        .fetch_one(&self.writer)
-        .await
-        .map_err(StoreError::conflict("a user of this name"))
+        .bind(self.now_ms());
+        let created = last_row(insertion, &self.writer)
+            .await
+            .map_err(StoreError::conflict("a user of this name"))?;
+        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
     }
 
     /// Changes a user; `password_hash` none keeps the password. Returns none if
@@ -100,7 +102,7 @@ impl Store {
         password_hash: Option<&str>,
         admin: bool,
     ) -> Result<Option<UserRow>, StoreError> {
-        sqlx::query_as(
+        let change = sqlx::query_as(
             "UPDATE users SET name = ?2, password_hash = coalesce(?3, password_hash), admin = ?4
              WHERE id = ?1 AND (?4 OR EXISTS (SELECT 1 FROM users WHERE admin AND id <> ?1))
              RETURNING *",
@@ -108,10 +110,10 @@ impl Store {
         .bind(id)
         .bind(name)
         .bind(password_hash)
-        .bind(admin)
-        .fetch_optional(&self.writer)
-        .await
-        .map_err(StoreError::conflict("a user of this name"))
+        .bind(admin);
+        last_row(change, &self.writer)
+            .await
+            .map_err(StoreError::conflict("a user of this name"))
     }
 
     /// Sets a user's password.
