@@ -68,7 +68,7 @@ enum Command {
     Manual(manual::Manual),
 }
 
-#[cfg(target_env = "musl")]
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -77,7 +77,6 @@ fn main() -> ExitCode {
     // started as that, it does not return from here.
     #[cfg(unix)]
     mortise_native::launch::intercept();
-    bound_heaps();
     // Lines as they are: a command that an error names is there to be copied.
     // It fails only where there is a handler already, which there is not.
     let _ = miette::set_hook(Box::new(|_| {
@@ -117,24 +116,6 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Manual(command) => command.run(Cli::command()),
     }
 }
-
-/// Has glibc keep one heap for each core, where it would keep eight. Plugins
-/// come and go on threads that come and go: over time they would leave remains
-/// in every heap there is.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn bound_heaps() {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let heaps = libc::c_int::try_from(cores.max(2)).unwrap_or(libc::c_int::MAX);
-    // SAFETY: it changes a setting of the allocator, whose only other threads
-    // are yet to come.
-    #[expect(unsafe_code, reason = "the C library offers no other way")]
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, heaps);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-const fn bound_heaps() {}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! The table `messages`.
 
-use std::{slice, sync::LazyLock};
+use std::{ops::RangeInclusive, slice, sync::LazyLock};
 
 use futures_util::{Stream, TryStreamExt as _};
 use sqlx::SqliteExecutor;
@@ -94,7 +94,8 @@ static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Stores messages in their order, and returns the ids of those that were stored.
+/// Stores messages in their order. It returns no ids: the thread that executes it
+/// would wake the one that waits for each of them.
 fn insertion(count: usize) -> String {
     let values: Vec<_> = (0..count)
         .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?)"))
@@ -104,7 +105,7 @@ fn insertion(count: usize) -> String {
          (application_id, user_id, title, body, priority, extras, created_ms, trace)
          SELECT a.id, a.user_id, column4, column5, column6, column7, column8, column9
          FROM (VALUES {}) JOIN applications a ON a.id = column2 AND a.user_id = column3
-         ORDER BY column1 RETURNING id",
+         ORDER BY column1",
         values.join(", ")
     )
 }
@@ -114,9 +115,12 @@ fn largest_insertion(count: usize) -> usize {
     1 << count.min(TOGETHER).ilog2()
 }
 
-/// Stores as many messages as [`largest_insertion`] allows, and returns the ids in
+/// Stores as many messages as [`largest_insertion`] allows, and returns their ids in
 /// the messages' order; fewer if an application is not there.
-async fn insert(new: &[NewMessage], to: impl SqliteExecutor<'_>) -> Result<Vec<i64>, StoreError> {
+async fn insert(
+    new: &[NewMessage],
+    to: impl SqliteExecutor<'_>,
+) -> Result<RangeInclusive<i64>, StoreError> {
     debug_assert_eq!(
         new.len(),
         largest_insertion(new.len()),
@@ -124,7 +128,7 @@ async fn insert(new: &[NewMessage], to: impl SqliteExecutor<'_>) -> Result<Vec<i
     );
     let text = INSERTIONS.get(new.len().ilog2() as usize);
     let text = text.map(String::as_str).unwrap_or_default();
-    let mut query = sqlx::query_scalar(text);
+    let mut query = sqlx::query(text);
     for new in new {
         query = query
             .bind(new.application_id)
@@ -136,12 +140,11 @@ async fn insert(new: &[NewMessage], to: impl SqliteExecutor<'_>) -> Result<Vec<i
             .bind(new.created_ms)
             .bind(&new.trace);
     }
-    // To its end: only then is it known that a statement outside of a transaction is
-    // committed.
-    let mut ids: Vec<i64> = query.fetch_all(to).await?;
-    // They grow in the order of insertion, in which SQLite need not return them.
-    ids.sort_unstable();
-    Ok(ids)
+    let stored = query.execute(to).await?;
+    // With AUTOINCREMENT, each row's id follows the one before.
+    let last = stored.last_insert_rowid();
+    let count = i64::try_from(stored.rows_affected()).unwrap_or_default();
+    Ok(last - count + 1..=last)
 }
 
 /// Selects a part of a list, newest first.
@@ -212,8 +215,8 @@ impl Store {
         let restores = new.iter().any(|new| new.restores.is_some());
         if let ([one], false) = (new, restores) {
             // A statement is a transaction by itself.
-            let ids = insert(new, &self.writer).await?;
-            return Ok(vec![ids.first().map(|id| one.row(*id))]);
+            let mut ids = insert(new, &self.writer).await?;
+            return Ok(vec![ids.next().map(|id| one.row(id))]);
         }
         if !restores && let Some(rows) = self.create_together(new).await? {
             return Ok(rows.into_iter().map(Some).collect());
@@ -234,7 +237,7 @@ impl Store {
         while !rest.is_empty() {
             let (some, others) = rest.split_at(largest_insertion(rest.len()));
             let ids = insert(some, &mut *transaction).await?;
-            if ids.len() < some.len() {
+            if ids.clone().count() < some.len() {
                 transaction.rollback().await?;
                 return Ok(None);
             }
@@ -264,8 +267,8 @@ impl Store {
                     continue;
                 }
             }
-            let ids = insert(slice::from_ref(new), &mut *transaction).await?;
-            rows.push(ids.first().map(|id| new.row(*id)));
+            let mut ids = insert(slice::from_ref(new), &mut *transaction).await?;
+            rows.push(ids.next().map(|id| new.row(id)));
         }
         transaction.commit().await?;
         Ok(rows)

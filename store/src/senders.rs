@@ -75,7 +75,7 @@ impl Senders {
     /// Returns the table's state, unless it is changing.
     pub(super) fn state(&self) -> Option<State> {
         let changes = self.changes.load(Ordering::Acquire);
-        (changes % 2 == 0).then_some(State(changes))
+        changes.is_multiple_of(2).then_some(State(changes))
     }
 
     /// Returns a token's application in a state, if it is kept.
