@@ -68,7 +68,7 @@ enum Command {
     Manual(manual::Manual),
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -77,6 +77,7 @@ fn main() -> ExitCode {
     // started as that, it does not return from here.
     #[cfg(unix)]
     mortise_native::launch::intercept();
+    bound_heaps();
     // Lines as they are: a command that an error names is there to be copied.
     // It fails only where there is a handler already, which there is not.
     let _ = miette::set_hook(Box::new(|_| {
@@ -116,6 +117,28 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Manual(command) => command.run(Cli::command()),
     }
 }
+
+/// The heaps that glibc keeps for each core, where it would keep eight. Plugins come
+/// and go on threads that come and go: over time they would leave remains in every
+/// heap there is. With one, SQLite's thread would wait for the others' allocations.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAPS: usize = 2;
+
+/// Has glibc keep no more heaps than the server has use for.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn bound_heaps() {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let heaps = libc::c_int::try_from(cores * HEAPS).unwrap_or(libc::c_int::MAX);
+    // SAFETY: it changes a setting of the allocator, whose only other threads
+    // are yet to come.
+    #[expect(unsafe_code, reason = "the C library offers no other way")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, heaps);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const fn bound_heaps() {}
 
 #[cfg(test)]
 mod tests {

@@ -52,7 +52,7 @@ pub use dropped::{DROPPED_KEPT_MS, DroppedRow};
 pub use import::{
     ImportRow, ImportedApplication, ImportedClient, ImportedKind, ImportedPlugin, Importing,
 };
-pub use messages::{Listing, MessageRow, NewMessage, Page};
+pub use messages::{Listing, MessageRow, NewMessage, Page, TOGETHER};
 pub use plugins::{
     AnswerRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow, NewInstance, PluginApplication,
     Readable, SetAsideRow, SourcedMessage, StorageFull, TimerRow, TooManyTimers, UsageRow,

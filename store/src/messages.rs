@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, slice, sync::LazyLock};
 
 use futures_util::{Stream, TryStreamExt as _};
-use sqlx::SqliteExecutor;
+use sqlx::{SqliteExecutor, error::ErrorKind};
 
 use super::{Store, StoreError};
 
@@ -81,70 +81,70 @@ impl NewMessage {
     }
 }
 
-/// The most messages of one statement.
-const TOGETHER: usize = 128;
+/// The most messages that are stored by one statement.
+pub const TOGETHER: usize = 128;
 
-/// The statements that store 1, 2, 4 and so on messages, up to [`TOGETHER`]. So few
+/// The statements for up to 1, 2, 4 and so on messages, until [`TOGETHER`]. So few
 /// that each connection keeps them prepared.
 static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let counts = std::iter::successors(Some(1), |count| Some(count * 2));
-    counts
-        .take_while(|count| *count <= TOGETHER)
+    let places = std::iter::successors(Some(1), |places| Some(places * 2));
+    places
+        .take_while(|places| *places <= TOGETHER)
         .map(insertion)
         .collect()
 });
 
-/// Stores messages in their order. It returns no ids: the thread that executes it
-/// would wake the one that waits for each of them.
-fn insertion(count: usize) -> String {
-    let values: Vec<_> = (0..count)
+/// Stores messages in their order; a place without an application is empty. Fails if
+/// an application is not there, as the column must not be null. It returns no ids:
+/// the thread that executes it would wake the one that waits for each of them.
+fn insertion(places: usize) -> String {
+    let values: Vec<_> = (0..places)
         .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?)"))
         .collect();
     format!(
         "INSERT INTO messages
          (application_id, user_id, title, body, priority, extras, created_ms, trace)
-         SELECT a.id, a.user_id, column4, column5, column6, column7, column8, column9
-         FROM (VALUES {}) JOIN applications a ON a.id = column2 AND a.user_id = column3
-         ORDER BY column1",
+         SELECT a.id, column3, column4, column5, column6, column7, column8, column9
+         FROM (VALUES {}) LEFT JOIN applications a ON a.id = column2 AND a.user_id = column3
+         WHERE column2 IS NOT NULL ORDER BY column1",
         values.join(", ")
     )
 }
 
-/// The most of so many messages that one statement stores.
-fn largest_insertion(count: usize) -> usize {
-    1 << count.min(TOGETHER).ilog2()
-}
-
-/// Stores as many messages as [`largest_insertion`] allows, and returns their ids in
-/// the messages' order; fewer if an application is not there.
+/// Stores up to [`TOGETHER`] messages, and returns their ids in the messages' order.
+/// None, and nothing is stored, if an application is not there.
 async fn insert(
     new: &[NewMessage],
     to: impl SqliteExecutor<'_>,
-) -> Result<RangeInclusive<i64>, StoreError> {
-    debug_assert_eq!(
-        new.len(),
-        largest_insertion(new.len()),
-        "there is no such statement"
-    );
-    let text = INSERTIONS.get(new.len().ilog2() as usize);
-    let text = text.map(String::as_str).unwrap_or_default();
-    let mut query = sqlx::query(text);
-    for new in new {
+) -> Result<Option<RangeInclusive<i64>>, sqlx::Error> {
+    let places = new.len().next_power_of_two();
+    let text = INSERTIONS.get(places.ilog2() as usize);
+    debug_assert!(text.is_some(), "there is no such statement");
+    let mut query = sqlx::query(text.map(String::as_str).unwrap_or_default());
+    for place in 0..places {
+        let new = new.get(place);
         query = query
-            .bind(new.application_id)
-            .bind(new.user_id)
-            .bind(&new.title)
-            .bind(&new.body)
-            .bind(new.priority)
-            .bind(&new.extras)
-            .bind(new.created_ms)
-            .bind(&new.trace);
+            .bind(new.map(|new| new.application_id))
+            .bind(new.map(|new| new.user_id))
+            .bind(new.map(|new| &new.title))
+            .bind(new.map(|new| &new.body))
+            .bind(new.map(|new| new.priority))
+            .bind(new.and_then(|new| new.extras.as_ref()))
+            .bind(new.map(|new| new.created_ms))
+            .bind(new.and_then(|new| new.trace.as_ref()));
     }
-    let stored = query.execute(to).await?;
-    // With AUTOINCREMENT, each row's id follows the one before.
-    let last = stored.last_insert_rowid();
-    let count = i64::try_from(stored.rows_affected()).unwrap_or_default();
-    Ok(last - count + 1..=last)
+    match query.execute(to).await {
+        Ok(stored) => {
+            // With AUTOINCREMENT, each row's id follows the one before.
+            let last = stored.last_insert_rowid();
+            let count = i64::try_from(stored.rows_affected()).unwrap_or_default();
+            Ok(Some(last - count + 1..=last))
+        }
+        Err(sqlx::Error::Database(error)) if error.kind() == ErrorKind::NotNullViolation => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Selects a part of a list, newest first.
@@ -201,9 +201,10 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Stores messages in one transaction, in their order. None for a message
-    /// whose application is not there or another user's, or that restores a
-    /// dropped message which is not there: either may have gone a moment ago.
+    /// Stores messages in one transaction, in their order; up to [`TOGETHER`] are
+    /// stored by one statement. None for a message whose application is not there or
+    /// another user's, or that restores a dropped message which is not there: either
+    /// may have gone a moment ago.
     ///
     /// # Errors
     ///
@@ -212,40 +213,20 @@ impl Store {
         &self,
         new: &[NewMessage],
     ) -> Result<Vec<Option<MessageRow>>, StoreError> {
-        let restores = new.iter().any(|new| new.restores.is_some());
-        if let ([one], false) = (new, restores) {
-            // A statement is a transaction by itself.
-            let mut ids = insert(new, &self.writer).await?;
-            return Ok(vec![ids.next().map(|id| one.row(id))]);
+        if new.is_empty() {
+            return Ok(Vec::new());
         }
-        if !restores && let Some(rows) = self.create_together(new).await? {
-            return Ok(rows.into_iter().map(Some).collect());
+        // One statement is a transaction by itself. Another thread executes it, and
+        // waiting for each takes longer than the statement.
+        let restores = new.iter().any(|new| new.restores.is_some());
+        if !restores
+            && new.len() <= TOGETHER
+            && let Some(ids) = insert(new, &self.writer).await?
+        {
+            let rows = new.iter().zip(ids).map(|(new, id)| Some(new.row(id)));
+            return Ok(rows.collect());
         }
         self.create_one_by_one(new).await
-    }
-
-    /// Stores messages in as few statements as possible: another thread executes
-    /// each, and waiting for it takes longer than the statement itself. None, and
-    /// nothing is stored, if an application is not there.
-    async fn create_together(
-        &self,
-        new: &[NewMessage],
-    ) -> Result<Option<Vec<MessageRow>>, StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        let mut rows = Vec::with_capacity(new.len());
-        let mut rest = new;
-        while !rest.is_empty() {
-            let (some, others) = rest.split_at(largest_insertion(rest.len()));
-            let ids = insert(some, &mut *transaction).await?;
-            if ids.clone().count() < some.len() {
-                transaction.rollback().await?;
-                return Ok(None);
-            }
-            rows.extend(some.iter().zip(ids).map(|(new, id)| new.row(id)));
-            rest = others;
-        }
-        transaction.commit().await?;
-        Ok(Some(rows))
     }
 
     async fn create_one_by_one(
@@ -267,8 +248,8 @@ impl Store {
                     continue;
                 }
             }
-            let mut ids = insert(slice::from_ref(new), &mut *transaction).await?;
-            rows.push(ids.next().map(|id| new.row(id)));
+            let ids = insert(slice::from_ref(new), &mut *transaction).await?;
+            rows.push(ids.map(|ids| new.row(*ids.end())));
         }
         transaction.commit().await?;
         Ok(rows)

@@ -5,15 +5,13 @@
 
 use std::{slice, sync::Arc};
 
-use mortise_store::{MessageRow, NewMessage, Store};
+use mortise_store::{MessageRow, NewMessage, Store, TOGETHER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
 use super::{Chain, PostError};
 use crate::stream::Hub;
 
-/// Messages in one transaction.
-const GROUP: usize = 128;
 /// Messages that wait to be taken into one; who sends more waits as well.
 const WAITING: usize = 1024;
 /// Kibibytes of messages that wait: as much as four of the longest.
@@ -74,8 +72,8 @@ async fn run(
     hub: Arc<Hub>,
     chain: Arc<dyn Chain>,
 ) {
-    let mut group = Vec::with_capacity(GROUP);
-    while waiting.recv_many(&mut group, GROUP).await > 0 {
+    let mut group = Vec::with_capacity(TOGETHER);
+    while waiting.recv_many(&mut group, TOGETHER).await > 0 {
         let mut new = Vec::with_capacity(group.len());
         let mut senders = Vec::with_capacity(group.len());
         for waiting in group.drain(..) {
