@@ -118,17 +118,13 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
     }
 }
 
-/// The heaps that glibc keeps for each core, where it would keep eight. Plugins come
-/// and go on threads that come and go: over time they would leave remains in every
-/// heap there is. With one, SQLite's thread would wait for the others' allocations.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const HEAPS: usize = 2;
-
-/// Has glibc keep no more heaps than the server has use for.
+/// Has glibc keep one heap for each core, where it would keep eight. Plugins
+/// come and go on threads that come and go: over time they would leave remains
+/// in every heap there is.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn bound_heaps() {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let heaps = libc::c_int::try_from(cores * HEAPS).unwrap_or(libc::c_int::MAX);
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let heaps = libc::c_int::try_from(cores.max(2)).unwrap_or(libc::c_int::MAX);
     // SAFETY: it changes a setting of the allocator, whose only other threads
     // are yet to come.
     #[expect(unsafe_code, reason = "the C library offers no other way")]

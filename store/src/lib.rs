@@ -71,7 +71,8 @@ const WAIT: Duration = Duration::from_secs(10);
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// Its statements are executed to their end (see [`last_row`]).
+    /// A statement that changes something outside of a transaction is executed to its end
+    /// (see [`last_row`]).
     writer: SqlitePool,
     readers: SqlitePool,
     clock: Clock,

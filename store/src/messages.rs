@@ -3,7 +3,10 @@
 use std::{ops::RangeInclusive, slice, sync::LazyLock};
 
 use futures_util::{Stream, TryStreamExt as _};
-use sqlx::{SqliteExecutor, error::ErrorKind};
+use sqlx::{
+    SqliteExecutor,
+    error::{DatabaseError, ErrorKind},
+};
 
 use super::{Store, StoreError};
 
@@ -83,6 +86,10 @@ impl NewMessage {
 
 /// The most messages that are stored by one statement.
 pub const TOGETHER: usize = 128;
+const _: () = assert!(
+    TOGETHER.is_power_of_two(),
+    "the last statement has as many places"
+);
 
 /// The statements for up to 1, 2, 4 and so on messages, until [`TOGETHER`]. So few
 /// that each connection keeps them prepared.
@@ -119,8 +126,8 @@ async fn insert(
 ) -> Result<Option<RangeInclusive<i64>>, sqlx::Error> {
     let places = new.len().next_power_of_two();
     let text = INSERTIONS.get(places.ilog2() as usize);
-    debug_assert!(text.is_some(), "there is no such statement");
-    let mut query = sqlx::query(text.map(String::as_str).unwrap_or_default());
+    let text = text.ok_or_else(|| sqlx::Error::Protocol("too many messages".to_owned()))?;
+    let mut query = sqlx::query(text.as_str());
     for place in 0..places {
         let new = new.get(place);
         query = query
@@ -140,11 +147,16 @@ async fn insert(
             let count = i64::try_from(stored.rows_affected()).unwrap_or_default();
             Ok(Some(last - count + 1..=last))
         }
-        Err(sqlx::Error::Database(error)) if error.kind() == ErrorKind::NotNullViolation => {
-            Ok(None)
-        }
+        Err(sqlx::Error::Database(error)) if is_of_no_application(&*error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Returns true for the error of a message whose application is not there. Which column
+/// must not be null is in SQLite's text only.
+fn is_of_no_application(error: &dyn DatabaseError) -> bool {
+    error.kind() == ErrorKind::NotNullViolation
+        && error.message().ends_with("messages.application_id")
 }
 
 /// Selects a part of a list, newest first.

@@ -4,10 +4,12 @@
 //!
 //! Within this process, memory never says anything else than the table. SQLite tells
 //! the connection that writes of each row that changes, before the change is
-//! committed. From then on, until the connection is released, lookups ask the table
-//! and nothing is kept; after it, what was kept before counts no more. Another
-//! process can write too, an administrator with `sqlite3` for one: its changes count
-//! after [`KEPT_MS`].
+//! committed. It does so for rows that a foreign key takes along, and, as other tables
+//! refer to this one, for a deletion of all rows; it does not for rows that `REPLACE`
+//! removes, which nothing here uses. From then on, until a release of the connection
+//! finds the change done, lookups ask the table and nothing is kept; after it, what was
+//! kept before counts no more. Another process can write too, an administrator with
+//! `sqlite3` for one: its changes count after [`KEPT_MS`].
 
 use std::{
     collections::HashMap,
@@ -24,9 +26,11 @@ use super::{ApplicationRow, TokenHash};
 /// The table that is followed.
 const TABLE: &str = "applications";
 /// The time after which an application is looked up again, in milliseconds.
-const KEPT_MS: u64 = 1_000;
+const KEPT_MS: i64 = 1_000;
 /// Applications that are kept at most.
 const MOST: usize = 4_096;
+/// Bytes of an application's texts, beyond which it is not kept.
+const TEXT_BYTES: usize = 2 << 10;
 
 /// A state of the table, as long as it does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +65,13 @@ impl Senders {
         Ok(())
     }
 
-    /// Notes that a connection has committed or given up all that it began.
+    /// Notes that a connection has committed or given up all changes of the table that
+    /// it began. A statement that begins only now, because its caller went away, leaves
+    /// the table changing until the next call.
     pub(super) async fn settle(&self, writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         if self.state().is_none() {
-            // A caller that went away may have left a statement that still runs. The
-            // connection executes one after the other.
+            // What a caller that went away has left may still run. The connection
+            // executes one statement after the other.
             writer.ping().await?;
             self.changes.fetch_add(1, Ordering::AcqRel);
         }
@@ -90,7 +96,8 @@ impl Senders {
             return None;
         }
         let (read_ms, application) = kept.applications.get(token)?;
-        (now_ms.abs_diff(*read_ms) < KEPT_MS).then(|| application.clone())
+        let age_ms = now_ms.saturating_sub(*read_ms);
+        (0..KEPT_MS).contains(&age_ms).then(|| application.clone())
     }
 
     /// Keeps an application that was read after the table was in a state.
@@ -101,6 +108,9 @@ impl Senders {
         now_ms: i64,
         application: ApplicationRow,
     ) {
+        if application.name.len() + application.description.len() > TEXT_BYTES {
+            return;
+        }
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         // The table may have changed since, or while it was read.
         if self.state() != Some(state) {
@@ -123,7 +133,7 @@ mod tests {
 
     use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
-    use super::{super::*, KEPT_MS};
+    use super::{super::*, KEPT_MS, TEXT_BYTES};
 
     struct Bench {
         folder: tempfile::TempDir,
@@ -270,8 +280,7 @@ mod tests {
             .execute(&mut stranger)
             .await
             .unwrap();
-        let kept = i64::try_from(KEPT_MS).unwrap();
-        bench.now_ms.fetch_add(kept - 1, Ordering::Relaxed);
+        bench.now_ms.fetch_add(KEPT_MS - 1, Ordering::Relaxed);
         assert!(bench.find(&token).await.is_some(), "from memory");
         bench.now_ms.fetch_add(1, Ordering::Relaxed);
         assert_eq!(bench.find(&token).await, None);
@@ -282,8 +291,34 @@ mod tests {
             .execute(&mut stranger)
             .await
             .unwrap();
-        bench.now_ms.fetch_sub(3_600_000, Ordering::Relaxed);
+        bench.now_ms.fetch_sub(1, Ordering::Relaxed);
         assert_eq!(bench.find(&token).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_application_with_long_texts_takes_no_memory() {
+        let bench = Bench::new().await;
+        let token = token("first");
+        let id = bench.application(&token).await.id;
+        bench.find_kept(&token).await;
+        let description = "x".repeat(TEXT_BYTES);
+        let change = ApplicationChange {
+            name: "door",
+            description: Some(&description),
+            ..ApplicationChange::default()
+        };
+        let changed = bench.store.update_application(bench.user.id, id, change);
+        changed.await.unwrap();
+        for _ in 0..3 {
+            assert!(bench.find(&token).await.is_some());
+            let kept = bench.store.senders.kept.read().unwrap();
+            assert!(
+                !kept
+                    .applications
+                    .values()
+                    .any(|(_, kept)| kept.description == description)
+            );
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
