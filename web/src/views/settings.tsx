@@ -65,8 +65,8 @@ function Elevation() {
         )}
       </div>
       <p>
-        Deleting, passwords and administration need an elevated session. It begins with the login and ends after an
-        hour; the password elevates it again.
+        Deleting an application, changing tokens and passwords, and administration need an elevated session. It begins
+        with the login and ends after an hour; the password elevates it again.
       </p>
       {!elevated && (
         <div>

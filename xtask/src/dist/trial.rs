@@ -156,8 +156,12 @@ fn debian(release: &Release<'_>, lower: &Path, plugins: &Plugins) -> Result<()> 
         root.path(DATA).join("mortise.db").is_file(),
         "removing the package removed the data too"
     );
+    // The administrator's own file, with secrets.
+    let variables = root.path("/etc/default/mortise");
+    fs::write(&variables, "MORTISE_ACCESS_LOG=true\n")
+        .with_context(|| format!("{} cannot be written", variables.display()))?;
     dpkg(&["--purge", "mortise"])?;
-    for left in [DATA, "/etc/mortise", "/usr/bin/mortise", UNIT] {
+    for left in [DATA, "/etc/mortise", "/etc/default/mortise", "/usr/bin/mortise", UNIT] {
         ensure!(!root.path(left).exists(), "{left} is left after the purge");
     }
     ensure!(
