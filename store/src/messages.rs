@@ -3,10 +3,7 @@
 use std::{ops::RangeInclusive, slice, sync::LazyLock};
 
 use futures_util::{Stream, TryStreamExt as _};
-use sqlx::{
-    SqliteExecutor,
-    error::{DatabaseError, ErrorKind},
-};
+use sqlx::{SqliteExecutor, error::ErrorKind};
 
 use super::{Store, StoreError};
 
@@ -147,16 +144,12 @@ async fn insert(
             let count = i64::try_from(stored.rows_affected()).unwrap_or_default();
             Ok(Some(last - count + 1..=last))
         }
-        Err(sqlx::Error::Database(error)) if is_of_no_application(&*error) => Ok(None),
+        // The only column that can be null: the rest is bound, or may be null.
+        Err(sqlx::Error::Database(error)) if error.kind() == ErrorKind::NotNullViolation => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
-}
-
-/// Returns true for the error of a message whose application is not there. Which column
-/// must not be null is in SQLite's text only.
-fn is_of_no_application(error: &dyn DatabaseError) -> bool {
-    error.kind() == ErrorKind::NotNullViolation
-        && error.message().ends_with("messages.application_id")
 }
 
 /// Selects a part of a list, newest first.

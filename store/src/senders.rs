@@ -13,6 +13,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -37,19 +38,29 @@ const TEXT_BYTES: usize = 2 << 10;
 pub(super) struct State(u64);
 
 /// Applications by their tokens. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Senders {
     /// Raised before a change is committed and after it: odd between them.
     changes: Arc<AtomicU64>,
     kept: Arc<RwLock<Kept>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Kept {
     /// The value of `changes` at which all of them were read.
     at: u64,
     /// With the times at which they were read.
     applications: HashMap<TokenHash, (i64, ApplicationRow)>,
+}
+
+impl fmt::Debug for Senders {
+    /// Without hashes of tokens.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Senders")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Senders {
