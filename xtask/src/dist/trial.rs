@@ -161,7 +161,13 @@ fn debian(release: &Release<'_>, lower: &Path, plugins: &Plugins) -> Result<()> 
     fs::write(&variables, "MORTISE_ACCESS_LOG=true\n")
         .with_context(|| format!("{} cannot be written", variables.display()))?;
     dpkg(&["--purge", "mortise"])?;
-    for left in [DATA, "/etc/mortise", "/etc/default/mortise", "/usr/bin/mortise", UNIT] {
+    for left in [
+        DATA,
+        "/etc/mortise",
+        "/etc/default/mortise",
+        "/usr/bin/mortise",
+        UNIT,
+    ] {
         ensure!(!root.path(left).exists(), "{left} is left after the purge");
     }
     ensure!(
