@@ -1,6 +1,6 @@
 //! The table `applications`: senders, and those that belong to plugins.
 
-use super::{Store, StoreError, TokenHash, last_row, sort_key};
+use super::{Store, StoreError, TokenHash, inserted_row, last_row, sort_key};
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -208,10 +208,9 @@ impl Store {
         .bind(self.now_ms())
         .bind(plugin.map(|(instance, _)| instance))
         .bind(plugin.map(|(_, key)| key));
-        let created = last_row(insertion, &mut *writer)
+        inserted_row(insertion, &mut *writer)
             .await
-            .map_err(StoreError::conflict("an application of this sort key"))?;
-        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
+            .map_err(StoreError::conflict("an application of this sort key"))
     }
 
     /// Changes a user's application. None if the user has no such application.

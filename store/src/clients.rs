@@ -1,6 +1,6 @@
 //! The table `clients`.
 
-use super::{Store, StoreError, TokenHash, last_row};
+use super::{Store, StoreError, TokenHash, inserted_row, last_row};
 
 /// A client: a device or program that acts for a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -121,8 +121,7 @@ impl Store {
         .bind(self.now_ms())
         .bind(expires_after_seconds)
         .bind(elevated_until_ms);
-        let created = last_row(insertion, &self.writer).await?;
-        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
+        Ok(inserted_row(insertion, &self.writer).await?)
     }
 
     /// Changes a user's client; its expiry stays as it is if none is named. None

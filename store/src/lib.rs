@@ -351,6 +351,18 @@ where
     Ok(statement.fetch_all(writer).await?.pop())
 }
 
+/// As [`last_row`], for an insertion, which always returns its row.
+async fn inserted_row<T>(
+    insertion: QueryAs<'_, Sqlite, T, SqliteArguments>,
+    writer: impl SqliteExecutor<'_>,
+) -> Result<T, sqlx::Error>
+where
+    T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
+    let inserted = last_row(insertion, writer).await?;
+    inserted.ok_or(sqlx::Error::RowNotFound)
+}
+
 #[cfg(test)]
 mod tests {
     use sqlx::{Row as _, migrate::Migrator};

@@ -202,11 +202,15 @@ mod tests {
             }
         }
 
-        /// A connection of another process.
-        async fn stranger(&self) -> SqliteConnection {
+        /// Deletes all applications by a connection of its own, as another process does.
+        async fn delete_from_outside(&self) {
             let path = self.folder.path().join("mortise.db");
             let options = SqliteConnectOptions::new().filename(path);
-            SqliteConnection::connect_with(&options).await.unwrap()
+            let mut outside = SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::query("DELETE FROM applications WHERE id > 0")
+                .execute(&mut outside)
+                .await
+                .unwrap();
         }
     }
 
@@ -286,11 +290,7 @@ mod tests {
         let token = token("first");
         bench.application(&token).await;
         bench.find_kept(&token).await;
-        let mut stranger = bench.stranger().await;
-        sqlx::query("DELETE FROM applications WHERE id > 0")
-            .execute(&mut stranger)
-            .await
-            .unwrap();
+        bench.delete_from_outside().await;
         bench.now_ms.fetch_add(KEPT_MS - 1, Ordering::Relaxed);
         assert!(bench.find(&token).await.is_some(), "from memory");
         bench.now_ms.fetch_add(1, Ordering::Relaxed);
@@ -298,10 +298,7 @@ mod tests {
         // A clock that is set back keeps nothing alive.
         bench.application(&token).await;
         bench.find_kept(&token).await;
-        sqlx::query("DELETE FROM applications WHERE id > 0")
-            .execute(&mut stranger)
-            .await
-            .unwrap();
+        bench.delete_from_outside().await;
         bench.now_ms.fetch_sub(1, Ordering::Relaxed);
         assert_eq!(bench.find(&token).await, None);
     }

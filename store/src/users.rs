@@ -1,6 +1,6 @@
 //! The table `users`.
 
-use super::{Store, StoreError, last_row};
+use super::{Store, StoreError, inserted_row, last_row};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -83,10 +83,9 @@ impl Store {
         .bind(password_hash)
         .bind(admin)
         .bind(self.now_ms());
-        let created = last_row(insertion, &self.writer)
+        inserted_row(insertion, &self.writer)
             .await
-            .map_err(StoreError::conflict("a user of this name"))?;
-        Ok(created.ok_or(sqlx::Error::RowNotFound)?)
+            .map_err(StoreError::conflict("a user of this name"))
     }
 
     /// Changes a user; `password_hash` none keeps the password. Returns none if
