@@ -14,7 +14,8 @@ const COPY: &str = ".tmp";
 /// The age from which a copy is no replacement under way: the command line makes
 /// some of them, beside the server.
 const OLD: Duration = Duration::from_secs(600);
-/// Folders in a data directory in which files are replaced.
+/// Folders in a data directory in which files are replaced. The folder of versions
+/// sees to its own.
 const FOLDERS: [&str; 3] = ["", "cache", "attached"];
 
 /// Removes what a server before this one left. Called with the data directory locked.
@@ -25,14 +26,11 @@ pub(crate) fn remove(config: &Config) {
         remove_from(&config.data_dir.join(folder), COPY, OLD);
     }
     remove_from(&config.acme_dir(), COPY, OLD);
-    // Each version has a folder of its own.
-    for version in entries(&config.data_dir.join("versions")) {
-        remove_from(&version.path(), COPY, OLD);
-    }
 }
 
 fn remove_from(folder: &Path, prefix: &str, age: Duration) {
-    for entry in entries(folder) {
+    // One that is not there has none.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
         if is_ours
             && is_file_of(&entry, age)
@@ -42,11 +40,6 @@ fn remove_from(folder: &Path, prefix: &str, age: Duration) {
             tracing::warn!(%error, file = %file.display(), "an unfinished file stays");
         }
     }
-}
-
-/// The entries of a folder; none of one that is not there.
-fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
 /// Returns true for a file, and no link, that is this old.
@@ -75,7 +68,7 @@ mod tests {
     fn only_unfinished_files_of_the_server_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["uploads", "cache", "versions/a", "plugins"] {
+        for name in ["uploads", "cache", "plugins"] {
             fs::create_dir_all(at(name)).unwrap();
         }
         let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
@@ -88,8 +81,6 @@ mod tests {
             (".other", now - hour, true),
             ("cache/.tmp1", now - hour, false),
             ("cache/code", now - hour, true),
-            ("versions/a/.tmp1", now - hour, false),
-            ("versions/a/plugin", now - hour, true),
             // A person's.
             ("plugins/.tmp1", now - hour, true),
         ];

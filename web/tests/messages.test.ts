@@ -35,23 +35,17 @@ stage("messages", (stage) => {
       await visitor.login("admin", undefined, "/settings");
       await page.getByText("Show notifications of this browser").click();
       await page.getByRole("switch", { name: /Show notifications/ }).and(page.locator(":checked")).waitFor();
-      const shown = (title: string) =>
-        page.evaluate(async (title) => {
-          const worker = await navigator.serviceWorker.getRegistration("/page/");
-          const all = (await worker?.getNotifications()) ?? [];
-          return all.filter((one) => one.title === title).map(({ body }) => body);
-        }, title);
       await visitor.go("Messages");
       await page.getByText("Live: new messages").waitFor();
       const seen = `seen ${width.name}`;
       await stage.server.send(application.token, { title: seen, message: "looked at" });
       await page.getByRole("article", { name: seen }).waitFor();
-      // As in another tab: the browser of a test shows all of them.
-      await page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden" }));
+      await visitor.hide();
       const unseen = `unseen ${width.name}`;
       await stage.server.send(application.token, { title: unseen, message: "x".repeat(400) });
-      await expect.poll(() => shown(unseen)).toEqual([`${"x".repeat(300)}…`]);
-      expect(await shown(seen)).toEqual([]);
+      expect(await visitor.notifications("/page/")).toEqual([
+        { title: unseen, body: `${"x".repeat(300)}…`, icon: "/page/icon.svg" },
+      ]);
       await visitor.leave();
     });
 

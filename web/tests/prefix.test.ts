@@ -106,16 +106,12 @@ for (const { name, options, removes } of PLACES) {
 
           await visitor.go("Settings");
           await page.getByText("Show notifications of this browser").click();
-          await page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden" }));
-          await send(`unseen ${width.name}`);
-          const notified = (folder: string) =>
-            page.evaluate(async (folder) => {
-              const worker = await navigator.serviceWorker.getRegistration(folder);
-              return ((await worker?.getNotifications()) ?? []).map(({ title, icon }) => [title, new URL(icon).pathname]);
-            }, folder);
-          await expect
-            .poll(() => notified(`${prefix}/page/`))
-            .toEqual([[`unseen ${width.name}`, `${prefix}/page/icon.svg`]]);
+          await page.getByRole("switch", { name: /Show notifications/ }).and(page.locator(":checked")).waitFor();
+          await visitor.hide();
+          expect((await send(`unseen ${width.name}`)).status).toBe(200);
+          expect(await visitor.notifications(`${prefix}/page/`)).toEqual([
+            { title: `unseen ${width.name}`, body: "below", icon: `${prefix}/page/icon.svg` },
+          ]);
           const description = await page.getByRole("link", { name: "openapi.json" }).getAttribute("href");
           const described = await fetch(new URL(description ?? "", page.url()));
           expect(((await described.json()) as { info: { title: string } }).info.title).toBe("Mortise");

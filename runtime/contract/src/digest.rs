@@ -20,6 +20,13 @@ impl Digest {
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
+
+    /// The digest with these bare digits; none if they are not [`Digest::hex`] of one.
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
 }
 
 impl From<[u8; 32]> for Digest {
@@ -50,10 +57,8 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
         text.strip_prefix("sha256:")
-            .and_then(|digits| hex::decode_to_slice(digits, &mut bytes).ok())
-            .map(|()| Self(bytes))
+            .and_then(Self::from_hex)
             .ok_or_else(|| ParseDigestError(text.to_owned()))
     }
 }

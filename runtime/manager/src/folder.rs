@@ -19,7 +19,7 @@ use std::{
 };
 
 use mortise_runtime::{
-    Described, LoadError, Plugin as _, Step,
+    Described, Digest, LoadError, Plugin as _, Step,
     registry::{self, Identity, OnDemand, is_signature, watch},
 };
 use tokio_util::sync::CancellationToken;
@@ -99,18 +99,11 @@ pub(super) async fn run(
 /// The state at the start.
 pub(super) struct Found {
     /// The plugins that were installed when the server stopped.
-    installed: Vec<Known>,
+    installed: Vec<InstalledPlugin>,
+    /// The copies that are there, from which they run.
+    copies: HashSet<Digest>,
     /// The files in the folder.
     files: Vec<(PathBuf, Identity)>,
-}
-
-/// A plugin that was installed when the server stopped.
-struct Known {
-    row: InstalledPlugin,
-    /// The copy from which it runs.
-    copy: PathBuf,
-    /// True if that copy exists.
-    has_copy: bool,
 }
 
 impl Plugins {
@@ -120,27 +113,19 @@ impl Plugins {
         // Created so that it can be watched. An error appears below, or the
         // watch waits for the folder.
         let _: Result<(), _> = tokio::fs::create_dir_all(folder).await;
-        unfinished::remove(folder.clone()).await;
-        let files = registry::files(folder)
-            .await
-            .map_err(|source| StartError::Folder {
+        let files = async {
+            unfinished::remove(folder.clone()).await;
+            registry::files(folder).await
+        };
+        let (installed, copies, files) =
+            tokio::join!(self.catalogue.installed(), self.versions.all(), files);
+        Ok(Found {
+            installed: installed?,
+            copies,
+            files: files.map_err(|source| StartError::Folder {
                 path: folder.clone(),
                 source,
-            })?;
-        let rows = self.catalogue.installed().await?.into_iter();
-        let installed = rows.map(|row| {
-            let version = &row.version;
-            let copy = self.versions.file(&version.described.digest, &version.name);
-            let has_copy = matches!(Identity::read(&copy), Ok(Some(_)));
-            Known {
-                row,
-                copy,
-                has_copy,
-            }
-        });
-        Ok(Found {
-            installed: installed.collect(),
-            files,
+            })?,
         })
     }
 
@@ -149,10 +134,14 @@ impl Plugins {
     /// folder.
     pub(super) async fn open_folder(
         self: &Arc<Self>,
-        Found { installed, files }: Found,
+        Found {
+            installed,
+            copies,
+            files,
+        }: Found,
     ) -> Vec<(PathBuf, Identity)> {
         let turn = self.turns.take().await;
-        self.recall(installed).await;
+        self.recall(installed, &copies).await;
         self.note_answers().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
             self.appeared(&turn, file, *identity).await;
@@ -165,16 +154,13 @@ impl Plugins {
     }
 
     /// Restores the plugins that were installed when the server stopped.
-    async fn recall(&self, installed: Vec<Known>) {
+    async fn recall(&self, installed: Vec<InstalledPlugin>, copies: &HashSet<Digest>) {
         let mut kept = Vec::new();
         let keys = self.trusted_keys().await;
-        for Known {
-            row,
-            copy,
-            has_copy,
-        } in installed
-        {
-            kept.push(row.version.described.digest);
+        for row in installed {
+            let digest = row.version.described.digest;
+            let copy = self.versions.file(&digest, &row.version.name);
+            kept.push(digest);
             kept.extend(
                 row.previous
                     .as_ref()
@@ -198,7 +184,7 @@ impl Plugins {
                 }
             };
             // Without its own copy it is installed again from its file.
-            let identity = row.identity.filter(|_| has_copy);
+            let identity = row.identity.filter(|_| copies.contains(&digest));
             self.installed.set(Entry {
                 file: in_folder,
                 dealt: identity,

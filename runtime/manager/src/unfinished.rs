@@ -30,16 +30,16 @@ pub(super) async fn remove(folder: PathBuf) {
 }
 
 fn is_old(entry: &DirEntry) -> bool {
-    let is_copy = entry
-        .file_name()
-        .as_encoded_bytes()
-        .starts_with(PREFIX.as_bytes());
+    let name = entry.file_name();
+    // Nothing else is examined: there may be a thousand plugins.
+    if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+        return false;
+    }
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    is_copy
-        && modified.is_ok_and(|modified| {
-            let age = SystemTime::now().duration_since(modified);
-            age.is_ok_and(|age| age >= OLD)
-        })
+    modified.is_ok_and(|modified| {
+        let age = SystemTime::now().duration_since(modified);
+        age.is_ok_and(|age| age >= OLD)
+    })
 }
 
 #[cfg(test)]

@@ -300,13 +300,13 @@ fn dropped(
     })
 }
 
-/// The trace as it is stored; none when no filter was asked.
 /// A priority as the plugin contract has it: a larger one becomes the largest.
 pub(crate) fn contract_priority(priority: i64) -> i32 {
     let bounded = priority.clamp(i32::MIN.into(), i32::MAX.into());
     i32::try_from(bounded).unwrap_or_default()
 }
 
+/// The trace as it is stored; none when no filter was asked.
 fn trace_json(trace: &[TraceEntry]) -> Option<String> {
     if trace.is_empty() {
         return None;

@@ -165,6 +165,32 @@ export class Visitor {
     await session.detach();
   }
 
+  /** Has the page believe that nobody sees it, as in another tab: a test's browser shows all of them. */
+  async hide(): Promise<void> {
+    await this.page.evaluate(() => {
+      Object.defineProperty(document, "visibilityState", { value: "hidden" });
+      const workers = ServiceWorkerRegistration.prototype;
+      const show = workers.showNotification;
+      workers.showNotification = async function (...what) {
+        await show.apply(this, what);
+        document.documentElement.dataset.notified = "";
+      };
+    });
+  }
+
+  /**
+   * The notifications below a folder, once one was shown after `hide`. Not asked for
+   * before: Chromium forgets one that somebody asks for while it is being shown.
+   */
+  async notifications(folder: string): Promise<{ title: string; body: string; icon: string }[]> {
+    await this.page.locator("html[data-notified]").waitFor();
+    return this.page.evaluate(async (folder) => {
+      const worker = await navigator.serviceWorker.getRegistration(folder);
+      const all = (await worker?.getNotifications()) ?? [];
+      return all.map(({ title, body, icon }) => ({ title, body, icon: new URL(icon).pathname }));
+    }, folder);
+  }
+
   /** Does something between the server's next answer and its arrival in the page. */
   async whileOnItsWay(url: RegExp, action: () => Promise<unknown>): Promise<void> {
     await this.page.route(

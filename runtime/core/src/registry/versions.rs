@@ -48,6 +48,19 @@ impl Versions {
         self.folder.join(digest.hex()).join(name)
     }
 
+    /// The versions that are there: those with a folder. One look for all, since there
+    /// may be thousands. A folder that cannot be read has none.
+    pub async fn all(&self) -> HashSet<Digest> {
+        let folder = self.folder.clone();
+        let all = tokio::task::spawn_blocking(move || {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            entries
+                .filter_map(|entry| Digest::from_hex(entry.file_name().to_str()?))
+                .collect()
+        });
+        all.await.unwrap_or_default()
+    }
+
     /// Takes a copy of a file under its own name, with its permissions.
     ///
     /// # Errors
@@ -128,7 +141,9 @@ impl Versions {
         }
         let folder = staged.file.parent().unwrap_or(&self.folder);
         files::make_private_folder(folder)?;
-        let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+        // Not in the version's own folder: what a crash leaves would stay as long as
+        // the version.
+        let mut aside = tempfile::NamedTempFile::new_in(&self.folder)?;
         io::Write::write_all(&mut aside, &staged.bytes)?;
         aside.as_file().set_permissions(permissions)?;
         aside.as_file().sync_all()?;
@@ -147,12 +162,12 @@ impl Versions {
         }
     }
 
-    /// Removes every version but these, which a crash may have left behind.
-    /// What cannot be removed stays and is logged.
+    /// Removes everything but these versions: a crash may have left others, and half
+    /// of one. What cannot be removed stays and is logged.
     pub async fn keep_only(&self, digests: Vec<Digest>) {
         let folder = self.folder.clone();
         let removed = tokio::task::spawn_blocking(move || {
-            let wanted: HashSet<String> = digests.iter().map(Digest::hex).collect();
+            let wanted: HashSet<Digest> = digests.into_iter().collect();
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -160,9 +175,14 @@ impl Versions {
             };
             for entry in entries {
                 let entry = entry?;
-                let name = entry.file_name();
-                if !wanted.contains(&*name.to_string_lossy()) {
+                let digest = entry.file_name().to_str().and_then(Digest::from_hex);
+                if digest.is_some_and(|digest| wanted.contains(&digest)) {
+                    continue;
+                }
+                if entry.file_type()?.is_dir() {
                     fs::remove_dir_all(entry.path())?;
+                } else {
+                    fs::remove_file(entry.path())?;
                 }
             }
             Ok(())
@@ -202,4 +222,36 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Versions;
+
+    #[tokio::test]
+    async fn what_a_crash_left_goes_and_the_kept_version_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plugins, versions) = (folder.path().join("plugins"), folder.path().join("versions"));
+        fs::create_dir(&plugins).unwrap();
+        let copies = Versions::new(versions.clone());
+        let mut digests = Vec::new();
+        for name in ["kept", "other"] {
+            let file = plugins.join(name);
+            fs::write(&file, name).unwrap();
+            digests.push(copies.stage(&file).await.unwrap().digest);
+        }
+        // Half a version, as it is written.
+        fs::write(versions.join(".tmp1"), "ha").unwrap();
+        copies.keep_only(digests[..1].to_vec()).await;
+        let names = |folder| -> Vec<_> {
+            let entries = fs::read_dir(folder).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
+        };
+        assert_eq!(names(versions.clone()), [digests[0].hex()]);
+        assert_eq!(names(versions.join(digests[0].hex())), ["kept"]);
+    }
 }

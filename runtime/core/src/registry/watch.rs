@@ -94,15 +94,17 @@ impl Extent {
     }
 
     fn look_now(&self, folder: PathBuf) -> io::Result<Seen> {
-        let mut seen = Seen::default();
         match self {
-            Self::Files => {
-                seen.files.extend(list(&folder)?);
-                seen.folders.insert(folder);
+            Self::Files => Ok(Seen {
+                files: list(&folder)?.into_iter().collect(),
+                folders: BTreeSet::from([folder]),
+            }),
+            Self::Tree(belongs) => {
+                let mut seen = Seen::default();
+                descend(folder.clone(), &folder, belongs, &mut seen)?;
+                Ok(seen)
             }
-            Self::Tree(belongs) => descend(folder.clone(), &folder, belongs, &mut seen)?,
         }
-        Ok(seen)
     }
 }
 
@@ -230,6 +232,10 @@ impl Watch {
             }
         };
         self.unlistable = false;
+        if there == self.told {
+            self.unsettled.clear();
+            return Vec::new();
+        }
         let now = Instant::now();
         let all: BTreeSet<PathBuf> = there.keys().chain(self.told.keys()).cloned().collect();
         self.unsettled.retain(|file, _| all.contains(file));
