@@ -9,7 +9,7 @@ use std::{
 use clap::{ArgMatches, Args};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use mortise_runtime::trace;
-use tracing::Metadata;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer as _, Registry,
     filter::{FilterExt as _, filter_fn},
@@ -187,6 +187,12 @@ fn report(error: StartError) -> miette::Report {
 /// Sets up the log on standard error, and traces and logs for a collector. Standard
 /// output is for results.
 fn log(json: bool, telemetry: Option<OtlpLayer>) {
+    subscriber(json, telemetry).init();
+}
+
+/// Without a collector nothing keeps spans: a layer that is `None` would have each
+/// of them made.
+fn subscriber(json: bool, telemetry: Option<OtlpLayer>) -> Box<dyn Subscriber + Send + Sync> {
     let chosen = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer::<Registry>()
         .with_ansi(io::stderr().is_terminal())
@@ -198,11 +204,14 @@ fn log(json: bool, telemetry: Option<OtlpLayer>) {
     };
     let without_trace = filter_fn(|metadata| !is_of_trace(metadata));
     let lines = lines.with_filter(chosen().and(without_trace));
-    let telemetry = telemetry.map(|layer| layer.with_filter(chosen().or(filter_fn(is_of_trace))));
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(telemetry)
-        .init();
+    let registry = tracing_subscriber::registry().with(lines);
+    match telemetry {
+        Some(telemetry) => {
+            let of_trace = chosen().or(filter_fn(is_of_trace));
+            Box::new(registry.with(telemetry.with_filter(of_trace)))
+        }
+        None => Box::new(registry),
+    }
 }
 
 fn is_of_trace(metadata: &Metadata<'_>) -> bool {
@@ -242,4 +251,22 @@ fn announce(server: &Server, json: bool) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::trace;
+    use tracing::{Level, subscriber::with_default};
+
+    use super::subscriber;
+
+    #[test]
+    fn without_a_collector_no_span_of_a_trace_is_made() {
+        with_default(subscriber(false, None), || {
+            assert!(!tracing::enabled!(target: trace::TARGET, Level::INFO));
+            assert!(tracing::enabled!(target: "mortise", Level::INFO));
+            let span = tracing::info_span!(target: trace::TARGET, "request");
+            assert!(span.is_disabled());
+        });
+    }
 }

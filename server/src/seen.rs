@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::pipeline::TraceEntry;
 
@@ -40,7 +40,8 @@ pub struct Seen {
     /// The start.
     pub since: Instant,
     requests: Mutex<BTreeMap<RequestKind, Times>>,
-    filters: Mutex<BTreeMap<FilterKind, Times>>,
+    /// By the plugin's id and the outcome.
+    filters: Mutex<BTreeMap<String, BTreeMap<&'static str, Times>>>,
 }
 
 impl Default for Seen {
@@ -57,18 +58,26 @@ impl Seen {
     /// Notes a request that was answered.
     pub fn request(&self, method: &str, route: &str, status: u16, time: Duration) {
         let kind = (method.to_owned(), route.to_owned(), status);
-        add(self.requests.lock(), kind, time);
+        let mut all = self.requests.lock();
+        if all.len() < KINDS || all.contains_key(&kind) {
+            all.entry(kind).or_default().add(time);
+        }
     }
 
     /// Notes the filters of a message.
     pub fn filters(&self, trace: &[TraceEntry]) {
+        if trace.is_empty() {
+            return;
+        }
+        let mut all = self.filters.lock();
         for entry in trace {
-            let kind = (entry.id.clone(), entry.action.name());
-            add(
-                self.filters.lock(),
-                kind,
-                Duration::from_micros(entry.micros),
-            );
+            if !all.contains_key(&entry.id) && all.len() < KINDS {
+                all.insert(entry.id.clone(), BTreeMap::new());
+            }
+            if let Some(outcomes) = all.get_mut(&entry.id) {
+                let times = outcomes.entry(entry.action.name()).or_default();
+                times.add(Duration::from_micros(entry.micros));
+            }
         }
     }
 
@@ -83,14 +92,11 @@ impl Seen {
     /// All filters so far.
     pub fn all_filters(&self) -> Vec<(FilterKind, Times)> {
         let all = self.filters.lock();
-        all.iter()
-            .map(|(kind, times)| (kind.clone(), *times))
-            .collect()
-    }
-}
-
-fn add<K: Ord>(mut all: MutexGuard<'_, BTreeMap<K, Times>>, kind: K, time: Duration) {
-    if all.len() < KINDS || all.contains_key(&kind) {
-        all.entry(kind).or_default().add(time);
+        let kinds = all.iter().flat_map(|(plugin, outcomes)| {
+            let kind =
+                |(outcome, times): (&&'static str, &Times)| ((plugin.clone(), *outcome), *times);
+            outcomes.iter().map(kind)
+        });
+        kinds.collect()
     }
 }

@@ -149,8 +149,10 @@ impl Space {
         };
         add(Field::Title, Some(&before.title), Some(&after.title));
         add(Field::Message, Some(&before.body), Some(&after.body));
-        let (was, is) = (before.priority.to_string(), after.priority.to_string());
-        add(Field::Priority, Some(&was), Some(&is));
+        if before.priority != after.priority {
+            let (was, is) = (before.priority.to_string(), after.priority.to_string());
+            add(Field::Priority, Some(&was), Some(&is));
+        }
         add(
             Field::Extras,
             before.extras.as_deref(),

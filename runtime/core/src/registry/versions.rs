@@ -233,7 +233,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_crash_left_goes_and_the_kept_version_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let (plugins, versions) = (folder.path().join("plugins"), folder.path().join("versions"));
+        let (plugins, versions) = (
+            folder.path().join("plugins"),
+            folder.path().join("versions"),
+        );
         fs::create_dir(&plugins).unwrap();
         let copies = Versions::new(versions.clone());
         let mut digests = Vec::new();
