@@ -171,7 +171,7 @@ pub struct Config {
         long,
         env = "MORTISE_CHANGED_PLUGINS",
         value_name = "WHAT",
-        default_value = "take-up"
+        default_value = "load"
     )]
     pub changed_plugins: Changed,
 

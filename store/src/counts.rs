@@ -42,7 +42,7 @@ impl Store {
     /// [`StoreError::Query`].
     pub async fn plugin_dead_letters(&self, plugin: &str) -> Result<u64, StoreError> {
         let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM plugin_set_aside s
+            "SELECT count(*) FROM dead_letters s
              JOIN plugin_instances i ON i.id = s.instance_id WHERE i.plugin = ?",
         )
         .bind(plugin)

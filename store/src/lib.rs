@@ -54,8 +54,8 @@ pub use import::{
 };
 pub use messages::{Listing, MessageRow, NewMessage, Page, TOGETHER};
 pub use plugins::{
-    AnswerRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow, NewInstance, PluginApplication,
-    Readable, SetAsideRow, SourcedMessage, StorageFull, TimerRow, TooManyTimers, UsageRow,
+    AnswerRow, DeadLetterRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow, NewInstance,
+    PluginApplication, Readable, SourcedMessage, StorageFull, TimerRow, TooManyTimers, UsageRow,
 };
 pub use sort_key::SORT_KEY_BYTES;
 pub use token_hash::TokenHash;
@@ -396,7 +396,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 40", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 41", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

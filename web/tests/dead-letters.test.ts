@@ -24,7 +24,7 @@ stage(
         const { id } = await stage.server.plugin(fragile(width));
         // The server gives the message to the plugin eight times, with pauses that double.
         await expect
-          .poll(() => stage.server.ask<unknown[]>("GET", `/plugin/${id}/set-aside`), { timeout: 150_000, interval: 1000 })
+          .poll(() => stage.server.ask<unknown[]>("GET", `/plugin/${id}/dead-letters`), { timeout: 150_000, interval: 1000 })
           .toHaveLength(1);
         await visitor.login("admin", undefined, `/plugins/${id}/dead-letters`);
         const letter = page.getByRole("listitem").filter({ hasText: "Fatal" });

@@ -58,7 +58,7 @@ impl DeadLetters {
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
         let remote = self.plugin.which.remote()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
-        let letters: Vec<Letter> = remote.get(&own.path("/set-aside")).await?;
+        let letters: Vec<Letter> = remote.get(&own.path("/dead-letters")).await?;
         let (order, chosen) = match (&self.retry, &self.remove) {
             (Some(chosen), _) => (Order::Retry, chosen),
             (None, Some(chosen)) => (Order::Remove, chosen),
@@ -148,7 +148,7 @@ impl Order {
         own: &Own,
         message: i64,
     ) -> anyhow::Result<Option<String>> {
-        let path = own.path(&format!("/set-aside/{message}"));
+        let path = own.path(&format!("/dead-letters/{message}"));
         let answer = match self {
             Self::Retry => {
                 let path = format!("{path}/retry");

@@ -317,7 +317,7 @@ impl Named {
         let remote = self.which.remote()?;
         let plugin = Own::find(&remote, &self.id).await?;
         let what = if plugin.enabled && plugin.wants_more() {
-            "agree"
+            "consent"
         } else {
             "enable"
         };

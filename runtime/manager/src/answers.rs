@@ -202,7 +202,7 @@ impl Plugins {
         });
         self.audit(by, Action::Approved, id, &details).await;
         let cause = Cause { by, anew: false };
-        self.take_in(&turn, &entry.file, identity, cause).await?;
+        self.load_file(&turn, &entry.file, identity, cause).await?;
         drop(turn);
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -415,7 +415,7 @@ impl Plugins {
             if let (Some(Waiting::Pending { .. }), Some(identity)) = (entry.waiting, entry.dealt) {
                 // The problem is stored and logged there.
                 let cause = Cause { by, anew: false };
-                let _: Result<(), _> = self.take_in(&turn, &entry.file, identity, cause).await;
+                let _: Result<(), _> = self.load_file(&turn, &entry.file, identity, cause).await;
             }
         }
     }

@@ -213,17 +213,17 @@ impl Plugins {
         if self.installed.knows(file, &identity) {
             return;
         }
-        self.take_in_by_itself(turn, file, identity).await;
+        self.load_changed(turn, file, identity).await;
     }
 
     /// Deals with a file that no order named.
-    async fn take_in_by_itself(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, identity: Identity) {
+    async fn load_changed(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, identity: Identity) {
         let cause = Cause {
             by: &Actor::Folder,
             anew: false,
         };
         // The problem is stored and logged there.
-        let _: Result<(), _> = self.take_in(turn, file, identity, cause).await;
+        let _: Result<(), _> = self.load_file(turn, file, identity, cause).await;
     }
 
     /// Deals with a file that did not load before, if it is as it was then.
@@ -234,7 +234,7 @@ impl Plugins {
             .iter()
             .any(|one| one.file == file && one.identity == identity);
         if is_unloaded && is_as_it_was(file, identity) {
-            self.take_in_by_itself(turn, file, identity).await;
+            self.load_changed(turn, file, identity).await;
         }
     }
 
@@ -248,7 +248,7 @@ impl Plugins {
         if let Ok(Some(identity)) = Identity::read(file)
             && read_signature(file).ok().flatten() != text
         {
-            self.take_in_by_itself(turn, file, identity).await;
+            self.load_changed(turn, file, identity).await;
         }
     }
 
@@ -257,7 +257,7 @@ impl Plugins {
     /// # Errors
     ///
     /// The report of what keeps it from running, which is kept too.
-    pub(super) async fn take_in(
+    pub(super) async fn load_file(
         self: &Arc<Self>,
         turn: &Turn<'_>,
         file: &Path,

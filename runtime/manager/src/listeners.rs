@@ -4,7 +4,7 @@
 //! The cursor is stored after a batch was taken, so a crash or a restart gives
 //! at most that batch again. A batch that fails is given again after a growing
 //! pause; one that keeps failing is halved until the message at fault is alone,
-//! and that one is set aside, where its user sees it, so that those behind it
+//! and that one becomes a dead letter, which its user sees, so that those behind it
 //! go on.
 
 use std::{sync::Arc, time::Duration};
@@ -44,7 +44,7 @@ enum Then {
     /// Give again, at the size now set, after this pause.
     Again(Duration),
     /// The one message is at fault.
-    SetAside,
+    DeadLetter,
 }
 
 impl Pace {
@@ -92,7 +92,7 @@ impl Pace {
             return Then::Again(self.retry.first);
         }
         self.failures = 0;
-        Then::SetAside
+        Then::DeadLetter
     }
 
     /// Doubles with each failure; half of it is chance, so that listeners that
@@ -193,8 +193,8 @@ impl Feed {
         self.slot.note(&error);
         match self.pace.failed(batch.len(), &error) {
             Then::Again(pause) => Some(pause),
-            Then::SetAside => {
-                self.set_aside(last, &error).await;
+            Then::DeadLetter => {
+                self.give_up(last, &error).await;
                 Some(Duration::ZERO)
             }
         }
@@ -233,9 +233,9 @@ impl Feed {
         }
     }
 
-    async fn set_aside(&mut self, message: i64, error: &CallError) {
+    async fn give_up(&mut self, message: i64, error: &CallError) {
         let text = format!(
-            "message {message} was set aside after {} attempts; those behind it go on. \
+            "message {message} is a dead letter after {} attempts; those behind it go on. \
              The last attempt: {error}",
             self.pace.retry.attempts
         );
@@ -252,7 +252,7 @@ impl Feed {
             .await;
         match stored {
             Ok(()) => self.saved = message,
-            Err(error) => tracing::error!(%error, "a message could not be set aside"),
+            Err(error) => tracing::error!(%error, "a dead letter was not stored"),
         }
         self.cursor = message;
     }
@@ -284,7 +284,7 @@ mod tests {
             calls += 1;
             let batch: Vec<usize> = (cursor..count.min(cursor + pace.size)).collect();
             if batch.iter().any(|message| poison.contains(message)) {
-                if pace.failed(batch.len(), &error) == Then::SetAside {
+                if pace.failed(batch.len(), &error) == Then::DeadLetter {
                     assert_eq!(batch.len(), 1);
                     aside.push(cursor);
                     cursor += 1;
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_messages_at_fault_are_set_aside() {
+    fn only_the_messages_at_fault_become_dead_letters() {
         for poison in [&[][..], &[0], &[63], &[64], &[31, 32], &[0, 1, 2, 149]] {
             let (taken, aside, _) = run(150, poison);
             assert_eq!(aside, poison);
@@ -320,7 +320,7 @@ mod tests {
         let mut pace = Pace::new(RETRY);
         for _ in 0..100 {
             let error = CallError::Unavailable("no room".to_owned());
-            assert_ne!(pace.failed(1, &error), Then::SetAside);
+            assert_ne!(pace.failed(1, &error), Then::DeadLetter);
         }
         let error = CallError::BackingOff {
             retry_in: Duration::from_secs(60),

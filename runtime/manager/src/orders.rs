@@ -170,7 +170,7 @@ impl Plugins {
     pub async fn reload(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
         let turn = self.turns.take().await;
         let entry = self.entry(id)?;
-        self.take_up(&turn, &entry.file, Cause { by, anew: true })
+        self.load_by_command(&turn, &entry.file, Cause { by, anew: true })
             .await?;
         self.status(id)
             .ok_or_else(|| OrderError::Unknown(id.to_owned()))
@@ -379,15 +379,15 @@ impl Plugins {
         self.installed.at(file).is_some_and(|at| at == id)
     }
 
-    /// Takes up a file by order.
-    async fn take_up(
+    /// Loads a file by command.
+    async fn load_by_command(
         self: &Arc<Self>,
         turn: &Turn<'_>,
         file: &Path,
         cause: Cause<'_>,
     ) -> Result<(), OrderError> {
         let identity = look(file)?;
-        Ok(self.take_in(turn, file, identity, cause).await?)
+        Ok(self.load_file(turn, file, identity, cause).await?)
     }
 
     /// Notes the identity of a plugin's file, which holds what was activated, or

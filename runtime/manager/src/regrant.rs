@@ -91,13 +91,13 @@ impl Plugins {
         }
     }
 
-    /// The user of an enabled plugin agrees to all that the version asks which
+    /// The user of an enabled plugin consents to all that the version asks which
     /// they have now.
     ///
     /// # Errors
     ///
     /// [`ControlError::Embedder`].
-    pub async fn agree(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
+    pub async fn consent(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
         let turn = slot.turns.take().await;
         let agreed = UserGrants::as_asked(slot.plugin().manifest());
         self.catalogue.set_consent(slot.id, &agreed).await?;

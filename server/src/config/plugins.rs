@@ -20,7 +20,7 @@ pub enum NativeSandbox {
 pub enum Changed {
     /// Load it as a new version.
     #[default]
-    TakeUp,
+    Load,
     /// Keep the installed version, and report the change.
-    Refuse,
+    Reject,
 }

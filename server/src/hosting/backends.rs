@@ -30,8 +30,8 @@ impl From<NativeSandbox> for Mode {
 impl From<Changed> for ChangedFile {
     fn from(changed: Changed) -> Self {
         match changed {
-            Changed::TakeUp => Self::Load,
-            Changed::Refuse => Self::Reject,
+            Changed::Load => Self::Load,
+            Changed::Reject => Self::Reject,
         }
     }
 }

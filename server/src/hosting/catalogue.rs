@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use mortise_runtime::grants::UserGrants;
 use mortise_store::{
-    AnswerRow, DepartedRow, InstalledRow, InstanceRow, NewAudit, NewInstance, SetAsideRow, Store,
+    AnswerRow, DeadLetterRow, DepartedRow, InstalledRow, InstanceRow, NewAudit, NewInstance, Store,
     TimerRow,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -284,17 +284,13 @@ impl Catalogue for StoreCatalogue {
     }
 
     async fn dead_letters(&self, id: i64) -> Result<Vec<DeadLetter>, EmbedderError> {
-        let rows = self
-            .0
-            .messages_set_aside(id)
-            .await
-            .map_err(EmbedderError::new)?;
+        let rows = self.0.dead_letters(id).await.map_err(EmbedderError::new)?;
         Ok(rows.into_iter().map(dead_letter).collect())
     }
 
     async fn has_dead_letter(&self, id: i64, message: i64) -> Result<bool, EmbedderError> {
         self.0
-            .is_set_aside(id, message)
+            .is_dead_letter(id, message)
             .await
             .map_err(EmbedderError::new)
     }
@@ -306,14 +302,14 @@ impl Catalogue for StoreCatalogue {
         error: &str,
     ) -> Result<(), EmbedderError> {
         self.0
-            .note_set_aside(id, message, error)
+            .note_dead_letter(id, message, error)
             .await
             .map_err(EmbedderError::new)
     }
 
     async fn remove_dead_letter(&self, id: i64, message: i64) -> Result<(), EmbedderError> {
         self.0
-            .remove_set_aside(id, message)
+            .remove_dead_letter(id, message)
             .await
             .map_err(EmbedderError::new)?;
         Ok(())
@@ -434,7 +430,7 @@ fn user_plugin(row: InstanceRow) -> UserPlugin {
     }
 }
 
-fn dead_letter(row: SetAsideRow) -> DeadLetter {
+fn dead_letter(row: DeadLetterRow) -> DeadLetter {
     DeadLetter {
         message: row.message_id,
         attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),

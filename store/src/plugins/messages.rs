@@ -62,7 +62,7 @@ async fn given(
 
 /// A message that a listener failed on again and again.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct SetAsideRow {
+pub struct DeadLetterRow {
     /// The message.
     pub message_id: i64,
     /// The number of attempts with this message alone.
@@ -78,7 +78,7 @@ pub struct SetAsideRow {
     pub title: String,
 }
 
-/// Messages set aside that are kept per instance; the oldest go first.
+/// Dead letters that are kept per instance; the oldest go first.
 const SET_ASIDE: i64 = 1000;
 
 macro_rules! sourced {
@@ -239,7 +239,7 @@ impl Store {
         let mut transaction = self.writer.begin().await?;
         // The message may have been deleted meanwhile.
         sqlx::query(
-            "INSERT INTO plugin_set_aside (instance_id, message_id, attempts, error, created_ms)
+            "INSERT INTO dead_letters (instance_id, message_id, attempts, error, created_ms)
              SELECT ?1, id, ?3, ?4, ?5 FROM messages WHERE id = ?2
              ON CONFLICT (instance_id, message_id)
              DO UPDATE SET attempts = excluded.attempts, error = excluded.error",
@@ -252,8 +252,8 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
-            "DELETE FROM plugin_set_aside WHERE instance_id = ?1 AND message_id <=
-             (SELECT message_id FROM plugin_set_aside WHERE instance_id = ?1
+            "DELETE FROM dead_letters WHERE instance_id = ?1 AND message_id <=
+             (SELECT message_id FROM dead_letters WHERE instance_id = ?1
               ORDER BY message_id DESC LIMIT 1 OFFSET ?2)",
         )
         .bind(instance)
@@ -269,15 +269,15 @@ impl Store {
         Ok(())
     }
 
-    /// The messages that were set aside for an instance, newest first.
+    /// The dead letters of an instance, newest first.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn messages_set_aside(&self, instance: i64) -> Result<Vec<SetAsideRow>, StoreError> {
+    pub async fn dead_letters(&self, instance: i64) -> Result<Vec<DeadLetterRow>, StoreError> {
         Ok(sqlx::query_as(
             "SELECT s.message_id, s.attempts, s.error, s.created_ms, m.application_id, m.title
-             FROM plugin_set_aside s JOIN messages m ON m.id = s.message_id
+             FROM dead_letters s JOIN messages m ON m.id = s.message_id
              WHERE s.instance_id = ? ORDER BY s.message_id DESC",
         )
         .bind(instance)
@@ -285,14 +285,14 @@ impl Store {
         .await?)
     }
 
-    /// Whether a message is set aside for an instance.
+    /// Whether a message is a dead letter of an instance.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn is_set_aside(&self, instance: i64, message: i64) -> Result<bool, StoreError> {
+    pub async fn is_dead_letter(&self, instance: i64, message: i64) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM plugin_set_aside
+            "SELECT EXISTS (SELECT 1 FROM dead_letters
                             WHERE instance_id = ? AND message_id = ?)",
         )
         .bind(instance)
@@ -301,19 +301,19 @@ impl Store {
         .await?)
     }
 
-    /// Notes another attempt at a message that stays set aside.
+    /// Notes another attempt at a dead letter.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn note_set_aside(
+    pub async fn note_dead_letter(
         &self,
         instance: i64,
         message: i64,
         error: &str,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE plugin_set_aside SET attempts = attempts + 1, error = ?3
+            "UPDATE dead_letters SET attempts = attempts + 1, error = ?3
              WHERE instance_id = ?1 AND message_id = ?2",
         )
         .bind(instance)
@@ -324,14 +324,18 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets that a message was set aside. Whether it was.
+    /// Removes a dead letter. Whether there was one.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
-    pub async fn remove_set_aside(&self, instance: i64, message: i64) -> Result<bool, StoreError> {
+    pub async fn remove_dead_letter(
+        &self,
+        instance: i64,
+        message: i64,
+    ) -> Result<bool, StoreError> {
         let removed =
-            sqlx::query("DELETE FROM plugin_set_aside WHERE instance_id = ? AND message_id = ?")
+            sqlx::query("DELETE FROM dead_letters WHERE instance_id = ? AND message_id = ?")
                 .bind(instance)
                 .bind(message)
                 .execute(&self.writer)

@@ -12,7 +12,7 @@ mod timers;
 pub use answers::AnswerRow;
 pub use departed::DepartedRow;
 pub use installed::InstalledRow;
-pub use messages::{Readable, SetAsideRow, SourcedMessage};
+pub use messages::{DeadLetterRow, Readable, SourcedMessage};
 pub use storage::StorageFull;
 pub use timers::{TimerRow, TooManyTimers};
 

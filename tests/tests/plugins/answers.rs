@@ -197,7 +197,7 @@ async fn what_a_user_agreed_to_does_not_grow_with_a_new_version() {
     rig.stored("alarms", "private").await;
     rig.stored("backup", "third").await;
     until("given", async || said(&slot) == ["third"]).await;
-    rig.server.state().plugins.agree(&slot).await.unwrap();
+    rig.server.state().plugins.consent(&slot).await.unwrap();
     assert_eq!(rig.shown("a").await["permissions"][0]["granted"], true);
     rig.stored("alarms", "shared").await;
     until("given", async || said(&slot) == ["third", "shared"]).await;

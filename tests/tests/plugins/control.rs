@@ -175,7 +175,7 @@ async fn a_configuration_is_kept_byte_for_byte_and_a_refused_one_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_configuration_refused_at_start_is_kept_as_comments() {
+async fn a_configuration_rejected_at_start_is_kept_as_comments() {
     let data = data(&[("a", plugin("a", &[], &[configured('!')]))]);
     let rig = Rig::start(data.path()).await;
     let slot = rig.slot("a").await;

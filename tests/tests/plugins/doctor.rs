@@ -95,8 +95,8 @@ async fn each_condition_is_told_and_nothing_else() {
     assert_eq!(stored.unwrap(), Ok(()));
     rig.stored("backup", "!poison").await;
     let stuck = rig.slot("stuck").await;
-    until("set aside", async || {
-        let aside = state.store.messages_set_aside(stuck.id).await.unwrap();
+    until("it is a dead letter", async || {
+        let aside = state.store.dead_letters(stuck.id).await.unwrap();
         aside.len() == 1
     })
     .await;
@@ -110,11 +110,11 @@ async fn each_condition_is_told_and_nothing_else() {
         ("gone", &["file_missing"]),
         ("idle", &["not_enabled"]),
         ("moody", &["not_enabled", "start_failed"]),
-        ("picky", &["not_enabled", "configuration_refused"]),
+        ("picky", &["not_enabled", "configuration_rejected"]),
         ("poor", &["grant_missing"]),
         ("greedy", &["denied"]),
         ("falls", &["calls_fail"]),
-        ("stuck", &["calls_fail", "messages_set_aside"]),
+        ("stuck", &["calls_fail", "dead_letters"]),
         ("sleepy", &["timers_off"]),
         ("full", &["limit_reached"]),
     ] {

@@ -209,7 +209,7 @@ async fn what_is_refused_is_counted_and_what_a_user_agrees_to_grows_by_their_wor
     // Users' slots move one after the other once the version is noted.
     until("its user was asked for more", async || {
         let conditions = rig.conditions("a").await;
-        conditions.contains(&"agreement_missing".to_owned())
+        conditions.contains(&"consent_missing".to_owned())
     })
     .await;
     assert_eq!(rig.hooked("a").await, 500);
@@ -219,7 +219,7 @@ async fn what_is_refused_is_counted_and_what_a_user_agrees_to_grows_by_their_wor
     assert!(
         !rig.conditions("a")
             .await
-            .contains(&"agreement_missing".to_owned())
+            .contains(&"consent_missing".to_owned())
     );
     let again = rig.refuses(&["enable", "a"]).await;
     assert!(again.contains("already enabled"), "{again}");

@@ -280,7 +280,7 @@ async fn the_doctor_tells_what_is_wrong_with_a_signature_and_with_a_changed_file
     // file that no order changed may be refused.
     trust(data.path(), &mallory);
     let rig = Rig::start_with(data.path(), |config| {
-        config.changed_plugins = Changed::Refuse;
+        config.changed_plugins = Changed::Reject;
     })
     .await;
     let diagnosis = rig.diagnosis("a").await;
@@ -293,7 +293,7 @@ async fn the_doctor_tells_what_is_wrong_with_a_signature_and_with_a_changed_file
     })
     .await;
     install(data.path(), &[("a", version("two"))]);
-    let refused = async || rig.conditions("a").await == ["change_refused"];
+    let refused = async || rig.conditions("a").await == ["change_rejected"];
     until("refused", refused).await;
     let fix = &rig.diagnosis("a").await["findings"][0]["fix"];
     assert!(
@@ -335,7 +335,7 @@ async fn without_the_setting_a_wrong_signature_is_refused_and_a_missing_one_is_s
 async fn a_file_that_no_order_changed_is_refused_where_that_is_set() {
     let data = data(&[("a", version("one"))]);
     let rig = Rig::start_with(data.path(), |config| {
-        config.changed_plugins = Changed::Refuse;
+        config.changed_plugins = Changed::Reject;
     })
     .await;
     let plugins = &rig.server.state().plugins;

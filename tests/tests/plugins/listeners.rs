@@ -69,7 +69,7 @@ async fn a_listener_is_not_given_what_it_sent() {
 }
 
 #[tokio::test]
-async fn what_keeps_failing_is_set_aside_and_the_rest_goes_on() {
+async fn what_keeps_failing_becomes_a_dead_letter_and_the_rest_goes_on() {
     let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
     let rig = Rig::start(data.path()).await;
     let ears = rig.enable("ears").await;
@@ -86,7 +86,7 @@ async fn what_keeps_failing_is_set_aside_and_the_rest_goes_on() {
     for body in ["a", "b", "c", "d"] {
         assert!(heard.iter().any(|text| text == body), "{heard:?}");
     }
-    let (_, text) = rig.get(&format!("/plugin/{}/set-aside", ears.id)).await;
+    let (_, text) = rig.get(&format!("/plugin/{}/dead-letters", ears.id)).await;
     let aside: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(aside.len(), 2, "{text}");
     for entry in &aside {
@@ -97,14 +97,14 @@ async fn what_keeps_failing_is_set_aside_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn what_was_set_aside_is_given_again_when_its_user_asks() {
+async fn a_dead_letter_is_delivered_again_when_its_user_asks() {
     let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
     let rig = Rig::start(data.path()).await;
     let ears = rig.enable("ears").await;
     rig.stored("backup", "!bad").await;
-    let path = format!("/plugin/{}/set-aside", ears.id);
+    let path = format!("/plugin/{}/dead-letters", ears.id);
     let listed = async || rig.api(Method::GET, &path, "").await;
-    until("it was set aside", async || {
+    until("it is a dead letter", async || {
         listed().await != serde_json::json!([])
     })
     .await;
@@ -139,8 +139,8 @@ async fn the_command_line_gives_dead_letters_again_or_removes_them() {
     let bad = rig.stored("backup", "!bad").await.id.to_string();
     let worse = rig.stored("backup", "!worse").await.id.to_string();
     let store = &rig.server.state().store;
-    until("both were set aside", async || {
-        store.messages_set_aside(ears.id).await.unwrap().len() == 2
+    until("both are dead letters", async || {
+        store.dead_letters(ears.id).await.unwrap().len() == 2
     })
     .await;
     let data_dir = data.path().to_str().unwrap();
@@ -184,7 +184,7 @@ async fn the_command_line_gives_dead_letters_again_or_removes_them() {
     );
     let (code, text) = order(&["--retry", &bad]).await;
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("no such message is set aside"), "{text}");
+    assert!(text.contains("no such dead letter"), "{text}");
     assert!(order(&["--retry"]).await.1.contains("has no dead letters"));
     let ears = rig.slot("ears").await;
     assert_eq!(said(&ears).last().unwrap(), "!bad");
@@ -192,20 +192,20 @@ async fn the_command_line_gives_dead_letters_again_or_removes_them() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_set_aside_can_be_forgotten() {
+async fn a_dead_letter_can_be_removed() {
     let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
     let rig = Rig::start(data.path()).await;
     let ears = rig.enable("ears").await;
     let message = rig.stored("backup", "!bad").await;
     let store = &rig.server.state().store;
-    until("it was set aside", async || {
-        store.is_set_aside(ears.id, message.id).await.unwrap()
+    until("it is a dead letter", async || {
+        store.is_dead_letter(ears.id, message.id).await.unwrap()
     })
     .await;
-    let one = format!("/plugin/{}/set-aside/{}", ears.id, message.id);
+    let one = format!("/plugin/{}/dead-letters/{}", ears.id, message.id);
     let (status, text) = rig.request(Method::DELETE, &one, "").await;
     assert_eq!(status, 200, "{text}");
-    assert!(!store.is_set_aside(ears.id, message.id).await.unwrap());
+    assert!(!store.is_dead_letter(ears.id, message.id).await.unwrap());
     assert!(
         store
             .message(crate::ADA, message.id)

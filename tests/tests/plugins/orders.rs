@@ -241,9 +241,9 @@ async fn an_administrator_reads_what_is_theirs_to_read() {
     let slot = rig.enable("a").await;
     rig.stored("backup", "for ada").await;
     rig.stored("backup", "!poison").await;
-    until("set aside", async || {
+    until("a dead letter", async || {
         let log = slot.log.since(0);
-        log.iter().any(|entry| entry.text.contains("set aside"))
+        log.iter().any(|entry| entry.text.contains("a dead letter"))
     })
     .await;
     // The dead letter may have been passed again.
@@ -258,11 +258,11 @@ async fn an_administrator_reads_what_is_theirs_to_read() {
     };
     let (ada, bob) = (read("ada").await, read("bob").await);
     assert!(
-        ada.contains("for ada") && ada.contains("set aside"),
+        ada.contains("for ada") && ada.contains("a dead letter"),
         "{ada}"
     );
     assert!(
-        !bob.contains("for ada") && bob.contains("set aside"),
+        !bob.contains("for ada") && bob.contains("a dead letter"),
         "{bob}"
     );
     rig.stop().await;

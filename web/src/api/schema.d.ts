@@ -924,7 +924,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/plugin/{id}/agree": {
+    "/plugin/{id}/consent": {
         parameters: {
             query?: never;
             header?: never;
@@ -937,7 +937,7 @@ export interface paths {
          * Agrees to what an enabled plugin asks of the caller since a newer version
          *     asks for more.
          */
-        post: operations["post_plugin_id_agree"];
+        post: operations["post_plugin_id_consent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1169,7 +1169,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/plugin/{id}/set-aside": {
+    "/plugin/{id}/dead-letters": {
         parameters: {
             query?: never;
             header?: never;
@@ -1177,7 +1177,7 @@ export interface paths {
             cookie?: never;
         };
         /** The messages that a plugin failed on again and again, newest first. */
-        get: operations["get_plugin_id_set_aside"];
+        get: operations["get_plugin_id_dead_letters"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1186,7 +1186,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/plugin/{id}/set-aside/{message}": {
+    "/plugin/{id}/dead-letters/{message}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1197,13 +1197,13 @@ export interface paths {
         put?: never;
         post?: never;
         /** Forgets that a message was set aside; the message stays. */
-        delete: operations["delete_plugin_id_set_aside_message"];
+        delete: operations["delete_plugin_id_dead_letters_message"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/plugin/{id}/set-aside/{message}/retry": {
+    "/plugin/{id}/dead-letters/{message}/retry": {
         parameters: {
             query?: never;
             header?: never;
@@ -1213,7 +1213,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Gives a message that was set aside to the plugin again, now. */
-        post: operations["post_plugin_id_set_aside_message_retry"];
+        post: operations["post_plugin_id_dead_letters_message_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1543,7 +1543,7 @@ export interface components {
          * @description A condition of a plugin.
          * @enum {string}
          */
-        Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_refused" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_refused" | "start_failed" | "down" | "agreement_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "messages_set_aside" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
+        Condition: "not_installed" | "broken_file" | "signature_missing" | "signature_wrong" | "signature_untrusted" | "trust_broken" | "change_rejected" | "file_missing" | "file_changed" | "pending_approval" | "copy_broken" | "not_enabled" | "configuration_rejected" | "start_failed" | "down" | "consent_missing" | "grant_missing" | "denied" | "crash_loop" | "calls_fail" | "dead_letters" | "timers_off" | "sandbox_partial" | "limit_reached" | "grants_broken";
         /** @description A configuration for a form. */
         ConfigForm: {
             /** @description The form of the text. */
@@ -2200,7 +2200,7 @@ export interface components {
             regenerateToken?: boolean;
         };
         /** @description A message that the plugin failed on again and again. */
-        SetAside: {
+        DeadLetter: {
             /**
              * Format: int64
              * @description The application that the message came from.
@@ -4502,7 +4502,7 @@ export interface operations {
             };
         };
     };
-    post_plugin_id_agree: {
+    post_plugin_id_consent: {
         parameters: {
             query?: never;
             header?: never;
@@ -5635,7 +5635,7 @@ export interface operations {
             };
         };
     };
-    get_plugin_id_set_aside: {
+    get_plugin_id_dead_letters: {
         parameters: {
             query?: never;
             header?: never;
@@ -5651,7 +5651,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SetAside"][];
+                    "application/json": components["schemas"]["DeadLetter"][];
                 };
             };
             /** @description The caller has no such plugin. */
@@ -5663,7 +5663,7 @@ export interface operations {
             };
         };
     };
-    delete_plugin_id_set_aside_message: {
+    delete_plugin_id_dead_letters_message: {
         parameters: {
             query?: never;
             header?: never;
@@ -5689,7 +5689,7 @@ export interface operations {
             };
         };
     };
-    post_plugin_id_set_aside_message_retry: {
+    post_plugin_id_dead_letters_message_retry: {
         parameters: {
             query?: never;
             header?: never;

@@ -60,7 +60,7 @@ pub enum Condition {
     TrustBroken,
     /// The plugin's file was changed by no order, which the server does not
     /// allow.
-    ChangeRefused,
+    ChangeRejected,
     /// The plugin's file was removed.
     FileMissing,
     /// The plugin's file changed and was not looked at yet.
@@ -72,13 +72,13 @@ pub enum Condition {
     /// No user has enabled it, or the asking user has not.
     NotEnabled,
     /// A user's configuration was refused when it was to start.
-    ConfigurationRefused,
+    ConfigurationRejected,
     /// It did not start for a user.
     StartFailed,
     /// It is enabled, does not come up now, and is retried.
     Down,
-    /// It asks its user for more than they agreed to.
-    AgreementMissing,
+    /// It asks its user for more than they consented to.
+    ConsentMissing,
     /// It asks the administrator for something that was not granted.
     GrantMissing,
     /// It used a permission without a grant.
@@ -88,7 +88,7 @@ pub enum Condition {
     /// A call trapped, ran out of time, or failed otherwise.
     CallsFail,
     /// Messages that its listener failed on were passed over.
-    MessagesSetAside,
+    DeadLetters,
     /// It is to be woken by timers, and is not.
     TimersOff,
     /// This machine cannot confine its process in every way.
@@ -103,7 +103,7 @@ impl Condition {
     /// Returns the condition for a file that does not load.
     pub(super) fn of(report: &LoadError) -> Self {
         match report.step {
-            Step::Unordered => Self::ChangeRefused,
+            Step::Unordered => Self::ChangeRejected,
             Step::SignatureMissing => Self::SignatureMissing,
             Step::SignatureWrong => Self::SignatureWrong,
             Step::SignatureUntrusted => Self::SignatureUntrusted,
@@ -116,7 +116,7 @@ impl Condition {
         match self {
             Self::FileChanged
             | Self::NotEnabled
-            | Self::AgreementMissing
+            | Self::ConsentMissing
             | Self::GrantMissing
             | Self::Denied
             | Self::TimersOff

@@ -259,19 +259,18 @@ impl Plugins {
         }
         let wants = UserGrants::as_asked(slot.plugin().manifest());
         if slot.agreed().and(&wants) != wants {
-            findings.push(Condition::AgreementMissing.finding(
-                "this version asks its user for more than they agreed to with the one before, and \
-                 goes without",
-                format!("its user agrees to that by: mortise plugin enable {id}"),
+            findings.push(Condition::ConsentMissing.finding(
+                "this version asks its user for more than they consented to, and runs without it",
+                format!("its user consents to that by: mortise plugin enable {id}"),
             ));
         }
-        let aside = self.catalogue.dead_letters(slot.id).await?;
-        if let Some(last) = aside.first() {
-            findings.push(Condition::MessagesSetAside.finding(
+        let letters = self.catalogue.dead_letters(slot.id).await?;
+        if let Some(last) = letters.first() {
+            findings.push(Condition::DeadLetters.finding(
                 format!(
-                    "{} messages were set aside, for it failed on them again and again; the last \
+                    "it failed on {} messages again and again: they are dead letters; on the last \
                      one, {}, with: {}",
-                    aside.len(),
+                    letters.len(),
                     last.message,
                     last.error
                 ),
@@ -315,7 +314,7 @@ fn of_disabled(row: &UserPlugin, id: &str) -> Vec<Finding> {
         return Vec::new();
     };
     let finding = if row.config.as_deref().is_some_and(was_refused) {
-        Condition::ConfigurationRefused.finding(
+        Condition::ConfigurationRejected.finding(
             format!("it was disabled, for it refused its configuration: {error}"),
             format!(
                 "the old one is kept as comments above the defaults: correct it, save it, and: \

@@ -54,7 +54,7 @@ pub(super) fn add(finding: &mut Finding, status: &Status, own: Option<i64>) {
     let given_up = matches!(status.state, PluginState::GivenUp { .. });
     let remedy = match finding.condition {
         Condition::PendingApproval => order(&format!("approve {id}"), "approve", Some(json!({}))),
-        Condition::FileChanged | Condition::ChangeRefused => {
+        Condition::FileChanged | Condition::ChangeRejected => {
             order(&format!("reload {id}"), "reload", None)
         }
         Condition::CrashLoop if given_up => order(&format!("reload {id}"), "reload", None),
@@ -69,7 +69,7 @@ pub(super) fn add(finding: &mut Finding, status: &Status, own: Option<i64>) {
             Some(json!({ "allow": { "timers": true } })),
         ),
         Condition::NotEnabled => of_own("enable", "enable"),
-        Condition::AgreementMissing => of_own("enable", "agree"),
+        Condition::ConsentMissing => of_own("enable", "consent"),
         _ => None,
     };
     if let Some((command, call)) = remedy {

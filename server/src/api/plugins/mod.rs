@@ -1,8 +1,8 @@
 //! Plugins as their users see them: list, enable, disable, configure, display.
 //! Paths, statuses and texts are Gotify's where Gotify has them.
 
-mod aside;
 mod config;
+mod dead_letters;
 mod filters;
 mod model;
 
@@ -31,7 +31,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(list))
         .client(routes!(enable))
         .client(routes!(disable))
-        .client(routes!(agree))
+        .client(routes!(consent))
         .client(routes!(display))
         .client(routes!(place_filter))
         .client(routes!(show_log))
@@ -39,7 +39,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(problems))
         .merge(config::routes)
         .merge(filters::routes)
-        .merge(aside::routes)
+        .merge(dead_letters::routes)
 }
 
 impl From<ControlError> for ApiError {
@@ -196,15 +196,19 @@ async fn disable(
 
 /// Agrees to what an enabled plugin asks of the caller since a newer version
 /// asks for more.
-#[utoipa::path(post, path = "/plugin/{id}/agree", tag = "plugin",
+#[utoipa::path(post, path = "/plugin/{id}/consent", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
         (status = 200),
         (status = 404, description = "The caller has no such plugin."),
     ))]
-async fn agree(State(state): State<AppState>, caller: Caller, Id(id): Id) -> Result<(), ApiError> {
+async fn consent(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<(), ApiError> {
     let slot = own(&state, &caller, id).await?;
-    Ok(state.plugins.agree(&slot).await?)
+    Ok(state.plugins.consent(&slot).await?)
 }
 
 /// Returns the content of a plugin's page, as Markdown.

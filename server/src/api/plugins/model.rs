@@ -4,7 +4,7 @@ use mortise_runtime::{
     LoadError, guard, log,
     types::{Level, Permission, Request},
 };
-use mortise_store::SetAsideRow;
+use mortise_store::DeadLetterRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -120,7 +120,7 @@ pub(crate) struct LogEntry {
 /// A message that the plugin failed on again and again.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SetAside {
+pub(super) struct DeadLetter {
     pub(super) message_id: i64,
     /// The application that the message came from.
     pub(super) appid: i64,
@@ -184,8 +184,8 @@ impl From<log::Entry> for LogEntry {
     }
 }
 
-impl From<SetAsideRow> for SetAside {
-    fn from(row: SetAsideRow) -> Self {
+impl From<DeadLetterRow> for DeadLetter {
+    fn from(row: DeadLetterRow) -> Self {
         Self {
             message_id: row.message_id,
             appid: row.application_id,

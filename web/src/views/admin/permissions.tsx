@@ -103,7 +103,7 @@ export function Permissions({ id }: { id: string }) {
                   ))}
                 </ul>
                 <p className="small muted">
-                  Users agree by enabling the plugin under <Link to="/plugins">Plugins</Link>.
+                  Users consent by enabling the plugin under <Link to="/plugins">Plugins</Link>.
                 </p>
               </Section>
             )}

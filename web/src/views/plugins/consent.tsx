@@ -9,8 +9,8 @@ import { toast } from "../../ui/toast";
 
 interface Props {
   plugin: Plugin;
-  /** Enabling is the consent; `agree` is for a version that asks for more. */
-  mode: "enable" | "agree" | null;
+  /** Enabling is the consent; `consent` is for a version that asks for more. */
+  mode: "enable" | "consent" | null;
   onClose: () => void;
 }
 
@@ -22,7 +22,7 @@ export function Consent({ plugin, mode, onClose }: Props) {
   const others = plugin.permissions.filter((one) => one.answeredBy === "administrator");
   const path = { params: { path: { id: plugin.id } } };
   const run = async () => {
-    if (mode === "agree") await unwrap(api.POST("/plugin/{id}/agree", path));
+    if (mode === "consent") await unwrap(api.POST("/plugin/{id}/consent", path));
     else await unwrap(api.POST("/plugin/{id}/enable", path));
     await client.invalidateQueries({ queryKey: ["plugins"] });
     const configurable = mode === "enable" && plugin.exports.includes("configurer");
@@ -35,7 +35,7 @@ export function Consent({ plugin, mode, onClose }: Props) {
   };
   return (
     <Confirm
-      title={mode === "agree" ? `Agree to more for ${plugin.name}?` : `Enable ${plugin.name}?`}
+      title={mode === "consent" ? `Consent to more for ${plugin.name}?` : `Enable ${plugin.name}?`}
       isOpen={mode !== null}
       onClose={onClose}
       action={asked.length > 0 ? "Agree and enable" : "Enable"}
@@ -44,14 +44,14 @@ export function Consent({ plugin, mode, onClose }: Props) {
     >
       {asked.length > 0 ? (
         <>
-          <p>With your agreement, this plugin may:</p>
+          <p>With your consent, this plugin may:</p>
           <ul className="list">
             {asked.map((one, index) => (
               <PermissionRow
                 key={index}
                 permission={one.permission}
                 reason={one.reason}
-                isNew={mode === "agree" && !one.granted}
+                isNew={mode === "consent" && !one.granted}
               />
             ))}
           </ul>

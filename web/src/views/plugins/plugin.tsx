@@ -43,7 +43,7 @@ export default function PluginView() {
 function One({ plugin }: { plugin: Plugin }) {
   const { tab = "" } = useParams();
   const user = useUser();
-  const [asking, setAsking] = useState<"enable" | "agree" | null>(null);
+  const [asking, setAsking] = useState<"enable" | "consent" | null>(null);
   const [disabling, setDisabling] = useState(false);
   const state = stateOf(plugin);
   const can = (name: string) => plugin.exports.includes(name);
@@ -85,7 +85,7 @@ function One({ plugin }: { plugin: Plugin }) {
             </Link>
           )}
           {state.text === "Needs your consent" && (
-            <Button onPress={() => setAsking("agree")}>See what it asks for</Button>
+            <Button onPress={() => setAsking("consent")}>See what it asks for</Button>
           )}
         </Hint>
       )}

@@ -27,7 +27,7 @@ export function useDenials(id: number) {
 export function useDeadLetters(id: number) {
   return useQuery({
     queryKey: ["plugin", id, "dead-letters"],
-    queryFn: () => unwrap(api.GET("/plugin/{id}/set-aside", at(id))),
+    queryFn: () => unwrap(api.GET("/plugin/{id}/dead-letters", at(id))),
   });
 }
 
@@ -101,7 +101,7 @@ export function stateOf(plugin: Plugin): State {
     return {
       text: "Needs your consent",
       tone: "warning",
-      next: "A new version asks you for more. Until you agree, it runs without.",
+      next: "A new version asks you for more. Until you consent, it runs without.",
     };
   }
   if (missing.length > 0) {

@@ -160,13 +160,13 @@ export function DeadLetters({ id }: { id: number }) {
   const at = (message: number) => ({ params: { path: { id, message } } });
   const retry = useMutation({
     mutationFn: (messages: readonly number[]) =>
-      oldestFirst(messages, (message) => unwrap(api.POST("/plugin/{id}/set-aside/{message}/retry", at(message)))),
+      oldestFirst(messages, (message) => unwrap(api.POST("/plugin/{id}/dead-letters/{message}/retry", at(message)))),
     onSuccess: (_, { length }) => toast(length === 1 ? "The plugin accepted the message" : `The plugin accepted ${length} messages`),
     onSettled: refresh,
   });
   const remove = useMutation({
     mutationFn: (messages: readonly number[]) =>
-      oldestFirst(messages, (message) => unwrap(api.DELETE("/plugin/{id}/set-aside/{message}", at(message)))),
+      oldestFirst(messages, (message) => unwrap(api.DELETE("/plugin/{id}/dead-letters/{message}", at(message)))),
     onSettled: refresh,
   });
   const all = letters.data?.map((one) => one.messageId) ?? [];

@@ -311,7 +311,7 @@ impl Host {
         if granting.is_some() {
             match (own.enabled, own.wants_more()) {
                 (false, _) => own.order(&self.remote, "enable").await?,
-                (true, true) => own.order(&self.remote, "agree").await?,
+                (true, true) => own.order(&self.remote, "consent").await?,
                 (true, false) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! Messages that a plugin failed on again and again.
+//! Dead letters: messages on which a plugin failed again and again.
 
 use axum::{
     Json,
@@ -7,7 +7,7 @@ use axum::{
 };
 use utoipa_axum::routes;
 
-use super::{model::SetAside, own};
+use super::{model::DeadLetter, own};
 use crate::{
     api::{ApiError, Routes, extract::Id},
     auth::Caller,
@@ -22,30 +22,30 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(retry))
 }
 
-/// The messages that a plugin failed on again and again, newest first.
-#[utoipa::path(get, path = "/plugin/{id}/set-aside", tag = "plugin",
+/// A plugin's dead letters: the messages on which it failed again and again, newest first.
+#[utoipa::path(get, path = "/plugin/{id}/dead-letters", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
-        (status = 200, body = [SetAside]),
+        (status = 200, body = [DeadLetter]),
         (status = 404, description = "The caller has no such plugin."),
     ))]
 async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id,
-) -> Result<Json<Vec<SetAside>>, ApiError> {
+) -> Result<Json<Vec<DeadLetter>>, ApiError> {
     let slot = own(&state, &caller, id).await?;
-    let rows = state.store.messages_set_aside(slot.id).await?;
-    Ok(Json(rows.into_iter().map(SetAside::from).collect()))
+    let rows = state.store.dead_letters(slot.id).await?;
+    Ok(Json(rows.into_iter().map(DeadLetter::from).collect()))
 }
 
-/// Gives a message that was set aside to the plugin again, now.
-#[utoipa::path(post, path = "/plugin/{id}/set-aside/{message}/retry", tag = "plugin",
+/// Delivers a dead letter again, now.
+#[utoipa::path(post, path = "/plugin/{id}/dead-letters/{message}/retry", tag = "plugin",
     params(("id" = i64, Path), ("message" = i64, Path)),
     responses(
-        (status = 200, description = "The plugin took it: it is not set aside any more."),
-        (status = 404, description = "The caller has no such plugin, or nothing of that id was set aside that the plugin may read."),
-        (status = 422, description = "The plugin failed again, or is disabled; the message stays set aside."),
+        (status = 200, description = "The plugin took it: it is no dead letter any more."),
+        (status = 404, description = "The caller has no such plugin, or the plugin no such dead letter that it may read."),
+        (status = 422, description = "The plugin failed again, or is disabled; the dead letter stays."),
     ))]
 async fn retry(
     State(state): State<AppState>,
@@ -55,11 +55,11 @@ async fn retry(
     let slot = own(&state, &caller, number(&id)?).await?;
     match state
         .plugins
-        .retry_set_aside(&slot, number(&message)?)
+        .retry_dead_letter(&slot, number(&message)?)
         .await
     {
         Ok(true) => Ok(()),
-        Ok(false) => Err(not_aside()),
+        Ok(false) => Err(no_letter()),
         // In full: it is the user's own plugin.
         Err(ControlError::Call(error)) => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -69,8 +69,8 @@ async fn retry(
     }
 }
 
-/// Forgets that a message was set aside; the message stays.
-#[utoipa::path(delete, path = "/plugin/{id}/set-aside/{message}", tag = "plugin",
+/// Removes a dead letter; its message stays.
+#[utoipa::path(delete, path = "/plugin/{id}/dead-letters/{message}", tag = "plugin",
     params(("id" = i64, Path), ("message" = i64, Path)),
     responses((status = 200), (status = 404)))]
 async fn forget(
@@ -81,12 +81,12 @@ async fn forget(
     let slot = own(&state, &caller, number(&id)?).await?;
     if state
         .store
-        .remove_set_aside(slot.id, number(&message)?)
+        .remove_dead_letter(slot.id, number(&message)?)
         .await?
     {
         Ok(())
     } else {
-        Err(not_aside())
+        Err(no_letter())
     }
 }
 
@@ -97,6 +97,6 @@ fn number(text: &str) -> Result<i64, ApiError> {
     number.ok_or_else(|| ApiError::bad_request("invalid id"))
 }
 
-fn not_aside() -> ApiError {
-    ApiError::not_found("no such message is set aside for this plugin")
+fn no_letter() -> ApiError {
+    ApiError::not_found("this plugin has no such dead letter")
 }

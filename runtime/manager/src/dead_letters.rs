@@ -1,18 +1,18 @@
-//! Messages that a listener failed on again and again: giving one to it once
-//! more, when its user asks for that.
+//! Dead letters: messages on which a listener failed again and again. One is
+//! delivered again when its user asks for it.
 
 use mortise_runtime::{CallError, Capability};
 
 use super::{ControlError, Plugins, Slot, embedder::Readable};
 
 impl Plugins {
-    /// Gives a message that was set aside to its listener again. False if there
-    /// is no such message, or the plugin may not read it any more.
+    /// Delivers a dead letter to its listener again. False if there is no such
+    /// dead letter, or the plugin may not read it any more.
     ///
     /// # Errors
     ///
-    /// [`ControlError::Call`] if it failed again: the message stays set aside.
-    pub async fn retry_set_aside(&self, slot: &Slot, message: i64) -> Result<bool, ControlError> {
+    /// [`ControlError::Call`] if it failed again: the dead letter stays.
+    pub async fn retry_dead_letter(&self, slot: &Slot, message: i64) -> Result<bool, ControlError> {
         if !slot.is_enabled() {
             return Err(CallError::Stopped.into());
         }
