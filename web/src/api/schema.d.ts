@@ -924,26 +924,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/plugin/{id}/consent": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Agrees to what an enabled plugin asks of the caller since a newer version
-         *     asks for more.
-         */
-        post: operations["post_plugin_id_consent"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/plugin/{id}/config": {
         parameters: {
             query?: never;
@@ -1002,6 +982,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Consents to the new permissions that a newer version of an enabled plugin asks of
+         *     the caller.
+         */
+        post: operations["post_plugin_id_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin/{id}/custom/{token}/": {
         parameters: {
             query?: never;
@@ -1049,6 +1049,57 @@ export interface paths {
         patch: operations["patch_plugin_id_custom_token_path"];
         /** A request to an address below a plugin's webhook. */
         trace: operations["trace_plugin_id_custom_token_path"];
+    };
+    "/plugin/{id}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plugin's dead letters: the messages on which it failed again and again, newest first. */
+        get: operations["get_plugin_id_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/dead-letters/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a dead letter; its message stays. */
+        delete: operations["delete_plugin_id_dead_letters_message"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/dead-letters/{message}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delivers a dead letter again, now. */
+        post: operations["post_plugin_id_dead_letters_message_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
     "/plugin/{id}/denials": {
         parameters: {
@@ -1163,57 +1214,6 @@ export interface paths {
         get: operations["get_plugin_id_schema"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/dead-letters": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The messages that a plugin failed on again and again, newest first. */
-        get: operations["get_plugin_id_dead_letters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/dead-letters/{message}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Forgets that a message was set aside; the message stays. */
-        delete: operations["delete_plugin_id_dead_letters_message"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/plugin/{id}/dead-letters/{message}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Gives a message that was set aside to the plugin again, now. */
-        post: operations["post_plugin_id_dead_letters_message_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1625,6 +1625,22 @@ export interface components {
             clientId?: number | null;
             /** @description Until when that client is elevated, RFC 3339. */
             elevatedUntil?: string | null;
+        };
+        /** @description A message that the plugin failed on again and again. */
+        DeadLetter: {
+            /**
+             * Format: int64
+             * @description The application that the message came from.
+             */
+            appid: number;
+            /** Format: int64 */
+            attempts: number;
+            date: string;
+            error: string;
+            /** Format: int64 */
+            messageId: number;
+            /** @description The message's title. */
+            title: string;
         };
         /** @description Something that a plugin was refused. */
         Denied: {
@@ -2198,22 +2214,6 @@ export interface components {
         SecurityUpdateAction: {
             /** @description Replace the token: the one before is of no use any more. */
             regenerateToken?: boolean;
-        };
-        /** @description A message that the plugin failed on again and again. */
-        DeadLetter: {
-            /**
-             * Format: int64
-             * @description The application that the message came from.
-             */
-            appid: number;
-            /** Format: int64 */
-            attempts: number;
-            date: string;
-            error: string;
-            /** Format: int64 */
-            messageId: number;
-            /** @description The message's title. */
-            title: string;
         };
         /**
          * @description The severity of a finding.
@@ -4502,32 +4502,6 @@ export interface operations {
             };
         };
     };
-    post_plugin_id_consent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The caller has no such plugin. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
     get_plugin_id_config: {
         parameters: {
             query?: never;
@@ -4681,6 +4655,32 @@ export interface operations {
             };
             /** @description It is too long. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5392,6 +5392,95 @@ export interface operations {
             };
         };
     };
+    get_plugin_id_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_plugin_id_dead_letters_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_dead_letters_message_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                message: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plugin took it: it is no dead letter any more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin, or the plugin no such dead letter that it may read. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin failed again, or is disabled; the dead letter stays. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_plugin_id_denials: {
         parameters: {
             query?: never;
@@ -5628,95 +5717,6 @@ export interface operations {
             };
             /** @description The caller has no such plugin, or it has no schema. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    get_plugin_id_dead_letters: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeadLetter"][];
-                };
-            };
-            /** @description The caller has no such plugin. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    delete_plugin_id_dead_letters_message: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                message: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    post_plugin_id_dead_letters_message_retry: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                message: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The plugin took it: it is not set aside any more. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The caller has no such plugin, or nothing of that id was set aside that the plugin may read. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The plugin failed again, or is disabled; the message stays set aside. */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -194,8 +194,8 @@ async fn disable(
     Ok(state.plugins.disable(&slot, &caller.actor()).await?)
 }
 
-/// Agrees to what an enabled plugin asks of the caller since a newer version
-/// asks for more.
+/// Consents to the new permissions that a newer version of an enabled plugin asks of
+/// the caller.
 #[utoipa::path(post, path = "/plugin/{id}/consent", tag = "plugin",
     params(("id" = i64, Path)),
     responses(
