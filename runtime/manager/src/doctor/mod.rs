@@ -268,8 +268,8 @@ impl Plugins {
         if let Some(last) = letters.first() {
             findings.push(Condition::DeadLetters.finding(
                 format!(
-                    "it failed on {} messages again and again: they are dead letters; on the last \
-                     one, {}, with: {}",
+                    "dead letters: {}, on which it failed again and again; the last one is message \
+                     {}, with: {}",
                     letters.len(),
                     last.message,
                     last.error
