@@ -190,8 +190,8 @@ fn log(json: bool, telemetry: Option<OtlpLayer>) {
     subscriber(json, telemetry).init();
 }
 
-/// Without a collector nothing keeps spans: a layer that is `None` would have each
-/// of them made.
+/// The log, and a second layer for the collector if there is one. A layer that is
+/// `None` would enable all spans, which nothing then reads.
 fn subscriber(json: bool, telemetry: Option<OtlpLayer>) -> Box<dyn Subscriber + Send + Sync> {
     let chosen = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer::<Registry>()

@@ -14,8 +14,8 @@ const COPY: &str = ".tmp";
 /// The age from which a copy is no replacement under way: the command line makes
 /// some of them, beside the server.
 const OLD: Duration = Duration::from_secs(600);
-/// Folders in a data directory in which files are replaced. The folder of versions
-/// sees to its own.
+/// Folders in a data directory in which files are replaced. Those of the folder of
+/// versions are removed with its unused versions.
 const FOLDERS: [&str; 3] = ["", "cache", "attached"];
 
 /// Removes what a server before this one left. Called with the data directory locked.

@@ -323,15 +323,15 @@ impl Named {
         };
         plugin.order(&remote, what).await?;
         let plugin = Own::find(&remote, &self.id).await?;
-        let agreed: Vec<_> = plugin
+        let consented: Vec<_> = plugin
             .permissions
             .iter()
             .filter(|asked| asked.answered_by == "user")
             .map(|asked| format!("{} ({})", asked.name, printable(&asked.reason)))
             .collect();
-        let mut note = match agreed.as_slice() {
+        let mut note = match consented.as_slice() {
             [] => "it asks nothing of you".to_owned(),
-            agreed => format!("it may, with your data: {}", agreed.join(", ")),
+            consented => format!("it may, with your data: {}", consented.join(", ")),
         };
         if let Some(command) = plugin.grant_command {
             write!(note, "\nit asks more of the administrator: {command}")?;

@@ -82,7 +82,7 @@ impl Plugins {
         if slot.is_enabled() {
             return Err(ControlError::AlreadySo);
         }
-        let agreed = UserGrants::as_asked(slot.plugin().manifest());
+        let consented = UserGrants::as_asked(slot.plugin().manifest());
         self.hold_to_rights(slot).await;
         if let Err(error) = self.start_instance(slot).await {
             slot.note(&error);
@@ -99,7 +99,7 @@ impl Plugins {
         let enabled = async {
             // Its listener begins with the messages stored from here on.
             let cursor = self.users.newest_message(slot.user_id()).await?;
-            self.catalogue.enable(slot.id, &agreed, cursor).await
+            self.catalogue.enable(slot.id, &consented, cursor).await
         };
         if let Err(error) = enabled.await {
             self.stop_instance(slot, StopReason::Disabled).await.ok();
@@ -107,7 +107,7 @@ impl Plugins {
         }
         let fail_closed = slot.change(|state| {
             state.enabled = true;
-            state.agreed = agreed;
+            state.consented = consented;
             state.fail_closed
         });
         slot.forget_failures();

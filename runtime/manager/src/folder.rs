@@ -216,7 +216,7 @@ impl Plugins {
         self.load_changed(turn, file, identity).await;
     }
 
-    /// Deals with a file that no order named.
+    /// Loads a file that no command named.
     async fn load_changed(self: &Arc<Self>, turn: &Turn<'_>, file: &Path, identity: Identity) {
         let cause = Cause {
             by: &Actor::Folder,
@@ -252,7 +252,7 @@ impl Plugins {
         }
     }
 
-    /// Deals with a file.
+    /// Loads a file.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ impl Plugins {
     pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
         let answer = self.answer_in_force(&manifest.id);
         Rights {
-            grants: answer.with_consent(manifest, &slot.agreed()),
+            grants: answer.with_consent(manifest, &slot.consented()),
             limits: answer.limits,
         }
     }
@@ -91,17 +91,17 @@ impl Plugins {
         }
     }
 
-    /// The user of an enabled plugin consents to all that the version asks which
-    /// they have now.
+    /// Records the consent of an enabled plugin's user to all permissions that the active
+    /// version asks of them.
     ///
     /// # Errors
     ///
     /// [`ControlError::Embedder`].
     pub async fn consent(self: &Arc<Self>, slot: &Arc<Slot>) -> Result<(), ControlError> {
         let turn = slot.turns.take().await;
-        let agreed = UserGrants::as_asked(slot.plugin().manifest());
-        self.catalogue.set_consent(slot.id, &agreed).await?;
-        slot.change(|state| state.agreed = agreed);
+        let consented = UserGrants::as_asked(slot.plugin().manifest());
+        self.catalogue.set_consent(slot.id, &consented).await?;
+        slot.change(|state| state.consented = consented);
         self.hold_to_rights(slot).await;
         self.work_as_granted(&turn, slot).await;
         Ok(())

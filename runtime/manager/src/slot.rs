@@ -80,7 +80,7 @@ pub struct State {
     /// True if the user enabled it.
     pub enabled: bool,
     /// The user's last consent.
-    pub agreed: UserGrants,
+    pub consented: UserGrants,
     /// As stored; none for the plugin's defaults.
     pub config: Option<String>,
     /// Its filter's place in the user's chain.
@@ -122,7 +122,7 @@ impl Slot {
             used_ms: AtomicI64::new(now_ms()),
             state: Mutex::new(State {
                 enabled: row.enabled,
-                agreed: row.consent.unwrap_or_default(),
+                consented: row.consent.unwrap_or_default(),
                 config: row.config,
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
@@ -193,10 +193,10 @@ impl Slot {
     }
 
     /// Returns the user's consent, or the consent that enabling it would give.
-    pub fn agreed(&self) -> UserGrants {
+    pub fn consented(&self) -> UserGrants {
         let state = self.lock();
         if state.enabled {
-            state.agreed.clone()
+            state.consented.clone()
         } else {
             UserGrants::as_asked(self.plugin().manifest())
         }

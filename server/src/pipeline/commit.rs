@@ -98,8 +98,8 @@ async fn run(
             // The sender of the message may be gone.
             let _ = done.send(stored);
         }
-        // Their answers first, and the messages that follow them: a larger group costs
-        // the disk no more than a small one.
+        // The answers go out first, and more messages come in meanwhile: a large group
+        // costs the disk no more than a small one.
         task::yield_now().await;
     }
 }

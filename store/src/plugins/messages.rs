@@ -79,7 +79,7 @@ pub struct DeadLetterRow {
 }
 
 /// Dead letters that are kept per instance; the oldest go first.
-const SET_ASIDE: i64 = 1000;
+const DEAD_LETTERS: i64 = 1000;
 
 macro_rules! sourced {
     () => {
@@ -257,7 +257,7 @@ impl Store {
               ORDER BY message_id DESC LIMIT 1 OFFSET ?2)",
         )
         .bind(instance)
-        .bind(SET_ASIDE)
+        .bind(DEAD_LETTERS)
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE plugin_instances SET cursor = ? WHERE id = ?")

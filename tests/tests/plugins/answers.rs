@@ -184,7 +184,7 @@ async fn what_a_user_agreed_to_does_not_grow_with_a_new_version() {
     let before = rig.status("a").digest;
     install(data.path(), &[("a", reading(READ_ALL))]);
     until("taken up", async || rig.status("a").digest != before).await;
-    // Its own application is not what its user agreed to.
+    // Its own application is not what its user consented to.
     rig.stored("alarms", "private").await;
     rig.stored("backup", "second").await;
     until("given", async || said(&slot) == ["first", "second"]).await;

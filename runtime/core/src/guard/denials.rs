@@ -18,7 +18,7 @@ const DISTINCT: usize = 64;
 /// The longest text of an object, in bytes.
 const WHAT_BYTES: usize = 256;
 
-/// Whether grants allow what was refused for want of this permission. One that
+/// Whether grants allow what was denied without this permission. One that
 /// names no application is for any.
 fn allows(grants: &Grants, missing: &Permission) -> bool {
     match missing {

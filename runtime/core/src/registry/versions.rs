@@ -54,9 +54,7 @@ impl Versions {
         let folder = self.folder.clone();
         let all = tokio::task::spawn_blocking(move || {
             let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-            entries
-                .filter_map(|entry| Digest::from_hex(entry.file_name().to_str()?))
-                .collect()
+            entries.filter_map(|entry| version_of(&entry)).collect()
         });
         all.await.unwrap_or_default()
     }
@@ -175,8 +173,7 @@ impl Versions {
             };
             for entry in entries {
                 let entry = entry?;
-                let digest = entry.file_name().to_str().and_then(Digest::from_hex);
-                if digest.is_some_and(|digest| wanted.contains(&digest)) {
+                if version_of(&entry).is_some_and(|digest| wanted.contains(&digest)) {
                     continue;
                 }
                 if entry.file_type()?.is_dir() {
@@ -194,6 +191,11 @@ impl Versions {
             );
         }
     }
+}
+
+/// The version whose folder this is; none if it is something else.
+fn version_of(entry: &fs::DirEntry) -> Option<Digest> {
+    Digest::from_hex(entry.file_name().to_str()?)
 }
 
 #[cfg(unix)]

@@ -258,7 +258,7 @@ impl Plugins {
             });
         }
         let wants = UserGrants::as_asked(slot.plugin().manifest());
-        if slot.agreed().and(&wants) != wants {
+        if slot.consented().and(&wants) != wants {
             findings.push(Condition::ConsentMissing.finding(
                 "this version asks its user for more than they consented to, and runs without it",
                 format!("its user consents to that by: mortise plugin enable {id}"),
@@ -280,7 +280,7 @@ impl Plugins {
         for denial in slot.denials() {
             findings.push(Condition::Denied.finding(
                 format!(
-                    "{} was refused for want of `{}`: {} times, the last at {}",
+                    "{} was denied without `{}`: {} times, the last at {}",
                     denial.what,
                     denial.permission,
                     denial.count,

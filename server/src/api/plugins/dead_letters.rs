@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(list))
-        .client(routes!(forget))
+        .client(routes!(remove))
         .client(routes!(retry))
 }
 
@@ -73,7 +73,7 @@ async fn retry(
 #[utoipa::path(delete, path = "/plugin/{id}/dead-letters/{message}", tag = "plugin",
     params(("id" = i64, Path), ("message" = i64, Path)),
     responses((status = 200), (status = 404)))]
-async fn forget(
+async fn remove(
     State(state): State<AppState>,
     caller: Caller,
     Path((id, message)): Path<(String, String)>,

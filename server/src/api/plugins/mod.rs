@@ -87,7 +87,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let plugin = slot.plugin();
     let manifest = plugin.manifest();
     let file = state.plugins.grants();
-    let consent = slot.agreed();
+    let consent = slot.consented();
     let grants = file.answer(&manifest.id).with_consent(manifest, &consent);
     PluginConf {
         id: slot.id,
