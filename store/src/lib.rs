@@ -396,7 +396,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 41", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 42", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -56,7 +56,7 @@ pub struct NewMessage {
     pub trace: Option<String>,
     /// The dropped message that it restores, which is forgotten with that.
     pub restores: Option<i64>,
-    /// The number of plugins that it has passed through (`plugins::Hops`).
+    /// See [`SourcedMessage::hops`](crate::SourcedMessage::hops).
     pub hops: u8,
 }
 
@@ -103,12 +103,12 @@ static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// the thread that executes it would wake the one that waits for each of them.
 fn insertion(places: usize) -> String {
     let values: Vec<_> = (0..places)
-        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?)"))
+        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
         .collect();
     format!(
         "INSERT INTO messages
-         (application_id, user_id, title, body, priority, extras, created_ms, trace)
-         SELECT a.id, column3, column4, column5, column6, column7, column8, column9
+         (application_id, user_id, title, body, priority, extras, created_ms, trace, hops)
+         SELECT a.id, column3, column4, column5, column6, column7, column8, column9, column10
          FROM (VALUES {}) LEFT JOIN applications a ON a.id = column2 AND a.user_id = column3
          WHERE column2 IS NOT NULL ORDER BY column1",
         values.join(", ")
@@ -135,7 +135,8 @@ async fn insert(
             .bind(new.map(|new| new.priority))
             .bind(new.and_then(|new| new.extras.as_ref()))
             .bind(new.map(|new| new.created_ms))
-            .bind(new.and_then(|new| new.trace.as_ref()));
+            .bind(new.and_then(|new| new.trace.as_ref()))
+            .bind(new.map(|new| new.hops));
     }
     match query.execute(to).await {
         Ok(stored) => {
@@ -466,7 +467,10 @@ mod tests {
         let mut all = Vec::new();
         for count in [0, 1, 2, 3, 37, 128, 129, 300] {
             let new: Vec<_> = (0..count)
-                .map(|n| message(user, applications[n % 2], &format!("{count}, {n}")))
+                .map(|n| NewMessage {
+                    hops: u8::try_from(n % 17).unwrap(),
+                    ..message(user, applications[n % 2], &format!("{count}, {n}"))
+                })
                 .collect();
             let rows = store.create_messages(&new).await.unwrap();
             assert_eq!(rows.len(), count);
@@ -478,6 +482,8 @@ mod tests {
                     (&row.body, row.application_id),
                     (&new.body, new.application_id)
                 );
+                let sourced = store.sourced_message(user, row.id).await.unwrap();
+                assert_eq!(sourced.unwrap().hops, new.hops);
                 all.push(row.id);
             }
         }

@@ -164,8 +164,9 @@ impl Store {
         let mut transaction = self.writer.begin().await?;
         let kept = sqlx::query(
             "INSERT INTO messages
-             (id, application_id, user_id, title, body, priority, extras, created_ms, trace)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+             (id, application_id, user_id, title, body, priority, extras, created_ms, trace,
+              hops)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         )
         .bind(id)
         .bind(new.application_id)
@@ -176,6 +177,7 @@ impl Store {
         .bind(&new.extras)
         .bind(new.created_ms)
         .bind(&new.trace)
+        .bind(new.hops)
         .execute(&mut *transaction)
         .await?;
         let is_new = kept.rows_affected() > 0;

@@ -31,10 +31,14 @@ impl Plugins {
         };
         let before = message.saturating_sub(1);
         let given = self.users.messages_after(readable, before, 1).await?;
-        if given.first().map(|first| first.id) != Some(message.unsigned_abs()) {
+        let Some(letter) = given.into_iter().next() else {
+            return Ok(false);
+        };
+        if letter.message.id != message.unsigned_abs() {
             return Ok(false);
         }
-        match instance.on_messages(&given).await {
+        let _heard = self.hops.give(slot.id, letter.hops);
+        match instance.on_messages(&[letter.message]).await {
             Ok(()) => {
                 self.catalogue.remove_dead_letter(slot.id, message).await?;
                 Ok(true)

@@ -140,10 +140,8 @@ impl Plugins {
         }
     }
 
-    /// Announces a stored message to its user's listeners. It has passed through
-    /// this number of plugins.
-    pub fn note_message(&self, user_id: i64, message: i64, hops: u8) {
-        self.hops.stored(message, hops);
+    /// Announces a stored message to its user's listeners.
+    pub fn note_message(&self, user_id: i64) {
         // They read on from their cursors.
         self.working.wake_listeners(user_id);
     }

@@ -2,35 +2,27 @@
 //! through since a sender outside sent the first. A message that a plugin sends
 //! while it is given another, or right after, counts as an answer to that one.
 //!
-//! The counts are kept in memory. After a restart a loop begins anew, and ends
-//! anew.
+//! The count of a message is stored with it, so that nobody can be given the message
+//! without. The count of what an instance is given is kept here, in memory.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 /// The most plugins that answer each other in turn.
 const MOST: u8 = 16;
 /// The time after a call in which a message counts as an answer.
 const AFTER: Duration = Duration::from_secs(2);
-/// Messages whose count is known; the oldest go first.
-const MESSAGES: usize = 16 << 10;
 /// Instances beyond which those that answer nothing are forgotten.
 const INSTANCES: usize = 1024;
 
-/// The counts of all messages that plugins sent lately.
+/// The counts of the messages that instances were given lately.
 #[derive(Debug, Default)]
 pub(super) struct Hops {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    of_messages: BTreeMap<i64, u8>,
-    hearing: HashMap<i64, Hearing>,
+    hearing: Mutex<HashMap<i64, Hearing>>,
 }
 
 /// The messages that an instance is given.
@@ -57,7 +49,7 @@ pub(super) struct Heard<'hops> {
 
 impl Drop for Heard<'_> {
     fn drop(&mut self) {
-        if let Some(hearing) = self.hops.state().hearing.get_mut(&self.instance) {
+        if let Some(hearing) = self.hops.hearing.lock().get_mut(&self.instance) {
             hearing.calls -= 1;
             hearing.ended = Instant::now();
         }
@@ -65,61 +57,36 @@ impl Drop for Heard<'_> {
 }
 
 impl Hops {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
     /// Notes that an instance is given messages of this count. What it sends from
     /// now on answers these, and not those before.
     pub(super) fn give(&self, instance: i64, hops: u8) -> Heard<'_> {
-        let mut state = self.state();
-        if state.hearing.len() >= INSTANCES {
-            state.hearing.retain(|_, hearing| hearing.lasts());
+        let mut instances = self.hearing.lock();
+        if instances.len() >= INSTANCES {
+            instances.retain(|_, hearing| hearing.lasts());
         }
-        let hearing = state.hearing.entry(instance).or_insert(Hearing {
+        let hearing = instances.entry(instance).or_insert(Hearing {
             calls: 0,
             hops,
             ended: Instant::now(),
         });
         hearing.hops = hops;
         hearing.calls += 1;
-        drop(state);
+        drop(instances);
         Heard {
             hops: self,
             instance,
         }
     }
 
-    /// Returns the lowest count of some messages: one from outside begins anew.
-    pub(super) fn lowest(&self, messages: impl IntoIterator<Item = i64>) -> u8 {
-        let state = self.state();
-        let counts = messages
-            .into_iter()
-            .map(|id| state.of_messages.get(&id).copied().unwrap_or(0));
-        counts.min().unwrap_or(0)
-    }
-
     /// Returns the count of a message that an instance sends now. None at the end
     /// of a loop.
     pub(super) fn of_answer(&self, instance: i64) -> Option<u8> {
-        match self.state().hearing.get(&instance) {
+        match self.hearing.lock().get(&instance) {
             Some(hearing) if hearing.lasts() => {
                 let hops = hearing.hops + 1;
                 (hops <= MOST).then_some(hops)
             }
             _ => Some(0),
-        }
-    }
-
-    /// Keeps the count of a stored message, before anybody is given it.
-    pub(super) fn stored(&self, message: i64, hops: u8) {
-        if hops == 0 {
-            return;
-        }
-        let mut state = self.state();
-        state.of_messages.insert(message, hops);
-        if state.of_messages.len() > MESSAGES {
-            state.of_messages.pop_first();
         }
     }
 }
@@ -131,16 +98,15 @@ mod tests {
     #[test]
     fn plugins_that_answer_each_other_come_to_an_end() {
         let hops = Hops::default();
-        let mut message = 1;
+        let mut message = 0;
         let mut rounds = 0;
         loop {
             let instance = i64::from(rounds % 2);
-            let heard = hops.give(instance, hops.lowest([message]));
+            let heard = hops.give(instance, message);
             let Some(count) = hops.of_answer(instance) else {
                 break;
             };
-            message += 1;
-            hops.stored(message, count);
+            message = count;
             drop(heard);
             rounds += 1;
             assert!(rounds < 100, "it does not end");
@@ -148,7 +114,7 @@ mod tests {
         assert_eq!(rounds, i32::from(MOST));
         // A message from outside begins anew, also for those that took part.
         for instance in [0, 7] {
-            let _heard = hops.give(instance, hops.lowest([message, 0]));
+            let _heard = hops.give(instance, 0);
             assert_eq!(hops.of_answer(instance), Some(1));
         }
         assert_eq!(hops.of_answer(8), Some(0));

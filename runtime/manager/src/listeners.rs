@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::{
     Plugins, Slot,
-    embedder::{DeadLetter, EmbedderError, Readable},
+    embedder::{DeadLetter, EmbedderError, Readable, UserMessage},
     settings::Retry,
 };
 
@@ -165,11 +165,10 @@ impl Feed {
             }
             return None;
         };
-        let last = i64::try_from(last.id).unwrap_or(i64::MAX);
-        let ids = batch
-            .iter()
-            .filter_map(|message| i64::try_from(message.id).ok());
-        let hops = self.plugins.hops.lowest(ids);
+        let last = i64::try_from(last.message.id).unwrap_or(i64::MAX);
+        // An answer to all of them: one from outside begins anew.
+        let hops = batch.iter().map(|given| given.hops).min().unwrap_or(0);
+        let batch: Vec<Message> = batch.into_iter().map(|given| given.message).collect();
         let result = match self.plugins.instance(&self.slot).await {
             Ok(instance) => {
                 let _heard = self.plugins.hops.give(self.slot.id, hops);
@@ -202,7 +201,7 @@ impl Feed {
 
     /// The next batch, and the newest id before which there is nothing else to
     /// give if the batch is empty.
-    async fn read(&self) -> Result<(Vec<Message>, i64), EmbedderError> {
+    async fn read(&self) -> Result<(Vec<UserMessage>, i64), EmbedderError> {
         let users = &self.plugins.users;
         // Requested first, so that messages stored in between are seen the next
         // time.

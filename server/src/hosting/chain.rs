@@ -15,7 +15,7 @@ impl Chain for Plugins {
         self.filter_message(user_id, draft, sender).await
     }
 
-    fn message_stored(&self, message: &MessageRow, hops: u8) {
-        self.note_message(message.user_id, message.id, hops);
+    fn message_stored(&self, message: &MessageRow) {
+        self.note_message(message.user_id);
     }
 }

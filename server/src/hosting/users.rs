@@ -153,10 +153,7 @@ impl Users for ServerUsers {
             .sourced_message(user_id, message)
             .await
             .map_err(EmbedderError::new)?;
-        Ok(row.map(|row| UserMessage {
-            instance: row.plugin_instance_id,
-            message: read_message(row),
-        }))
+        Ok(row.map(user_message))
     }
 
     async fn sent(
@@ -194,14 +191,14 @@ impl Users for ServerUsers {
         readable: Readable<'_>,
         after: i64,
         limit: u32,
-    ) -> Result<Vec<Message>, EmbedderError> {
+    ) -> Result<Vec<UserMessage>, EmbedderError> {
         let names = names(readable.applications);
         let rows = self
             .store
             .messages_after(stored(readable, names.as_deref()), after, limit)
             .await
             .map_err(EmbedderError::new)?;
-        Ok(messages(rows))
+        Ok(rows.into_iter().map(user_message).collect())
     }
 
     async fn newest_message(&self, user_id: i64) -> Result<i64, EmbedderError> {
@@ -222,6 +219,14 @@ impl Users for ServerUsers {
 
 fn messages(rows: Vec<SourcedMessage>) -> Vec<Message> {
     rows.into_iter().map(read_message).collect()
+}
+
+fn user_message(row: SourcedMessage) -> UserMessage {
+    UserMessage {
+        instance: row.plugin_instance_id,
+        hops: row.hops,
+        message: read_message(row),
+    }
 }
 
 fn read_message(row: SourcedMessage) -> Message {

@@ -14,7 +14,6 @@ pub trait Chain: Send + Sync + std::fmt::Debug {
     /// share one deadline.
     async fn filter(&self, user_id: i64, draft: Draft, sender: Sender) -> Filtered;
 
-    /// Notes that a message was stored, for its user's listeners. It has passed
-    /// through this number of plugins.
-    fn message_stored(&self, message: &MessageRow, hops: u8);
+    /// Notes that a message was stored, for its user's listeners.
+    fn message_stored(&self, message: &MessageRow);
 }

@@ -83,17 +83,12 @@ async fn run(
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room, waiting.span));
         }
-        let hops: Vec<u8> = new.iter().map(|new| new.hops).collect();
-        for ((stored, hops), (done, _room, span)) in store_all(&store, &new)
-            .await
-            .into_iter()
-            .zip(hops)
-            .zip(senders)
-        {
+        let stored = store_all(&store, &new).await;
+        for (stored, (done, _room, span)) in stored.into_iter().zip(senders) {
             if let Ok(message) = &stored {
                 span.record("message.id", message.id);
                 hub.publish(message);
-                chain.message_stored(message, hops);
+                chain.message_stored(message);
             }
             // The sender of the message may be gone.
             let _ = done.send(stored);

@@ -167,7 +167,7 @@ impl Follower<'_> {
         };
         if store.pass_by(message.id, &new).await? {
             let stored = new.row(message.id);
-            self.state.plugins.message_stored(&stored, new.hops);
+            self.state.plugins.message_stored(&stored);
         }
         Ok(())
     }

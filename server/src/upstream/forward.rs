@@ -57,7 +57,7 @@ impl Forwarding {
         let id = gotify.send(application.upstream_id, token, body).await?;
         let stored = new.row(id);
         if self.store.pass_by(id, new).await? {
-            self.chain.message_stored(&stored, new.hops);
+            self.chain.message_stored(&stored);
         }
         Ok(Some(stored))
     }

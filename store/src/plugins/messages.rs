@@ -26,6 +26,8 @@ pub struct SourcedMessage {
     pub extras: Option<String>,
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: i64,
+    /// The number of plugins that it has passed through.
+    pub hops: u8,
 }
 
 /// The messages that an instance may read: those of other senders, from the
@@ -84,7 +86,7 @@ const DEAD_LETTERS: i64 = 1000;
 macro_rules! sourced {
     () => {
         "SELECT m.id, m.application_id, a.name AS application_name, a.plugin_instance_id,
-         m.title, m.body, m.priority, m.extras, m.created_ms
+         m.title, m.body, m.priority, m.extras, m.created_ms, m.hops
          FROM messages m JOIN applications a ON a.id = m.application_id "
     };
 }

@@ -76,13 +76,15 @@ pub struct NewApplication<'a> {
     pub description: &'a str,
 }
 
-/// A message and its sender.
+/// A message and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserMessage {
     /// The message.
     pub message: Message,
     /// The instance that sent it; none if no plugin did.
     pub instance: Option<i64>,
+    /// The number of plugins that it has passed through: its [`Sender::hops`].
+    pub hops: u8,
 }
 
 /// The users, and their messages.
@@ -102,7 +104,7 @@ pub trait Users: Send + Sync + std::fmt::Debug {
     /// Takes in a message of a plugin and returns its id. If `filtered`, it passes
     /// the user's filters first
     /// ([`Plugins::filter_message`](crate::Plugins::filter_message)). The
-    /// stored message is announced to the listeners
+    /// message is stored with its [`Sender::hops`], and announced to the listeners
     /// ([`Plugins::note_message`](crate::Plugins::note_message)). An implementation
     /// that calls these holds the manager by a `Weak`, because the manager holds the
     /// users.
@@ -177,7 +179,7 @@ pub trait Users: Send + Sync + std::fmt::Debug {
         _readable: Readable<'_>,
         _after: i64,
         _limit: u32,
-    ) -> Result<Vec<Message>, EmbedderError> {
+    ) -> Result<Vec<UserMessage>, EmbedderError> {
         Ok(Vec::new())
     }
 
