@@ -27,6 +27,7 @@ mod senders;
 mod sort_key;
 mod space;
 mod token_hash;
+mod traced;
 mod upstream;
 mod users;
 
@@ -59,6 +60,7 @@ pub use plugins::{
 };
 pub use sort_key::SORT_KEY_BYTES;
 pub use token_hash::TokenHash;
+pub use traced::{TracedKey, TracedRow};
 pub use upstream::UpstreamApplication;
 pub use users::UserRow;
 

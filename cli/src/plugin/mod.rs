@@ -32,6 +32,7 @@ mod push;
 mod read;
 mod registry;
 mod remote;
+mod replay;
 mod show;
 mod status;
 mod test;
@@ -115,6 +116,8 @@ enum Command {
     Display(orders::Named),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
+    /// Put a filter's recorded messages to a version of the plugin, without effect
+    Replay(replay::Replay),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:
   mortise plugin reload io.example.weather")]
@@ -202,6 +205,7 @@ impl Command {
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Replay(replay::Replay { plugin, .. })
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
             | Self::Uninstall(plugin)
@@ -260,6 +264,7 @@ impl Command {
             Self::Disable(plugin) => plugin.disable().await?,
             Self::Config(config) => config.run().await?,
             Self::Display(plugin) => plugin.display().await?,
+            Self::Replay(replay) => replay.run().await?,
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
             Self::Uninstall(plugin) => plugin.uninstall().await?,
@@ -290,6 +295,7 @@ impl Command {
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Replay(replay::Replay { plugin, .. })
             | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Doctor(plugin)
             | Self::Grants(plugin)

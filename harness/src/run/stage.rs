@@ -311,6 +311,7 @@ fn setup(
         log: log.clone(),
         config,
         base_path: Some(BASE_PATH.to_owned()),
+        trial: false,
     }
 }
 

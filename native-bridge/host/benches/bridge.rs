@@ -280,6 +280,7 @@ async fn plugin(
             limits,
             config: None,
             base_path: None,
+            trial: false,
         })
         .await
         .unwrap();

@@ -61,11 +61,15 @@ impl Plugin for NativePlugin {
     }
 
     async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
+        let trial = setup.trial;
         let instance = NativeInstance::new(Arc::clone(&self.supervisor), setup);
         let member: Arc<dyn Member> = instance.member();
         let weak: Weak<dyn Member> = Arc::downgrade(&member);
         drop(member);
         self.supervisor.join(weak);
+        if !trial {
+            self.supervisor.serve_lasting();
+        }
         self.supervisor.refit(false).await;
         instance.create().await?;
         Ok(Arc::new(instance))

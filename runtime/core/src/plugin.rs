@@ -170,6 +170,8 @@ pub struct InstanceSetup {
     /// embedder serves no webhooks. Gotify v1 plugins receive it at their
     /// creation, others with each request.
     pub base_path: Option<String>,
+    /// True for a trial: no process that a person starts takes its place.
+    pub trial: bool,
 }
 
 impl fmt::Debug for InstanceSetup {

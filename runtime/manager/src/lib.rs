@@ -71,6 +71,7 @@ pub mod measured;
 mod orders;
 mod recovery;
 mod regrant;
+pub mod replay;
 mod settings;
 mod signature;
 mod slot;
@@ -88,7 +89,7 @@ mod working;
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -97,7 +98,7 @@ use mortise_runtime::{
     Backend, CallError, LoadError, Loader, Log, Plugin as _, Rights,
     plugin::InstanceSetup,
     registry::{OnDemand, Versions},
-    types::StopReason,
+    types::{Manifest, StopReason},
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
@@ -169,6 +170,8 @@ pub struct Plugins {
     calls: Mutex<HashMap<String, Arc<Calls>>>,
     /// The process log of each native plugin's previous version.
     former_logs: Mutex<HashMap<String, Arc<Log>>>,
+    /// Held over a replay: one runs at a time.
+    replaying: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -214,6 +217,7 @@ impl Plugins {
             hops: Arc::default(),
             calls: Mutex::default(),
             former_logs: Mutex::default(),
+            replaying: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })
@@ -438,17 +442,7 @@ impl Plugins {
     async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
         let manifest = plugin.manifest();
         let Rights { grants, limits } = self.rights(slot, manifest);
-        let host = host::InstanceHost {
-            catalogue: Arc::clone(&self.catalogue),
-            users: Arc::clone(&self.users),
-            hops: Arc::clone(&self.hops),
-            timers: Arc::clone(&self.timers),
-            clock: self.settings.clock.clone(),
-            consent: slot.consent(),
-            instance: slot.id,
-            user_id: slot.user_id(),
-            manifest: manifest.clone(),
-        };
+        let host = self.host_of(slot, manifest, slot.consent());
         let setup = InstanceSetup {
             user: slot.user.clone(),
             host: Arc::new(host),
@@ -458,6 +452,7 @@ impl Plugins {
             denials: Arc::clone(&slot.denials),
             config: slot.state().config,
             base_path: slot.webhook_path.clone(),
+            trial: false,
         };
         let calls = Arc::clone(self.calls.lock().entry(manifest.id.clone()).or_default());
         let instance = plugin.instance(setup).await;
@@ -465,6 +460,27 @@ impl Plugins {
         let failing = Arc::clone(&slot.failing);
         let measured = Measured::wrap(instance?, calls, failing, &manifest.id);
         Ok(Made::new(measured))
+    }
+
+    /// The host of a slot's instance. It serves the user's messages while there is
+    /// consent.
+    fn host_of(
+        &self,
+        slot: &Slot,
+        manifest: &Manifest,
+        consent: Arc<AtomicBool>,
+    ) -> host::InstanceHost {
+        host::InstanceHost {
+            catalogue: Arc::clone(&self.catalogue),
+            users: Arc::clone(&self.users),
+            hops: Arc::clone(&self.hops),
+            timers: Arc::clone(&self.timers),
+            clock: self.settings.clock.clone(),
+            consent,
+            instance: slot.id,
+            user_id: slot.user_id(),
+            manifest: manifest.clone(),
+        }
     }
 
     /// Returns the calls into a plugin since the start; none if there was no instance.

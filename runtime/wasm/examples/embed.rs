@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let user = User { id: 1, name: "ada".into(), admin: false };
     let (grants, limits) = (Grants::as_asked(plugin.manifest())?, Limits::default());
     let (host, log) = (Arc::new(Printer), Arc::new(Log::new(limits.log_bytes)));
-    let setup = InstanceSetup { user, host, grants, limits, log, denials: Arc::default(), config: None, base_path: None };
+    let setup = InstanceSetup { user, host, grants, limits, log, denials: Arc::default(), config: None, base_path: None, trial: false };
     let instance = plugin.instance(setup).await?;
     instance.start().await?;
     let content = Content { title: "Hi".into(), body: "hello".into(), priority: 5, extras: None };

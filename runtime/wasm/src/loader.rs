@@ -390,6 +390,7 @@ async fn describe(linked: &Arc<Linked>, file: &Path) -> Result<Manifest, LoadErr
         limits,
         config: None,
         base_path: None,
+        trial: false,
     };
     let manifest = match WasmInstance::new(linked.clone(), setup).describe().await {
         Ok(Ok(manifest)) => Ok(manifest),

@@ -7,14 +7,17 @@ use mortise_runtime::{
     grants::Applications,
     types::{Application, Content, Draft, Error, Message, User},
 };
-use mortise_store::{SourcedMessage, Store};
+use mortise_store::{SourcedMessage, Store, TracedKey, TracedRow};
 
 use crate::{
     config::PathPrefix,
     pipeline::{Pipeline, PostError, Posted, contract_priority},
     plugins::{
         EmbedderError, Users,
-        embedder::{NewApplication, PluginApplication, Readable, Sender, UserMessage},
+        embedder::{
+            NewApplication, PluginApplication, Readable, Sender, TracedId, TracedMessage,
+            UserMessage,
+        },
     },
 };
 
@@ -208,6 +211,32 @@ impl Users for ServerUsers {
             .map_err(EmbedderError::new)
     }
 
+    async fn traced(
+        &self,
+        user_id: i64,
+        since_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<TracedId>, EmbedderError> {
+        let keys = self.store.traced(user_id, since_ms, limit).await;
+        let keys = keys.map_err(EmbedderError::new)?.into_iter();
+        Ok(keys.map(traced_id).collect())
+    }
+
+    async fn traced_messages(
+        &self,
+        user_id: i64,
+        ids: &[TracedId],
+    ) -> Result<Vec<TracedMessage>, EmbedderError> {
+        let keys = ids.iter().map(|TracedId { id, dropped }| TracedKey {
+            id: *id,
+            dropped: *dropped,
+        });
+        let keys: Vec<_> = keys.collect();
+        let rows = self.store.traced_messages(user_id, &keys).await;
+        let rows = rows.map_err(EmbedderError::new)?.into_iter();
+        rows.map(traced_message).collect()
+    }
+
     async fn remove_message(&self, user_id: i64, message: i64) -> Result<(), EmbedderError> {
         self.store
             .delete_message(user_id, message)
@@ -244,6 +273,30 @@ fn read_message(row: SourcedMessage) -> Message {
         },
         created_ms: u64::try_from(row.created_ms).unwrap_or(0),
     }
+}
+
+const fn traced_id(TracedKey { id, dropped }: TracedKey) -> TracedId {
+    TracedId { id, dropped }
+}
+
+fn traced_message(row: TracedRow) -> Result<TracedMessage, EmbedderError> {
+    Ok(TracedMessage {
+        id: traced_id(row.key),
+        trace: serde_json::from_str(&row.trace).map_err(EmbedderError::new)?,
+        draft: Draft {
+            application: Application {
+                id: row.application_id.unsigned_abs(),
+                name: row.application_name,
+            },
+            content: Content {
+                title: row.title,
+                body: row.body,
+                priority: contract_priority(row.priority),
+                extras: row.extras,
+            },
+            received_ms: row.created_ms.unsigned_abs(),
+        },
+    })
 }
 
 /// The names of the applications; none for all applications.

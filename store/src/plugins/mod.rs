@@ -380,7 +380,7 @@ impl Store {
 }
 
 /// A list as SQLite's `json_each` reads it.
-fn json<T: serde::Serialize>(values: &[T]) -> String {
+pub(crate) fn json<T: serde::Serialize>(values: &[T]) -> String {
     // Numbers and strings always serialize.
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }

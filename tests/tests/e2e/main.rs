@@ -12,6 +12,7 @@
 //! - `loads`: a plugin is loaded once.
 //! - `otlp`: traces and logs at a collector.
 //! - `registry`: plugins from registries, real and false ones.
+//! - `replay`: recorded messages, put to another version of a filter.
 //! - `process`: start, stop, and two servers on one data directory.
 
 #![expect(
@@ -41,3 +42,5 @@ mod otlp;
 mod process;
 #[cfg(target_os = "linux")]
 mod registry;
+#[cfg(target_os = "linux")]
+mod replay;

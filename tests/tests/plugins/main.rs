@@ -26,6 +26,7 @@ mod listeners;
 mod metrics;
 mod natives;
 mod orders;
+mod replay;
 mod residence;
 mod storage;
 mod swaps;

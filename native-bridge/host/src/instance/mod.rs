@@ -130,6 +130,7 @@ impl NativeInstance {
             denials,
             config,
             base_path,
+            trial: _,
         } = setup;
         let rights = Rights { grants, limits };
         Self {

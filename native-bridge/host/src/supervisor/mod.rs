@@ -187,11 +187,14 @@ impl Supervisor {
     }
 
     /// Takes an instance in, after all that are there.
-    pub(crate) fn join(self: &Arc<Self>, member: Weak<dyn Member>) {
+    pub(crate) fn join(&self, member: Weak<dyn Member>) {
         let mut members = self.members.lock();
         members.retain(|member| member.strong_count() > 0);
         members.push(member);
-        drop(members);
+    }
+
+    /// Gets the processes of services from now on.
+    pub(crate) fn serve_lasting(self: &Arc<Self>) {
         let version: Arc<dyn Version> = Arc::clone(self) as _;
         self.shared.lasting.joined(&version);
     }

@@ -171,6 +171,7 @@ pub(crate) fn setup(name: &str, host: &Arc<Memory>, grants: Grants) -> InstanceS
         limits,
         config: None,
         base_path: Some("/plugin/1/custom/t/".into()),
+        trial: false,
     }
 }
 

@@ -16,7 +16,10 @@ pub use self::{
         RegistrySource, Selection, Signed, StorageFull, StoredTimer, StoredVersion, TooManyTimers,
         UserPlugin,
     },
-    users::{NewApplication, PluginApplication, Readable, Sender, UserMessage, Users},
+    users::{
+        NewApplication, PluginApplication, Readable, Sender, TracedId, TracedMessage, UserMessage,
+        Users,
+    },
 };
 
 /// An error of the embedder: its catalogue or its users' data failed.

@@ -5,8 +5,10 @@ use mortise_runtime::{
     grants::Applications,
     types::{Application, Draft, Error, Message, User},
 };
+use serde::{Deserialize, Serialize};
 
 use super::EmbedderError;
+use crate::trace::TraceEntry;
 
 /// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,27 @@ pub struct UserMessage {
     pub instance: Option<i64>,
     /// The number of plugins that it has passed through: its [`Sender::hops`].
     pub hops: u8,
+}
+
+/// A message that passed filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TracedId {
+    /// Its number, among the stored messages or among the dropped ones.
+    pub id: i64,
+    /// True for a dropped message.
+    pub dropped: bool,
+}
+
+/// A message that passed filters, and their trace.
+#[derive(Clone, Debug)]
+pub struct TracedMessage {
+    /// Its number.
+    pub id: TracedId,
+    /// The message as it was stored, or as its last filter was given it.
+    pub draft: Draft,
+    /// An entry for each filter, in their order.
+    pub trace: Vec<TraceEntry>,
 }
 
 /// The users, and their messages.
@@ -186,6 +209,27 @@ pub trait Users: Send + Sync + std::fmt::Debug {
     /// Returns the id of a user's newest message; 0 if there is none.
     async fn newest_message(&self, _user_id: i64) -> Result<i64, EmbedderError> {
         Ok(0)
+    }
+
+    /// Returns a user's messages that passed filters since a time, oldest first: at
+    /// most the `limit` newest ones.
+    async fn traced(
+        &self,
+        _user_id: i64,
+        _since_ms: i64,
+        _limit: u32,
+    ) -> Result<Vec<TracedId>, EmbedderError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns these messages, in this order. Leaves out those that are gone, and may
+    /// end early, but not before the first, if they are long.
+    async fn traced_messages(
+        &self,
+        _user_id: i64,
+        _ids: &[TracedId],
+    ) -> Result<Vec<TracedMessage>, EmbedderError> {
+        Ok(Vec::new())
     }
 
     /// Deletes a message of a user.

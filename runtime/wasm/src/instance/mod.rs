@@ -87,6 +87,7 @@ impl WasmInstance {
             config,
             // Guests receive it with each request.
             base_path: _,
+            trial: _,
         } = setup;
         Self {
             linked,

@@ -178,7 +178,10 @@ async fn install(
         (file, source.signature, name, "the downloaded file")
     } else {
         progress.step(Step::Receiving);
-        let file = receive(&state, request, meant.digest, &mut progress).await?;
+        let received = receive(&state, request, meant.digest, |here, total| {
+            progress.arrived(Step::Receiving, here, total);
+        });
+        let file = received.await?;
         (file, meant.signature, meant.name, "the uploaded file")
     };
     progress.step(Step::Checking);
@@ -197,12 +200,13 @@ async fn install(
     Ok(Json(status))
 }
 
-/// Takes a request's body for a file.
-async fn receive(
+/// Takes a request's body for a file. `arrived` is told the bytes that are here, and
+/// their number in the end, if the request announces it.
+pub(super) async fn receive(
     state: &AppState,
     request: Request,
     digest: Option<Digest>,
-    progress: &mut Progress,
+    mut arrived: impl FnMut(u64, Option<u64>),
 ) -> Result<TempPath, ApiError> {
     let total = request.headers().get(header::CONTENT_LENGTH);
     let total = total.and_then(|total| total.to_str().ok()?.parse().ok());
@@ -215,14 +219,14 @@ async fn receive(
         if let Some(bytes) = frame.data_ref() {
             arriving.write(bytes).await?;
             bytes_here += bytes.len() as u64;
-            progress.arrived(Step::Receiving, bytes_here, total);
+            arrived(bytes_here, total);
         }
     }
     Ok(arriving.finish(digest).await?)
 }
 
 /// Has a report name a file as its sender does: its name here says nothing to them.
-fn named(error: OrderError, file: &Path, called: PathBuf) -> OrderError {
+pub(super) fn named(error: OrderError, file: &Path, called: PathBuf) -> OrderError {
     match error {
         OrderError::Load(mut report) if report.file == *file => {
             report.file = called;
@@ -233,7 +237,7 @@ fn named(error: OrderError, file: &Path, called: PathBuf) -> OrderError {
 }
 
 /// Carries out an order to its end, whatever becomes of its request.
-async fn order<T, Error, Done>(
+pub(super) async fn order<T, Error, Done>(
     state: &AppState,
     order: impl FnOnce(Arc<Plugins>) -> Done,
 ) -> Result<T, ApiError>

@@ -5,6 +5,7 @@ mod config;
 mod dead_letters;
 mod filters;
 mod model;
+mod replay;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .merge(config::routes)
         .merge(filters::routes)
         .merge(dead_letters::routes)
+        .merge(replay::routes)
 }
 
 impl From<ControlError> for ApiError {
