@@ -63,12 +63,28 @@ stage("administration", (stage) => {
       const at = `/administration/plugins/${id}`;
       await visitor.login("admin", undefined, at);
       await second.login("admin", undefined, at);
-      const more = { ...named, '"1.0.0"': '"2.0.0"', "MORE = []": `MORE = [${MORE}]` };
+      const plugin = await stage.server.plugin(id);
+      await stage.server.ask("POST", `/plugin/${plugin.id}/enable`);
+      const { token } = await stage.server.application(`backup ${width.name}`);
+      await stage.server.send(token, { title: "loud", message: "done" });
+      await stage.server.send(token, { title: "quiet", message: "keep me" });
+      const more = {
+        ...named,
+        '"1.0.0"': '"2.0.0"',
+        "MORE = []": `MORE = [${MORE}]`,
+        "return Keep()": 'return Drop("it is quiet")',
+      };
       await stage.server.install(stage.server.python("shout", more, `${width.name}-2`));
       await page.getByRole("heading", { name: "Version 2.0.0 asks for more" }).waitFor();
       await second.page.getByRole("heading", { name: "Version 2.0.0 asks for more" }).waitFor();
       await page.getByText("It wakes up to shout.").waitFor();
       await visitor.look("pending");
+      await page.getByRole("button", { name: "Try it on your messages" }).click();
+      await page.getByText("It decides differently about 1 of 2 messages.").waitFor();
+      const difference = page.getByRole("list", { name: "Differences" }).getByRole("listitem");
+      await difference.getByText("Kept unchanged").waitFor();
+      await difference.getByText("it is quiet").waitFor();
+      await visitor.look("pending-trial");
       await page.getByRole("button", { name: "Approve and grant" }).click();
       await page.getByText("Version 2.0.0 ·").waitFor();
       await second.page.getByText("Version 2.0.0 ·").waitFor();

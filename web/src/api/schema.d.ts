@@ -924,6 +924,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The recorded calls of a plugin's filter, oldest first: the message that it was given, and
+         *     its answer.
+         */
+        get: operations["get_plugin_id_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin/{id}/config": {
         parameters: {
             query?: never;
@@ -1197,6 +1217,47 @@ export interface paths {
         get: operations["get_plugin_id_log"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Puts the recorded calls of a filter to the active version again, and compares the
+         *     answers. It has no effect: the version has a copy of the storage, sends nothing, and
+         *     has no HTTP.
+         */
+        post: operations["post_plugin_id_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/replay/candidate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * As `/plugin/{id}/replay`, with the version in the request's body, or, without a body, with
+         *     the version that waits for approval.
+         */
+        post: operations["post_plugin_id_replay_candidate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1479,6 +1540,33 @@ export interface components {
             method: string;
             /** @description The path, encoded. */
             path: string;
+        };
+        /**
+         * @description The kind of a filter's result.
+         * @enum {string}
+         */
+        CallAction: "keep" | "replace" | "drop" | "fail";
+        /** @description A call with another result than the recorded one. */
+        CallDifference: {
+            /** @description The name of the message's application. */
+            application: string;
+            /** @description The message. */
+            message: components["schemas"]["TracedId"];
+            /** @description The recorded result. */
+            recorded: components["schemas"]["CallResult"];
+            /** @description The result of the replay. */
+            replayed: components["schemas"]["CallResult"];
+            /** @description The title that the filter was given. */
+            title: string;
+        };
+        /** @description The result of a filter's call. */
+        CallResult: {
+            /** @description The kind. */
+            action: components["schemas"]["CallAction"];
+            /** @description The changed fields. */
+            changes?: components["schemas"]["Change"][];
+            /** @description The reason of a drop, or the error; else empty. */
+            detail?: string;
         };
         /**
          * @description The kind of a filter's failure.
@@ -2151,6 +2239,17 @@ export interface components {
             /** @description Whether the enabled plugins were brought up. */
             plugins: boolean;
         };
+        /** @description A call of a filter. */
+        RecordedCall: {
+            /** @description The message that it was given. */
+            draft: Record<string, never>;
+            /** @description The message. */
+            message: components["schemas"]["TracedId"];
+            /** @description The answer. */
+            verdict: Record<string, never>;
+            /** @description The version that answered. */
+            version: string;
+        };
         /** @description A token that replaces another. */
         RegeneratedToken: {
             /** @description Shown only now. */
@@ -2177,6 +2276,41 @@ export interface components {
              *     signature with the file, before it runs any of it.
              */
             signature: components["schemas"]["Signature"];
+        };
+        /** @description The results of a replay. */
+        Replay: {
+            /** @description The number of calls. */
+            calls: number;
+            /**
+             * @description The denied attempts, such as HTTP requests. A result after one may differ from
+             *     that of a real call.
+             */
+            denied: Record<string, never>[];
+            /** @description The first of these, oldest message first. */
+            differences: components["schemas"]["CallDifference"][];
+            /** @description Calls with another result. */
+            different: number;
+            /** @description Its digest. */
+            digest: string;
+            /** @description The manifest's id. */
+            id: string;
+            /** @description Calls that could not be replayed, because the trace has a change only in part. */
+            incomplete: number;
+            /** @description Messages that were not looked at, because the replay took too long. */
+            left: number;
+            /**
+             * Format: int64
+             * @description The duration of all calls, in microseconds.
+             */
+            micros: number;
+            /** @description Calls with the recorded result. */
+            same: number;
+            /** @description The number of messages that it would have sent. */
+            sends: number;
+            /** @description The first of these. */
+            sent: components["schemas"]["Sent"][];
+            /** @description The version that answered, by its manifest. */
+            version: string;
         };
         /** @description The permissions to revoke. */
         Revoke: {
@@ -2214,6 +2348,18 @@ export interface components {
         SecurityUpdateAction: {
             /** @description Replace the token: the one before is of no use any more. */
             regenerateToken?: boolean;
+        };
+        /** @description A message that a replayed version would have sent. */
+        Sent: {
+            /** @description The text, cut if it is long. */
+            message: string;
+            /**
+             * Format: int32
+             * @description The priority.
+             */
+            priority: number;
+            /** @description The title, cut if it is long. */
+            title: string;
         };
         /**
          * @description The severity of a finding.
@@ -2311,6 +2457,16 @@ export interface components {
             plugin: string;
             /** @description The version that was asked. */
             version?: string;
+        };
+        /** @description A message that passed filters. */
+        TracedId: {
+            /** @description True for a dropped message. */
+            dropped: boolean;
+            /**
+             * Format: int64
+             * @description Its number, among the stored messages or among the dropped ones.
+             */
+            id: number;
         };
         /** @description The trust file. */
         TrustedKeys: {
@@ -4502,6 +4658,39 @@ export interface operations {
             };
         };
     };
+    get_plugin_id_calls: {
+        parameters: {
+            query?: {
+                /** @description Calls about messages since this time, in milliseconds since the epoch. */
+                since?: number;
+                /** @description About at most this many messages; at most 10,000. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedCall"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_plugin_id_config: {
         parameters: {
             query?: never;
@@ -5682,6 +5871,117 @@ export interface operations {
             };
             /** @description The caller has no such plugin. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_replay: {
+        parameters: {
+            query?: {
+                /** @description Calls about messages since this time, in milliseconds since the epoch. */
+                since?: number;
+                /** @description About at most this many messages; at most 10,000. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another replay runs. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is no filter, or does not start. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_replay_candidate: {
+        parameters: {
+            query?: {
+                /** @description Calls about messages since this time, in milliseconds since the epoch. */
+                since?: number;
+                /** @description About at most this many messages; at most 10,000. */
+                limit?: number;
+                /** @description `sha256:` and 64 hexadecimal digits. */
+                digest?: string;
+                /** @description Its signature: what minisign wrote into `NAME.minisig`. */
+                signature?: string;
+                /** @description Its file name, by which its process is known. */
+                name?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": number[] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another replay runs, or no version waits for approval. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The file is too large for a plugin. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The file does not load or start, is another plugin, no filter, or has another digest. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

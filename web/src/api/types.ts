@@ -25,3 +25,6 @@ export type Pending = Schemas["Pending"];
 export type Diagnosis = Schemas["Diagnosis"];
 export type Finding = Schemas["Finding"];
 export type AuditEntry = Schemas["AuditEntry"];
+export type Replay = Schemas["Replay"];
+export type CallDifference = Schemas["CallDifference"];
+export type CallResult = Schemas["CallResult"];

@@ -322,14 +322,28 @@ impl Interface {
         Ok(state)
     }
 
+    /// Replays the recorded calls of the administrator's filter with a file.
+    pub(super) async fn replay(&self, id: &str, bytes: Vec<u8>) -> Result<Value> {
+        let plugin = self.user_plugin(id).await?;
+        let plugin = plugin.with_context(|| format!("the server does not have {id}"))?;
+        let path = format!("/plugin/{}/replay/candidate", plugin.id);
+        let request = self.keyed(Method::POST, &path).body(bytes);
+        answer(request.header("content-type", "application/octet-stream")).await
+    }
+
     fn user(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.url));
         request.header("X-Gotify-Key", &self.token)
     }
 
     pub(super) fn order(&self, method: Method, path: &str) -> RequestBuilder {
+        self.keyed(method, &format!("/admin/plugins{path}"))
+    }
+
+    /// A request of the administrator.
+    fn keyed(&self, method: Method, path: &str) -> RequestBuilder {
         let Local { address, key } = &self.local;
-        let url = format!("http://{address}/admin/plugins{path}");
+        let url = format!("http://{address}{path}");
         let request = self.client.request(method, url);
         request.header("x-mortise-key", key)
     }

@@ -6,6 +6,7 @@
 //! - [`unload`]: plugins are installed and removed, and leave nothing behind.
 //! - [`kills`]: the server is killed under load, and nothing acknowledged is lost.
 //! - [`installed`]: unused plugins cost almost nothing.
+//! - [`replay`]: a replay finds exactly the messages that a version changed otherwise.
 //! - [`faults`]: faults of the host and hostile plugins do no lasting harm.
 //! - [`host`]: the server and its interfaces.
 //! - [`stamps`]: the plugins.
@@ -22,6 +23,7 @@ mod installed;
 mod kills;
 mod operator;
 mod place;
+mod replay;
 mod stamps;
 mod swap;
 mod traffic;
@@ -58,6 +60,9 @@ enum Run {
     /// Kills the server 100 times while messages pass and plugins are installed,
     /// granted, swapped, configured and revoked.
     Kills(Options),
+    /// Records 10,000 calls of a filter, and replays them with another version. It is
+    /// built for release: its time counts.
+    Replay(Options),
     /// Injects faults of the host for an hour (descriptors, disk, memory, folders,
     /// pauses), while hostile and healthy plugins run and clients come and go.
     Faults(faults::Options),
@@ -69,7 +74,8 @@ struct Options {
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Other than the usual number of rounds: for `installed`, plugins.
+    /// Other than the usual number of rounds: for `installed`, plugins, and for
+    /// `replay`, messages.
     #[arg(long, value_parser = clap::value_parser!(u32).range(5..=100_000))]
     rounds: Option<u32>,
 }
@@ -111,11 +117,12 @@ const fn rounds(rounds: u32) -> Options {
 }
 
 /// All of them.
-pub(crate) const SHORT: [Short; 5] = [
+pub(crate) const SHORT: [Short; 6] = [
     Short(Run::Swap(rounds(20))),
     Short(Run::Unload(rounds(200))),
     Short(Run::Installed(rounds(100))),
     Short(Run::Kills(rounds(8))),
+    Short(Run::Replay(rounds(500))),
     Short(Run::Faults(faults::SHORT)),
 ];
 
@@ -133,6 +140,7 @@ impl Run {
             Self::Unload(options) => ("unload", options),
             Self::Installed(options) => ("installed", options),
             Self::Kills(options) => ("kills", options),
+            Self::Replay(options) => ("replay", options),
             Self::Faults(options) => {
                 let faults::Options { json, .. } = options;
                 ("faults", Options { json, rounds: None })
@@ -152,7 +160,7 @@ pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mortise = match arguments.run {
         Run::Swap(_) | Run::Unload(_) | Run::Kills(_) | Run::Faults(_) => server::build(workspace)?,
-        Run::Installed(_) => server::build_release(workspace)?,
+        Run::Installed(_) | Run::Replay(_) => server::build_release(workspace)?,
     };
     run_one(workspace, arguments.run, mortise)
 }
@@ -190,6 +198,7 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
                 Run::Unload(_) => told(&unload::run(&setting).await?, options),
                 Run::Installed(_) => told(&installed::run(&setting).await?, options),
                 Run::Kills(_) => told(&kills::run(&setting).await?, options),
+                Run::Replay(_) => told(&replay::run(&setting).await?, options),
             }
         });
     // It is large; a failed one may need an inspection.

@@ -14,6 +14,7 @@ pub(super) const NATIVE_ID: &str = "io.mortise.soak.native";
 /// The text to replace in the component, which has it once.
 const ID: &str = "io.mortise.soak.n0000";
 const VERSION: &str = "1.0.1000";
+const LEFT: &str = "without stamp: none";
 
 /// The least number of a version and the greatest.
 pub(super) const VERSIONS: [u32; 2] = [1000, 9999];
@@ -62,6 +63,13 @@ impl Stamps {
         let mut bytes = self.component.clone();
         write_over(&mut bytes, ID, &id(number))?;
         write_over(&mut bytes, VERSION, &version(version_number))?;
+        Ok(bytes)
+    }
+
+    /// The component that gives titles with this ending, of up to four characters, no stamp.
+    pub(super) fn leaving(&self, number: u32, version: u32, ending: &str) -> Result<Vec<u8>> {
+        let mut bytes = self.component(number, version)?;
+        write_over(&mut bytes, LEFT, &format!("without stamp: {ending:>4}"))?;
         Ok(bytes)
     }
 

@@ -128,7 +128,7 @@ async fn replay(
 /// the version that waits for approval.
 #[utoipa::path(post, path = "/plugin/{id}/replay/candidate", tag = "plugin",
     params(("id" = i64, Path), Calls, File),
-    request_body(content((Vec<u8> = "application/octet-stream"))),
+    request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream"),
     responses(
         (status = 200, body = Replay),
         (status = 404, description = "The caller has no such plugin."),

@@ -6,6 +6,7 @@ import { Button } from "../../ui/button";
 import { ErrorNotice } from "../../ui/notice";
 import { PermissionRow } from "../../ui/permission";
 import { toast } from "../../ui/toast";
+import { Trial } from "./trial";
 
 type Waiting = Extract<NonNullable<Status["waiting"]>, { because: "pending" }>;
 
@@ -36,6 +37,7 @@ export function Pending({ status, waiting }: { status: Status; waiting: Waiting 
           <PermissionRow key={index} permission={want.permission} reason={want.reason} isNew />
         ))}
       </ul>
+      <Trial status={status} />
       {approve.isError && <ErrorNotice error={approve.error} title="The version was not activated" />}
       <div className="actions">
         <Button
