@@ -23,7 +23,9 @@ mod author;
 mod check;
 mod dead_letters;
 mod doctor;
+mod filters;
 mod grant;
+mod keys;
 mod named;
 mod orders;
 mod own;
@@ -116,7 +118,9 @@ enum Command {
     Display(orders::Named),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
-    /// Put a filter's recorded messages to a version of the plugin, without effect
+    /// Show or change the order of your filters.
+    Filters(filters::Filters),
+    /// Put a filter's recorded messages to a version of the plugin, without effect.
     Replay(replay::Replay),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Example:
@@ -157,6 +161,8 @@ between, the plugin's own process runs.")]
     Pending(asked::PendingVersions),
     /// Approve and activate a pending version.
     Approve(asked::Approve),
+    /// List the keys whose signatures count, and trust or distrust one.
+    Keys(keys::Keys),
     /// Show a plugin's denied attempts.
     #[command(after_help = "Example:
   mortise plugin denials io.example.weather")]
@@ -239,6 +245,8 @@ impl Command {
             | Self::Publish(_)
             | Self::List(_)
             | Self::Audit(_)
+            | Self::Filters(_)
+            | Self::Keys(_)
             | Self::Pending(_) => None,
         }
     }
@@ -264,6 +272,8 @@ impl Command {
             Self::Disable(plugin) => plugin.disable().await?,
             Self::Config(config) => config.run().await?,
             Self::Display(plugin) => plugin.display().await?,
+            Self::Filters(filters) => filters.run().await?,
+            Self::Keys(keys) => keys.run().await?,
             Self::Replay(replay) => replay.run().await?,
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
@@ -306,6 +316,8 @@ impl Command {
             Self::Publish(publish) => publish.json,
             Self::List(list) => list.json,
             Self::Audit(audit) => audit.json,
+            Self::Filters(filters) => filters.json,
+            Self::Keys(keys) => keys.json,
             Self::Grant(grant) => grant.json,
             Self::Revoke(revoke) => revoke.json,
             Self::Pending(pending) => pending.json,

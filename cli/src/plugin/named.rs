@@ -14,7 +14,7 @@ const LISTED: usize = 10;
     ids.len(),
     list(ids)
 )]
-struct Ambiguous {
+pub(super) struct Ambiguous {
     part: String,
     ids: Vec<String>,
 }
@@ -72,7 +72,7 @@ async fn installed(remote: &Remote) -> anyhow::Result<Vec<String>> {
 
 /// Finds the id that a text stands for: the id itself, the only one with a segment
 /// that is the text, or the only one with the text in it.
-fn find<'a>(part: &str, ids: &'a [String]) -> Result<Option<&'a str>, Ambiguous> {
+pub(super) fn find<'a>(part: &str, ids: &'a [String]) -> Result<Option<&'a str>, Ambiguous> {
     if part.is_empty() {
         return Ok(None);
     }

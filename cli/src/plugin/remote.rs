@@ -26,7 +26,7 @@ use mortise_server::{
 const ANSWER: usize = 64 << 20;
 
 /// The server and the user.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Which {
     /// Use the server of this data directory, without a password [default,
     /// except for `dev`: data].

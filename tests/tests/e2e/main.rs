@@ -4,6 +4,7 @@
 //! - `bad_input`: after every bad input the server still answers, and so does
 //!   another plugin.
 //! - `cases`: a plugin's own tests, from a shell.
+//! - `chain`: the order of filters and the trusted keys, from a shell.
 //! - `command_line`: commands from a shell.
 //! - `description`: requests made from the server's description of its API.
 //! - `dev`: a plugin during its development.
@@ -25,6 +26,8 @@
 
 mod bad_input;
 mod cases;
+#[cfg(unix)]
+mod chain;
 mod clients;
 #[cfg(unix)]
 mod command_line;

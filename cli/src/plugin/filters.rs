@@ -1,0 +1,188 @@
+//! `mortise plugin filters`: the order of a user's filters, and what happens to a message
+//! when one fails.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    named,
+    remote::{Body, Which, understood},
+    show::{printable, table},
+};
+
+/// The order of the filters.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin filters
+  mortise plugin filters --order rules shout
+  mortise plugin filters --fail-closed rules
+
+A message passes your filters in this order. If a filter fails, the message continues without it
+(fail open), unless you have it fail closed: then the message is refused, and its sender receives
+an error.")]
+pub(super) struct Filters {
+    /// Put these filters first, in this order.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    order: Vec<String>,
+    /// Refuse messages while one of these filters fails.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    fail_closed: Vec<String>,
+    /// Let messages continue when one of these filters fails.
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    fail_open: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A filter of the user.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    id: i64,
+    module_path: String,
+    name: String,
+    enabled: bool,
+    at_work: bool,
+    fail_closed: bool,
+}
+
+/// A filter's place: its position in the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Choice {
+    id: i64,
+    fail_closed: bool,
+}
+
+impl Filters {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        const PATH: &str = "/plugin/filters";
+        let remote = self.which.remote()?;
+        let mut answer: Value = remote.get(PATH).await?;
+        if !(self.order.is_empty() && self.fail_closed.is_empty() && self.fail_open.is_empty()) {
+            let choices = self.choices(understood(answer)?)?;
+            let body = Body::Json(serde_json::to_value(choices)?);
+            answer = remote.send(Method::PUT, PATH, body).await?;
+        }
+        if self.json {
+            return Ok(format!("{answer}\n"));
+        }
+        let filters: Vec<Filter> = understood(answer)?;
+        if filters.is_empty() {
+            return Ok("no installed plugin is a filter\n".to_owned());
+        }
+        let mut table = table(&["", "plugin", "name", "state", "if it fails"]);
+        for (at, filter) in filters.iter().enumerate() {
+            table.add_row([
+                (at + 1).to_string(),
+                printable(&filter.module_path),
+                printable(&filter.name),
+                filter.state().to_owned(),
+                match filter.fail_closed {
+                    true => "the message is refused",
+                    false => "the message continues",
+                }
+                .to_owned(),
+            ]);
+        }
+        Ok(format!("{table}\n"))
+    }
+
+    /// All filters in the new order.
+    fn choices(&self, mut filters: Vec<Filter>) -> anyhow::Result<Vec<Choice>> {
+        for (parts, fail_closed) in [(&self.fail_closed, true), (&self.fail_open, false)] {
+            for part in parts {
+                let at = position(&filters, part)?;
+                if let Some(filter) = filters.get_mut(at) {
+                    filter.fail_closed = fail_closed;
+                }
+            }
+        }
+        for (place, part) in self.order.iter().enumerate() {
+            let at = position(&filters, part)?;
+            anyhow::ensure!(at >= place, "`{part}` is named twice in --order");
+            if let Some(moved) = filters.get_mut(place..=at) {
+                moved.rotate_right(1);
+            }
+        }
+        let choices = filters.into_iter().map(|filter| Choice {
+            id: filter.id,
+            fail_closed: filter.fail_closed,
+        });
+        Ok(choices.collect())
+    }
+}
+
+/// The position of the filter whose id has this part.
+fn position(filters: &[Filter], part: &str) -> anyhow::Result<usize> {
+    let ids = filters.iter().map(|filter| filter.module_path.clone());
+    let ids: Vec<_> = ids.collect();
+    let id = named::find(part, &ids)?;
+    ids.iter()
+        .position(|known| Some(known.as_str()) == id)
+        .ok_or_else(|| {
+            anyhow::anyhow!(
+                "`{part}` is no filter of yours; `mortise plugin filters` lists those that are"
+            )
+        })
+}
+
+impl Filter {
+    const fn state(&self) -> &'static str {
+        match (self.enabled, self.at_work) {
+            (_, true) => "at work",
+            (true, false) => "enabled, not at work",
+            (false, false) => "disabled",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filter, Filters};
+
+    fn filters(names: &[&str]) -> Vec<Filter> {
+        let named = names.iter().zip(1..).map(|(name, id)| Filter {
+            id,
+            module_path: format!("org.example.{name}"),
+            name: (*name).to_owned(),
+            enabled: true,
+            at_work: true,
+            fail_closed: false,
+        });
+        named.collect()
+    }
+
+    fn chosen(order: &[&str], closed: &[&str]) -> anyhow::Result<Vec<(i64, bool)>> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let order = Filters {
+            order: texts(order),
+            fail_closed: texts(closed),
+            fail_open: Vec::new(),
+            which: crate::plugin::Which::default(),
+            json: false,
+        };
+        let choices = order.choices(filters(&["one", "two", "three"]))?;
+        Ok(choices
+            .iter()
+            .map(|choice| (choice.id, choice.fail_closed))
+            .collect())
+    }
+
+    #[test]
+    fn named_filters_come_first_and_the_others_keep_their_order() {
+        let plain = |ids: [i64; 3]| ids.map(|id| (id, false)).to_vec();
+        assert_eq!(chosen(&["three"], &[]).unwrap(), plain([3, 1, 2]));
+        assert_eq!(chosen(&["two", "one"], &[]).unwrap(), plain([2, 1, 3]));
+        assert_eq!(
+            chosen(&[], &["two"]).unwrap(),
+            [(1, false), (2, true), (3, false)]
+        );
+        assert!(chosen(&["one", "one"], &[]).is_err());
+        assert!(chosen(&["four"], &[]).is_err());
+    }
+}

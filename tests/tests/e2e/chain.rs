@@ -1,0 +1,102 @@
+//! `mortise plugin filters` and `mortise plugin keys`, with the real program on both ends.
+
+use std::process::{Command, Output, Stdio};
+
+use mortise_tests::{
+    components, guests,
+    minisign::Signer,
+    server::{Data, program},
+};
+use serde_json::Value;
+
+fn run(data: &Data, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.arg("plugin").args(arguments).stdin(Stdio::null());
+    for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
+        command.env_remove(format!("MORTISE_{variable}"));
+    }
+    command.env("MORTISE_DATA_DIR", data.path());
+    command.output().unwrap()
+}
+
+fn said(data: &Data, arguments: &[&str]) -> String {
+    let output = run(data, arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(data: &Data, arguments: &[&str]) -> String {
+    let output = run(data, arguments);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    // Where lines are broken says nothing.
+    let text = String::from_utf8(output.stderr).unwrap();
+    let text = text.replace('│', " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
+    let data = Data::new();
+    for name in ["rules", "jq"] {
+        let component = std::fs::read(guests::example(name)).unwrap();
+        data.plugin(&format!("{name}.wasm"), &component);
+    }
+    let server = data.serve().await;
+    let chain = |arguments: &[&str]| -> Vec<(String, bool)> {
+        let text = said(&data, &[&["filters", "--json"], arguments].concat());
+        let chain: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let shown = chain.iter().map(|one| {
+            let id = one["modulePath"].as_str().unwrap();
+            (id.to_owned(), one["failClosed"] == true)
+        });
+        shown.collect()
+    };
+    let before = chain(&[]);
+    assert_eq!(before.len(), 2, "{before:?}");
+    let last = before[1].0.clone();
+    let after = chain(&["--order", &last, "--fail-closed", "rules"]);
+    assert_eq!(after[0].0, last);
+    for (id, closed) in &after {
+        assert_eq!(*closed, id.contains("rules"), "{id}");
+    }
+    // The rest stays as it is.
+    assert_eq!(chain(&["--fail-open", "rules"])[0].0, last);
+    let table = said(&data, &["filters"]);
+    assert!(table.contains("the message continues"), "{table}");
+    let text = refused(&data, &["filters", "--order", "nothing"]);
+    assert!(text.contains("is no filter of yours"), "{text}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_trusted_and_distrusted_by_name() {
+    let data = Data::new();
+    let server = data.serve().await;
+    assert!(said(&data, &["keys"]).contains("no key is trusted"));
+    let signer = Signer::new();
+    let file = data.path().join("frank.pub");
+    let text = format!(
+        "untrusted comment: minisign public key\n{}\n",
+        signer.public()
+    );
+    std::fs::write(&file, text).unwrap();
+    let table = said(&data, &["keys", "--trust", file.to_str().unwrap()]);
+    assert!(table.contains("frank"), "{table}");
+
+    let plugin = data.path().join("signed.wasm");
+    let bytes = components::plugin("test.signed", "", "").unwrap();
+    std::fs::write(&plugin, &bytes).unwrap();
+    std::fs::write(plugin.with_extension("wasm.minisig"), signer.sign(&bytes)).unwrap();
+    said(&data, &["install", plugin.to_str().unwrap()]);
+    let status: Value =
+        serde_json::from_str(&said(&data, &["status", "test.signed", "--json"])).unwrap();
+    assert_eq!(status["signature"]["key"], "frank", "{status}");
+
+    let text = refused(&data, &["keys", "--distrust", "bob"]);
+    assert!(text.contains("no trusted key has the name `bob`"), "{text}");
+    assert!(said(&data, &["keys", "--distrust", "frank"]).contains("no key is trusted"));
+    let none = plugin.to_str().unwrap();
+    let text = refused(&data, &["keys", "--trust", none]);
+    assert!(text.contains("has no public key"), "{text}");
+    server.stop().await;
+}
