@@ -90,7 +90,7 @@ static PLUGINS: [Plugin; 10] = [
         language: "python",
         backend: "wasm",
         tool: "componentize-py",
-        lacks: "threads, sockets, subprocesses; packages not written in Python alone",
+        lacks: "threads, sockets, subprocesses; packages with compiled code",
         build: |workspace| authored(workspace, "python", ".wasm"),
     },
     Plugin {
@@ -109,7 +109,7 @@ static PLUGINS: [Plugin; 10] = [
     },
 ];
 
-const JAVASCRIPT_LACKS: &str = "`setInterval`, `crypto`, `Intl`; native plugins";
+const JAVASCRIPT_LACKS: &str = "threads, sockets, subprocesses, `setInterval`, `crypto`, `Intl`; native plugins";
 
 /// Builds a plugin as its author would, in a copy of its folder: a component, or
 /// an executable, by how its file's name ends.

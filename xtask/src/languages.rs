@@ -195,7 +195,7 @@ fn table(rows: &[Row], outcomes: &[Outcome]) -> String {
         text.push_str("\nSkipped cases:\n\n");
     }
     for (case, because) in skipped {
-        let _ = writeln!(text, "- {case}: {because}");
+        let _ = writeln!(text, "- `{case}`, because {because}");
     }
     text
 }

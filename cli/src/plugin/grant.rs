@@ -62,8 +62,8 @@ pub(super) struct Grant {
   mortise plugin revoke io.example.weather --http https://api.example.org
   mortise plugin revoke io.example.weather --all
 
-The change takes effect on the plugin's next call. The server also closes everything
-that the plugin opened with the grant.")]
+The change takes effect at once: the server closes everything that the plugin opened with
+the grant, and ends calls that use it.")]
 pub(super) struct Revoke {
     /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,

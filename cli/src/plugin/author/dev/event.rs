@@ -277,7 +277,7 @@ impl Reached {
         }
         if let (true, Some(folder)) = (self.throw_away, &self.data_dir) {
             row(
-                "to order",
+                "commands",
                 &format!("mortise plugin list --data-dir {}", folder.display()),
             );
         }
