@@ -261,6 +261,34 @@ impl Store {
         Ok(rows)
     }
 
+    /// Gives a message new texts, priority, extras and trace. Its application, time and
+    /// count of plugins stay. None if the user has no such message of this application.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn update_message(
+        &self,
+        id: i64,
+        new: &NewMessage,
+    ) -> Result<Option<MessageRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "UPDATE messages SET title = ?, body = ?, priority = ?, extras = ?, trace = ?
+             WHERE id = ? AND user_id = ? AND application_id = ? RETURNING ",
+            columns!()
+        ))
+        .bind(&new.title)
+        .bind(&new.body)
+        .bind(new.priority)
+        .bind(&new.extras)
+        .bind(&new.trace)
+        .bind(id)
+        .bind(new.user_id)
+        .bind(new.application_id)
+        .fetch_optional(&self.writer)
+        .await?)
+    }
+
     /// One message of a user.
     ///
     /// # Errors

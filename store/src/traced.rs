@@ -25,6 +25,8 @@ pub struct TracedRow {
     pub application_id: i64,
     /// The application's name.
     pub application_name: String,
+    /// The instance that sent it, if a plugin did.
+    pub plugin_instance_id: Option<i64>,
     /// As it was stored, or as its last filter was given it; so are the next three.
     pub title: String,
     /// The text.
@@ -55,7 +57,8 @@ macro_rules! rows {
         concat!(
             "SELECT m.id, ",
             $dropped,
-            " AS dropped, m.application_id, a.name AS application_name, m.title, m.body,
+            " AS dropped, m.application_id, a.name AS application_name,
+             a.plugin_instance_id, m.title, m.body,
              m.priority, m.extras, m.created_ms, m.trace
              FROM ",
             $table,

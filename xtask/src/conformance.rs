@@ -109,7 +109,8 @@ static PLUGINS: [Plugin; 10] = [
     },
 ];
 
-const JAVASCRIPT_LACKS: &str = "threads, sockets, subprocesses, `setInterval`, `crypto`, `Intl`; native plugins";
+const JAVASCRIPT_LACKS: &str =
+    "threads, sockets, subprocesses, `setInterval`, `crypto`, `Intl`; native plugins";
 
 /// Builds a plugin as its author would, in a copy of its folder: a component, or
 /// an executable, by how its file's name ends.

@@ -17,13 +17,15 @@ use crate::plugin::{Body, Remote, understood};
   mortise send --app backup 'the backup is done'
   df -h | mortise send --app backup --title 'disks of nas' --priority 5
   mortise send --url https://push.example.org --token A... 'hello'
-      from another machine, with an application's token")]
+      from another machine, with an application's token
+  mortise send --update 42 'the backup is at 50 %'
+      changes message 42; what you leave out stays")]
 pub(crate) struct Send {
     /// The text [default: standard input].
     message: Option<String>,
     /// Title [default: the application's name].
-    #[arg(short, long, default_value = "")]
-    title: String,
+    #[arg(short, long)]
+    title: Option<String>,
     /// Priority, 0 (silent) to 10 (urgent) [default: the application's].
     #[arg(short, long)]
     priority: Option<i64>,
@@ -34,6 +36,9 @@ pub(crate) struct Send {
     /// application, or `--token` is an application's.
     #[arg(short, long, value_name = "APP")]
     app: Option<String>,
+    /// Change the message of this number in place of sending one.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "app")]
+    update: Option<u64>,
     #[command(flatten)]
     common: Common,
 }
@@ -49,7 +54,9 @@ impl Send {
     async fn send(&self) -> anyhow::Result<String> {
         let mut body = Map::new();
         body.insert("message".to_owned(), self.text()?.into());
-        body.insert("title".to_owned(), self.title.clone().into());
+        if let Some(title) = &self.title {
+            body.insert("title".to_owned(), title.clone().into());
+        }
         if let Some(priority) = self.priority {
             body.insert("priority".to_owned(), priority.into());
         }
@@ -59,18 +66,23 @@ impl Send {
             body.insert("extras".to_owned(), extras);
         }
         let remote = self.common.which.remote()?;
-        if let Some(application) = self.application(&remote).await? {
+        let (method, path) = match self.update {
+            Some(id) => (Method::PUT, format!("/message/{id}")),
+            None => (Method::POST, "/message".to_owned()),
+        };
+        if self.update.is_none()
+            && let Some(application) = self.application(&remote).await?
+        {
             body.insert("appid".to_owned(), application.into());
         }
-        let sent = remote
-            .send(Method::POST, "/message", Body::Json(body.into()))
-            .await?;
+        let sent = remote.send(method, &path, Body::Json(body.into())).await?;
         if self.common.json {
             return Ok(format!("{sent}\n"));
         }
         let id: i64 = understood(part(&sent, "/id").clone())?;
         Ok(match id {
             0 => "a filter dropped it\n".to_owned(),
+            id if self.update.is_some() => format!("changed message {id}\n"),
             id => format!("sent as message {id}\n"),
         })
     }

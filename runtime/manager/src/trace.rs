@@ -43,6 +43,42 @@ pub struct TraceEntry {
     pub changes: Vec<Change>,
 }
 
+impl TraceEntry {
+    /// Returns the content that the filter was given, from its answer. None if the trace
+    /// has a change only in part.
+    pub fn before(&self, after: Content) -> Option<Content> {
+        self.side(after, |change| change.before.as_deref())
+    }
+
+    /// Returns the filter's answer, from a content that differs from it in changed fields
+    /// alone. None as in [`TraceEntry::before`].
+    pub fn after(&self, content: Content) -> Option<Content> {
+        self.side(content, |change| change.after.as_deref())
+    }
+
+    /// Gives the changed fields the texts of one side.
+    fn side(&self, mut content: Content, of: impl Fn(&Change) -> Option<&str>) -> Option<Content> {
+        for change in self.changes.iter() {
+            if change.cut {
+                return None;
+            }
+            // Both sides begin with the text that the trace leaves out.
+            let lead = |text: &str| text.get(..change.skipped).map(str::to_owned);
+            let rest = of(change);
+            match change.field {
+                Field::Title => content.title = lead(&content.title)? + rest?,
+                Field::Message => content.body = lead(&content.body)? + rest?,
+                Field::Priority => content.priority = rest?.parse().ok()?,
+                Field::Extras => {
+                    let lead = lead(content.extras.as_deref().unwrap_or_default())?;
+                    content.extras = rest.map(|rest| lead + rest);
+                }
+            }
+        }
+        Some(content)
+    }
+}
+
 /// A filter's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -39,6 +39,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .sender(routes!(create).layer(body))
         .client(routes!(list, delete_all))
+        .sender(routes!(update).layer(body))
         .client(routes!(delete))
         .client(routes!(trace))
         .client(routes!(list_of_application, delete_of_application))
@@ -106,7 +107,19 @@ async fn create(
         .pipeline
         .post_with_priority(application.user_id, draft, priority, sender, true)
         .await?;
-    Ok(match posted {
+    Ok(answer(posted, &application, sent, priority, state.now_ms()))
+}
+
+/// The answer about a message. One that a filter dropped has the content that was
+/// sent.
+fn answer(
+    posted: Posted,
+    application: &ApplicationRow,
+    sent: Content,
+    priority: i64,
+    now_ms: i64,
+) -> Response {
+    match posted {
         Posted::Stored(message) => Json(model::Message::from(&message)).into_response(),
         Posted::Dropped { by, .. } => {
             let unstored = MessageRow {
@@ -117,14 +130,105 @@ async fn create(
                 body: sent.body,
                 priority,
                 extras: sent.extras,
-                created_ms: state.now_ms(),
+                created_ms: now_ms,
             };
             // Plugins' names may have characters that headers may not.
             let by = HeaderValue::from_str(&by.escape_default().to_string())
                 .unwrap_or(HeaderValue::from_static("a plugin"));
             ([(DROPPED_BY, by)], Json(model::Message::from(&unstored))).into_response()
         }
-    })
+    }
+}
+
+/// A change of a message: the fields that are named.
+#[derive(Deserialize, ToSchema)]
+struct UpdateMessage {
+    /// The text.
+    message: Option<String>,
+    /// The title; if it is empty, the application's name.
+    title: Option<String>,
+    /// The priority.
+    priority: Option<i64>,
+    /// Additional data, an object, in place of all there was.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
+    extras: Object,
+}
+
+/// Changes a message: its application, or its user, gives it new texts, another priority or
+/// other extras. It keeps its number and its time. Filters decide about it again, and connected
+/// clients receive it again with the same number; listeners do not. One that a filter drops
+/// answers as with `POST /message`, and the message stays as it was.
+#[utoipa::path(put, path = "/message/{id}", tag = "message", params(("id" = i64, Path)),
+    request_body = UpdateMessage, responses(
+    (status = 200, body = model::Message),
+    (status = 400, description = "A field is malformed, or the text would be empty."),
+    (status = 404, description = "The caller has no such message."),
+    (status = 413, description = "A field is too long."),
+    (status = 429, description = "The application or the address sends too much."),
+    (status = 503, description = "A filter failed, and the user wants messages refused then."),
+))]
+async fn update(
+    State(state): State<AppState>,
+    sending: Sending,
+    origin: Origin,
+    Id(id): Id,
+    Fields(change): Fields<UpdateMessage>,
+) -> Result<Response, ApiError> {
+    let user = match &sending {
+        Sending::As(application) => application.user_id,
+        Sending::By(caller) => caller.user.id,
+    };
+    let message = state.store.message(user, id).await?;
+    let message = message.ok_or_else(no_message)?;
+    let trace = trace_of(&state, user, id).await?;
+    let application = match sending {
+        // An application has only its own messages.
+        Sending::As(own) if own.id != message.application_id => return Err(no_message()),
+        Sending::As(own) => own,
+        Sending::By(_) => state
+            .store
+            .application(user, message.application_id)
+            .await?
+            .ok_or_else(no_message)?,
+    };
+    // As it was sent: the filters are asked again.
+    let given_priority = contract_priority(message.priority);
+    let stored = Content {
+        title: message.title,
+        body: message.body,
+        priority: given_priority,
+        extras: message.extras,
+    };
+    let before = trace
+        .iter()
+        .rev()
+        .try_fold(stored.clone(), |content, entry| entry.before(content))
+        .unwrap_or(stored);
+    let priority = match change.priority {
+        Some(priority) => priority,
+        // Beyond those that filters know.
+        None if before.priority == given_priority => message.priority,
+        None => before.priority.into(),
+    };
+    let new = CreateMessage {
+        appid: application.id,
+        message: change.message.unwrap_or(before.body),
+        title: change.title.unwrap_or(before.title),
+        priority: Some(priority),
+        extras: match change.extras {
+            Object(None) => Object(before.extras),
+            named => named,
+        },
+    };
+    required("message", &new.message)?;
+    let limits = &state.settings().limits;
+    state.rates.take(limits, application.id, origin.client)?;
+    let draft = draft(&application, new, priority, state.now_ms());
+    let sent = draft.content.clone();
+    let updated = state.pipeline.update(user, id, draft, priority).await?;
+    let posted = updated.ok_or_else(no_message)?;
+    Ok(answer(posted, &application, sent, priority, state.now_ms()))
 }
 
 fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64, now_ms: i64) -> Draft {
@@ -252,16 +356,16 @@ async fn trace(
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<Vec<TraceEntry>>, ApiError> {
-    let trace = state
-        .store
-        .message_trace(caller.user.id, id)
-        .await?
-        .ok_or_else(no_message)?;
-    let entries = match trace {
-        None => Vec::new(),
-        Some(json) => serde_json::from_str(&json).map_err(ApiError::internal)?,
-    };
-    Ok(Json(entries))
+    trace_of(&state, caller.user.id, id).await.map(Json)
+}
+
+/// The effect of each filter on a message.
+async fn trace_of(state: &AppState, user: i64, id: i64) -> Result<Vec<TraceEntry>, ApiError> {
+    let trace = state.store.message_trace(user, id).await?;
+    match trace.ok_or_else(no_message)? {
+        None => Ok(Vec::new()),
+        Some(json) => serde_json::from_str(&json).map_err(ApiError::internal),
+    }
 }
 
 /// Lists messages of an application, newest first.

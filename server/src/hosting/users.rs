@@ -279,7 +279,12 @@ const fn traced_id(TracedKey { id, dropped }: TracedKey) -> TracedId {
     TracedId { id, dropped }
 }
 
-fn traced_message(row: TracedRow) -> Result<TracedMessage, EmbedderError> {
+fn traced_message(mut row: TracedRow) -> Result<TracedMessage, EmbedderError> {
+    // A plugin's message without a title has this one once it is stored. Other senders'
+    // messages have it before the filters are asked.
+    if row.plugin_instance_id.is_some() && row.title == row.application_name {
+        row.title.clear();
+    }
     Ok(TracedMessage {
         id: traced_id(row.key),
         trace: serde_json::from_str(&row.trace).map_err(EmbedderError::new)?,

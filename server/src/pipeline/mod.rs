@@ -44,6 +44,14 @@ pub enum Posted {
     },
 }
 
+/// A message past the filters.
+enum Passed {
+    /// With its content.
+    Stays(NewMessage),
+    /// A filter dropped it.
+    Dropped { by: String, reason: String },
+}
+
 /// The reason for which a message was not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +103,7 @@ pub enum PostError {
 #[derive(Debug)]
 pub struct Pipeline {
     store: Store,
+    hub: Arc<Hub>,
     chain: Arc<dyn Chain>,
     commit: Commit,
     most: Size,
@@ -117,7 +126,8 @@ impl Pipeline {
         forward: Option<Arc<dyn Forward>>,
     ) -> Self {
         Self {
-            commit: Commit::start(store.clone(), hub, Arc::clone(&chain)),
+            commit: Commit::start(store.clone(), Arc::clone(&hub), Arc::clone(&chain)),
+            hub,
             keep: Keep::start(store.clone(), events),
             store,
             chain,
@@ -156,11 +166,63 @@ impl Pipeline {
     pub async fn post_with_priority(
         &self,
         user_id: i64,
-        mut draft: Draft,
+        draft: Draft,
         priority: i64,
         sender: Sender,
         filtered: bool,
     ) -> Result<Posted, PostError> {
+        let new = match self
+            .passed(user_id, draft, priority, sender, filtered)
+            .await?
+        {
+            Passed::Stays(new) => new,
+            Passed::Dropped { by, reason } => return Ok(Posted::Dropped { by, reason }),
+        };
+        let span = tracing::info_span!(
+            target: TARGET,
+            "store",
+            application.id = new.application_id,
+            message.id = Empty,
+        );
+        self.store(new).instrument(span).await.map(Posted::Stored)
+    }
+
+    /// Replaces the content of a message of one of the user's applications, past the
+    /// filters, and hands it to those who are connected. Listeners have had it. None
+    /// if there is no such message.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; it stays as it was.
+    pub async fn update(
+        &self,
+        user_id: i64,
+        id: i64,
+        draft: Draft,
+        priority: i64,
+    ) -> Result<Option<Posted>, PostError> {
+        let sender = Sender::Application;
+        match self.passed(user_id, draft, priority, sender, true).await? {
+            Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
+            Passed::Stays(new) => {
+                let updated = self.store.update_message(id, &new).await?;
+                if let Some(message) = &updated {
+                    self.hub.publish(message);
+                }
+                Ok(updated.map(Posted::Stored))
+            }
+        }
+    }
+
+    /// Checks a message, and has the filters decide about it.
+    async fn passed(
+        &self,
+        user_id: i64,
+        mut draft: Draft,
+        priority: i64,
+        sender: Sender,
+        filtered: bool,
+    ) -> Result<Passed, PostError> {
         draft.content.priority = contract_priority(priority);
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
@@ -175,7 +237,7 @@ impl Pipeline {
                 Outcome::Dropped { draft, by, reason } => {
                     let kept = dropped(user_id, draft, &filtered.trace, false, now_ms);
                     self.keep.message(kept?).await;
-                    return Ok(Posted::Dropped { by, reason });
+                    return Ok(Passed::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
                     let kept = dropped(user_id, draft, &filtered.trace, true, now_ms);
@@ -197,7 +259,7 @@ impl Pipeline {
             "" => application.name,
             _ => content.title,
         };
-        let new = NewMessage {
+        Ok(Passed::Stays(NewMessage {
             application_id: i64::try_from(application.id).map_err(|_| PostError::NoApplication)?,
             user_id,
             title,
@@ -212,14 +274,7 @@ impl Pipeline {
             trace: trace_json(&trace),
             restores: None,
             hops: sender.hops(),
-        };
-        let span = tracing::info_span!(
-            target: TARGET,
-            "store",
-            application.id = new.application_id,
-            message.id = Empty,
-        );
-        self.store(new).instrument(span).await.map(Posted::Stored)
+        }))
     }
 
     /// Stores a message, here or in the Gotify behind this server.

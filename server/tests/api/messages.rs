@@ -61,6 +61,56 @@ async fn what_is_left_out_comes_from_the_application() {
 }
 
 #[tokio::test]
+async fn a_message_is_changed_by_its_application_or_its_user() {
+    let running = start().await;
+    let (_, sender) = running.application("Backup").await;
+    let (_, other) = running.application("Door").await;
+    let (_, client) = running.client(&ADMIN).await;
+    let new = json!({
+        "title": "Backup", "message": "10 %", "priority": 2, "extras": {"a": {"b": 1}}
+    });
+    let sent = ok(running.post("/message", &sender, new).await);
+    let path = format!("/message/{}", id(&sent));
+    let changed = ok(running
+        .put(&path, &sender, json!({"message": "50 %"}))
+        .await);
+    // All else stays.
+    let mut expected = sent.clone();
+    expected["message"] = json!("50 %");
+    assert_eq!(changed, expected);
+    let all = json!({"title": "Done", "message": "100 %", "priority": 12, "extras": {}});
+    let changed = ok(running.put(&path, &client, all).await);
+    assert_eq!(
+        [&changed["title"], &changed["message"], &changed["priority"]],
+        [&json!("Done"), &json!("100 %"), &json!(12)]
+    );
+    // Also a priority that filters do not know.
+    let title = json!({"title": "", "priority": null});
+    let changed = ok(running.put(&path, &ADMIN, title).await);
+    assert_eq!(
+        (&changed["title"], &changed["priority"]),
+        (&json!("Backup"), &json!(12))
+    );
+    let list = ok(running.get("/message", &ADMIN).await);
+    assert_eq!(list["messages"], json!([changed]));
+
+    let body = json!({"message": "x"});
+    let bob = json!({"name": "bob", "pass": "another horse"});
+    ok(running.post("/user", &ADMIN, bob).await);
+    for who in [&other, &As::Password("bob", "another horse")] {
+        let answer = running.put(&path, who, body.clone()).await;
+        refused(answer, 404, "message");
+    }
+    let unknown = running.put("/message/99", &sender, body).await;
+    refused(unknown, 404, "message");
+    let empty = running.put(&path, &sender, json!({"message": ""})).await;
+    refused(empty, 400, "Field 'message' is required");
+    let list = ok(running.get("/message", &ADMIN).await);
+    assert_eq!(list["messages"], json!([changed]));
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn forms_are_taken_as_well() {
     let running = start().await;
     let (_, sender) = running.application("form").await;

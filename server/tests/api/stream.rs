@@ -52,6 +52,12 @@ async fn a_stream_brings_what_rest_shows() {
         for stream in &mut streams {
             assert_eq!(next(stream).await.unwrap(), sent);
         }
+        // A change comes with the number of the message.
+        let path = format!("/message/{}", id(&sent));
+        let changed = ok(running.put(&path, &sender, json!({"priority": 9})).await);
+        for stream in &mut streams {
+            assert_eq!(next(stream).await.unwrap(), changed);
+        }
     }
     running.server.shutdown().await;
     for stream in &mut streams {

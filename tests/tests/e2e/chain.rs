@@ -5,9 +5,10 @@ use std::process::{Command, Output, Stdio};
 use mortise_tests::{
     components, guests,
     minisign::Signer,
-    server::{Data, program},
+    server::{Data, body, program},
 };
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 fn run(data: &Data, arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
@@ -65,6 +66,42 @@ async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
     assert!(table.contains("the message continues"), "{table}");
     let text = refused(&data, &["filters", "--order", "nothing"]);
     assert!(text.contains("is no filter of yours"), "{text}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_changed_message_is_filtered_as_it_was_sent() {
+    let data = Data::new();
+    let component = std::fs::read(guests::example("rules")).unwrap();
+    data.plugin("rules.wasm", &component);
+    let server = data.serve().await;
+    let rules = "rules: [{ when: { body: 'down' }, then: { prefix_title: '[!] ', priority: 9 } }]";
+    server.enable("io.mortise.rules", Some(rules)).await;
+    let token = server.application("watch").await;
+    let sent = json!({ "title": "nas", "message": "it is down", "priority": 3 });
+    let sent = body(server.send(&token, &sent).await).await;
+    assert_eq!(
+        (&sent["title"], &sent["priority"]),
+        (&"[!] nas".into(), &9.into())
+    );
+    let change = async |change: Value| {
+        let path = format!("/message/{}", sent["id"]);
+        let request = server
+            .request(Method::PUT, &path)
+            .header("x-gotify-key", &token);
+        body(request.json(&change).send().await.unwrap()).await
+    };
+    // The prefix is there once, and goes with its reason.
+    let still = change(json!({ "message": "it is still down" })).await;
+    assert_eq!(
+        (&still["title"], &still["priority"]),
+        (&"[!] nas".into(), &9.into())
+    );
+    let up = change(json!({ "message": "it is up" })).await;
+    assert_eq!((&up["title"], &up["priority"]), (&"nas".into(), &3.into()));
+    assert_eq!(up["id"], sent["id"]);
+    let stored = server.messages().await;
+    assert_eq!(stored, [up]);
     server.stop().await;
 }
 

@@ -38,15 +38,18 @@ export function useMessages(scope: Scope) {
   });
 }
 
-/** Puts messages, newest first, on top of a list; known ones are skipped. */
+/** Puts messages, newest first, on top of a list; those that are in it already are replaced. */
 export function withNewest(pages: Pages, arrived: readonly Message[]): Pages {
   const [first, ...rest] = pages.pages;
   if (!first) return pages;
   const known = new Set(pages.pages.flatMap((page) => page.messages.map((message) => message.id)));
   const fresh = arrived.filter((message) => !known.has(message.id));
-  if (fresh.length === 0) return pages;
-  const messages = [...fresh, ...first.messages].sort((a, b) => b.id - a.id);
-  return { ...pages, pages: [{ ...first, messages }, ...rest] };
+  const changed = new Map(arrived.map((message) => [message.id, message]));
+  if (changed.size === 0) return pages;
+  const current = (messages: readonly Message[]) => messages.map((message) => changed.get(message.id) ?? message);
+  const messages = [...fresh, ...current(first.messages)].sort((a, b) => b.id - a.id);
+  const older = rest.map((page) => ({ ...page, messages: current(page.messages) }));
+  return { ...pages, pages: [{ ...first, messages }, ...older] };
 }
 
 export function addMessages(client: QueryClient, arrived: readonly Message[]) {

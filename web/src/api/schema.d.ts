@@ -820,7 +820,13 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /**
+         * Changes a message: its application, or its user, gives it new texts, another priority or
+         *     other extras. It keeps its number and its time. Filters decide about it again, and connected
+         *     clients receive it again with the same number; listeners do not. One that a filter drops
+         *     answers as with `POST /message`, and the message stays as it was.
+         */
+        put: operations["put_message_id"];
         post?: never;
         /** Deletes a message. */
         delete: operations["delete_message_id"];
@@ -2477,6 +2483,22 @@ export interface components {
             problem?: string | null;
             /** @description Whether only plugins that one of the keys signed may run. */
             required: boolean;
+        };
+        /** @description A change of a message: the fields that are named. */
+        UpdateMessage: {
+            /** @description Additional data, an object, in place of all there was. */
+            extras?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The text. */
+            message?: string | null;
+            /**
+             * Format: int64
+             * @description The priority.
+             */
+            priority?: number | null;
+            /** @description The title; if it is empty, the application's name. */
+            title?: string | null;
         };
         /** @description A change of a user. It keeps what it does not name. */
         UpdateUser: {
@@ -4474,6 +4496,66 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_message_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateMessage"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description A field is malformed, or the text would be empty. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such message. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A field is too long. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The application or the address sends too much. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A filter failed, and the user wants messages refused then. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
