@@ -17,8 +17,11 @@ stage("messages", (stage) => {
       const tag = `live ${width.name}`;
       await visitor.login();
       await page.getByText("Live: new messages").waitFor();
-      await stage.server.send(application.token, { title: `${tag} now`, message: "now" });
+      const sent = await stage.server.send(application.token, { title: `${tag} now`, message: "now" });
       await page.getByRole("heading", { name: `${tag} now` }).waitFor();
+      await stage.server.ask("PUT", `/message/${sent.id}`, { title: `${tag} changed` });
+      await page.getByRole("heading", { name: `${tag} changed` }).waitFor();
+      expect(await page.getByRole("heading", { name: `${tag} now` }).count()).toBe(0);
 
       await stage.server.halt();
       await page.getByText("Not connected").waitFor();
