@@ -38,6 +38,7 @@ mod replay;
 mod show;
 mod status;
 mod test;
+mod try_filter;
 
 use std::process::ExitCode;
 
@@ -120,6 +121,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Show or change the order of your filters.
     Filters(filters::Filters),
+    /// Ask a filter about a message that is not sent.
+    Try(try_filter::Try),
     /// Put a filter's recorded messages to a version of the plugin, without effect.
     Replay(replay::Replay),
     /// Load a plugin's file again, even if it did not change.
@@ -211,6 +214,7 @@ impl Command {
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
@@ -274,6 +278,7 @@ impl Command {
             Self::Display(plugin) => plugin.display().await?,
             Self::Filters(filters) => filters.run().await?,
             Self::Keys(keys) => keys.run().await?,
+            Self::Try(order) => order.run().await?,
             Self::Replay(replay) => replay.run().await?,
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
@@ -305,6 +310,7 @@ impl Command {
             | Self::Display(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
             | Self::Attach(orders::Attach { named: plugin, .. })
             | Self::Doctor(plugin)

@@ -66,10 +66,17 @@ struct Replayed {
     differences: Vec<Difference>,
     incomplete: usize,
     left: usize,
+    micros: u64,
+    #[serde(flatten)]
+    effects: Effects,
+}
+
+/// The effects that a version would have had.
+#[derive(Deserialize)]
+pub(super) struct Effects {
     sends: usize,
     sent: Vec<Sent>,
     denied: Vec<Denied>,
-    micros: u64,
 }
 
 #[derive(Deserialize)]
@@ -87,8 +94,9 @@ struct Numbered {
     dropped: bool,
 }
 
+/// A filter's answer.
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     action: String,
     #[serde(default)]
     detail: String,
@@ -334,6 +342,13 @@ impl Replayed {
                 self.left
             )?;
         }
+        self.effects.write(&mut text)?;
+        Ok(text)
+    }
+}
+
+impl Effects {
+    pub(super) fn write(&self, text: &mut String) -> anyhow::Result<()> {
         if self.sends > 0 {
             writeln!(text, "it would have sent {} messages:", self.sends)?;
             for Sent { title, message } in &self.sent {
@@ -348,11 +363,11 @@ impl Replayed {
         {
             writeln!(
                 text,
-                "denied in a replay: {permission} {}, {count} times",
+                "denied, as it has no effect here: {permission} {}, {count} times",
                 printable(what)
             )?;
         }
-        Ok(text)
+        Ok(())
     }
 }
 

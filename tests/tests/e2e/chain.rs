@@ -70,6 +70,44 @@ async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
 }
 
 #[tokio::test]
+async fn a_filter_is_tried_on_a_message_that_is_not_sent() {
+    const ID: &str = "io.mortise.rules";
+    let data = Data::new();
+    data.plugin(
+        "rules.wasm",
+        &std::fs::read(guests::example("rules")).unwrap(),
+    );
+    let server = data.serve().await;
+    let rules = |field: &str| {
+        format!("rules: [{{ when: {{ {field}: 'down' }}, then: {{ prefix_title: '[!] ' }} }}]")
+    };
+    server.enable(ID, Some(&rules("body"))).await;
+    server.application("watch").await;
+    let text = said(&data, &["try", "rules", "--title", "nas", "it is down"]);
+    assert!(text.starts_with("replace: title [!] nas\n"), "{text}");
+    let text = said(&data, &["try", "rules", "--app", "watch", "it is up"]);
+    assert!(text.starts_with("keep\n"), "{text}");
+    // With a configuration before it is saved.
+    let file = data.path().join("next.yaml");
+    std::fs::write(&file, rules("title")).unwrap();
+    let file = file.to_str().unwrap();
+    let text = said(&data, &["try", "rules", "--config", file, "it is down"]);
+    assert!(text.starts_with("keep\n"), "{text}");
+    std::fs::write(file, "rules: 7").unwrap();
+    let text = refused(&data, &["try", "rules", "--config", file, "it is down"]);
+    assert!(
+        text.contains("does not start") && text.contains("rules"),
+        "{text}"
+    );
+    let text = refused(&data, &["try", "rules", "--app", "none", "it is down"]);
+    assert!(text.contains("you have no application `none`"), "{text}");
+    let text = refused(&data, &["try", "rules", ""]);
+    assert!(text.contains("Field 'message' is required"), "{text}");
+    assert!(server.messages().await.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_changed_message_is_filtered_as_it_was_sent() {
     let data = Data::new();
     let component = std::fs::read(guests::example("rules")).unwrap();

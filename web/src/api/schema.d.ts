@@ -1287,6 +1287,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a filter about a message that is not sent. As a replay, it has no effect. */
+        post: operations["post_plugin_id_try"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ready": {
         parameters: {
             query?: never;
@@ -1824,6 +1841,18 @@ export interface components {
             /** @description The record of the filters that were asked. */
             trace: components["schemas"]["TraceEntry"][];
         };
+        /** @description The effects that a version would have had. */
+        Effects: {
+            /**
+             * @description The denied attempts, such as HTTP requests. A result after one may differ from
+             *     that of a real call.
+             */
+            denied: Record<string, never>[];
+            /** @description The number of messages that it would have sent. */
+            sends: number;
+            /** @description The first of these. */
+            sent: components["schemas"]["Sent"][];
+        };
         /** @description The time for which a client is elevated. */
         ElevateRequest: {
             /**
@@ -2284,14 +2313,9 @@ export interface components {
             signature: components["schemas"]["Signature"];
         };
         /** @description The results of a replay. */
-        Replay: {
+        Replay: components["schemas"]["Effects"] & {
             /** @description The number of calls. */
             calls: number;
-            /**
-             * @description The denied attempts, such as HTTP requests. A result after one may differ from
-             *     that of a real call.
-             */
-            denied: Record<string, never>[];
             /** @description The first of these, oldest message first. */
             differences: components["schemas"]["CallDifference"][];
             /** @description Calls with another result. */
@@ -2311,10 +2335,6 @@ export interface components {
             micros: number;
             /** @description Calls with the recorded result. */
             same: number;
-            /** @description The number of messages that it would have sent. */
-            sends: number;
-            /** @description The first of these. */
-            sent: components["schemas"]["Sent"][];
             /** @description The version that answered, by its manifest. */
             version: string;
         };
@@ -2345,6 +2365,29 @@ export interface components {
              */
             asked: components["schemas"]["Asked"][];
             id: string;
+        };
+        /** @description A message to try, and the configuration to try it with. */
+        Sample: {
+            /**
+             * Format: int64
+             * @description The application it comes from; none for one that does not exist.
+             */
+            appid?: number | null;
+            /** @description The configuration; the caller's if there is none. */
+            config?: string | null;
+            /** @description Additional data, an object. */
+            extras?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Its text. */
+            message: string;
+            /**
+             * Format: int64
+             * @description 0 (silent) to 10 (urgent) by convention.
+             */
+            priority?: number;
+            /** @description Its title. */
+            title?: string;
         };
         /** @description A change to an application's security. */
         SecurityUpdate: {
@@ -2473,6 +2516,18 @@ export interface components {
              * @description Its number, among the stored messages or among the dropped ones.
              */
             id: number;
+        };
+        /** @description The answer of a filter about one message. */
+        Tried: components["schemas"]["Effects"] & {
+            /**
+             * Format: int64
+             * @description The duration in microseconds.
+             */
+            micros: number;
+            /** @description The answer. */
+            result: components["schemas"]["CallResult"];
+            /** @description The version that answered, by its manifest. */
+            version: string;
         };
         /** @description The trust file. */
         TrustedKeys: {
@@ -6099,6 +6154,59 @@ export interface operations {
             };
             /** @description The caller has no such plugin, or it has no schema. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_plugin_id_try: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sample"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            /** @description The message has no text, or its application is not the caller's. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A replay runs. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is no filter, or does not start with this configuration. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

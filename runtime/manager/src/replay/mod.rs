@@ -1,5 +1,6 @@
 //! Replay: the calls of a filter that a user's messages recorded, put to another
-//! version of the plugin, or to the same one again.
+//! version of the plugin, or to the same one again; or one call about a message that a
+//! person makes up.
 //!
 //! A replay has no effect. The version runs in an instance of its own, a native plugin
 //! in a process of its own, without HTTP, directories and environment variables. Its
@@ -25,7 +26,7 @@ use mortise_runtime::{
     guard::{Denial, Denials},
     plugin::InstanceSetup,
     registry::{self, versions::Permissions},
-    types::{Content, Manifest, StopReason, Verdict},
+    types::{Content, Draft, Manifest, StopReason, Verdict},
 };
 use serde::Serialize;
 
@@ -98,6 +99,18 @@ pub struct Replay {
     pub incomplete: usize,
     /// Messages that were not looked at, because the replay took too long.
     pub left: usize,
+    /// The duration of all calls, in microseconds.
+    pub micros: u64,
+    /// The effects that it would have had.
+    #[serde(flatten)]
+    pub effects: Effects,
+}
+
+/// The effects that a version would have had.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Effects {
     /// The number of messages that it would have sent.
     pub sends: usize,
     /// The first of these.
@@ -106,8 +119,22 @@ pub struct Replay {
     /// that of a real call.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub denied: Vec<Denial>,
-    /// The duration of all calls, in microseconds.
+}
+
+/// The answer of a filter about one message.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Tried {
+    /// The version that answered, by its manifest.
+    pub version: String,
+    /// The answer.
+    pub result: CallResult,
+    /// The duration in microseconds.
     pub micros: u64,
+    /// The effects that the call would have had.
+    #[serde(flatten)]
+    pub effects: Effects,
 }
 
 /// A call with another result than the recorded one.
@@ -235,11 +262,61 @@ impl Plugins {
             let found = manifest.id.clone();
             return Err(ReplayError::OtherPlugin { found, expected });
         }
+        let trial = self.trial(slot, plugin, slot.state().config).await?;
+        let mut replay = Replay::of(plugin);
+        let done = self
+            .put_all(slot, &*trial.instance, period, &mut replay)
+            .await;
+        replay.effects = trial.end().await;
+        done?;
+        Ok(replay)
+    }
+
+    /// Asks the active version of a user's filter about one message, with a configuration
+    /// or with the user's.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`].
+    pub async fn try_filter(
+        &self,
+        slot: &Slot,
+        draft: &Draft,
+        config: Option<String>,
+    ) -> Result<Tried, ReplayError> {
+        let _alone = self.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
+        let apart = self.load_apart(slot, Candidate::Active).await?;
+        let config = config.or_else(|| slot.state().config);
+        let trial = self.trial(slot, &*apart.plugin, config).await?;
+        let began = Instant::now();
+        let deadline = self.settings.filter_deadline;
+        let answer = trial.instance.filter(draft, deadline).await;
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let verdict = normal(verdict(answer), &draft.content);
+        Ok(Tried {
+            version: apart.plugin.manifest().version.clone(),
+            result: CallResult::of(verdict, &draft.content),
+            micros,
+            effects: trial.end().await,
+        })
+    }
+
+    /// Starts an instance of a version that has no effect.
+    async fn trial(
+        &self,
+        slot: &Slot,
+        plugin: &dyn Plugin,
+        config: Option<String>,
+    ) -> Result<Trial, ReplayError> {
+        let manifest = plugin.manifest();
         // The user orders it, and nothing leaves the instance.
         let consent = Arc::new(AtomicBool::new(true));
         let host = Arc::new(ReplayHost::new(self.host_of(slot, manifest, consent)));
         let denials = Arc::new(Denials::default());
-        let setup = self.confined(slot, manifest, Arc::clone(&host) as _, &denials);
+        let setup = InstanceSetup {
+            config,
+            ..self.confined(slot, manifest, Arc::clone(&host) as _, &denials)
+        };
         let version = manifest.version.clone();
         let instance = match plugin.instance(setup).await {
             Ok(instance) => instance.start().await.map(|()| instance),
@@ -252,14 +329,11 @@ impl Plugins {
         if !instance.capabilities().contains(Capability::Filter) {
             return Err(ReplayError::NoFilter(version));
         }
-        let mut replay = Replay::of(plugin);
-        let done = self.put_all(slot, &*instance, period, &mut replay).await;
-        // Nothing depends on its answer.
-        let _: Result<(), _> = instance.stop(StopReason::ShuttingDown).await;
-        done?;
-        (replay.sends, replay.sent) = host.sent();
-        replay.denied = denials.list();
-        Ok(replay)
+        Ok(Trial {
+            instance,
+            host,
+            denials,
+        })
     }
 
     /// Returns the recorded calls of a user's filter, oldest first: the newest ones, as
@@ -389,7 +463,7 @@ impl Plugins {
             log: Arc::new(Log::new(limits.log_bytes)),
             limits,
             denials: Arc::clone(denials),
-            config: slot.state().config,
+            config: None,
             base_path: None,
             trial: true,
         }
@@ -433,6 +507,27 @@ impl Plugins {
     }
 }
 
+/// An instance that has no effect.
+struct Trial {
+    instance: Arc<dyn Instance>,
+    host: Arc<ReplayHost>,
+    denials: Arc<Denials>,
+}
+
+impl Trial {
+    /// Ends it, and returns the effects that it would have had.
+    async fn end(self) -> Effects {
+        // Nothing depends on its answer.
+        let _: Result<(), _> = self.instance.stop(StopReason::ShuttingDown).await;
+        let (sends, sent) = self.host.sent();
+        Effects {
+            sends,
+            sent,
+            denied: self.denials.list(),
+        }
+    }
+}
+
 /// A version that is loaded beside the one that runs.
 struct Apart {
     plugin: Arc<dyn Plugin>,
@@ -453,10 +548,8 @@ impl Replay {
             differences: Vec::new(),
             incomplete: 0,
             left: 0,
-            sends: 0,
-            sent: Vec::new(),
-            denied: Vec::new(),
             micros: 0,
+            effects: Effects::default(),
         }
     }
 
@@ -464,13 +557,7 @@ impl Replay {
         self.calls += 1;
         let content = &call.draft.content;
         let recorded = normal(call.verdict, content);
-        let replayed = match answer {
-            Ok(Verdict::Keep) => RecordedVerdict::Keep,
-            Ok(Verdict::Replace(after)) => RecordedVerdict::Replace(after),
-            Ok(Verdict::Drop(reason)) => RecordedVerdict::Drop(reason),
-            Err(error) => RecordedVerdict::Fail(error.to_string()),
-        };
-        let replayed = normal(replayed, content);
+        let replayed = normal(verdict(answer), content);
         let same = match (&recorded, &replayed) {
             // Its text may have a time or a number of its own.
             (RecordedVerdict::Fail(_), RecordedVerdict::Fail(_)) => true,
@@ -490,6 +577,16 @@ impl Replay {
                 title: call.draft.content.title,
             });
         }
+    }
+}
+
+/// An answer in the form of a recorded one.
+fn verdict(answer: Result<Verdict, CallError>) -> RecordedVerdict {
+    match answer {
+        Ok(Verdict::Keep) => RecordedVerdict::Keep,
+        Ok(Verdict::Replace(after)) => RecordedVerdict::Replace(after),
+        Ok(Verdict::Drop(reason)) => RecordedVerdict::Drop(reason),
+        Err(error) => RecordedVerdict::Fail(error.to_string()),
     }
 }
 

@@ -5,9 +5,12 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
-use mortise_runtime::Digest;
+use mortise_runtime::{
+    Digest,
+    types::{Application, Content, Draft},
+};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::own;
@@ -15,12 +18,14 @@ use crate::{
     api::{
         ApiError, Routes,
         admin::{named, order, receive},
-        extract::{Id, Parameters},
+        error::required,
+        extract::{Fields, Id, Object, Parameters},
     },
     auth::Caller,
+    pipeline::contract_priority,
     plugins::{
         Upload,
-        replay::{CALLS, Candidate, Period, RecordedCall, Replay, ReplayError},
+        replay::{CALLS, Candidate, Period, RecordedCall, Replay, ReplayError, Tried},
     },
     state::AppState,
 };
@@ -29,6 +34,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(calls))
         .client(routes!(replay))
+        .client(routes!(try_filter))
         .admin(routes!(replay_candidate))
 }
 
@@ -165,4 +171,84 @@ async fn replay_candidate(
         })
     });
     replayed.await.map(Json)
+}
+
+/// A message to try, and the configuration to try it with.
+#[derive(Deserialize, ToSchema)]
+struct Sample {
+    /// The application it comes from; none for one that does not exist.
+    appid: Option<i64>,
+    /// Its title.
+    #[serde(default)]
+    title: String,
+    /// Its text.
+    #[schema(required)]
+    #[serde(default)]
+    message: String,
+    /// 0 (silent) to 10 (urgent) by convention.
+    #[serde(default)]
+    priority: i64,
+    /// Additional data, an object.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
+    extras: Object,
+    /// The configuration; the caller's if there is none.
+    config: Option<String>,
+}
+
+/// The name of an application that does not exist.
+const SAMPLE: &str = "sample";
+
+/// Asks a filter about a message that is not sent. As a replay, it has no effect.
+#[utoipa::path(post, path = "/plugin/{id}/try", tag = "plugin",
+    params(("id" = i64, Path)), request_body = Sample,
+    responses(
+        (status = 200, body = Tried),
+        (status = 400, description = "The message has no text, or its application is not the caller's."),
+        (status = 404, description = "The caller has no such plugin."),
+        (status = 409, description = "A replay runs."),
+        (status = 422, description = "The plugin is no filter, or does not start with this configuration."),
+    ))]
+async fn try_filter(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(sample): Fields<Sample>,
+) -> Result<Json<Tried>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    required("message", &sample.message)?;
+    let application = match sample.appid {
+        None => Application {
+            id: 0,
+            name: SAMPLE.to_owned(),
+        },
+        Some(id) => {
+            let found = state.store.application(caller.user.id, id).await?;
+            let found = found.ok_or_else(|| ApiError::bad_request("appid not found"))?;
+            Application {
+                id: found.id.unsigned_abs(),
+                name: found.name,
+            }
+        }
+    };
+    let draft = Draft {
+        content: Content {
+            title: match sample.title.trim() {
+                "" => application.name.clone(),
+                _ => sample.title,
+            },
+            body: sample.message,
+            priority: contract_priority(sample.priority),
+            extras: sample.extras.0,
+        },
+        application,
+        received_ms: state.now_ms().unsigned_abs(),
+    };
+    if let Err(error) = draft.content.check(state.config.max_message_size.bytes()) {
+        return Err(ApiError::bad_request(error.to_string()));
+    }
+    let tried = order(&state, |plugins| async move {
+        plugins.try_filter(&slot, &draft, sample.config).await
+    });
+    tried.await.map(Json)
 }

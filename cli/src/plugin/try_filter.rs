@@ -1,0 +1,118 @@
+//! `mortise plugin try`: a filter's answer about a message that is not sent.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    orders::{self, Named, Own, Purpose},
+    remote::{Body, Remote, understood},
+    replay::{Answer, Effects},
+    show::printable,
+};
+
+/// The filter, the message and the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mortise plugin try rules --title 'Disk full' '97 %'
+  mortise plugin try rules --config rules.yaml --app backup 'ERROR: no space left'
+
+The filter answers, and nothing happens: the message is not sent. It starts with your
+configuration, or with the one that you name, and with a copy of the storage; its own messages
+are not sent, and it has no HTTP, no directories and no environment variables.")]
+pub(super) struct Try {
+    #[command(flatten)]
+    pub(super) plugin: Named,
+    /// The text of the message.
+    message: String,
+    /// Its title [default: the application's name].
+    #[arg(short, long)]
+    title: Option<String>,
+    /// Its priority.
+    #[arg(short, long, default_value_t = 0)]
+    priority: i64,
+    /// Its additional data, a JSON object.
+    #[arg(long, value_name = "JSON")]
+    extras: Option<String>,
+    /// The application it comes from, by name or number [default: one that does not exist].
+    #[arg(short, long, value_name = "APP")]
+    app: Option<String>,
+    /// Use this file as the configuration, or standard input if it is `-`.
+    #[arg(long, value_name = "FILE|-")]
+    config: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Tried {
+    version: String,
+    result: Answer,
+    micros: u64,
+    #[serde(flatten)]
+    effects: Effects,
+}
+
+impl Try {
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        let mut body = Map::new();
+        body.insert("message".to_owned(), self.message.clone().into());
+        body.insert("priority".to_owned(), self.priority.into());
+        if let Some(title) = &self.title {
+            body.insert("title".to_owned(), title.clone().into());
+        }
+        if let Some(extras) = &self.extras {
+            let extras: Value = serde_json::from_str(extras).context("--extras is no JSON")?;
+            body.insert("extras".to_owned(), extras);
+        }
+        if let Some(file) = &self.config {
+            let text = orders::read(file, Purpose::Configuration)?;
+            let text = String::from_utf8(text).with_context(|| format!("{file} is no UTF-8"))?;
+            body.insert("config".to_owned(), text.into());
+        }
+        let remote = self.plugin.which.remote()?;
+        if let Some(app) = &self.app {
+            body.insert("appid".to_owned(), application(&remote, app).await?.into());
+        }
+        let own = Own::find(&remote, &self.plugin.id).await?;
+        let answer = remote
+            .send(Method::POST, &own.path("/try"), Body::Json(body.into()))
+            .await?;
+        if self.plugin.json {
+            return Ok(format!("{answer}\n"));
+        }
+        understood::<Tried>(answer)?.text()
+    }
+}
+
+/// The number of one of the user's applications, by its name or number.
+async fn application(remote: &Remote, wanted: &str) -> anyhow::Result<i64> {
+    #[derive(Deserialize)]
+    struct Application {
+        id: i64,
+        name: String,
+    }
+    let all: Vec<Application> = remote.get("/application").await?;
+    let found = all
+        .iter()
+        .find(|one| one.name == wanted || one.id.to_string() == wanted);
+    found.map(|one| one.id).with_context(|| {
+        format!("you have no application `{wanted}`; `mortise app list` lists yours")
+    })
+}
+
+impl Tried {
+    fn text(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        writeln!(text, "{}", self.result)?;
+        self.effects.write(&mut text)?;
+        writeln!(
+            text,
+            "version {} answered in {:.2} ms",
+            printable(&self.version),
+            std::time::Duration::from_micros(self.micros).as_secs_f64() * 1e3
+        )?;
+        Ok(text)
+    }
+}
