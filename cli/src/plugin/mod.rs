@@ -38,6 +38,7 @@ mod replay;
 mod show;
 mod status;
 mod test;
+mod timers;
 mod try_filter;
 
 use std::process::ExitCode;
@@ -119,6 +120,10 @@ enum Command {
     Display(orders::Named),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
+    /// Show a plugin's timers for you, and when they are due.
+    #[command(after_help = "Example:
+  mortise plugin timers clock")]
+    Timers(orders::Named),
     /// Show or change the order of your filters.
     Filters(filters::Filters),
     /// Ask a filter about a message that is not sent.
@@ -212,6 +217,7 @@ impl Command {
             | Self::Enable(plugin)
             | Self::Disable(plugin)
             | Self::Display(plugin)
+            | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
@@ -276,6 +282,7 @@ impl Command {
             Self::Disable(plugin) => plugin.disable().await?,
             Self::Config(config) => config.run().await?,
             Self::Display(plugin) => plugin.display().await?,
+            Self::Timers(plugin) => plugin.timers().await?,
             Self::Filters(filters) => filters.run().await?,
             Self::Keys(keys) => keys.run().await?,
             Self::Try(order) => order.run().await?,
@@ -308,6 +315,7 @@ impl Command {
             | Self::Enable(plugin)
             | Self::Disable(plugin)
             | Self::Display(plugin)
+            | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })

@@ -119,6 +119,7 @@ pub use self::{
     settings::{BackendError, ChangedFile, Retry, Settings, StartError},
     signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},
+    timers::Timer,
     trusted::{TrustError, TrustedKey},
     upload::Upload,
 };

@@ -22,6 +22,50 @@ const PAGE: u32 = 256;
 /// The longest sleep, in milliseconds: the wall clock may be set meanwhile.
 const LONGEST_MS: i64 = 60_000;
 
+/// Coming times of a timer that are told.
+const TOLD: usize = 3;
+
+/// A timer of a user's plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// The plugin's name for it.
+    pub name: String,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// The next times at which it is due, in milliseconds since the epoch: one at least.
+    pub next_ms: Vec<i64>,
+}
+
+impl Timer {
+    /// None for a row that cannot be read.
+    fn of(row: StoredTimer) -> Option<Self> {
+        let schedule: Schedule = serde_json::from_str(&row.schedule).ok()?;
+        let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
+        let next_ms = std::iter::successors(Some(row.next_ms), |due| {
+            let next = schedule::following(&schedule, ms(*due), ms(*due), schedule::Zone::Local);
+            next.and_then(|next| i64::try_from(next).ok())
+        });
+        Some(Self {
+            name: row.name,
+            next_ms: next_ms.take(TOLD).collect(),
+            schedule,
+        })
+    }
+}
+
+impl Plugins {
+    /// Returns the timers of a user's plugin, the one that is due first at the front.
+    /// They fire while the plugin is enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedderError`].
+    pub async fn timers(&self, slot: &Slot) -> Result<Vec<Timer>, EmbedderError> {
+        let rows = self.catalogue.next_timers(&[slot.id], PAGE).await?;
+        Ok(rows.into_iter().filter_map(Timer::of).collect())
+    }
+}
+
 /// Timers whose call has not ended, by instance and name.
 type Running = Arc<Mutex<HashSet<(i64, String)>>>;
 

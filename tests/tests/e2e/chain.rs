@@ -108,6 +108,26 @@ async fn a_filter_is_tried_on_a_message_that_is_not_sent() {
 }
 
 #[tokio::test]
+async fn timers_are_shown_with_their_next_times() {
+    const ID: &str = "io.mortise.clock";
+    let data = Data::new();
+    data.plugin(
+        "clock.wasm",
+        &std::fs::read(guests::example("clock")).unwrap(),
+    );
+    data.grant_as_asked(ID);
+    let server = data.serve().await;
+    assert!(said(&data, &["timers", "clock"]).contains("has no timers"));
+    let config = "messages: [{ name: read, cron: '0 9 * * *', text: Read the report. }]";
+    server.enable(ID, Some(config)).await;
+    let table = said(&data, &["timers", "clock"]);
+    assert!(table.contains("cron 0 9 * * *"), "{table}");
+    let timers: Value = serde_json::from_str(&said(&data, &["timers", "clock", "--json"])).unwrap();
+    assert_eq!(timers[0]["next"].as_array().unwrap().len(), 3, "{timers}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_changed_message_is_filtered_as_it_was_sent() {
     let data = Data::new();
     let component = std::fs::read(guests::example("rules")).unwrap();

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mortise_server::time::Clock;
+use mortise_server::time::{Clock, rfc3339};
+use reqwest::Method;
 
 use crate::{
     Rig, data,
@@ -30,6 +31,19 @@ async fn a_timer_fires_again_and_again() {
     let clock = rig.enable("clock").await;
     let other = rig.enable("other").await;
     assert!(said(&clock).is_empty(), "not before it is due");
+    let shown = rig
+        .api(Method::GET, &format!("/plugin/{}/timers", clock.id), "")
+        .await;
+    assert_eq!(shown[0]["everyMs"], 3_600_000, "{shown}");
+    let next = shown[0]["next"].as_array().unwrap();
+    let now = rfc3339(rig.server.state().store.now_ms());
+    assert_eq!(next.len(), 3, "{shown}");
+    assert!(
+        next.iter()
+            .all(|next| next.as_str().unwrap() > now.as_str()),
+        "{shown}"
+    );
+    assert!(next.is_sorted_by_key(|next| next.as_str()), "{shown}");
     rig.hours_pass(&clock).await;
     assert_eq!(said(&clock), ["tick", "tick"]);
     assert_eq!(rig.post(&clock, "disable", "").await.0, 200);

@@ -1287,6 +1287,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/timers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the timers of a plugin, the one that is due first at the front. They fire while the
+         *     plugin is enabled.
+         */
+        get: operations["get_plugin_id_timers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin/{id}/try": {
         parameters: {
             query?: never;
@@ -2234,6 +2254,20 @@ export interface components {
         } | {
             /** @enum {string} */
             state: "missing";
+        };
+        /** @description A timer of a plugin. */
+        PluginTimer: {
+            /** @description The cron expression, in the server's time zone. */
+            cron?: string | null;
+            /**
+             * Format: int64
+             * @description The interval in milliseconds, of a timer that repeats.
+             */
+            everyMs?: number | null;
+            /** @description The plugin's name for it. */
+            name: string;
+            /** @description The next times at which it is due; a single one for a timer that does not repeat. */
+            next: string[];
         };
         /**
          * @description A file in the plugins folder that is no plugin of this server, or the grants
@@ -6153,6 +6187,34 @@ export interface operations {
                 content?: never;
             };
             /** @description The caller has no such plugin, or it has no schema. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_timers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginTimer"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
             404: {
                 headers: {
                     [name: string]: unknown;

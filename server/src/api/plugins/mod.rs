@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 pub(super) use self::model::Asked;
 pub(crate) use self::model::{Denied, LogEntry, Problem};
-use self::model::{FilterPlace, PluginConf};
+use self::model::{FilterPlace, PluginConf, PluginTimer};
 use super::{
     ApiError, Origin, Routes,
     extract::{Fields, Id},
@@ -37,6 +37,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(place_filter))
         .client(routes!(show_log))
         .client(routes!(denials))
+        .client(routes!(timers))
         .admin(routes!(problems))
         .merge(config::routes)
         .merge(filters::routes)
@@ -289,6 +290,24 @@ async fn denials(
     let slot = own(&state, &caller, id).await?;
     let denials = slot.denials().into_iter().map(Denied::from);
     Ok(Json(denials.collect()))
+}
+
+/// Lists the timers of a plugin, the one that is due first at the front. They fire while the
+/// plugin is enabled.
+#[utoipa::path(get, path = "/plugin/{id}/timers", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = [PluginTimer]),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn timers(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<PluginTimer>>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let timers = state.plugins.timers(&slot).await?.into_iter();
+    Ok(Json(timers.map(PluginTimer::from).collect()))
 }
 
 /// Lists files in the plugins folder that do not load, and errors of the grants

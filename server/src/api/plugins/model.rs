@@ -2,13 +2,13 @@
 
 use mortise_runtime::{
     LoadError, guard, log,
-    types::{Level, Permission, Request},
+    types::{Level, Permission, Request, Schedule},
 };
 use mortise_store::DeadLetterRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::time::rfc3339;
+use crate::{plugins::Timer, time::rfc3339};
 
 /// A plugin as one user has it. Beside Gotify's fields, it has those of Mortise.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,6 +129,38 @@ pub(super) struct DeadLetter {
     pub(super) attempts: i64,
     pub(super) error: String,
     pub(super) date: String,
+}
+
+/// A timer of a plugin.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PluginTimer {
+    /// The plugin's name for it.
+    name: String,
+    /// The interval in milliseconds, of a timer that repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every_ms: Option<u64>,
+    /// The cron expression, in the server's time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<String>,
+    /// The next times at which it is due; a single one for a timer that does not repeat.
+    next: Vec<String>,
+}
+
+impl From<Timer> for PluginTimer {
+    fn from(timer: Timer) -> Self {
+        let (every_ms, cron) = match timer.schedule {
+            Schedule::EveryMs(every) => (Some(every), None),
+            Schedule::Cron(expression) => (None, Some(expression)),
+            Schedule::OnceAtMs(_) => (None, None),
+        };
+        Self {
+            name: timer.name,
+            every_ms,
+            cron,
+            next: timer.next_ms.into_iter().map(rfc3339).collect(),
+        }
+    }
 }
 
 /// Something that a plugin was refused.

@@ -13,7 +13,7 @@ import { PermissionRow } from "../../ui/permission";
 import { Loaded } from "../../ui/query";
 import { Tabs } from "../../ui/tabs";
 import { Consent, Disable } from "./consent";
-import { DeadLetters, Denials, Log } from "./records";
+import { DeadLetters, Denials, Log, Timers } from "./records";
 import { isMissing, stateOf, useDisplay, useFilters, usePlugins } from "./queries";
 import { Markdown } from "../../ui/markdown";
 
@@ -111,6 +111,7 @@ function Overview({ plugin }: { plugin: Plugin }) {
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}
       {plugin.filter && <Place id={plugin.id} />}
+      {plugin.enabled && plugin.exports.includes("timer") && <Timers id={plugin.id} />}
       {plugin.webhookPath && webhook && (
         <Webhook path={plugin.webhookPath} enabled={plugin.enabled} granted={webhook.granted} />
       )}

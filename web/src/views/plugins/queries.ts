@@ -24,6 +24,13 @@ export function useDenials(id: number) {
   });
 }
 
+export function useTimers(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "timers"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/timers", at(id))),
+  });
+}
+
 export function useDeadLetters(id: number) {
   return useQuery({
     queryKey: ["plugin", id, "dead-letters"],

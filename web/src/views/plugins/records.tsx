@@ -12,7 +12,7 @@ import { Loaded } from "../../ui/query";
 import { Cell, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { toast } from "../../ui/toast";
-import { useDeadLetters, useDenials, useLog } from "./queries";
+import { useDeadLetters, useDenials, useLog, useTimers } from "./queries";
 
 interface Line {
   number: number;
@@ -80,6 +80,57 @@ export function Log({ id, enabled }: { id: number; enabled: boolean }) {
       </Loaded>
     </Section>
   );
+}
+
+/** The timers of an enabled plugin, and when they are due. */
+export function Timers({ id }: { id: number }) {
+  const timers = useTimers(id);
+  return (
+    <Section title="Timers">
+      <Loaded query={timers} of="the timers">
+        {(list) =>
+          list.length === 0 ? (
+            <p className="muted">It has set none.</p>
+          ) : (
+            <Table label="Timers" columns={["Timer", "Schedule", "Next times"]}>
+              {list.map((timer) => (
+                <tr key={timer.name} role="row">
+                  <Cell label="Timer">{timer.name}</Cell>
+                  <Cell label="Schedule">
+                    {timer.cron ? <code>{timer.cron}</code> : timer.everyMs ? `every ${span(timer.everyMs)}` : "once"}
+                  </Cell>
+                  <Cell label="Next times" nowrap>
+                    {timer.next.map((date) => (
+                      <div key={date}>{new Date(date).toLocaleString()}</div>
+                    ))}
+                  </Cell>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+/** A time span in its two largest units. */
+function span(ms: number): string {
+  const units: [number, string][] = [
+    [86_400_000, "d"],
+    [3_600_000, "h"],
+    [60_000, "min"],
+    [1000, "s"],
+    [1, "ms"],
+  ];
+  let rest = ms;
+  const parts: string[] = [];
+  for (const [size, name] of units) {
+    const count = Math.floor(rest / size);
+    if (count > 0) parts.push(`${count} ${name}`);
+    rest %= size;
+  }
+  return parts.slice(0, 2).join(" ");
 }
 
 export function Denials({ id }: { id: number }) {
