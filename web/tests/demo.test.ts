@@ -66,6 +66,7 @@ describe.runIf(XTASK && existsSync(XTASK))("the demo", () => {
       await visitor.open(addresses[index] ?? "");
       await page.getByRole("heading", { name, level: 1 }).waitFor();
       await page.getByText("On", { exact: true }).first().waitFor();
+      if (name === "Clock") await page.getByRole("heading", { name: "Timers" }).waitFor();
       await visitor.look(`demo-plugin-${index + 1}`);
       const configuration = page.getByRole("link", { name: "Configuration", exact: true });
       if ((await configuration.count()) === 0) continue;

@@ -21,6 +21,7 @@ mod messages;
 mod metrics;
 pub mod model;
 mod oidc;
+mod order;
 mod own_page;
 mod paths;
 mod plugins;

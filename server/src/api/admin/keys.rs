@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::order;
 use crate::{
     api::{
         ApiError, Routes,
         extract::{Fields, Name},
+        order::order,
     },
     auth::Caller,
     plugins::{TrustError, TrustedKey},

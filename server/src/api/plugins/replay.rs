@@ -17,9 +17,9 @@ use super::own;
 use crate::{
     api::{
         ApiError, Routes,
-        admin::{named, order, receive},
         error::required,
         extract::{Fields, Id, Object, Parameters},
+        order::{named, order, receive},
     },
     auth::Caller,
     pipeline::contract_priority,
