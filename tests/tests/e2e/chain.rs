@@ -1,39 +1,14 @@
 //! `mortise plugin filters` and `mortise plugin keys`, with the real program on both ends.
 
-use std::process::{Command, Output, Stdio};
-
 use mortise_tests::{
     components, guests,
     minisign::Signer,
-    server::{Data, body, program},
+    server::{Data, body},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
-fn run(data: &Data, arguments: &[&str]) -> Output {
-    let mut command = Command::new(program());
-    command.arg("plugin").args(arguments).stdin(Stdio::null());
-    for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
-        command.env_remove(format!("MORTISE_{variable}"));
-    }
-    command.env("MORTISE_DATA_DIR", data.path());
-    command.output().unwrap()
-}
-
-fn said(data: &Data, arguments: &[&str]) -> String {
-    let output = run(data, arguments);
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(data: &Data, arguments: &[&str]) -> String {
-    let output = run(data, arguments);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    // Where lines are broken says nothing.
-    let text = String::from_utf8(output.stderr).unwrap();
-    let text = text.replace('│', " ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+use crate::command_line::{plugin, refused, said};
 
 #[tokio::test]
 async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
@@ -64,7 +39,7 @@ async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
     assert_eq!(chain(&["--fail-open", "rules"])[0].0, last);
     let table = said(&data, &["filters"]);
     assert!(table.contains("the message continues"), "{table}");
-    let text = refused(&data, &["filters", "--order", "nothing"]);
+    let text = refused(plugin(&data, &["filters", "--order", "nothing"]));
     assert!(text.contains("is no filter of yours"), "{text}");
     server.stop().await;
 }
@@ -94,14 +69,20 @@ async fn a_filter_is_tried_on_a_message_that_is_not_sent() {
     let text = said(&data, &["try", "rules", "--config", file, "it is down"]);
     assert!(text.starts_with("keep\n"), "{text}");
     std::fs::write(file, "rules: 7").unwrap();
-    let text = refused(&data, &["try", "rules", "--config", file, "it is down"]);
+    let text = refused(plugin(
+        &data,
+        &["try", "rules", "--config", file, "it is down"],
+    ));
     assert!(
         text.contains("does not start") && text.contains("rules"),
         "{text}"
     );
-    let text = refused(&data, &["try", "rules", "--app", "none", "it is down"]);
+    let text = refused(plugin(
+        &data,
+        &["try", "rules", "--app", "none", "it is down"],
+    ));
     assert!(text.contains("you have no application `none`"), "{text}");
-    let text = refused(&data, &["try", "rules", ""]);
+    let text = refused(plugin(&data, &["try", "rules", ""]));
     assert!(text.contains("Field 'message' is required"), "{text}");
     assert!(server.messages().await.is_empty());
     server.stop().await;
@@ -178,20 +159,20 @@ async fn keys_are_trusted_and_distrusted_by_name() {
     let table = said(&data, &["keys", "--trust", file.to_str().unwrap()]);
     assert!(table.contains("frank"), "{table}");
 
-    let plugin = data.path().join("signed.wasm");
+    let signed = data.path().join("signed.wasm");
     let bytes = components::plugin("test.signed", "", "").unwrap();
-    std::fs::write(&plugin, &bytes).unwrap();
-    std::fs::write(plugin.with_extension("wasm.minisig"), signer.sign(&bytes)).unwrap();
-    said(&data, &["install", plugin.to_str().unwrap()]);
+    std::fs::write(&signed, &bytes).unwrap();
+    std::fs::write(signed.with_extension("wasm.minisig"), signer.sign(&bytes)).unwrap();
+    said(&data, &["install", signed.to_str().unwrap()]);
     let status: Value =
         serde_json::from_str(&said(&data, &["status", "test.signed", "--json"])).unwrap();
     assert_eq!(status["signature"]["key"], "frank", "{status}");
 
-    let text = refused(&data, &["keys", "--distrust", "bob"]);
+    let text = refused(plugin(&data, &["keys", "--distrust", "bob"]));
     assert!(text.contains("no trusted key has the name `bob`"), "{text}");
     assert!(said(&data, &["keys", "--distrust", "frank"]).contains("no key is trusted"));
-    let none = plugin.to_str().unwrap();
-    let text = refused(&data, &["keys", "--trust", none]);
+    let none = signed.to_str().unwrap();
+    let text = refused(plugin(&data, &["keys", "--trust", none]));
     assert!(text.contains("has no public key"), "{text}");
     server.stop().await;
 }

@@ -23,7 +23,7 @@ fn version(text: &str) -> Vec<u8> {
 }
 
 /// `mortise plugin` as the administrator of a data directory.
-fn plugin(data: &Data, arguments: &[&str]) -> Command {
+pub(crate) fn plugin(data: &Data, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.arg("plugin").args(arguments).stdin(Stdio::null());
     for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
@@ -34,7 +34,7 @@ fn plugin(data: &Data, arguments: &[&str]) -> Command {
 }
 
 /// Returns its output; it must succeed.
-fn said(data: &Data, arguments: &[&str]) -> String {
+pub(crate) fn said(data: &Data, arguments: &[&str]) -> String {
     good(plugin(data, arguments).output().unwrap())
 }
 
@@ -48,7 +48,7 @@ fn json(data: &Data, arguments: &[&str]) -> Value {
 }
 
 /// Returns its standard error; it must fail.
-fn refused(mut command: Command) -> String {
+pub(crate) fn refused(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     // Where lines are broken says nothing.

@@ -1,14 +1,11 @@
 //! `mortise plugin replay`: recorded messages, put to another version of a filter that
 //! runs as a process.
 
-use std::process::{Command, Stdio};
-
-use mortise_tests::{
-    natives::python,
-    server::{Data, program},
-};
+use mortise_tests::{natives::python, server::Data};
 use mortise_wait::until;
 use serde_json::{Value, json};
+
+use crate::command_line::said;
 
 /// A filter that counts in its storage, sends, and calls out: by its answers it tells
 /// how far each of these got.
@@ -47,20 +44,6 @@ fn version(version: &str, more: &str) -> Vec<u8> {
     )
 }
 
-fn mortise(data: &Data, arguments: &[&str]) -> String {
-    let mut command = Command::new(program());
-    command.args(arguments).stdin(Stdio::null());
-    for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
-        command.env_remove(format!("MORTISE_{variable}"));
-    }
-    let output = command
-        .env("MORTISE_DATA_DIR", data.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[tokio::test]
 async fn a_process_of_its_own_answers_again_and_changes_nothing() {
     const ID: &str = "org.example.replayed";
@@ -87,8 +70,8 @@ async fn a_process_of_its_own_answers_again_and_changes_nothing() {
 
     // The storage is a copy as of now, and the process is another.
     let replay = |arguments: &[&str]| -> Value {
-        let arguments = [&["plugin", "replay", "replayed", "--json"], arguments].concat();
-        serde_json::from_str(&mortise(&data, &arguments)).unwrap()
+        let arguments = [&["replay", "replayed", "--json"], arguments].concat();
+        serde_json::from_str(&said(&data, &arguments)).unwrap()
     };
     let same = replay(&[]);
     assert_eq!((&same["calls"], &same["different"]), (&5.into(), &4.into()));
@@ -118,10 +101,7 @@ async fn a_process_of_its_own_answers_again_and_changes_nothing() {
     );
     assert_eq!(next["sends"], 1, "{next}");
     assert_eq!(next["sent"][0]["message"], "told");
-    let text = mortise(
-        &data,
-        &["plugin", "replay", "replayed", "--version", changed],
-    );
+    let text = said(&data, &["replay", "replayed", "--version", changed]);
     assert!(text.contains("4 differ"), "{text}");
     assert!(text.contains("it would have sent 1 messages"), "{text}");
 
@@ -134,11 +114,11 @@ async fn a_process_of_its_own_answers_again_and_changes_nothing() {
     // As cases, for the version that answered.
     let cases = data.path().join("cases").join("recorded.yaml");
     let cases = cases.to_str().unwrap();
-    let written = mortise(&data, &["plugin", "replay", "replayed", "--cases", cases]);
+    let written = said(&data, &["replay", "replayed", "--cases", cases]);
     assert!(written.contains("6 calls"), "{written}");
     let file = data.path().join("plugins").join("replayed");
     let file = file.to_str().unwrap();
-    let tested = mortise(&data, &["plugin", "test", file, "--cases", cases]);
+    let tested = said(&data, &["test", file, "--cases", cases]);
     assert!(tested.contains("1 passed"), "{tested}");
     server.stop().await;
 }
