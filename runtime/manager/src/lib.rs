@@ -87,7 +87,7 @@ mod users;
 mod working;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::Path,
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
@@ -171,8 +171,8 @@ pub struct Plugins {
     calls: Mutex<HashMap<String, Arc<Calls>>>,
     /// The process log of each native plugin's previous version.
     former_logs: Mutex<HashMap<String, Arc<Log>>>,
-    /// Held over a replay: one runs at a time.
-    replaying: tokio::sync::Mutex<()>,
+    /// Users of whom a replay runs.
+    replaying: Mutex<HashSet<i64>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -218,7 +218,7 @@ impl Plugins {
             hops: Arc::default(),
             calls: Mutex::default(),
             former_logs: Mutex::default(),
-            replaying: tokio::sync::Mutex::default(),
+            replaying: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         })

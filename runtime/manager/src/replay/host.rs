@@ -57,6 +57,13 @@ impl Changed {
         let old = old.map_or(0, |old| size(key, old.as_deref()));
         self.bytes = self.bytes.saturating_sub(old).saturating_add(new);
     }
+
+    /// Forgets a key that was removed and is not in the plugin's own storage.
+    fn forget(&mut self, key: &str) {
+        if self.values.remove(key).is_some() {
+            self.bytes = self.bytes.saturating_sub(size(key, None));
+        }
+    }
 }
 
 fn size(key: &str, value: Option<&[u8]>) -> u64 {
@@ -138,7 +145,12 @@ impl Host for ReplayHost {
     }
 
     async fn unset(&self, key: &str) -> Result<(), Error> {
-        self.changed.lock().set(key, None);
+        let is_stored = self.own.load(key).await?.is_some();
+        let mut changed = self.changed.lock();
+        changed.set(key, None);
+        if !is_stored {
+            changed.forget(key);
+        }
         Ok(())
     }
 

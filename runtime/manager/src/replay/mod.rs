@@ -14,20 +14,21 @@ mod host;
 mod recorded;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     ffi::OsStr,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
 use mortise_runtime::{
-    CallError, Capability, Digest, Grants, Host, Instance, LoadError, Log, Plugin, Staged,
+    CallError, Capability, Digest, Grants, Host, Instance, Limits, LoadError, Log, Plugin, Staged,
     grants::{HostGrants, UserGrants},
     guard::{Denial, Denials},
     plugin::InstanceSetup,
-    registry::{self, versions::Permissions},
+    registry::{OnDemand, versions::Permissions},
     types::{Content, Draft, Manifest, StopReason, Verdict},
 };
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use self::host::ReplayHost;
@@ -188,8 +189,8 @@ pub enum CallAction {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// Another replay runs.
-    #[error("another replay runs; try again when it has ended")]
+    /// Another replay of the user runs.
+    #[error("another replay of yours runs; try again when it has ended")]
     Busy,
     /// The file is another plugin.
     #[error("the file is the plugin `{found}`, and the calls are those of `{expected}`")]
@@ -238,7 +239,7 @@ impl Plugins {
         candidate: Candidate<'_>,
         period: Period,
     ) -> Result<Replay, ReplayError> {
-        let _alone = self.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
+        let _alone = self.alone(slot)?;
         let apart = self.load_apart(slot, candidate).await?;
         let replayed = self.replay_with(slot, &*apart.plugin, period).await;
         if let Some(staged) = apart.staged {
@@ -284,7 +285,7 @@ impl Plugins {
         draft: &Draft,
         config: Option<String>,
     ) -> Result<Tried, ReplayError> {
-        let _alone = self.replaying.try_lock().map_err(|_| ReplayError::Busy)?;
+        let _alone = self.alone(slot)?;
         let apart = self.load_apart(slot, Candidate::Active).await?;
         let config = config.or_else(|| slot.state().config);
         let trial = self.trial(slot, &*apart.plugin, config).await?;
@@ -298,6 +299,18 @@ impl Plugins {
             result: CallResult::of(verdict, &draft.content),
             micros,
             effects: trial.end().await,
+        })
+    }
+
+    /// One replay of a user runs at a time.
+    fn alone(&self, slot: &Slot) -> Result<Alone<'_>, ReplayError> {
+        let user = slot.user_id();
+        if !self.replaying.lock().insert(user) {
+            return Err(ReplayError::Busy);
+        }
+        Ok(Alone {
+            users: &self.replaying,
+            user,
         })
     }
 
@@ -401,9 +414,9 @@ impl Plugins {
         let active = slot.plugin();
         let (file, name, signature) = match candidate {
             Candidate::Active => {
-                let plugin = registry::load(active.file(), &self.loaders()).await?;
+                let file = active.file().to_owned();
                 return Ok(Apart {
-                    plugin,
+                    plugin: Arc::new(OnDemand::new(active.described(), file, self.loaders())),
                     staged: None,
                 });
             }
@@ -449,7 +462,12 @@ impl Plugins {
         host: Arc<dyn Host>,
         denials: &Arc<Denials>,
     ) -> InstanceSetup {
-        let limits = self.answer_in_force(&manifest.id).limits;
+        // Calls that came within a day are made within a moment.
+        let limits = Limits {
+            messages_per_minute: u32::MAX,
+            writes_per_minute: u32::MAX,
+            ..self.answer_in_force(&manifest.id).limits
+        };
         InstanceSetup {
             user: slot.user.clone(),
             host,
@@ -504,6 +522,18 @@ impl Plugins {
             }
         }
         Ok(())
+    }
+}
+
+/// The only replay of a user, until it is dropped.
+struct Alone<'a> {
+    users: &'a Mutex<HashSet<i64>>,
+    user: i64,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.users.lock().remove(&self.user);
     }
 }
 
