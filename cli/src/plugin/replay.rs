@@ -363,7 +363,7 @@ impl Effects {
         {
             writeln!(
                 text,
-                "denied, as it has no effect here: {permission} {}, {count} times",
+                "denied, because nothing here has an effect: {permission} {}, {count} times",
                 printable(what)
             )?;
         }

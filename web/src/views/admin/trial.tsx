@@ -35,8 +35,8 @@ export function Trial({ status }: { status: Status }) {
   return (
     <div className="stack">
       <p>
-        Try it: the version is given your messages of the last day again, without effect, and you see where it decides
-        differently.
+        You can try the version first: it decides about your messages of the last day again, without effect, and you
+        see the differences.
       </p>
       <div className="actions">
         <Button onPress={() => trial.mutate(own.id)} isPending={trial.isPending}>
@@ -59,8 +59,8 @@ function Results({ replay }: { replay: Replay }) {
         ? `It decides the same about all ${calls} messages.`
         : `It decides differently about ${different} of ${calls} messages.`;
   return (
-    <div className="stack" role="status" aria-label="Results of the trial">
-      <p>{summary}</p>
+    <div className="stack">
+      <p role="status">{summary}</p>
       {omitted > 0 && <p className="small muted">{omitted} messages could not be tried.</p>}
       {sends > 0 && <p className="small muted">It would have sent {sends} messages.</p>}
       {denied.length > 0 && (
