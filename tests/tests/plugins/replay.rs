@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mortise_runtime::limits::CONFIG_BYTES;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -211,6 +212,31 @@ async fn each_file_that_cannot_be_replayed_has_its_reason() {
     let (status, _) = rig.request(Method::POST, "/plugin/99/replay", "").await;
     assert_eq!(status, 404);
     assert_eq!(rig.title().await, "from a");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_to_try_is_bounded_and_not_stored() {
+    let data = data(&[("a", plugin("a", &[FILTER], &[titling("from a")]))]);
+    let rig = Rig::start(data.path()).await;
+    // Also of a plugin that is not enabled.
+    let slot = rig.slot("a").await;
+    let path = format!("/plugin/{}/try", slot.id);
+    let sample = r#"{"title": "plain", "message": "one", "priority": 3}"#;
+    let tried = rig.api(Method::POST, &path, sample).await;
+    assert_eq!(tried["result"]["action"], "replace");
+    assert_eq!(tried["result"]["changes"][0]["after"], "from a");
+    let long = "x".repeat(CONFIG_BYTES + 1);
+    for (sample, status) in [
+        (r#"{"message": ""}"#.to_owned(), 400),
+        (r#"{"message": "one", "appid": 99}"#.to_owned(), 400),
+        (format!(r#"{{"message": "one", "config": "{long}"}}"#), 413),
+    ] {
+        let (answered, text) = rig.request(Method::POST, &path, &sample).await;
+        assert_eq!(answered, status, "{text}");
+    }
+    let (_, list) = rig.get("/message").await;
+    assert!(list.contains(r#""messages":[]"#), "{list}");
     rig.stop().await;
 }
 

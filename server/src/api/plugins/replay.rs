@@ -7,6 +7,7 @@ use axum::{
 };
 use mortise_runtime::{
     Digest,
+    limits::CONFIG_BYTES,
     types::{Application, Content, Draft},
 };
 use serde::Deserialize;
@@ -24,7 +25,7 @@ use crate::{
     auth::Caller,
     pipeline::contract_priority,
     plugins::{
-        Upload,
+        ControlError, Upload,
         replay::{CALLS, Candidate, Period, RecordedCall, Replay, ReplayError, Tried},
     },
     state::AppState,
@@ -113,7 +114,7 @@ async fn calls(
     responses(
         (status = 200, body = Replay),
         (status = 404, description = "The caller has no such plugin."),
-        (status = 409, description = "Another replay runs."),
+        (status = 409, description = "Another replay of the caller runs."),
         (status = 422, description = "The plugin is no filter, or does not start."),
     ))]
 async fn replay(
@@ -138,7 +139,7 @@ async fn replay(
     responses(
         (status = 200, body = Replay),
         (status = 404, description = "The caller has no such plugin."),
-        (status = 409, description = "Another replay runs, or no version waits for approval."),
+        (status = 409, description = "Another replay of the caller runs, or no version waits for approval."),
         (status = 413, description = "The file is too large for a plugin."),
         (status = 422, description = "The file does not load or start, is another plugin, no filter, or has another digest."),
     ))]
@@ -206,7 +207,8 @@ const SAMPLE: &str = "sample";
         (status = 200, body = Tried),
         (status = 400, description = "The message has no text, or its application is not the caller's."),
         (status = 404, description = "The caller has no such plugin."),
-        (status = 409, description = "A replay runs."),
+        (status = 409, description = "A replay of the caller runs."),
+        (status = 413, description = "The configuration is too long."),
         (status = 422, description = "The plugin is no filter, or does not start with this configuration."),
     ))]
 async fn try_filter(
@@ -217,6 +219,11 @@ async fn try_filter(
 ) -> Result<Json<Tried>, ApiError> {
     let slot = own(&state, &caller, id).await?;
     required("message", &sample.message)?;
+    if let Some(config) = &sample.config
+        && config.len() > CONFIG_BYTES
+    {
+        return Err(ControlError::ConfigTooLong(config.len()).into());
+    }
     let application = match sample.appid {
         None => Application {
             id: 0,
