@@ -6080,7 +6080,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Another replay runs. */
+            /** @description Another replay of the caller runs. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6137,7 +6137,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Another replay runs, or no version waits for approval. */
+            /** @description Another replay of the caller runs, or no version waits for approval. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6260,8 +6260,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A replay runs. */
+            /** @description A replay of the caller runs. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The configuration is too long. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
