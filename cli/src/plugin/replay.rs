@@ -3,6 +3,7 @@
 
 use std::{
     fmt::Write as _,
+    io::Write as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -50,8 +51,8 @@ pub(super) struct Replay {
     /// Look at this many messages at most, the newest ones; at most 10000.
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10_000)]
     limit: u32,
-    /// Write the recorded calls to this file, as a case for `mortise plugin test`, and
-    /// replay nothing.
+    /// Write the recorded calls to this new file, as a case for `mortise plugin test`,
+    /// and replay nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["version", "pending"])]
     cases: Option<PathBuf>,
 }
@@ -191,7 +192,9 @@ impl Replay {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("{} cannot be made", folder.display()))?;
         }
-        std::fs::write(file, text)
+        // A person may have written cases into a file that is there.
+        std::fs::File::create_new(file)
+            .and_then(|mut new| new.write_all(text.as_bytes()))
             .with_context(|| format!("{} cannot be written", file.display()))?;
         if self.plugin.json {
             let done = json!({ "id": self.plugin.id, "file": file, "calls": count });

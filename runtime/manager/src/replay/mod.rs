@@ -350,7 +350,7 @@ impl Plugins {
     }
 
     /// Returns the recorded calls of a user's filter, oldest first: the newest ones, as
-    /// long as they have at most [`CALL_BYTES`] together.
+    /// long as they have at most 16 MiB together.
     ///
     /// # Errors
     ///
