@@ -151,14 +151,8 @@ impl Install {
             if let Some(digest) = self.digest {
                 query.append_pair("digest", &digest.to_string());
             }
-            if let Some(signature) = &signature {
-                query.append_pair("signature", signature);
-            }
-            if let Some(name) = Path::new(&self.source).file_name().and_then(OsStr::to_str)
-                && self.source != "-"
-            {
-                query.append_pair("name", name);
-            }
+            let source = (self.source != "-").then(|| Path::new(&self.source));
+            describe(&mut query, source, signature.as_deref());
             write!(path, "?{}", query.finish())?;
             Body::File(file)
         };
@@ -177,6 +171,27 @@ impl Install {
             read => read.with_context(|| format!("{} cannot be read", file.display())),
         }
     }
+}
+
+/// Adds the name of a file that is sent, and its signature.
+pub(super) fn describe(
+    query: &mut form_urlencoded::Serializer<'static, String>,
+    file: Option<&Path>,
+    signature: Option<&str>,
+) {
+    if let Some(signature) = signature {
+        query.append_pair("signature", signature);
+    }
+    if let Some(name) = file.and_then(Path::file_name).and_then(OsStr::to_str) {
+        query.append_pair("name", name);
+    }
+}
+
+/// The signature beside a file; none if there is none.
+pub(super) fn signature_beside(file: &Path) -> anyhow::Result<Option<String>> {
+    let signature = signature_file(file);
+    read_signature_file(&signature)
+        .with_context(|| format!("{} cannot be read", signature.display()))
 }
 
 /// The whole of a file or of standard input (`-`), as long as `purpose` allows.

@@ -22,7 +22,6 @@ use super::{
     remote::{Body, Remote, understood},
     show::{paint, printable},
 };
-use mortise_server::plugins::{read_signature_file, signature_file};
 
 /// The plugin, the version and the calls.
 #[derive(Debug, clap::Args)]
@@ -137,15 +136,8 @@ impl Replay {
         let mut query = self.query();
         let path = match (&self.version, self.pending) {
             (Some(version), _) => {
-                if let Some(name) = version.file_name().and_then(|name| name.to_str()) {
-                    query.append_pair("name", name);
-                }
-                let signature = signature_file(version);
-                let text = read_signature_file(&signature)
-                    .with_context(|| format!("{} cannot be read", signature.display()))?;
-                if let Some(text) = text {
-                    query.append_pair("signature", &text);
-                }
+                let signature = orders::signature_beside(version)?;
+                orders::describe(&mut query, Some(version), signature.as_deref());
                 "/replay/candidate"
             }
             (None, true) => "/replay/candidate",

@@ -91,6 +91,13 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::Unavailable("the server's database failed; try again later".to_owned())
 }
 
+/// The error for values beyond a plugin's quota.
+pub(super) fn storage_full(would_be: impl std::fmt::Display, quota: u64) -> Error {
+    Error::Exhausted(format!(
+        "storage would take {would_be} bytes, more than the {quota} allowed; remove keys first"
+    ))
+}
+
 /// An id as the database has it; none has an id beyond.
 fn id(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
@@ -220,13 +227,7 @@ impl Host for InstanceHost {
             .set_value(self.instance, key, &value, id(quota))
             .await
             .map_err(failed)?
-            .map_err(|full| {
-                Error::Exhausted(format!(
-                    "storage would take {} bytes, more than the {quota} allowed; remove keys \
-                     first",
-                    full.would_be
-                ))
-            })
+            .map_err(|full| storage_full(full.would_be, quota))
     }
 
     async fn unset(&self, key: &str) -> Result<(), Error> {

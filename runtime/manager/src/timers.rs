@@ -40,11 +40,8 @@ impl Timer {
     /// None for a row that cannot be read.
     fn of(row: StoredTimer) -> Option<Self> {
         let schedule: Schedule = serde_json::from_str(&row.schedule).ok()?;
-        let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
-        let next_ms = std::iter::successors(Some(row.next_ms), |due| {
-            let next = schedule::following(&schedule, ms(*due), ms(*due), schedule::Zone::Local);
-            next.and_then(|next| i64::try_from(next).ok())
-        });
+        let next_ms =
+            std::iter::successors(Some(row.next_ms), |due| following(&schedule, *due, *due));
         Some(Self {
             name: row.name,
             next_ms: next_ms.take(TOLD).collect(),
@@ -131,12 +128,15 @@ async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallErro
 
 /// Moves a timer on. False if it was set anew or cancelled meanwhile.
 async fn advance(plugins: &Plugins, timer: &StoredTimer, now: i64) -> Result<bool, EmbedderError> {
-    let next = serde_json::from_str::<Schedule>(&timer.schedule)
-        .ok()
-        .and_then(|schedule| {
-            let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
-            schedule::following(&schedule, ms(timer.next_ms), ms(now), schedule::Zone::Local)
-        })
-        .map(|next| i64::try_from(next).unwrap_or(i64::MAX));
+    let schedule = serde_json::from_str::<Schedule>(&timer.schedule).ok();
+    let next = schedule.and_then(|schedule| following(&schedule, timer.next_ms, now));
     plugins.catalogue.advance_timer(timer, next).await
+}
+
+/// The time after one that is due, in milliseconds since the epoch; never for a timer that
+/// fires once.
+fn following(schedule: &Schedule, due: i64, now: i64) -> Option<i64> {
+    let ms = |ms: i64| u64::try_from(ms).unwrap_or(0);
+    let next = schedule::following(schedule, ms(due), ms(now), schedule::Zone::Local)?;
+    Some(i64::try_from(next).unwrap_or(i64::MAX))
 }

@@ -9,7 +9,9 @@ use std::{
 use axum::{extract::Request, http::header};
 use http_body_util::BodyExt as _;
 use mortise_runtime::Digest;
+use serde::Deserialize;
 use tempfile::TempPath;
+use utoipa::IntoParams;
 
 use super::ApiError;
 use crate::{
@@ -17,6 +19,19 @@ use crate::{
     plugins::{OrderError, Plugins},
     state::AppState,
 };
+
+/// A file in the body of a request.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Uploaded {
+    /// The digest that it must have: `sha256:` and 64 hexadecimal digits.
+    #[param(value_type = Option<String>)]
+    pub(super) digest: Option<Digest>,
+    /// Its signature: what minisign wrote into `NAME.minisig`.
+    pub(super) signature: Option<String>,
+    /// Its file name, by which its process is known.
+    pub(super) name: Option<String>,
+}
 
 /// Takes a request's body for a file. `arrived` is told the bytes that are here, and
 /// their number in the end, if the request announces it.

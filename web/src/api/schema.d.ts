@@ -2766,7 +2766,7 @@ export interface operations {
     post_admin_plugins: {
         parameters: {
             query?: {
-                /** @description `sha256:` and 64 hexadecimal digits. */
+                /** @description The digest that it must have: `sha256:` and 64 hexadecimal digits. */
                 digest?: string;
                 /** @description Its signature: what minisign wrote into `NAME.minisig`. */
                 signature?: string;
@@ -6103,7 +6103,7 @@ export interface operations {
                 since?: number;
                 /** @description About at most this many messages; at most 10,000. */
                 limit?: number;
-                /** @description `sha256:` and 64 hexadecimal digits. */
+                /** @description The digest that it must have: `sha256:` and 64 hexadecimal digits. */
                 digest?: string;
                 /** @description Its signature: what minisign wrote into `NAME.minisig`. */
                 signature?: string;

@@ -13,7 +13,7 @@ use mortise_runtime::{
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::super::host::InstanceHost;
+use super::super::host::{InstanceHost, storage_full};
 
 /// The most messages that are listed.
 const LISTED: usize = 20;
@@ -135,10 +135,7 @@ impl Host for ReplayHost {
         let mut changed = self.changed.lock();
         let would_be = changed.bytes.saturating_add(size(key, Some(&value)));
         if would_be > quota {
-            return Err(Error::Exhausted(format!(
-                "storage would take {would_be} bytes, more than the {quota} allowed; remove \
-                 keys first"
-            )));
+            return Err(storage_full(would_be, quota));
         }
         changed.set(key, Some(value));
         Ok(())

@@ -32,16 +32,12 @@ pub struct RecordedCall {
 impl RecordedCall {
     /// Bytes of its texts.
     pub(super) fn bytes(&self) -> usize {
-        let of = |content: &Content| {
-            let extras = content.extras.as_ref().map_or(0, String::len);
-            content.title.len() + content.body.len() + extras
-        };
         let answer = match &self.verdict {
             RecordedVerdict::Keep => 0,
-            RecordedVerdict::Replace(after) => of(after),
+            RecordedVerdict::Replace(after) => after.bytes(),
             RecordedVerdict::Drop(text) | RecordedVerdict::Fail(text) => text.len(),
         };
-        of(&self.draft.content) + answer
+        self.draft.content.bytes() + answer
     }
 }
 

@@ -1,9 +1,6 @@
 //! Plugins as the administrator has them: install, reload, roll back,
 //! uninstall, and how each one is. What a user does with a plugin is in
 //! [`plugins`](super::plugins).
-//!
-//! An order goes on when its request is given up, so that it is never half
-//! carried out.
 
 mod grants;
 mod keys;
@@ -31,7 +28,7 @@ use self::{
 use super::{
     ApiError, Routes,
     extract::{Fields, Name, Parameters, content_type},
-    order::{named, order, receive},
+    order::{Uploaded, named, order, receive},
 };
 use crate::{
     auth::Caller,
@@ -118,23 +115,10 @@ struct Source {
     signature: Option<String>,
 }
 
-/// The expected digest of a file.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Meant {
-    /// `sha256:` and 64 hexadecimal digits.
-    #[param(value_type = Option<String>)]
-    digest: Option<Digest>,
-    /// Its signature: what minisign wrote into `NAME.minisig`.
-    signature: Option<String>,
-    /// Its file name, by which its process is known.
-    name: Option<String>,
-}
-
 /// Installs or replaces a plugin: from the request's body, or, where that is
 /// JSON, from a URL or a registry. Its signature comes with it, if it has one.
 #[utoipa::path(post, path = "/admin/plugins", tag = "admin",
-    params(Meant),
+    params(Uploaded),
     request_body(content(
         (Vec<u8> = "application/octet-stream"),
         (Source = "application/json"),
@@ -149,7 +133,7 @@ struct Meant {
 async fn install(
     State(state): State<AppState>,
     caller: Caller,
-    Parameters(meant): Parameters<Meant>,
+    Parameters(meant): Parameters<Uploaded>,
     request: Request,
 ) -> Result<Json<Status>, ApiError> {
     let mut progress = Progress::new(&state, caller.user.id);

@@ -6,7 +6,6 @@ use axum::{
     http::StatusCode,
 };
 use mortise_runtime::{
-    Digest,
     limits::CONFIG_BYTES,
     types::{Application, Content, Draft},
 };
@@ -20,7 +19,7 @@ use crate::{
         ApiError, Routes,
         error::required,
         extract::{Fields, Id, Object, Parameters},
-        order::{named, order, receive},
+        order::{Uploaded, named, order, receive},
     },
     auth::Caller,
     pipeline::contract_priority,
@@ -74,19 +73,6 @@ impl Calls {
     }
 }
 
-/// The file of a version that is not installed.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct File {
-    /// `sha256:` and 64 hexadecimal digits.
-    #[param(value_type = Option<String>)]
-    digest: Option<Digest>,
-    /// Its signature: what minisign wrote into `NAME.minisig`.
-    signature: Option<String>,
-    /// Its file name, by which its process is known.
-    name: Option<String>,
-}
-
 /// The recorded calls of a plugin's filter, oldest first: the message that it was given, and
 /// its answer.
 #[utoipa::path(get, path = "/plugin/{id}/calls", tag = "plugin",
@@ -134,7 +120,7 @@ async fn replay(
 /// As `/plugin/{id}/replay`, with the version in the request's body, or, without a body, with
 /// the version that waits for approval.
 #[utoipa::path(post, path = "/plugin/{id}/replay/candidate", tag = "plugin",
-    params(("id" = i64, Path), Calls, File),
+    params(("id" = i64, Path), Calls, Uploaded),
     request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream"),
     responses(
         (status = 200, body = Replay),
@@ -148,7 +134,7 @@ async fn replay_candidate(
     caller: Caller,
     Id(id): Id,
     Parameters(calls): Parameters<Calls>,
-    Parameters(file): Parameters<File>,
+    Parameters(file): Parameters<Uploaded>,
     request: Request,
 ) -> Result<Json<Replay>, ApiError> {
     let slot = own(&state, &caller, id).await?;

@@ -5,6 +5,7 @@ import type { CallDifference, CallResult, Replay, Status } from "../../api/types
 import { Badge, type Tone } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { ErrorNotice } from "../../ui/notice";
+import { FIELDS } from "../messages/trace";
 import { usePlugins } from "../plugins/queries";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -110,5 +111,3 @@ function Result({ of, result: { action, detail, changes } }: { of: string; resul
     </div>
   );
 }
-
-const FIELDS: Record<string, string> = { title: "Title", message: "Text", priority: "Priority", extras: "Extras" };

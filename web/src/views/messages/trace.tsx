@@ -80,7 +80,8 @@ export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
   );
 }
 
-const FIELDS: Record<string, string> = { title: "Title", message: "Text", priority: "Priority", extras: "Extras" };
+/** The names of a message's fields. */
+export const FIELDS: Record<string, string> = { title: "Title", message: "Text", priority: "Priority", extras: "Extras" };
 
 function duration(micros: number): string {
   return micros < 1000 ? `${micros} µs` : `${(micros / 1000).toFixed(micros < 10_000 ? 1 : 0)} ms`;
