@@ -90,7 +90,7 @@ impl Serve {
             // Listened for first: a signal during start-up is not lost.
             let stop = stop_signal()?;
             let mut reload = Reload::listen()?;
-            let server = Server::start(settings.config.clone())
+            let server = Server::start(settings.config.clone(), mortise_backends::of_server)
                 .await
                 .map_err(report)?;
             announce(&server, self.json)

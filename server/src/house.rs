@@ -16,7 +16,7 @@ const PASSED_BY_MS: i64 = 24 * 60 * 60 * 1000;
 const AT_A_TIME: u32 = 1_000;
 
 /// Removes clients that were not used for longer than they may be, and dropped
-/// messages whose time is over. A client whose stream is open is in use.
+/// messages and traces of calls whose time is over. A client whose stream is open is in use.
 pub(crate) async fn keep(state: AppState) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
@@ -37,6 +37,9 @@ pub(crate) async fn keep(state: AppState) {
         }
         if let Err(error) = state.store.forget_old_dropped().await {
             tracing::warn!(%error, "old dropped messages were not removed");
+        }
+        if let Err(error) = state.store.forget_old_call_traces().await {
+            tracing::warn!(%error, "old traces of calls were not removed");
         }
         if state.config.upstream.is_some() {
             let now = state.now_ms();

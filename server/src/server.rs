@@ -20,7 +20,7 @@ use crate::{
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
     config::Listen,
     events::{self, Events},
-    hosting::{self, ServerUsers, StoreCatalogue},
+    hosting::{self, Backends, ServerUsers, StoreCatalogue},
     house, leftovers, listen, local,
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
@@ -136,12 +136,13 @@ impl StartError {
 }
 
 impl Server {
-    /// Starts a server and returns once it accepts connections.
+    /// Starts a server and returns once it accepts connections. Its plugins run in these
+    /// backends: `mortise_backends::of_server` are those of the program `mortise`.
     ///
     /// # Errors
     ///
     /// [`StartError`]; nothing is left running.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(config: Config, backends: Backends) -> Result<Self, StartError> {
         Store::make_directory(&config.data_dir)?;
         private::close_to_others(&config.data_dir);
         let lock = lock(&config.data_dir)?;
@@ -190,7 +191,7 @@ impl Server {
             }),
         ));
         users.send_by(&pipeline);
-        let backends = || Ok(hosting::of_server(&config, local::reachable(address))?);
+        let backends = || hosting::of_server(&config, local::reachable(address), backends);
         plugins.start(backends).await?;
         let oidc = Oidc::of(&config.oidc);
         let live = Live::new(config.clone());

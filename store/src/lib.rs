@@ -55,8 +55,9 @@ pub use import::{
 };
 pub use messages::{Listing, MessageRow, NewMessage, Page, TOGETHER};
 pub use plugins::{
-    AnswerRow, DeadLetterRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow, NewInstance,
-    PluginApplication, Readable, SourcedMessage, StorageFull, TimerRow, TooManyTimers, UsageRow,
+    AnswerRow, CallTraceRow, DeadLetterRow, DepartedRow, FilterPlace, InstalledRow, InstanceRow,
+    NewCallTrace, NewInstance, PluginApplication, Readable, SourcedMessage, StorageFull, TimerRow,
+    TooManyTimers, UsageRow,
 };
 pub use sort_key::SORT_KEY_BYTES;
 pub use token_hash::TokenHash;
@@ -398,7 +399,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 42", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 44", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -71,6 +71,12 @@ fn build_and_report(
         .args(["build", "--locked", "--workspace", "--bin", "mortise"])
         .args(["--profile", profile])
         .arg("--message-format=json-render-diagnostics");
+    if profile == "dev" {
+        // Beside it, although it is there: cargo compiles crates that only macros have with
+        // other settings than those that programs have too, and some macros' crates are
+        // `xtask`'s.
+        command.args(["--bin", "xtask"]);
+    }
     if let Some(target) = target {
         command.args(["--target", target]);
     }

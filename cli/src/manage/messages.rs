@@ -6,10 +6,10 @@ use std::{fmt::Write as _, process::ExitCode};
 use anyhow::Context as _;
 use http::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Common, applications, carry_out};
-use crate::plugin::{Body, Remote, printable, table, understood};
+use crate::plugin::{Body, Call, Remote, printable, table, understood};
 
 /// Messages in one answer, at most.
 const PAGE: u32 = 200;
@@ -42,9 +42,11 @@ With --json, the command prints the messages as one JSON array.")]
   mortise message delete --app backup
   mortise message delete --all")]
     Delete(Delete),
-    /// Show the effect of each filter on a message.
+    /// Show the effect of each filter on a message, and its deliveries to listeners.
     #[command(after_help = "Example:
-  mortise message trace 42")]
+  mortise message trace 42
+
+If a plugin sent the message, the command shows the call in which it did.")]
     Trace(One),
     /// Show the messages that filters dropped, while they are kept.
     #[command(after_help = "Examples:
@@ -249,6 +251,14 @@ fn excerpt(text: &str) -> String {
     printable(&short)
 }
 
+/// The calls of plugins that concern a message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Calls {
+    sent_in: Vec<Call>,
+    delivered_in: Vec<Call>,
+}
+
 /// The path of all messages, or of an application's.
 async fn messages_of(remote: &Remote, app: Option<&str>) -> anyhow::Result<String> {
     Ok(match app {
@@ -283,16 +293,31 @@ impl Delete {
 
 impl One {
     async fn trace(&self) -> anyhow::Result<String> {
-        let path = format!("/message/{}/trace", self.id);
-        let trace: Value = self.common.which.remote()?.get(&path).await?;
+        let remote = self.common.which.remote()?;
+        let trace: Value = remote.get(&format!("/message/{}/trace", self.id)).await?;
+        let calls: Value = remote.get(&format!("/message/{}/calls", self.id)).await?;
         if self.common.json {
-            return Ok(format!("{trace}\n"));
+            let all = json!({ "filters": trace, "calls": calls });
+            return Ok(format!("{all}\n"));
         }
         let steps: Vec<Step> = understood(trace)?;
-        if steps.is_empty() {
-            return Ok("no filter was asked about it\n".to_owned());
-        }
+        let Calls {
+            sent_in,
+            delivered_in,
+        } = understood(calls)?;
         let mut text = String::new();
+        for call in sent_in {
+            writeln!(
+                text,
+                "sent by {} at {}: {}",
+                call.plugin(),
+                call.date(),
+                call.subject()
+            )?;
+        }
+        if steps.is_empty() {
+            writeln!(text, "no filter was asked about it")?;
+        }
         for step in steps {
             let cause = step
                 .cause
@@ -317,6 +342,16 @@ impl One {
                     }
                 }
             }
+        }
+        for call in delivered_in {
+            writeln!(
+                text,
+                "delivered to {} at {} in {}: {}",
+                call.plugin(),
+                call.date(),
+                call.duration(),
+                call.result()
+            )?;
         }
         Ok(text)
     }

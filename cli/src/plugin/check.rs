@@ -4,6 +4,7 @@
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use comfy_table::Table;
+use mortise_native::Settings as NativeSettings;
 use mortise_runtime::{
     Capabilities, Digest, LoadError, Loader,
     plugin::Backend,
@@ -14,10 +15,7 @@ use owo_colors::Style;
 use serde::Serialize;
 
 use super::show::{Report, directory, label, paint, printable, table};
-use mortise_server::{
-    hosting,
-    plugins::{self, grants::GrantsFile},
-};
+use mortise_server::plugins::{self, grants::GrantsFile};
 
 /// The file to examine.
 #[derive(Debug, clap::Args)]
@@ -31,7 +29,7 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) async fn check(&self) -> anyhow::Result<(String, ExitCode)> {
-        let loaders = hosting::loaders(None)?;
+        let loaders = mortise_backends::all(None, NativeSettings::default())?;
         Ok(
             match mortise_runtime::registry::load(&self.file, &loaders).await {
                 Err(error) => failed(&error, self.json)?,
@@ -82,7 +80,7 @@ impl Look {
     /// Describes a component or a process. An executable runs as long as it takes
     /// to describe itself, as when the server loads it.
     async fn look(&self) -> anyhow::Result<Result<Description, LoadError>> {
-        let components = Arc::new(hosting::wasm(None)?);
+        let components = Arc::new(mortise_backends::wasm(None)?);
         let component =
             registry::loader_of(&self.file, &[Arc::clone(&components) as Arc<dyn Loader>])
                 .await
@@ -100,7 +98,12 @@ impl Look {
                 exports: found.exports,
             }));
         }
-        let plugin = match registry::load(&self.file, &hosting::loaders(None)?).await {
+        let plugin = match registry::load(
+            &self.file,
+            &mortise_backends::all(None, NativeSettings::default())?,
+        )
+        .await
+        {
             Ok(plugin) => plugin,
             Err(error) => return Ok(Err(error)),
         };

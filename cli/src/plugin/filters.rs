@@ -1,26 +1,30 @@
-//! `mortise plugin filters`: the order of a user's filters, and what happens to a message
-//! when one fails.
+//! `mortise plugin filters`: the order of a user's filters, the messages that each is asked
+//! about, and the fate of a message when one fails.
 
+use anyhow::Context as _;
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
+    application::{self, Application},
     named,
-    remote::{Body, Which, understood},
+    remote::{Body, Remote, Which, understood},
     show::{printable, table},
 };
 
-/// The order of the filters.
+/// The order of the filters, and the messages that they are asked about.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise plugin filters
   mortise plugin filters --order rules shout
   mortise plugin filters --fail-closed rules
+  mortise plugin filters --only rules=backup,ci
+  mortise plugin filters --only 'rules=*'
 
 A message passes your filters in this order. If a filter fails, the message continues without it
 (fail open), unless you have it fail closed: then the message is refused, and its sender receives
-an error.")]
+an error. A filter sees the messages of all your applications, or of those that you name.")]
 pub(super) struct Filters {
     /// Put these filters first, in this order.
     #[arg(long, value_name = "ID", num_args = 1..)]
@@ -31,6 +35,9 @@ pub(super) struct Filters {
     /// Let messages continue when one of these filters fails.
     #[arg(long, value_name = "ID", num_args = 1..)]
     fail_open: Vec<String>,
+    /// Let a filter see the messages of these applications alone, or of all: `*`.
+    #[arg(long, value_name = "ID=APP,...", num_args = 1..)]
+    only: Vec<String>,
     #[command(flatten)]
     which: Which,
     /// Print one line of JSON.
@@ -48,6 +55,7 @@ struct Filter {
     enabled: bool,
     at_work: bool,
     fail_closed: bool,
+    applications: Option<Vec<i64>>,
 }
 
 /// A filter's place: its position in the list.
@@ -68,20 +76,30 @@ impl Filters {
             let body = Body::Json(serde_json::to_value(choices)?);
             answer = remote.send(Method::PUT, PATH, body).await?;
         }
+        if !self.only.is_empty() {
+            self.choose_applications(&remote, &understood::<Vec<Filter>>(answer)?)
+                .await?;
+            answer = remote.get(PATH).await?;
+        }
         if self.json {
             return Ok(format!("{answer}\n"));
         }
         let filters: Vec<Filter> = understood(answer)?;
+        let applications = match filters.iter().any(|filter| filter.applications.is_some()) {
+            true => application::all(&remote).await?,
+            false => Vec::new(),
+        };
         if filters.is_empty() {
             return Ok("no installed plugin is a filter\n".to_owned());
         }
-        let mut table = table(&["", "plugin", "name", "state", "if it fails"]);
+        let mut table = table(&["", "plugin", "name", "state", "messages of", "if it fails"]);
         for (at, filter) in filters.iter().enumerate() {
             table.add_row([
                 (at + 1).to_string(),
                 printable(&filter.module_path),
                 printable(&filter.name),
                 filter.state().to_owned(),
+                filter.messages_of(&applications),
                 match filter.fail_closed {
                     true => "the message is refused",
                     false => "the message continues",
@@ -90,6 +108,36 @@ impl Filters {
             ]);
         }
         Ok(format!("{table}\n"))
+    }
+
+    /// Has the filters of `--only` asked about the messages of the named applications alone.
+    async fn choose_applications(&self, remote: &Remote, filters: &[Filter]) -> anyhow::Result<()> {
+        let known = application::all(remote).await?;
+        let mut orders = Vec::with_capacity(self.only.len());
+        for choice in &self.only {
+            let (part, names) = choice.split_once('=').with_context(|| {
+                format!("`{choice}` names no applications; write it as `rules=backup,ci`")
+            })?;
+            let filter = filters
+                .get(position(filters, part)?)
+                .map_or(0, |filter| filter.id);
+            let chosen = match names.trim() {
+                "*" => None,
+                names => Some(
+                    names
+                        .split(',')
+                        .map(|name| application::named(&known, name.trim()))
+                        .collect::<anyhow::Result<Vec<_>>>()?,
+                ),
+            };
+            orders.push((filter, chosen));
+        }
+        for (filter, applications) in orders {
+            let path = format!("/plugin/{filter}/filter/applications");
+            let body = Body::Json(json!({ "applications": applications }));
+            remote.send(Method::PUT, &path, body).await?;
+        }
+        Ok(())
     }
 
     /// All filters in the new order.
@@ -132,6 +180,19 @@ fn position(filters: &[Filter], part: &str) -> anyhow::Result<usize> {
 }
 
 impl Filter {
+    /// The names of the applications whose messages it is asked about.
+    fn messages_of(&self, known: &[Application]) -> String {
+        let Some(chosen) = &self.applications else {
+            return "all applications".to_owned();
+        };
+        let names = known.iter().filter(|one| chosen.contains(&one.id));
+        let names: Vec<_> = names.map(|one| printable(&one.name)).collect();
+        match names.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        }
+    }
+
     const fn state(&self) -> &'static str {
         match (self.enabled, self.at_work) {
             (_, true) => "at work",
@@ -153,6 +214,7 @@ mod tests {
             enabled: true,
             at_work: true,
             fail_closed: false,
+            applications: None,
         });
         named.collect()
     }
@@ -163,6 +225,7 @@ mod tests {
             order: texts(order),
             fail_closed: texts(closed),
             fail_open: Vec::new(),
+            only: Vec::new(),
             which: crate::plugin::Which::default(),
             json: false,
         };

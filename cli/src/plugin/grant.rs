@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use http::Method;
+use mortise_native::Settings as NativeSettings;
 use mortise_runtime::{
     Limits, Registry,
     grants::{HostGrants, HostPattern},
@@ -193,9 +194,12 @@ impl Grant {
             .plugins_dir
             .clone()
             .unwrap_or_else(|| hosting::default_folder(self.which.data_dir()));
-        let registry = Registry::open(&folder, &hosting::loaders(None)?)
-            .await
-            .with_context(|| format!("the plugins folder {} cannot be listed", folder.display()))?;
+        let registry = Registry::open(
+            &folder,
+            &mortise_backends::all(None, NativeSettings::default())?,
+        )
+        .await
+        .with_context(|| format!("the plugins folder {} cannot be listed", folder.display()))?;
         if let Some(found) = registry.get(&self.id) {
             return Ok(found.plugin.manifest().clone());
         }

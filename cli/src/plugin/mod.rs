@@ -8,6 +8,9 @@
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
 //! - `dead_letters`: messages on which a listener failed again and again.
+//! - `trace`: the last calls of a plugin; `timers`: its coming ones.
+//! - `filters`: the user's filters; `replay` and `try_filter`: their answers, without
+//!   effect.
 //! - `own`: a plugin's configuration and display, as its user has them.
 //! - `named`: naming a plugin by a part of its id.
 //! - `registry`: versions in a registry, and updates; `push`: publish one.
@@ -18,6 +21,7 @@
 //! Commands print their results to standard output, as one line of JSON on
 //! request. After a failure the exit code is 1.
 
+mod application;
 mod asked;
 mod author;
 mod check;
@@ -39,6 +43,7 @@ mod show;
 mod status;
 mod test;
 mod timers;
+mod trace;
 mod try_filter;
 
 use std::process::ExitCode;
@@ -47,6 +52,7 @@ use self::remote::Refusal;
 pub(super) use self::{
     remote::{Body, Remote, Which, understood},
     show::{printable, table},
+    trace::Call,
 };
 use crate::{output::say, process::runtime};
 
@@ -124,7 +130,9 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin timers clock")]
     Timers(orders::Named),
-    /// Show or change the order of your filters.
+    /// Show the last calls of your plugin: deliveries, timers and webhooks.
+    Trace(trace::Trace),
+    /// Show or change your filters: their order, and the messages that they see.
     Filters(filters::Filters),
     /// Ask a filter about a message that is not sent.
     Try(try_filter::Try),
@@ -220,6 +228,7 @@ impl Command {
             | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Trace(trace::Trace { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
             | Self::Reload(plugin)
@@ -283,6 +292,7 @@ impl Command {
             Self::Config(config) => config.run().await?,
             Self::Display(plugin) => plugin.display().await?,
             Self::Timers(plugin) => plugin.timers().await?,
+            Self::Trace(trace) => trace.run().await?,
             Self::Filters(filters) => filters.run().await?,
             Self::Keys(keys) => keys.run().await?,
             Self::Try(order) => order.run().await?,
@@ -318,6 +328,7 @@ impl Command {
             | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Trace(trace::Trace { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
             | Self::Attach(orders::Attach { named: plugin, .. })

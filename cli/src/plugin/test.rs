@@ -21,7 +21,6 @@ use super::{
     check::failed,
     show::{paint, printable},
 };
-use mortise_server::hosting;
 
 /// The cases to run, and the form of the results.
 #[derive(Debug, clap::Args)]
@@ -189,8 +188,8 @@ fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     settings.stop.ask = Duration::from_secs(1);
     settings.greeting = Duration::from_secs(30);
     settings.describe = Duration::from_secs(30);
-    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(hosting::wasm(None)?)];
-    loaders.extend(hosting::native(settings)?);
+    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(mortise_backends::wasm(None)?)];
+    loaders.extend(mortise_backends::native(settings)?);
     Ok(loaders)
 }
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    application,
     orders::{self, Named, Own, Purpose},
-    remote::{Body, Remote, understood},
+    remote::{Body, understood},
     replay::{Answer, Effects},
     show::printable,
 };
@@ -73,7 +74,8 @@ impl Try {
         }
         let remote = self.plugin.which.remote()?;
         if let Some(app) = &self.app {
-            body.insert("appid".to_owned(), application(&remote, app).await?.into());
+            let id = application::named(&application::all(&remote).await?, app)?;
+            body.insert("appid".to_owned(), id.into());
         }
         let own = Own::find(&remote, &self.plugin.id).await?;
         let answer = remote
@@ -84,22 +86,6 @@ impl Try {
         }
         understood::<Tried>(answer)?.text()
     }
-}
-
-/// The number of one of the user's applications, by its name or number.
-async fn application(remote: &Remote, wanted: &str) -> anyhow::Result<i64> {
-    #[derive(Deserialize)]
-    struct Application {
-        id: i64,
-        name: String,
-    }
-    let all: Vec<Application> = remote.get("/application").await?;
-    let found = all
-        .iter()
-        .find(|one| one.name == wanted || one.id.to_string() == wanted);
-    found.map(|one| one.id).with_context(|| {
-        format!("you have no application `{wanted}`; `mortise app list` lists yours")
-    })
 }
 
 impl Tried {

@@ -47,6 +47,29 @@ impl Plugins {
         slots.map(|slot| slot.id).collect()
     }
 
+    /// Has a filter asked about messages of these applications alone; none for all.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError`].
+    pub async fn set_filter_applications(
+        &self,
+        slot: &Slot,
+        applications: Option<Vec<u64>>,
+    ) -> Result<(), ControlError> {
+        let _turn = slot.turns.take().await;
+        self.supporting(slot, Capability::Filter).await?;
+        self.catalogue
+            .set_filter_applications(slot.id, applications.as_deref())
+            .await?;
+        let required = slot.change(|state| {
+            state.filter_applications = applications;
+            state.enabled && state.fail_closed
+        });
+        self.require_filter(slot, required);
+        Ok(())
+    }
+
     /// Puts a user's filters into this order. Those that are not named come
     /// after it, in the order they had.
     ///

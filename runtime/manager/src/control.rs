@@ -23,7 +23,7 @@ use super::{
     recovery::is_rejection,
     slot::Feeding,
     turn::SlotTurn,
-    working::Active,
+    working::{Active, Required},
 };
 
 /// The reason for which an action failed.
@@ -348,9 +348,12 @@ impl Plugins {
     /// Sets whether messages of the slot's user may pass without its filter.
     pub(super) fn require_filter(&self, slot: &Slot, required: bool) {
         if required {
-            let plugin = slot.plugin();
-            self.working
-                .require(slot.user_id(), slot.id, &plugin.manifest().id);
+            let filter = Required {
+                instance: slot.id,
+                plugin: slot.plugin().manifest().id.clone(),
+                applications: slot.state().filter_applications,
+            };
+            self.working.require(slot.user_id(), filter);
         } else {
             self.working.unrequire(slot.user_id(), slot.id);
         }

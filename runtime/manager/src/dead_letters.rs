@@ -3,7 +3,7 @@
 
 use mortise_runtime::{CallError, Capability};
 
-use super::{ControlError, Plugins, Slot, embedder::Readable};
+use super::{ControlError, Plugins, Slot, call_trace::Subject, embedder::Readable};
 
 impl Plugins {
     /// Delivers a dead letter to its listener again. False if there is no such
@@ -38,7 +38,13 @@ impl Plugins {
             return Ok(false);
         }
         let _heard = self.hops.give(slot.id, letter.hops);
-        match instance.on_messages(&[letter.message]).await {
+        let batch = [letter.message];
+        let call = self.with_trace(
+            slot,
+            Subject::messages(&batch),
+            instance.on_messages(&batch),
+        );
+        match call.await {
             Ok(()) => {
                 self.catalogue.remove_dead_letter(slot.id, message).await?;
                 Ok(true)

@@ -72,18 +72,20 @@ impl Plugins {
             };
         };
         let end = Instant::now() + self.settings.filter_deadline;
-        if let Some((_, plugin)) = chain.absent.iter().find(|(id, _)| Some(*id) != skip) {
+        let application = draft.application.id;
+        let mut absent = chain.absent.iter().filter(|one| Some(one.instance) != skip);
+        if let Some(filter) = absent.find(|one| one.filters(application)) {
             return Filtered {
                 outcome: Outcome::Refused {
                     draft,
-                    by: plugin.clone(),
+                    by: filter.plugin.clone(),
                     reason: "it is not at work; see `mortise plugin doctor`".to_owned(),
                 },
                 trace,
             };
         }
         let chain = chain.filters;
-        let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip;
+        let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip && slot.filters(application);
         let mut to_ask = chain.iter().filter(asked).count();
         let mut space = Space::default();
         for slot in chain.iter().filter(asked) {
@@ -92,9 +94,12 @@ impl Plugins {
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
             let heard = self.hops.give(slot.id, sender.hops());
+            let call = self.call_traces.begin(slot.id);
             let verdict = self.ask(slot, &draft, share).await;
             drop(heard);
             let mut entry = entry(slot, began.elapsed());
+            entry.sent = call.sent();
+            drop(call);
             let by = entry.plugin.clone();
             match verdict {
                 Ok(Verdict::Keep) => trace.push(entry),
@@ -192,7 +197,7 @@ struct Unanswered {
     reason: String,
 }
 
-fn cause(error: &CallError) -> Cause {
+pub(super) fn cause(error: &CallError) -> Cause {
     match error {
         CallError::DeadlineExceeded { .. } | CallError::Busy { .. } => Cause::TimedOut,
         CallError::Denied { .. }
@@ -219,5 +224,6 @@ fn entry(slot: &Slot, took: Duration) -> TraceEntry {
         detail: String::new(),
         micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         changes: Vec::new(),
+        sent: Vec::new(),
     }
 }

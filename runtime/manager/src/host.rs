@@ -17,6 +17,7 @@ use mortise_runtime::{
 use tokio::sync::Notify;
 
 use super::{
+    call_trace::CallTraces,
     embedder::{Catalogue, EmbedderError, NewApplication, Readable, Sender, StoredTimer, Users},
     hops::Hops,
     time::Clock,
@@ -30,6 +31,7 @@ pub(super) struct InstanceHost {
     pub(super) catalogue: Arc<dyn Catalogue>,
     pub(super) users: Arc<dyn Users>,
     pub(super) hops: Arc<Hops>,
+    pub(super) call_traces: Arc<CallTraces>,
     pub(super) timers: Arc<Notify>,
     pub(super) clock: Clock,
     pub(super) consent: Arc<AtomicBool>,
@@ -151,7 +153,12 @@ impl Host for InstanceHost {
             instance: self.instance,
             hops,
         };
-        self.users.send(self.user_id, draft, sender, filtered).await
+        let message = self
+            .users
+            .send(self.user_id, draft, sender, filtered)
+            .await?;
+        self.call_traces.sent(self.instance, message);
+        Ok(message)
     }
 
     async fn message(

@@ -25,9 +25,10 @@
 //! - `recovery`: restarting instances that are enabled and down.
 //! - `host`: the imports of an instance.
 //! - [`measured`]: the number and times of calls, for metrics.
-//! - `filters`, `listeners`, `timers`: the ways in which plugins are called. A
-//!   webhook is a call of [`Plugins::instance`] by the embedder.
-//! - [`trace`]: the record of a message's filters.
+//! - `filters`, `listeners`, `timers`: the ways in which plugins are called. The
+//!   embedder calls a webhook by [`Plugins::webhook`].
+//! - [`trace`]: the record of a message's filters; [`call_trace`]: that of the other
+//!   calls.
 //! - [`grants`]: the administrator's grants; `answers`: their changes while the
 //!   program runs, and `regrant`, the effect of a change.
 //! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
@@ -47,6 +48,7 @@ mod admission;
 mod again;
 mod answers;
 mod audit;
+pub mod call_trace;
 mod chain;
 pub mod configuration;
 mod configure;
@@ -125,6 +127,7 @@ pub use self::{
 };
 use self::{
     answers::Answers,
+    call_trace::CallTraces,
     embedder::{Selection, UserPlugin},
     grants::GrantsFile,
     hops::Hops,
@@ -132,7 +135,7 @@ use self::{
     lease::Made,
     measured::{Calls, Measured},
     turn::Turns,
-    working::Working,
+    working::{Required, Working},
 };
 
 /// Instances that start at the same time when the server does.
@@ -167,6 +170,7 @@ pub struct Plugins {
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
     hops: Arc<Hops>,
+    call_traces: Arc<CallTraces>,
     /// The calls into each plugin since the start.
     calls: Mutex<HashMap<String, Arc<Calls>>>,
     /// The process log of each native plugin's previous version.
@@ -216,6 +220,7 @@ impl Plugins {
             starting: watch::Sender::default(),
             timers: Arc::default(),
             hops: Arc::default(),
+            call_traces: Arc::default(),
             calls: Mutex::default(),
             former_logs: Mutex::default(),
             replaying: Mutex::default(),
@@ -250,7 +255,12 @@ impl Plugins {
         let enabled = self.catalogue.user_plugins(Selection::Enabled).await?;
         let closed = enabled.iter().filter(|row| row.fail_closed);
         for row in closed.filter(|row| self.installed.has(&row.plugin)) {
-            self.working.require(row.user_id, row.id, &row.plugin);
+            let filter = Required {
+                instance: row.id,
+                plugin: row.plugin.clone(),
+                applications: row.filter_applications.clone(),
+            };
+            self.working.require(row.user_id, filter);
         }
         let mut starting = HashMap::new();
         for row in &enabled {
@@ -270,6 +280,8 @@ impl Plugins {
         let _: Result<(), _> = self.opened.set(());
         self.tasks
             .spawn(timers::run(Arc::clone(self), self.stopping.clone()));
+        self.tasks
+            .spawn(call_trace::run(Arc::clone(self), self.stopping.clone()));
         self.tasks
             .spawn(idle::run(Arc::clone(self), self.stopping.clone()));
         self.tasks
@@ -344,6 +356,7 @@ impl Plugins {
         if tokio::time::timeout(STOPPING, stopped).await.is_err() {
             tracing::warn!("plugins did not stop within {STOPPING:?} and are left behind");
         }
+        self.try_store_call_traces().await;
     }
 
     /// A user's plugins, oldest first.
@@ -475,6 +488,7 @@ impl Plugins {
             catalogue: Arc::clone(&self.catalogue),
             users: Arc::clone(&self.users),
             hops: Arc::clone(&self.hops),
+            call_traces: Arc::clone(&self.call_traces),
             timers: Arc::clone(&self.timers),
             clock: self.settings.clock.clone(),
             consent,

@@ -22,6 +22,7 @@ use tracing::Instrument as _;
 
 use super::{
     Plugins, Slot,
+    call_trace::Subject,
     embedder::{DeadLetter, EmbedderError, Readable, UserMessage},
     settings::Retry,
 };
@@ -169,20 +170,20 @@ impl Feed {
         // An answer to all of them: one from outside begins anew.
         let hops = batch.iter().map(|given| given.hops).min().unwrap_or(0);
         let batch: Vec<Message> = batch.into_iter().map(|given| given.message).collect();
-        let result = match self.plugins.instance(&self.slot).await {
-            Ok(instance) => {
-                let _heard = self.plugins.hops.give(self.slot.id, hops);
-                let first = batch.first().map(|message| message.id);
-                let span = tracing::info_span!(
-                    target: trace::TARGET,
-                    "listener",
-                    message.id = first,
-                    messages = batch.len(),
-                );
-                instance.on_messages(&batch).instrument(span).await
-            }
-            Err(error) => Err(error),
-        };
+        let first = batch.first().map(|message| message.id);
+        let span = tracing::info_span!(
+            target: trace::TARGET,
+            "listener",
+            message.id = first,
+            messages = batch.len(),
+        );
+        let subject = Subject::messages(&batch);
+        let call = self.plugins.with_trace(&self.slot, subject, async {
+            let instance = self.plugins.instance(&self.slot).await?;
+            let _heard = self.plugins.hops.give(self.slot.id, hops);
+            instance.on_messages(&batch).instrument(span).await
+        });
+        let result = call.await;
         let Err(error) = result else {
             self.pace.succeeded();
             self.cursor = last;

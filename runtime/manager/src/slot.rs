@@ -87,6 +87,8 @@ pub struct State {
     pub filter_order: i64,
     /// True if the server rejects messages when its filter fails.
     pub fail_closed: bool,
+    /// The ids of the applications whose messages its filter is asked about; none for all.
+    pub filter_applications: Option<Vec<u64>>,
     /// Its last failure since it was enabled.
     pub last_error: Option<String>,
 }
@@ -126,6 +128,7 @@ impl Slot {
                 config: row.config,
                 filter_order: row.filter_order,
                 fail_closed: row.fail_closed,
+                filter_applications: row.filter_applications,
                 last_error: row.last_error,
             }),
         }
@@ -206,6 +209,13 @@ impl Slot {
     pub(super) fn can(&self, capability: Capability) -> bool {
         let capabilities = self.plugin().capabilities();
         capabilities.is_some_and(|all| all.contains(capability))
+    }
+
+    /// Returns true if its filter is asked about messages of an application.
+    pub(super) fn filters(&self, application: u64) -> bool {
+        let state = self.lock();
+        let applications = state.filter_applications.as_ref();
+        applications.is_none_or(|all| all.contains(&application))
     }
 
     /// Returns true if the user enabled it.

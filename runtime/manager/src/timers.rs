@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Plugins, Slot,
+    call_trace::Subject,
     embedder::{EmbedderError, StoredTimer},
 };
 
@@ -123,7 +124,13 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
 }
 
 async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallError> {
-    plugins.instance(slot).await?.on_timer(name).await
+    let subject = Subject::Timer {
+        timer: name.to_owned(),
+    };
+    let call = plugins.with_trace(slot, subject, async {
+        plugins.instance(slot).await?.on_timer(name).await
+    });
+    call.await
 }
 
 /// Moves a timer on. False if it was set anew or cancelled meanwhile.

@@ -41,6 +41,9 @@ pub struct TraceEntry {
     /// The fields that the filter changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// The messages that the plugin sent while it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<u64>,
 }
 
 impl TraceEntry {

@@ -28,17 +28,34 @@ pub(super) struct Working(RwLock<HashMap<i64, OfUser>>);
 pub(super) struct Chain {
     /// Those at work, in the order in which they are asked.
     pub(super) filters: Arc<[Arc<Slot>]>,
-    /// Those without which no message passes and which are not at work: the
-    /// instance, and the plugin's id.
-    pub(super) absent: Arc<[(i64, String)]>,
+    /// Those without which no message passes and which are not at work.
+    pub(super) absent: Arc<[Required]>,
+}
+
+/// A filter whose failure refuses a message.
+#[derive(Clone, Debug)]
+pub(super) struct Required {
+    pub(super) instance: i64,
+    /// The plugin's id.
+    pub(super) plugin: String,
+    /// The ids of the applications whose messages it is asked about; none for all.
+    pub(super) applications: Option<Vec<u64>>,
+}
+
+impl Required {
+    /// Returns true if it is asked about messages of an application.
+    pub(super) fn filters(&self, application: u64) -> bool {
+        let applications = self.applications.as_ref();
+        applications.is_none_or(|all| all.contains(&application))
+    }
 }
 
 /// A user's instances at work.
 #[derive(Debug, Default)]
 struct OfUser {
     chain: Chain,
-    /// Filters whose failure refuses a message: the instance, and the plugin's id.
-    required: BTreeMap<i64, String>,
+    /// By instance.
+    required: BTreeMap<i64, Required>,
     listeners: Vec<Arc<Slot>>,
     timers: Vec<i64>,
 }
@@ -52,8 +69,8 @@ impl OfUser {
 
     fn note_absent(&mut self) {
         let at_work = |id: i64| self.chain.filters.iter().any(|slot| slot.id == id);
-        let absent = self.required.iter().filter(|(id, _)| !at_work(**id));
-        self.chain.absent = absent.map(|(id, plugin)| (*id, plugin.clone())).collect();
+        let absent = self.required.values().filter(|one| !at_work(one.instance));
+        self.chain.absent = absent.cloned().collect();
     }
 
     fn is_empty(&self) -> bool {
@@ -74,10 +91,10 @@ impl Working {
     }
 
     /// Has no message of a user pass without this filter.
-    pub(super) fn require(&self, user_id: i64, instance: i64, plugin: &str) {
+    pub(super) fn require(&self, user_id: i64, filter: Required) {
         let mut users = self.write();
         let user = users.entry(user_id).or_default();
-        user.required.insert(instance, plugin.to_owned());
+        user.required.insert(filter.instance, filter);
         user.note_absent();
     }
 
@@ -99,7 +116,7 @@ impl Working {
     fn unrequire_where(&self, which: impl Fn(i64, i64, &str) -> bool) {
         self.write().retain(|user_id, user| {
             user.required
-                .retain(|instance, plugin| !which(*user_id, *instance, plugin));
+                .retain(|instance, filter| !which(*user_id, *instance, &filter.plugin));
             user.note_absent();
             !user.is_empty()
         });

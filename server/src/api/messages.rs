@@ -11,7 +11,7 @@ use mortise_runtime::{
     types::{Application, Content, Draft},
 };
 use mortise_store::{ApplicationRow, Listing, MessageRow, Page};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
@@ -20,6 +20,7 @@ use super::{
     error::required,
     extract::{Fields, Id, Object, Parameters},
     model,
+    plugins::PluginCall,
 };
 use crate::{
     auth::{Caller, Sending},
@@ -42,6 +43,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .sender(routes!(update).layer(body))
         .client(routes!(delete))
         .client(routes!(trace))
+        .client(routes!(calls))
         .client(routes!(list_of_application, delete_of_application))
 }
 
@@ -357,6 +359,37 @@ async fn trace(
     Id(id): Id,
 ) -> Result<Json<Vec<TraceEntry>>, ApiError> {
     trace_of(&state, caller.user.id, id).await.map(Json)
+}
+
+/// The calls of plugins that concern a message.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CallsAbout {
+    /// Those in which a plugin sent it.
+    sent_in: Vec<PluginCall>,
+    /// Those in which a plugin's listener was given it, failed ones included.
+    delivered_in: Vec<PluginCall>,
+}
+
+/// Shows the calls in which a plugin sent a message, or was given it, oldest first.
+#[utoipa::path(get, path = "/message/{id}/calls", tag = "message",
+    params(("id" = i64, Path)), responses((status = 200, body = CallsAbout), (status = 404)))]
+async fn calls(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<CallsAbout>, ApiError> {
+    let user = caller.user.id;
+    state
+        .store
+        .message_trace(user, id)
+        .await?
+        .ok_or_else(no_message)?;
+    state.plugins.store_call_traces().await?;
+    Ok(Json(CallsAbout {
+        sent_in: PluginCall::of(state.store.calls_that_sent(user, id).await?),
+        delivered_in: PluginCall::of(state.store.deliveries_of(user, id).await?),
+    }))
 }
 
 /// The effect of each filter on a message.

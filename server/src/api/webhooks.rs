@@ -153,11 +153,7 @@ async fn call(
     }
     let head = request.method() == Method::HEAD;
     let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
-    let result = match state.plugins.instance(&slot).await {
-        Ok(instance) => instance.webhook_in_pieces(request).await,
-        Err(error) => Err(error),
-    };
-    match result {
+    match state.plugins.webhook(&slot, request).await {
         Ok(WebhookAnswer {
             status,
             headers,

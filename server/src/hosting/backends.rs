@@ -6,15 +6,12 @@ use std::{
     sync::Arc,
 };
 
-#[cfg(unix)]
-use mortise_native::{NativeBackend, SetupError};
 use mortise_native::{Settings as NativeSettings, sandbox::Mode};
 use mortise_runtime::{Protected, plugin::Loader};
-use mortise_wasm::{EngineError, Settings as WasmSettings, WasmBackend};
 
 use crate::{
     config::{Changed, Config, NativeSandbox},
-    plugins::{ChangedFile, Settings, Trust},
+    plugins::{BackendError, ChangedFile, Settings, Trust},
 };
 
 impl From<NativeSandbox> for Mode {
@@ -55,15 +52,20 @@ pub(crate) fn settings(config: &Config) -> Settings {
     }
 }
 
+/// Creates the backends, in the order in which they are asked for a file: with the folder
+/// for compiled components, and the settings of native plugins.
+pub type Backends = fn(PathBuf, NativeSettings) -> Result<Vec<Arc<dyn Loader>>, BackendError>;
+
 /// Creates the backends of a server. Processes find its address on this machine in
 /// their environment.
 ///
 /// # Errors
 ///
-/// A machine that lacks what a backend needs.
+/// A machine that lacks something that a backend needs.
 pub(crate) fn of_server(
     config: &Config,
     address: SocketAddr,
+    backends: Backends,
 ) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
     let mut settings = NativeSettings {
         protected: protected(config),
@@ -78,7 +80,7 @@ pub(crate) fn of_server(
     if let Some(sandbox) = config.native_sandbox {
         settings.sandbox = sandbox.into();
     }
-    loaders_with(Some(config.data_dir.join("cache")), settings)
+    backends(config.data_dir.join("cache"), settings)
 }
 
 /// The server's own directories, which no plugin may use.
@@ -94,75 +96,4 @@ pub fn default_folder(data_dir: &Path) -> PathBuf {
 /// Returns the path of the administrator's grants.
 pub fn grants_file(data_dir: &Path) -> PathBuf {
     data_dir.join("grants.toml")
-}
-
-/// Creates the backend for components.
-///
-/// # Errors
-///
-/// A machine without a feature that the engine needs.
-pub fn wasm(cache: Option<PathBuf>) -> Result<WasmBackend, EngineError> {
-    WasmBackend::new(&WasmSettings {
-        cache,
-        ..WasmSettings::default()
-    })
-}
-
-/// The backend for executables; none where they are not offered. They are for
-/// systems that the bridge starts processes on, which is Unix so far, and for
-/// programs that can launch them, as `mortise` can: in another, which embeds the
-/// server without
-/// [`launch::intercept`](mortise_native::launch::intercept), an
-/// executable in the plugins folder is reported as what no backend takes.
-///
-/// # Errors
-///
-/// A machine that lacks what the bridge needs.
-pub fn native(settings: NativeSettings) -> Result<Option<Arc<dyn Loader>>, BackendError> {
-    #[cfg(unix)]
-    match NativeBackend::new(settings) {
-        Ok(native) => return Ok(Some(Arc::new(native))),
-        Err(SetupError::NoLauncher) => {}
-        Err(error) => return Err(error.into()),
-    }
-    #[cfg(not(unix))]
-    drop(settings);
-    tracing::info!("native plugins are not offered");
-    Ok(None)
-}
-
-/// The backends, in the order in which they are asked for a file.
-///
-/// # Errors
-///
-/// A machine that lacks what a backend needs.
-pub fn loaders(cache: Option<PathBuf>) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
-    loaders_with(cache, NativeSettings::default())
-}
-
-/// The backends, with settings of the one for executables.
-///
-/// # Errors
-///
-/// A machine that lacks what a backend needs.
-pub fn loaders_with(
-    cache: Option<PathBuf>,
-    settings: NativeSettings,
-) -> Result<Vec<Arc<dyn Loader>>, BackendError> {
-    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(wasm(cache)?)];
-    loaders.extend(native(settings)?);
-    Ok(loaders)
-}
-
-/// A backend that cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BackendError {
-    /// That for components.
-    #[error(transparent)]
-    Wasm(#[from] EngineError),
-    /// That for executables.
-    #[cfg(unix)]
-    #[error(transparent)]
-    Native(#[from] SetupError),
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use mortise_runtime::grants::UserGrants;
 use mortise_store::{
-    AnswerRow, DeadLetterRow, DepartedRow, InstalledRow, InstanceRow, NewAudit, NewInstance, Store,
-    TimerRow,
+    AnswerRow, DeadLetterRow, DepartedRow, InstalledRow, InstanceRow, NewAudit, NewCallTrace,
+    NewInstance, Store, TimerRow,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -14,6 +14,7 @@ use crate::{
     auth::{Token, TokenKind},
     plugins::{
         Catalogue, EmbedderError,
+        call_trace::{self, CallTrace},
         embedder::{
             AuditEntry, DeadLetter, DepartedPlugin, FilterPlace, GrantRecord, InstalledPlugin,
             Selection, StorageFull, StoredTimer, TooManyTimers, UserPlugin,
@@ -269,6 +270,18 @@ impl Catalogue for StoreCatalogue {
             .map_err(EmbedderError::new)
     }
 
+    async fn set_filter_applications(
+        &self,
+        id: i64,
+        applications: Option<&[u64]>,
+    ) -> Result<(), EmbedderError> {
+        let applications = applications.map(|all| json(&all));
+        self.0
+            .set_filter_applications(id, applications.as_deref())
+            .await
+            .map_err(EmbedderError::new)
+    }
+
     async fn set_cursor(&self, id: i64, cursor: i64) -> Result<(), EmbedderError> {
         self.0
             .set_plugin_cursor(id, cursor)
@@ -313,6 +326,22 @@ impl Catalogue for StoreCatalogue {
             .await
             .map_err(EmbedderError::new)?;
         Ok(())
+    }
+
+    async fn add_call_traces(&self, traces: &[CallTrace]) -> Result<(), EmbedderError> {
+        let Some(first) = traces.first() else {
+            return Ok(());
+        };
+        let rows = traces.iter().map(|trace| NewCallTrace {
+            started_ms: trace.started_ms,
+            failed: trace.cause.is_some(),
+            trace: json(trace),
+        });
+        let rows: Vec<_> = rows.collect();
+        self.0
+            .add_call_traces(first.instance, &rows, call_trace::KEPT)
+            .await
+            .map_err(EmbedderError::new)
     }
 
     async fn value(&self, id: i64, key: &str) -> Result<Option<Vec<u8>>, EmbedderError> {
@@ -424,6 +453,9 @@ fn user_plugin(row: InstanceRow) -> UserPlugin {
             .and_then(|text| serde_json::from_str(&text).ok()),
         filter_order: row.filter_order,
         fail_closed: row.fail_closed,
+        filter_applications: row
+            .filter_applications
+            .and_then(|text| serde_json::from_str(&text).ok()),
         cursor: row.cursor,
         last_error: row.last_error,
         created_ms: row.created_ms,

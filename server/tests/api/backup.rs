@@ -58,7 +58,9 @@ async fn a_running_server_is_copied_and_put_back() {
 
     let directory = tempfile::tempdir().unwrap();
     backup::restore(&copy, directory.path()).await.unwrap();
-    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    let server = Server::start(Config::on(directory.path()), mortise_backends::of_server)
+        .await
+        .unwrap();
     let running = Running {
         server,
         http: reqwest::Client::new(),

@@ -23,7 +23,9 @@ async fn a_restart_keeps_everything() {
         directory,
     } = running;
     server.shutdown().await;
-    let server = Server::start(config(&directory)).await.unwrap();
+    let server = Server::start(config(&directory), mortise_backends::of_server)
+        .await
+        .unwrap();
     assert!(server.first_run().is_none());
     let running = Running {
         server,
@@ -51,7 +53,9 @@ async fn a_restart_keeps_everything() {
 #[tokio::test]
 async fn the_first_run_makes_up_a_password_and_shows_it_once() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    let server = Server::start(Config::on(directory.path()), mortise_backends::of_server)
+        .await
+        .unwrap();
     let first = server.first_run().unwrap().clone();
     let password = first.password.unwrap();
     assert_eq!(first.name, "admin");
@@ -63,7 +67,9 @@ async fn the_first_run_makes_up_a_password_and_shows_it_once() {
     let login = http.get(&url).basic_auth("admin", Some("admin"));
     assert_eq!(login.send().await.unwrap().status(), 401);
     server.shutdown().await;
-    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    let server = Server::start(Config::on(directory.path()), mortise_backends::of_server)
+        .await
+        .unwrap();
     assert!(server.first_run().is_none());
     server.shutdown().await;
     // It is absent from everything that was written.
@@ -82,7 +88,9 @@ async fn the_first_run_makes_up_a_password_and_shows_it_once() {
 #[tokio::test]
 async fn a_second_server_on_a_directory_is_refused() {
     let running = start().await;
-    let error = Server::start(config(&running.directory)).await.unwrap_err();
+    let error = Server::start(config(&running.directory), mortise_backends::of_server)
+        .await
+        .unwrap_err();
     assert!(matches!(error, StartError::InUse(_)), "{error:?}");
     let text = error.to_string();
     let directory = running.directory.path().display().to_string();
@@ -93,7 +101,9 @@ async fn a_second_server_on_a_directory_is_refused() {
         server, directory, ..
     } = running;
     server.shutdown().await;
-    let next = Server::start(config(&directory)).await.unwrap();
+    let next = Server::start(config(&directory), mortise_backends::of_server)
+        .await
+        .unwrap();
     next.shutdown().await;
 }
 
@@ -105,7 +115,9 @@ async fn an_address_that_is_taken_is_named() {
         listen: running.server.addr().into(),
         ..config(&directory)
     };
-    let error = Server::start(config).await.unwrap_err();
+    let error = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains(&running.server.addr().to_string()), "{text}");
     assert!(error.help().unwrap().contains("--listen"));
@@ -118,7 +130,9 @@ async fn a_damaged_database_is_reported_and_left_alone() {
     let file = directory.path().join("mortise.db");
     let content = "this is no database".repeat(100);
     std::fs::write(&file, &content).unwrap();
-    let error = Server::start(config(&directory)).await.unwrap_err();
+    let error = Server::start(config(&directory), mortise_backends::of_server)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("mortise.db"), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
 }

@@ -70,7 +70,9 @@ async fn server(issuer: &str, change: impl FnOnce(&mut Config)) -> Running {
     config.oidc.client_secret = Some("the secret: of + Mortise".to_owned());
     change(&mut config);
     Running {
-        server: Server::start(config).await.unwrap(),
+        server: Server::start(config, mortise_backends::of_server)
+            .await
+            .unwrap(),
         http: reqwest::Client::builder()
             .redirect(Policy::none())
             .build()

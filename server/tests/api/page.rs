@@ -42,7 +42,9 @@ async fn the_document_names_its_files_below_the_prefix() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = crate::support::config(&directory);
     config.path_prefix = "/push".parse().unwrap();
-    let below = Server::start(config).await.unwrap();
+    let below = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap();
     let root = start().await;
     let get = async |url: String, known: Option<HeaderValue>| {
         let mut request = root.http.get(url);

@@ -44,7 +44,9 @@ pub(crate) async fn start_with_clock() -> (Running, ClockHand) {
     let mut config = config(&directory);
     let (clock, hand) = Clock::with_hand();
     config.clock = clock;
-    let server = Server::start(config).await.unwrap();
+    let server = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap();
     let running = Running {
         server,
         http: reqwest::Client::new(),

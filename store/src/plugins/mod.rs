@@ -3,6 +3,7 @@
 //! [`installed`] ones, and the administrator's [`answers`].
 
 mod answers;
+mod call_traces;
 mod departed;
 mod installed;
 mod messages;
@@ -10,6 +11,7 @@ mod storage;
 mod timers;
 
 pub use answers::AnswerRow;
+pub use call_traces::{CallTraceRow, NewCallTrace};
 pub use departed::DepartedRow;
 pub use installed::InstalledRow;
 pub use messages::{DeadLetterRow, Readable, SourcedMessage};
@@ -39,6 +41,9 @@ pub struct InstanceRow {
     pub filter_order: i64,
     /// True if the server rejects messages when its filter fails.
     pub fail_closed: bool,
+    /// The applications whose messages its filter is asked about, as a JSON list of ids;
+    /// none for all.
+    pub filter_applications: Option<String>,
     /// Its listener was given every message up to this one.
     pub cursor: i64,
     /// The reason for which the server disabled it, or its last start failed.
@@ -97,8 +102,8 @@ pub struct UsageRow {
 
 macro_rules! columns {
     () => {
-        "id, user_id, plugin, token, config, enabled, consent, filter_order, fail_closed, cursor, \
-         last_error, created_ms"
+        "id, user_id, plugin, token, config, enabled, consent, filter_order, fail_closed, \
+         filter_applications, cursor, last_error, created_ms"
     };
 }
 
@@ -344,6 +349,25 @@ impl Store {
             .await?;
         }
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Sets the applications whose messages a filter is asked about, as a JSON list of ids;
+    /// none for all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_filter_applications(
+        &self,
+        id: i64,
+        applications: Option<&str>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE plugin_instances SET filter_applications = ? WHERE id = ?")
+            .bind(applications)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 

@@ -115,7 +115,9 @@ impl Post {
         }
         let mut config = Config::on(folder.path());
         config.admin_password = Some(PASSWORD.to_owned());
-        let server = Server::start(config).await.unwrap();
+        let server = Server::start(config, mortise_backends::of_server)
+            .await
+            .unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
         let made = client.post(format!("{}/application", server.url()));
         let made = json_of(made.json(&json!({ "name": "backup" }))).await;

@@ -5,10 +5,11 @@ use mortise_tests::{
     minisign::Signer,
     server::{Data, body},
 };
+use mortise_wait::until;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::command_line::{plugin, refused, said};
+use crate::command_line::{plugin, refused, said, told};
 
 #[tokio::test]
 async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
@@ -41,6 +42,17 @@ async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
     assert!(table.contains("the message continues"), "{table}");
     let text = refused(plugin(&data, &["filters", "--order", "nothing"]));
     assert!(text.contains("is no filter of yours"), "{text}");
+    // It sees the messages of chosen applications alone.
+    server.application("backup").await;
+    let table = said(&data, &["filters", "--only", "rules=backup"]);
+    let row = table.lines().find(|line| line.contains("rules")).unwrap();
+    assert!(row.contains("backup"), "{table}");
+    let table = said(&data, &["filters", "--only", "rules=*"]);
+    assert!(!table.contains("backup"), "{table}");
+    let text = refused(plugin(&data, &["filters", "--only", "rules=none"]));
+    assert!(text.contains("you have no application `none`"), "{text}");
+    let text = refused(plugin(&data, &["filters", "--only", "rules"]));
+    assert!(text.contains("write it as `rules=backup,ci`"), "{text}");
     server.stop().await;
 }
 
@@ -105,6 +117,43 @@ async fn timers_are_shown_with_their_next_times() {
     assert!(table.contains("cron 0 9 * * *"), "{table}");
     let timers: Value = serde_json::from_str(&said(&data, &["timers", "clock", "--json"])).unwrap();
     assert_eq!(timers[0]["next"].as_array().unwrap().len(), 3, "{timers}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_calls_of_a_plugin_are_shown_and_those_about_a_message() {
+    const ID: &str = "io.mortise.clock";
+    let data = Data::new();
+    data.plugin(
+        "clock.wasm",
+        &std::fs::read(guests::example("clock")).unwrap(),
+    );
+    data.grant_as_asked(ID);
+    let server = data.serve().await;
+    assert!(said(&data, &["trace", "clock"]).contains("no call of io.mortise.clock"));
+    let config = "messages: [{ name: tick, cron: '* * * * * *', text: It ticks. }]";
+    server.enable(ID, Some(config)).await;
+    let mut sent = Vec::new();
+    until("it has sent a message", async || {
+        sent = server.messages().await;
+        !sent.is_empty()
+    })
+    .await;
+    let message = sent[0]["id"].to_string();
+    let calls: Value = serde_json::from_str(&said(&data, &["trace", "clock", "--json"])).unwrap();
+    let of_message = calls
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|call| call["sent"][0].to_string() == message);
+    assert_eq!(of_message.unwrap()["timer"], "tick", "{calls}");
+    let table = said(&data, &["trace", "clock"]);
+    assert!(table.contains("timer tick"), "{table}");
+    let table = said(&data, &["trace", "clock", "--failed"]);
+    assert!(table.contains("no failed call"), "{table}");
+    let shown = told(&data, &["message", "trace", &message]);
+    assert!(shown.starts_with("sent by io.mortise.clock "), "{shown}");
+    assert!(shown.contains(": timer tick\n"), "{shown}");
     server.stop().await;
 }
 

@@ -24,8 +24,13 @@ fn version(text: &str) -> Vec<u8> {
 
 /// `mortise plugin` as the administrator of a data directory.
 pub(crate) fn plugin(data: &Data, arguments: &[&str]) -> Command {
+    command(data, &[&["plugin"], arguments].concat())
+}
+
+/// `mortise` on a data directory, with these arguments.
+fn command(data: &Data, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
-    command.arg("plugin").args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
     for variable in ["URL", "TOKEN", "USER", "PASSWORD"] {
         command.env_remove(format!("MORTISE_{variable}"));
     }
@@ -33,7 +38,12 @@ pub(crate) fn plugin(data: &Data, arguments: &[&str]) -> Command {
     command
 }
 
-/// Returns its output; it must succeed.
+/// Returns the output of `mortise`; it must succeed.
+pub(crate) fn told(data: &Data, arguments: &[&str]) -> String {
+    good(command(data, arguments).output().unwrap())
+}
+
+/// Returns the output of `mortise plugin`; it must succeed.
 pub(crate) fn said(data: &Data, arguments: &[&str]) -> String {
     good(plugin(data, arguments).output().unwrap())
 }

@@ -309,3 +309,48 @@ async fn a_filter_that_does_not_ask_for_the_permission_is_never_asked() {
     assert!(rig.trace(&message).await.is_empty());
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_filter_is_asked_about_the_chosen_applications_alone() {
+    let data = data(&[("a", plugin("a", &[FILTER], &[titling("from a")]))]);
+    let rig = Rig::start(data.path()).await;
+    let a = rig.enable("a").await;
+    let backup = rig.stored("backup", "done").await;
+    assert_eq!(rig.stored("other", "done").await.title, "from a");
+    let path = format!("/plugin/{}/filter/applications", a.id);
+    let only = format!(r#"{{"applications":[{0},{0}]}}"#, backup.application_id);
+    rig.api(Method::PUT, &path, &only).await;
+    let chain = rig.api(Method::GET, "/plugin/filters", "").await;
+    assert_eq!(
+        chain[0]["applications"],
+        serde_json::json!([backup.application_id])
+    );
+    assert_eq!(rig.stored("backup", "done").await.title, "from a");
+    let other = rig.stored("other", "done").await;
+    assert_eq!(other.title, "plain");
+    assert!(rig.trace(&other).await.is_empty());
+
+    // Nothing changes by an order with an application that is not the user's.
+    let (status, text) = rig
+        .request(Method::PUT, &path, r#"{"applications":[999]}"#)
+        .await;
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("application 999 is none of yours"), "{text}");
+
+    // It stays over a restart, also of a filter without which no message passes and which is
+    // not there.
+    let place = r#"{"order":0,"failClosed":true}"#;
+    let filter = format!("/plugin/{}/filter", a.id);
+    assert_eq!(rig.request(Method::PUT, &filter, place).await.0, 200);
+    rig.stop().await;
+    std::fs::write(data.path().join("plugins/a.wasm"), "broken").unwrap();
+    std::fs::remove_dir_all(data.path().join("versions")).unwrap();
+    let rig = Rig::start(data.path()).await;
+    assert_eq!(rig.stored("other", "done").await.title, "plain");
+    let refused = rig.send("backup", "done").await;
+    assert!(
+        matches!(refused, Err(PostError::Refused { .. })),
+        "{refused:?}"
+    );
+    rig.stop().await;
+}

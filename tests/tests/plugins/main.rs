@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod calls;
 mod configuration;
 mod control;
 mod doctor;
@@ -88,7 +89,9 @@ impl Rig {
         change(&mut config);
         Self {
             clock: hand,
-            server: Server::start(config).await.unwrap(),
+            server: Server::start(config, mortise_backends::of_server)
+                .await
+                .unwrap(),
             client: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .build()

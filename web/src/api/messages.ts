@@ -98,6 +98,14 @@ export async function catchUp(client: QueryClient): Promise<Message[]> {
   return missed;
 }
 
+/** The calls in which a plugin sent a message or was given it. */
+export function useCallsAbout(id: number) {
+  return useQuery({
+    queryKey: ["calls", id],
+    queryFn: () => unwrap(api.GET("/message/{id}/calls", { params: { path: { id } } })),
+  });
+}
+
 export function useTrace(id: number, enabled: boolean) {
   return useQuery({
     queryKey: ["trace", id],

@@ -9,6 +9,7 @@ export type Client = Schemas["Client"];
 export type Application = Schemas["Application"];
 export type Message = Schemas["Message"];
 export type PagedMessages = Schemas["PagedMessages"];
+export type PluginCall = Schemas["PluginCall"];
 export type TraceEntry = Schemas["TraceEntry"];
 export type Dropped = Schemas["DroppedMessage"];
 export type ConfigForm = Schemas["ConfigForm"];

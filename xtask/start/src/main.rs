@@ -13,6 +13,9 @@ use std::{
     process::{Command, ExitCode},
 };
 
+/// The variable by which cargo compiles incrementally or not.
+const INCREMENTAL: &str = "CARGO_INCREMENTAL";
+
 fn main() -> ExitCode {
     start().unwrap_or_else(|error| {
         say(&format!("error: {error}"));
@@ -42,6 +45,10 @@ fn start() -> Result<ExitCode, String> {
             cargo.env_remove(name);
         }
     }
+    // A third less time for each crate of this workspace, from nothing. Whoever edits and
+    // compiles in turn uses cargo itself, whose builds are kept beside these.
+    let incremental = env::var_os(INCREMENTAL).unwrap_or_else(|| "0".into());
+    cargo.env(INCREMENTAL, &incremental);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let program = root
         .join(target)
@@ -57,7 +64,10 @@ fn start() -> Result<ExitCode, String> {
         return Ok(ExitCode::FAILURE);
     }
     let mut xtask = Command::new(&program);
-    xtask.args(env::args_os().skip(1)).env("XTASK_ROOT", root);
+    xtask
+        .args(env::args_os().skip(1))
+        .env("XTASK_ROOT", root)
+        .env(INCREMENTAL, incremental);
     become_program(&mut xtask)
         .map_err(|error| format!("{} cannot be started: {error}", program.display()))
 }

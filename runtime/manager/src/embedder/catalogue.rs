@@ -9,6 +9,7 @@ use super::{
     AuditEntry, DeadLetter, DepartedPlugin, EmbedderError, FilterPlace, GrantRecord,
     InstalledPlugin, Selection, StorageFull, StoredTimer, TooManyTimers, UserPlugin,
 };
+use crate::call_trace::CallTrace;
 
 /// The storage of plugins and of users' plugins.
 ///
@@ -101,6 +102,13 @@ pub trait Catalogue: Send + Sync + std::fmt::Debug {
     /// Places filters in their user's chain: all of them, or none if it fails.
     async fn place_filters(&self, places: &[FilterPlace]) -> Result<(), EmbedderError>;
 
+    /// Sets the applications whose messages a filter is asked about; none for all.
+    async fn set_filter_applications(
+        &self,
+        id: i64,
+        applications: Option<&[u64]>,
+    ) -> Result<(), EmbedderError>;
+
     /// Moves the cursor of a listener.
     async fn set_cursor(&self, id: i64, cursor: i64) -> Result<(), EmbedderError>;
 
@@ -125,6 +133,13 @@ pub trait Catalogue: Send + Sync + std::fmt::Debug {
 
     /// Removes a dead letter.
     async fn remove_dead_letter(&self, id: i64, message: i64) -> Result<(), EmbedderError>;
+
+    /// Stores traces of calls, all of the same user's plugin, oldest first. An embedder
+    /// that shows no traces does nothing; another keeps a bounded number of them, such as
+    /// [`KEPT`](crate::call_trace::KEPT).
+    async fn add_call_traces(&self, _traces: &[CallTrace]) -> Result<(), EmbedderError> {
+        Ok(())
+    }
 
     /// Returns the value of a key in a plugin's storage.
     async fn value(&self, id: i64, key: &str) -> Result<Option<Vec<u8>>, EmbedderError>;

@@ -126,6 +126,9 @@ pub struct UserPlugin {
     pub filter_order: i64,
     /// True to reject messages when its filter fails.
     pub fail_closed: bool,
+    /// The ids of the applications whose messages its filter is asked about; none for all.
+    #[serde(default)]
+    pub filter_applications: Option<Vec<u64>>,
     /// The last message that its listener has received.
     pub cursor: i64,
     /// The reason for which it was disabled, or its last start failed.

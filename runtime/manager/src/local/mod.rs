@@ -347,6 +347,17 @@ impl Catalogue for LocalCatalogue {
         .await
     }
 
+    async fn set_filter_applications(
+        &self,
+        id: i64,
+        applications: Option<&[u64]>,
+    ) -> Result<(), EmbedderError> {
+        self.change_plugin(id, |record| {
+            record.plugin.filter_applications = applications.map(<[u64]>::to_vec);
+        })
+        .await
+    }
+
     async fn set_cursor(&self, id: i64, cursor: i64) -> Result<(), EmbedderError> {
         self.change_plugin(id, |record| record.plugin.cursor = cursor)
             .await

@@ -66,6 +66,7 @@ impl State {
             consent: None,
             filter_order: 0,
             fail_closed: false,
+            filter_applications: None,
             cursor: 0,
             last_error: None,
             created_ms: now_ms,

@@ -129,6 +129,7 @@ mod tests {
             detail: String::new(),
             micros: 1,
             changes: Vec::new(),
+            sent: Vec::new(),
         }
     }
 

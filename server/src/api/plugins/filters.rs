@@ -1,13 +1,19 @@
 //! The caller's filter chain as a whole.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+use super::own;
 use crate::{
-    api::{ApiError, Routes},
+    api::{
+        ApiError, Routes,
+        extract::{Fields, Id},
+    },
     auth::Caller,
     plugins::Place,
     state::AppState,
@@ -17,7 +23,9 @@ use crate::{
 const MOST: usize = 1000;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.client(routes!(show, set))
+    routes
+        .client(routes!(show, set))
+        .client(routes!(set_applications))
 }
 
 /// A filter of the caller.
@@ -34,6 +42,8 @@ struct FilterInChain {
     at_work: bool,
     /// Whether a message is refused when it fails.
     fail_closed: bool,
+    /// The applications whose messages it is asked about; null for all.
+    applications: Option<Vec<u64>>,
 }
 
 /// A filter's place: its position in the list.
@@ -60,6 +70,7 @@ async fn chain(state: &AppState, user: i64) -> Result<Json<Vec<FilterInChain>>, 
             enabled: row.enabled,
             at_work: at_work.contains(&slot.id),
             fail_closed: row.fail_closed,
+            applications: row.filter_applications,
         }
     });
     Ok(Json(shown.collect()))
@@ -119,4 +130,46 @@ async fn set(
         .collect();
     state.plugins.set_filter_chain(user, &places).await?;
     chain(&state, user).await
+}
+
+/// The applications whose messages a filter is asked about.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FilterApplications {
+    /// Their ids; null for all.
+    applications: Option<Vec<i64>>,
+}
+
+/// Has a filter of the caller asked about messages of these applications alone.
+#[utoipa::path(put, path = "/plugin/{id}/filter/applications", tag = "plugin",
+    params(("id" = i64, Path)),
+    request_body = FilterApplications,
+    responses(
+        (status = 200),
+        (status = 400, description = "The plugin is no filter, or an application is not the caller's. Nothing changed."),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn set_applications(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(chosen): Fields<FilterApplications>,
+) -> Result<(), ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let applications = match chosen.applications {
+        None => None,
+        Some(chosen) => {
+            let own = state.store.applications(caller.user.id).await?;
+            let known = |id: i64| own.iter().any(|application| application.id == id);
+            if let Some(unknown) = chosen.iter().find(|id| !known(**id)) {
+                return Err(ApiError::bad_request(format!(
+                    "application {unknown} is none of yours; GET /application lists those"
+                )));
+            }
+            let chosen: BTreeSet<u64> = chosen.into_iter().map(i64::unsigned_abs).collect();
+            Some(chosen.into_iter().collect())
+        }
+    };
+    let set = state.plugins.set_filter_applications(&slot, applications);
+    Ok(set.await?)
 }

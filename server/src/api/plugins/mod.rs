@@ -1,6 +1,7 @@
 //! Plugins as their users see them: list, enable, disable, configure, display.
 //! Paths, statuses and texts are Gotify's where Gotify has them.
 
+mod call_trace;
 mod config;
 mod dead_letters;
 mod filters;
@@ -13,9 +14,9 @@ use axum::{Json, extract::State, http::StatusCode};
 use mortise_runtime::{CallError, Capabilities, Capability, Plugin as _};
 use utoipa_axum::routes;
 
-pub(super) use self::model::Asked;
 pub(crate) use self::model::{Denied, LogEntry, Problem};
 use self::model::{FilterPlace, PluginConf, PluginTimer};
+pub(super) use self::{call_trace::PluginCall, model::Asked};
 use super::{
     ApiError, Origin, Routes,
     extract::{Fields, Id},
@@ -39,6 +40,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .client(routes!(denials))
         .client(routes!(timers))
         .admin(routes!(problems))
+        .merge(call_trace::routes)
         .merge(config::routes)
         .merge(filters::routes)
         .merge(dead_letters::routes)
@@ -127,6 +129,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
             .then_some(FilterPlace {
                 order: row.filter_order,
                 fail_closed: row.fail_closed,
+                applications: row.filter_applications,
             }),
     }
 }

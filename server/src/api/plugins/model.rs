@@ -83,6 +83,11 @@ pub(super) struct FilterPlace {
     pub(super) order: i64,
     /// True if the server rejects messages when this filter fails.
     pub(super) fail_closed: bool,
+    /// The applications whose messages it is asked about; null for all. Set by
+    /// `/plugin/{id}/filter/applications`.
+    #[serde(skip_deserializing)]
+    #[schema(read_only)]
+    pub(super) applications: Option<Vec<u64>>,
 }
 
 /// A file in the plugins folder that is no plugin of this server, or the grants

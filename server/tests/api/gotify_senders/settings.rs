@@ -11,7 +11,9 @@ async fn with(change: impl FnOnce(&mut Config)) -> Running {
     let mut settings = config(&directory);
     change(&mut settings);
     Running {
-        server: Server::start(settings).await.unwrap(),
+        server: Server::start(settings, mortise_backends::of_server)
+            .await
+            .unwrap(),
         http: reqwest::Client::new(),
         directory,
     }
@@ -75,7 +77,9 @@ async fn tokens_of_both_forms_are_accepted() {
         directory,
     } = running;
     server.shutdown().await;
-    let server = Server::start(config(&directory)).await.unwrap();
+    let server = Server::start(config(&directory), mortise_backends::of_server)
+        .await
+        .unwrap();
     let running = Running {
         server,
         http,

@@ -77,7 +77,9 @@ async fn an_operator_sets_the_bound() {
         ..config(&directory)
     };
     let running = Running {
-        server: Server::start(settings).await.unwrap(),
+        server: Server::start(settings, mortise_backends::of_server)
+            .await
+            .unwrap(),
         http: reqwest::Client::new(),
         directory,
     };

@@ -62,7 +62,9 @@ async fn gotify(version: Version, size: Size) -> (TempDir, PathBuf) {
 }
 
 async fn serve(directory: TempDir) -> Running {
-    let server = Server::start(Config::on(directory.path())).await.unwrap();
+    let server = Server::start(Config::on(directory.path()), mortise_backends::of_server)
+        .await
+        .unwrap();
     assert!(server.first_run().is_none());
     Running {
         server,

@@ -219,7 +219,9 @@ async fn start(directory: TempDir, change: impl FnOnce(&mut Config)) -> (Running
     config.clock = clock;
     change(&mut config);
     let running = Running {
-        server: Server::start(config).await.unwrap(),
+        server: Server::start(config, mortise_backends::of_server)
+            .await
+            .unwrap(),
         http: reqwest::Client::new(),
         directory,
     };
@@ -525,7 +527,9 @@ async fn settings_that_no_authority_serves_are_refused_at_the_start() {
         config.acme.domains = vec![NAMES[0].parse().unwrap()];
         config.acme.accept_terms = true;
         change(&mut config);
-        let error = Server::start(config).await.unwrap_err();
+        let error = Server::start(config, mortise_backends::of_server)
+            .await
+            .unwrap_err();
         assert!(matches!(error, StartError::Tls(_)), "{error}");
         assert!(error.to_string().contains(says), "{error}");
         assert!(error.help().unwrap().contains(help), "{error}");

@@ -30,7 +30,9 @@ async fn with(change: impl FnOnce(&mut Config)) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let mut config = crate::support::config(&directory);
     change(&mut config);
-    let server = Server::start(config).await.unwrap();
+    let server = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap();
     Running {
         server,
         http: reqwest::Client::new(),
@@ -123,7 +125,9 @@ async fn https_with_a_certificate_that_is_renewed() {
     assert!(error.to_string().contains("tls.key"), "{error}");
     assert!(shows(address, "two").await);
     running.server.shutdown().await;
-    let error = Server::start(settings).await.unwrap_err();
+    let error = Server::start(settings, mortise_backends::of_server)
+        .await
+        .unwrap_err();
     assert!(error.help().unwrap().contains("--tls-cert"), "{error}");
 }
 
@@ -135,7 +139,7 @@ async fn a_socket_in_the_file_system() {
         let directory = tempfile::tempdir().unwrap();
         let mut config = crate::support::config(&directory);
         config.listen = Listen::Unix(path.to_owned());
-        Server::start(config)
+        Server::start(config, mortise_backends::of_server)
             .await
             .map(|server| (server, directory))
     };

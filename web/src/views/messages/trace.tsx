@@ -1,10 +1,15 @@
-import { useTrace } from "../../api/messages";
-import type { Message, TraceEntry } from "../../api/types";
+import { Link } from "react-router";
+
+import { useCallsAbout, useTrace } from "../../api/messages";
+import type { Message, PluginCall, TraceEntry } from "../../api/types";
+import { duration } from "../../lib/duration";
 import { Badge, type Tone } from "../../ui/badge";
 import { Dialog } from "../../ui/dialog";
 import { Difference } from "../../ui/difference";
 import { Empty } from "../../ui/notice";
 import { Loaded } from "../../ui/query";
+import { Time } from "../../ui/time";
+import { Result } from "../plugins/calls";
 
 const ACTIONS: Record<TraceEntry["action"], { text: string; tone: Tone }> = {
   keep: { text: "Kept unchanged", tone: "muted" },
@@ -31,6 +36,7 @@ export function Trace({ message, onClose }: { message: Message | null; onClose: 
 
 function TraceOf({ message }: { message: Message }) {
   const trace = useTrace(message.id, true);
+  const calls = useCallsAbout(message.id);
   return (
     <div className="stack">
       <p className="muted">
@@ -39,7 +45,36 @@ function TraceOf({ message }: { message: Message }) {
       <Loaded query={trace} of="the trace">
         {(steps) => <Steps steps={steps} />}
       </Loaded>
+      <Loaded query={calls} of="the deliveries">
+        {({ sentIn, deliveredIn }) => (
+          <>
+            {sentIn.length > 0 && <CallList title="Sent by" calls={sentIn} />}
+            {deliveredIn.length > 0 && <CallList title="Delivered to" calls={deliveredIn} />}
+          </>
+        )}
+      </Loaded>
     </div>
+  );
+}
+
+/** Calls that concern a message, oldest first. */
+function CallList({ title, calls }: { title: string; calls: readonly PluginCall[] }) {
+  return (
+    <section>
+      <h3>{title}</h3>
+      <ul className="list">
+        {calls.map((call) => (
+          <li key={call.id} className="step-head">
+            <Link to={`/plugins/${call.plugin}/calls`}>{call.modulePath}</Link>
+            <span className="muted small">{call.version}</span>
+            <Result call={call} />
+            <span className="muted small">
+              {duration(call.micros)}, <Time date={call.date} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -82,7 +117,3 @@ export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
 
 /** The names of a message's fields. */
 export const FIELDS: Record<string, string> = { title: "Title", message: "Text", priority: "Priority", extras: "Extras" };
-
-function duration(micros: number): string {
-  return micros < 1000 ? `${micros} µs` : `${(micros / 1000).toFixed(micros < 10_000 ? 1 : 0)} ms`;
-}

@@ -4,8 +4,9 @@ import { Button as AriaButton, GridListItem, useDragAndDrop } from "react-aria-c
 import { Link } from "react-router";
 
 import { api, unwrap } from "../../api/client";
+import { useApplications } from "../../api/queries";
 import { Badge } from "../../ui/badge";
-import { Choice } from "../../ui/field";
+import { Checkbox, Choice } from "../../ui/field";
 import { Empty, ErrorNotice } from "../../ui/notice";
 import { Page } from "../../ui/page";
 import { Loaded } from "../../ui/query";
@@ -13,6 +14,7 @@ import { SortableList } from "../../ui/sortable";
 import { useFilters } from "./queries";
 
 const KEY = ["plugins", "filters"];
+type Filter = NonNullable<ReturnType<typeof useFilters>["data"]>[number];
 const FAILURES = [
   { id: "open", text: "If it fails: go on without it" },
   { id: "closed", text: "If it fails: refuse the message" },
@@ -63,6 +65,7 @@ export default function Filters() {
                         {one.atWork ? "At work" : one.enabled ? "Not running" : "Off"}
                       </Badge>
                     </div>
+                    <Applications filter={one} />
                   </div>
                   <Choice
                     label={`When ${one.name} fails`}
@@ -82,5 +85,46 @@ export default function Filters() {
         }
       </Loaded>
     </Page>
+  );
+}
+
+/** The applications whose messages a filter sees. */
+function Applications({ filter }: { filter: Filter }) {
+  const client = useQueryClient();
+  const applications = useApplications();
+  const chosen = filter.applications ?? null;
+  const save = useMutation({
+    mutationFn: (applications: readonly number[] | null) =>
+      unwrap(
+        api.PUT("/plugin/{id}/filter/applications", {
+          params: { path: { id: filter.id } },
+          body: { applications: applications && [...applications] },
+        }),
+      ),
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+  const known = applications.data ?? [];
+  const names = known.filter((one) => chosen?.includes(one.id)).map((one) => one.name);
+  const summary = chosen === null ? "messages of all applications" : `messages of ${names.join(", ") || "no application"}`;
+  return (
+    <details className="small">
+      <summary>Sees {summary}</summary>
+      <div className="stack" role="group" aria-label={`Applications whose messages ${filter.name} sees`}>
+        <Checkbox isSelected={chosen === null} onChange={(all) => save.mutate(all ? null : known.map((one) => one.id))}>
+          All applications, also new ones
+        </Checkbox>
+        {chosen !== null &&
+          known.map((one) => (
+            <Checkbox
+              key={one.id}
+              isSelected={chosen.includes(one.id)}
+              onChange={(on) => save.mutate(on ? [...chosen, one.id] : chosen.filter((id) => id !== one.id))}
+            >
+              {one.name}
+            </Checkbox>
+          ))}
+      </div>
+      {save.isError && <ErrorNotice error={save.error} title="The choice was not saved" />}
+    </details>
   );
 }

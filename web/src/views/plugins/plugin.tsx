@@ -12,6 +12,7 @@ import { Page, Section } from "../../ui/page";
 import { PermissionRow } from "../../ui/permission";
 import { Loaded } from "../../ui/query";
 import { Tabs } from "../../ui/tabs";
+import { Calls } from "./calls";
 import { Consent, Disable } from "./consent";
 import { DeadLetters, Denials, Log, Timers } from "./records";
 import { isMissing, stateOf, useDisplay, useFilters, usePlugins } from "./queries";
@@ -52,6 +53,7 @@ function One({ plugin }: { plugin: Plugin }) {
     ...(can("configurer") ? [{ id: "configuration", text: "Configuration" }] : []),
     { id: "log", text: "Log" },
     { id: "denials", text: "Denials" },
+    ...(can("listener") || can("timer") || can("webhook") ? [{ id: "calls", text: "Calls" }] : []),
     ...(can("listener") || can("filter") ? [{ id: "dead-letters", text: "Dead letters" }] : []),
   ];
   return (
@@ -95,6 +97,7 @@ function One({ plugin }: { plugin: Plugin }) {
         {tab === "configuration" && <Configuration plugin={plugin} />}
         {tab === "log" && <Log id={plugin.id} enabled={plugin.enabled} />}
         {tab === "denials" && <Denials id={plugin.id} />}
+        {tab === "calls" && <Calls id={plugin.id} />}
         {tab === "dead-letters" && <DeadLetters id={plugin.id} />}
       </Suspense>
       <Consent plugin={plugin} mode={asking} onClose={() => setAsking(null)} />

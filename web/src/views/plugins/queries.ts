@@ -31,6 +31,13 @@ export function useTimers(id: number) {
   });
 }
 
+export function useCalls(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "calls"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/trace", at(id))),
+  });
+}
+
 export function useDeadLetters(id: number) {
   return useQuery({
     queryKey: ["plugin", id, "dead-letters"],

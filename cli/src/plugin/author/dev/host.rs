@@ -133,7 +133,7 @@ impl Host {
             .context("no temporary folder can be made")?;
         let mut settings = Config::on(folder.path());
         settings.listen = std::net::SocketAddr::from(([127, 0, 0, 1], port)).into();
-        let server = Server::start(settings).await?;
+        let server = Server::start(settings, mortise_backends::of_server).await?;
         let url = server.url();
         let first = server.first_run().context("the folder was not new")?;
         let (user, password) = (first.name.clone(), first.password.clone());
