@@ -36,6 +36,18 @@ stage(
         await page.getByRole("button", { name: "Retry all" }).click();
         await page.getByText("The plugin accepted the message").waitFor();
         await page.getByText("No dead letters").waitFor();
+        await page.getByRole("link", { name: "Calls" }).click();
+        const calls = page.getByRole("table", { name: "Calls" });
+        await calls.getByText("the message broke it").first().waitFor();
+        await calls.getByText("OK").first().waitFor();
+        await visitor.look("plugin-calls");
+        await visitor.go("Messages");
+        const message = page.getByRole("article", { name: "Fatal" });
+        await message.getByRole("button", { name: /Trace/ }).click();
+        const trace = page.getByRole("dialog", { name: "Trace" });
+        await trace.getByRole("heading", { name: "Delivered to" }).waitFor();
+        await trace.getByText("OK").first().waitFor();
+        await visitor.look("message-deliveries");
         await visitor.leave();
       }, 200_000);
     });

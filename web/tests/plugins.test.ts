@@ -176,6 +176,20 @@ stage(
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "go on without it" }).click();
         await row.getByText("go on without it").first().waitFor();
+        const { id } = await stage.server.application(`Only ${width.name}`);
+        const applications = async () =>
+          (await stage.server.ask<{ name: string; applications: number[] | null }[]>("GET", "/plugin/filters")).find(
+            ({ name }) => name === last,
+          )?.applications;
+        await page.reload();
+        await row.getByText("Sees messages of all applications").click();
+        await row.getByText("All applications, also new ones").click();
+        await expect.poll(applications).toContain(id);
+        await row.getByText(`Only ${width.name}`, { exact: true }).click();
+        await expect.poll(applications).not.toContain(id);
+        await visitor.look("filters-applications");
+        await row.getByText("All applications, also new ones").click();
+        await expect.poll(applications).toBeNull();
         await page.getByRole("link", { name: last }).click();
         await page.getByText("It is number 2 of your 2 filters. If it fails, the message goes on without it.").waitFor();
         await visitor.leave();

@@ -103,6 +103,18 @@ impl Api {
         answer(self.request(Method::GET, &format!("/{kind}"), by)).await
     }
 
+    /// Grants a plugin all that it asks of the administrator.
+    pub(crate) async fn grant_as_asked(&self, plugin: &Plugin, by: As<'_>) -> Result<()> {
+        // Its only characters that a path treats specially.
+        let id = plugin.plugin_id.replace('/', "%2F");
+        let request = self
+            .request(Method::POST, &format!("/admin/plugins/{id}/grant"), by)
+            .json(&json!({ "asAsked": true }));
+        succeed(request)
+            .await
+            .with_context(|| format!("{} was not granted anything", plugin.name))
+    }
+
     pub(crate) async fn configure(&self, plugin: &Plugin, text: &str, by: As<'_>) -> Result<()> {
         let path = format!("/plugin/{}/config", plugin.id);
         let request = self

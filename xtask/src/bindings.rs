@@ -1,5 +1,5 @@
-//! `cargo xtask bindings`: generates the part of the SDK for Go that is made from
-//! the contract. The code is in the tree, so that `go build` needs no generator;
+//! `cargo xtask bindings`: generates the parts of the SDKs for Go and Rust that are made
+//! from the contract. The code is in the tree, so that a plugin's build needs no generator;
 //! the tests compare it with the contract.
 
 use std::{fs, path::Path, process::Command};
@@ -9,8 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::{run::run as run_command, workspace::Workspace};
 
 const SDK: &str = "guest-sdk/go";
-/// The generator, an example of the crate of tests.
+const RUST_SDK: &str = "guest-sdk/rust";
+/// The generators, examples of the crate of tests.
 const GENERATOR: &str = "go_bindings";
+const RUST_GENERATOR: &str = "rust_bindings";
 
 /// Files of the protocol that the SDK shares with the module for Gotify's plugins.
 /// The SDK has a copy of each, because a Go module cannot use files outside of its
@@ -55,17 +57,25 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         "--workspace",
         "--example",
         GENERATOR,
+        "--example",
+        RUST_GENERATOR,
     ]))?;
-    let generator = workspace
-        .target
-        .join("debug/examples")
-        .join(format!("{GENERATOR}{}", std::env::consts::EXE_SUFFIX));
-    run_command(
-        Command::new(generator)
-            .arg(workspace.root.join(SDK))
-            .arg(workspace.tools().join("wit"))
-            .args(arguments.check.then_some("--check")),
-    )
+    for (name, sdk, wit) in [
+        (GENERATOR, SDK, workspace.tools().join("wit")),
+        (RUST_GENERATOR, RUST_SDK, workspace.root.join("wit")),
+    ] {
+        let generator = workspace
+            .target
+            .join("debug/examples")
+            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        run_command(
+            Command::new(generator)
+                .arg(workspace.root.join(sdk))
+                .arg(wit)
+                .args(arguments.check.then_some("--check")),
+        )?;
+    }
+    Ok(())
 }
 
 /// Writes a generated file, or checks that it is there just so.

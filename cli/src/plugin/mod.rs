@@ -7,7 +7,7 @@
 //! - `status`: the status of plugins; `read`: logs and the audit log.
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
 //!   versions, denials.
-//! - `dead_letters`: messages on which a listener failed again and again.
+//! - `listener`: the messages that a listener receives next; `dead_letters`: messages on which a listener failed again and again.
 //! - `trace`: the last calls of a plugin; `timers`: its coming ones.
 //! - `filters`: the user's filters; `replay` and `try_filter`: their answers, without
 //!   effect.
@@ -30,6 +30,7 @@ mod doctor;
 mod filters;
 mod grant;
 mod keys;
+mod listener;
 mod named;
 mod orders;
 mod own;
@@ -124,6 +125,8 @@ enum Command {
     #[command(after_help = "Example:
   mortise plugin display io.example.weather")]
     Display(orders::Named),
+    /// Show or change the messages that a listener receives next.
+    Listener(listener::Listener),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
     /// Show a plugin's timers for you, and when they are due.
@@ -228,6 +231,7 @@ impl Command {
             | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Listener(listener::Listener { plugin, .. })
             | Self::Trace(trace::Trace { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
@@ -293,6 +297,7 @@ impl Command {
             Self::Display(plugin) => plugin.display().await?,
             Self::Timers(plugin) => plugin.timers().await?,
             Self::Trace(trace) => trace.run().await?,
+            Self::Listener(listener) => listener.run().await?,
             Self::Filters(filters) => filters.run().await?,
             Self::Keys(keys) => keys.run().await?,
             Self::Try(order) => order.run().await?,
@@ -328,6 +333,7 @@ impl Command {
             | Self::Timers(plugin)
             | Self::Config(own::Config { plugin, .. })
             | Self::DeadLetters(dead_letters::DeadLetters { plugin, .. })
+            | Self::Listener(listener::Listener { plugin, .. })
             | Self::Trace(trace::Trace { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })

@@ -360,7 +360,7 @@ impl Plugins {
     }
 
     /// Carries out what a user wants to its end, though the user may go away.
-    async fn to_its_end<T: Send + 'static>(
+    pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
         action: impl Future<Output = Result<T, ControlError>> + Send + 'static,
     ) -> Result<T, ControlError> {
@@ -520,7 +520,7 @@ impl Plugins {
 }
 
 /// Ends the feeding of a listener, if it is fed. Its cursor is stored then.
-async fn stop_feeding(slot: &Slot) {
+pub(super) async fn stop_feeding(slot: &Slot) {
     let feeding = slot.feeding.lock().take();
     if let Some(feeding) = feeding {
         feeding.stop.cancel();

@@ -27,6 +27,7 @@
 //! - [`measured`]: the number and times of calls, for metrics.
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called. The
 //!   embedder calls a webhook by [`Plugins::webhook`].
+//! - `position`: the messages that a listener receives next.
 //! - [`trace`]: the record of a message's filters; [`call_trace`]: that of the other
 //!   calls.
 //! - [`grants`]: the administrator's grants; `answers`: their changes while the
@@ -71,6 +72,7 @@ pub mod local;
 pub mod logs;
 pub mod measured;
 mod orders;
+mod position;
 mod recovery;
 mod regrant;
 pub mod replay;
@@ -118,6 +120,7 @@ pub use self::{
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     lease::Lease,
     orders::OrderError,
+    position::Position,
     settings::{BackendError, ChangedFile, Retry, Settings, StartError},
     signature::{Trust, read_signature_file, signature_file},
     slot::{Slot, State},

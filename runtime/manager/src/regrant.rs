@@ -80,7 +80,7 @@ impl Plugins {
 
     /// Lets an enabled instance receive exactly the calls for its current
     /// grants.
-    async fn work_as_granted(self: &Arc<Self>, turn: &SlotTurn, slot: &Arc<Slot>) {
+    pub(super) async fn work_as_granted(self: &Arc<Self>, turn: &SlotTurn, slot: &Arc<Slot>) {
         let made = slot.made.lock().await.clone();
         if let Some(made) = made
             && slot.is_enabled()

@@ -273,3 +273,43 @@ async fn what_came_while_it_was_disabled_is_not_given() {
     assert_eq!(said(&ears), ["one", "three"]);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_listener_goes_on_where_its_user_puts_it() {
+    let data = data(&[("ears", plugin("ears", &[READ_ALL], &[listening('!')]))]);
+    let rig = Rig::start(data.path()).await;
+    let first = rig.stored("backup", "before it was enabled").await.id;
+    let ears = rig.slot("ears").await;
+    let path = format!("/plugin/{}/listener", ears.id);
+    let (status, text) = rig.get(&path).await;
+    assert_eq!(status, 422, "{text}");
+    rig.enable("ears").await;
+    rig.stored("backup", "after").await;
+    until("it was given", async || said(&ears) == ["after"]).await;
+
+    let moved = rig.api(Method::PUT, &path, r#"{"after":0}"#).await;
+    assert_eq!(moved["after"], 0, "{moved}");
+    let all = ["after", "before it was enabled", "after"];
+    until("it was given all", async || said(&ears) == all).await;
+    let moved = rig
+        .api(Method::PUT, &path, &format!(r#"{{"after":{first}}}"#))
+        .await;
+    assert_eq!(moved["after"], first, "{moved}");
+    until("it was given the last", async || said(&ears).len() == 4).await;
+    until("its position is stored", async || {
+        rig.api(Method::GET, &path, "").await["waiting"] == 0
+    })
+    .await;
+
+    // Nobody goes on after a message that is yet to come.
+    let moved = rig.api(Method::PUT, &path, r#"{"after":999999}"#).await;
+    assert_eq!(moved["after"], first + 1, "{moved}");
+    let moved = rig.api(Method::PUT, &path, "{}").await;
+    assert_eq!(
+        (&moved["after"], &moved["waiting"]),
+        (&(first + 1).into(), &0.into())
+    );
+    rig.stored("backup", "the next").await;
+    until("it was given the next", async || said(&ears).len() == 5).await;
+    rig.stop().await;
+}

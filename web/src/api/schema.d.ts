@@ -835,6 +835,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/message/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the calls in which a plugin sent a message, or was given it, oldest first. */
+        get: operations["get_message_id_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/message/{id}/trace": {
         parameters: {
             query?: never;
@@ -1212,6 +1229,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/filter/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Has a filter of the caller asked about messages of these applications alone. */
+        put: operations["put_plugin_id_filter_applications"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/listener": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the message after which a listener goes on. It may be a few messages behind. */
+        get: operations["get_plugin_id_listener"];
+        /** Has a listener go on elsewhere: it receives messages again, or leaves some out. */
+        put: operations["put_plugin_id_listener"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin/{id}/log": {
         parameters: {
             query?: never;
@@ -1299,6 +1351,26 @@ export interface paths {
          *     plugin is enabled.
          */
         get: operations["get_plugin_id_timers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin/{id}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the last calls of a plugin, newest first: deliveries to its listener, timers and
+         *     webhooks. Kept are 1,000, for a week.
+         */
+        get: operations["get_plugin_id_trace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1611,6 +1683,13 @@ export interface components {
             /** @description The reason of a drop, or the error; else empty. */
             detail?: string;
         };
+        /** @description The calls of plugins that concern a message. */
+        CallsAbout: {
+            /** @description Those in which a plugin's listener was given it, failed ones included. */
+            deliveredIn: components["schemas"]["PluginCall"][];
+            /** @description Those in which a plugin sent it. */
+            sentIn: components["schemas"]["PluginCall"][];
+        };
         /**
          * @description The kind of a filter's failure.
          * @enum {string}
@@ -1922,6 +2001,11 @@ export interface components {
          * @enum {string}
          */
         Field: "title" | "message" | "priority" | "extras";
+        /** @description The applications whose messages a filter is asked about. */
+        FilterApplications: {
+            /** @description Their ids; null for all. */
+            applications?: number[] | null;
+        };
         /** @description A filter's place: its position in the list. */
         FilterChoice: {
             /** @description Whether a message is refused when it fails. */
@@ -1934,6 +2018,8 @@ export interface components {
         };
         /** @description A filter of the caller. */
         FilterInChain: {
+            /** @description The applications whose messages it is asked about; null for all. */
+            applications?: number[] | null;
             /** @description Whether messages pass it now: it is enabled, and granted. */
             atWork: boolean;
             enabled: boolean;
@@ -2040,6 +2126,20 @@ export interface components {
             /** Format: int64 */
             most: number;
         };
+        /** @description The position of a listener. */
+        ListenerPosition: {
+            /**
+             * Format: int64
+             * @description It receives the messages after this one.
+             */
+            after: number;
+            /**
+             * Format: int64
+             * @description The stored messages after it, those that the plugin may not read included. The server
+             *     stops counting at 10,000.
+             */
+            waiting: number;
+        };
         /** @description One entry of a plugin's log. */
         LogEntry: {
             date: string;
@@ -2106,6 +2206,14 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
+        /** @description The messages that a listener receives next. */
+        MoveListener: {
+            /**
+             * Format: int64
+             * @description Those after this one; after 0, all that are stored; null for those to come.
+             */
+            after?: number | null;
+        };
         /** @description Dropped messages, newest first. */
         PagedDropped: {
             messages: components["schemas"]["DroppedMessage"][];
@@ -2145,6 +2253,38 @@ export interface components {
             running: components["schemas"]["VersionOf"];
             /** @description The pending version. */
             version: components["schemas"]["VersionOf"];
+        };
+        /** @description A call of a plugin. */
+        PluginCall: components["schemas"]["Subject"] & {
+            cause?: components["schemas"]["Cause"] | null;
+            /** @description The time of its start. */
+            date: string;
+            /** @description Its failure as a sentence; else empty. */
+            detail?: string;
+            /**
+             * Format: int64
+             * @description Later calls have larger ids.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Its duration in microseconds; that of a webhook until the answer's head.
+             */
+            micros: number;
+            /** @description The manifest's id. */
+            modulePath: string;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            plugin: number;
+            /**
+             * @description The messages that the plugin sent while the call was open. If several calls were
+             *     open at the time, each of them has the message.
+             */
+            sent?: number[];
+            /** @description The version that was called. */
+            version: string;
         };
         /** @description A plugin of a user, as it is now. */
         PluginChange: {
@@ -2510,6 +2650,30 @@ export interface components {
             version: string;
             waiting?: components["schemas"]["Waiting"] | null;
         };
+        /** @description The subject of a call. */
+        Subject: {
+            /** @enum {string} */
+            kind: "listener";
+            /** @description Their ids. */
+            messages: number[];
+        } | {
+            /** @enum {string} */
+            kind: "timer";
+            /** @description The plugin's name for it. */
+            timer: string;
+        } | {
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description The request's method. */
+            method: string;
+            /** @description The path below the webhook's address, without the query. */
+            path: string;
+            /**
+             * Format: int32
+             * @description The status of the answer; none if there was no answer.
+             */
+            status?: number | null;
+        };
         /**
          * @description A filter's outcome.
          * @enum {string}
@@ -2538,6 +2702,8 @@ export interface components {
             micros: number;
             /** @description The plugin's name. */
             plugin: string;
+            /** @description The messages that the plugin sent while it was asked. */
+            sent?: number[];
             /** @description The version that was asked. */
             version?: string;
         };
@@ -4677,6 +4843,33 @@ export interface operations {
             };
         };
     };
+    get_message_id_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallsAbout"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_message_id_trace: {
         parameters: {
             query?: never;
@@ -6021,6 +6214,131 @@ export interface operations {
             };
         };
     };
+    put_plugin_id_filter_applications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterApplications"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is no filter, or an application is not the caller's. Nothing changed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_listener: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListenerPosition"];
+                };
+            };
+            /** @description The plugin is no listener. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_plugin_id_listener: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveListener"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListenerPosition"];
+                };
+            };
+            /** @description The plugin is no listener. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The plugin is disabled. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_plugin_id_log: {
         parameters: {
             query?: never;
@@ -6212,6 +6530,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PluginTimer"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_trace: {
+        parameters: {
+            query?: {
+                /** @description Calls with a smaller id. */
+                before?: number;
+                /** @description At most this many: 100 by default, and at most 1,000. */
+                limit?: number;
+                /** @description With true, only those that failed. */
+                failed?: boolean;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginCall"][];
                 };
             };
             /** @description The caller has no such plugin. */

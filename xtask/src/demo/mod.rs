@@ -11,6 +11,7 @@ mod native;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -21,7 +22,7 @@ use self::native::{Answered, Native};
 use crate::{
     api::{Api, Application, As, Identified, Plugin, Token},
     progress,
-    run::{output, print, run as run_command, say},
+    run::{print, say},
     server::{self, Server},
     wasm, web,
     workspace::Workspace,
@@ -30,27 +31,32 @@ use crate::{
 /// The administrator that the demo creates.
 const USER: &str = "admin";
 
-/// An example and the configuration that it gets here; none for its defaults.
+/// An example, its id, and the configuration that it gets here; none for its defaults.
 struct Example {
     folder: &'static str,
+    id: &'static str,
     config: Option<&'static str>,
 }
 
 const EXAMPLES: [Example; 4] = [
     Example {
         folder: "rules",
+        id: "io.mortise.rules",
         config: Some(RULES),
     },
     Example {
         folder: "forward",
+        id: "io.mortise.forward",
         config: None,
     },
     Example {
         folder: "alertmanager",
+        id: "io.mortise.alertmanager",
         config: None,
     },
     Example {
         folder: "clock",
+        id: "io.mortise.clock",
         config: None,
     },
 ];
@@ -107,22 +113,19 @@ struct Shown {
     drop: Vec<PathBuf>,
 }
 
-/// The ids of installed plugins.
-struct Installed {
-    /// As in [`EXAMPLES`].
-    components: Vec<String>,
-    natives: Vec<(&'static Native, String)>,
-}
-
 /// Builds everything, then runs the server until interrupted.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let begin = Instant::now();
     let toolchain = wasm::provide()?;
     say(format_args!("components: {}", toolchain.describe()));
-    if let Err(error) = web::build(workspace) {
-        say(format_args!("without the page: {error:#}"));
-    }
     let (mortise, (compiled, natives)) = progress::together(
-        |reporter| server::build_beside(workspace, reporter),
+        |reporter| {
+            // The server embeds it.
+            if let Err(error) = web::build(workspace) {
+                say(format_args!("without the page: {error:#}"));
+            }
+            server::build_beside(workspace, reporter)
+        },
         |reporter| {
             let mut compiled = Vec::new();
             for example in &EXAMPLES {
@@ -137,19 +140,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let plugins = data.join("plugins");
     fs::create_dir_all(&plugins)
         .with_context(|| format!("{} cannot be made", plugins.display()))?;
-    let mut installed = Installed {
-        components: Vec::new(),
-        natives: Vec::new(),
-    };
     for built in &compiled {
         let component = wasm::component(workspace, &mortise, built)?;
-        let id = install(&mortise, &component, &data, &plugins)?;
-        installed.components.push(id);
+        install(&component, &plugins)?;
     }
-    for (native, file) in natives {
-        let id = install(&mortise, &file, &data, &plugins)?;
-        installed.natives.push((native, id));
+    for (_, file) in &natives {
+        install(file, &plugins)?;
     }
+    let natives: Vec<_> = natives.into_iter().map(|(native, _)| native).collect();
 
     let to_drop = drop::build(workspace, &data.join("drop")).unwrap_or_else(|error| {
         say(format_args!(
@@ -162,43 +160,26 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
-        .block_on(serve(&mortise, &data, &installed, to_drop, arguments))
+        .block_on(serve(&mortise, &data, &natives, to_drop, arguments, begin))
 }
 
-/// Puts a plugin into the plugins folder, grants its permissions, and returns
-/// its id.
-fn install(mortise: &Path, plugin: &Path, data: &Path, plugins: &Path) -> Result<String> {
+/// Puts a plugin into the plugins folder.
+fn install(plugin: &Path, plugins: &Path) -> Result<()> {
     let name = plugin.file_name().context("a plugin has no name")?;
     // Beside its place first: a server that looks must not find half a file.
     let partial = plugins.join(format!(".{}", name.display()));
     fs::copy(plugin, &partial)
         .and_then(|_| fs::rename(&partial, plugins.join(name)))
-        .with_context(|| format!("{} cannot be installed", plugin.display()))?;
-    let checked = output(
-        std::process::Command::new(mortise)
-            .args(["plugin", "check", "--json"])
-            .arg(plugin),
-    )?;
-    let checked: Value =
-        serde_json::from_str(&checked).context("`mortise plugin check` wrote no JSON")?;
-    let id = checked
-        .get("id")
-        .and_then(Value::as_str)
-        .context("`mortise plugin check` told no id")?;
-    run_command(
-        std::process::Command::new(mortise)
-            .args(["plugin", "grant", id, "--as-asked", "--data-dir"])
-            .arg(data),
-    )?;
-    Ok(id.to_owned())
+        .with_context(|| format!("{} cannot be installed", plugin.display()))
 }
 
 async fn serve(
     mortise: &Path,
     data: &Path,
-    installed: &Installed,
+    natives: &[&'static Native],
     to_drop: Vec<PathBuf>,
     arguments: &Arguments,
+    begin: Instant,
 ) -> Result<()> {
     let mut stop = std::pin::pin!(interrupted()?);
     let login_file = data.join("demo-login.json");
@@ -208,7 +189,7 @@ async fn serve(
     let mut server = Server::start(mortise, data, arguments.port, &login.password).await?;
     let url = server.url.clone();
     let shown = tokio::select! {
-        shown = show(&url, installed, &mut login) => shown,
+        shown = show(&url, natives, &mut login) => shown,
         ended = server.ended() => return ended,
         () = &mut stop => return server.stop().await,
     };
@@ -224,6 +205,11 @@ async fn serve(
         }
     };
     login.write(&login_file)?;
+    say(format_args!(
+        "ready after {:.0} s; the machine has {} cores",
+        begin.elapsed().as_secs_f64(),
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    ));
     if arguments.json {
         print(&serde_json::to_string(&shown).context("the result is no JSON")?)?;
     } else {
@@ -263,8 +249,8 @@ fn interrupted() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Enables and configures the plugins, and sends a message through them.
-async fn show(url: &str, installed: &Installed, login: &mut Login) -> Result<Shown> {
+/// Grants, enables and configures the plugins, and sends a message through them.
+async fn show(url: &str, natives: &[&'static Native], login: &mut Login) -> Result<Shown> {
     let api = Api::new(url)?;
     let admin = As::User(USER, &login.password);
     if !api.accepts(admin).await? {
@@ -290,12 +276,15 @@ async fn show(url: &str, installed: &Installed, login: &mut Login) -> Result<Sho
             format!("the server does not have the plugin {id}: see its own words above")
         })
     };
-    for (example, id) in EXAMPLES.iter().zip(&installed.components) {
-        set_up(&api, find(id)?, example.config, client).await?;
+    for example in &EXAMPLES {
+        let plugin = find(example.id)?;
+        api.grant_as_asked(plugin, admin).await?;
+        set_up(&api, plugin, example.config, client).await?;
     }
     let mut native = Vec::new();
-    for (example, id) in &installed.natives {
-        let plugin = find(id)?;
+    for example in natives {
+        let plugin = find(example.id)?;
+        api.grant_as_asked(plugin, admin).await?;
         set_up(&api, plugin, None, client).await?;
         native.push(example.ask(&api, plugin).await?);
     }

@@ -20,6 +20,7 @@ use crate::{
 pub(super) struct Native {
     /// Its folder among the examples.
     folder: &'static str,
+    pub(super) id: &'static str,
     /// In which language.
     language: &'static str,
     build: fn(&Workspace, &str) -> Result<PathBuf>,
@@ -32,6 +33,7 @@ pub(super) struct Native {
 static NATIVES: [Native; 2] = [
     Native {
         folder: "native-go-uptime",
+        id: "github.com/mortise-plugins/mortise/examples/native-go-uptime",
         language: "Go",
         build: build_go,
         method: Method::GET,
@@ -40,6 +42,7 @@ static NATIVES: [Native; 2] = [
     },
     Native {
         folder: "native-python-hook",
+        id: "io.github.mortise-plugins.native-python-hook",
         language: "Python",
         build: build_python,
         method: Method::POST,

@@ -261,6 +261,13 @@ impl Interface {
         answer(request.json(&hosts)).await.map(drop)
     }
 
+    /// Grants a plugin all that it asks of the administrator.
+    pub(super) async fn grant_as_asked(&self, id: &str) -> Result<()> {
+        let request = self.order(Method::POST, &format!("/{id}/grant"));
+        let all = json!({ "asAsked": true });
+        answer(request.json(&all)).await.map(drop)
+    }
+
     /// Returns the hosts that a plugin was granted.
     pub(super) async fn hosts(&self, id: &str) -> Result<BTreeSet<String>> {
         let rights = answer(self.order(Method::GET, &format!("/{id}/grants"))).await?;
@@ -366,6 +373,14 @@ async fn tokens_of(api: &Api) -> Result<Tokens> {
 }
 
 impl Sender {
+    /// The sender of another application.
+    pub(super) fn of(&self, token: String) -> Self {
+        Self {
+            token,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn token(&self) -> &str {
         &self.token
     }

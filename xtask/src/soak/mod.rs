@@ -7,6 +7,7 @@
 //! - [`kills`]: the server is killed under load, and nothing acknowledged is lost.
 //! - [`installed`]: unused plugins cost almost nothing.
 //! - [`replay`]: a replay finds exactly the messages that a version changed otherwise.
+//! - [`deliveries`]: a listener receives every message, in order, over kills and swaps.
 //! - [`faults`]: faults of the host and hostile plugins do no lasting harm.
 //! - [`host`]: the server and its interfaces.
 //! - [`stamps`]: the plugins.
@@ -15,6 +16,7 @@
 //!   they are made, the load beside them, and what became of it.
 //! - [`usage`]: the resources of the server's process.
 
+mod deliveries;
 mod dice;
 mod faults;
 mod host;
@@ -38,7 +40,7 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use self::stamps::Stamps;
+use self::{deliveries::Recorder, stamps::Stamps};
 use crate::{run::print, server, workspace::Workspace};
 
 #[derive(Debug, clap::Args)]
@@ -63,6 +65,9 @@ enum Run {
     /// Records 10,000 calls of a filter, and replays them with another version. It is
     /// built for release: its time counts.
     Replay(Options),
+    /// Sends 100,000 messages to a listener that fails one time in ten, while the server is
+    /// killed 50 times and the listener's plugin swapped 50 times. It is built for release.
+    Deliveries(Options),
     /// Injects faults of the host for an hour (descriptors, disk, memory, folders,
     /// pauses), while hostile and healthy plugins run and clients come and go.
     Faults(faults::Options),
@@ -75,7 +80,7 @@ struct Options {
     #[arg(long)]
     json: bool,
     /// Other than the usual number of rounds: for `installed`, plugins, and for
-    /// `replay`, messages.
+    /// `replay` and `deliveries`, messages.
     #[arg(long, value_parser = clap::value_parser!(u32).range(5..=100_000))]
     rounds: Option<u32>,
 }
@@ -117,12 +122,13 @@ const fn rounds(rounds: u32) -> Options {
 }
 
 /// All of them.
-pub(crate) const SHORT: [Short; 6] = [
+pub(crate) const SHORT: [Short; 7] = [
     Short(Run::Swap(rounds(20))),
     Short(Run::Unload(rounds(200))),
     Short(Run::Installed(rounds(100))),
     Short(Run::Kills(rounds(8))),
     Short(Run::Replay(rounds(500))),
+    Short(Run::Deliveries(rounds(2000))),
     Short(Run::Faults(faults::SHORT)),
 ];
 
@@ -141,6 +147,7 @@ impl Run {
             Self::Installed(options) => ("installed", options),
             Self::Kills(options) => ("kills", options),
             Self::Replay(options) => ("replay", options),
+            Self::Deliveries(options) => ("deliveries", options),
             Self::Faults(options) => {
                 let faults::Options { json, .. } = options;
                 ("faults", Options { json, rounds: None })
@@ -160,7 +167,9 @@ pub(crate) fn run_short(workspace: &Workspace, run: Short) -> Result<()> {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mortise = match arguments.run {
         Run::Swap(_) | Run::Unload(_) | Run::Kills(_) | Run::Faults(_) => server::build(workspace)?,
-        Run::Installed(_) | Run::Replay(_) => server::build_release(workspace)?,
+        Run::Installed(_) | Run::Replay(_) | Run::Deliveries(_) => {
+            server::build_release(workspace)?
+        }
     };
     run_one(workspace, arguments.run, mortise)
 }
@@ -199,6 +208,10 @@ fn run_one(workspace: &Workspace, run: Run, mortise: PathBuf) -> Result<()> {
                 Run::Installed(_) => told(&installed::run(&setting).await?, options),
                 Run::Kills(_) => told(&kills::run(&setting).await?, options),
                 Run::Replay(_) => told(&replay::run(&setting).await?, options),
+                Run::Deliveries(_) => {
+                    let recorder = Recorder::build(workspace)?;
+                    told(&deliveries::run(&setting, &recorder).await?, options)
+                }
             }
         });
     // It is large; a failed one may need an inspection.

@@ -5,6 +5,7 @@ mod call_trace;
 mod config;
 mod dead_letters;
 mod filters;
+mod listener;
 mod model;
 mod replay;
 
@@ -43,6 +44,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .merge(call_trace::routes)
         .merge(config::routes)
         .merge(filters::routes)
+        .merge(listener::routes)
         .merge(dead_letters::routes)
         .merge(replay::routes)
 }

@@ -50,7 +50,7 @@ export const MessageCard = memo(function MessageCard({ message, application, pos
           </p>
         </div>
         <div className="message-actions">
-          <IconButton label="Trace: what filters did" onPress={() => onTrace(message)}>
+          <IconButton label="Trace: filters and deliveries" onPress={() => onTrace(message)}>
             <ListTree aria-hidden />
           </IconButton>
           <IconButton label="Delete" onPress={() => onDelete(message)}>

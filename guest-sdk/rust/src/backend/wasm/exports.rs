@@ -18,9 +18,8 @@ use crate::{
     },
 };
 
-// `with` says that the interface uses the contract's types.
 macro_rules! worlds {
-    ($($module:ident: $world:literal $($with:ident)?,)*) => {$(
+    ($($module:ident: $file:literal,)*) => {$(
         #[allow(
             missing_docs,
             unsafe_code,
@@ -29,26 +28,20 @@ macro_rules! worlds {
             clippy::restriction,
             reason = "generated from the WIT files, which hold the documentation"
         )]
-        pub mod $module {
-            wit_bindgen::generate!({
-                path: "wit",
-                inline: $world,
-                $($with: { "mortise:plugin/types@0.1.0": crate::types },)?
-                pub_export_macro: true,
-            });
-        }
+        #[path = $file]
+        pub mod $module;
     )*};
 }
 
 worlds! {
-    manifest: "package mortise:sdk-manifest; world a-manifest { export mortise:plugin/manifest@0.1.0; }" with,
-    lifecycle: "package mortise:sdk-lifecycle; world a-lifecycle { export mortise:plugin/lifecycle@0.1.0; }" with,
-    configurer: "package mortise:sdk-configurer; world a-configurer { export mortise:plugin/configurer@0.1.0; }" with,
-    displayer: "package mortise:sdk-displayer; world a-displayer { export mortise:plugin/displayer@0.1.0; }",
-    webhook: "package mortise:sdk-webhook; world a-webhook { export mortise:plugin/webhook@0.1.0; }" with,
-    filter: "package mortise:sdk-filter; world a-filter { export mortise:plugin/filter@0.1.0; }" with,
-    listener: "package mortise:sdk-listener; world a-listener { export mortise:plugin/listener@0.1.0; }" with,
-    timer: "package mortise:sdk-timer; world a-timer { export mortise:plugin/timer@0.1.0; }",
+    manifest: "generated/manifest.rs",
+    lifecycle: "generated/lifecycle.rs",
+    configurer: "generated/configurer.rs",
+    displayer: "generated/displayer.rs",
+    webhook: "generated/webhook.rs",
+    filter: "generated/filter.rs",
+    listener: "generated/listener.rs",
+    timer: "generated/timer.rs",
 }
 
 /// The place of the instance, which is created at the first call except

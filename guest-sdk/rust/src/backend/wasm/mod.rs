@@ -10,20 +10,17 @@ use crate::{
     types::{Error, Level, Message, Outgoing, Schedule},
 };
 
-mod bindings {
-    #![allow(
-        missing_docs,
-        unsafe_code,
-        unreachable_pub,
-        reason = "generated from the WIT files, which hold the documentation"
-    )]
-
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "mortise:plugin/imports",
-        with: { "mortise:plugin/types@0.1.0": crate::types },
-    });
-}
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::restriction,
+    reason = "generated from the WIT files, which hold the documentation"
+)]
+#[rustfmt::skip]
+#[path = "generated/imports.rs"]
+mod bindings;
 
 use bindings::mortise::plugin::{log, messages, storage, timers};
 
