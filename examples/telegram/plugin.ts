@@ -1,0 +1,141 @@
+// A listener that sends messages to a chat of Telegram, by a bot.
+//
+// `config.ts` has the configuration, and `text.ts` the text of a message. This file
+// sends it, and handles failed deliveries.
+
+import { DEFAULTS, read, SCHEMA } from "./config.js";
+import { definePlugin, host, type Message, Refused, wants } from "./sdk/index.js";
+import { html } from "./text.js";
+
+// The storage's keys: the id of the last message that was sent from a batch with a
+// later failure, which the host passes again as a whole; and the time before which
+// Telegram takes no message.
+const SENT = "sent";
+const NOT_BEFORE = "not-before";
+
+// The time for deliveries in one call, and for one of them. The host's own deadline
+// is later.
+const BUDGET_MS = 5000;
+const TIMEOUT_MS = 4000;
+
+// The longest pause that Telegram can ask for.
+const LONGEST_PAUSE_S = 3600;
+
+let config = DEFAULTS;
+
+export const { manifest, lifecycle, configurer, listener } = definePlugin({
+  manifest: {
+    id: "io.mortise.telegram",
+    name: "Telegram",
+    version: "0.1.0",
+    description: "Sends messages to a chat of Telegram, by a bot.",
+    license: "MIT OR Apache-2.0",
+    wants: [
+      wants.readMessages("to send the messages to Telegram"),
+      wants.http("to send the messages to Telegram", "https://api.telegram.org"),
+    ],
+  },
+
+  defaults: () => `${JSON.stringify(DEFAULTS, null, 2)}\n`,
+
+  schema: () => JSON.stringify(SCHEMA),
+
+  apply(text) {
+    config = read(text);
+  },
+
+  async onMessages(messages) {
+    if (config.token === "") return;
+    const began = Date.now();
+    await pause();
+    const before = stored(SENT);
+    let sent = before;
+    try {
+      for (const message of messages) {
+        if (message.id <= before) continue;
+        if (Date.now() - began > BUDGET_MS) throw new Refused("Telegram is slow; the other messages follow");
+        if (isWanted(message)) await send(message);
+        sent = message.id;
+      }
+    } finally {
+      if (sent !== before && sent !== messages.at(-1)?.id) host.storage.set(SENT, String(sent));
+    }
+  },
+});
+
+function isWanted({ application, content }: Message): boolean {
+  const named = config.applications;
+  return content.priority >= config.min_priority && (named.length === 0 || named.includes(application.name));
+}
+
+/** Waits until Telegram takes messages again, or throws if that takes too long. */
+async function pause(): Promise<void> {
+  const left = stored(NOT_BEFORE) - Date.now();
+  if (left <= 0) return;
+  if (left > BUDGET_MS / 2) throw new Refused(`Telegram takes the next message in ${Math.ceil(left / 1000)} s`);
+  await new Promise<void>((resolve) => setTimeout(resolve, left));
+}
+
+/**
+ * Sends one message. Throws for failures that a later attempt may not have. If
+ * Telegram rejects a message because of its content, the plugin logs and skips it,
+ * because it would hold up all others.
+ */
+async function send(message: Message): Promise<void> {
+  const body = JSON.stringify({
+    chat_id: config.chat,
+    text: html(message),
+    parse_mode: "HTML",
+    disable_notification: message.content.priority < config.silent_below,
+    link_preview_options: { is_disabled: true },
+  });
+  let status: number;
+  let answer: Answer;
+  try {
+    const response = await fetch(`${config.server}/bot${config.token}/sendMessage`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      redirect: "error",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    status = response.status;
+    answer = parse(await response.text());
+  } catch (error) {
+    // Errors name the address, which contains the token.
+    throw new Refused(`message ${message.id}: ${withoutToken(error)}`);
+  }
+  if (status >= 200 && status < 300) return;
+  const why = `message ${message.id}: Telegram answered with status ${status}: ${withoutToken(answer.description)}`;
+  const wait = Math.min(Number(answer.parameters?.retry_after) || 0, LONGEST_PAUSE_S);
+  if (status === 429 && wait > 0) host.storage.set(NOT_BEFORE, String(Date.now() + wait * 1000));
+  // If the chat is wrong, the user has to act, and the message is not at fault.
+  if (status === 400 && !/chat/.test(answer.description)) {
+    host.log(why, "warn");
+    return;
+  }
+  throw new Refused(why);
+}
+
+interface Answer {
+  description: string;
+  parameters?: { retry_after?: number };
+}
+
+/** Telegram answers with JSON, but a proxy in between may not. */
+function parse(text: string): Answer {
+  try {
+    const { description, parameters } = JSON.parse(text);
+    return { description: String(description).slice(0, 200), parameters };
+  } catch {
+    return { description: text.slice(0, 200) };
+  }
+}
+
+function withoutToken(text: unknown): string {
+  return String(text instanceof Error ? text.message : text).replaceAll(config.token, "TOKEN");
+}
+
+function stored(key: string): number {
+  return Number(host.storage.getText(key) ?? 0);
+}
