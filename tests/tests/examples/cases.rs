@@ -6,7 +6,7 @@ use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_runtime::Loader;
 use mortise_tests::guests;
 
-use crate::backend;
+use crate::{author::plugin, backend};
 
 async fn suite(package: &str) -> Suite {
     suite_of(&guests::example(package)).await
@@ -35,7 +35,8 @@ async fn each_example_passes_its_cases() {
     }
 }
 
-/// Every example with a `plugin.toml`, built as its author builds it.
+/// Every example with a `plugin.toml`, built as its author builds it: as a component,
+/// or as an executable if it is a native plugin.
 #[tokio::test]
 async fn each_example_in_another_language_passes_its_cases() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -48,7 +49,14 @@ async fn each_example_in_another_language_passes_its_cases() {
     assert!(!folders.is_empty(), "there are such examples");
     for folder in folders {
         let name = folder.file_name().unwrap().to_str().unwrap();
-        let file = guests::authored(&format!("examples/{name}"));
+        let example = format!("examples/{name}");
+        if name.starts_with("native-") {
+            let copy = guests::copied(&example);
+            plugin(&copy, &["build", "--native"]);
+            plugin(&copy, &["test"]);
+            continue;
+        }
+        let file = guests::authored(&example);
         let cases = Case::load(&folder.join("cases")).unwrap();
         let report = suite_of(&file).await.run(&cases).await;
         report.passed().unwrap();
