@@ -85,8 +85,9 @@ class Digest(Plugin):
     def __init__(self):
         self.config = Config()
         self.collection = Collection(self.host.storage)
-        # Without a timer, nothing would send the collected messages.
-        self.has_timer = False
+        # Without a timer, nothing would send the collected messages. None before
+        # the first attempt to set it.
+        self.has_timer = None
 
     def defaults(self):
         return DEFAULTS
@@ -117,13 +118,19 @@ class Digest(Plugin):
             self.host.timers.set(REGULAR, Cron(config.cron))
             self.has_timer = True
         except Denied as denied:
+            if self.has_timer is not False:
+                self.host.log(f"no messages are collected: {denied}", "warn")
             self.has_timer = False
-            self.host.log(f"no messages are collected: {denied}", "warn")
 
     def filter(self, draft):
         content = draft.content
         named = {"*", draft.application.name} & set(self.config.applications)
-        if not self.has_timer or not named or content.priority >= self.config.below:
+        if not named or content.priority >= self.config.below:
+            return Keep()
+        if not self.has_timer:
+            # The permission may have come since then.
+            self.set_timer(self.config)
+        if not self.has_timer:
             return Keep()
         try:
             stored = self.collection.add(Entry.of(draft))
