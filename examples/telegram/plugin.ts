@@ -126,7 +126,7 @@ interface Answer {
 function parse(text: string): Answer {
   try {
     const { description, parameters } = JSON.parse(text);
-    return { description: String(description).slice(0, 200), parameters };
+    return { description: String(description ?? text).slice(0, 200), parameters };
   } catch {
     return { description: text.slice(0, 200) };
   }
