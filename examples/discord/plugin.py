@@ -12,9 +12,10 @@ import mortise_config
 from embed import payload
 from mortise_plugin import ConfigError, HostError, Manifest, Plugin, Problem, Refused, Want, run
 
-# The storage's keys: the id of the last message that was sent from a batch with a
-# later failure, which the host passes again as a whole; and the time before which
-# Discord takes no message.
+# The storage's keys: the ids of the messages that were sent from a batch with a later
+# failure, which the host passes again as a whole; and the time before which Discord
+# takes no message. The last id would not be enough: a dead letter that its user has
+# delivered again is older.
 SENT, NOT_BEFORE = "sent", "not-before"
 
 # The seconds for deliveries in one call, and for one of them. The host's own
@@ -93,20 +94,19 @@ class Discord(Plugin):
         if not self.config.url:
             return
         end = time.time() + BUDGET
-        self.wait(self.stored(NOT_BEFORE) - time.time(), end)
-        before = sent = int(self.stored(SENT))
+        self.wait(float(self.host.storage.get(NOT_BEFORE) or 0) - time.time(), end)
+        before, sent = json.loads(self.host.storage.get(SENT) or "[]"), []
         try:
-            for message in messages:
-                if message.id <= before:
-                    continue
-                if time.time() > end:
-                    raise Refused("Discord is slow; the other messages follow")
-                if self.config.wants(message):
+            for message in filter(self.config.wants, messages):
+                if message.id not in before:
+                    if time.time() > end:
+                        raise Refused("Discord is slow; the other messages follow")
                     self.send(message, end)
-                sent = message.id
-        finally:
-            if sent not in (before, messages[-1].id):
-                self.host.storage.set(SENT, str(sent))
+                sent.append(message.id)
+        except Refused:
+            if sent:
+                self.host.storage.set(SENT, json.dumps(sent))
+            raise
 
     def send(self, message, end):
         """Sends one message. Raises ``Refused`` for failures that a later attempt
@@ -155,9 +155,6 @@ class Discord(Plugin):
             raise Refused(f"Discord takes the next message in {seconds:.0f} s")
         if seconds > 0:
             time.sleep(seconds)
-
-    def stored(self, key):
-        return float(self.host.storage.get(key) or 0)
 
 
 run(Discord)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -23,8 +24,9 @@ const (
 	timeout = 3 * time.Second
 	// Brokers close the connection for a packet beyond their bound.
 	longestText = 128 << 10
-	// The storage's key: the id of the last message that was sent from a batch with a
-	// later failure. The host passes such a batch again as a whole.
+	// The storage's key: the ids of the messages that were sent from a batch with a
+	// later failure. The host passes such a batch again as a whole. The last id would
+	// not be enough: a dead letter that its user has delivered again is older.
 	sentKey = "sent"
 )
 
@@ -89,21 +91,24 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 	if p.Value.Server == "" {
 		return nil
 	}
-	var before uint64
+	var before, sent []uint64
 	if err := p.host.GetJSON(sentKey, &before); err != nil {
 		return err
 	}
-	wanted := make([]mortise.Message, 0, len(messages))
+	var wanted []mortise.Message
 	for _, message := range messages {
-		if message.ID > before && p.Value.wants(message) {
+		switch {
+		case slices.Contains(before, message.ID):
+			sent = append(sent, message.ID)
+		case p.Value.wants(message):
 			wanted = append(wanted, message)
 		}
 	}
 	if len(wanted) == 0 {
 		return nil
 	}
-	sent, err := publishAll(wanted, p.Value)
-	if err != nil && sent > before {
+	published, err := publishAll(wanted, p.Value)
+	if sent = append(sent, published...); err != nil && len(sent) > 0 {
 		if failed := p.host.SetJSON(sentKey, sent); failed != nil {
 			return failed
 		}
@@ -111,12 +116,12 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 	return err
 }
 
-// publishAll returns the id of the last message that the broker took.
-func publishAll(messages []mortise.Message, settings Settings) (sent uint64, err error) {
+// publishAll returns the ids of the messages that the broker took.
+func publishAll(messages []mortise.Message, settings Settings) (sent []uint64, err error) {
 	end := time.Now().Add(budget)
 	client := paho.NewClient(options(settings))
 	if err := wait(client.Connect()); err != nil {
-		return 0, fmt.Errorf("%s: %w", settings.Server, err)
+		return nil, fmt.Errorf("%s: %w", settings.Server, err)
 	}
 	// In milliseconds, for packets that are on their way.
 	defer client.Disconnect(100)
@@ -132,7 +137,7 @@ func publishAll(messages []mortise.Message, settings Settings) (sent uint64, err
 		if err := wait(client.Publish(topic, byte(settings.QoS), settings.Retain, payload)); err != nil {
 			return sent, fmt.Errorf("message %d: %w", message.ID, err)
 		}
-		sent = message.ID
+		sent = append(sent, message.ID)
 	}
 	return sent, nil
 }

@@ -18,8 +18,9 @@ from letter import letter
 from mortise_plugin import ConfigError, Manifest, Plugin, Problem, Refused, Want, run
 from tunnel import connect
 
-# The storage's key: the id of the last message that was sent from a batch with a
-# later failure. The host passes such a batch again as a whole.
+# The storage's key: the ids of the messages that were sent from a batch with a later
+# failure. The host passes such a batch again as a whole. The last id would not be
+# enough: a dead letter that its user has delivered again is older.
 SENT = "sent"
 
 # The seconds for deliveries in one call, and for each step of one. The host's own
@@ -136,23 +137,23 @@ class Mail(Plugin):
         self.config = config
 
     def on_messages(self, messages):
-        before = sent = int(self.host.storage.get(SENT) or 0)
-        wanted = [message for message in messages if message.id > before and self.config.wants(message)]
+        wanted = [message for message in messages if self.config.wants(message)]
         if not self.config.server or not wanted:
             return
+        before, sent = json.loads(self.host.storage.get(SENT) or "[]"), []
         end = time.monotonic() + BUDGET
         try:
             with self.session() as session:
                 for message in wanted:
-                    if time.monotonic() > end:
-                        raise Refused("the mail server is slow; the other messages follow")
-                    self.send(session, message)
-                    sent = message.id
-        except (OSError, smtplib.SMTPException) as error:
-            raise Refused(f"{self.config.server}: {described(error)}") from None
-        finally:
-            if sent not in (before, wanted[-1].id):
-                self.host.storage.set(SENT, str(sent))
+                    if message.id not in before:
+                        if time.monotonic() > end:
+                            raise Refused("the mail server is slow; the other messages follow")
+                        self.send(session, message)
+                    sent.append(message.id)
+        except (OSError, smtplib.SMTPException, Refused) as error:
+            if sent:
+                self.host.storage.set(SENT, json.dumps(sent))
+            raise error if isinstance(error, Refused) else Refused(f"{self.config.server}: {described(error)}") from None
 
     @contextmanager
     def session(self):

@@ -4,9 +4,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,9 +31,10 @@ const (
 
 // State is kept over restarts.
 type State struct {
-	// Sent is the id of the last message that was sent from a batch with a later
-	// failure. The host passes such a batch again as a whole.
-	Sent uint64 `json:"sent"`
+	// Sent has the ids of the messages that were sent from a batch with a later
+	// failure. The host passes such a batch again as a whole. The last id would not
+	// be enough: a dead letter that its user has delivered again is older.
+	Sent []uint64 `json:"sent"`
 	// NotBefore is the time before which ntfy takes no message.
 	NotBefore time.Time `json:"not_before"`
 }
@@ -101,9 +104,8 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 	if pause := state.NotBefore.Sub(began); pause > 0 {
 		return fmt.Errorf("the ntfy server takes the next message in %s", pause.Round(time.Second))
 	}
-	before := state
 	err := p.publishAll(messages, &state, began.Add(budget))
-	if err != nil && state != before {
+	if err != nil {
 		if failed := p.host.SetJSON(stateKey, state); failed != nil {
 			return failed
 		}
@@ -111,22 +113,30 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 	return err
 }
 
+// publishAll notes the messages that were sent.
 func (p *Publisher) publishAll(messages []mortise.Message, state *State, end time.Time) error {
+	var sent []uint64
 	for _, message := range messages {
-		if message.ID <= state.Sent {
-			continue
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("the ntfy server is slow; the other messages follow")
-		}
-		if p.Value.wants(message) {
+		if p.Value.wants(message) && !slices.Contains(state.Sent, message.ID) {
+			if time.Now().After(end) {
+				state.note(sent)
+				return errors.New("the ntfy server is slow; the other messages follow")
+			}
 			if err := p.publish(message, state); err != nil {
+				state.note(sent)
 				return fmt.Errorf("message %d: %w", message.ID, err)
 			}
 		}
-		state.Sent = message.ID
+		sent = append(sent, message.ID)
 	}
 	return nil
+}
+
+// note keeps the previous ids if there are no new ones.
+func (s *State) note(sent []uint64) {
+	if len(sent) > 0 {
+		s.Sent = sent
+	}
 }
 
 // publish sends one message. It returns failures that a later attempt may not have.

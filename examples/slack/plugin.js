@@ -7,9 +7,10 @@ import { DEFAULTS, read, SCHEMA } from "./config.js";
 import { payload } from "./payload.js";
 import { definePlugin, host, Refused, wants } from "./sdk/index.js";
 
-// The storage's keys: the id of the last message that was sent from a batch with a
-// later failure, which the host passes again as a whole; and the time before which
-// Slack takes no message.
+// The storage's keys: the ids of the messages that were sent from a batch with a later
+// failure, which the host passes again as a whole; and the time before which Slack
+// takes no message. The last id would not be enough: a dead letter that its user has
+// delivered again is older.
 const SENT = "sent";
 const NOT_BEFORE = "not-before";
 
@@ -50,19 +51,21 @@ export const { manifest, lifecycle, configurer, listener } = definePlugin({
   async onMessages(messages) {
     if (config.url === "") return;
     const began = Date.now();
-    const pause = stored(NOT_BEFORE) - began;
+    const pause = Number(host.storage.getText(NOT_BEFORE) ?? 0) - began;
     if (pause > 0) throw new Refused(`Slack takes the next message in ${Math.ceil(pause / 1000)} s`);
-    const before = stored(SENT);
-    let sent = before;
+    const before = JSON.parse(host.storage.getText(SENT) ?? "[]");
+    const sent = [];
     try {
-      for (const message of messages) {
-        if (message.id <= before) continue;
-        if (Date.now() - began > BUDGET_MS) throw new Refused("Slack is slow; the other messages follow");
-        if (isWanted(message)) await send(message);
-        sent = message.id;
+      for (const message of messages.filter(isWanted)) {
+        if (!before.includes(message.id)) {
+          if (Date.now() - began > BUDGET_MS) throw new Refused("Slack is slow; the other messages follow");
+          await send(message);
+        }
+        sent.push(message.id);
       }
-    } finally {
-      if (sent !== before && sent !== messages.at(-1).id) host.storage.set(SENT, String(sent));
+    } catch (error) {
+      if (sent.length > 0) host.storage.set(SENT, JSON.stringify(sent));
+      throw error;
     }
   },
 });
@@ -102,8 +105,4 @@ async function send(message) {
   const wait = Math.min(Number(response.headers.get("retry-after")) || 0, LONGEST_PAUSE_S);
   if (wait > 0) host.storage.set(NOT_BEFORE, String(Date.now() + wait * 1000));
   throw new Refused(why);
-}
-
-function stored(key) {
-  return Number(host.storage.getText(key) ?? 0);
 }

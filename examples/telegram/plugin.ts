@@ -7,9 +7,10 @@ import { DEFAULTS, read, SCHEMA } from "./config.js";
 import { definePlugin, host, type Message, Refused, wants } from "./sdk/index.js";
 import { html } from "./text.js";
 
-// The storage's keys: the id of the last message that was sent from a batch with a
-// later failure, which the host passes again as a whole; and the time before which
-// Telegram takes no message.
+// The storage's keys: the ids of the messages that were sent from a batch with a later
+// failure, which the host passes again as a whole; and the time before which Telegram
+// takes no message. The last id would not be enough: a dead letter that its user has
+// delivered again is older.
 const SENT = "sent";
 const NOT_BEFORE = "not-before";
 
@@ -48,17 +49,19 @@ export const { manifest, lifecycle, configurer, listener } = definePlugin({
     if (config.token === "") return;
     const began = Date.now();
     await pause();
-    const before = stored(SENT);
-    let sent = before;
+    const before: number[] = JSON.parse(host.storage.getText(SENT) ?? "[]");
+    const sent: number[] = [];
     try {
-      for (const message of messages) {
-        if (message.id <= before) continue;
-        if (Date.now() - began > BUDGET_MS) throw new Refused("Telegram is slow; the other messages follow");
-        if (isWanted(message)) await send(message);
-        sent = message.id;
+      for (const message of messages.filter(isWanted)) {
+        if (!before.includes(message.id)) {
+          if (Date.now() - began > BUDGET_MS) throw new Refused("Telegram is slow; the other messages follow");
+          await send(message);
+        }
+        sent.push(message.id);
       }
-    } finally {
-      if (sent !== before && sent !== messages.at(-1)?.id) host.storage.set(SENT, String(sent));
+    } catch (error) {
+      if (sent.length > 0) host.storage.set(SENT, JSON.stringify(sent));
+      throw error;
     }
   },
 });
@@ -70,7 +73,7 @@ function isWanted({ application, content }: Message): boolean {
 
 /** Waits until Telegram takes messages again, or throws if that takes too long. */
 async function pause(): Promise<void> {
-  const left = stored(NOT_BEFORE) - Date.now();
+  const left = Number(host.storage.getText(NOT_BEFORE) ?? 0) - Date.now();
   if (left <= 0) return;
   if (left > BUDGET_MS / 2) throw new Refused(`Telegram takes the next message in ${Math.ceil(left / 1000)} s`);
   await new Promise<void>((resolve) => setTimeout(resolve, left));
@@ -134,8 +137,4 @@ function parse(text: string): Answer {
 
 function withoutToken(text: unknown): string {
   return String(text instanceof Error ? text.message : text).replaceAll(config.token, "TOKEN");
-}
-
-function stored(key: string): number {
-  return Number(host.storage.getText(key) ?? 0);
 }

@@ -108,8 +108,10 @@ class Mails(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "451 try later"):
             self.mail.on_messages(batch)
         self.mail.on_messages(batch)
+        # A dead letter that its user has delivered again is older.
+        self.mail.on_messages([message(0)])
         subjects = [mail.split("Subject: ")[1][:2] for mail in self.server.mails]
-        self.assertEqual(subjects, ["t1", "t2", "t2", "t3"])
+        self.assertEqual(subjects, ["t1", "t2", "t2", "t3", "t0"])
 
     def test_a_rejected_mail_does_not_hold_up_the_others(self):
         self.server.after = ["552 too large"]
