@@ -152,7 +152,7 @@ class Digest(Plugin):
         self.send()
 
     def stop(self, reason):
-        # Nobody would send it later.
+        # A disabled plugin has no timer that sends it later.
         if reason == StopReason.DISABLED:
             self.send()
 

@@ -17,7 +17,7 @@ def letter(message, sender, recipients):
     mail["Date"] = datetime.fromtimestamp(message.created_ms / 1000, timezone.utc)
     # The same for a message that is sent again, so that mail programs can tell.
     mail["Message-ID"] = f"<{message.created_ms}.{message.id}@{sender.rpartition('@')[2]}>"
-    # Nobody answers an automatic mail with another.
+    # Programs do not answer an automatic mail.
     mail["Auto-Submitted"] = "auto-generated"
     if content.priority >= URGENT:
         mail["X-Priority"] = "1"
