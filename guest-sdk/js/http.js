@@ -107,15 +107,14 @@ function send(hop, timeoutMs, maxBody) {
   }
   // The body after the request was handed over, for the host reads it only
   // then. A failure to write is told by the response, or by its error.
-  try {
-    const stream = content.write();
-    for (let at = 0; at < hop.body.length; at += CHUNK) {
-      stream.blockingWriteAndFlush(hop.body.slice(at, at + CHUNK));
+  if (write(content, hop.body)) {
+    try {
+      httpImport.OutgoingBody.finish(content, undefined);
+    } catch {
+      // See above.
     }
-    dispose(stream);
-    httpImport.OutgoingBody.finish(content, undefined);
-  } catch {
-    // See above.
+  } else {
+    dispose(content);
   }
   const ready = future.subscribe();
   ready.block();
@@ -124,6 +123,23 @@ function send(hop, timeoutMs, maxBody) {
   if (outcome?.tag !== "ok") throw new HostError("unavailable", `${shown(hop)} did not answer`);
   if (outcome.val.tag !== "ok") throw failed(hop, outcome.val.val);
   return read(hop, outcome.val.val, maxBody);
+}
+
+// Whether the body was written. Its stream is disposed of in any case: the host
+// ends an instance whose engine drops the body before the stream.
+function write(content, bytes) {
+  let stream;
+  try {
+    stream = content.write();
+    for (let at = 0; at < bytes.length; at += CHUNK) {
+      stream.blockingWriteAndFlush(bytes.slice(at, at + CHUNK));
+    }
+    return true;
+  } catch {
+    return false;
+  } finally {
+    if (stream) dispose(stream);
+  }
 }
 
 function prepare(hop) {
@@ -162,23 +178,27 @@ function read(hop, response, maxBody) {
   const stream = content.stream();
   const parts = [];
   let length = 0;
-  for (;;) {
-    try {
-      parts.push(stream.blockingRead(u64(PART)));
-    } catch (error) {
-      const reason = error?.payload ?? error;
-      if (reason?.tag === "closed") break;
-      throw new HostError("unavailable", `${shown(hop)} broke off: ${reason?.val?.toDebugString?.() ?? reason}`);
+  try {
+    for (;;) {
+      try {
+        parts.push(stream.blockingRead(u64(PART)));
+      } catch (error) {
+        const reason = error?.payload ?? error;
+        if (reason?.tag === "closed") break;
+        throw new HostError("unavailable", `${shown(hop)} broke off: ${reason?.val?.toDebugString?.() ?? reason}`);
+      }
+      length += parts[parts.length - 1].length;
+      if (length > maxBody) {
+        throw new HostError(
+          "invalid",
+          `the response of ${shown(hop)} is longer than ${maxBody} bytes; raise \`maxBody\` to read more`,
+        );
+      }
     }
-    length += parts[parts.length - 1].length;
-    if (length > maxBody) {
-      throw new HostError(
-        "invalid",
-        `the response of ${shown(hop)} is longer than ${maxBody} bytes; raise \`maxBody\` to read more`,
-      );
-    }
+  } finally {
+    // In this order, as for the stream of a request's body.
+    [stream, content, response].forEach(dispose);
   }
-  [stream, content, response].forEach(dispose);
   const body = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {

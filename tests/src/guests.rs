@@ -79,13 +79,7 @@ pub fn authored(folder: &str) -> PathBuf {
     if let Some(file) = built.get(folder) {
         return file.clone();
     }
-    let name = Path::new(folder).file_name().expect("it has a name");
-    let copy = workshop().join(name);
-    // Not in the tree itself, into which a build writes.
-    if copy.exists() {
-        fs::remove_dir_all(&copy).expect("the folder can be emptied");
-    }
-    copy_files(&root().join(folder), &copy).expect("the plugin can be copied");
+    let copy = copied(folder);
     let output = Command::new(server::program())
         .args(["plugin", "build"])
         .current_dir(&copy)
@@ -105,6 +99,22 @@ pub fn authored(folder: &str) -> PathBuf {
         .expect("a component was built");
     built.insert(folder.to_owned(), file.clone());
     file
+}
+
+/// Copies a plugin's folder in the repository, and returns the copy: a build writes
+/// into the folder.
+///
+/// # Panics
+///
+/// When it cannot be copied.
+pub fn copied(folder: &str) -> PathBuf {
+    let name = Path::new(folder).file_name().expect("it has a name");
+    let copy = workshop().join(name);
+    if copy.exists() {
+        fs::remove_dir_all(&copy).expect("the folder can be emptied");
+    }
+    copy_files(&root().join(folder), &copy).expect("the plugin can be copied");
+    copy
 }
 
 /// A folder in which plugins can be built: npm's packages are there.

@@ -41,9 +41,11 @@ const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
 const BROWSER: &str = "tests of the page in a browser";
 
 /// The plugins in Go for components.
-const GO_PLUGINS: [&str; 3] = [
+const GO_PLUGINS: [&str; 5] = [
     "guest-sdk/go",
     "examples/go-feed",
+    "examples/ntfy",
+    "examples/quiet-hours",
     "tests/conformance/plugins/go",
 ];
 

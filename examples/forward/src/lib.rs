@@ -12,9 +12,10 @@ use mortise_plugin::prelude::*;
 
 use crate::config::Config;
 
-/// The id of the last message that was forwarded from a batch with a later
-/// failure. The host passes such a batch again as a whole.
-const FORWARDED: &str = "forwarded";
+/// The ids of the messages that were forwarded from a batch with a later failure.
+/// The host passes such a batch again as a whole. The last id would not be enough: a
+/// dead letter that its user has delivered again is older.
+const DELIVERED: &str = "delivered";
 
 /// The time for deliveries in one call. The host's own deadline is later.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -69,24 +70,26 @@ impl Listener for Forward {
         }
         let began = Instant::now();
         let storage = self.context.storage();
-        let before = storage.get::<u64>(FORWARDED)?.unwrap_or_default();
-        let mut forwarded = before;
+        let before: Vec<u64> = storage.get(DELIVERED)?.unwrap_or_default();
+        let mut delivered = Vec::new();
         let mut result = Ok(());
-        for message in messages.iter().filter(|message| message.id > before) {
-            result = if began.elapsed() > BUDGET {
-                Err("the receiver is slow; the other messages follow".to_owned())
-            } else if message.content.priority < self.config.min_priority {
+        for message in &messages {
+            result = if before.contains(&message.id)
+                || message.content.priority < self.config.min_priority
+            {
                 Ok(())
+            } else if began.elapsed() > BUDGET {
+                Err("the receiver is slow; the other messages follow".to_owned())
             } else {
                 self.forward(message)
             };
             if result.is_err() {
                 break;
             }
-            forwarded = message.id;
+            delivered.push(message.id);
         }
-        if result.is_err() && forwarded != before {
-            storage.set(FORWARDED, &forwarded)?;
+        if result.is_err() && !delivered.is_empty() {
+            storage.set(DELIVERED, &delivered)?;
         }
         result
     }

@@ -6,13 +6,16 @@ use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_runtime::Loader;
 use mortise_tests::guests;
 
-use crate::backend;
+use crate::{author::plugin, backend};
 
 async fn suite(package: &str) -> Suite {
+    suite_of(&guests::example(package)).await
+}
+
+/// The same of a component in any file.
+async fn suite_of(file: &Path) -> Suite {
     let backend: Arc<dyn Loader> = Arc::new(backend().clone());
-    Suite::load(&guests::example(package), &[backend])
-        .await
-        .unwrap()
+    Suite::load(file, &[backend]).await.unwrap()
 }
 
 #[tokio::test]
@@ -20,6 +23,7 @@ async fn each_example_passes_its_cases() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for (package, folder) in [
         ("clock", "examples/clock/cases"),
+        ("deduplicate", "examples/deduplicate/cases"),
         ("forward", "examples/forward/cases"),
         ("rules", "examples/rules/cases"),
         ("everything", "tests/guests/everything/cases"),
@@ -28,6 +32,35 @@ async fn each_example_passes_its_cases() {
         let report = suite(package).await.run(&cases).await;
         report.passed().unwrap();
         assert_eq!(report.counts(), [cases.len(), 0, 0], "{package}");
+    }
+}
+
+/// Every example with a `plugin.toml`, built as its author builds it: as a component,
+/// or as an executable if it is a native plugin.
+#[tokio::test]
+async fn each_example_in_another_language_passes_its_cases() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut folders: Vec<_> = std::fs::read_dir(root.join("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|folder| folder.join("plugin.toml").is_file())
+        .collect();
+    folders.sort();
+    assert!(!folders.is_empty(), "there are such examples");
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let example = format!("examples/{name}");
+        if name.starts_with("native-") {
+            let copy = guests::copied(&example);
+            plugin(&copy, &["build", "--native"]);
+            plugin(&copy, &["test"]);
+            continue;
+        }
+        let file = guests::authored(&example);
+        let cases = Case::load(&folder.join("cases")).unwrap();
+        let report = suite_of(&file).await.run(&cases).await;
+        report.passed().unwrap();
+        assert_eq!(report.counts(), [cases.len(), 0, 0], "{name}");
     }
 }
 
