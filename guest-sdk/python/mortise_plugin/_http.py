@@ -4,12 +4,13 @@ as ``self.host.http(…)``."""
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ._types import Header, Invalid, Unavailable, first_header
+from ._types import Denied, Exhausted, Header, HostError, Invalid, Unavailable, first_header
 
 
 @dataclass
@@ -99,27 +100,59 @@ def _over_sockets(hop: Hop, timeout: float, most: int) -> HttpResponse:
     # Not at the top: a component would carry it.
     import http.client
 
-    url = urllib.parse.urlsplit(hop.url)
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    path = urllib.parse.urlunsplit(("", "", url.path or "/", url.query, ""))
     try:
-        connection = kind(url.netloc.rpartition("@")[2], timeout=timeout)
+        connection, target = _connection(urllib.parse.urlsplit(hop.url), timeout)
     except (http.client.InvalidURL, ValueError) as error:
         raise Invalid(f"{hop.url!r} is no URL that can be called: {error}") from None
     try:
-        connection.request(hop.method, path, hop.body or None, hop.headers)
+        connection.request(hop.method, target, hop.body or None, hop.headers)
         answer = connection.getresponse()
         body = answer.read(most + 1)
         headers = [Header(name.lower(), value) for name, value in answer.getheaders()]
     except ValueError as error:
         raise Invalid(f"`{hop.method} {hop.url}` is not a request that can be made: {error}") from None
+    except PermissionError:
+        raise Denied(f"{hop.url}: its host is not among those that this plugin was granted with `http`") from None
     except (OSError, http.client.HTTPException) as error:
+        # In a tunnel to an https host, the library tells the refusal by its reason alone.
+        refused = re.match(r"Tunnel connection failed: (\d+) (.+)", str(error))
+        if refused:
+            raise _refusal(int(refused[1]), refused[2]) from None
         raise Unavailable(f"{hop.url} did not answer: {error or type(error).__name__}") from None
     finally:
         connection.close()
+    if answer.getheader("proxy-status") == "mortise":
+        raise _refusal(answer.status, body.decode("utf-8", "replace").strip())
     if len(body) > most:
         raise too_long(hop, most)
     return HttpResponse(answer.status, headers, body)
+
+
+def _connection(url: urllib.parse.SplitResult, timeout: float) -> tuple[Any, str]:
+    """The connection for a URL, and the request's target on it.
+
+    In a sandbox for named hosts, the environment names the proxy that leads to them.
+    """
+    import http.client
+    import urllib.request
+
+    is_secure = url.scheme == "https"
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+    path = urllib.parse.urlunsplit(("", "", url.path or "/", url.query, ""))
+    host = url.netloc.rpartition("@")[2]
+    proxy = urllib.request.getproxies_environment().get(url.scheme)
+    if not proxy or urllib.request.proxy_bypass_environment(host):
+        return kind(host, timeout=timeout), path
+    connection = kind(urllib.parse.urlsplit(proxy).netloc, timeout=timeout)
+    if is_secure:
+        connection.set_tunnel(url.hostname or "", url.port or 443)
+        return connection, path
+    return connection, f"http://{host}{path}"
+
+
+def _refusal(status: int, text: str) -> HostError:
+    """The error that the sandbox's proxy told in place of the host's answer."""
+    return {403: Denied, 429: Exhausted}.get(status, Unavailable)(text)
 
 
 _transport: Send = _over_sockets

@@ -90,6 +90,13 @@ fn failed(hop: &Hop, error: ureq::Error) -> Error {
                 hop.url
             ))
         }
+        // The proxy that leads to the granted hosts answers so.
+        ureq::Error::ConnectProxyFailed(reason) if reason.contains(" 403/") => {
+            Error::Denied(format!(
+                "the host of {} is not among those that this plugin was granted with `http`",
+                hop.url
+            ))
+        }
         error => Error::Unavailable(format!("{}: {error}", hop.url)),
     }
 }
