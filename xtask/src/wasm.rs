@@ -39,11 +39,19 @@ pub(crate) fn provide() -> Result<Toolchain> {
     })
 }
 
-/// Compiles the guest in a folder.
+/// Settings of cargo with which a guest is compiled in a quarter of the time, and is a third
+/// larger: it is not optimised across crates.
+pub(crate) const QUICKLY: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_LTO", "false"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+/// Compiles the guest in a folder, with these settings of cargo in place of its own.
 pub(crate) fn compile(
     toolchain: Toolchain,
     workspace: &Workspace,
     folder: &Path,
+    settings: &[(&str, &str)],
     reporter: &Reporter,
 ) -> Result<Built> {
     let build = Build {
@@ -54,6 +62,7 @@ pub(crate) fn compile(
     let name = workspace.short(folder).to_string();
     let crates = progress::crates(workspace, folder, Some(TARGET))?;
     let mut command = toolchain.command(workspace.cargo(), &build);
+    command.envs(settings.iter().copied());
     let messages = reporter.cargo(&name, crates, &mut command)?;
     Ok(toolchain.built(&messages, folder)?)
 }
@@ -80,7 +89,7 @@ pub(crate) fn component(workspace: &Workspace, mortise: &Path, built: &Built) ->
 /// Builds the guest in a folder and returns the component.
 pub(crate) fn build(workspace: &Workspace, mortise: &Path, folder: &Path) -> Result<PathBuf> {
     let toolchain = provide()?;
-    let built = progress::alone(|reporter| compile(toolchain, workspace, folder, reporter))?;
+    let built = progress::alone(|reporter| compile(toolchain, workspace, folder, &[], reporter))?;
     component(workspace, mortise, &built)
 }
 

@@ -127,9 +127,9 @@ impl Named {
         }
         let denials: Vec<Denied> = understood(denials)?;
         if denials.is_empty() {
-            return Ok("it was refused nothing\n".to_owned());
+            return Ok("it has no denials\n".to_owned());
         }
-        let mut table = table(&["for", "it lacks", "what was refused", "times", "last"]);
+        let mut table = table(&["user", "permission", "attempt", "times", "last"]);
         for denied in denials {
             table.add_row([
                 printable(&denied.user),

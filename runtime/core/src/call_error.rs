@@ -24,7 +24,7 @@ pub enum CallError {
     #[error("the plugin answered: {0}")]
     Refused(String),
     /// The plugin refused the configuration.
-    #[error("the configuration was refused: {}", problems(.0))]
+    #[error("the configuration was rejected: {}", problems(.0))]
     Config(Vec<Problem>),
     /// The caller's request has no form in which the plugin could be given it.
     /// No fault of the plugin's, which was not called.

@@ -40,7 +40,7 @@ pub enum ControlError {
     #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are taken")]
     ConfigTooLong(usize),
     /// A configuration that the plugin's schema does not allow.
-    #[error("the configuration was refused: {}", configuration::in_words(.0))]
+    #[error("the configuration was rejected: {}", configuration::in_words(.0))]
     Invalid(Vec<configuration::Problem>),
     /// The plugin failed or refused.
     #[error(transparent)]

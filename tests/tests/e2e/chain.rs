@@ -139,19 +139,19 @@ async fn the_calls_of_a_plugin_are_shown_and_those_about_a_message() {
         !sent.is_empty()
     })
     .await;
-    let message = sent[0]["id"].to_string();
+    let message = &sent[0]["id"];
     let calls: Value = serde_json::from_str(&said(&data, &["trace", "clock", "--json"])).unwrap();
     let of_message = calls
         .as_array()
         .unwrap()
         .iter()
-        .find(|call| call["sent"][0].to_string() == message);
+        .find(|call| call["sent"][0] == *message);
     assert_eq!(of_message.unwrap()["timer"], "tick", "{calls}");
     let table = said(&data, &["trace", "clock"]);
     assert!(table.contains("timer tick"), "{table}");
     let table = said(&data, &["trace", "clock", "--failed"]);
     assert!(table.contains("no failed call"), "{table}");
-    let shown = told(&data, &["message", "trace", &message]);
+    let shown = told(&data, &["message", "trace", &message.to_string()]);
     assert!(shown.starts_with("sent by io.mortise.clock "), "{shown}");
     assert!(shown.contains(": timer tick\n"), "{shown}");
     server.stop().await;

@@ -180,10 +180,7 @@ async fn what_is_refused_is_counted_and_what_a_user_agrees_to_grows_by_their_wor
     let rig = Rig::start(data.path()).await;
     rig.says(&["grant", "a", "--as-asked"]).await;
     rig.enable("a").await;
-    assert_eq!(
-        rig.says(&["denials", "a"]).await,
-        "it was refused nothing\n"
-    );
+    assert_eq!(rig.says(&["denials", "a"]).await, "it has no denials\n");
     assert_eq!(rig.hooked("a").await, 500);
     assert_eq!(rig.hooked("a").await, 500);
     let denials = rig.json(&["denials", "a"]).await;

@@ -130,7 +130,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             let mut compiled = Vec::new();
             for example in &EXAMPLES {
                 let folder = workspace.root.join("examples").join(example.folder);
-                compiled.push(wasm::compile(toolchain, workspace, &folder, reporter)?);
+                let built = wasm::compile(toolchain, workspace, &folder, wasm::QUICKLY, reporter)?;
+                compiled.push(built);
             }
             Ok((compiled, native::build(workspace)))
         },
