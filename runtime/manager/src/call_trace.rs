@@ -1,6 +1,5 @@
-//! The traces of calls: one for each batch of messages given to a listener, each timer that
-//! fired, and each webhook request. The record of a message's filters is in
-//! [`trace`](crate::trace).
+//! Keeping traces of calls: one for each batch of messages given to a listener, each timer
+//! that fired, and each webhook request.
 //!
 //! No call waits until its trace is stored. The manager stores traces a moment later,
 //! many at once, so a killed program loses those of its last second.
@@ -11,101 +10,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mortise_runtime::{
-    CallError, Plugin as _,
-    plugin::WebhookAnswer,
-    types::{Message, WebhookRequest},
-};
+use mortise_runtime::{CallError, Plugin as _, plugin::WebhookAnswer, types::WebhookRequest};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plugins, Slot, embedder::EmbedderError, filters::cause, trace::Cause};
+use super::{
+    Plugins, Slot,
+    embedder::EmbedderError,
+    filters::cause,
+    trace::{CallTrace, Cause, KEPT_CALLS, Subject, short},
+};
 
-/// Traces of one user's plugin that are kept. The oldest are removed first.
-pub const KEPT: u32 = 1000;
-/// The longest text of a trace, in bytes.
-const TEXT_BYTES: usize = 1 << 10;
 /// Messages that one call sent, in its trace.
 const SENT: usize = 256;
 /// The failure of a call that was dropped.
 const GIVEN_UP: &str = "the client went away before the answer";
 /// The time in which traces gather before they are stored.
 const GATHERING: Duration = Duration::from_secs(1);
-
-/// A call of a user's plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallTrace {
-    /// The user's plugin.
-    pub instance: i64,
-    /// The version that was called.
-    pub version: String,
-    /// The subject of the call.
-    pub subject: Subject,
-    /// The time of its start, in milliseconds since the epoch.
-    pub started_ms: i64,
-    /// Its duration in microseconds; that of a webhook until the answer's head.
-    pub micros: u64,
-    /// The kind of its failure; none if it succeeded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
-    /// Its failure as a sentence; else empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-    /// The messages that the plugin sent while the call was open. If several calls were
-    /// open at the time, each of them has the message.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<u64>,
-}
-
-/// The subject of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Subject {
-    /// Messages for the listener.
-    Listener {
-        /// Their ids.
-        messages: Vec<u64>,
-    },
-    /// A timer that came due.
-    Timer {
-        /// The plugin's name for it.
-        timer: String,
-    },
-    /// A request to the webhook.
-    Webhook {
-        /// The request's method.
-        method: String,
-        /// The path below the webhook's address, without the query.
-        path: String,
-        /// The status of the answer; none if there was no answer.
-        status: Option<u16>,
-    },
-}
-
-impl Subject {
-    pub(super) fn messages(messages: &[Message]) -> Self {
-        Self::Listener {
-            messages: messages.iter().map(|message| message.id).collect(),
-        }
-    }
-
-    fn request(request: &WebhookRequest) -> Self {
-        Self::Webhook {
-            method: short(&request.method),
-            path: short(&request.path),
-            status: None,
-        }
-    }
-}
-
-/// A text as it is kept in a trace.
-fn short(text: &str) -> String {
-    let end = text.floor_char_boundary(TEXT_BYTES);
-    text.get(..end).unwrap_or_default().to_owned()
-}
 
 /// The open calls, and the traces that are not stored yet.
 #[derive(Debug, Default)]
@@ -193,7 +115,7 @@ impl CallTraces {
     fn add(&self, trace: CallTrace) {
         let mut ended = self.ended.lock();
         let of_instance = ended.entry(trace.instance).or_default();
-        if of_instance.len() >= KEPT as usize {
+        if of_instance.len() >= KEPT_CALLS as usize {
             of_instance.pop_front();
         }
         of_instance.push_back(trace);

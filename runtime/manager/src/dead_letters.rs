@@ -3,7 +3,7 @@
 
 use mortise_runtime::{CallError, Capability};
 
-use super::{ControlError, Plugins, Slot, call_trace::Subject, embedder::Readable};
+use super::{ControlError, Plugins, Slot, embedder::Readable, trace::Subject};
 
 impl Plugins {
     /// Delivers a dead letter to its listener again. False if there is no such

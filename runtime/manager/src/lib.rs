@@ -28,8 +28,8 @@
 //! - `filters`, `listeners`, `timers`: the ways in which plugins are called. The
 //!   embedder calls a webhook by [`Plugins::webhook`].
 //! - `position`: the messages that a listener receives next.
-//! - [`trace`]: the record of a message's filters; [`call_trace`]: that of the other
-//!   calls.
+//! - [`trace`]: the records of a message's filters and of the other calls; `call_trace`
+//!   keeps the latter.
 //! - [`grants`]: the administrator's grants; `answers`: their changes while the
 //!   program runs, and `regrant`, the effect of a change.
 //! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
@@ -49,7 +49,7 @@ mod admission;
 mod again;
 mod answers;
 mod audit;
-pub mod call_trace;
+mod call_trace;
 mod chain;
 pub mod configuration;
 mod configure;

@@ -22,9 +22,9 @@ use tracing::Instrument as _;
 
 use super::{
     Plugins, Slot,
-    call_trace::Subject,
     embedder::{DeadLetter, EmbedderError, Readable, UserMessage},
     settings::Retry,
+    trace::Subject,
 };
 
 /// Ids passed over in memory before the cursor is stored: messages that an

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Plugins, Slot,
-    call_trace::Subject,
     embedder::{EmbedderError, StoredTimer},
+    trace::Subject,
 };
 
 /// Timers looked at in one go.

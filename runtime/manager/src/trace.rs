@@ -1,14 +1,19 @@
-//! The trace of a message: one entry for each filter that was asked, kept with
-//! the message. A trace has a bound of its own, so that a chain of filters that
-//! rewrite a long message does not multiply it in the database.
+//! Traces. That of a message has one entry for each filter that was asked, and is kept with
+//! the message; it has a bound of its own, so that a chain of filters that rewrite a long
+//! message does not multiply it in the database. That of a call is for listeners, timers and
+//! webhooks.
 
-use mortise_runtime::types::Content;
+use mortise_runtime::types::{Content, Message, WebhookRequest};
 use serde::{Deserialize, Serialize};
 
 /// The longest text of one side of a [`Change`], in bytes.
 const SIDE_BYTES: usize = 4 << 10;
 /// All texts of the changes in one trace together, in bytes.
 const TRACE_BYTES: usize = 64 << 10;
+/// Traces of calls of one user's plugin that are kept. The oldest are removed first.
+pub const KEPT_CALLS: u32 = 1000;
+/// The longest text of the trace of a call, in bytes.
+const TEXT_BYTES: usize = 1 << 10;
 /// Text that is shown before the first difference, in bytes.
 const LEAD_BYTES: usize = 256;
 
@@ -157,6 +162,79 @@ pub enum Field {
     Priority,
     /// The extras, as JSON.
     Extras,
+}
+
+/// A call of a user's plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTrace {
+    /// The user's plugin.
+    pub instance: i64,
+    /// The version that was called.
+    pub version: String,
+    /// The subject of the call.
+    pub subject: Subject,
+    /// The time of its start, in milliseconds since the epoch.
+    pub started_ms: i64,
+    /// Its duration in microseconds; that of a webhook until the answer's head.
+    pub micros: u64,
+    /// The kind of its failure; none if it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Its failure as a sentence; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// The messages that the plugin sent while the call was open. If several calls were
+    /// open at the time, each of them has the message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<u64>,
+}
+
+/// The subject of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Subject {
+    /// Messages for the listener.
+    Listener {
+        /// Their ids.
+        messages: Vec<u64>,
+    },
+    /// A timer that came due.
+    Timer {
+        /// The plugin's name for it.
+        timer: String,
+    },
+    /// A request to the webhook.
+    Webhook {
+        /// The request's method.
+        method: String,
+        /// The path below the webhook's address, without the query.
+        path: String,
+        /// The status of the answer; none if there was no answer.
+        status: Option<u16>,
+    },
+}
+
+impl Subject {
+    pub(super) fn messages(messages: &[Message]) -> Self {
+        Self::Listener {
+            messages: messages.iter().map(|message| message.id).collect(),
+        }
+    }
+
+    pub(super) fn request(request: &WebhookRequest) -> Self {
+        Self::Webhook {
+            method: short(&request.method),
+            path: short(&request.path),
+            status: None,
+        }
+    }
+}
+
+/// A text as it is kept in the trace of a call.
+pub(super) fn short(text: &str) -> String {
+    let end = text.floor_char_boundary(TEXT_BYTES);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[expect(

@@ -14,11 +14,11 @@ use crate::{
     auth::{Token, TokenKind},
     plugins::{
         Catalogue, EmbedderError,
-        call_trace::{self, CallTrace},
         embedder::{
             AuditEntry, DeadLetter, DepartedPlugin, FilterPlace, GrantRecord, InstalledPlugin,
             Selection, StorageFull, StoredTimer, TooManyTimers, UserPlugin,
         },
+        trace::{CallTrace, KEPT_CALLS},
     },
 };
 
@@ -339,7 +339,7 @@ impl Catalogue for StoreCatalogue {
         });
         let rows: Vec<_> = rows.collect();
         self.0
-            .add_call_traces(first.instance, &rows, call_trace::KEPT)
+            .add_call_traces(first.instance, &rows, KEPT_CALLS)
             .await
             .map_err(EmbedderError::new)
     }

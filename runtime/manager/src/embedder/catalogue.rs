@@ -9,7 +9,7 @@ use super::{
     AuditEntry, DeadLetter, DepartedPlugin, EmbedderError, FilterPlace, GrantRecord,
     InstalledPlugin, Selection, StorageFull, StoredTimer, TooManyTimers, UserPlugin,
 };
-use crate::call_trace::CallTrace;
+use crate::trace::CallTrace;
 
 /// The storage of plugins and of users' plugins.
 ///
@@ -136,7 +136,7 @@ pub trait Catalogue: Send + Sync + std::fmt::Debug {
 
     /// Stores traces of calls, all of the same user's plugin, oldest first. An embedder
     /// that shows no traces does nothing; another keeps a bounded number of them, such as
-    /// [`KEPT`](crate::call_trace::KEPT).
+    /// [`KEPT_CALLS`](crate::trace::KEPT_CALLS).
     async fn add_call_traces(&self, _traces: &[CallTrace]) -> Result<(), EmbedderError> {
         Ok(())
     }

@@ -14,10 +14,7 @@ use crate::{
         extract::{Id, Parameters},
     },
     auth::Caller,
-    plugins::{
-        call_trace::{CallTrace, Subject},
-        trace::Cause,
-    },
+    plugins::trace::{CallTrace, Cause, Subject},
     state::AppState,
     time::rfc3339,
 };
