@@ -39,7 +39,9 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let output = cargo()
             .args(["build", "--locked", "--workspace", "--message-format=json"])
-            .args(["--bin", "mortise"])
+            // See the second one's manifest: without it, nearly all crates would be compiled
+            // a second time.
+            .args(["--bin", "mortise", "--bin", "xtask-features"])
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
@@ -48,8 +50,8 @@ pub fn program() -> &'static Path {
         String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-            .next_back()
+            .filter(|message| message.pointer("/target/name") == Some(&"mortise".into()))
+            .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
             .expect("cargo tells where the program is")
     })
 }

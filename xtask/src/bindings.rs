@@ -51,15 +51,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             &text,
         )?;
     }
-    run_command(workspace.cargo().args([
-        "build",
-        "--locked",
-        "--workspace",
-        "--example",
-        GENERATOR,
-        "--example",
-        RUST_GENERATOR,
-    ]))?;
+    run_command(
+        workspace
+            .cargo()
+            .args(["build", "--locked", "--workspace"])
+            // With these, as each build of the server.
+            .args(["--bin", "mortise", "--bin", "xtask-features"])
+            .args(["--example", GENERATOR, "--example", RUST_GENERATOR]),
+    )?;
     for (name, sdk, wit) in [
         (GENERATOR, SDK, workspace.tools().join("wit")),
         (RUST_GENERATOR, RUST_SDK, workspace.root.join("wit")),

@@ -99,7 +99,14 @@ fn measure(workspace: &Workspace, bar: f64) -> Result<Figures> {
     let mut command = workspace.cargo();
     command
         .args(["build", "--locked", "--workspace", "--timings"])
-        .args(["--bin", "xtask", "--bin", "mortise"])
+        .args([
+            "--bin",
+            "xtask",
+            "--bin",
+            "mortise",
+            "--bin",
+            "xtask-features",
+        ])
         .arg("--message-format=json-render-diagnostics")
         .env("CARGO_TARGET_DIR", &target);
     let (begin, before) = (Instant::now(), processor_seconds());

@@ -72,10 +72,8 @@ fn build_and_report(
         .args(["--profile", profile])
         .arg("--message-format=json-render-diagnostics");
     if profile == "dev" {
-        // Beside it, although it is there: cargo compiles crates that only macros have with
-        // other settings than those that programs have too, and some macros' crates are
-        // `xtask`'s.
-        command.args(["--bin", "xtask"]);
+        // See its manifest: without it, nearly all crates would be compiled a second time.
+        command.args(["--bin", "xtask-features"]);
     }
     if let Some(target) = target {
         command.args(["--target", target]);

@@ -319,9 +319,9 @@ impl One {
             writeln!(text, "no filter was asked about it")?;
         }
         for step in steps {
-            let cause = step
-                .cause
-                .map_or_else(String::new, |cause| format!(" ({cause})"));
+            let cause = step.cause.map_or_else(String::new, |cause| {
+                format!(" ({})", cause.replace('_', " "))
+            });
             writeln!(
                 text,
                 "{} {}: {}{cause}, {} ms{}",

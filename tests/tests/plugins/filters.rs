@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use mortise_server::pipeline::{Cause, PostError, Posted, TraceAction};
+use mortise_tests::server::run;
 use reqwest::Method;
 
 use crate::{
     ADA, Rig, data,
-    fixture::{FILTER, SEND, WEBHOOK, dropping, looping, plugin, sending, titling, trapping},
-    grant,
+    fixture::{
+        FILTER, SEND, WEBHOOK, dropping, keeping, looping, plugin, sending, titling, trapping,
+    },
+    grant, until,
 };
 
 #[tokio::test]
@@ -352,5 +355,108 @@ async fn a_filter_is_asked_about_the_chosen_applications_alone() {
         matches!(refused, Err(PostError::Refused { .. })),
         "{refused:?}"
     );
+    rig.stop().await;
+}
+
+/// The page with a sample of each outcome.
+const SAMPLES: &str = include_str!("../../../docs/server.md");
+
+/// The trace of a message as `mortise message trace` prints it, with the name and the
+/// durations of the samples.
+async fn printed(rig: &Rig, message: i64, plugin: &str) -> String {
+    let data = rig.server.state().config.data_dir.display().to_string();
+    let arguments = [
+        "message",
+        "trace",
+        &message.to_string(),
+        "--data-dir",
+        &data,
+    ];
+    let arguments = arguments.map(str::to_owned);
+    // The server runs in this thread.
+    let output = tokio::task::spawn_blocking(|| run(arguments))
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let text = text.replace(&format!("{plugin} 1.0.0:"), "rules 1.0.0:");
+    let words = text.split(' ').collect::<Vec<_>>();
+    let words = words.iter().enumerate().map(|(at, word)| {
+        let is_duration = words.get(at + 1).is_some_and(|next| next.starts_with("ms"));
+        if is_duration { "0.3" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The id under which the newest message is stored that a filter dropped or that was refused.
+async fn restored(rig: &Rig) -> i64 {
+    let page = rig.api(Method::GET, "/message/dropped", "").await;
+    let path = format!("/message/dropped/{}/restore", page["messages"][0]["id"]);
+    rig.api(Method::POST, &path, "").await["id"]
+        .as_i64()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_documents_have_a_sample_of_each_trace() {
+    let filters = [
+        ("keeps", keeping()),
+        ("changes", titling("[!] nas")),
+        ("drops", dropping()),
+        ("traps", trapping()),
+        ("loops", looping()),
+    ];
+    let filters = filters.map(|(id, part)| (id, plugin(id, &[FILTER], &[part])));
+    let data = data(&filters);
+    let rig = Rig::start_with(data.path(), |config| {
+        config.filter_deadline = Duration::from_millis(400);
+    })
+    .await;
+    let mut samples = Vec::new();
+    let only = async |rig: &Rig, id: &str| {
+        for slot in rig.plugins().of_user(ADA).await.unwrap() {
+            if slot.is_enabled() {
+                assert_eq!(rig.post(&slot, "disable", "").await.0, 200);
+            }
+        }
+        rig.enable(id).await
+    };
+    for id in ["keeps", "changes", "traps", "loops"] {
+        only(&rig, id).await;
+        let message = rig.stored("backup", "done").await.id;
+        samples.push(printed(&rig, message, id).await);
+    }
+    // A filter that crashes again and again rests.
+    only(&rig, "traps").await;
+    let mut resting = String::new();
+    until("it rests", async || {
+        let message = rig.stored("backup", "done").await.id;
+        resting = printed(&rig, message, "traps").await;
+        resting.contains("(not at work)")
+    })
+    .await;
+    // It says how long.
+    let end = resting.find("not at work").unwrap() + "not at work".len();
+    samples.push(resting[..end].to_owned());
+    only(&rig, "drops").await;
+    assert!(matches!(
+        rig.send("backup", "done").await,
+        Ok(Posted::Dropped { .. })
+    ));
+    samples.push(printed(&rig, restored(&rig).await, "drops").await);
+    let traps = only(&rig, "traps").await;
+    let path = format!("/plugin/{}/filter", traps.id);
+    let place = r#"{"order":0,"failClosed":true}"#;
+    assert_eq!(rig.request(Method::PUT, &path, place).await.0, 200);
+    rig.send("backup", "done").await.unwrap_err();
+    let refused = printed(&rig, restored(&rig).await, "traps").await;
+    assert!(refused.contains("refused ("), "{refused}");
+    samples.push("rules 1.0.0: refused (failed), 0.3 ms".to_owned());
+    for sample in samples {
+        assert!(
+            SAMPLES.contains(sample.trim_end()),
+            "not in the documents:\n{sample}"
+        );
+    }
     rig.stop().await;
 }

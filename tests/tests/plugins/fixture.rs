@@ -233,6 +233,11 @@ pub(crate) fn dropping() -> Part {
     part
 }
 
+/// A filter that keeps every message.
+pub(crate) fn keeping() -> Part {
+    filter(&format!("(i32.const {ZEROS})"))
+}
+
 /// A filter that traps.
 pub(crate) fn trapping() -> Part {
     filter("unreachable")

@@ -1,1 +1,3 @@
 //! No code: see the manifest, which is all there is to this crate.
+
+fn main() {}
