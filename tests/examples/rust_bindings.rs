@@ -39,20 +39,17 @@ fn main() -> Result<()> {
     };
     let folder = Path::new(sdk).join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    put(&folder, IMPORTS, &generate(Path::new(wit), None)?, check)?;
-    for (interface, _) in EXPORTS {
-        put(
-            &folder,
-            interface,
-            &generate(Path::new(wit), Some(interface))?,
-            check,
-        )?;
+    let wit = Path::new(wit);
+    put(&folder, IMPORTS, &generate(wit, None, true)?, check)?;
+    for (interface, uses_types) in EXPORTS {
+        let text = generate(wit, Some(interface), uses_types)?;
+        put(&folder, interface, &text, check)?;
     }
     Ok(())
 }
 
 /// The bindings for an exported interface, or, for none, for the host's functions.
-fn generate(wit: &Path, interface: Option<&str>) -> Result<String> {
+fn generate(wit: &Path, interface: Option<&str>, uses_types: bool) -> Result<String> {
     let mut resolve = Resolve::default();
     let (contract, _) = resolve.push_dir(wit)?;
     let world = match interface {
@@ -66,13 +63,12 @@ fn generate(wit: &Path, interface: Option<&str>) -> Result<String> {
             resolve.select_world(&[own], None)?
         }
     };
-    let uses_types = |name: &str| EXPORTS.iter().any(|(one, types)| *one == name && *types);
     let mut options = Opts {
         format: true,
         pub_export_macro: interface.is_some(),
         ..Opts::default()
     };
-    if interface.is_none_or(uses_types) {
+    if uses_types {
         options.with.push((
             format!("{CONTRACT}/types@{VERSION}"),
             WithOption::Path("crate::types".to_owned()),

@@ -230,6 +230,12 @@ impl Plugins {
         }
         Ok(())
     }
+
+    pub(super) async fn try_store_call_traces(&self) {
+        if let Err(error) = self.store_call_traces().await {
+            tracing::warn!(%error, "traces of calls were not stored");
+        }
+    }
 }
 
 /// Stores traces until asked to stop.
@@ -244,14 +250,6 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
             () = tokio::time::sleep(GATHERING) => {}
         }
         plugins.try_store_call_traces().await;
-    }
-}
-
-impl Plugins {
-    pub(super) async fn try_store_call_traces(&self) {
-        if let Err(error) = self.store_call_traces().await {
-            tracing::warn!(%error, "traces of calls were not stored");
-        }
     }
 }
 

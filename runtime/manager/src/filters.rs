@@ -84,11 +84,12 @@ impl Plugins {
                 trace,
             };
         }
-        let chain = chain.filters;
+        // Once: their user may choose other applications meanwhile.
         let asked = |slot: &&Arc<Slot>| Some(slot.id) != skip && slot.filters(application);
-        let mut to_ask = chain.iter().filter(asked).count();
+        let asked: Vec<_> = chain.filters.iter().filter(asked).collect();
+        let mut to_ask = asked.len();
         let mut space = Space::default();
-        for slot in chain.iter().filter(asked) {
+        for slot in asked {
             to_ask -= 1;
             let began = Instant::now();
             let left = end.saturating_duration_since(began);

@@ -19,7 +19,10 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{embedder::UserPlugin, lease::Made, measured::Failing, time::now_ms, turn::SlotTurns};
+use super::{
+    embedder::UserPlugin, lease::Made, measured::Failing, time::now_ms, turn::SlotTurns,
+    working::covers,
+};
 
 /// One user's plugin.
 #[derive(Debug)]
@@ -213,9 +216,7 @@ impl Slot {
 
     /// Returns true if its filter is asked about messages of an application.
     pub(super) fn filters(&self, application: u64) -> bool {
-        let state = self.lock();
-        let applications = state.filter_applications.as_ref();
-        applications.is_none_or(|all| all.contains(&application))
+        covers(self.lock().filter_applications.as_deref(), application)
     }
 
     /// Returns true if the user enabled it.

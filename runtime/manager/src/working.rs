@@ -45,9 +45,14 @@ pub(super) struct Required {
 impl Required {
     /// Returns true if it is asked about messages of an application.
     pub(super) fn filters(&self, application: u64) -> bool {
-        let applications = self.applications.as_ref();
-        applications.is_none_or(|all| all.contains(&application))
+        covers(self.applications.as_deref(), application)
     }
+}
+
+/// Returns true if a filter with these applications is asked about messages of one; none
+/// stands for all.
+pub(super) fn covers(applications: Option<&[u64]>, application: u64) -> bool {
+    applications.is_none_or(|all| all.contains(&application))
 }
 
 /// A user's instances at work.

@@ -74,8 +74,8 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the traces of an instance's calls, newest first: one more than the page has
-    /// if there are more. With `failed`, only those of calls that failed.
+    /// Returns the traces of an instance's calls, newest first. With `failed`, only those of
+    /// calls that failed.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl Store {
         .bind(page.before.unwrap_or(i64::MAX))
         .bind(self.now_ms() - KEPT_MS)
         .bind(failed)
-        .bind(page.limit.saturating_add(1))
+        .bind(page.limit)
         .fetch_all(&self.readers)
         .await?)
     }

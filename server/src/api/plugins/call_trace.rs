@@ -108,13 +108,10 @@ async fn list(
 ) -> Result<Json<Vec<PluginCall>>, ApiError> {
     let slot = own(&state, &caller, id).await?;
     state.plugins.store_call_traces().await?;
-    let limit = selected.limit.unwrap_or(SHOWN).clamp(1, MOST);
     let page = Page {
         before: selected.before,
-        limit: limit.into(),
+        limit: selected.limit.unwrap_or(SHOWN).clamp(1, MOST).into(),
     };
     let rows = state.store.call_traces(slot.id, selected.failed, page);
-    let mut calls = PluginCall::of(rows.await?);
-    calls.truncate(limit as usize);
-    Ok(Json(calls))
+    Ok(Json(PluginCall::of(rows.await?)))
 }
