@@ -171,6 +171,9 @@ impl Instance for WasmInstance {
         if reason != StopReason::Idle {
             slot.started = false;
         }
+        if reason == StopReason::Disabled {
+            slot.forgive();
+        }
         match slot.up.take() {
             Some(mut up) => self.tell_to_stop(&mut up, reason).await,
             None => Ok(()),

@@ -71,6 +71,11 @@ impl Slot {
         self.up = Some(up);
     }
 
+    /// Forgets its failures: its user disabled it, and may enable it again at once.
+    pub(super) fn forgive(&mut self) {
+        self.failures = None;
+    }
+
     /// Has it left alone for a while, if it failed before too.
     pub(super) fn failed(&mut self, error: &CallError) {
         let count = self.failures.as_ref().map_or(0, |failures| failures.count) + 1;

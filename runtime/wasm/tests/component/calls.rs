@@ -232,6 +232,17 @@ async fn one_that_always_fails_is_given_a_pause_that_grows() {
         (!matches!(outcome, Err(CallError::BackingOff { .. }))).then_some(outcome)
     });
     assert!(matches!(next.await, Err(CallError::Crashed { .. })));
+    // Its user may disable it and enable it at once, whatever the pause is.
+    assert!(matches!(
+        filter(&*instance).await,
+        Err(CallError::BackingOff { .. })
+    ));
+    instance.stop(StopReason::Disabled).await.unwrap();
+    instance.start().await.unwrap();
+    assert!(matches!(
+        filter(&*instance).await,
+        Err(CallError::Crashed { .. })
+    ));
 }
 
 #[tokio::test]
