@@ -22,12 +22,31 @@ stage("messages", (stage) => {
       await stage.server.ask("PUT", `/message/${sent.id}`, { title: `${tag} changed` });
       await page.getByRole("heading", { name: `${tag} changed` }).waitFor();
       expect(await page.getByRole("heading", { name: `${tag} now` }).count()).toBe(0);
+      expect(await page.getByRole("heading", { name: `${tag} changed` }).count()).toBe(1);
 
       await stage.server.halt();
       await page.getByText("Not connected").waitFor();
       await stage.server.run();
+      await stage.server.ask("PUT", `/message/${sent.id}`, { title: `${tag} meanwhile` });
       await stage.server.send(application.token, { title: `${tag} after`, message: "later" });
       await page.getByRole("heading", { name: `${tag} after` }).waitFor({ timeout: 30_000 });
+      await page.getByRole("heading", { name: `${tag} meanwhile` }).waitFor();
+      expect(await page.getByRole("heading", { name: `${tag} changed` }).count()).toBe(0);
+      await visitor.leave();
+    });
+
+    it("shows the time at which a message is deleted, and leaves it out afterwards", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      await visitor.login();
+      await page.getByText("Live: new messages").waitFor();
+      const within = (ms: number) => new Date(Date.now() + ms).toISOString();
+      const [soon, later] = [`soon ${width.name}`, `later ${width.name}`];
+      await stage.server.send(application.token, { title: soon, message: "x", expiresAt: within(5000) });
+      await stage.server.send(application.token, { title: later, message: "x", expiresAt: within(7_500_000) });
+      await page.getByRole("article", { name: later }).getByText("Deleted in 2 hours").waitFor();
+      await page.getByRole("article", { name: soon }).waitFor({ state: "detached" });
+      expect(await page.getByRole("article", { name: later }).count()).toBe(1);
       await visitor.leave();
     });
 

@@ -3,6 +3,7 @@ import { beforeAll, expect, it } from "vitest";
 import { flow, stage } from "./support/suite";
 
 const SHOUT = "org.example.shout";
+const WAKES = "org.example.wakes";
 
 stage(
   "plugins",
@@ -116,6 +117,24 @@ stage(
         await visitor.leave();
       });
 
+      it("shows timers with their details, and the contract", async () => {
+        const visitor = await stage.come(width);
+        const { page } = visitor;
+        const { id } = await stage.server.plugin(WAKES);
+        await stage.server.ask("POST", `/admin/plugins/${WAKES}/grant`, { asAsked: true });
+        await stage.server.ask("POST", `/plugin/${id}/enable`).catch(() => undefined);
+        await visitor.login("admin", undefined, `/plugins/${id}`);
+        const timers = page.getByRole("table", { name: "Timers" });
+        await timers.getByText("0 9 * * * in Asia/Tokyo, up to 5 s later, missed ones skipped").waitFor();
+        await timers.getByText("every 1 min 30 s", { exact: true }).waitFor();
+        await visitor.look("plugin-timers");
+        const contract = page.locator("dt:text-is('Contract') + dd");
+        expect(await contract.innerText()).toMatch(/^\d+\.\d+\.\d+$/);
+        await visitor.open(`/administration/plugins/${WAKES}`);
+        await contract.waitFor();
+        await visitor.leave();
+      });
+
       it("shows a message's trace, and restores what a filter dropped", async () => {
         const visitor = await stage.come(width);
         const { page } = visitor;
@@ -198,6 +217,7 @@ stage(
   },
   (server) => [
     server.python("shout"),
+    server.python("wakes"),
     server.python("shout", { "org.example.shout": "org.example.second", 'name="Shout"': 'name="Second"' }, "second"),
   ],
 );

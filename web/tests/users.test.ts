@@ -1,4 +1,4 @@
-import { it } from "vitest";
+import { expect, it } from "vitest";
 
 import { flow, stage } from "./support/suite";
 
@@ -41,6 +41,29 @@ stage("users", (stage) => {
       await page.getByRole("button", { name: `Delete ${name}` }).click();
       await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
       await page.getByText(name, { exact: true }).waitFor({ state: "detached" });
+      await visitor.leave();
+    });
+
+    it("sets the time zone of timers, also to the browser's", async () => {
+      const visitor = await stage.come(width);
+      const { page } = visitor;
+      const saved = async () =>
+        (await stage.server.ask<{ timeZone: string }>("GET", "/current/user/timezone")).timeZone;
+      await visitor.login("admin", undefined, "/settings");
+      const own = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+      const zone = page.getByLabel("Time zone of timers");
+      await zone.selectOption({ label: "Pacific/Chatham" });
+      await page.getByText("The time zone is changed").waitFor();
+      expect(await saved()).toBe("Pacific/Chatham");
+      await page.reload();
+      await page.getByText(`This browser's time zone is ${own}.`).waitFor();
+      expect(await zone.inputValue()).toBe("Pacific/Chatham");
+      await visitor.look("settings-time-zone");
+      await page.getByRole("button", { name: `Use ${own}` }).click();
+      await expect.poll(saved).toBe(own);
+      await page.getByRole("button", { name: `Use ${own}` }).waitFor({ state: "detached" });
+      await zone.selectOption({ label: "The server's time zone" });
+      await expect.poll(saved).toBe("");
       await visitor.leave();
     });
   });

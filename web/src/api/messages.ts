@@ -1,11 +1,7 @@
 /** The lists of messages in the query cache: pages, arrivals, deletions. */
-import {
-  type InfiniteData,
-  type QueryClient,
-  useInfiniteQuery,
-  useQuery,
-} from "@tanstack/react-query";
+import { type QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
+import { type Pages, withMessages } from "../lib/message-list";
 import { api, unwrap } from "./client";
 import { change, refresh } from "./refresh";
 import type { Message, PagedMessages } from "./types";
@@ -16,7 +12,6 @@ const CATCH_UP_PAGES = 25;
 
 /** All applications, or one. */
 export type Scope = number | "all";
-type Pages = InfiniteData<PagedMessages, number>;
 
 export const messagesKey = (scope: Scope) => ["messages", scope] as const;
 
@@ -38,24 +33,10 @@ export function useMessages(scope: Scope) {
   });
 }
 
-/** Puts messages, newest first, on top of a list; those that are in it already are replaced. */
-export function withNewest(pages: Pages, arrived: readonly Message[]): Pages {
-  const [first, ...rest] = pages.pages;
-  if (!first) return pages;
-  const known = new Set(pages.pages.flatMap((page) => page.messages.map((message) => message.id)));
-  const fresh = arrived.filter((message) => !known.has(message.id));
-  const changed = new Map(arrived.map((message) => [message.id, message]));
-  if (changed.size === 0) return pages;
-  const current = (messages: readonly Message[]) => messages.map((message) => changed.get(message.id) ?? message);
-  const messages = [...fresh, ...current(first.messages)].sort((a, b) => b.id - a.id);
-  const older = rest.map((page) => ({ ...page, messages: current(page.messages) }));
-  return { ...pages, pages: [{ ...first, messages }, ...older] };
-}
-
 export function addMessages(client: QueryClient, arrived: readonly Message[]) {
   change<Pages>(client, ["messages"], (pages, [, scope]) => {
     const mine = arrived.filter((message) => scope === "all" || message.appid === scope);
-    return withNewest(pages, mine);
+    return withMessages(pages, mine);
   });
 }
 
@@ -69,33 +50,37 @@ export function removeMessage(client: QueryClient, id: number) {
   }));
 }
 
+/** The messages of all lists, by id. */
+function listed(client: QueryClient): Map<number, Message> {
+  const lists = client.getQueriesData<Pages>({ queryKey: ["messages"] }).flatMap(([, pages]) => pages?.pages ?? []);
+  return new Map(lists.flatMap(({ messages }) => messages.map((message) => [message.id, message] as const)));
+}
+
 /**
  * Reads what came while the page was not connected: from the newest message
- * back to the newest one that is known.
+ * back to the newest one that is known, and the changes among those that it reads.
  */
-export async function catchUp(client: QueryClient): Promise<Message[]> {
+export async function catchUp(client: QueryClient): Promise<void> {
   const known = client
     .getQueriesData<Pages>({ queryKey: ["messages"] })
     .flatMap(([, pages]) => pages?.pages[0]?.messages[0]?.id ?? []);
-  if (known.length === 0) {
-    await refresh(client, ["messages"]);
-    return [];
-  }
+  if (known.length === 0) return refresh(client, ["messages"]);
   const newest = Math.max(...known);
-  const missed: Message[] = [];
+  const before = listed(client);
+  const read: Message[] = [];
   let since = 0;
   for (let count = 0; count < CATCH_UP_PAGES; count += 1) {
     const { messages, paging } = await page("all", since);
-    const fresh = messages.filter((message) => message.id > newest);
-    missed.push(...fresh);
-    if (fresh.length < messages.length || paging.since === 0) {
-      addMessages(client, missed);
-      return missed;
+    read.push(...messages);
+    if (messages.some(({ id }) => id <= newest) || paging.since === 0) {
+      // What the stream changed since then is newer than the answers.
+      const now = listed(client);
+      addMessages(client, read.filter(({ id }) => now.get(id) === before.get(id)));
+      return;
     }
     since = paging.since;
   }
   await client.resetQueries({ queryKey: ["messages"] });
-  return missed;
 }
 
 /** The calls in which a plugin sent a message or was given it. */

@@ -21,6 +21,13 @@ export function useUsers() {
   return useQuery({ queryKey: ["users"], queryFn: () => unwrap(api.GET("/user")) });
 }
 
+export const TIME_ZONE = ["time-zone"];
+
+/** The time zone of the user's timers. */
+export function useTimeZone() {
+  return useQuery({ queryKey: TIME_ZONE, queryFn: () => unwrap(api.GET("/current/user/timezone")) });
+}
+
 export function useVersion() {
   return useQuery({ queryKey: ["version"], queryFn: () => unwrap(api.GET("/version")), staleTime: Infinity });
 }

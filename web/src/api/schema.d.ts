@@ -657,6 +657,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/current/user/timezone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the time zone of one's timers. */
+        get: operations["get_current_user_timezone"];
+        /** Sets the time zone by which plugins' timers with a cron expression fire. */
+        put: operations["put_current_user_timezone"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -821,10 +839,12 @@ export interface paths {
         };
         get?: never;
         /**
-         * Changes a message: its application, or its user, gives it new texts, another priority or
-         *     other extras. It keeps its number and its time. Filters decide about it again, and connected
-         *     clients receive it again with the same number; listeners do not. One that a filter drops
-         *     answers as with `POST /message`, and the message stays as it was.
+         * Changes a message: its application, or its user, gives it new texts, another priority,
+         *     other extras, or another time at which it is deleted. It keeps its number and its time.
+         *     Filters decide about it again, and connected clients receive it again with the same
+         *     number; listeners do not. One that a filter drops answers as with `POST /message`, and the
+         *     message stays as it was. A change of nothing but `expiresAt` asks no filter and tells no
+         *     client.
          */
         put: operations["put_message_id"];
         post?: never;
@@ -1799,6 +1819,8 @@ export interface components {
              * @description The application it comes from, where no application's token says so.
              */
             appid?: number;
+            /** @description The time at which it is deleted, RFC 3339; never if it is left out. */
+            expiresAt?: string | null;
             /** @description Additional data, an object; in a form, the text of a JSON object. */
             extras?: {
                 [key: string]: unknown;
@@ -2189,6 +2211,8 @@ export interface components {
             appid: number;
             /** @description The time of its arrival, RFC 3339. */
             date: string;
+            /** @description The time at which it is deleted, RFC 3339; left out if there is none. */
+            expiresAt?: string | null;
             /** @description Additional data, kept as it came. */
             extras?: Record<string, never> | null;
             /**
@@ -2307,6 +2331,8 @@ export interface components {
             backend: string;
             /** @description Its capabilities, as far as Gotify knows them. */
             capabilities: string[];
+            /** @description The version of the contract that it was built for, if it tells one. */
+            contract?: string | null;
             createdAt: string;
             description: string;
             /** @description Digest of the file it was loaded from. */
@@ -2397,17 +2423,26 @@ export interface components {
         };
         /** @description A timer of a plugin. */
         PluginTimer: {
-            /** @description The cron expression, in the server's time zone. */
+            /** @description The cron expression. */
             cron?: string | null;
             /**
              * Format: int64
              * @description The interval in milliseconds, of a timer that repeats.
              */
             everyMs?: number | null;
+            /**
+             * Format: int64
+             * @description The most by which its times are put off, in milliseconds; left out for none.
+             */
+            jitterMs?: number | null;
             /** @description The plugin's name for it. */
             name: string;
             /** @description The next times at which it is due; a single one for a timer that does not repeat. */
             next: string[];
+            /** @description True if it does not fire for times that it missed. */
+            skipsMissed: boolean;
+            /** @description The time zone of the cron expression; left out for the user's. */
+            zone?: string | null;
         };
         /**
          * @description A file in the plugins folder that is no plugin of this server, or the grants
@@ -2632,6 +2667,11 @@ export interface components {
              *     as soon as it stays the same for a moment.
              */
             changed: boolean;
+            /**
+             * @description The version of the contract that it was built for; none for a plugin for Gotify's
+             *     plugin API or a standard interface, and for one that has not told yet.
+             */
+            contract?: string | null;
             /** @description The active version's digest. */
             digest: string;
             /** @description Its file in the plugins folder. */
@@ -2673,6 +2713,11 @@ export interface components {
              * @description The status of the answer; none if there was no answer.
              */
             status?: number | null;
+        };
+        /** @description The time zone of a user's timers. */
+        TimeZone: {
+            /** @description A name of the IANA database, such as `Europe/Berlin`; empty for the server's. */
+            timeZone: string;
         };
         /**
          * @description A filter's outcome.
@@ -2741,6 +2786,8 @@ export interface components {
         };
         /** @description A change of a message: the fields that are named. */
         UpdateMessage: {
+            /** @description The time at which it is deleted, RFC 3339; an empty text for never. */
+            expiresAt?: string | null;
             /** @description Additional data, an object, in place of all there was. */
             extras?: {
                 [key: string]: unknown;
@@ -4459,6 +4506,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_current_user_timezone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimeZone"];
+                };
+            };
+        };
+    };
+    put_current_user_timezone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimeZone"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimeZone"];
+                };
             };
             400: {
                 headers: {

@@ -15,6 +15,7 @@ export type Dropped = Schemas["DroppedMessage"];
 export type ConfigForm = Schemas["ConfigForm"];
 export type ConfigProblem = Schemas["ConfigProblem"];
 export type Plugin = Schemas["PluginConf"];
+export type Timer = Schemas["PluginTimer"];
 export type Permission = Schemas["Asked"];
 export type LogEntry = Schemas["LogEntry"];
 export type Denial = Schemas["Denied"];

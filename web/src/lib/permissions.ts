@@ -20,6 +20,7 @@ const TITLES: Record<string, string> = {
   files: "Use directories of the server",
   environment: "Read environment variables of the server",
   timers: "Wake up at times that it chooses",
+  send_to_users: "Send messages to other users",
 };
 
 /** A permission's name in words; the name itself if the page does not know it. */
@@ -33,6 +34,9 @@ export function words(permission: unknown): Words {
   const [name = "", list = []] = Object.entries(data)[0] ?? [];
   if (name === "read_messages" && list.includes("*")) {
     return { title: "Read the messages of all your applications", details: [] };
+  }
+  if (name === "send_to_users" && list.includes("*")) {
+    return { title: "Send messages to all users of the server", details: [] };
   }
   return {
     title: titleOf(name),

@@ -1,10 +1,10 @@
-import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useId, useState } from "react";
 import { Form } from "react-aria-components";
 
 import { api, unwrap } from "../api/client";
 import { confirmIdentity } from "../api/elevation";
-import { useVersion } from "../api/queries";
+import { TIME_ZONE, useTimeZone, useVersion } from "../api/queries";
 import { isElevated, useNow, useUser } from "../api/session";
 import { useNotifications } from "../lib/notifications";
 import { below } from "../lib/root";
@@ -13,6 +13,7 @@ import { Button } from "../ui/button";
 import { Switch, TextInput } from "../ui/field";
 import { ErrorNotice } from "../ui/notice";
 import { Page, Section } from "../ui/page";
+import { Loaded } from "../ui/query";
 import { Time } from "../ui/time";
 import { toast } from "../ui/toast";
 
@@ -20,6 +21,7 @@ export default function SettingsView() {
   return (
     <Page title="Settings">
       <Notifications />
+      <TimeZone />
       <Elevation />
       <Password />
       <About />
@@ -47,6 +49,66 @@ function Notifications() {
         <p className="small muted">This browser offers none here. Pages need HTTPS for them.</p>
       )}
     </Section>
+  );
+}
+
+/** The time zone of the user's timers; it is saved at once. */
+function TimeZone() {
+  const client = useQueryClient();
+  const zone = useTimeZone();
+  const save = useMutation({
+    // One after the other: the last choice is the one that stays.
+    scope: { id: "time-zone" },
+    mutationFn: (timeZone: string) => unwrap(api.PUT("/current/user/timezone", { body: { timeZone } })),
+    onSuccess: (saved) => {
+      client.setQueryData(TIME_ZONE, saved);
+      toast("The time zone is changed");
+      // It moves the next times of timers.
+      void client.invalidateQueries({ queryKey: ["plugin"] });
+    },
+  });
+  return (
+    <Section title="Time zone">
+      <Loaded query={zone} of="the time zone">
+        {({ timeZone }) => <Zones value={save.isPending ? save.variables : timeZone} onChange={save.mutate} />}
+      </Loaded>
+      {save.isError && <ErrorNotice error={save.error} title="The time zone was not changed" />}
+    </Section>
+  );
+}
+
+function Zones({ value, onChange }: { value: string; onChange: (zone: string) => void }) {
+  const id = useId();
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // Browsers leave out UTC and older names.
+  const zones = [...new Set(["UTC", own, value, ...Intl.supportedValuesOf("timeZone")])].filter(Boolean).sort();
+  return (
+    <>
+      <div className="field">
+        <label htmlFor={id}>Time zone of timers</label>
+        <select
+          id={id}
+          className="input"
+          value={value}
+          aria-describedby={`${id}-help`}
+          onChange={({ target }) => onChange(target.value)}
+        >
+          <option value="">The server's time zone</option>
+          {zones.map((zone) => (
+            <option key={zone}>{zone}</option>
+          ))}
+        </select>
+        <p className="help" id={`${id}-help`}>
+          Plugins' timers with a cron expression fire by it, except those that a plugin sets in another zone.
+        </p>
+      </div>
+      {own && (
+        <div className="cluster">
+          <span className="small muted">This browser's time zone is {own}.</span>
+          {own !== value && <Button onPress={() => onChange(own)}>Use {own}</Button>}
+        </div>
+      )}
+    </>
   );
 }
 

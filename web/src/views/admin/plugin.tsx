@@ -180,6 +180,12 @@ function Overview({ status }: { status: Status }) {
           <Update status={status} />
           <dt>Runs as</dt>
           <dd>{status.backend === "native" ? "a process" : "a WebAssembly component"}</dd>
+          {status.contract && (
+            <>
+              <dt>Contract</dt>
+              <dd>{status.contract}</dd>
+            </>
+          )}
         </dl>
       </Section>
       {process && (

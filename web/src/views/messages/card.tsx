@@ -46,6 +46,11 @@ export const MessageCard = memo(function MessageCard({ message, application, pos
           <p className="message-meta">
             {application && <span>{application.name}</span>}
             <Time date={message.date} />
+            {message.expiresAt && (
+              <span>
+                Deleted <Time date={message.expiresAt} />
+              </span>
+            )}
             {message.priority > 0 && <Badge tone={TONES[urgency]}>Priority {message.priority}</Badge>}
           </p>
         </div>

@@ -7,6 +7,7 @@ import { api, unwrap } from "../../api/client";
 import { useConnected } from "../../api/live";
 import { type Scope, useMessages } from "../../api/messages";
 import { useApplications } from "../../api/queries";
+import { useNow } from "../../api/session";
 import type { Application, Message } from "../../api/types";
 import { Button } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
@@ -39,7 +40,11 @@ function MessagesOf({ scope }: { scope: Scope }) {
     () => new Map<number, Application>(applications.data?.map((one) => [one.id, one])),
     [applications.data],
   );
-  const all = useMemo(() => messages.data?.pages.flatMap((page) => page.messages) ?? [], [messages.data]);
+  const now = useNow(10_000);
+  const all = useMemo(
+    () => messages.data?.pages.flatMap((page) => page.messages.filter((message) => isThere(message, now))) ?? [],
+    [messages.data, now],
+  );
   const list = useMemo(
     () => all.filter((message) => !hidden.has(message.id) && matches(message, needle)),
     [all, hidden, needle],
@@ -129,6 +134,11 @@ function MessagesOf({ scope }: { scope: Scope }) {
       </Confirm>
     </Page>
   );
+}
+
+/** Whether the time at which the server deletes it is still to come. */
+function isThere({ expiresAt }: Message, now: number): boolean {
+  return !expiresAt || new Date(expiresAt).getTime() > now;
 }
 
 function matches(message: Message, needle: string): boolean {

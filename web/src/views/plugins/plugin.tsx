@@ -154,6 +154,12 @@ function Overview({ plugin }: { plugin: Plugin }) {
           <dd>{plugin.version}</dd>
           <dt>Runs as</dt>
           <dd>{plugin.backend === "native" ? "a confined process" : "a WebAssembly component"}</dd>
+          {plugin.contract && (
+            <>
+              <dt>Contract</dt>
+              <dd>{plugin.contract}</dd>
+            </>
+          )}
           {plugin.license && (
             <>
               <dt>License</dt>

@@ -5,6 +5,7 @@ import { Link } from "react-router";
 
 import { api, unwrap } from "../../api/client";
 import { titleOf } from "../../lib/permissions";
+import { details, span } from "../../lib/timers";
 import { Button } from "../../ui/button";
 import { Empty, ErrorNotice } from "../../ui/notice";
 import { Section } from "../../ui/page";
@@ -98,6 +99,7 @@ export function Timers({ id }: { id: number }) {
                   <Cell label="Timer">{timer.name}</Cell>
                   <Cell label="Schedule">
                     {timer.cron ? <code>{timer.cron}</code> : timer.everyMs ? `every ${span(timer.everyMs)}` : "once"}
+                    {details(timer)}
                   </Cell>
                   <Cell label="Next times" nowrap>
                     {timer.next.map((date) => (
@@ -112,25 +114,6 @@ export function Timers({ id }: { id: number }) {
       </Loaded>
     </Section>
   );
-}
-
-/** A time span in its two largest units. */
-function span(ms: number): string {
-  const units: [number, string][] = [
-    [86_400_000, "d"],
-    [3_600_000, "h"],
-    [60_000, "min"],
-    [1000, "s"],
-    [1, "ms"],
-  ];
-  let rest = ms;
-  const parts: string[] = [];
-  for (const [size, name] of units) {
-    const count = Math.floor(rest / size);
-    if (count > 0) parts.push(`${count} ${name}`);
-    rest %= size;
-  }
-  return parts.slice(0, 2).join(" ");
 }
 
 export function Denials({ id }: { id: number }) {
