@@ -1,14 +1,16 @@
-// mqtt publishes messages to a broker of MQTT. Components have no sockets for it, so
-// it is a native plugin.
+// mqtt publishes messages to a broker of MQTT, and sends publications as messages.
+// Components have no sockets for it, so it is a native plugin.
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -28,16 +30,23 @@ const (
 	// later failure. The host passes such a batch again as a whole. The last id would
 	// not be enough: a dead letter that its user has delivered again is older.
 	sentKey = "sent"
+	// The storage's key: the name by which the broker and the plugin know the plugin.
+	senderKey = "sender"
 )
 
 // Publisher is one user's instance.
 type Publisher struct {
 	mortise.Config[Settings]
-	host *mortise.Host
+	host   *mortise.Host
+	sender string
+	// None while the plugin is stopped, and without subscriptions.
+	subscriber *subscriber
 }
 
-// Payload is a message as subscribers receive it.
+// Payload is a message as subscribers receive it. The sender is first, so that the
+// plugin knows its own publications.
 type Payload struct {
+	Sender      string          `json:"sender"`
 	ID          uint64          `json:"id"`
 	Application string          `json:"application"`
 	Title       string          `json:"title"`
@@ -52,15 +61,16 @@ func init() {
 		ID:          "io.mortise.mqtt",
 		Name:        "MQTT",
 		Version:     "0.1.0",
-		Description: "Publishes messages to a broker of MQTT.",
+		Description: "Publishes messages to a broker of MQTT, and sends its publications as messages.",
 		Author:      "The Mortise developers",
 		License:     "MIT OR Apache-2.0",
 		Wants: []mortise.Want{
 			mortise.WantReadMessages("to publish the messages", "*"),
+			mortise.WantSendMessages("to send the publications of the topics that you subscribe to"),
 			mortise.WantHTTP("to connect to your broker; granting only its host and port is enough", "*:*"),
 		},
 	}, func(host *mortise.Host) any {
-		return &Publisher{mortise.NewConfig(initial, nil), host}
+		return &Publisher{Config: mortise.NewConfig(initial, nil), host: host}
 	})
 }
 
@@ -83,12 +93,54 @@ func (p *Publisher) Configure(text string) []mortise.Problem {
 		p.Value = before
 		return wrong
 	}
+	if p.sender != "" {
+		p.unsubscribe(true)
+		p.subscribe()
+	}
 	return nil
+}
+
+// Start connects to the broker, if there are subscriptions.
+func (p *Publisher) Start(mortise.User) error {
+	var sender string
+	if err := p.host.GetJSON(senderKey, &sender); err != nil {
+		return err
+	}
+	if sender == "" {
+		sender = "mortise-" + strings.ToLower(rand.Text()[:12])
+		if err := p.host.SetJSON(senderKey, sender); err != nil {
+			return err
+		}
+	}
+	p.sender = sender
+	p.subscribe()
+	return nil
+}
+
+// Stop ends the connection. The broker keeps publications, unless the user disabled
+// the plugin.
+func (p *Publisher) Stop(reason mortise.StopReason) error {
+	p.unsubscribe(reason == mortise.Disabled)
+	p.sender = ""
+	return nil
+}
+
+func (p *Publisher) subscribe() {
+	if p.Value.Server != "" && len(p.Value.Subscribe) > 0 {
+		p.subscriber = subscribe(p.Value, p.sender, p.host)
+	}
+}
+
+func (p *Publisher) unsubscribe(forget bool) {
+	if p.subscriber != nil {
+		p.subscriber.stop(forget)
+		p.subscriber = nil
+	}
 }
 
 // OnMessages publishes messages in their order.
 func (p *Publisher) OnMessages(messages []mortise.Message) error {
-	if p.Value.Server == "" {
+	if p.Value.Server == "" || p.Value.Topic == "" {
 		return nil
 	}
 	var before, sent []uint64
@@ -107,7 +159,7 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	published, err := publishAll(wanted, p.Value)
+	published, err := publishAll(wanted, p.Value, p.sender)
 	if sent = append(sent, published...); err != nil && len(sent) > 0 {
 		if failed := p.host.SetJSON(sentKey, sent); failed != nil {
 			return failed
@@ -117,7 +169,7 @@ func (p *Publisher) OnMessages(messages []mortise.Message) error {
 }
 
 // publishAll returns the ids of the messages that the broker took.
-func publishAll(messages []mortise.Message, settings Settings) (sent []uint64, err error) {
+func publishAll(messages []mortise.Message, settings Settings, sender string) (sent []uint64, err error) {
 	end := time.Now().Add(budget)
 	client := paho.NewClient(options(settings))
 	if err := wait(client.Connect()); err != nil {
@@ -129,7 +181,7 @@ func publishAll(messages []mortise.Message, settings Settings) (sent []uint64, e
 		if time.Now().After(end) {
 			return sent, errors.New("the broker is slow; the other messages follow")
 		}
-		payload, err := json.Marshal(payloadOf(message))
+		payload, err := json.Marshal(payloadOf(message, sender))
 		if err != nil {
 			return sent, err
 		}
@@ -159,9 +211,10 @@ func wait(token paho.Token) error {
 	return token.Error()
 }
 
-func payloadOf(message mortise.Message) Payload {
+func payloadOf(message mortise.Message, sender string) Payload {
 	content := message.Content
 	payload := Payload{
+		Sender:      sender,
 		ID:          message.ID,
 		Application: message.Application.Name,
 		Title:       content.Title,

@@ -91,7 +91,7 @@ func settings(address string) Settings {
 func TestMessagesArePublished(t *testing.T) {
 	broker := listen(t, 0)
 	go broker.serve(t)
-	sent, err := publishAll([]mortise.Message{message(1, "backup"), message(2, "a/b+c#")}, settings(broker.Addr().String()))
+	sent, err := publishAll([]mortise.Message{message(1, "backup"), message(2, "a/b+c#")}, settings(broker.Addr().String()), "me")
 	if len(sent) != 2 || err != nil {
 		t.Fatal(sent, err)
 	}
@@ -106,7 +106,7 @@ func TestMessagesArePublished(t *testing.T) {
 	if err := json.Unmarshal(first.Payload, &payload); err != nil {
 		t.Fatal(err)
 	}
-	if payload.ID != 1 || payload.Message != "b" || string(payload.Extras) != `{"a":{"b":1}}` {
+	if payload.ID != 1 || !isOwn(first.Payload, "me") || isOwn(first.Payload, "m") || payload.Message != "b" || string(payload.Extras) != `{"a":{"b":1}}` {
 		t.Error(payload)
 	}
 }
@@ -114,7 +114,7 @@ func TestMessagesArePublished(t *testing.T) {
 func TestAFailureTellsTheSentMessages(t *testing.T) {
 	broker := listen(t, 2)
 	go broker.serve(t)
-	sent, err := publishAll([]mortise.Message{message(1, "a"), message(2, "a")}, settings(broker.Addr().String()))
+	sent, err := publishAll([]mortise.Message{message(1, "a"), message(2, "a")}, settings(broker.Addr().String()), "me")
 	if len(sent) != 1 || err == nil || !strings.Contains(err.Error(), "message 2") {
 		t.Fatal(sent, err)
 	}
@@ -141,10 +141,10 @@ func TestNamedHostsAreReachedByTheProxy(t *testing.T) {
 			connection.Close()
 		}
 	}()
-	if sent, err := publishAll([]mortise.Message{message(1, "a")}, settings("mqtt.example.org:1883")); len(sent) != 1 || err != nil {
+	if sent, err := publishAll([]mortise.Message{message(1, "a")}, settings("mqtt.example.org:1883"), "me"); len(sent) != 1 || err != nil {
 		t.Fatal(sent, err)
 	}
-	_, err := publishAll([]mortise.Message{message(1, "a")}, settings("mqtt.example.org:1883"))
+	_, err := publishAll([]mortise.Message{message(1, "a")}, settings("mqtt.example.org:1883"), "me")
 	if err == nil || !strings.Contains(err.Error(), "the way to mqtt.example.org:1883 is closed: 403 no grant") {
 		t.Fatal(err)
 	}
