@@ -120,17 +120,15 @@ impl<'a> Job<'a> {
         world::write(self.project)
     }
 
-    /// The folder with the SDK in the plugin's folder: the copy that `new` made,
-    /// or else one made now.
+    /// The folder with the SDK in the plugin's folder: a copy of this version, unless its
+    /// author has changed it or linked another.
     ///
     /// # Errors
     ///
     /// It cannot be written.
     pub fn sdk(&self) -> Result<PathBuf, Error> {
         let folder = self.folder().join(sdk::FOLDER);
-        if !folder.is_dir() {
-            sdk::copy(self.project.language, &folder)?;
-        }
+        sdk::refresh(self.project.language, &folder)?;
         Ok(folder)
     }
 

@@ -18,7 +18,7 @@ pub const NAME: &str = "plugin";
 /// The file in it that is the plugin's own.
 const OWN: &str = "world.wit";
 /// The contract, as other packages call it.
-const CONTRACT: (&str, &str) = ("mortise:plugin", "0.1.0");
+const CONTRACT: (&str, &str) = ("mortise:plugin", "0.2.0");
 
 /// A plugin's world.
 #[derive(Clone, Debug)]

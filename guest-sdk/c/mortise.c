@@ -77,6 +77,14 @@ plugin_string_t mortise_refusal(mortise_plugin_types_error_t *error) {
   return text;
 }
 
+/* Adds names, ended by NULL, to a list. */
+static void add_names(plugin_list_string_t *names, va_list values) {
+  for (const char *name; (name = va_arg(values, const char *)) != NULL;) {
+    names->ptr = have(realloc(names->ptr, (names->len + 1) * sizeof *names->ptr));
+    names->ptr[names->len++] = mortise_text("%s", name);
+  }
+}
+
 void mortise_want(mortise_plugin_types_manifest_t *manifest, uint8_t permission, const char *reason, ...) {
   size_t at = manifest->wants.len++;
   manifest->wants.ptr =
@@ -86,22 +94,29 @@ void mortise_want(mortise_plugin_types_manifest_t *manifest, uint8_t permission,
   request->permission.tag = permission;
   request->reason = mortise_text("%s", reason);
   /* All lists of names are in the same place. */
-  plugin_list_string_t *names = &request->permission.val.read_messages;
   va_list values;
   va_start(values, reason);
-  for (const char *name; (name = va_arg(values, const char *)) != NULL;) {
-    names->ptr = have(realloc(names->ptr, (names->len + 1) * sizeof *names->ptr));
-    names->ptr[names->len++] = mortise_text("%s", name);
-  }
+  add_names(&request->permission.val.read_messages, values);
   va_end(values);
 }
 
+void mortise_listen(mortise_plugin_types_manifest_t *manifest, int32_t min_priority, ...) {
+  memset(&manifest->listens, 0, sizeof manifest->listens);
+  manifest->listens.is_some = true;
+  manifest->listens.val.min_priority = (plugin_option_s32_t){true, min_priority};
+  va_list values;
+  va_start(values, min_priority);
+  add_names(&manifest->listens.val.applications, values);
+  va_end(values);
+}
+
+static mortise_plugin_types_content_t content_of(const char *title, const char *body, int32_t priority) {
+  return (mortise_plugin_types_content_t){
+      .title = borrowed(title), .body = borrowed(body), .priority = priority};
+}
+
 uint64_t mortise_send(const char *title, const char *body, int32_t priority, plugin_string_t *error) {
-  mortise_plugin_types_outgoing_t message;
-  memset(&message, 0, sizeof message);
-  message.content.title = borrowed(title);
-  message.content.body = borrowed(body);
-  message.content.priority = priority;
+  mortise_plugin_types_outgoing_t message = {.content = content_of(title, body, priority)};
   uint64_t id = 0;
   mortise_plugin_types_error_t refusal;
   if (!mortise_plugin_messages_send(&message, &id, &refusal)) {
@@ -109,6 +124,39 @@ uint64_t mortise_send(const char *title, const char *body, int32_t priority, plu
     return 0;
   }
   return id;
+}
+
+uint64_t mortise_send_to(const char *user, const char *title, const char *body, int32_t priority,
+                         plugin_string_t *error) {
+  plugin_string_t name = borrowed(user);
+  plugin_list_string_t users = {&name, 1};
+  mortise_plugin_types_outgoing_t message = {.content = content_of(title, body, priority)};
+  mortise_plugin_messages_list_delivery_t deliveries;
+  mortise_plugin_types_error_t refusal;
+  if (!mortise_plugin_messages_send_to(&users, &message, &deliveries, &refusal)) {
+    *error = mortise_refusal(&refusal);
+    return 0;
+  }
+  uint64_t id = 0;
+  if (deliveries.len != 1) {
+    *error = mortise_text("invalid: `%s` is not one user", user);
+  } else if (deliveries.ptr->outcome.is_err) {
+    *error = mortise_refusal(&deliveries.ptr->outcome.val.err);
+  } else {
+    id = deliveries.ptr->outcome.val.ok;
+  }
+  mortise_plugin_messages_list_delivery_free(&deliveries);
+  return id;
+}
+
+bool mortise_update(uint64_t id, const char *title, const char *body, int32_t priority, plugin_string_t *error) {
+  mortise_plugin_types_content_t content = content_of(title, body, priority);
+  mortise_plugin_types_error_t refusal;
+  bool updated = mortise_plugin_messages_update(id, &content, &refusal);
+  if (!updated) {
+    *error = mortise_refusal(&refusal);
+  }
+  return updated;
 }
 
 char *mortise_load(const char *key) {
@@ -141,6 +189,22 @@ bool mortise_every_ms(const char *name, uint64_t period_ms, plugin_string_t *err
                                           .val = {.every_ms = period_ms}};
   mortise_plugin_types_error_t refusal;
   bool set = mortise_plugin_timers_set(&timer, &when, &refusal);
+  if (!set) {
+    *error = mortise_refusal(&refusal);
+  }
+  return set;
+}
+
+bool mortise_cron(const char *name, const char *expression, const char *zone, plugin_string_t *error) {
+  plugin_string_t timer = borrowed(name);
+  mortise_plugin_types_schedule_t when = {.tag = MORTISE_PLUGIN_TYPES_SCHEDULE_CRON,
+                                          .val = {.cron = borrowed(expression)}};
+  mortise_plugin_types_timer_options_t options = {.missed = MORTISE_PLUGIN_TYPES_MISSED_RUNS_ONCE};
+  if (zone != NULL) {
+    options.zone = (plugin_option_string_t){true, borrowed(zone)};
+  }
+  mortise_plugin_types_error_t refusal;
+  bool set = mortise_plugin_timers_set_with(&timer, &when, &options, &refusal);
   if (!set) {
     *error = mortise_refusal(&refusal);
   }

@@ -39,14 +39,25 @@ void mortise_log(mortise_plugin_types_level_t level, const char *format, ...)
 plugin_string_t mortise_refusal(mortise_plugin_types_error_t *error);
 
 /* Asks for a permission, one of MORTISE_PLUGIN_TYPES_PERMISSION_*, for a reason.
- * The names, ended by NULL, are those of hosts, applications, cookies or
+ * The names, ended by NULL, are those of hosts, applications, cookies, users or
  * environment variables, where the permission has some. */
 void mortise_want(mortise_plugin_types_manifest_t *manifest, uint8_t permission, const char *reason, ...)
     __attribute__((sentinel));
 
+/* Names the messages that the listener wants: of at least this priority, INT32_MIN
+ * for any, and of these applications, ended by NULL; of all if there are none. */
+void mortise_listen(mortise_plugin_types_manifest_t *manifest, int32_t min_priority, ...) __attribute__((sentinel));
+
 /* Sends a message to the user. Answers its id, or 0 with what the host says,
  * which is to be freed. */
 uint64_t mortise_send(const char *title, const char *body, int32_t priority, plugin_string_t *error);
+
+/* The same to one user, by name; needs the permission send-to-users. */
+uint64_t mortise_send_to(const char *user, const char *title, const char *body, int32_t priority,
+                         plugin_string_t *error);
+
+/* Replaces the content of a message that this plugin sent. */
+bool mortise_update(uint64_t id, const char *title, const char *body, int32_t priority, plugin_string_t *error);
 
 /* The value last stored under a key as a text, to be freed; NULL if there is
  * none, or the host refuses. */
@@ -57,6 +68,10 @@ bool mortise_store(const char *key, const char *value);
 
 /* Sets a timer that fires again and again. */
 bool mortise_every_ms(const char *name, uint64_t period_ms, plugin_string_t *error);
+
+/* The same by a cron expression, in a time zone such as "Europe/Berlin"; NULL is
+ * the user's. */
+bool mortise_cron(const char *name, const char *expression, const char *zone, plugin_string_t *error);
 
 /* The value in the line "name: value" of a configuration, without quotes around
  * it, to be freed; NULL if there is no such line. Enough for a plugin whose

@@ -31,6 +31,43 @@ func liftMessage(m bind.Message) Message {
 	return Message{m.Id, liftApplication(m.Application), liftContent(m.Content), m.CreatedMs}
 }
 
+func (o Outgoing) lower() bind.Outgoing {
+	return bind.Outgoing{Application: unlessEmpty(o.Application), Content: o.Content.lower()}
+}
+
+// unlessEmpty is a text, none if it is empty.
+func unlessEmpty(text string) types.Option[string] {
+	if text == "" {
+		return types.None[string]()
+	}
+	return types.Some(text)
+}
+
+func liftDelivery(d bind.Delivery) Delivery {
+	if d.Outcome.IsErr() {
+		return Delivery{User: d.User, Err: refusal(d.Outcome.Err())}
+	}
+	return Delivery{User: d.User, ID: d.Outcome.Ok()}
+}
+
+func (s Schedule) lower() bind.Schedule {
+	switch {
+	case s.onceAtMS != nil:
+		return bind.MakeScheduleOnceAtMs(*s.onceAtMS)
+	case s.cron != "":
+		return bind.MakeScheduleCron(s.cron)
+	}
+	return bind.MakeScheduleEveryMs(s.everyMS)
+}
+
+func (o TimerOptions) lower() bind.TimerOptions {
+	return bind.TimerOptions{
+		Zone:     unlessEmpty(o.Zone),
+		JitterMs: milliseconds(o.Jitter),
+		Missed:   uint8(min(o.Missed, MissedSkip)),
+	}
+}
+
 func liftDraft(d bind.Draft) Draft {
 	return Draft{liftApplication(d.Application), liftContent(d.Content), d.ReceivedMs}
 }
@@ -74,8 +111,17 @@ func (m Manifest) lower() bind.Manifest {
 	return bind.Manifest{
 		Id: m.ID, Name: m.Name, Version: m.Version, Description: m.Description,
 		Author: m.Author, License: m.License, Website: m.Website,
-		Wants: liftAll(m.Wants, Want.lower),
+		Wants: liftAll(m.Wants, Want.lower), Listens: m.Listens.lower(),
 	}
+}
+
+func (i *Interests) lower() types.Option[bind.Interests] {
+	if i == nil {
+		return types.None[bind.Interests]()
+	}
+	return types.Some(bind.Interests{
+		Applications: i.Applications, MinPriority: types.FromPointer(i.MinPriority),
+	})
 }
 
 func (w Want) lower() bind.Request {
@@ -102,6 +148,8 @@ func (w Want) permission() bind.Permission {
 		}))
 	case environment:
 		return bind.MakePermissionEnvironment(w.names)
+	case sendToUsers:
+		return bind.MakePermissionSendToUsers(w.names)
 	default:
 		return bind.MakePermissionTimers()
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrorKind is what kind of refusal an [Error] is.
@@ -77,6 +78,33 @@ func (h *Host) Received(before *uint64, limit uint32) ([]Message, error) {
 // Remove deletes a message that the plugin sent.
 func (h *Host) Remove(id uint64) error { return h.removeMessage(id) }
 
+// Update replaces the content of a message that the plugin sent. It keeps its id
+// and its time.
+func (h *Host) Update(id uint64, content Content) error { return h.updateMessage(id, content) }
+
+// Expire has the server delete a message that the plugin sent at a time, at once
+// if it has passed; never at the zero time.
+func (h *Host) Expire(id uint64, at time.Time) error {
+	if at.IsZero() {
+		return h.expireMessage(id, nil)
+	}
+	ms := sinceEpoch(at)
+	return h.expireMessage(id, &ms)
+}
+
+// SendTo sends a message to each of these users, by their names, "*" for all that
+// are granted. It returns one delivery for each, in the same order.
+func (h *Host) SendTo(users []string, message Outgoing) ([]Delivery, error) {
+	return h.sendTo(users, message)
+}
+
+// SetImage sets the image of the plugin's application of this name, the one named
+// after the plugin if it is empty: PNG, JPEG, GIF or WebP, at most 1 MiB. An empty
+// image removes it.
+func (h *Host) SetImage(application string, image []byte) error {
+	return h.setImage(application, image)
+}
+
 // Get returns the value last set under a key; nil if there is none.
 func (h *Host) Get(key string) ([]byte, error) { return h.get(key) }
 
@@ -113,6 +141,11 @@ func (h *Host) Keys(prefix string) ([]string, error) { return h.keys(prefix) }
 
 // SetTimer sets or replaces the timer of this name.
 func (h *Host) SetTimer(name string, when Schedule) error { return h.setTimer(name, when) }
+
+// SetTimerWith sets or replaces, in the same way, a timer with options.
+func (h *Host) SetTimerWith(name string, when Schedule, options TimerOptions) error {
+	return h.setTimerWith(name, when, options)
+}
 
 // CancelTimer cancels a timer.
 func (h *Host) CancelTimer(name string) error { return h.cancelTimer(name) }

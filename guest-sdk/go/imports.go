@@ -56,14 +56,7 @@ func refusal(err bind.Error) *Error {
 func (link) writeLog(level Level, text string) { bindLog.Write(uint8(min(level, LevelError)), text) }
 
 func (link) send(message Outgoing) (uint64, error) {
-	var application *string
-	if message.Application != "" {
-		application = &message.Application
-	}
-	return answer(bindMessages.Send(bind.Outgoing{
-		Application: types.FromPointer(application),
-		Content:     message.Content.lower(),
-	}))
+	return answer(bindMessages.Send(message.lower()))
 }
 
 func (link) getMessage(id uint64) (*Message, error) {
@@ -87,6 +80,23 @@ func (link) received(before *uint64, limit uint32) ([]Message, error) {
 
 func (link) removeMessage(id uint64) error { return done(bindMessages.Remove(id)) }
 
+func (link) updateMessage(id uint64, content Content) error {
+	return done(bindMessages.Update(id, content.lower()))
+}
+
+func (link) expireMessage(id uint64, atMS *uint64) error {
+	return done(bindMessages.Expire(id, types.FromPointer(atMS)))
+}
+
+func (link) sendTo(users []string, message Outgoing) ([]Delivery, error) {
+	sent, err := answer(bindMessages.SendTo(users, message.lower()))
+	return liftAll(sent, liftDelivery), err
+}
+
+func (link) setImage(application string, image []byte) error {
+	return done(bindMessages.SetImage(unlessEmpty(application), image))
+}
+
 func (link) get(key string) ([]byte, error) {
 	found, err := answer(bindStorage.Get(key))
 	if err != nil || found.Tag() == types.OptionNone {
@@ -105,14 +115,11 @@ func (link) unset(key string) error { return done(bindStorage.Remove(key)) }
 func (link) keys(prefix string) ([]string, error) { return answer(bindStorage.Keys(prefix)) }
 
 func (link) setTimer(name string, when Schedule) error {
-	schedule := bind.MakeScheduleEveryMs(when.everyMS)
-	switch {
-	case when.onceAtMS != nil:
-		schedule = bind.MakeScheduleOnceAtMs(*when.onceAtMS)
-	case when.cron != "":
-		schedule = bind.MakeScheduleCron(when.cron)
-	}
-	return done(bindTimers.Set(name, schedule))
+	return done(bindTimers.Set(name, when.lower()))
+}
+
+func (link) setTimerWith(name string, when Schedule, options TimerOptions) error {
+	return done(bindTimers.SetWith(name, when.lower(), options.lower()))
 }
 
 func (link) cancelTimer(name string) error { return done(bindTimers.Cancel(name)) }

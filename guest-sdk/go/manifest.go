@@ -15,6 +15,16 @@ type Manifest struct {
 	Website string
 	// Wants is what it cannot work without. What is not asked for is denied.
 	Wants []Want
+	// Listens is which messages its listener wants; nil for all that it may read.
+	Listens *Interests
+}
+
+// Interests are the messages that a listener wants. It is given no others.
+type Interests struct {
+	// Applications are their names; none for all that it may read.
+	Applications []string
+	// MinPriority is the lowest priority; nil for any.
+	MinPriority *int32
 }
 
 // Want is a permission a plugin asks for, with a reason for the person who
@@ -38,6 +48,7 @@ const (
 	files
 	environment
 	timers
+	sendToUsers
 )
 
 // Directory is one that a plugin asks for, by its absolute path on the host.
@@ -84,3 +95,8 @@ func WantEnvironment(reason string, names ...string) Want {
 
 // WantTimers asks to be woken by timers.
 func WantTimers(reason string) Want { return Want{kind: timers, reason: reason} }
+
+// WantSendToUsers asks to send messages to these users, "*" for all.
+func WantSendToUsers(reason string, users ...string) Want {
+	return Want{kind: sendToUsers, names: users, reason: reason}
+}

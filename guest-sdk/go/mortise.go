@@ -70,8 +70,8 @@ type Filter interface {
 	Filter(draft Draft) (Verdict, error)
 }
 
-// Listener is given every stored message, 1 to 64 at a time, in order. After an
-// error it is given them again.
+// Listener is given every stored message that its [Interests] have, 1 to 64 at a
+// time, in order. After an error it is given them again.
 type Listener interface {
 	OnMessages(messages []Message) error
 }

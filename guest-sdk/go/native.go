@@ -222,15 +222,23 @@ func reasonOf(name string) StopReason {
 // fields is an object as it travels.
 type fields = map[string]any
 
-func (m Manifest) data() any {
+func (m Manifest) data() fields {
 	wants := make([]fields, len(m.Wants))
 	for i, want := range m.Wants {
 		wants[i] = fields{"permission": want.data(), "reason": want.reason}
 	}
-	return fields{
+	data := fields{
 		"id": m.ID, "name": m.Name, "version": m.Version, "description": m.Description,
 		"author": m.Author, "license": m.License, "website": m.Website, "wants": wants,
 	}
+	if m.Listens != nil {
+		data["listens"] = m.Listens.data()
+	}
+	return data
+}
+
+func (i Interests) data() any {
+	return fields{"applications": append([]string{}, i.Applications...), "min_priority": i.MinPriority}
 }
 
 // data is the permission that is wanted.
@@ -238,10 +246,10 @@ func (w Want) data() any {
 	name := [...]string{
 		sendMessages: "send_messages", readMessages: "read_messages", filterMessages: "filter_messages",
 		webhook: "webhook", cookies: "cookies", httpHosts: "http", files: "files",
-		environment: "environment", timers: "timers",
+		environment: "environment", timers: "timers", sendToUsers: "send_to_users",
 	}[w.kind]
 	switch w.kind {
-	case readMessages, cookies, httpHosts, environment:
+	case readMessages, cookies, httpHosts, environment, sendToUsers:
 		return fields{name: append([]string{}, w.names...)}
 	case files:
 		directories := make([]fields, len(w.directories))
@@ -286,6 +294,22 @@ func (s Schedule) data() any {
 	return fields{"every_ms": s.everyMS}
 }
 
+func (o TimerOptions) data() any {
+	data := fields{"jitter_ms": milliseconds(o.Jitter), "missed": o.Missed.String()}
+	if o.Zone != "" {
+		data["zone"] = o.Zone
+	}
+	return data
+}
+
+func (o Outgoing) data() any {
+	data := fields{"content": o.Content}
+	if o.Application != "" {
+		data["application"] = o.Application
+	}
+	return data
+}
+
 // link is how a [Host] reaches the server.
 type link struct {
 	connection *connection
@@ -305,11 +329,7 @@ func (l link) writeLog(level Level, text string) {
 }
 
 func (l link) send(message Outgoing) (id uint64, err error) {
-	outgoing := fields{"content": message.Content}
-	if message.Application != "" {
-		outgoing["application"] = message.Application
-	}
-	err = l.ask("messages.send", fields{"message": outgoing}, &id)
+	err = l.ask("messages.send", fields{"message": message.data()}, &id)
 	return id, err
 }
 
@@ -332,6 +352,28 @@ func (l link) removeMessage(id uint64) error {
 	return l.ask("messages.remove", fields{"id": id}, nil)
 }
 
+func (l link) updateMessage(id uint64, content Content) error {
+	return l.ask("messages.update", fields{"id": id, "content": content}, nil)
+}
+
+func (l link) expireMessage(id uint64, atMS *uint64) error {
+	return l.ask("messages.expire", fields{"id": id, "at_ms": atMS}, nil)
+}
+
+func (l link) sendTo(users []string, message Outgoing) (deliveries []Delivery, err error) {
+	params := fields{"users": append([]string{}, users...), "message": message.data()}
+	err = l.ask("messages.send_to", params, &deliveries)
+	return deliveries, err
+}
+
+func (l link) setImage(application string, image []byte) error {
+	params := fields{"image": append([]byte{}, image...)}
+	if application != "" {
+		params["application"] = application
+	}
+	return l.ask("messages.set_image", params, nil)
+}
+
 func (l link) get(key string) (value []byte, err error) {
 	err = l.ask("storage.get", fields{"key": key}, &value)
 	return value, err
@@ -352,6 +394,11 @@ func (l link) keys(prefix string) (keys []string, err error) {
 
 func (l link) setTimer(name string, when Schedule) error {
 	return l.ask("timers.set", fields{"name": name, "when": when.data()}, nil)
+}
+
+func (l link) setTimerWith(name string, when Schedule, options TimerOptions) error {
+	params := fields{"name": name, "when": when.data(), "options": options.data()}
+	return l.ask("timers.set_with", params, nil)
 }
 
 func (l link) cancelTimer(name string) error {

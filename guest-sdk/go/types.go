@@ -1,6 +1,10 @@
 package mortise
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // The types of the contract, wit/types.wit, which explains every field. Their
 // JSON is pinned by tests/golden.
@@ -72,17 +76,102 @@ type Schedule struct {
 
 // Every fires again and again, first after one period of at least a second.
 func Every(period time.Duration) Schedule {
-	return Schedule{everyMS: uint64(max(period.Milliseconds(), 0))}
+	return Schedule{everyMS: milliseconds(period)}
 }
 
 // Cron fires by an expression of five fields, or six with seconds first, in the
-// server's time zone.
+// user's time zone.
 func Cron(expression string) Schedule { return Schedule{cron: expression} }
 
 // Once fires at a time, at once if it has passed.
 func Once(at time.Time) Schedule {
-	ms := uint64(max(at.UnixMilli(), 0))
+	ms := sinceEpoch(at)
 	return Schedule{onceAtMS: &ms}
+}
+
+// milliseconds is a duration as the contract has it, which is never negative.
+func milliseconds(duration time.Duration) uint64 { return uint64(max(duration.Milliseconds(), 0)) }
+
+// sinceEpoch is a time as the contract has it, which is never before the epoch.
+func sinceEpoch(at time.Time) uint64 { return uint64(max(at.UnixMilli(), 0)) }
+
+// MissedRuns is what becomes of a timer that came due while it could not fire,
+// more than a minute ago.
+type MissedRuns uint8
+
+// The treatments of missed runs.
+const (
+	// MissedOnce: it fires once, however many times it missed.
+	MissedOnce MissedRuns = iota
+	// MissedSkip: it fires at its next time only; one that fires once is removed.
+	MissedSkip
+)
+
+// String is the treatment's name in the contract's data form.
+func (m MissedRuns) String() string {
+	return [...]string{"once", "skip"}[min(m, MissedSkip)]
+}
+
+// TimerOptions are the details of a timer. Without any it is as [Host.SetTimer]
+// sets it.
+type TimerOptions struct {
+	// Zone is the time zone of a cron expression, such as Europe/Berlin; empty for
+	// the user's.
+	Zone string
+	// Jitter puts off every time by the same random duration of at most this, a
+	// day at most and less than a period.
+	Jitter time.Duration
+	Missed MissedRuns
+}
+
+// Delivery is a message that was sent to one of several users.
+type Delivery struct {
+	User string
+	// ID is the stored message's, if there is no error.
+	ID uint64
+	// Err is an [*Error].
+	Err error
+}
+
+// deliveryData is a delivery in the contract's data form.
+type deliveryData struct {
+	User    string `json:"user"`
+	Outcome struct {
+		OK  *uint64              `json:"ok,omitempty"`
+		Err map[ErrorKind]string `json:"err,omitempty"`
+	} `json:"outcome"`
+}
+
+// MarshalJSON writes the contract's data form.
+func (d Delivery) MarshalJSON() ([]byte, error) {
+	data := deliveryData{User: d.User}
+	switch err := d.Err.(type) {
+	case nil:
+		data.Outcome.OK = &d.ID
+	case *Error:
+		data.Outcome.Err = map[ErrorKind]string{err.Kind: err.Text}
+	default:
+		return nil, err
+	}
+	return json.Marshal(data)
+}
+
+// UnmarshalJSON reads the contract's data form.
+func (d *Delivery) UnmarshalJSON(text []byte) error {
+	var data deliveryData
+	if err := json.Unmarshal(text, &data); err != nil {
+		return err
+	}
+	*d = Delivery{User: data.User}
+	if data.Outcome.OK != nil {
+		d.ID = *data.Outcome.OK
+		return nil
+	}
+	for kind, text := range data.Outcome.Err {
+		d.Err = &Error{kind, text}
+		return nil
+	}
+	return fmt.Errorf("the delivery to %q has no outcome", data.User)
 }
 
 // Level is the weight of a log line.

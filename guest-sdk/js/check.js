@@ -11,8 +11,15 @@ export function text(where, value) {
   return value;
 }
 
-export function optionalText(where, value) {
-  return value === undefined || value === null ? undefined : text(where, value);
+export function optional(where, value, item) {
+  return value === undefined || value === null ? undefined : item(where, value);
+}
+
+export const optionalText = (where, value) => optional(where, value, text);
+
+export function oneOf(where, value, all) {
+  if (!all.includes(value)) throw new TypeError(`${where} is ${String(value)}, not ${all.join(", ")}`);
+  return value;
 }
 
 // A whole number within bounds.
@@ -82,6 +89,14 @@ function header(where, value) {
   return { name: text(`${where}.name`, name), value: text(`${where}.value`, plain) };
 }
 
+function interests(where, value) {
+  const { applications = [], minPriority } = record(where, value);
+  return {
+    applications: list(`${where}.applications`, applications, text),
+    minPriority: optional(`${where}.minPriority`, minPriority, (at, one) => whole(at, one, ...PRIORITIES)),
+  };
+}
+
 export function manifest(value) {
   const given = { description: "", author: "", license: "", website: "", wants: [], ...record("manifest", value) };
   for (const name of ["id", "name", "version", "description", "author", "license", "website"]) {
@@ -91,5 +106,5 @@ export function manifest(value) {
     text(`${where}.reason`, record(where, one).reason);
     text(`${where}.permission.tag`, record(`${where}.permission`, one.permission).tag);
   });
-  return given;
+  return { ...given, listens: optional("manifest.listens", given.listens, interests) };
 }

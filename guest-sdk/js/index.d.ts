@@ -74,6 +74,11 @@ export interface Outgoing {
   application?: string;
 }
 
+/** What came of a message to one of several users: its id, or why it was not sent. */
+export type Delivery =
+  | { user: string; id: number; error?: undefined }
+  | { user: string; id?: undefined; error: HostError };
+
 /** What a filter decides; made by `keep`, `replace` and `drop`. */
 export type Verdict = { tag: "keep" } | { tag: "replace"; val: Content } | { tag: "drop"; val: string };
 
@@ -96,6 +101,16 @@ export function every(ms: number): Schedule;
 export function cron(expression: string): Schedule;
 /** Once, at this time in milliseconds since the epoch. */
 export function onceAt(ms: number): Schedule;
+
+/** The details of a timer. */
+export interface TimerOptions {
+  /** The time zone of a cron expression, such as `Europe/Berlin`; the user's if it is left out. */
+  zone?: string;
+  /** Puts off every time by the same random duration of at most this many milliseconds. */
+  jitterMs?: number;
+  /** What comes of runs missed while the server was down or the plugin disabled: one (`once`) or none (`skip`). */
+  missed?: "once" | "skip";
+}
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 export type StopReason = "disabled" | "reloading" | "idle" | "shutting-down";
@@ -132,7 +147,17 @@ export const wants: {
   environment(reason: string, ...names: string[]): Want;
   /** Be woken by timers. */
   timers(reason: string): Want;
+  /** Send messages to these users; `*` is all. */
+  sendToUsers(reason: string, ...users: string[]): Want;
 };
+
+/** The messages that `onMessages` wants; all that it may read if nothing is named. */
+export interface Interests {
+  /** Only messages of these applications. */
+  applications?: string[];
+  /** Only messages of at least this priority. */
+  minPriority?: number;
+}
 
 /** Who a plugin is and what it asks for. What is not asked for is denied. */
 export interface Manifest {
@@ -144,6 +169,8 @@ export interface Manifest {
   license?: string;
   website?: string;
   wants?: Want[];
+  /** Which messages `onMessages` is called with. */
+  listens?: Interests;
 }
 
 /** One HTTP header; the name in lower case. */
@@ -277,6 +304,11 @@ export function definePlugin(plugin: Definition): Exports;
 export const host: {
   /** Sends a message to the user and returns its id once it is stored. */
   send(message: Outgoing): number;
+  /**
+   * Sends a message to each of these users, or with `*` to all that are granted.
+   * Returns one delivery for each user, in order; needs `wants.sendToUsers`.
+   */
+  sendTo(users: string[], message: Outgoing): Delivery[];
   /** One message, if the plugin may see it. */
   get(id: number): Message | undefined;
   /** What the plugin sent, newest first; `limit` is 1 to 200. */
@@ -285,6 +317,12 @@ export const host: {
   received(before?: number, limit?: number): Message[];
   /** Deletes a message that the plugin sent. */
   remove(id: number): void;
+  /** Replaces the content of a message that the plugin sent; clients receive it again with the same id. */
+  update(id: number, content: Content | Omit<Outgoing, "application">): void;
+  /** Has the server delete a message that the plugin sent at this time in milliseconds since the epoch, or never. */
+  expire(id: number, atMs?: number): void;
+  /** Sets the image of an application of the plugin: PNG, JPEG, GIF or WebP, at most 1 MiB. No bytes remove it. */
+  setImage(image: Uint8Array, application?: string): void;
   /** Writes an entry into the instance's log; what is over 8 KiB is cut. */
   log(entry: string, level?: Level): void;
   /** What outlives instances and restarts. Keys are 1 to 256 bytes. */
@@ -297,7 +335,8 @@ export const host: {
   };
   /** Timers, which outlive instances and restarts. */
   timers: {
-    set(name: string, when: Schedule): void;
+    /** Sets or replaces a timer. Without options: the user's time zone, no jitter, missed runs once. */
+    set(name: string, when: Schedule, options?: TimerOptions): void;
     cancel(name: string): void;
   };
 };

@@ -8,16 +8,16 @@
 // (`async` functions run to their end), `check.js` (types of values), `wire.js`
 // (numbers of 64 bits, and the host's refusals).
 
-import * as logImport from "mortise:plugin/log@0.1.0";
-import * as messagesImport from "mortise:plugin/messages@0.1.0";
-import * as storageImport from "mortise:plugin/storage@0.1.0";
-import * as timersImport from "mortise:plugin/timers@0.1.0";
+import * as logImport from "mortise:plugin/log@0.2.0";
+import * as messagesImport from "mortise:plugin/messages@0.2.0";
+import * as storageImport from "mortise:plugin/storage@0.2.0";
+import * as timersImport from "mortise:plugin/timers@0.2.0";
 
 import { runToEnd } from "./promise.js";
 import * as check from "./check.js";
 import { crash } from "./globals.js";
 import "./url.js";
-import { ask, ConfigError, header, HostError, number, Refused, u64 } from "./wire.js";
+import { ask, ConfigError, header, HostError, hostError, number, Refused, u64 } from "./wire.js";
 
 export { ConfigError, HostError, Refused } from "./wire.js";
 
@@ -43,6 +43,7 @@ export const wants = {
   files: (reason, ...directories) => want(reason, "files", directories),
   environment: (reason, ...names) => want(reason, "environment", names),
   timers: (reason) => want(reason, "timers"),
+  sendToUsers: (reason, ...users) => want(reason, "send-to-users", users),
 };
 
 const decoded = (value) => new TextDecoder().decode(value);
@@ -87,15 +88,35 @@ const message = (value) => ({
 });
 const application = ({ application: { id, name } }) => ({ id: number(id), name });
 
-const older = (where, before) => (before === undefined || before === null ? undefined : u64(check.whole(where, before)));
+const delivery = ({ user, outcome: { tag, val } }) =>
+  tag === "ok" ? { user, id: number(val) } : { user, error: hostError(val) };
+
+const outgoing = (where, value) => ({
+  content: check.content(where, value),
+  application: check.optionalText(`${where}.application`, value.application),
+});
+const optionalU64 = (where, value) => check.optional(where, value, (at, one) => u64(check.whole(at, one)));
 const LEVELS = ["trace", "debug", "info", "warn", "error"];
 const LIMITS = [0, 2 ** 32 - 1];
+const MISSED = ["once", "skip"];
+
+function timerOptions(where, value) {
+  const { zone, jitterMs = 0, missed = "once" } = check.record(where, value);
+  return {
+    zone: check.optionalText(`${where}.zone`, zone),
+    jitterMs: u64(check.whole(`${where}.jitterMs`, jitterMs)),
+    missed: check.oneOf(`${where}.missed`, missed, MISSED),
+  };
+}
 
 export const host = {
-  send(outgoing) {
-    const content = check.content("send(): message", outgoing);
-    const application = check.optionalText("send(): message.application", outgoing.application);
-    return number(ask(() => messagesImport.send({ application, content })));
+  send(message) {
+    const sent = outgoing("send(): message", message);
+    return number(ask(() => messagesImport.send(sent)));
+  },
+  sendTo(users, message) {
+    const values = [check.list("sendTo(): users", users, check.text), outgoing("sendTo(): message", message)];
+    return ask(() => messagesImport.sendTo(...values)).map(delivery);
   },
   get(id) {
     const wanted = u64(check.whole("get(): id", id));
@@ -103,20 +124,34 @@ export const host = {
     return found ? message(found) : undefined;
   },
   sent(before, limit = 50) {
-    const values = [older("sent(): before", before), check.whole("sent(): limit", limit, ...LIMITS)];
+    const values = [optionalU64("sent(): before", before), check.whole("sent(): limit", limit, ...LIMITS)];
     return ask(() => messagesImport.sent(...values)).map(message);
   },
   received(before, limit = 50) {
-    const values = [older("received(): before", before), check.whole("received(): limit", limit, ...LIMITS)];
+    const values = [optionalU64("received(): before", before), check.whole("received(): limit", limit, ...LIMITS)];
     return ask(() => messagesImport.received(...values)).map(message);
   },
   remove(id) {
     const wanted = u64(check.whole("remove(): id", id));
     ask(() => messagesImport.remove(wanted));
   },
+  update(id, content) {
+    const values = [u64(check.whole("update(): id", id)), check.content("update(): content", content)];
+    ask(() => messagesImport.update(...values));
+  },
+  expire(id, atMs) {
+    const values = [u64(check.whole("expire(): id", id)), optionalU64("expire(): atMs", atMs)];
+    ask(() => messagesImport.expire(...values));
+  },
+  setImage(image, application) {
+    const values = [
+      check.optionalText("setImage(): application", application),
+      check.bytes("setImage(): image", image),
+    ];
+    ask(() => messagesImport.setImage(...values));
+  },
   log(entry, level = "info") {
-    if (!LEVELS.includes(level)) throw new TypeError(`log(): level is ${String(level)}, not ${LEVELS.join(", ")}`);
-    logImport.write(level, String(entry));
+    logImport.write(check.oneOf("log(): level", level, LEVELS), String(entry));
   },
   storage: {
     get(key) {
@@ -142,12 +177,13 @@ export const host = {
     },
   },
   timers: {
-    set(name, when) {
+    set(name, when, options) {
       check.text("timers.set(): name", name);
       if (!["every-ms", "cron", "once-at-ms"].includes(when?.tag)) {
         throw check.wrong("timers.set(): when", when, "every(ms), cron(expression) or onceAt(ms)");
       }
-      ask(() => timersImport.set(name, when));
+      const details = check.optional("timers.set(): options", options, timerOptions);
+      ask(() => (details ? timersImport.setWith(name, when, details) : timersImport.set(name, when)));
     },
     cancel(name) {
       check.text("timers.cancel(): name", name);

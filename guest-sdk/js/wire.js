@@ -34,13 +34,16 @@ export class ConfigError extends Error {
   }
 }
 
+// What the host refused, as an error.
+export const hostError = ({ tag, val }) => new HostError(tag, val);
+
 // Calls the host; what it refuses becomes a HostError.
 export function ask(call) {
   try {
     return call();
   } catch (error) {
     const refusal = error?.payload ?? error;
-    if (typeof refusal?.tag === "string") throw new HostError(refusal.tag, refusal.val);
+    if (typeof refusal?.tag === "string") throw hostError(refusal);
     throw error;
   }
 }

@@ -9,17 +9,24 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host,
     grants::Applications,
-    schedule::{self, Zone},
-    types::{Application, Error, Message, Outgoing, Schedule},
+    schedule::{Timing, Zone},
+    types::{Application, Content, Error, Message, Outgoing},
 };
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::case::plan::{MessageSpec, Plan};
 
+/// The offset of all timers: jitter would have a case differ from run to run.
+const NO_OFFSET: u64 = 0;
+
 /// A host in memory.
 #[derive(Debug)]
 pub(crate) struct ScriptedHost {
     environment: BTreeMap<String, String>,
+    /// The name of the plugin's user.
+    user: String,
+    /// The names of all users.
+    users: Vec<String>,
     /// The name of the plugin's main application.
     main: String,
     kept: Mutex<Kept>,
@@ -28,16 +35,74 @@ pub(crate) struct ScriptedHost {
 #[derive(Debug, Default)]
 struct Kept {
     now_ms: u64,
-    /// Messages by id. The flag is set for those that the plugin sent.
-    messages: BTreeMap<u64, (Message, bool)>,
+    /// The largest id of a message.
+    last_id: u64,
+    /// The user's messages by id.
+    messages: BTreeMap<u64, Stored>,
     /// Ids of applications. The flag in the key is set for the plugin's own.
     applications: BTreeMap<(bool, String), u64>,
-    sent: Vec<(Outgoing, bool)>,
+    sent: Vec<Sent>,
+    /// Images of the plugin's applications by name.
+    images: BTreeMap<String, Vec<u8>>,
     storage: BTreeMap<String, Vec<u8>>,
-    timers: BTreeMap<String, (Schedule, u64)>,
+    timers: BTreeMap<String, (Timing, u64)>,
+}
+
+/// A message of the user.
+#[derive(Debug)]
+struct Stored {
+    message: Message,
+    /// True if the plugin sent it.
+    own: bool,
+    /// The time at which it is deleted.
+    expires_ms: Option<u64>,
+}
+
+/// A message that the plugin sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    /// The user, if the plugin named one.
+    pub(crate) user: Option<String>,
+    pub(crate) message: Outgoing,
+    /// True if it passes the user's filters.
+    pub(crate) filtered: bool,
 }
 
 impl Kept {
+    /// Advances the time, and deletes the messages whose time has come.
+    fn pass(&mut self, until_ms: u64) {
+        let now_ms = self.now_ms.max(until_ms);
+        self.now_ms = now_ms;
+        self.messages
+            .retain(|_, stored| stored.expires_ms.is_none_or(|at| at > now_ms));
+    }
+
+    /// Returns a message that the plugin sent, which it wants to change.
+    fn own(&mut self, id: u64) -> Result<&mut Stored, Error> {
+        match self.messages.get_mut(&id) {
+            Some(stored) if stored.own => Ok(stored),
+            Some(_) => Err(Error::Denied(
+                "another application sent this message; a plugin changes only its own".to_owned(),
+            )),
+            None => Err(Error::Invalid(format!(
+                "there is no message {id}; name the id of one that the plugin sent"
+            ))),
+        }
+    }
+
+    /// Moves a timer that is due on to its next time. Returns true if it fires.
+    fn fire(&mut self, name: &str) -> bool {
+        let Some((timing, due)) = self.timers.get_mut(name) else {
+            return false;
+        };
+        let fires = !timing.is_missed(*due, self.now_ms);
+        match timing.following(*due, self.now_ms, Zone::UTC, NO_OFFSET) {
+            Some(next) => *due = next,
+            None => _ = self.timers.remove(name),
+        }
+        fires
+    }
+
     fn application(&mut self, own: bool, name: &str) -> Application {
         let next = self.applications.len() as u64 + 1;
         let id = self.applications.entry((own, name.to_owned()));
@@ -47,8 +112,9 @@ impl Kept {
         }
     }
 
-    fn next_id(&self) -> u64 {
-        self.messages.last_key_value().map_or(1, |(id, _)| id + 1)
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
     fn select(
@@ -59,9 +125,9 @@ impl Kept {
     ) -> Vec<Message> {
         let below = self.messages.range(..before.unwrap_or(u64::MAX)).rev();
         below
-            .filter(|(_, (message, own))| wanted(message, *own))
+            .filter(|(_, stored)| wanted(&stored.message, stored.own))
             .take(limit as usize)
-            .map(|(_, (message, _))| message.clone())
+            .map(|(_, stored)| stored.message.clone())
             .collect()
     }
 }
@@ -72,6 +138,8 @@ impl ScriptedHost {
         let stored = plan.storage.iter();
         let host = Self {
             environment: plan.environment.clone(),
+            user: plan.user().name,
+            users: plan.users(),
             main: plugin.to_owned(),
             kept: Mutex::new(Kept {
                 now_ms: plan.now,
@@ -92,13 +160,19 @@ impl ScriptedHost {
     pub(crate) fn receive(&self, message: &MessageSpec) -> Message {
         let mut kept = self.kept();
         let id = message.id.unwrap_or_else(|| kept.next_id());
+        kept.last_id = kept.last_id.max(id);
         let message = Message {
             id,
             application: kept.application(false, &message.application),
             content: message.content(),
             created_ms: message.created_ms.unwrap_or(kept.now_ms),
         };
-        kept.messages.insert(id, (message.clone(), false));
+        let stored = Stored {
+            message: message.clone(),
+            own: false,
+            expires_ms: None,
+        };
+        kept.messages.insert(id, stored);
         message
     }
 
@@ -112,10 +186,26 @@ impl ScriptedHost {
         self.kept().now_ms
     }
 
-    /// Returns the messages sent from this number on. The flag is set for those
-    /// to be filtered.
-    pub(crate) fn sent(&self, from: usize) -> Vec<(Outgoing, bool)> {
+    /// Advances the time to this one. No timer fires.
+    pub(crate) fn pass(&self, until_ms: u64) {
+        self.kept().pass(until_ms);
+    }
+
+    /// Returns the messages sent from this number on.
+    pub(crate) fn sent(&self, from: usize) -> Vec<Sent> {
         self.kept().sent.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// Returns the content of one of the user's messages.
+    pub(crate) fn content(&self, id: u64) -> Option<Content> {
+        let kept = self.kept();
+        let stored = kept.messages.get(&id);
+        stored.map(|stored| stored.message.content.clone())
+    }
+
+    /// Returns the image of the plugin's application with this name.
+    pub(crate) fn image(&self, application: &str) -> Option<Vec<u8>> {
+        self.kept().images.get(application).cloned()
     }
 
     /// Returns the value stored under a key.
@@ -124,11 +214,11 @@ impl ScriptedHost {
     }
 
     /// Returns the timers that are set.
-    pub(crate) fn timers(&self) -> BTreeMap<String, Schedule> {
+    pub(crate) fn timers(&self) -> BTreeMap<String, Timing> {
         let kept = self.kept();
         let timers = kept.timers.iter();
         timers
-            .map(|(name, (schedule, _))| (name.clone(), schedule.clone()))
+            .map(|(name, (timing, _))| (name.clone(), timing.clone()))
             .collect()
     }
 
@@ -136,21 +226,43 @@ impl ScriptedHost {
     /// name. If there is none, advances to that time.
     pub(crate) fn next_due(&self, until_ms: u64) -> Option<String> {
         let mut kept = self.kept();
-        let due = kept.timers.iter().map(|(name, (_, due))| (*due, name));
-        let Some((due, name)) = due.min().filter(|(due, _)| *due <= until_ms) else {
-            kept.now_ms = kept.now_ms.max(until_ms);
-            return None;
-        };
-        let name = name.clone();
-        kept.now_ms = kept.now_ms.max(due);
-        let now_ms = kept.now_ms;
-        if let Some((schedule, due)) = kept.timers.get_mut(&name) {
-            match schedule::following(schedule, *due, now_ms, Zone::Utc) {
-                Some(next) => *due = next,
-                None => _ = kept.timers.remove(&name),
+        loop {
+            let due = kept.timers.iter().map(|(name, (_, due))| (*due, name));
+            let Some((due, name)) = due.min().filter(|(due, _)| *due <= until_ms) else {
+                kept.pass(until_ms);
+                return None;
+            };
+            let name = name.clone();
+            kept.pass(due);
+            if kept.fire(&name) {
+                return Some(name);
             }
         }
-        Some(name)
+    }
+
+    /// Stores a message of the plugin, for the named user or for its own, and returns
+    /// its id.
+    fn deliver(&self, sent: Sent) -> u64 {
+        let mut kept = self.kept();
+        let id = kept.next_id();
+        let name = sent.message.application.as_deref().unwrap_or(&self.main);
+        let message = Message {
+            id,
+            application: kept.application(true, name),
+            content: sent.message.content.clone(),
+            created_ms: kept.now_ms,
+        };
+        // Those of other users cannot be read.
+        if sent.user.as_ref().is_none_or(|user| *user == self.user) {
+            let stored = Stored {
+                message,
+                own: true,
+                expires_ms: None,
+            };
+            kept.messages.insert(id, stored);
+        }
+        kept.sent.push(sent);
+        id
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -158,29 +270,29 @@ impl ScriptedHost {
     }
 }
 
+/// Returns true if bytes begin as an image does that a server takes.
+fn is_image(bytes: &[u8]) -> bool {
+    let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    let others: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"];
+    webp || others.iter().any(|begin| bytes.starts_with(begin))
+}
+
 #[async_trait]
 impl Host for ScriptedHost {
     async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
-        let mut kept = self.kept();
-        let id = kept.next_id();
-        let name = message.application.as_deref().unwrap_or(&self.main);
-        let stored = Message {
-            id,
-            application: kept.application(true, name),
-            content: message.content.clone(),
-            created_ms: kept.now_ms,
-        };
-        kept.messages.insert(id, (stored, true));
-        kept.sent.push((message, filtered));
-        Ok(id)
+        Ok(self.deliver(Sent {
+            user: None,
+            message,
+            filtered,
+        }))
     }
 
     async fn message(&self, id: u64, readable: &Applications) -> Result<Option<Message>, Error> {
         let kept = self.kept();
         let found = kept.messages.get(&id);
         Ok(found
-            .filter(|(message, own)| *own || readable.contains(&message.application.name))
-            .map(|(message, _)| message.clone()))
+            .filter(|stored| stored.own || readable.contains(&stored.message.application.name))
+            .map(|stored| stored.message.clone()))
     }
 
     async fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
@@ -201,7 +313,7 @@ impl Host for ScriptedHost {
     async fn remove_message(&self, id: u64) -> Result<(), Error> {
         let mut kept = self.kept();
         match kept.messages.get(&id) {
-            Some((_, false)) => Err(Error::Denied(
+            Some(stored) if !stored.own => Err(Error::Denied(
                 "another application sent this message; a plugin removes only its own".to_owned(),
             )),
             _ => {
@@ -209,6 +321,58 @@ impl Host for ScriptedHost {
                 Ok(())
             }
         }
+    }
+
+    async fn update_message(
+        &self,
+        id: u64,
+        content: Content,
+        _filtered: bool,
+    ) -> Result<(), Error> {
+        self.kept().own(id)?.message.content = content;
+        Ok(())
+    }
+
+    async fn expire_message(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        let mut kept = self.kept();
+        kept.own(id)?.expires_ms = at_ms;
+        let now_ms = kept.now_ms;
+        kept.pass(now_ms);
+        Ok(())
+    }
+
+    async fn users(&self) -> Result<Vec<String>, Error> {
+        Ok(self.users.clone())
+    }
+
+    async fn send_to(&self, user: &str, message: Outgoing, _: bool) -> Result<u64, Error> {
+        if !self.users.iter().any(|other| other == user) {
+            return Err(Error::Invalid(format!(
+                "there is no user `{user}`; name one of {}",
+                self.users.join(", ")
+            )));
+        }
+        Ok(self.deliver(Sent {
+            user: Some(user.to_owned()),
+            message,
+            filtered: false,
+        }))
+    }
+
+    async fn set_image(&self, application: Option<&str>, image: Vec<u8>) -> Result<(), Error> {
+        let name = application.unwrap_or(&self.main).to_owned();
+        let mut kept = self.kept();
+        if image.is_empty() {
+            kept.images.remove(&name);
+            return Ok(());
+        }
+        if !is_image(&image) {
+            return Err(Error::Invalid(
+                "these bytes are no image; give a PNG, JPEG, GIF or WebP".to_owned(),
+            ));
+        }
+        kept.images.insert(name, image);
+        Ok(())
     }
 
     async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -242,9 +406,10 @@ impl Host for ScriptedHost {
             .collect())
     }
 
-    async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error> {
+    async fn set_timer(&self, name: &str, timing: Timing, most: u32) -> Result<(), Error> {
         let mut kept = self.kept();
-        let due = schedule::first(&when, kept.now_ms, Zone::Utc).map_err(Error::Invalid)?;
+        let due = timing.first(kept.now_ms, Zone::UTC, NO_OFFSET);
+        let due = due.map_err(Error::Invalid)?;
         if !kept.timers.contains_key(name) && kept.timers.len() >= most as usize {
             return Err(Error::Exhausted(format!(
                 "a plugin has at most {most} timers; cancel one first"
@@ -252,8 +417,8 @@ impl Host for ScriptedHost {
         }
         match kept.timers.get(name) {
             // It keeps its time, as on a server.
-            Some((before, _)) if *before == when => {}
-            _ => drop(kept.timers.insert(name.to_owned(), (when, due))),
+            Some((before, _)) if *before == timing => {}
+            _ => drop(kept.timers.insert(name.to_owned(), (timing, due))),
         }
         Ok(())
     }

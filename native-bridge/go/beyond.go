@@ -3,6 +3,7 @@ package mortise
 import (
 	"context"
 	"strings"
+	"time"
 
 	plugin "github.com/gotify/plugin-api"
 )
@@ -30,6 +31,13 @@ type Listener interface {
 	plugin.Plugin
 	OnMessages(messages []Message) error
 }
+
+// wanted is what [Listens] was given.
+var wanted *Interests
+
+// Listens says which messages a [Listener] wants; without it, it is given all that
+// it may read. To be called before [Serve].
+func Listens(interests Interests) { wanted = &interests }
 
 // Timer is called when a timer comes due that was set with [Host.SetTimer]
 // ([Timers]).
@@ -125,6 +133,56 @@ func (h *Host) Remove(id uint64) error {
 	return h.ask("messages.remove", identified{id}, nil)
 }
 
+// Update replaces the content of a message that the plugin sent. It keeps its id
+// and its time. Needs [SendMessages].
+func (h *Host) Update(id uint64, content Content) error {
+	return h.ask("messages.update", struct {
+		ID      uint64  `json:"id"`
+		Content Content `json:"content"`
+	}{id, content}, nil)
+}
+
+// Expire has the server delete a message that the plugin sent at a time, at once
+// if it has passed; never at the zero time. Needs [SendMessages].
+func (h *Host) Expire(id uint64, at time.Time) error {
+	params := struct {
+		ID   uint64  `json:"id"`
+		AtMS *uint64 `json:"at_ms"`
+	}{ID: id}
+	if !at.IsZero() {
+		ms := uint64(max(at.UnixMilli(), 0))
+		params.AtMS = &ms
+	}
+	return h.ask("messages.expire", params, nil)
+}
+
+// SendTo sends a message to each of these users, by their names, "*" for all that
+// are granted. It returns one delivery for each, in the same order. Needs
+// [SendToUsers].
+func (h *Host) SendTo(users []string, message Outgoing) (deliveries []Delivery, err error) {
+	if users == nil {
+		users = []string{}
+	}
+	err = h.ask("messages.send_to", struct {
+		Users   []string `json:"users"`
+		Message Outgoing `json:"message"`
+	}{users, message}, &deliveries)
+	return deliveries, err
+}
+
+// SetImage sets the image of the plugin's application of this name, the one named
+// after the plugin if it is nil: PNG, JPEG, GIF or WebP, at most 1 MiB. An empty
+// image removes it. Needs [SendMessages].
+func (h *Host) SetImage(application *string, image []byte) error {
+	if image == nil {
+		image = []byte{}
+	}
+	return h.ask("messages.set_image", struct {
+		Application *string `json:"application"`
+		Image       []byte  `json:"image"`
+	}{application, image}, nil)
+}
+
 // Get returns the value last set under a key; nil if there is none.
 func (h *Host) Get(key string) (value []byte, err error) {
 	err = h.ask("storage.get", keyed{key}, &value)
@@ -159,6 +217,15 @@ func (h *Host) SetTimer(name string, when Schedule) error {
 		Name string   `json:"name"`
 		When Schedule `json:"when"`
 	}{name, when}, nil)
+}
+
+// SetTimerWith sets or replaces, in the same way, a timer with options.
+func (h *Host) SetTimerWith(name string, when Schedule, options TimerOptions) error {
+	return h.ask("timers.set_with", struct {
+		Name    string       `json:"name"`
+		When    Schedule     `json:"when"`
+		Options TimerOptions `json:"options"`
+	}{name, when, options}, nil)
 }
 
 // CancelTimer cancels a timer.

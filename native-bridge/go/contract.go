@@ -76,6 +76,15 @@ type Manifest struct {
 	License     string    `json:"license"`
 	Website     string    `json:"website"`
 	Wants       []Request `json:"wants"`
+	// Listens is which messages a listener wants; nil for all that it may read.
+	Listens *Interests `json:"listens,omitempty"`
+}
+
+// Interests are the messages that a listener wants: of these applications, or of
+// all if there are none, and of at least this priority, or of any if it is nil.
+type Interests struct {
+	Applications []string `json:"applications"`
+	MinPriority  *int32   `json:"min_priority"`
 }
 
 // StopReason is why an instance is stopped.
@@ -275,3 +284,64 @@ func (s Schedule) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode
 func (s *Schedule) CodecDecodeSelf(decoder *msgpack.Decoder) {
 	variantFromMsgpack(decoder, s)
 }
+
+// MissedRuns is what becomes of a timer that came due while it could not fire.
+type MissedRuns string
+
+// The treatments of missed runs.
+const (
+	// MissedOnce: it fires once, however many times it missed.
+	MissedOnce MissedRuns = "once"
+	// MissedSkip: it fires at its next time only.
+	MissedSkip MissedRuns = "skip"
+)
+
+// TimerOptions are the details of a timer.
+type TimerOptions struct {
+	Zone     *string    `json:"zone,omitempty"`
+	JitterMS uint64     `json:"jitter_ms,omitempty"`
+	Missed   MissedRuns `json:"missed,omitempty"`
+}
+
+// Delivery is a message that was sent to one of several users.
+type Delivery struct {
+	User    string  `json:"user"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// Outcome is the id of a stored message, or why there is none.
+type Outcome struct {
+	ID  uint64
+	Err *Error
+}
+
+func (o Outcome) wire() any {
+	if o.Err != nil {
+		return map[string]*Error{"err": o.Err}
+	}
+	return map[string]uint64{"ok": o.ID}
+}
+
+func (o *Outcome) fromWire(name string, payload func(any) error) error {
+	*o = Outcome{}
+	switch name {
+	case "ok":
+		return payload(&o.ID)
+	case "err":
+		o.Err = new(Error)
+		return payload(o.Err)
+	}
+	return fmt.Errorf("the unknown outcome %q", name)
+}
+
+// MarshalJSON writes the variant of the contract.
+func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.wire()) }
+
+// UnmarshalJSON reads the variant of the contract.
+func (o *Outcome) UnmarshalJSON(text []byte) error { return variantFromJSON(text, o) }
+
+// CodecEncodeSelf writes the variant of the contract as MessagePack.
+func (o Outcome) CodecEncodeSelf(encoder *msgpack.Encoder) { encoder.MustEncode(o.wire()) }
+
+// CodecDecodeSelf reads the variant of the contract as MessagePack.
+func (o *Outcome) CodecDecodeSelf(decoder *msgpack.Decoder) { variantFromMsgpack(decoder, o) }

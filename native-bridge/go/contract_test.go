@@ -24,10 +24,14 @@ var golden = map[string]func() any{
 	"outgoing":         func() any { return new(Outgoing) },
 	"verdict":          func() any { return new(Verdict) },
 	"schedule":         func() any { return new(Schedule) },
+	"missed_runs":      func() any { return new(MissedRuns) },
+	"timer_options":    func() any { return new(TimerOptions) },
+	"delivery":         func() any { return new(Delivery) },
 	"level":            func() any { return new(Level) },
 	"directory":        func() any { return new(Directory) },
 	"permission":       func() any { return new(Permission) },
 	"request":          func() any { return new(Request) },
+	"interests":        func() any { return new(Interests) },
 	"manifest":         func() any { return new(Manifest) },
 	"stop_reason":      func() any { return new(StopReason) },
 	"problem":          func() any { return new(Problem) },
@@ -78,7 +82,7 @@ func TestValuesRoundTrip(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"verdict":    {`"keep"`, `{"drop":"spam"}`, `{"replace":{"title":"","body":"b","priority":-1,"extras":"{}"}}`},
 		"schedule":   {`{"every_ms":1000}`, `{"cron":"0 4 * * *"}`, `{"once_at_ms":1}`},
-		"permission": {`"send_messages"`, `{"read_messages":["*"]}`, `"filter_messages"`, `"webhook"`, `{"cookies":["a"]}`, `{"http":["*:*"]}`, `{"files":[{"path":"/srv","writable":false}]}`, `{"environment":["TZ"]}`, `"timers"`},
+		"permission": {`"send_messages"`, `{"read_messages":["*"]}`, `"filter_messages"`, `"webhook"`, `{"cookies":["a"]}`, `{"http":["*:*"]}`, `{"files":[{"path":"/srv","writable":false}]}`, `{"environment":["TZ"]}`, `"timers"`, `{"send_to_users":["*"]}`},
 		"error":      {`{"denied":"d"}`, `{"invalid":"i"}`, `{"exhausted":"e"}`, `{"unavailable":"u"}`},
 		"outgoing":   {`{"application":null,"content":{"title":"t","body":"b","priority":4,"extras":null}}`},
 	} {

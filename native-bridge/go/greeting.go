@@ -20,7 +20,7 @@ import (
 
 const (
 	version          = "0.1.0"
-	contractVersion  = "0.1.0"
+	contractVersion  = "0.2.0"
 	protocolName     = "mortise-native"
 	protocolVersion  = 1
 	socketVariable   = "MORTISE_SOCKET"

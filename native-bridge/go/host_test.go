@@ -148,7 +148,7 @@ func startIn(t testing.TB, codec, name string, features ...string) *testHost {
 	t.Helper()
 	h := spawn(t, name)
 	h.write(map[string]any{
-		"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.1.0", "codec": codec,
+		"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.2.0", "codec": codec,
 		"features": features, "max_frame": 32 << 20, "max_calls": 4, "cancel_grace_ms": 5000,
 		"host": "test", "news": true,
 	})

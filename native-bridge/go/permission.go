@@ -70,6 +70,11 @@ func Environment(names ...string) Permission {
 	return Permission{name: "environment", entries: names}
 }
 
+// SendToUsers is sending messages to these users, * for all.
+func SendToUsers(users ...string) Permission {
+	return Permission{name: "send_to_users", entries: users}
+}
+
 // DefaultWants is what a plugin asks for that says nothing else: what every
 // Gotify plugin may do today. What a plugin can do is known only once it has an
 // instance, and the manifest must be known before.
@@ -96,7 +101,7 @@ func (p *Permission) fromWire(name string, payload func(any) error) error {
 	switch name {
 	case "send_messages", "filter_messages", "webhook", "timers":
 		return nil
-	case "read_messages", "cookies", "http", "environment":
+	case "read_messages", "cookies", "http", "environment", "send_to_users":
 		return payload(&p.entries)
 	case "files":
 		return payload(&p.folders)

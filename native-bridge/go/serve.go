@@ -54,6 +54,7 @@ func (g *gotify) describe() (any, error) {
 	if err != nil {
 		return nil, &failure{Kind: kindCrashed, Text: err.Error()}
 	}
+	manifest.Listens = wanted
 	return description{manifest, info.ModulePath}, nil
 }
 

@@ -37,7 +37,7 @@ func TestNoServer(t *testing.T) {
 func TestGreeting(t *testing.T) {
 	h := spawn(t, "poller")
 	if h.hello.Type != "hello" || h.hello.Protocol != "mortise-native" || h.hello.Secret != secret ||
-		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.1.0" || !reflect.DeepEqual(h.hello.Codecs, []string{"msgpack", "json"}) ||
+		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.2.0" || !reflect.DeepEqual(h.hello.Codecs, []string{"msgpack", "json"}) ||
 		h.hello.Features[0] != "webhook-stream" || h.hello.MaxFrame != 33554432 {
 		t.Errorf("%+v", h.hello)
 	}
@@ -68,7 +68,7 @@ func TestDescriptor(t *testing.T) {
 }
 
 func TestGreetingsThatEndIt(t *testing.T) {
-	welcome := params{"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.1.0",
+	welcome := params{"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.2.0",
 		"codec": "json", "max_frame": 65536, "max_calls": 1}
 	with := func(name string, value any) params {
 		changed := params{name: value}

@@ -208,6 +208,21 @@ pub struct Config {
     )]
     pub registration: bool,
 
+    /// Keep traces: the effect of each filter on a message, and the calls of listeners,
+    /// timers and webhooks.
+    #[arg(
+        long,
+        env = "MORTISE_KEEP_TRACES",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "true",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub keep_traces: bool,
+
     /// Form of new tokens of applications and clients; the server accepts both
     /// forms.
     #[arg(
@@ -324,6 +339,7 @@ impl fmt::Debug for Config {
             .field("max_message_size", &self.max_message_size)
             .field("max_image_size", &self.max_image_size)
             .field("registration", &self.registration)
+            .field("keep_traces", &self.keep_traces)
             .field("token_form", &self.token_form)
             .field("cors", &self.cors)
             .field("response_headers", &self.response_headers)
@@ -362,6 +378,7 @@ impl Config {
             max_message_size: Size::mebibytes(16),
             max_image_size: Size::mebibytes(16),
             registration: false,
+            keep_traces: true,
             token_form: TokenForm::default(),
             cors: Cors::default(),
             response_headers: Vec::new(),

@@ -15,9 +15,33 @@ const PASSED_BY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Messages that one statement deletes, so that senders never wait long.
 const AT_A_TIME: u32 = 1_000;
 
+/// The interval in which messages whose time is over are deleted, in milliseconds.
+const EXPIRING_MS: i64 = 15_000;
+
+/// Keeps house for as long as the server runs.
+pub(crate) async fn keep(state: AppState) {
+    tokio::join!(tidy(state.clone()), expire(state));
+}
+
+/// Deletes messages whose time is over.
+async fn expire(state: AppState) {
+    loop {
+        match state.store.delete_expired_messages(AT_A_TIME).await {
+            Ok(deleted) if deleted >= u64::from(AT_A_TIME) => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "expired messages were not deleted"),
+        }
+        let next = state.now_ms().saturating_add(EXPIRING_MS);
+        state.config.clock.sleep_until(next).await;
+    }
+}
+
 /// Removes clients that were not used for longer than they may be, and dropped
 /// messages and traces of calls whose time is over. A client whose stream is open is in use.
-pub(crate) async fn keep(state: AppState) {
+async fn tidy(state: AppState) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
     loop {
         ticks.tick().await;

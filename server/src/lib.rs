@@ -36,6 +36,7 @@ pub mod config;
 pub mod events;
 pub mod hosting;
 mod house;
+mod images;
 pub mod import;
 mod leftovers;
 mod listen;

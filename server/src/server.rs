@@ -21,7 +21,9 @@ use crate::{
     config::Listen,
     events::{self, Events},
     hosting::{self, Backends, ServerUsers, StoreCatalogue},
-    house, leftovers, listen, local,
+    house,
+    images::Images,
+    leftovers, listen, local,
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
@@ -171,13 +173,18 @@ impl Server {
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());
         let seen = Arc::new(Seen::default());
-        let users = Arc::new(ServerUsers::new(store.clone(), config.path_prefix.clone()));
+        let images = Images::new(&config, store.clone());
+        let users = Arc::new(ServerUsers::new(
+            store.clone(),
+            images.clone(),
+            config.path_prefix.clone(),
+        ));
         let plugins = Plugins::new(
             Arc::new(StoreCatalogue(store.clone())),
             Arc::clone(&users) as Arc<dyn plugins::Users>,
             hosting::settings(&config),
         );
-        let pipeline = Arc::new(Pipeline::new(
+        let pipeline = Pipeline::new(
             store.clone(),
             Arc::clone(&hub),
             Arc::clone(&events),
@@ -189,7 +196,8 @@ impl Server {
                 let forwarding = Forwarding::new(Arc::clone(upstream), store.clone(), chain);
                 Arc::new(forwarding) as Arc<dyn Forward>
             }),
-        ));
+        );
+        let pipeline = Arc::new(pipeline.with_traces(config.keep_traces));
         users.send_by(&pipeline);
         let backends = || hosting::of_server(&config, local::reachable(address), backends);
         plugins.start(backends).await?;
@@ -209,6 +217,7 @@ impl Server {
             events,
             plugins,
             pipeline,
+            images,
             tls: tls.clone(),
         });
         let stopping = CancellationToken::new();

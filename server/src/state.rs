@@ -9,6 +9,7 @@ use crate::{
     Config,
     auth::{Authority, Passwords},
     events::Events,
+    images::Images,
     oidc::Oidc,
     pipeline::Pipeline,
     plugins::Plugins,
@@ -50,6 +51,8 @@ pub struct Parts {
     pub plugins: Arc<Plugins>,
     /// The way messages enter.
     pub pipeline: Arc<Pipeline>,
+    /// The images of applications.
+    pub(crate) images: Images,
     /// The certificate for HTTPS; none if the server does not serve it.
     pub(crate) tls: Option<Arc<Tls>>,
 }

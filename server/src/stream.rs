@@ -250,6 +250,7 @@ mod tests {
             priority: 0,
             extras: None,
             created_ms: 0,
+            expires_ms: None,
         }
     }
 

@@ -399,7 +399,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 44", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 45", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

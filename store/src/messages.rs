@@ -26,6 +26,8 @@ pub struct MessageRow {
     pub extras: Option<String>,
     /// The time at which it was stored, in milliseconds since the epoch.
     pub created_ms: i64,
+    /// The time at which it is deleted, in milliseconds since the epoch; none for never.
+    pub expires_ms: Option<i64>,
 }
 
 impl MessageRow {
@@ -52,6 +54,8 @@ pub struct NewMessage {
     pub extras: Option<String>,
     /// See [`MessageRow::created_ms`].
     pub created_ms: i64,
+    /// See [`MessageRow::expires_ms`].
+    pub expires_ms: Option<i64>,
     /// The effect of each filter, as JSON.
     pub trace: Option<String>,
     /// The dropped message that it restores, which is forgotten with that.
@@ -72,6 +76,7 @@ impl NewMessage {
             priority: self.priority,
             extras: self.extras.clone(),
             created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
         }
     }
 
@@ -103,12 +108,14 @@ static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// the thread that executes it would wake the one that waits for each of them.
 fn insertion(places: usize) -> String {
     let values: Vec<_> = (0..places)
-        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
+        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
         .collect();
     format!(
         "INSERT INTO messages
-         (application_id, user_id, title, body, priority, extras, created_ms, trace, hops)
-         SELECT a.id, column3, column4, column5, column6, column7, column8, column9, column10
+         (application_id, user_id, title, body, priority, extras, created_ms, expires_ms, trace,
+          hops)
+         SELECT a.id, column3, column4, column5, column6, column7, column8, column9, column10,
+          column11
          FROM (VALUES {}) LEFT JOIN applications a ON a.id = column2 AND a.user_id = column3
          WHERE column2 IS NOT NULL ORDER BY column1",
         values.join(", ")
@@ -135,6 +142,7 @@ async fn insert(
             .bind(new.map(|new| new.priority))
             .bind(new.and_then(|new| new.extras.as_ref()))
             .bind(new.map(|new| new.created_ms))
+            .bind(new.and_then(|new| new.expires_ms))
             .bind(new.and_then(|new| new.trace.as_ref()))
             .bind(new.map(|new| new.hops));
     }
@@ -202,7 +210,7 @@ impl Listing {
 /// All columns but the trace, which is only read on its own.
 macro_rules! columns {
     () => {
-        "id, application_id, user_id, title, body, priority, extras, created_ms"
+        "id, application_id, user_id, title, body, priority, extras, created_ms, expires_ms"
     };
 }
 
@@ -261,8 +269,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// Gives a message new texts, priority, extras and trace. Its application, time and
-    /// count of plugins stay. None if the user has no such message of this application.
+    /// Gives a message new texts, priority, extras and trace. Its application, its times
+    /// and its count of plugins stay. None if the user has no such message of this application.
     ///
     /// # Errors
     ///
@@ -285,6 +293,29 @@ impl Store {
         .bind(id)
         .bind(new.user_id)
         .bind(new.application_id)
+        .fetch_optional(&self.writer)
+        .await?)
+    }
+
+    /// Sets the time at which a message is deleted; none for never. None if the user has
+    /// no such message.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_message_expiry(
+        &self,
+        user_id: i64,
+        id: i64,
+        expires_ms: Option<i64>,
+    ) -> Result<Option<MessageRow>, StoreError> {
+        Ok(sqlx::query_as(concat!(
+            "UPDATE messages SET expires_ms = ? WHERE id = ? AND user_id = ? RETURNING ",
+            columns!()
+        ))
+        .bind(expires_ms)
+        .bind(id)
+        .bind(user_id)
         .fetch_optional(&self.writer)
         .await?)
     }
@@ -481,6 +512,7 @@ mod tests {
             priority: 7,
             extras: Some("{}".to_owned()),
             created_ms: 5,
+            expires_ms: None,
             trace: None,
             restores: None,
             hops: 0,
@@ -496,6 +528,7 @@ mod tests {
         for count in [0, 1, 2, 3, 37, 128, 129, 300] {
             let new: Vec<_> = (0..count)
                 .map(|n| NewMessage {
+                    expires_ms: (n % 3 == 0).then_some(9),
                     hops: u8::try_from(n % 17).unwrap(),
                     ..message(user, applications[n % 2], &format!("{count}, {n}"))
                 })
@@ -516,6 +549,36 @@ mod tests {
             }
         }
         assert!(all.is_sorted(), "{all:?}");
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_reader_is_given_the_priorities_that_it_wants() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user_id, applications) = people(&store).await;
+        let new = [2, 7, 5].map(|priority| NewMessage {
+            priority,
+            ..message(user_id, applications[0], "b")
+        });
+        store.create_messages(&new).await.unwrap();
+        for (min_priority, expected) in [(None, &[2, 7, 5][..]), (Some(5), &[7, 5]), (Some(8), &[])]
+        {
+            let readable = crate::Readable {
+                instance: 1,
+                user_id,
+                applications: None,
+                min_priority,
+            };
+            let after = store.messages_after(readable, 0, 10).await.unwrap();
+            let after: Vec<_> = after.iter().map(|given| given.priority).collect();
+            assert_eq!(after, expected, "{min_priority:?}");
+            let received = store
+                .messages_received(readable, i64::MAX, 10)
+                .await
+                .unwrap();
+            assert_eq!(received.len(), expected.len());
+        }
         store.close().await;
     }
 

@@ -36,6 +36,33 @@ impl Store {
         Ok(deleted.rows_affected())
     }
 
+    /// Deletes at most `most` messages whose time is over, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn delete_expired_messages(&self, most: u32) -> Result<u64, StoreError> {
+        let now = self.now_ms();
+        // Most often there is none, and the connection that writes is spared.
+        let any: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE expires_ms <= ?)")
+                .bind(now)
+                .fetch_one(&self.readers)
+                .await?;
+        if !any {
+            return Ok(0);
+        }
+        let deleted = sqlx::query(
+            "DELETE FROM messages WHERE id IN (
+                 SELECT id FROM messages WHERE expires_ms <= ? LIMIT ?)",
+        )
+        .bind(now)
+        .bind(most)
+        .execute(&self.writer)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+
     /// The applications that have more than `most` messages.
     ///
     /// # Errors

@@ -29,6 +29,33 @@ impl Store {
             .await?)
     }
 
+    /// Returns the time zone that a user has chosen; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn time_zone(&self, id: i64) -> Result<Option<String>, StoreError> {
+        let zone = sqlx::query_scalar("SELECT time_zone FROM users WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(zone.flatten())
+    }
+
+    /// Sets the time zone of a user; none for the server's.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_time_zone(&self, id: i64, zone: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE users SET time_zone = ? WHERE id = ?")
+            .bind(zone)
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// All users, oldest first.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ const EXPORTS: [(&str, bool); 8] = [
 /// The world of the host's functions.
 const IMPORTS: &str = "imports";
 const CONTRACT: &str = "mortise:plugin";
-const VERSION: &str = "0.1.0";
+const VERSION: &str = "0.2.0";
 const FOLDER: &str = "src/backend/wasm/generated";
 
 fn main() -> Result<()> {

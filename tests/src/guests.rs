@@ -173,7 +173,7 @@ pub fn lock() -> PathBuf {
 }
 
 /// The repository.
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("this crate is in a folder of the repository")

@@ -89,6 +89,7 @@ impl Look {
             let found = components.inspect(&self.file).await;
             return Ok(found.map(|found| Description {
                 backend: Backend::Wasm,
+                contract: found.contract.map(str::to_owned),
                 file: found.file,
                 size: found.size,
                 digest: found.digest,
@@ -109,6 +110,7 @@ impl Look {
         };
         Ok(Ok(Description {
             backend: plugin.backend(),
+            contract: plugin.contract().map(str::to_owned),
             file: self.file.clone(),
             size: std::fs::metadata(&self.file)?.len(),
             digest: plugin.digest(),
@@ -124,6 +126,9 @@ impl Look {
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
     pub(super) backend: Backend,
+    /// The version of the contract that it was built for, if it tells one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<String>,
     file: PathBuf,
     /// In bytes.
     size: u64,
@@ -179,6 +184,7 @@ fn describe(found: &Description) -> anyhow::Result<String> {
         ("license", manifest.license.clone()),
         ("website", manifest.website.clone()),
         ("runs as", found.backend.to_string()),
+        ("contract", found.contract.clone().unwrap_or_default()),
         ("file", found.file.display().to_string()),
         ("size", format!("{} bytes", found.size)),
         ("digest", found.digest.to_string()),
@@ -232,7 +238,8 @@ fn details(permission: &Permission) -> String {
         Permission::ReadMessages(names)
         | Permission::Cookies(names)
         | Permission::Http(names)
-        | Permission::Environment(names) => names.join(", "),
+        | Permission::Environment(names)
+        | Permission::SendToUsers(names) => names.join(", "),
         Permission::Files(directories) => {
             let directories: Vec<_> = directories.iter().map(directory).collect();
             directories.join(", ")

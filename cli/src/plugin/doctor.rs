@@ -16,7 +16,14 @@ use super::{
 struct Diagnosis {
     id: String,
     well: bool,
+    status: Option<Status>,
     findings: Vec<Finding>,
+}
+
+/// The installed plugin.
+#[derive(Deserialize)]
+struct Status {
+    contract: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +39,12 @@ impl Named {
     /// Returns exit code 1 if the plugin does not work.
     pub(super) async fn doctor(&self) -> anyhow::Result<(String, ExitCode)> {
         let diagnosis: Value = self.which.remote()?.get(&self.path("/doctor")).await?;
-        let Diagnosis { id, well, findings } = understood(diagnosis.clone())?;
+        let Diagnosis {
+            id,
+            well,
+            status,
+            findings,
+        } = understood(diagnosis.clone())?;
         let code = if well {
             ExitCode::SUCCESS
         } else {
@@ -47,6 +59,9 @@ impl Named {
             ("not well", Style::new().red().bold())
         };
         let mut text = format!("{} {}\n", paint(verdict, style), printable(&id));
+        if let Some(contract) = status.and_then(|status| status.contract) {
+            line(&mut text, "contract", &contract);
+        }
         for finding in findings {
             let mut title = finding.condition.replace('_', " ");
             if let Some(user) = &finding.user {

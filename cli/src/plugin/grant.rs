@@ -99,6 +99,9 @@ struct Allowed {
     /// Read this environment variable of the server; may be repeated.
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
+    /// Send messages to the user with this name, or to all with `*`; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    send_to_user: Vec<String>,
     /// Read this directory, and with `:rw` write to it too; may be repeated.
     #[arg(long, value_name = "PATH[:rw]", value_parser = directory)]
     dir: Vec<Directory>,
@@ -113,6 +116,7 @@ impl Allowed {
             files: self.dir.iter().cloned().collect(),
             environment: self.env.iter().cloned().collect(),
             timers: self.timers,
+            send_to_users: self.send_to_user.iter().cloned().collect(),
         }
     }
 }
@@ -296,6 +300,7 @@ pub(super) fn lines(answer: &Answer) -> Vec<String> {
         ("http", http),
         ("files", files),
         ("environment", texts(&granted.environment)),
+        ("send-to-users", texts(&granted.send_to_users)),
         ("limits", limits(answer)),
     ] {
         if !values.is_empty() {

@@ -34,6 +34,7 @@ pub(super) struct Status {
     pub(super) version: String,
     pub(super) digest: String,
     backend: String,
+    pub(super) contract: Option<String>,
     file: String,
     state: String,
     instances: Option<u64>,
@@ -181,6 +182,9 @@ impl Named {
             line(&mut text, "last", last);
         }
         line(&mut text, "runs as", &status.backend);
+        if let Some(contract) = &status.contract {
+            line(&mut text, "contract", contract);
+        }
         line(&mut text, "digest", &status.digest);
         line(&mut text, "file", &status.file);
         if status.changed {

@@ -1,5 +1,7 @@
 //! `mortise plugin timers`: the timers of a plugin, and when they are due.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,14 +17,33 @@ struct Timer {
     name: String,
     every_ms: Option<u64>,
     cron: Option<String>,
+    zone: Option<String>,
+    jitter_ms: Option<u64>,
+    #[serde(default)]
+    skips_missed: bool,
     next: Vec<String>,
 }
 
 impl Timer {
     fn schedule(&self) -> String {
+        let mut schedule = self.repetition();
+        if let Some(zone) = &self.zone {
+            schedule.push_str(&format!(", in {}", printable(zone)));
+        }
+        if let Some(jitter) = self.jitter_ms {
+            let jitter = humantime::format_duration(Duration::from_millis(jitter));
+            schedule.push_str(&format!(", up to {jitter} later"));
+        }
+        if self.skips_missed {
+            schedule.push_str(", missed ones skipped");
+        }
+        schedule
+    }
+
+    fn repetition(&self) -> String {
         match (self.every_ms, &self.cron) {
             (Some(ms), _) => {
-                let every = std::time::Duration::from_millis(ms);
+                let every = Duration::from_millis(ms);
                 format!("every {}", humantime::format_duration(every))
             }
             (None, Some(expression)) => format!("cron {}", printable(expression)),

@@ -15,8 +15,9 @@ from ._data import VARIANTS, hints
 from ._types import Invalid
 
 _U64 = (0, 2**64 - 1)
+_S32 = (-(2**31), 2**31 - 1)
 # The bounds of whole numbers that are not of 64 bits without a sign.
-_BOUNDS = {"priority": (-(2**31), 2**31 - 1), "limit": (0, 2**32 - 1), "status": (0, 2**16 - 1)}
+_BOUNDS = {"priority": _S32, "min_priority": _S32, "limit": (0, 2**32 - 1), "status": (0, 2**16 - 1)}
 
 
 def conform(kind: Any, value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ import inspect
 import sys
 from typing import Any, Optional
 
-from componentize_py_types import Err
+from componentize_py_types import Err, Ok
 from wit_world import exports
 from wit_world.imports import log as _log
 from wit_world.imports import messages as _messages
@@ -40,12 +40,17 @@ _FUNCTIONS = {
     "messages.sent": _messages.sent,
     "messages.received": _messages.received,
     "messages.remove": _messages.remove,
+    "messages.update": _messages.update,
+    "messages.expire": _messages.expire,
+    "messages.send_to": _messages.send_to,
+    "messages.set_image": _messages.set_image,
     "log.write": _log.write,
     "storage.get": _storage.get,
     "storage.set": _storage.set,
     "storage.remove": _storage.remove,
     "storage.keys": _storage.keys,
     "timers.set": _timers.set,
+    "timers.set_with": _timers.set_with,
     "timers.cancel": _timers.cancel,
 }
 _ERRORS = {
@@ -66,8 +71,12 @@ def _ask(method: str, kind: Any, **params: Any) -> Any:
     try:
         result = _FUNCTIONS[method](*(_lowered(value) for value in params.values()))
     except Err as error:
-        raise _ERRORS[type(error.value)](error.value.value) from None
+        raise _refusal(error) from None
     return _lifted(result)
+
+
+def _refusal(error: Any) -> HostError:
+    return _ERRORS[type(error.value)](error.value.value)
 
 
 def _lowered(value: Any) -> Any:
@@ -92,6 +101,10 @@ def _lifted(value: Any) -> Any:
         return getattr(_types, type(value).__name__)[value.name]
     if isinstance(value, list):
         return [_lifted(item) for item in value]
+    if isinstance(value, Ok):
+        return _lifted(value.value)
+    if isinstance(value, Err):
+        return _refusal(value)
     if not dataclasses.is_dataclass(value):
         return value
     fields = {field.name: _lifted(getattr(value, field.name)) for field in dataclasses.fields(value)}

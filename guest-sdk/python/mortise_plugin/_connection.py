@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Optional, Union
 
 from ._data import ERRORS, Mismatch, from_data
 from ._types import Invalid, Unavailable
-from ._version import __version__
+from ._version import CONTRACT, __version__
 
 _GREETING_FRAME = 64 << 10
 _MAX_FRAME = 32 << 20
@@ -277,7 +277,7 @@ def connect(path: str, secret: str) -> Connection:
                     "type": "hello",
                     "protocol": "mortise-native",
                     "versions": [1],
-                    "contracts": ["0.1.0"],
+                    "contracts": [CONTRACT],
                     "codecs": ["json"],
                     "features": [],
                     "max_frame": _MAX_FRAME,
@@ -298,7 +298,7 @@ def connect(path: str, secret: str) -> Connection:
     if welcome["type"] != "welcome" or welcome.get("protocol") != "mortise-native":
         raise Ended(f"what answers at MORTISE_SOCKET is no Mortise server: it greeted with {welcome['type']!r}")
     chosen = (welcome.get("version"), welcome.get("contract"), welcome.get("codec"))
-    if chosen != (1, "0.1.0", "json"):
+    if chosen != (1, CONTRACT, "json"):
         raise Ended(f"the server chose protocol, contract and codec {chosen}, which this plugin did not offer")
     frame, calls = welcome.get("max_frame"), welcome.get("max_calls")
     if type(frame) is not int or type(calls) is not int or not _GREETING_FRAME <= frame <= _MOST_MAX_FRAME or calls < 1:

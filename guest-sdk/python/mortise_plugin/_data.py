@@ -10,13 +10,17 @@ import typing
 from typing import Any, Union
 
 from ._types import (
+    Delivery,
     Denied,
     Exhausted,
     HostError,
+    Interests,
     Invalid,
     Manifest,
+    Outcome,
     Permission,
     Schedule,
+    TimerOptions,
     Unavailable,
     Verdict,
     WebhookResponse,
@@ -43,8 +47,11 @@ def to_data(value: Any) -> Any:
         payload = [to_data(getattr(value, f.name)) for f in dataclasses.fields(value)]  # type: ignore[arg-type]
         case: str = value.case  # type: ignore[union-attr]
         return {case: payload[0]} if payload else case
+    if isinstance(value, Delivery):
+        case = "err" if isinstance(value.outcome, HostError) else "ok"
+        return {"user": value.user, "outcome": {case: to_data(value.outcome)}}
     if dataclasses.is_dataclass(value):
-        return {f.name: to_data(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: to_data(getattr(value, f.name)) for f in dataclasses.fields(value) if _written(value, f)}
     if isinstance(value, dict):
         return {name: to_data(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -52,8 +59,15 @@ def to_data(value: Any) -> Any:
     return value
 
 
+def _written(value: Any, field: dataclasses.Field[Any]) -> bool:
+    """Whether a field is part of the data: some are left out at their default."""
+    return field.name not in _LEFT_OUT.get(type(value), ()) or getattr(value, field.name) != field.default
+
+
 def from_data(kind: Any, data: Any, where: str = "it") -> Any:
     """A value of the contract from what ``json`` read."""
+    if kind == Outcome:
+        return _outcome(data, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Union:
         return None if data is None else from_data(arguments[0], data, where)
@@ -89,6 +103,13 @@ def from_data(kind: Any, data: Any, where: str = "it") -> Any:
 _DEFAULTED = {
     Manifest: ("description", "author", "license", "website", "wants"),
     WebhookResponse: ("headers", "body"),
+    TimerOptions: ("jitter_ms", "missed"),
+    Interests: ("applications",),
+}
+# Fields that a type's data has only if they differ from their default.
+_LEFT_OUT = {
+    Manifest: ("listens",),
+    TimerOptions: ("zone", "jitter_ms", "missed"),
 }
 _HINTS: dict[Any, dict[str, Any]] = {}
 
@@ -119,6 +140,14 @@ def _variant(kind: Any, data: Any, where: str) -> Any:
             return case(from_data(str, payload, f"{where}.{name}"))
         return case(*(from_data(hint, payload, f"{where}.{name}") for hint in hints(case).values()))
     raise Mismatch(f"{where} is none of {', '.join(case.case for case in kind.__subclasses__())}")
+
+
+def _outcome(data: Any, where: str) -> Any:
+    if isinstance(data, dict) and len(data) == 1:
+        ((case, payload),) = data.items()
+        if case in ("ok", "err"):
+            return from_data(int if case == "ok" else HostError, payload, f"{where}.{case}")
+    raise Mismatch(f"{where} is none of ok, err")
 
 
 def expect(kind: Any, data: Any) -> Any:

@@ -11,15 +11,18 @@ from ._check import conform
 from ._http import HttpResponse, Hop, follow
 from ._types import (
     Content,
+    Delivery,
     Draft,
     Invalid,
     Level,
     Manifest,
     Message,
+    MissedRuns,
     Outgoing,
     Problem,
     Schedule,
     StopReason,
+    TimerOptions,
     User,
     Verdict,
     WebhookRequest,
@@ -144,6 +147,32 @@ class Host:
         """Deletes a message that the plugin sent."""
         self._ask("messages.remove", None, id=conform(int, id, "remove(): id"))
 
+    def update(self, id: int, content: Content) -> None:
+        """Replaces the content of a message that the plugin sent."""
+        id = conform(int, id, "update(): id")
+        self._ask("messages.update", None, id=id, content=conform(Content, content, "update(): content"))
+
+    def expire(self, id: int, at_ms: Optional[int]) -> None:
+        """Sets the time, in milliseconds since the epoch, at which the server
+        deletes a message that the plugin sent; None: never."""
+        id = conform(int, id, "expire(): id")
+        self._ask("messages.expire", None, id=id, at_ms=conform(Optional[int], at_ms, "expire(): at_ms"))
+
+    def send_to(self, users: list[str], message: Outgoing) -> list[Delivery]:
+        """Sends a message to each of these users, or to all that are granted if
+        one is ``*``, and returns one delivery for each, in the same order. Needs
+        ``Want.send_to_users``."""
+        users = conform(list[str], users, "send_to(): users")
+        message = conform(Outgoing, message, "send_to(): message")
+        return self._ask("messages.send_to", list[Delivery], users=users, message=message)
+
+    def set_image(self, image: bytes, application: Optional[str] = None) -> None:
+        """Sets the image of the plugin's application of this name, or of the one
+        named after the plugin: PNG, JPEG, GIF or WebP, at most 1 MiB. Empty bytes
+        remove it."""
+        named = conform(Optional[str], application, "set_image(): application")
+        self._ask("messages.set_image", None, application=named, image=conform(bytes, image, "set_image(): image"))
+
     def log(self, text: str, level: Union[Level, str] = Level.INFO) -> None:
         """Writes an entry into the instance's log; only its first 8 KiB are kept."""
         entry = conform(str, str(text)[:_LONGEST_ENTRY], "log(): text")
@@ -221,10 +250,31 @@ class TimerSetter:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    def set(self, name: str, when: Schedule) -> None:
-        """Sets or replaces the timer of this name."""
+    def set(
+        self,
+        name: str,
+        when: Schedule,
+        *,
+        zone: Optional[str] = None,
+        jitter_ms: int = 0,
+        missed: Union[MissedRuns, str] = MissedRuns.ONCE,
+    ) -> None:
+        """Sets or replaces the timer of this name. ``zone`` is the time zone of a
+        ``Cron``, such as ``Europe/Berlin``; None is the user's. ``jitter_ms``
+        puts off all its times by the same random duration of at most this.
+        ``missed`` says what becomes of times at which it could not fire."""
         name = conform(str, name, "timers.set(): name")
-        self._ask("timers.set", None, name=name, when=conform(Schedule, when, "timers.set(): when"))
+        when = conform(Schedule, when, "timers.set(): when")
+        options = TimerOptions(
+            conform(Optional[str], zone, "timers.set(): zone"),
+            conform(int, jitter_ms, "timers.set(): jitter_ms"),
+            MissedRuns(missed),
+        )
+        if options == TimerOptions():
+            # Hosts of every version have this one.
+            self._ask("timers.set", None, name=name, when=when)
+        else:
+            self._ask("timers.set_with", None, name=name, when=when, options=options)
 
     def cancel(self, name: str) -> None:
         """Cancels a timer, if it is there."""

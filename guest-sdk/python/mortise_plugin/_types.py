@@ -6,7 +6,7 @@ import enum
 import json
 import urllib.parse
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar, Optional, Union
 
 @dataclass(unsafe_hash=True)
 class User:
@@ -103,7 +103,8 @@ class EveryMs(Schedule):
 
 @dataclass(unsafe_hash=True)
 class Cron(Schedule):
-    """A cron expression of five fields, or six with seconds first."""
+    """A cron expression of five fields, or six with seconds first, in the user's
+    time zone unless the timer is set in another."""
 
     expression: str
     case: ClassVar[str] = "cron"
@@ -115,6 +116,23 @@ class OnceAtMs(Schedule):
 
     time: int
     case: ClassVar[str] = "once_at_ms"
+
+
+class MissedRuns(str, enum.Enum):
+    """What becomes of a timer that came due while it could not fire: it fires
+    ``ONCE``, or at its next time only."""
+
+    ONCE = "once"
+    SKIP = "skip"
+
+
+@dataclass(unsafe_hash=True)
+class TimerOptions:
+    """The details of a timer; ``timers.set()`` has them as its arguments."""
+
+    zone: Optional[str] = None
+    jitter_ms: int = 0
+    missed: MissedRuns = MissedRuns.ONCE
 
 
 class Level(str, enum.Enum):
@@ -217,6 +235,14 @@ class Timers(Permission):
 
 
 @dataclass(unsafe_hash=True)
+class SendToUsers(Permission):
+    """Send messages to these users, ``*`` for all."""
+
+    users: list[str]
+    case: ClassVar[str] = "send_to_users"
+
+
+@dataclass(unsafe_hash=True)
 class Want:
     """A permission that the plugin asks for, and one sentence for the person who
     decides. The functions make the common ones."""
@@ -269,10 +295,25 @@ class Want:
         """Be woken by timers."""
         return Want(Timers(), reason)
 
+    @staticmethod
+    def send_to_users(reason: str, *users: str) -> Want:
+        """Send messages to these users, ``*`` for all."""
+        return Want(SendToUsers(list(users)), reason)
+
+
+@dataclass(unsafe_hash=True)
+class Interests:
+    """The messages that ``on_messages`` wants: of these applications, of all that
+    it may read if none is named, and of at least this priority."""
+
+    applications: list[str] = field(default_factory=list)
+    min_priority: Optional[int] = None
+
 
 @dataclass(unsafe_hash=True)
 class Manifest:
-    """Who a plugin is and what it asks for. What is not asked for is denied."""
+    """Who a plugin is and what it asks for. What is not asked for is denied.
+    ``listens`` narrows the messages that ``on_messages`` gets."""
 
     id: str
     name: str
@@ -282,6 +323,7 @@ class Manifest:
     license: str = ""
     website: str = ""
     wants: list[Want] = field(default_factory=list)
+    listens: Optional[Interests] = None
 
 
 @dataclass(unsafe_hash=True)
@@ -395,6 +437,19 @@ class Unavailable(HostError):
     """The host could not do it now, or is gone."""
 
     case = "unavailable"
+
+
+#: The id of a stored message, or why there is none.
+Outcome = Union[int, HostError]
+
+
+@dataclass(unsafe_hash=True)
+class Delivery:
+    """A message that was sent to one of several users, by the user's name.
+    ``outcome`` is the id of the stored message, or a ``HostError``."""
+
+    user: str
+    outcome: Outcome
 
 
 def first_header(headers: list[Header], name: str, default: Optional[str]) -> Optional[str]:

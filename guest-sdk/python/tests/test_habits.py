@@ -144,6 +144,20 @@ class Types(Habits):
                 "TypeError: timers.set(): when is of the type int, not EveryMs or Cron or OnceAtMs",
             ),
             ("self.host.timers.set('t', m.EveryMs('1'))", "TypeError: timers.set(): when.period is of the type str"),
+            ("self.host.timers.set('t', m.EveryMs(1), zone=1)", "TypeError: timers.set(): zone is of the type int"),
+            (
+                "self.host.timers.set('t', m.EveryMs(1), jitter_ms=.5)",
+                "TypeError: timers.set(): jitter_ms is of the type float, not int",
+            ),
+            ("self.host.timers.set('t', m.EveryMs(1), missed='no')", "ValueError: 'no' is not a valid MissedRuns"),
+            ("self.host.update(1, 'x')", "TypeError: update(): content is of the type str, not Content"),
+            ("self.host.expire(1, 1.5)", "TypeError: expire(): at_ms is of the type float, not int"),
+            (
+                "self.host.send_to('ann', m.Outgoing(None, m.Content('t', 'b', 5)))",
+                "TypeError: send_to(): users is of the type str, not a list",
+            ),
+            ("self.host.send_to(['ann'], 'x')", "TypeError: send_to(): message is of the type str, not Outgoing"),
+            ("self.host.set_image(1)", "TypeError: set_image(): image is of the type int, not bytes or str"),
             ("self.host.http('GET', 1)", "TypeError: http(): url is of the type int, not str"),
             ("self.host.log('x', 'loud')", "ValueError: 'loud' is not a valid Level"),
         ):
@@ -154,7 +168,12 @@ class Types(Habits):
             self.assertIn("in do_wrong", caught.exception.error["details"])
 
     def test_bounds_are_the_hosts_refusal(self):
-        for source in ("self.host.send('b', priority=2**31)", "self.host.get(-1)", "self.host.get(2**64)"):
+        for source in (
+            "self.host.send('b', priority=2**31)",
+            "self.host.get(-1)",
+            "self.host.get(2**64)",
+            "self.host.expire(1, -1)",
+        ):
             self.assertEqual(self.host.webhook(1, "wrong", source.encode())[0], 503, source)
 
     def test_texts_are_bytes_where_those_are_wanted(self):

@@ -33,7 +33,7 @@ WELCOME = {
     "type": "welcome",
     "protocol": "mortise-native",
     "version": 1,
-    "contract": "0.1.0",
+    "contract": "0.2.0",
     "codec": "json",
     "features": [],
     "max_frame": 65536,
@@ -78,7 +78,7 @@ class Host:
         self.stream = self.raw.makefile("rb")
         self.hello = self.receive()
         self.writing, self.mutex = threading.Lock(), threading.Lock()
-        self.next, self.asked, self.sent, self.log = 1, {}, [], []
+        self.next, self.asked, self.sent, self.changed, self.log = 1, {}, [], [], []
         self.storage, self.timers, self.hold = collections.defaultdict(dict), {}, None
         if welcome:
             self.write(welcome)
@@ -167,6 +167,20 @@ class Host:
     def messages_remove(self, instance, id):
         return None
 
+    def messages_update(self, instance, id, content):
+        self.changed.append((id, content))
+
+    def messages_expire(self, instance, id, at_ms):
+        self.changed.append((id, at_ms))
+
+    def messages_send_to(self, instance, users, message):
+        outcomes = [{"ok": 7}, {"err": {"denied": "not granted"}}]
+        self.sent.append((instance, message))
+        return [{"user": user, "outcome": outcome} for user, outcome in zip(users, outcomes)]
+
+    def messages_set_image(self, instance, application, image):
+        self.changed.append((application, image))
+
     def storage_get(self, instance, key):
         return self.storage[instance].get(key)
 
@@ -181,6 +195,9 @@ class Host:
 
     def timers_set(self, instance, name, when):
         self.timers[name] = when
+
+    def timers_set_with(self, instance, name, when, options):
+        self.timers[name] = (when, options)
 
     def timers_cancel(self, instance, name):
         self.timers.pop(name, None)
@@ -268,7 +285,7 @@ class Greeting(unittest.TestCase):
     def test_hello(self):
         hello = Host(self, "everything").hello
         self.assertEqual((hello["type"], hello["protocol"], hello["secret"]), ("hello", "mortise-native", SECRET))
-        self.assertEqual((hello["versions"], hello["contracts"], hello["codecs"]), ([1], ["0.1.0"], ["json"]))
+        self.assertEqual((hello["versions"], hello["contracts"], hello["codecs"]), ([1], ["0.2.0"], ["json"]))
         self.assertEqual(hello["max_frame"], 33554432)
 
     def test_greetings_that_end_it(self):
@@ -353,8 +370,14 @@ class Calls(unittest.TestCase):
         self.assertEqual(manifest["id"], "org.example.everything")
         self.assertEqual(
             [want["permission"] for want in manifest["wants"]],
-            ["send_messages", {"read_messages": ["*"]}, {"files": [{"path": "/srv", "writable": True}]}],
+            [
+                "send_messages",
+                {"read_messages": ["*"]},
+                {"files": [{"path": "/srv", "writable": True}]},
+                {"send_to_users": ["ann", "bob"]},
+            ],
         )
+        self.assertEqual(manifest["listens"], {"applications": ["backup"], "min_priority": 5})
         self.assertEqual(self.host.create(1), {"capabilities": EVERYTHING, "concurrent": False})
         with self.assertRaises(Failed) as caught:
             self.host.create(2, "boom")
@@ -415,6 +438,40 @@ class Calls(unittest.TestCase):
         self.assertEqual(host.webhook(1, "storage"), (200, r"None b'\x00\xff' ['other'] None"))
         self.assertEqual(host.webhook(1, "messages"), (200, "h€llo None 0"))
         self.assertEqual(host.webhook(1, "thread")[0], 200)
+
+    def test_messages_are_changed(self):
+        host = self.host
+        host.create(1)
+        self.assertEqual(host.webhook(1, "change", b"new")[0], 204)
+        self.assertEqual(
+            host.changed,
+            [
+                (7, {"title": "t", "body": "new", "priority": 6, "extras": None}),
+                (7, 1000),
+                (8, None),
+                ("Broadcast", "iVBORw=="),
+                (None, ""),
+            ],
+        )
+
+    def test_messages_for_other_users(self):
+        host = self.host
+        host.create(1)
+        self.assertEqual(host.webhook(1, "tell", b"all"), (200, "ann 7 bob Denied('not granted')"))
+        self.assertEqual(host.sent[0][1]["content"]["body"], "all")
+
+    def test_timers_have_options_if_they_are_given(self):
+        host = self.host
+        host.create(1)
+        self.assertEqual(host.webhook(1, "timers")[0], 204)
+        self.assertEqual(
+            host.timers,
+            {
+                "plain": {"cron": "0 9 * * *"},
+                "zone": ({"cron": "0 9 * * *"}, {"zone": "Asia/Tokyo"}),
+                "both": ({"every_ms": 60000}, {"jitter_ms": 500, "missed": "skip"}),
+            },
+        )
 
     def test_what_goes_wrong_in_webhooks(self):
         host = self.host
@@ -584,10 +641,14 @@ class Values(unittest.TestCase):
         "outgoing": m.Outgoing,
         "verdict": m.Verdict,
         "schedule": m.Schedule,
+        "missed_runs": m.MissedRuns,
+        "timer_options": m.TimerOptions,
+        "delivery": m.Delivery,
         "level": m.Level,
         "directory": m.Directory,
         "permission": m.Permission,
         "request": m.Want,
+        "interests": m.Interests,
         "manifest": m.Manifest,
         "stop_reason": m.StopReason,
         "problem": m.Problem,
@@ -618,6 +679,7 @@ class Values(unittest.TestCase):
                 {"files": [{"path": "/srv", "writable": False}]},
                 {"environment": ["TZ"]},
                 "timers",
+                {"send_to_users": ["*"]},
             ],
             "error": [{"denied": "d"}, {"invalid": "i"}, {"exhausted": "e"}, {"unavailable": "u"}],
         }.items():
@@ -633,6 +695,9 @@ class Values(unittest.TestCase):
             ("permission", {"root": []}),
             ("user", {"id": 1.5, "name": "", "admin": False}),
             ("level", "loud"),
+            ("delivery", {"user": "ann", "outcome": 7}),
+            ("delivery", {"user": "ann", "outcome": {"maybe": 7}}),
+            ("timer_options", {"missed": "twice"}),
         ):
             with self.subTest(name=name, value=value), self.assertRaises(ValueError):
                 from_data(self.KINDS[name], value)

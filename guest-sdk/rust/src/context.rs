@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     backend::Handle,
     http::{self, HttpRequest, HttpResponse},
-    types::{Error, Level, Message, Outgoing, Schedule},
+    types::{Content, Delivery, Error, Level, Message, Outgoing, Schedule, TimerOptions},
 };
 
 /// The connection of one instance to the host. Cheap to clone; usable from any
@@ -22,8 +22,7 @@ impl Context {
     }
 
     /// Sends a message to the user and returns its id after it was stored.
-    /// Takes a [`crate::types::Content`] or an [`Outgoing`]. Needs
-    /// `send-messages`.
+    /// Takes a [`Content`] or an [`Outgoing`]. Needs `send-messages`.
     ///
     /// # Errors
     ///
@@ -31,6 +30,23 @@ impl Context {
     /// messages in a minute.
     pub fn send(&self, message: impl Into<Outgoing>) -> Result<u64, Error> {
         self.handle.send(&message.into())
+    }
+
+    /// Sends a message to each of these users: their names, or `*` for all that are
+    /// granted. Takes a [`Content`] or an [`Outgoing`]. Returns one delivery for each
+    /// user, in order. Needs `send-to-users`.
+    ///
+    /// # Errors
+    ///
+    /// Denied if a user is not granted, invalid for more than 1000 users. An error of
+    /// one user is in that user's delivery.
+    pub fn send_to<U: Into<String>>(
+        &self,
+        users: impl IntoIterator<Item = U>,
+        message: impl Into<Outgoing>,
+    ) -> Result<Vec<Delivery>, Error> {
+        let users: Vec<String> = users.into_iter().map(Into::into).collect();
+        self.handle.send_to(&users, &message.into())
     }
 
     /// Returns one message; none if the plugin may not read such a message.
@@ -70,6 +86,39 @@ impl Context {
     /// Denied if another application sent it.
     pub fn remove(&self, id: u64) -> Result<(), Error> {
         self.handle.remove(id)
+    }
+
+    /// Replaces the content of a message that this plugin sent. Connected clients
+    /// receive it again with the same id, listeners do not. Needs `send-messages`.
+    ///
+    /// # Errors
+    ///
+    /// Denied without the grant, or if another application sent it; invalid if there
+    /// is no such message.
+    pub fn update(&self, id: u64, content: Content) -> Result<(), Error> {
+        self.handle.update(id, &content)
+    }
+
+    /// Has the server delete a message that this plugin sent at this time, in
+    /// milliseconds since the epoch, or within a minute after it; at once if it has
+    /// passed. None: never. Needs `send-messages`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Context::update`].
+    pub fn expire(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        self.handle.expire(id, at_ms)
+    }
+
+    /// Sets the image of one of the plugin's applications; of the one named after the
+    /// plugin, if there is no name. PNG, JPEG, GIF or WebP, at most 1 MiB; empty bytes
+    /// remove it. Needs `send-messages`.
+    ///
+    /// # Errors
+    ///
+    /// Denied without the grant, invalid for bytes that are no such image.
+    pub fn set_image(&self, application: Option<&str>, image: &[u8]) -> Result<(), Error> {
+        self.handle.set_image(application, image)
     }
 
     /// Returns the storage, which outlives the instance.
@@ -211,6 +260,18 @@ impl Timers<'_> {
     /// beyond 32 timers.
     pub fn set(&self, name: &str, when: Schedule) -> Result<(), Error> {
         self.0.set_timer(name, &when)
+    }
+
+    /// Sets or replaces a timer with a time zone, jitter, or another treatment of
+    /// missed runs. [`Timers::set`] has the user's time zone, no jitter, and fires once
+    /// for missed runs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Timers::set`], and invalid for an unknown time zone or a jitter that
+    /// is too long.
+    pub fn set_with(&self, name: &str, when: Schedule, options: TimerOptions) -> Result<(), Error> {
+        self.0.set_timer_with(name, &when, &options)
     }
 
     /// Cancels a timer. Does nothing if it does not exist.

@@ -103,7 +103,8 @@ pub trait Filter: Plugin {
     fn filter(&mut self, draft: Draft) -> Result<Verdict, String>;
 }
 
-/// Receives every stored message. Needs the permission `read-messages`.
+/// Receives every stored message that [`Manifest::listens`] names; without it, all that
+/// the plugin may read. Needs the permission `read-messages`.
 pub trait Listener: Plugin {
     /// Receives 1 to 64 messages, in the order in which they were stored.
     ///

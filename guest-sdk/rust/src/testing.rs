@@ -20,7 +20,10 @@ use crate::{
     Context,
     backend::{Handle, Host},
     http::{Hop, HttpRequest, HttpResponse},
-    types::{Application, Content, Draft, Error, Level, Message, Outgoing, Schedule},
+    types::{
+        Application, Content, Delivery, Draft, Error, Level, Message, Outgoing, Schedule,
+        TimerOptions,
+    },
 };
 
 /// Records the calls of a plugin and answers like a host that grants
@@ -32,10 +35,13 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct State {
-    sent: Vec<Outgoing>,
+    /// All messages, with the user of those to other users.
+    sent: Vec<(Option<String>, Outgoing)>,
     removed: Vec<u64>,
+    expiries: BTreeMap<u64, u64>,
+    images: BTreeMap<Option<String>, Vec<u8>>,
     storage: BTreeMap<String, Vec<u8>>,
-    timers: BTreeMap<String, Schedule>,
+    timers: BTreeMap<String, (Schedule, TimerOptions)>,
     log: Vec<(Level, String)>,
     http: Option<Answer>,
 }
@@ -67,14 +73,48 @@ impl Recorder {
         self.state().http = Some(Arc::new(answer));
     }
 
-    /// Returns the sent messages, in order. Their ids are 1, 2, ….
+    /// Returns the messages to the user, in order, as they were updated last. The ids
+    /// of all messages, with those to other users, are 1, 2, ….
     pub fn sent(&self) -> Vec<Outgoing> {
-        self.state().sent.clone()
+        let state = self.state();
+        let sent = state.sent.iter().filter(|(user, _)| user.is_none());
+        sent.map(|(_, message)| message.clone()).collect()
+    }
+
+    /// Returns the messages of [`Context::send_to`], in order, each with its user.
+    pub fn sent_to(&self) -> Vec<(String, Outgoing)> {
+        let state = self.state();
+        let sent = state.sent.iter();
+        sent.filter_map(|(user, message)| Some((user.clone()?, message.clone())))
+            .collect()
+    }
+
+    /// Returns the times of [`Context::expire`], by message.
+    pub fn expiries(&self) -> BTreeMap<u64, u64> {
+        self.state().expiries.clone()
+    }
+
+    /// Returns the images of the plugin's applications; that of the main one has no name.
+    pub fn images(&self) -> BTreeMap<Option<String>, Vec<u8>> {
+        self.state().images.clone()
     }
 
     /// Returns the timers that are set.
     pub fn timers(&self) -> BTreeMap<String, Schedule> {
-        self.state().timers.clone()
+        let state = self.state();
+        let timers = state.timers.iter();
+        timers
+            .map(|(name, (when, _))| (name.clone(), when.clone()))
+            .collect()
+    }
+
+    /// Returns the options of the timers that are set.
+    pub fn timer_options(&self) -> BTreeMap<String, TimerOptions> {
+        let state = self.state();
+        let timers = state.timers.iter();
+        timers
+            .map(|(name, (_, options))| (name.clone(), options.clone()))
+            .collect()
     }
 
     /// Returns the log, in order.
@@ -113,11 +153,26 @@ pub fn message(id: u64, application: &str, content: Content) -> Message {
 }
 
 impl State {
+    fn send(&mut self, user: Option<String>, message: &Outgoing) -> u64 {
+        self.sent.push((user, message.clone()));
+        self.sent.len() as u64
+    }
+
+    /// Returns a message to the user that is still there.
+    fn own(&mut self, id: u64) -> Result<&mut Outgoing, Error> {
+        let removed = self.removed.contains(&id);
+        let own = (1..).zip(&mut self.sent).find(|(other, _)| *other == id);
+        match own {
+            Some((_, (None, message))) if !removed => Ok(message),
+            _ => Err(Error::Invalid(format!("there is no message {id}"))),
+        }
+    }
+
     fn messages(&self) -> Vec<Message> {
         (1..)
             .zip(&self.sent)
-            .filter(|(id, _)| !self.removed.contains(id))
-            .map(|(id, outgoing)| {
+            .filter(|(id, (user, _))| user.is_none() && !self.removed.contains(id))
+            .map(|(id, (_, outgoing))| {
                 let application = outgoing.application.as_deref().unwrap_or("plugin");
                 message(id, application, outgoing.content.clone())
             })
@@ -125,14 +180,27 @@ impl State {
     }
 }
 
+fn check(content: &Content) -> Result<(), Error> {
+    if content.body.is_empty() {
+        return Err(Error::Invalid("an empty body".to_owned()));
+    }
+    Ok(())
+}
+
 impl Host for Recorder {
     fn send(&self, message: &Outgoing) -> Result<u64, Error> {
-        if message.content.body.is_empty() {
-            return Err(Error::Invalid("an empty body".to_owned()));
-        }
+        check(&message.content)?;
+        Ok(self.state().send(None, message))
+    }
+
+    fn send_to(&self, users: &[String], message: &Outgoing) -> Result<Vec<Delivery>, Error> {
+        check(&message.content)?;
         let mut state = self.state();
-        state.sent.push(message.clone());
-        Ok(state.sent.len() as u64)
+        let deliver = |user: &String| Delivery {
+            user: user.clone(),
+            outcome: Ok(state.send(Some(user.clone()), message)),
+        };
+        Ok(users.iter().map(deliver).collect())
     }
 
     fn message(&self, id: u64) -> Result<Option<Message>, Error> {
@@ -160,6 +228,33 @@ impl Host for Recorder {
         Ok(())
     }
 
+    fn update(&self, id: u64, content: &Content) -> Result<(), Error> {
+        check(content)?;
+        self.state().own(id)?.content = content.clone();
+        Ok(())
+    }
+
+    fn expire(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        let mut state = self.state();
+        state.own(id)?;
+        match at_ms {
+            Some(at_ms) => _ = state.expiries.insert(id, at_ms),
+            None => _ = state.expiries.remove(&id),
+        }
+        Ok(())
+    }
+
+    fn set_image(&self, application: Option<&str>, image: &[u8]) -> Result<(), Error> {
+        let application = application.map(str::to_owned);
+        let mut state = self.state();
+        if image.is_empty() {
+            state.images.remove(&application);
+        } else {
+            state.images.insert(application, image.to_vec());
+        }
+        Ok(())
+    }
+
     fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.state().storage.get(key).cloned())
     }
@@ -184,7 +279,17 @@ impl Host for Recorder {
     }
 
     fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error> {
-        self.state().timers.insert(name.to_owned(), when.clone());
+        self.set_timer_with(name, when, &TimerOptions::default())
+    }
+
+    fn set_timer_with(
+        &self,
+        name: &str,
+        when: &Schedule,
+        options: &TimerOptions,
+    ) -> Result<(), Error> {
+        let timer = (when.clone(), options.clone());
+        self.state().timers.insert(name.to_owned(), timer);
         Ok(())
     }
 
@@ -214,7 +319,7 @@ mod tests {
     use super::Recorder;
     use crate::{
         http::{HttpRequest, HttpResponse},
-        types::{Content, Schedule},
+        types::{Content, Schedule, TimerOptions},
     };
 
     #[test]
@@ -228,6 +333,20 @@ mod tests {
         assert_eq!(context.message(first).unwrap(), None);
         assert!(context.send(Content::new("", "")).is_err());
 
+        let delivered = context.send_to(["ann", "bob"], Content::new("e", "f"));
+        assert_eq!(delivered.unwrap()[1].outcome, Ok(4));
+        assert_eq!(host.sent_to()[0].0, "ann");
+        context.update(second, Content::new("c", "g")).unwrap();
+        assert_eq!(host.sent()[1].content.body, "g");
+        assert!(context.update(first, Content::new("a", "b")).is_err());
+        assert!(context.update(4, Content::new("a", "b")).is_err());
+        context.expire(second, Some(9)).unwrap();
+        assert_eq!(host.expiries()[&second], 9);
+        context.expire(second, None).unwrap();
+        assert!(host.expiries().is_empty());
+        context.set_image(Some("alarms"), b"GIF").unwrap();
+        assert_eq!(host.images()[&Some("alarms".to_owned())], b"GIF");
+
         context.storage().set("k/1", &vec![1, 2]).unwrap();
         assert_eq!(
             context.storage().get::<Vec<u8>>("k/1").unwrap(),
@@ -238,6 +357,12 @@ mod tests {
 
         context.timers().set("t", Schedule::EveryMs(1000)).unwrap();
         assert_eq!(host.timers().len(), 1);
+        let options = TimerOptions::default().skip_missed();
+        let timers = context.timers();
+        timers
+            .set_with("u", Schedule::EveryMs(1000), options.clone())
+            .unwrap();
+        assert_eq!(host.timer_options()["u"], options);
 
         assert!(context.http(HttpRequest::get("http://a.example")).is_err());
         host.answer_http(|request| {

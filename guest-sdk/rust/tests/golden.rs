@@ -42,10 +42,14 @@ fn every_value_comes_back() {
             "outgoing" => again::<types::Outgoing>,
             "verdict" => again::<types::Verdict>,
             "schedule" => again::<types::Schedule>,
+            "missed_runs" => again::<types::MissedRuns>,
+            "timer_options" => again::<types::TimerOptions>,
+            "delivery" => again::<types::Delivery>,
             "level" => again::<types::Level>,
             "directory" => again::<types::Directory>,
             "permission" => again::<types::Permission>,
             "request" => again::<types::Request>,
+            "interests" => again::<types::Interests>,
             "manifest" => again::<types::Manifest>,
             "stop_reason" => again::<types::StopReason>,
             "problem" => again::<types::Problem>,
@@ -58,5 +62,5 @@ fn every_value_comes_back() {
             assert_eq!(read(&value), value);
         }
     }
-    assert_eq!(files, 19);
+    assert_eq!(files, 23);
 }

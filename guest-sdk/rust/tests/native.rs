@@ -59,7 +59,7 @@ impl Host {
         assert_eq!(hello["protocol"], "mortise-native");
         assert_eq!(hello["secret"], "secret");
         host.say(&json!({
-            "type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.1.0",
+            "type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.2.0",
             "codec": "json", "features": [], "max_frame": 1 << 20, "max_calls": 16,
             "cancel_grace_ms": 1000, "something": "newer",
         }));

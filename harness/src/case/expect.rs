@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mortise_runtime::{
-    CallError, Capability,
-    log::Source,
-    types::{Level, Schedule},
-};
+use mortise_runtime::{CallError, Capability, log::Source, schedule::Timing, types::Level};
 use serde::{
     Deserialize, Deserializer,
     de::{self, Error as _},
@@ -54,7 +50,11 @@ pub(crate) struct Effects {
     /// The stored values, by key.
     pub(crate) storage: BTreeMap<String, Option<Text>>,
     /// All timers that are set.
-    pub(crate) timers: Option<BTreeMap<String, Schedule>>,
+    pub(crate) timers: Option<BTreeMap<String, Timing>>,
+    /// The user's messages, by id.
+    pub(crate) messages: BTreeMap<u64, Option<ContentIs>>,
+    /// The images of the plugin's applications, by name.
+    pub(crate) images: BTreeMap<String, Option<Text>>,
     /// The files in `${dir}`, by path below it.
     pub(crate) files: BTreeMap<String, Option<Text>>,
 }
@@ -85,7 +85,9 @@ struct Written {
     #[serde(deserialize_with = "maybe_many")]
     denials: Option<Vec<DenialIs>>,
     storage: BTreeMap<String, Option<Text>>,
-    timers: Option<BTreeMap<String, Schedule>>,
+    timers: Option<BTreeMap<String, Timing>>,
+    messages: BTreeMap<u64, Option<ContentIs>>,
+    images: BTreeMap<String, Option<Text>>,
     files: BTreeMap<String, Option<Text>>,
 }
 
@@ -123,6 +125,8 @@ impl Written {
                 denials: self.denials,
                 storage: self.storage,
                 timers: self.timers,
+                messages: self.messages,
+                images: self.images,
                 files: self.files,
             },
         })
@@ -229,6 +233,9 @@ pub(crate) struct ContentIs {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SentIs {
+    /// The user that the plugin named; `null` if it named none.
+    #[serde(deserialize_with = "present")]
+    pub(crate) user: Option<Option<Text>>,
     /// The plugin's application; `null` for its main one.
     #[serde(deserialize_with = "present")]
     pub(crate) application: Option<Option<Text>>,

@@ -36,6 +36,9 @@ pub(crate) struct Plan {
     pub(crate) config: Option<String>,
     #[serde(default)]
     user: UserSpec,
+    /// The names of all users; by default that of the instance's user.
+    #[serde(default, deserialize_with = "one_or_many")]
+    users: Vec<String>,
     /// The time, which only `advance` changes.
     #[serde(default = "now", deserialize_with = "moment")]
     pub(crate) now: u64,
@@ -141,6 +144,7 @@ enum PermissionName {
     Files,
     Environment,
     Timers,
+    SendToUsers,
 }
 
 /// A message of another application.
@@ -268,6 +272,12 @@ impl Plan {
         }
     }
 
+    /// Returns the names of all users, of which the instance's user is always one.
+    pub(crate) fn users(&self) -> Vec<String> {
+        let own = Some(&self.user.name).filter(|own| !self.users.contains(own));
+        own.into_iter().chain(&self.users).cloned().collect()
+    }
+
     /// Returns the plugin's grants.
     ///
     /// # Errors
@@ -289,6 +299,7 @@ impl Plan {
                 PermissionName::Files => grants.host.files.clear(),
                 PermissionName::Environment => grants.host.environment.clear(),
                 PermissionName::Timers => grants.host.timers = false,
+                PermissionName::SendToUsers => grants.host.send_to_users.clear(),
             }
         }
         Ok(grants)

@@ -21,6 +21,7 @@ use crate::{
         },
         values::{Text, json, readable},
     },
+    host::Sent,
     report::Difference,
     web::Asked,
 };
@@ -171,11 +172,9 @@ impl Stage<'_> {
         if let Some(expected) = &expect.sent {
             let found = self.sent();
             if counted("sent", expected.len(), &found, &mut differences) {
-                for (number, (expected, (found, filtered))) in
-                    expected.iter().zip(&found).enumerate()
-                {
+                for (number, (expected, found)) in expected.iter().zip(&found).enumerate() {
                     let at = format!("sent[{number}]");
-                    compare_sent(&at, expected, found, *filtered, &mut differences);
+                    compare_sent(&at, expected, found, &mut differences);
                 }
             }
         }
@@ -210,6 +209,23 @@ impl Stage<'_> {
                 "timers",
                 shown(expected),
                 shown(&self.host.timers()),
+                &mut differences,
+            );
+        }
+        for (id, expected) in &expect.messages {
+            let found = self.host.content(*id);
+            compare_message(
+                &format!("messages.{id}"),
+                expected.as_ref(),
+                found.as_ref(),
+                &mut differences,
+            );
+        }
+        for (application, expected) in &expect.images {
+            compare_maybe(
+                &format!("images.{application}"),
+                expected.as_ref(),
+                self.host.image(application),
                 &mut differences,
             );
         }
@@ -340,27 +356,43 @@ fn compare_content(at: &str, expected: &ContentIs, found: &Content, differences:
     }
 }
 
-fn compare_sent(
-    at: &str,
-    expected: &SentIs,
-    found: &mortise_runtime::types::Outgoing,
-    filtered: bool,
-    differences: &mut Differences,
-) {
-    if let Some(application) = &expected.application {
-        let found = found.application.clone().map(String::into_bytes);
-        compare_maybe(
-            &format!("{at}.application"),
-            application.as_ref(),
-            found,
-            differences,
-        );
+fn compare_sent(at: &str, expected: &SentIs, found: &Sent, differences: &mut Differences) {
+    let names = [
+        ("user", &expected.user, &found.user),
+        (
+            "application",
+            &expected.application,
+            &found.message.application,
+        ),
+    ];
+    for (field, expected, found) in names {
+        if let Some(expected) = expected {
+            let found = found.clone().map(String::into_bytes);
+            let field = format!("{at}.{field}");
+            compare_maybe(&field, expected.as_ref(), found, differences);
+        }
     }
     if let Some(expected) = expected.filtered {
-        let (expected, found) = (expected.to_string(), filtered.to_string());
+        let (expected, found) = (expected.to_string(), found.filtered.to_string());
         same(&format!("{at}.filtered"), expected, found, differences);
     }
-    compare_content(at, &expected.content(), &found.content, differences);
+    let content = &found.message.content;
+    compare_content(at, &expected.content(), content, differences);
+}
+
+/// Compares a message that may be absent.
+fn compare_message(
+    field: &str,
+    expected: Option<&ContentIs>,
+    found: Option<&Content>,
+    differences: &mut Differences,
+) {
+    match (expected, found) {
+        (None, None) => {}
+        (Some(expected), Some(found)) => compare_content(field, expected, found, differences),
+        (Some(_), None) => differences.push(Difference::new(field, "a message", "none")),
+        (None, Some(found)) => differences.push(Difference::new(field, "none", found.shown())),
+    }
 }
 
 fn compare_request(at: &str, expected: &RequestIs, found: &Asked, differences: &mut Differences) {

@@ -1,9 +1,9 @@
 //! Found results in the form of a case, so that a reader can copy them from a
 //! difference into the case.
 
-use mortise_runtime::types::{Content, Outgoing, Problem, Verdict};
+use mortise_runtime::types::{Content, Problem, Verdict};
 
-use crate::{case::values::readable, web::Asked};
+use crate::{case::values::readable, host::Sent, web::Asked};
 
 /// Shows a value in the form of a case.
 pub(super) trait Shown {
@@ -43,17 +43,27 @@ impl Shown for Verdict {
     fn shown(&self) -> String {
         match self {
             Self::Keep => "keep".to_owned(),
-            Self::Replace(replacing) => format!("replace: {}", map(content(replacing))),
+            Self::Replace(replacing) => format!("replace: {}", replacing.shown()),
             Self::Drop(reason) => format!("drop: {}", readable(reason.as_bytes())),
         }
     }
 }
 
-/// Shows a message, and the flag for filtering.
-impl Shown for (Outgoing, bool) {
+impl Shown for Content {
     fn shown(&self) -> String {
-        let (message, filtered) = self;
+        map(content(self))
+    }
+}
+
+impl Shown for Sent {
+    fn shown(&self) -> String {
+        let Self {
+            user,
+            message,
+            filtered,
+        } = self;
         let mut entries = Vec::new();
+        entries.extend(user.as_ref().map(|name| ("user", text(name))));
         entries.extend(
             message
                 .application
@@ -96,7 +106,7 @@ impl Shown for (String, String) {
 mod tests {
     use mortise_runtime::types::{Content, Outgoing, Verdict};
 
-    use super::Shown as _;
+    use super::{Sent, Shown as _};
 
     #[test]
     fn what_was_found_is_told_as_a_case_would_have_it() {
@@ -109,16 +119,20 @@ mod tests {
         let expected = r#"{ title: "Disk \"a\"", body: "97 %", priority: 5 }"#;
         let verdict = Verdict::Replace(content.clone()).shown();
         assert_eq!(verdict, format!("replace: {expected}"));
-        let sent = Outgoing {
-            application: Some("b".to_owned()),
-            content: Content {
-                extras: Some("{\"a\":1}".to_owned()),
-                ..content
+        let sent = Sent {
+            user: Some("ann".to_owned()),
+            message: Outgoing {
+                application: Some("b".to_owned()),
+                content: Content {
+                    extras: Some("{\"a\":1}".to_owned()),
+                    ..content
+                },
             },
+            filtered: false,
         };
         assert_eq!(
-            (sent, false).shown(),
-            r#"{ application: "b", title: "Disk \"a\"", body: "97 %", priority: 5, extras: {"a":1}, filtered: false }"#
+            sent.shown(),
+            r#"{ user: "ann", application: "b", title: "Disk \"a\"", body: "97 %", priority: 5, extras: {"a":1}, filtered: false }"#
         );
         let denied = ("http".to_owned(), "example.org:443".to_owned());
         assert_eq!(

@@ -10,7 +10,7 @@ use std::{
 use mortise_runtime::{
     CallError, Capabilities, Grants, Instance, InstanceSetup, Log, Plugin,
     log::Entry,
-    types::{Manifest, StopReason, Verdict, WebhookResponse},
+    types::{Interests, Manifest, Message, StopReason, Verdict, WebhookResponse},
 };
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::{
         plan::Plan,
         step::{Action, BASE_PATH},
     },
-    host::ScriptedHost,
+    host::{ScriptedHost, Sent},
     report::Difference,
     web::{Answering, Asked},
 };
@@ -36,6 +36,8 @@ pub(super) struct Stage<'a> {
     pub(super) folder: PathBuf,
     log: Arc<Log>,
     instance: Arc<dyn Instance>,
+    /// True if timers fire.
+    started: bool,
     /// The state at the beginning of the current step.
     seen: Seen,
 }
@@ -105,6 +107,7 @@ impl<'a> Stage<'a> {
             folder: folder.to_owned(),
             log,
             instance,
+            started: false,
             seen: Seen::default(),
         })
     }
@@ -160,8 +163,16 @@ impl<'a> Stage<'a> {
                 let config = instance.default_config().await?;
                 self.apply(&config).await
             }
-            Action::Start => instance.start().await.map(|()| Answer::Nothing),
-            Action::Stop(reason) => instance.stop(*reason).await.map(|()| Answer::Nothing),
+            Action::Start => {
+                instance.start().await?;
+                self.started = true;
+                Ok(Answer::Nothing)
+            }
+            Action::Stop(reason) => {
+                // An idle instance comes back by itself.
+                self.started &= *reason == StopReason::Idle;
+                instance.stop(*reason).await.map(|()| Answer::Nothing)
+            }
             Action::Idle => {
                 let stopped = instance.stop(StopReason::Idle).await;
                 stopped.map(|()| Answer::Nothing)
@@ -183,7 +194,13 @@ impl<'a> Stage<'a> {
             }
             Action::Messages(messages) => {
                 let messages = messages.iter().map(|message| self.host.receive(message));
-                let messages: Vec<_> = messages.collect();
+                let mut messages: Vec<_> = messages.collect();
+                if let Some(interests) = &self.plugin.manifest().listens {
+                    messages.retain(|message| wants(interests, message));
+                }
+                if messages.is_empty() {
+                    return Ok(Answer::Nothing);
+                }
                 let taken = instance.on_messages(&messages).await;
                 taken.map(|()| Answer::Nothing)
             }
@@ -206,15 +223,20 @@ impl<'a> Stage<'a> {
         self.instance = self.plugin.instance(setup).await?;
         self.seen.denied.clear();
         self.instance.start().await?;
+        self.started = true;
         Ok(Answer::Nothing)
     }
 
-    /// Advances the time. Fires all timers that come due, and returns the first
-    /// error.
+    /// Advances the time. Fires all timers that come due while the instance is
+    /// started, and returns the first error.
     async fn advance(&mut self, by: Duration) -> Outcome {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let until = self.host.now_ms().saturating_add(by);
         let (mut fired, mut error) = (Vec::new(), None);
+        if !self.started {
+            self.host.pass(until);
+            return Outcome::of(Answer::Fired(fired));
+        }
         while let Some(name) = self.host.next_due(until) {
             let outcome = Box::pin(self.act(&Action::Timer(name.clone()))).await;
             error = error.or(outcome.error);
@@ -264,7 +286,7 @@ impl<'a> Stage<'a> {
         self.log.since(self.seen.log)
     }
 
-    pub(super) fn sent(&self) -> Vec<(mortise_runtime::types::Outgoing, bool)> {
+    pub(super) fn sent(&self) -> Vec<Sent> {
         self.host.sent(self.seen.sent)
     }
 
@@ -293,6 +315,17 @@ impl<'a> Stage<'a> {
         entries.drain(..entries.len().saturating_sub(ENTRIES));
         entries
     }
+}
+
+/// Returns true if a listener wants the message.
+fn wants(interests: &Interests, message: &Message) -> bool {
+    let Interests {
+        applications,
+        min_priority,
+    } = interests;
+    let priority = message.content.priority;
+    (applications.is_empty() || applications.contains(&message.application.name))
+        && min_priority.is_none_or(|least| priority >= least)
 }
 
 fn setup(

@@ -57,7 +57,8 @@ use mortise_protocol::{
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log, Protected,
     grants::Applications,
-    types::{Application, Content, Draft, Error, Message, Outgoing, Permission, Schedule, User},
+    schedule::Timing,
+    types::{Application, Content, Draft, Error, Message, Outgoing, Permission, User},
 };
 use tokio::{net::UnixStream, runtime::Runtime, sync::Mutex};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
@@ -329,7 +330,7 @@ impl Host for Nothing {
     async fn keys(&self, _: &str) -> Result<Vec<String>, Error> {
         unasked()
     }
-    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+    async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> {
         // The plugin in Go does so when it is enabled.
         Ok(())
     }

@@ -218,5 +218,6 @@ fn manifest() -> Manifest {
             permission: Permission::FilterMessages,
             reason: "It is what is measured.".into(),
         }],
+        listens: None,
     }
 }

@@ -147,8 +147,10 @@ impl NativeBackend {
         }
         let shared = Arc::clone(&self.shared);
         let id = description.manifest.id.clone();
+        let contract = Some(running.contract().to_owned());
         let supervisor = Supervisor::adopting(shared, file, id, imports, running).await;
-        Ok(Arc::new(NativePlugin::new(supervisor, description, digest)))
+        let plugin = NativePlugin::new(supervisor, description, contract, digest);
+        Ok(Arc::new(plugin))
     }
 }
 
@@ -187,7 +189,9 @@ impl Loader for NativeBackend {
         };
         let id = description.manifest.id.clone();
         let supervisor = Supervisor::new(Arc::clone(&self.shared), file, id);
-        Ok(Arc::new(NativePlugin::new(supervisor, description, digest)))
+        let contract = described.contract.clone();
+        let plugin = NativePlugin::new(supervisor, description, contract, digest);
+        Ok(Arc::new(plugin))
     }
 
     fn detach(&self, id: &str) -> Result<bool, CallError> {

@@ -16,6 +16,7 @@ use mortise_runtime::{
     grants::Scheme,
     guard::Allowed,
     log::Source,
+    schedule::Timing,
     types::{Error, Level},
 };
 use parking_lot::Mutex;
@@ -207,11 +208,31 @@ impl Handler for Imports {
                 Answer::Messages(guard.received(page.before, page.limit).await?)
             }
             Import::RemoveMessage(id) => Answer::Null(guard.remove_message(id).await?),
+            Import::UpdateMessage(id, content) => {
+                let in_filter = filtering.load(Ordering::Relaxed) > 0;
+                Answer::Null(guard.update_message(id, content, in_filter).await?)
+            }
+            Import::ExpireMessage(id, at_ms) => {
+                Answer::Null(guard.expire_message(id, at_ms).await?)
+            }
+            Import::SendTo(users, message) => {
+                let in_filter = filtering.load(Ordering::Relaxed) > 0;
+                Answer::Deliveries(guard.send_to(&users, message, in_filter).await?)
+            }
+            Import::SetImage(application, Blob(image)) => {
+                Answer::Null(guard.set_image(application.as_deref(), image).await?)
+            }
             Import::Load(key) => Answer::Value(guard.load(&key).await?.map(Blob)),
             Import::Store(key, Blob(value)) => Answer::Null(guard.store(&key, value).await?),
             Import::Unset(key) => Answer::Null(guard.unset(&key).await?),
             Import::Keys(prefix) => Answer::Keys(guard.keys(&prefix).await?),
-            Import::SetTimer(name, when) => Answer::Null(guard.set_timer(&name, when).await?),
+            Import::SetTimer(name, when) => {
+                Answer::Null(guard.set_timer(&name, when.into()).await?)
+            }
+            Import::SetTimerWith(name, schedule, options) => {
+                let timing = Timing { schedule, options };
+                Answer::Null(guard.set_timer(&name, timing).await?)
+            }
             Import::CancelTimer(name) => Answer::Null(guard.cancel_timer(&name).await?),
             Import::Log(level, text) => {
                 guard.log().write(level, Source::Plugin, &text);

@@ -21,6 +21,8 @@ use crate::{
 pub struct NativePlugin {
     supervisor: Arc<Supervisor>,
     description: Description,
+    /// The version of the contract that its process has agreed to.
+    contract: Option<String>,
     digest: Digest,
 }
 
@@ -28,11 +30,13 @@ impl NativePlugin {
     pub(crate) const fn new(
         supervisor: Arc<Supervisor>,
         description: Description,
+        contract: Option<String>,
         digest: Digest,
     ) -> Self {
         Self {
             supervisor,
             description,
+            contract,
             digest,
         }
     }
@@ -46,6 +50,10 @@ impl Plugin for NativePlugin {
 
     fn module_path(&self) -> Option<&str> {
         self.description.module_path.as_deref()
+    }
+
+    fn contract(&self) -> Option<&str> {
+        self.contract.as_deref()
     }
 
     fn backend(&self) -> Backend {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use mortise_runtime::Protected;
+use mortise_runtime::{Protected, contract};
 
 use crate::{
     connection::Patience,
@@ -146,7 +146,7 @@ impl Settings {
     /// Returns the host's offer in the handshake.
     pub(crate) fn terms(&self) -> Terms {
         Terms {
-            contracts: vec![mortise_runtime::contract::VERSION.to_owned()],
+            contracts: contract::VERSIONS.map(str::to_owned).to_vec(),
             codecs: Codec::ALL.to_vec(),
             features: vec![WEBHOOK_STREAM.to_owned()],
             max_frame: self.max_frame,

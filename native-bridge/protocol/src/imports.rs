@@ -1,7 +1,7 @@
 //! The functions of the host that a plugin calls, by their names on the wire, with
 //! their parameters.
 
-use mortise_contract::types::{Level, Outgoing, Schedule};
+use mortise_contract::types::{Content, Level, Outgoing, Schedule, TimerOptions};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
@@ -23,6 +23,14 @@ pub enum Import {
     Received(Page),
     /// `messages.remove`.
     RemoveMessage(u64),
+    /// `messages.update`.
+    UpdateMessage(u64, Content),
+    /// `messages.expire`.
+    ExpireMessage(u64, Option<u64>),
+    /// `messages.send_to`.
+    SendTo(Vec<String>, Outgoing),
+    /// `messages.set_image`.
+    SetImage(Option<String>, Blob),
     /// `storage.get`.
     Load(String),
     /// `storage.set`.
@@ -33,6 +41,8 @@ pub enum Import {
     Keys(String),
     /// `timers.set`.
     SetTimer(String, Schedule),
+    /// `timers.set_with`.
+    SetTimerWith(String, Schedule, TimerOptions),
     /// `timers.cancel`.
     CancelTimer(String),
     /// `log.write`.
@@ -58,8 +68,38 @@ struct Send<M> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct SendTo<U, M> {
+    users: U,
+    message: M,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Id {
     id: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Update<C> {
+    id: u64,
+    content: C,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Expire {
+    id: u64,
+    #[serde(default)]
+    at_ms: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Image<A, I> {
+    #[serde(default = "none")]
+    application: Option<A>,
+    image: I,
+}
+
+const fn none<A>() -> Option<A> {
+    None
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,6 +125,13 @@ struct Timer<N, S> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct TimerWith<N, S, O> {
+    name: N,
+    when: S,
+    options: O,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Name<N> {
     name: N,
 }
@@ -104,11 +151,16 @@ impl Import {
             Self::Sent(_) => "messages.sent",
             Self::Received(_) => "messages.received",
             Self::RemoveMessage(_) => "messages.remove",
+            Self::UpdateMessage(..) => "messages.update",
+            Self::ExpireMessage(..) => "messages.expire",
+            Self::SendTo(..) => "messages.send_to",
+            Self::SetImage(..) => "messages.set_image",
             Self::Load(_) => "storage.get",
             Self::Store(..) => "storage.set",
             Self::Unset(_) => "storage.remove",
             Self::Keys(_) => "storage.keys",
             Self::SetTimer(..) => "timers.set",
+            Self::SetTimerWith(..) => "timers.set_with",
             Self::CancelTimer(_) => "timers.cancel",
             Self::Log(..) => LOG,
         }
@@ -126,6 +178,18 @@ impl Import {
             "messages.sent" => payload.params().map(Self::Sent),
             "messages.received" => payload.params().map(Self::Received),
             "messages.remove" => payload.params().map(|Id { id }| Self::RemoveMessage(id)),
+            "messages.update" => payload
+                .params()
+                .map(|Update { id, content }| Self::UpdateMessage(id, content)),
+            "messages.expire" => payload
+                .params()
+                .map(|Expire { id, at_ms }| Self::ExpireMessage(id, at_ms)),
+            "messages.send_to" => payload
+                .params()
+                .map(|SendTo { users, message }| Self::SendTo(users, message)),
+            "messages.set_image" => payload
+                .params()
+                .map(|Image { application, image }| Self::SetImage(application, image)),
             "storage.get" => payload.params().map(|Key { key }| Self::Load(key)),
             "storage.set" => payload
                 .params()
@@ -135,6 +199,13 @@ impl Import {
             "timers.set" => payload
                 .params()
                 .map(|Timer { name, when }| Self::SetTimer(name, when)),
+            "timers.set_with" => payload.params().map(
+                |TimerWith {
+                     name,
+                     when,
+                     options,
+                 }| Self::SetTimerWith(name, when, options),
+            ),
             "timers.cancel" => payload
                 .params()
                 .map(|Name { name }| Self::CancelTimer(name)),
@@ -162,10 +233,28 @@ impl Serialize for Import {
             Self::Send(message) => Send { message }.serialize(serializer),
             Self::Message(id) | Self::RemoveMessage(id) => Id { id: *id }.serialize(serializer),
             Self::Sent(page) | Self::Received(page) => page.serialize(serializer),
+            Self::UpdateMessage(id, content) => Update { id: *id, content }.serialize(serializer),
+            Self::ExpireMessage(id, at_ms) => Expire {
+                id: *id,
+                at_ms: *at_ms,
+            }
+            .serialize(serializer),
+            Self::SendTo(users, message) => SendTo { users, message }.serialize(serializer),
+            Self::SetImage(application, image) => Image {
+                application: application.as_ref(),
+                image,
+            }
+            .serialize(serializer),
             Self::Load(key) | Self::Unset(key) => Key { key }.serialize(serializer),
             Self::Store(key, value) => Set { key, value }.serialize(serializer),
             Self::Keys(prefix) => Prefix { prefix }.serialize(serializer),
             Self::SetTimer(name, when) => Timer { name, when }.serialize(serializer),
+            Self::SetTimerWith(name, when, options) => TimerWith {
+                name,
+                when,
+                options,
+            }
+            .serialize(serializer),
             Self::CancelTimer(name) => Name { name }.serialize(serializer),
             Self::Log(level, text) => Line {
                 level: *level,
@@ -179,7 +268,7 @@ impl Serialize for Import {
 #[cfg(test)]
 mod tests {
     use bytes::{Bytes, BytesMut};
-    use mortise_contract::types::{Content, Outgoing as NewMessage, Schedule};
+    use mortise_contract::types::{Content, Outgoing as NewMessage, Schedule, TimerOptions};
     use serde_json::json;
 
     use super::{Blob, Import, Page};
@@ -259,6 +348,26 @@ mod tests {
                     json!({"id": 9}),
                     Import::RemoveMessage(9),
                 ),
+                (
+                    "messages.update",
+                    json!({"id": 9, "content": message["content"]}),
+                    Import::UpdateMessage(9, outgoing.content.clone()),
+                ),
+                (
+                    "messages.expire",
+                    json!({"id": 9, "at_ms": 5}),
+                    Import::ExpireMessage(9, Some(5)),
+                ),
+                (
+                    "messages.expire",
+                    json!({"id": 9}),
+                    Import::ExpireMessage(9, None),
+                ),
+                (
+                    "messages.send_to",
+                    json!({"users": ["ann"], "message": message}),
+                    Import::SendTo(vec!["ann".into()], outgoing.clone()),
+                ),
                 ("storage.get", json!({"key": "k"}), Import::Load("k".into())),
                 (
                     "storage.remove",
@@ -274,6 +383,15 @@ mod tests {
                     "timers.set",
                     json!({"name": "n", "when": {"every_ms": 1000}}),
                     Import::SetTimer("n".into(), Schedule::EveryMs(1000)),
+                ),
+                (
+                    "timers.set_with",
+                    json!({"name": "n", "when": {"cron": "0 9 * * *"}, "options": {"zone": "Asia/Tokyo"}}),
+                    Import::SetTimerWith(
+                        "n".into(),
+                        Schedule::Cron("0 9 * * *".into()),
+                        TimerOptions::default().zone("Asia/Tokyo"),
+                    ),
                 ),
                 (
                     "timers.cancel",
@@ -296,9 +414,14 @@ mod tests {
                 assert_eq!(import(codec, method, &expected), Ok(expected));
             }
         }
-        let stored = Import::Store("k".into(), Blob(vec![0, 1, 255]));
+        let image = Blob(vec![0, 1, 255]);
+        let stored = Import::Store("k".into(), image.clone());
+        let images =
+            [Some("alerts".to_owned()), None].map(|name| Import::SetImage(name, image.clone()));
         for codec in Codec::ALL {
-            assert_eq!(import(codec, stored.wire(), &stored), Ok(stored.clone()));
+            for bytes in images.iter().chain([&stored]) {
+                assert_eq!(import(codec, bytes.wire(), bytes).as_ref(), Ok(bytes));
+            }
         }
         assert_eq!(
             import(

@@ -1,12 +1,14 @@
 //! Constructors and readers of the contract's types, for plugins.
 
+use std::time::Duration;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     form,
     types::{
-        Content, Error, Header, Manifest, Outgoing, Permission, Problem, Request, StopReason,
-        WebhookRequest, WebhookResponse,
+        Content, Error, Header, Interests, Manifest, MissedRuns, Outgoing, Permission, Problem,
+        Request, StopReason, TimerOptions, WebhookRequest, WebhookResponse,
     },
 };
 
@@ -23,6 +25,7 @@ impl Manifest {
             license: String::new(),
             website: String::new(),
             wants: Vec::new(),
+            listens: None,
         }
     }
 
@@ -69,6 +72,44 @@ impl Manifest {
             permission,
             reason: reason.into(),
         });
+        self
+    }
+
+    /// Has the listener receive only messages of these applications and of at least
+    /// this priority; no applications means all that it may read.
+    #[must_use]
+    pub fn listens<A: Into<String>>(
+        mut self,
+        applications: impl IntoIterator<Item = A>,
+        min_priority: impl Into<Option<i32>>,
+    ) -> Self {
+        self.listens = Some(Interests {
+            applications: applications.into_iter().map(Into::into).collect(),
+            min_priority: min_priority.into(),
+        });
+        self
+    }
+}
+
+impl TimerOptions {
+    /// Sets the time zone of a cron expression, such as `Europe/Berlin`.
+    #[must_use]
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
+        self
+    }
+
+    /// Puts off all times by the same random duration of at most `most`.
+    #[must_use]
+    pub fn jitter(mut self, most: Duration) -> Self {
+        self.jitter_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Has the times that it missed left out.
+    #[must_use]
+    pub const fn skip_missed(mut self) -> Self {
+        self.missed = MissedRuns::Skip;
         self
     }
 }

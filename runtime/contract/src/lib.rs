@@ -45,6 +45,8 @@ pub use digest::Digest;
 pub use grants::Grants;
 pub use limits::Limits;
 
-/// Version of the package `mortise:plugin` that this contract describes. Plugins
-/// built against an older compatible version load too.
-pub const VERSION: &str = "0.1.0";
+/// Version of the package `mortise:plugin` that this contract describes.
+pub const VERSION: &str = "0.2.0";
+
+/// All released versions, newest first. Components that were built for any of them run.
+pub const VERSIONS: [&str; 2] = [VERSION, "0.1.0"];

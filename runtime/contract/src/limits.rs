@@ -151,6 +151,16 @@ pub const KEY_BYTES: usize = 256;
 pub const TIMER_NAME_CHARS: usize = 64;
 /// The shortest period of a timer, in milliseconds.
 pub const TIMER_PERIOD_MS: u64 = 1000;
+/// The most jitter of a timer, in milliseconds: a day.
+pub const TIMER_JITTER_MS: u64 = 86_400_000;
+/// The delay beyond which a timer's time counts as missed, in milliseconds.
+pub const TIMER_MISSED_MS: u64 = 60_000;
+/// The longest name of a time zone, in bytes.
+pub const ZONE_BYTES: usize = 64;
+/// The most users in one call of `send-to`.
+pub const RECIPIENTS: usize = 1000;
+/// The longest image of an application, in bytes.
+pub const IMAGE_BYTES: usize = 1 << 20;
 /// The longest configuration, in bytes.
 pub const CONFIG_BYTES: usize = 1 << 20;
 /// The longest answer of `display`, in bytes.

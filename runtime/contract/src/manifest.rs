@@ -3,7 +3,7 @@
 use crate::{
     grants::HostPattern,
     text::cut,
-    types::{Manifest, Permission},
+    types::{Interests, Manifest, Permission},
 };
 
 /// What is wrong with a manifest: expected, found, fix, as phrases of a
@@ -42,6 +42,7 @@ pub fn check(manifest: &Manifest) -> Result<(), Flaw> {
         license,
         website,
         wants,
+        listens,
     } = manifest;
     rule(
         (1..=ID_BYTES).contains(&id.len())
@@ -94,12 +95,37 @@ pub fn check(manifest: &Manifest) -> Result<(), Flaw> {
         )?;
         check_permission(&field, &request.permission)?;
     }
+    if let Some(interests) = listens {
+        check_interests(interests)?;
+    }
+    Ok(())
+}
+
+fn check_interests(interests: &Interests) -> Result<(), Flaw> {
+    let applications = &interests.applications;
+    rule(
+        applications.len() <= WANTS,
+        "listens.applications",
+        &applications.len().to_string(),
+        "at most 64 applications",
+    )?;
+    for name in applications {
+        let fits = (1..=TEXT_BYTES).contains(&name.len());
+        rule(
+            fits,
+            "listens.applications",
+            name,
+            "names of 1 to 4096 bytes",
+        )?;
+    }
     Ok(())
 }
 
 fn check_permission(field: &str, permission: &Permission) -> Result<(), Flaw> {
     let entries: &[String] = match permission {
-        Permission::ReadMessages(names) | Permission::Cookies(names) => names,
+        Permission::ReadMessages(names)
+        | Permission::Cookies(names)
+        | Permission::SendToUsers(names) => names,
         Permission::Http(patterns) => {
             for pattern in patterns {
                 if let Err(error) = pattern.parse::<HostPattern>() {
@@ -213,6 +239,7 @@ mod tests {
                 permission: Permission::Http(vec!["*.example.org".into()]),
                 reason: "to ask for the weather".into(),
             }],
+            listens: None,
         }
     }
 

@@ -155,12 +155,93 @@ pub enum Schedule {
     /// Each time this many milliseconds have passed.
     #[cfg_attr(feature = "component", component(name = "every-ms"))]
     EveryMs(u64),
-    /// By a cron expression, in the server's time zone.
+    /// By a cron expression, in the user's time zone.
     #[cfg_attr(feature = "component", component(name = "cron"))]
     Cron(String),
     /// Once, at this many milliseconds since the epoch.
     #[cfg_attr(feature = "component", component(name = "once-at-ms"))]
     OnceAtMs(u64),
+}
+
+/// The treatment of a timer that came due while it could not fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "component", derive(ComponentType, Lift, Lower))]
+#[cfg_attr(feature = "component", component(enum))]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum MissedRuns {
+    /// It fires once.
+    #[default]
+    #[cfg_attr(feature = "component", component(name = "once"))]
+    Once,
+    /// It fires at its next time only.
+    #[cfg_attr(feature = "component", component(name = "skip"))]
+    Skip,
+}
+
+record! {
+    /// The details of a timer.
+    #[derive(Default)]
+    TimerOptions {
+        /// The time zone of a cron expression; none for the user's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "zone" zone: Option<String>,
+        /// The most by which all its times are put off, in milliseconds.
+        #[serde(default, skip_serializing_if = "is_default")]
+        "jitter-ms" jitter_ms: u64,
+        /// The treatment of the times that it missed.
+        #[serde(default, skip_serializing_if = "is_default")]
+        "missed" missed: MissedRuns,
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+record! {
+    /// A message that was sent to one of several users.
+    Delivery {
+        /// The user's name.
+        "user" user: String,
+        /// The id of the stored message.
+        #[serde(with = "outcome")]
+        "outcome" outcome: Result<u64, Error>,
+    }
+}
+
+/// The data form of a result: `{"ok": …}` or `{"err": …}`.
+mod outcome {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Error;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Outcome<T, E> {
+        Ok(T),
+        Err(E),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        result: &Result<u64, Error>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match result {
+            Ok(id) => Outcome::Ok(id),
+            Err(error) => Outcome::Err(error),
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<u64, Error>, D::Error> {
+        Ok(match Outcome::deserialize(deserializer)? {
+            Outcome::Ok(id) => Ok(id),
+            Outcome::Err(error) => Err(error),
+        })
+    }
 }
 
 /// Weight of a log line.
@@ -228,6 +309,9 @@ pub enum Permission {
     /// Be woken by timers.
     #[cfg_attr(feature = "component", component(name = "timers"))]
     Timers,
+    /// Send messages to these users; `*` for all.
+    #[cfg_attr(feature = "component", component(name = "send-to-users"))]
+    SendToUsers(Vec<String>),
 }
 
 record! {
@@ -237,6 +321,19 @@ record! {
         "permission" permission: Permission,
         /// The reason, for the person who decides.
         "reason" reason: String,
+    }
+}
+
+record! {
+    /// The messages that a listener wants.
+    #[derive(Default)]
+    Interests {
+        /// The names of applications; empty means all that it may read.
+        #[serde(default)]
+        "applications" applications: Vec<String>,
+        /// The lowest priority.
+        #[serde(default)]
+        "min-priority" min_priority: Option<i32>,
     }
 }
 
@@ -264,6 +361,9 @@ record! {
         /// The permissions that it asks for.
         #[serde(default)]
         "wants" wants: Vec<Request>,
+        /// The messages that its listener wants; none for all that it may read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "listens" listens: Option<Interests>,
     }
 }
 

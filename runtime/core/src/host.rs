@@ -7,11 +7,22 @@
 use async_trait::async_trait;
 
 use crate::{
-    contract::types::{Error, Message, Outgoing, Schedule},
+    contract::{
+        schedule::Timing,
+        types::{Content, Error, Message, Outgoing},
+    },
     grants::Applications,
 };
 
-/// The imports of one instance.
+/// The answer of a host that lacks a function.
+fn not_offered<T>(what: &str) -> Result<T, Error> {
+    Err(Error::Unavailable(format!(
+        "this host does not offer {what}"
+    )))
+}
+
+/// The imports of one instance. Functions with a default are those that a host may
+/// lack.
 #[async_trait]
 pub trait Host: Send + Sync {
     /// Stores a message for the user and returns its id. With `filtered` it
@@ -37,6 +48,47 @@ pub trait Host: Send + Sync {
     /// [`Error::Denied`] if another sent it.
     async fn remove_message(&self, id: u64) -> Result<(), Error>;
 
+    /// Replaces the content of a message this plugin sent. With `filtered` it passes
+    /// the user's filters but the sender's own; without, none. [`Error::Invalid`] if
+    /// there is no such message, [`Error::Denied`] if another sent it.
+    async fn update_message(
+        &self,
+        _id: u64,
+        _content: Content,
+        _filtered: bool,
+    ) -> Result<(), Error> {
+        not_offered("changing a message")
+    }
+
+    /// Sets the time at which a message this plugin sent is deleted; none for never.
+    /// Errors as [`Host::update_message`].
+    async fn expire_message(&self, _id: u64, _at_ms: Option<u64>) -> Result<(), Error> {
+        not_offered("setting the end of a message")
+    }
+
+    /// The names of all users.
+    async fn users(&self) -> Result<Vec<String>, Error> {
+        not_offered("sending a message to other users")
+    }
+
+    /// Stores a message for the user with this name and returns its id. With `filtered`
+    /// it passes that user's filters but this plugin's; without, none.
+    /// [`Error::Invalid`] if there is no such user.
+    async fn send_to(
+        &self,
+        _user: &str,
+        _message: Outgoing,
+        _filtered: bool,
+    ) -> Result<u64, Error> {
+        not_offered("sending a message to other users")
+    }
+
+    /// Sets the image of one of the plugin's applications, the main one if there is no
+    /// name; an empty one removes it.
+    async fn set_image(&self, _application: Option<&str>, _image: Vec<u8>) -> Result<(), Error> {
+        not_offered("setting an application's image")
+    }
+
     /// The value stored under a key.
     async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
 
@@ -50,9 +102,9 @@ pub trait Host: Send + Sync {
     /// Keys that start with `prefix`, sorted.
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error>;
 
-    /// Sets or replaces a timer. [`Error::Invalid`] if a cron expression does
-    /// not parse, [`Error::Exhausted`] if there would be more than `most`.
-    async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error>;
+    /// Sets or replaces a timer. [`Error::Invalid`] if a cron expression or a time
+    /// zone does not parse, [`Error::Exhausted`] if there would be more than `most`.
+    async fn set_timer(&self, name: &str, timing: Timing, most: u32) -> Result<(), Error>;
 
     /// Cancels a timer; nothing if there is none.
     async fn cancel_timer(&self, name: &str) -> Result<(), Error>;

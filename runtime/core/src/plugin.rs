@@ -63,6 +63,12 @@ pub trait Plugin: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Returns the version of the contract that it was built for; none for a plugin for
+    /// Gotify's plugin API or a standard interface, and for one that does not tell.
+    fn contract(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns its backend.
     fn backend(&self) -> Backend;
 
@@ -133,6 +139,9 @@ pub struct Described {
     /// As [`Plugin::module_path`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module_path: Option<String>,
+    /// As [`Plugin::contract`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
 }
 
 impl Described {
@@ -144,6 +153,7 @@ impl Described {
             digest: plugin.digest(),
             capabilities: plugin.capabilities(),
             module_path: plugin.module_path().map(str::to_owned),
+            contract: plugin.contract().map(str::to_owned),
         }
     }
 }

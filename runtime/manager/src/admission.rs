@@ -153,6 +153,7 @@ mod tests {
                     reason: "to fetch".into(),
                 })
                 .collect(),
+            listens: None,
         }
     }
 

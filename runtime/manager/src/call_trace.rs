@@ -163,7 +163,7 @@ impl Plugins {
     fn trace_call(&self, slot: &Slot, subject: Subject) -> Traced<'_> {
         Traced {
             call: self.call_traces.begin(slot.id),
-            trace: Some(CallTrace {
+            trace: self.settings.traces.then(|| CallTrace {
                 instance: slot.id,
                 version: slot.plugin().manifest().version.clone(),
                 subject,

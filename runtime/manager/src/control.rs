@@ -19,7 +19,7 @@ use super::{
     host,
     idle::drop_unused,
     lease::Lease,
-    listeners,
+    listeners::{self, Wanted},
     recovery::is_rejection,
     slot::Feeding,
     turn::SlotTurn,
@@ -465,11 +465,12 @@ impl Plugins {
         }
         let active = work(&in_force.grants, instance);
         let readable = &in_force.grants.user.read_messages;
+        let wanted = Wanted::new(readable, slot.plugin().manifest().listens.as_ref());
         let fed = slot
             .feeding
             .lock()
             .as_ref()
-            .is_some_and(|feeding| feeding.readable == *readable);
+            .is_some_and(|feeding| feeding.wanted == wanted);
         if !(active.listener && fed) {
             stop_feeding(slot).await;
         }
@@ -480,15 +481,11 @@ impl Plugins {
             let task = self.tasks.spawn(listeners::feed(
                 Arc::clone(self),
                 Arc::clone(slot),
-                readable.clone(),
+                wanted.clone(),
                 row.map_or(0, |row| row.cursor),
                 stop.clone(),
             ));
-            *slot.feeding.lock() = Some(Feeding {
-                readable: readable.clone(),
-                stop,
-                task,
-            });
+            *slot.feeding.lock() = Some(Feeding { wanted, stop, task });
         }
         self.working.put(slot, active);
         if active.timer {

@@ -28,6 +28,7 @@ impl Plugins {
             instance: slot.id,
             user_id: slot.user_id(),
             applications: &in_force.grants.user.read_messages,
+            min_priority: None,
         };
         let before = message.saturating_sub(1);
         let given = self.users.messages_after(readable, before, 1).await?;

@@ -11,18 +11,24 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host,
     grants::Applications,
-    schedule,
-    types::{Application, Draft, Error, Manifest, Message, Outgoing, Schedule},
+    schedule::Timing,
+    text::cut,
+    types::{Application, Content, Draft, Error, Manifest, Message, Outgoing},
 };
 use tokio::sync::Notify;
 
 use super::{
     call_trace::CallTraces,
-    embedder::{Catalogue, EmbedderError, NewApplication, Readable, Sender, StoredTimer, Users},
+    embedder::{
+        Catalogue, EmbedderError, NewApplication, Readable, Selection, Sender, StoredTimer, Users,
+    },
     hops::Hops,
     time::Clock,
+    timers::{offset, zone},
 };
 
+/// The longest name of a user in an error, in bytes.
+const NAME_BYTES: usize = 64;
 /// The most applications of one instance.
 const APPLICATIONS: usize = 64;
 
@@ -53,13 +59,110 @@ impl InstanceHost {
         }
     }
 
+    /// Returns the plugin's application with this key in an account, and creates it if
+    /// there is none and not too many.
+    async fn application(&self, of: Account, key: &str) -> Result<Application, Error> {
+        let own = self.users.applications(of.instance).await.map_err(failed)?;
+        if let Some(own) = own.iter().find(|own| own.key == key) {
+            return Ok(own.application.clone());
+        }
+        if own.len() >= APPLICATIONS {
+            return Err(Error::Exhausted(format!(
+                "a plugin has at most {APPLICATIONS} applications; send as one of those it has"
+            )));
+        }
+        application(&*self.users, of.user_id, of.instance, &self.manifest, key)
+            .await
+            .map_err(failed)
+    }
+
+    /// The sender of a message of an instance of this plugin, in answer to the messages
+    /// that this instance is given.
+    fn sender(&self, instance: i64) -> Result<Sender, Error> {
+        let Some(hops) = self.hops.of_answer(self.instance) else {
+            tracing::warn!(
+                plugin = self.manifest.id,
+                "a message was denied: plugins answer each other's messages without end"
+            );
+            return Err(Error::Exhausted(
+                "this message answers one that plugins sent in answer to each other too often; \
+                 a plugin must not answer its own kind without end"
+                    .to_owned(),
+            ));
+        };
+        Ok(Sender::Plugin { instance, hops })
+    }
+
+    async fn send_as(
+        &self,
+        to: Account,
+        application: Application,
+        content: Content,
+        filtered: bool,
+    ) -> Result<u64, Error> {
+        let draft = self.draft(application, content);
+        let sender = self.sender(to.instance)?;
+        let message = self.users.send(to.user_id, draft, sender, filtered).await?;
+        self.call_traces.sent(self.instance, message);
+        Ok(message)
+    }
+
+    fn draft(&self, application: Application, content: Content) -> Draft {
+        Draft {
+            application,
+            content,
+            received_ms: u64::try_from(self.clock.now_ms()).unwrap_or(0),
+        }
+    }
+
+    /// Returns this plugin of another user.
+    async fn account(&self, user: &str) -> Result<Account, Error> {
+        let found = self.users.by_name(user).await.map_err(failed)?;
+        let no_user = || Error::Invalid(format!("there is no user `{}`", cut(user, NAME_BYTES)));
+        let user_id = id(found.ok_or_else(no_user)?.id);
+        let theirs = self
+            .catalogue
+            .user_plugins(Selection::OfUser(user_id))
+            .await
+            .map_err(failed)?;
+        let same = theirs
+            .into_iter()
+            .find(|theirs| theirs.plugin == self.manifest.id);
+        let instance = same.ok_or_else(no_user)?.id;
+        Ok(Account { user_id, instance })
+    }
+
+    /// Returns a message that the plugin may change, as one that it sent.
+    async fn own_message(&self, message: u64) -> Result<Message, Error> {
+        let found = self
+            .users
+            .message(self.user_id, id(message))
+            .await
+            .map_err(failed)?;
+        match found {
+            None => Err(Error::Invalid(format!("message {message} does not exist"))),
+            Some(found) if found.instance == Some(self.instance) => Ok(found.message),
+            Some(_) => Err(Error::Denied(format!(
+                "message {message} was sent by another application; a plugin changes only its own"
+            ))),
+        }
+    }
+
     fn readable<'a>(&self, applications: &'a Applications) -> Readable<'a> {
         Readable {
             instance: self.instance,
             user_id: self.user_id,
             applications,
+            min_priority: None,
         }
     }
+}
+
+/// A user's plugin to send as.
+#[derive(Clone, Copy)]
+struct Account {
+    user_id: i64,
+    instance: i64,
 }
 
 /// Returns a plugin's application with this key, and creates it if there is none.
@@ -110,55 +213,13 @@ impl Host for InstanceHost {
     async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
         self.consented("sending a message")?;
         let key = message.application.as_deref().unwrap_or_default();
-        let own = self
-            .users
-            .applications(self.instance)
-            .await
-            .map_err(failed)?;
-        let application = match own.iter().find(|own| own.key == key) {
-            Some(own) => own.application.clone(),
-            None if own.len() >= APPLICATIONS => {
-                return Err(Error::Exhausted(format!(
-                    "a plugin has at most {APPLICATIONS} applications; send as one of those \
-                     it has"
-                )));
-            }
-            None => application(
-                &*self.users,
-                self.user_id,
-                self.instance,
-                &self.manifest,
-                key,
-            )
-            .await
-            .map_err(failed)?,
-        };
-        let draft = Draft {
-            application,
-            content: message.content,
-            received_ms: u64::try_from(self.clock.now_ms()).unwrap_or(0),
-        };
-        let Some(hops) = self.hops.of_answer(self.instance) else {
-            tracing::warn!(
-                plugin = self.manifest.id,
-                "a message was denied: plugins answer each other's messages without end"
-            );
-            return Err(Error::Exhausted(
-                "this message answers one that plugins sent in answer to each other too often; \
-                 a plugin must not answer its own kind without end"
-                    .to_owned(),
-            ));
-        };
-        let sender = Sender::Plugin {
+        let to = Account {
+            user_id: self.user_id,
             instance: self.instance,
-            hops,
         };
-        let message = self
-            .users
-            .send(self.user_id, draft, sender, filtered)
-            .await?;
-        self.call_traces.sent(self.instance, message);
-        Ok(message)
+        let application = self.application(to, key).await?;
+        self.send_as(to, application, message.content, filtered)
+            .await
     }
 
     async fn message(
@@ -222,6 +283,60 @@ impl Host for InstanceHost {
         }
     }
 
+    async fn update_message(
+        &self,
+        message: u64,
+        content: Content,
+        filtered: bool,
+    ) -> Result<(), Error> {
+        self.consented("changing a message")?;
+        let before = self.own_message(message).await?;
+        let draft = self.draft(before.application, content);
+        let sender = self.sender(self.instance)?;
+        self.users
+            .update_message(self.user_id, id(message), draft, sender, filtered)
+            .await
+    }
+
+    async fn expire_message(&self, message: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        self.consented("setting the end of a message")?;
+        self.own_message(message).await?;
+        self.users
+            .expire_message(self.user_id, id(message), at_ms.map(id))
+            .await
+    }
+
+    async fn users(&self) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for user in self.users.list().await.map_err(failed)? {
+            let user = self.users.get(user).await.map_err(failed)?;
+            names.extend(user.map(|user| user.name));
+        }
+        Ok(names)
+    }
+
+    async fn send_to(&self, user: &str, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+        self.consented("sending a message")?;
+        let to = self.account(user).await?;
+        let key = message.application.as_deref().unwrap_or_default();
+        let application = self.application(to, key).await?;
+        self.send_as(to, application, message.content, filtered)
+            .await
+    }
+
+    async fn set_image(&self, application: Option<&str>, image: Vec<u8>) -> Result<(), Error> {
+        self.consented("setting an application's image")?;
+        let own = Account {
+            user_id: self.user_id,
+            instance: self.instance,
+        };
+        let key = application.unwrap_or_default();
+        let application = self.application(own, key).await?;
+        self.users
+            .set_image(self.user_id, id(application.id), image)
+            .await
+    }
+
     async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         self.catalogue
             .value(self.instance, key)
@@ -251,13 +366,17 @@ impl Host for InstanceHost {
             .map_err(failed)
     }
 
-    async fn set_timer(&self, name: &str, when: Schedule, most: u32) -> Result<(), Error> {
+    async fn set_timer(&self, name: &str, timing: Timing, most: u32) -> Result<(), Error> {
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
-        let next_ms = schedule::first(&when, now, schedule::Zone::Local).map_err(Error::Invalid)?;
+        let zone = zone(&*self.users, self.user_id, &timing)
+            .await
+            .map_err(failed)?;
+        let offset = offset(self.instance, name, timing.options.jitter_ms);
+        let next_ms = timing.first(now, zone, offset).map_err(Error::Invalid)?;
         let timer = StoredTimer {
             id: self.instance,
             name: name.to_owned(),
-            schedule: serde_json::to_string(&when).map_err(failed)?,
+            schedule: serde_json::to_string(&timing).map_err(failed)?,
             next_ms: id(next_ms),
         };
         self.catalogue

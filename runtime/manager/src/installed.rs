@@ -37,6 +37,10 @@ pub struct Status {
     /// Its backend.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub backend: Backend,
+    /// The version of the contract that it was built for; none for a plugin for Gotify's
+    /// plugin API or a standard interface, and for one that has not told yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
     /// The active version's signature.
     pub signature: Signature,
     /// Its file in the plugins folder.
@@ -416,6 +420,7 @@ fn status(entry: &Entry, busy: Option<&Path>) -> Status {
         version: manifest.version.clone(),
         digest: entry.current.digest(),
         backend: entry.current.backend(),
+        contract: entry.current.contract().map(str::to_owned),
         signature: match &entry.signed {
             None => Signature::None,
             Some(Signed { by: None, .. }) => Signature::Untrusted,

@@ -7,7 +7,7 @@
 //! and that one becomes a dead letter, which its user sees, so that those behind it
 //! go on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use mortise_runtime::{
     CallError,
@@ -15,7 +15,7 @@ use mortise_runtime::{
     limits::BATCH,
     log::Source,
     trace,
-    types::{Level, Message},
+    types::{Interests, Level, Message},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -109,12 +109,39 @@ impl Pace {
     }
 }
 
+/// The messages that a listener receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    applications: Applications,
+    min_priority: Option<i32>,
+}
+
+impl Wanted {
+    /// Those that it may read and wants.
+    pub(super) fn new(readable: &Applications, listens: Option<&Interests>) -> Self {
+        let Some(interests) = listens else {
+            return Self {
+                applications: readable.clone(),
+                min_priority: None,
+            };
+        };
+        let wanted = match &*interests.applications {
+            [] => Applications::All,
+            names => names.iter().cloned().collect::<BTreeSet<_>>().into(),
+        };
+        Self {
+            applications: readable.and(&wanted),
+            min_priority: interests.min_priority,
+        }
+    }
+}
+
 /// Passes messages to one listener until asked to stop. Open calls are never
 /// cut short.
 pub(super) async fn feed(
     plugins: Arc<Plugins>,
     slot: Arc<Slot>,
-    readable: Applications,
+    wanted: Wanted,
     cursor: i64,
     stop: CancellationToken,
 ) {
@@ -124,7 +151,7 @@ pub(super) async fn feed(
         cursor,
         plugins,
         slot,
-        readable,
+        wanted,
     };
     while !stop.is_cancelled() {
         let pause = feed.step().await;
@@ -142,7 +169,7 @@ pub(super) async fn feed(
 struct Feed {
     plugins: Arc<Plugins>,
     slot: Arc<Slot>,
-    readable: Applications,
+    wanted: Wanted,
     pace: Pace,
     cursor: i64,
     saved: i64,
@@ -213,7 +240,8 @@ impl Feed {
         let readable = Readable {
             instance: self.slot.id,
             user_id: self.slot.user_id(),
-            applications: &self.readable,
+            applications: &self.wanted.applications,
+            min_priority: self.wanted.min_priority,
         };
         let size = u32::try_from(self.pace.size).unwrap_or(1);
         let batch = users.messages_after(readable, self.cursor, size).await?;
@@ -260,11 +288,11 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeSet, time::Duration};
 
-    use mortise_runtime::CallError;
+    use mortise_runtime::{CallError, grants::Applications, types::Interests};
 
-    use super::{Pace, Retry, Then};
+    use super::{Pace, Retry, Then, Wanted};
 
     const RETRY: Retry = Retry {
         first: Duration::from_millis(100),
@@ -307,6 +335,32 @@ mod tests {
                 .filter(|message| !poison.contains(message))
                 .collect();
             assert_eq!(taken, expected, "each once, in order");
+        }
+    }
+
+    #[test]
+    fn a_listener_receives_what_it_may_read_and_wants() {
+        let named = |names: &[&str]| -> Applications {
+            let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
+            names.into()
+        };
+        let interests = |applications: &[&str]| Interests {
+            applications: applications.iter().map(ToString::to_string).collect(),
+            min_priority: Some(5),
+        };
+        for (readable, wanted, expected) in [
+            (Applications::All, &[][..], Applications::All),
+            (Applications::All, &["door"], named(&["door"])),
+            (named(&["door", "nas"]), &[], named(&["door", "nas"])),
+            (named(&["door", "nas"]), &["nas", "oven"], named(&["nas"])),
+            (named(&["door"]), &["oven"], Applications::Own),
+            (Applications::Own, &["door"], Applications::Own),
+        ] {
+            let found = Wanted::new(&readable, Some(&interests(wanted)));
+            assert_eq!(found.applications, expected, "{readable:?} {wanted:?}");
+            assert_eq!(found.min_priority, Some(5));
+            let all = Wanted::new(&readable, None);
+            assert_eq!((all.applications, all.min_priority), (readable, None));
         }
     }
 

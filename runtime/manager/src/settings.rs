@@ -37,6 +37,8 @@ pub struct Settings {
     pub protected: Protected,
     /// The clock for messages and timers.
     pub clock: Clock,
+    /// Whether traces of calls are kept.
+    pub traces: bool,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             idle: IDLE,
             protected: Protected::new([directory.to_owned()]),
             clock: Clock::default(),
+            traces: true,
         }
     }
 }

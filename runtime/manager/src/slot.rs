@@ -8,7 +8,7 @@ use std::sync::{
 
 use mortise_runtime::{
     CallError, Capability, Instance, Limits, Log, Plugin as _,
-    grants::{Applications, UserGrants},
+    grants::UserGrants,
     guard::{Denial, Denials, Reached},
     limits::Limit,
     log::Source,
@@ -20,8 +20,8 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    embedder::UserPlugin, lease::Made, measured::Failing, time::now_ms, turn::SlotTurns,
-    working::covers,
+    embedder::UserPlugin, lease::Made, listeners::Wanted, measured::Failing, time::now_ms,
+    turn::SlotTurns, working::covers,
 };
 
 /// One user's plugin.
@@ -71,7 +71,7 @@ pub struct Slot {
 #[derive(Debug)]
 pub(super) struct Feeding {
     /// The applications whose messages it receives.
-    pub(super) readable: Applications,
+    pub(super) wanted: Wanted,
     /// Ends it, after the call in flight.
     pub(super) stop: CancellationToken,
     pub(super) task: JoinHandle<()>,

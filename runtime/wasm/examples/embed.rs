@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Grants, Host, InstanceSetup, Limits, Loader as _, Log, grants::Applications, types::*,
+    Grants, Host, InstanceSetup, Limits, Loader as _, Log, grants::Applications, schedule::Timing,
+    types::*,
 };
 use mortise_wasm::{Settings, WasmBackend};
 
@@ -28,7 +29,7 @@ impl Host for Printer {
     async fn store(&self, _: &str, _: Vec<u8>, _: u64) -> Result<(), Error> { absent() }
     async fn unset(&self, _: &str) -> Result<(), Error> { absent() }
     async fn keys(&self, _: &str) -> Result<Vec<String>, Error> { absent() }
-    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> { absent() }
+    async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> { absent() }
     async fn cancel_timer(&self, _: &str) -> Result<(), Error> { absent() }
 }
 

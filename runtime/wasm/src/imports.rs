@@ -2,17 +2,18 @@
 //! them beside WASI and the standard's drafts.
 
 use wasmtime::{
-    Engine,
-    component::{HasSelf, Linker},
+    Engine, StoreContextMut,
+    component::{Linker, LinkerInstance},
 };
 
 #[cfg(unix)]
 use super::files;
 use super::{sockets, standard, store::State};
-use crate::bindings::mortise::plugin::{log, messages, storage, timers};
 use mortise_runtime::{
+    contract,
     log::Source,
-    types::{Error, Level, Message, Outgoing, Schedule},
+    schedule::Timing,
+    types::{Content, Level, Outgoing, Schedule, TimerOptions},
 };
 
 /// The contract's interfaces that a component may import.
@@ -34,67 +35,88 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     #[cfg(unix)]
     files::replace(&mut linker)?;
     linker.allow_shadowing(false);
-    crate::bindings::data::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    messages::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    storage::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    timers::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-    log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    for version in contract::VERSIONS {
+        // A version adds functions to the one before, and changes none, so that each is
+        // served by the same functions.
+        let own = |interface: &str| format!("mortise:plugin/{interface}@{version}");
+        // It has no functions.
+        linker.instance(&own("types"))?;
+        messages(&mut linker.instance(&own("messages"))?)?;
+        storage(&mut linker.instance(&own("storage"))?)?;
+        timers(&mut linker.instance(&own("timers"))?)?;
+        log(&mut linker.instance(&own("log"))?)?;
+    }
     standard::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-impl messages::Host for State {
-    async fn send(&mut self, message: Outgoing) -> Result<u64, Error> {
-        self.guard.send(message, self.in_filter).await
-    }
-
-    async fn get(&mut self, id: u64) -> Result<Option<Message>, Error> {
-        self.guard.message(id).await
-    }
-
-    async fn sent(&mut self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
-        self.guard.sent(before, limit).await
-    }
-
-    async fn received(&mut self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error> {
-        self.guard.received(before, limit).await
-    }
-
-    async fn remove(&mut self, id: u64) -> Result<(), Error> {
-        self.guard.remove_message(id).await
-    }
+/// Defines asynchronous functions of an interface.
+macro_rules! functions {
+    ($instance:expr; $(
+        $name:literal |$state:ident $(, $argument:ident: $type:ty)*| $answer:expr;
+    )*) => {
+        $(
+            $instance.func_wrap_async(
+                $name,
+                |mut store: StoreContextMut<'_, State>, ($($argument,)*): ($($type,)*)| {
+                    Box::new(async move {
+                        let $state = store.data_mut();
+                        Ok(($answer.await,))
+                    })
+                },
+            )?;
+        )*
+    };
 }
 
-impl storage::Host for State {
-    async fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, Error> {
-        self.guard.load(&key).await
+fn messages(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    functions! { instance;
+        "send" |state, message: Outgoing| state.guard.send(message, state.in_filter);
+        "get" |state, id: u64| state.guard.message(id);
+        "sent" |state, before: Option<u64>, limit: u32| state.guard.sent(before, limit);
+        "received" |state, before: Option<u64>, limit: u32| state.guard.received(before, limit);
+        "remove" |state, id: u64| state.guard.remove_message(id);
+        "update" |state, id: u64, content: Content| {
+            state.guard.update_message(id, content, state.in_filter)
+        };
+        "expire" |state, id: u64, at_ms: Option<u64>| state.guard.expire_message(id, at_ms);
+        "send-to" |state, users: Vec<String>, message: Outgoing| {
+            state.guard.send_to(&users, message, state.in_filter)
+        };
+        "set-image" |state, application: Option<String>, image: Vec<u8>| {
+            state.guard.set_image(application.as_deref(), image)
+        };
     }
-
-    async fn set(&mut self, key: String, value: Vec<u8>) -> Result<(), Error> {
-        self.guard.store(&key, value).await
-    }
-
-    async fn remove(&mut self, key: String) -> Result<(), Error> {
-        self.guard.unset(&key).await
-    }
-
-    async fn keys(&mut self, prefix: String) -> Result<Vec<String>, Error> {
-        self.guard.keys(&prefix).await
-    }
+    Ok(())
 }
 
-impl timers::Host for State {
-    async fn set(&mut self, name: String, when: Schedule) -> Result<(), Error> {
-        self.guard.set_timer(&name, when).await
+fn storage(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    functions! { instance;
+        "get" |state, key: String| state.guard.load(&key);
+        "set" |state, key: String, value: Vec<u8>| state.guard.store(&key, value);
+        "remove" |state, key: String| state.guard.unset(&key);
+        "keys" |state, prefix: String| state.guard.keys(&prefix);
     }
-
-    async fn cancel(&mut self, name: String) -> Result<(), Error> {
-        self.guard.cancel_timer(&name).await
-    }
+    Ok(())
 }
 
-impl log::Host for State {
-    async fn write(&mut self, level: Level, text: String) {
-        self.guard.log().write(level, Source::Plugin, &text);
+fn timers(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    functions! { instance;
+        "set" |state, name: String, when: Schedule| state.guard.set_timer(&name, when.into());
+        "set-with" |state, name: String, schedule: Schedule, options: TimerOptions| {
+            state.guard.set_timer(&name, Timing { schedule, options })
+        };
+        "cancel" |state, name: String| state.guard.cancel_timer(&name);
     }
+    Ok(())
+}
+
+fn log(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    instance.func_wrap(
+        "write",
+        |store: StoreContextMut<'_, State>, (level, text): (Level, String)| {
+            store.data().guard.log().write(level, Source::Plugin, &text);
+            Ok(())
+        },
+    )
 }

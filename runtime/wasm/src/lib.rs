@@ -5,7 +5,6 @@
 //! handle whose store comes up at the first call and is dropped after a trap, a
 //! time-out or when it is idle.
 //!
-//! - `bindings`: the code that wasmtime generates from `wit/`.
 //! - `engine`: wasmtime's settings, and the ticker that makes time pass for
 //!   running guests.
 //! - `cache`: compiled code between runs, trusted only when authenticated.
@@ -30,7 +29,6 @@
 //! - `instance`: bringing up, calling by a deadline, discarding.
 
 mod active_config;
-mod bindings;
 mod budget;
 mod cache;
 mod deadline;
@@ -47,6 +45,7 @@ mod loader;
 mod misfit;
 mod outbound;
 mod output;
+mod released;
 mod settings;
 mod sockets;
 mod standard;

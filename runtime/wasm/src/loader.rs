@@ -24,7 +24,8 @@ use super::{
 use mortise_runtime::{
     CallError, Capabilities, Capability, Described, Digest, Grants, Host, LoadError, Log, Staged,
     Step,
-    contract::types::{Error, Manifest, Message, Outgoing, Schedule, User},
+    contract::schedule::Timing,
+    contract::types::{Error, Manifest, Message, Outgoing, User},
     files,
     grants::Applications,
     manifest::{self, Flaw},
@@ -43,6 +44,9 @@ pub struct Inspection {
     pub digest: Digest,
     /// Its description and the permissions that it asks for.
     pub manifest: Manifest,
+    /// The version of the contract that it was built for; none if it does not export its
+    /// manifest.
+    pub contract: Option<&'static str>,
     /// Its capabilities.
     pub capabilities: Capabilities,
     /// The interfaces it imports, with versions.
@@ -75,6 +79,10 @@ impl Plugin for WasmPlugin {
 
     fn capabilities(&self) -> Option<Capabilities> {
         Some(self.linked.capabilities)
+    }
+
+    fn contract(&self) -> Option<&str> {
+        self.linked.indices.contract()
     }
 
     async fn instance(&self, setup: InstanceSetup) -> Result<Arc<dyn Instance>, CallError> {
@@ -166,6 +174,7 @@ pub(super) async fn inspect(shared: &Arc<Shared>, file: &Path) -> Result<Inspect
         size: compiled.bytes.len() as u64,
         digest: compiled.digest,
         manifest,
+        contract: linked.indices.contract(),
         capabilities: linked.capabilities,
         imports: ty
             .imports(&shared.engine)
@@ -447,7 +456,7 @@ impl Host for Nobody {
     async fn keys(&self, _: &str) -> Result<Vec<String>, Error> {
         Self::refuse()
     }
-    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+    async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> {
         Self::refuse()
     }
     async fn cancel_timer(&self, _: &str) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use super::{
     ApiError, Routes,
     error::{bounded, required},
     extract::{Fields, Id},
-    images, model,
+    model,
 };
 use crate::{
     auth::{Caller, Token, TokenKind},
@@ -148,7 +148,7 @@ async fn delete(
         return Err(no_application(id));
     }
     if let Some(image) = row.image {
-        images::remove(&state, &image).await;
+        state.images.remove(&image).await;
     }
     Ok(StatusCode::OK)
 }

@@ -188,6 +188,8 @@ impl From<PostError> for ApiError {
             PostError::Invalid(_) | PostError::NoApplication | PostError::NotUpstream => {
                 Self::bad_request(description)
             }
+            PostError::NoMessage => Self::not_found(description),
+            PostError::OfUpstream => Self::new(StatusCode::NOT_IMPLEMENTED, description),
             PostError::Upstream(_) => Self::new(StatusCode::BAD_GATEWAY, description),
             PostError::TooLong { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, description),
             PostError::Refused { .. } | PostError::Stopping => {

@@ -18,13 +18,13 @@ use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 use super::{
     ApiError, Origin, Routes,
     error::required,
-    extract::{Fields, Id, Object, Parameters},
+    extract::{Expiry, Fields, Id, Object, Parameters},
     model,
     plugins::PluginCall,
 };
 use crate::{
     auth::{Caller, Sending},
-    pipeline::{Posted, Sender, TraceEntry, contract_priority},
+    pipeline::{Label, Posted, Sender, TraceEntry, contract_priority},
     state::AppState,
 };
 
@@ -68,6 +68,10 @@ struct CreateMessage {
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
     extras: Object,
+    /// The time at which it is deleted, RFC 3339; never if it is left out.
+    #[serde(default, rename = "expiresAt")]
+    #[schema(value_type = Option<String>)]
+    expires_at: Expiry,
 }
 
 /// Sends a message. One that a filter drops answers 200 with id 0 and the
@@ -102,12 +106,16 @@ async fn create(
     let limits = &state.settings().limits;
     state.rates.take(limits, application.id, origin.client)?;
     let priority = new.priority.unwrap_or(application.default_priority);
+    let label = Label {
+        priority,
+        expires_ms: new.expires_at.ms(),
+    };
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
     let sender = Sender::Application;
     let posted = state
         .pipeline
-        .post_with_priority(application.user_id, draft, priority, sender, true)
+        .post_with(application.user_id, draft, label, sender, true)
         .await?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
 }
@@ -133,6 +141,7 @@ fn answer(
                 priority,
                 extras: sent.extras,
                 created_ms: now_ms,
+                expires_ms: None,
             };
             // Plugins' names may have characters that headers may not.
             let by = HeaderValue::from_str(&by.escape_default().to_string())
@@ -155,12 +164,28 @@ struct UpdateMessage {
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
     extras: Object,
+    /// The time at which it is deleted, RFC 3339; an empty text for never.
+    #[serde(default, rename = "expiresAt")]
+    #[schema(value_type = Option<String>)]
+    expires_at: Expiry,
 }
 
-/// Changes a message: its application, or its user, gives it new texts, another priority or
-/// other extras. It keeps its number and its time. Filters decide about it again, and connected
-/// clients receive it again with the same number; listeners do not. One that a filter drops
-/// answers as with `POST /message`, and the message stays as it was.
+impl UpdateMessage {
+    /// Returns true if filters and clients have nothing to do with it.
+    const fn keeps_content(&self) -> bool {
+        self.message.is_none()
+            && self.title.is_none()
+            && self.priority.is_none()
+            && self.extras.0.is_none()
+    }
+}
+
+/// Changes a message: its application, or its user, gives it new texts, another priority,
+/// other extras, or another time at which it is deleted. It keeps its number and its time.
+/// Filters decide about it again, and connected clients receive it again with the same
+/// number; listeners do not. One that a filter drops answers as with `POST /message`, and the
+/// message stays as it was. A change of nothing but `expiresAt` asks no filter and tells no
+/// client.
 #[utoipa::path(put, path = "/message/{id}", tag = "message", params(("id" = i64, Path)),
     request_body = UpdateMessage, responses(
     (status = 200, body = model::Message),
@@ -183,7 +208,6 @@ async fn update(
     };
     let message = state.store.message(user, id).await?;
     let message = message.ok_or_else(no_message)?;
-    let trace = trace_of(&state, user, id).await?;
     let application = match sending {
         // An application has only its own messages.
         Sending::As(own) if own.id != message.application_id => return Err(no_message()),
@@ -194,7 +218,14 @@ async fn update(
             .await?
             .ok_or_else(no_message)?,
     };
+    if change.keeps_content()
+        && let Some(expires_ms) = change.expires_at.0
+    {
+        let message = expire(&state, user, id, expires_ms).await?;
+        return Ok(Json(model::Message::from(&message)).into_response());
+    }
     // As it was sent: the filters are asked again.
+    let trace = trace_of(&state, user, id).await?;
     let given_priority = contract_priority(message.priority);
     let stored = Content {
         title: message.title,
@@ -222,15 +253,35 @@ async fn update(
             Object(None) => Object(before.extras),
             named => named,
         },
+        expires_at: Expiry(None),
     };
     required("message", &new.message)?;
     let limits = &state.settings().limits;
     state.rates.take(limits, application.id, origin.client)?;
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
-    let updated = state.pipeline.update(user, id, draft, priority).await?;
-    let posted = updated.ok_or_else(no_message)?;
+    let sender = Sender::Application;
+    let updated = state
+        .pipeline
+        .update(user, id, draft, priority, sender, true)
+        .await?;
+    let mut posted = updated.ok_or_else(no_message)?;
+    if let (Posted::Stored(message), Some(expires_ms)) = (&mut posted, change.expires_at.0) {
+        *message = expire(&state, user, id, expires_ms).await?;
+    }
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
+}
+
+/// Sets the time at which a message is deleted; none for never.
+async fn expire(
+    state: &AppState,
+    user: i64,
+    id: i64,
+    expires_ms: Option<i64>,
+) -> Result<MessageRow, ApiError> {
+    state.pipeline.keeps_messages()?;
+    let set = state.store.set_message_expiry(user, id, expires_ms).await?;
+    set.ok_or_else(no_message)
 }
 
 fn draft(application: &ApplicationRow, new: CreateMessage, priority: i64, now_ms: i64) -> Draft {

@@ -26,6 +26,9 @@ pub struct Message {
     pub extras: Option<Box<RawValue>>,
     /// The time of its arrival, RFC 3339.
     pub date: String,
+    /// The time at which it is deleted, RFC 3339; left out if there is none.
+    #[serde(rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 impl From<&MessageRow> for Message {
@@ -42,6 +45,7 @@ impl From<&MessageRow> for Message {
                 .clone()
                 .and_then(|extras| RawValue::from_string(extras).ok()),
             date: rfc3339(row.created_ms),
+            expires_at: row.expires_ms.map(rfc3339),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Users: oneself, and for administrators everybody.
 
 use axum::{Json, extract::State, http::StatusCode};
+use mortise_runtime::schedule::Zone;
 use mortise_store::{StoreError, UserRow};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -10,7 +11,7 @@ use super::{
     ApiError, Routes,
     error::{bounded, required},
     extract::{Fields, Id},
-    images, model,
+    model,
 };
 use crate::{
     auth::{Caller, Registering},
@@ -21,6 +22,7 @@ use crate::{
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(current))
+        .client(routes!(time_zone, set_time_zone))
         .elevated(routes!(change_password))
         .admin(routes!(list))
         .register(routes!(create))
@@ -37,6 +39,49 @@ async fn current(caller: Caller) -> Json<model::CurrentUser> {
         caller.client.as_ref(),
         caller.clock.now_ms(),
     ))
+}
+
+/// The time zone of a user's timers.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TimeZone {
+    /// A name of the IANA database, such as `Europe/Berlin`; empty for the server's.
+    #[schema(value_type = String)]
+    time_zone: Option<String>,
+}
+
+/// Shows the time zone of one's timers.
+#[utoipa::path(get, path = "/current/user/timezone", tag = "user",
+    responses((status = 200, body = TimeZone)))]
+async fn time_zone(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Json<TimeZone>, ApiError> {
+    let zone = state.store.time_zone(caller.user.id).await?;
+    Ok(Json(TimeZone {
+        time_zone: Some(zone.unwrap_or_default()),
+    }))
+}
+
+/// Sets the time zone by which plugins' timers with a cron expression fire.
+#[utoipa::path(put, path = "/current/user/timezone", tag = "user", request_body = TimeZone,
+    responses((status = 200, body = TimeZone), (status = 400)))]
+async fn set_time_zone(
+    State(state): State<AppState>,
+    caller: Caller,
+    Fields(chosen): Fields<TimeZone>,
+) -> Result<Json<TimeZone>, ApiError> {
+    let Some(zone) = &chosen.time_zone else {
+        return Err(ApiError::bad_request("Field 'timeZone' is required"));
+    };
+    let zone = Some(&**zone).filter(|zone| !zone.is_empty());
+    if let Some(zone) = zone {
+        zone.parse::<Zone>().map_err(ApiError::bad_request)?;
+    }
+    state.store.set_time_zone(caller.user.id, zone).await?;
+    let adjusted = state.plugins.time_zone_changed(caller.user.id).await;
+    adjusted.map_err(ApiError::internal)?;
+    Ok(Json(chosen))
 }
 
 /// A new password.
@@ -174,7 +219,7 @@ async fn delete(State(state): State<AppState>, Id(id): Id) -> Result<StatusCode,
     state.close_user(id);
     state.plugins.user_deleted(id).await;
     for image in applications.into_iter().filter_map(|row| row.image) {
-        images::remove(&state, &image).await;
+        state.images.remove(&image).await;
     }
     Ok(StatusCode::OK)
 }

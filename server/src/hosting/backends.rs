@@ -45,6 +45,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
         changed: config.changed_plugins.into(),
         versions: config.data_dir.join("versions"),
         filter_deadline: config.filter_deadline,
+        traces: config.keep_traces,
         retry: config.listener_retry,
         idle: config.plugin_idle,
         clock: config.clock.clone(),

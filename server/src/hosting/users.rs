@@ -7,10 +7,11 @@ use mortise_runtime::{
     grants::Applications,
     types::{Application, Content, Draft, Error, Message, User},
 };
-use mortise_store::{SourcedMessage, Store, TracedKey, TracedRow};
+use mortise_store::{SourcedMessage, Store, TracedKey, TracedRow, UserRow};
 
 use crate::{
     config::PathPrefix,
+    images::{ImageError, Images},
     pipeline::{Pipeline, PostError, Posted, contract_priority},
     plugins::{
         EmbedderError, Users,
@@ -28,6 +29,7 @@ const DEFAULT_PRIORITY: i64 = 0;
 #[derive(Debug)]
 pub(crate) struct ServerUsers {
     store: Store,
+    images: Images,
     /// The prefix of webhooks' paths.
     prefix: PathPrefix,
     /// Weak, because the pipeline holds the plugins.
@@ -36,12 +38,18 @@ pub(crate) struct ServerUsers {
 
 impl ServerUsers {
     /// The users of a database. They send once there is a pipeline.
-    pub(crate) fn new(store: Store, prefix: PathPrefix) -> Self {
+    pub(crate) fn new(store: Store, images: Images, prefix: PathPrefix) -> Self {
         Self {
             store,
+            images,
             prefix,
             pipeline: OnceLock::new(),
         }
+    }
+
+    fn pipeline(&self) -> Result<Arc<Pipeline>, Error> {
+        let pipeline = self.pipeline.get().and_then(Weak::upgrade);
+        pipeline.ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))
     }
 
     /// Has plugins' messages enter by this pipeline.
@@ -60,11 +68,7 @@ impl Users for ServerUsers {
 
     async fn get(&self, id: i64) -> Result<Option<User>, EmbedderError> {
         let row = self.store.user(id).await.map_err(EmbedderError::new)?;
-        Ok(row.map(|row| User {
-            id: row.id.unsigned_abs(),
-            name: row.name,
-            admin: row.admin,
-        }))
+        Ok(row.map(user))
     }
 
     async fn send(
@@ -74,33 +78,72 @@ impl Users for ServerUsers {
         sender: Sender,
         filtered: bool,
     ) -> Result<u64, Error> {
-        let pipeline = self
-            .pipeline
-            .get()
-            .and_then(Weak::upgrade)
-            .ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))?;
-        match pipeline.post(user_id, draft, sender, filtered).await {
-            Ok(Posted::Stored(message)) => Ok(message.id.unsigned_abs()),
-            Ok(Posted::Dropped { by, reason }) => Err(Error::Unavailable(format!(
-                "the user's filter `{by}` dropped the message: {reason}"
-            ))),
-            Err(error @ (PostError::Invalid(_) | PostError::TooLong { .. })) => {
+        let pipeline = self.pipeline()?;
+        stored(pipeline.post(user_id, draft, sender, filtered).await)
+    }
+
+    async fn update_message(
+        &self,
+        user_id: i64,
+        message: i64,
+        draft: Draft,
+        sender: Sender,
+        filtered: bool,
+    ) -> Result<(), Error> {
+        let pipeline = self.pipeline()?;
+        let priority = draft.content.priority.into();
+        let updated = pipeline
+            .update(user_id, message, draft, priority, sender, filtered)
+            .await
+            .transpose()
+            .unwrap_or(Err(PostError::NoMessage));
+        stored(updated).map(drop)
+    }
+
+    async fn expire_message(
+        &self,
+        user_id: i64,
+        message: i64,
+        at_ms: Option<i64>,
+    ) -> Result<(), Error> {
+        self.pipeline()?.keeps_messages().map_err(failed)?;
+        let set = self.store.set_message_expiry(user_id, message, at_ms);
+        match set.await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(failed(PostError::NoMessage)),
+            Err(error) => Err(failed(PostError::Store(error))),
+        }
+    }
+
+    async fn set_image(&self, user_id: i64, application: i64, image: Vec<u8>) -> Result<(), Error> {
+        self.pipeline()?.keeps_messages().map_err(failed)?;
+        let image = Some(&*image).filter(|image| !image.is_empty());
+        match self.images.set(user_id, application, image).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(failed(PostError::NoApplication)),
+            Err(error @ (ImageError::TooLong { .. } | ImageError::NoImage)) => {
                 Err(Error::Invalid(error.to_string()))
             }
-            Err(
-                error @ (PostError::Refused { .. }
-                | PostError::NoApplication
-                | PostError::NotUpstream
-                | PostError::Upstream(_)
-                | PostError::Stopping),
-            ) => Err(Error::Unavailable(error.to_string())),
-            Err(PostError::Store(error)) => {
-                tracing::error!(%error, "the database failed a plugin");
+            Err(ImageError::Store(error)) => Err(failed(PostError::Store(error))),
+            Err(error @ ImageError::Io(_)) => {
+                tracing::error!(%error, "an image of a plugin was not written");
                 Err(Error::Unavailable(
-                    "the server's database failed; try again later".to_owned(),
+                    "the server cannot write the image".to_owned(),
                 ))
             }
         }
+    }
+
+    async fn by_name(&self, name: &str) -> Result<Option<User>, EmbedderError> {
+        let row = self.store.user_by_name(name).await;
+        Ok(row.map_err(EmbedderError::new)?.map(user))
+    }
+
+    async fn time_zone(&self, user_id: i64) -> Result<Option<String>, EmbedderError> {
+        self.store
+            .time_zone(user_id)
+            .await
+            .map_err(EmbedderError::new)
     }
 
     fn webhook_path(&self, instance: i64, token: &str) -> Option<String> {
@@ -183,7 +226,7 @@ impl Users for ServerUsers {
         let names = names(readable.applications);
         let rows = self
             .store
-            .messages_received(stored(readable, names.as_deref()), before, limit)
+            .messages_received(of_store(readable, names.as_deref()), before, limit)
             .await
             .map_err(EmbedderError::new)?;
         Ok(messages(rows))
@@ -198,7 +241,7 @@ impl Users for ServerUsers {
         let names = names(readable.applications);
         let rows = self
             .store
-            .messages_after(stored(readable, names.as_deref()), after, limit)
+            .messages_after(of_store(readable, names.as_deref()), after, limit)
             .await
             .map_err(EmbedderError::new)?;
         Ok(rows.into_iter().map(user_message).collect())
@@ -243,6 +286,43 @@ impl Users for ServerUsers {
             .await
             .map_err(EmbedderError::new)?;
         Ok(())
+    }
+}
+
+fn user(row: UserRow) -> User {
+    User {
+        id: row.id.unsigned_abs(),
+        name: row.name,
+        admin: row.admin,
+    }
+}
+
+/// The answer to a plugin that sends or changes a message.
+fn stored(posted: Result<Posted, PostError>) -> Result<u64, Error> {
+    match posted {
+        Ok(Posted::Stored(message)) => Ok(message.id.unsigned_abs()),
+        Ok(Posted::Dropped { by, reason }) => Err(Error::Unavailable(format!(
+            "the user's filter `{by}` dropped the message: {reason}"
+        ))),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: PostError) -> Error {
+    match error {
+        PostError::Invalid(_) | PostError::TooLong { .. } | PostError::NoMessage => {
+            Error::Invalid(error.to_string())
+        }
+        PostError::Refused { .. }
+        | PostError::NoApplication
+        | PostError::NotUpstream
+        | PostError::OfUpstream
+        | PostError::Upstream(_)
+        | PostError::Stopping => Error::Unavailable(error.to_string()),
+        PostError::Store(error) => {
+            tracing::error!(%error, "the database failed a plugin");
+            Error::Unavailable("the server's database failed; try again later".to_owned())
+        }
     }
 }
 
@@ -313,7 +393,7 @@ fn names(applications: &Applications) -> Option<Vec<&str>> {
     }
 }
 
-fn stored<'a>(
+fn of_store<'a>(
     readable: Readable<'a>,
     applications: Option<&'a [&'a str]>,
 ) -> mortise_store::Readable<'a> {
@@ -321,5 +401,6 @@ fn stored<'a>(
         instance: readable.instance,
         user_id: readable.user_id,
         applications,
+        min_priority: readable.min_priority,
     }
 }

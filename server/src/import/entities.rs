@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Choices, ImportError, Report, SameName};
 use crate::{
-    api::image_name,
     auth::{MOST_COST, PasswordError, Passwords, bcrypt_cost, generate_password},
+    images,
     time::now_ms,
 };
 
@@ -332,7 +332,7 @@ impl<'a> Entities<'a> {
         for (to, from) in digits.iter_mut().zip(digest) {
             *to = from;
         }
-        let Some(name) = image_name(&bytes, digits) else {
+        let Some(name) = images::file_name(&bytes, digits) else {
             return lost(self);
         };
         if !self.choices.dry_run {

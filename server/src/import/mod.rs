@@ -258,6 +258,7 @@ fn message_here(
         priority: message.priority,
         extras,
         created_ms: message.created_ms.unwrap_or_else(now_ms),
+        expires_ms: None,
     }
 }
 

@@ -44,6 +44,16 @@ pub enum Posted {
     },
 }
 
+/// The parts of a new message that filters are not given.
+#[derive(Clone, Copy, Debug)]
+pub struct Label {
+    /// Its priority, which may be beyond those that plugins know. A filter is given the
+    /// nearest one of those; the message keeps its own unless a filter changes it.
+    pub priority: i64,
+    /// The time at which it is deleted, in milliseconds since the epoch; none for never.
+    pub expires_ms: Option<i64>,
+}
+
 /// A message past the filters.
 enum Passed {
     /// With its content.
@@ -83,6 +93,12 @@ pub enum PostError {
     /// The application was deleted meanwhile.
     #[error("the application does not exist")]
     NoApplication,
+    /// The message was deleted meanwhile.
+    #[error("the message does not exist")]
+    NoMessage,
+    /// A Gotify behind this server stores the messages.
+    #[error("Gotify stores the messages here, and cannot do this")]
+    OfUpstream,
     /// The server ends.
     #[error("the server is stopping; send the message again in a moment")]
     Stopping,
@@ -111,6 +127,8 @@ pub struct Pipeline {
     seen: Arc<Seen>,
     /// To the Gotify behind this server, in place of the database.
     forward: Option<Arc<dyn Forward>>,
+    /// Whether the effect of each filter is stored with a message.
+    traces: bool,
 }
 
 impl Pipeline {
@@ -134,7 +152,15 @@ impl Pipeline {
             most,
             seen,
             forward,
+            traces: true,
         }
+    }
+
+    /// Stores the effect of each filter with a message, or does not.
+    #[must_use]
+    pub const fn with_traces(mut self, kept: bool) -> Self {
+        self.traces = kept;
+        self
     }
 
     /// Takes in a message of one of the user's applications. It returns once
@@ -151,31 +177,39 @@ impl Pipeline {
         sender: Sender,
         filtered: bool,
     ) -> Result<Posted, PostError> {
-        let priority = i64::from(draft.content.priority);
-        self.post_with_priority(user_id, draft, priority, sender, filtered)
+        let label = Label {
+            priority: draft.content.priority.into(),
+            expires_ms: None,
+        };
+        self.post_with(user_id, draft, label, sender, filtered)
             .await
     }
 
-    /// As [`Pipeline::post`], with a priority beyond those that plugins know. A
-    /// filter is given the nearest one of those; the message keeps its own unless
-    /// a filter changes it.
+    /// As [`Pipeline::post`], with a label.
     ///
     /// # Errors
     ///
     /// [`PostError`]; nothing was stored.
-    pub async fn post_with_priority(
+    pub async fn post_with(
         &self,
         user_id: i64,
         draft: Draft,
-        priority: i64,
+        label: Label,
         sender: Sender,
         filtered: bool,
     ) -> Result<Posted, PostError> {
+        if label.expires_ms.is_some() {
+            self.keeps_messages()?;
+        }
+        let priority = label.priority;
         let new = match self
             .passed(user_id, draft, priority, sender, filtered)
             .await?
         {
-            Passed::Stays(new) => new,
+            Passed::Stays(new) => NewMessage {
+                expires_ms: label.expires_ms,
+                ..new
+            },
             Passed::Dropped { by, reason } => return Ok(Posted::Dropped { by, reason }),
         };
         let span = tracing::info_span!(
@@ -200,9 +234,14 @@ impl Pipeline {
         id: i64,
         draft: Draft,
         priority: i64,
+        sender: Sender,
+        filtered: bool,
     ) -> Result<Option<Posted>, PostError> {
-        let sender = Sender::Application;
-        match self.passed(user_id, draft, priority, sender, true).await? {
+        self.keeps_messages()?;
+        match self
+            .passed(user_id, draft, priority, sender, filtered)
+            .await?
+        {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
             Passed::Stays(new) => {
                 let updated = self.store.update_message(id, &new).await?;
@@ -211,6 +250,18 @@ impl Pipeline {
                 }
                 Ok(updated.map(Posted::Stored))
             }
+        }
+    }
+
+    /// Checks that messages are stored here, where they can be changed.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::OfUpstream`].
+    pub fn keeps_messages(&self) -> Result<(), PostError> {
+        match self.forward {
+            None => Ok(()),
+            Some(_) => Err(PostError::OfUpstream),
         }
     }
 
@@ -271,7 +322,8 @@ impl Pipeline {
             },
             extras: content.extras,
             created_ms: self.store.now_ms(),
-            trace: trace_json(&trace),
+            expires_ms: None,
+            trace: self.traces.then(|| trace_json(&trace)).flatten(),
             restores: None,
             hops: sender.hops(),
         }))
@@ -311,6 +363,7 @@ impl Pipeline {
             priority: dropped.priority.into(),
             extras: dropped.extras,
             created_ms: self.store.now_ms(),
+            expires_ms: None,
             trace: dropped.trace,
             restores: Some(id),
             hops: 0,

@@ -161,6 +161,7 @@ impl Follower<'_> {
                 .filter(|extras| extras.is_object())
                 .map(|extras| extras.to_string()),
             created_ms: self.state.now_ms(),
+            expires_ms: None,
             trace: None,
             restores: None,
             hops: 0,

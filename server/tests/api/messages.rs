@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, As, id, ok, refused, start};
+use crate::support::{ADMIN, As, id, ok, refused, start, start_with_clock};
 
 #[tokio::test]
 async fn a_message_comes_back_as_it_was_sent() {
@@ -107,6 +107,50 @@ async fn a_message_is_changed_by_its_application_or_its_user() {
     refused(empty, 400, "Field 'message' is required");
     let list = ok(running.get("/message", &ADMIN).await);
     assert_eq!(list["messages"], json!([changed]));
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_ends_at_the_time_that_its_sender_names() {
+    let (running, clock) = start_with_clock().await;
+    let (_, sender) = running.application("Oven").await;
+    let body = json!({"message": "hot", "expiresAt": "2030-01-01T02:00:00+02:00"});
+    let sent = ok(running.post("/message", &sender, body).await);
+    assert_eq!(sent["expiresAt"], "2030-01-01T00:00:00.000Z");
+    let path = format!("/message/{}", id(&sent));
+    // A change of the text leaves the time, and a change of the time the text.
+    let changed = ok(running
+        .put(&path, &sender, json!({"message": "warm"}))
+        .await);
+    assert_eq!(changed["expiresAt"], sent["expiresAt"]);
+    let later = json!({"expiresAt": "2031-01-01T00:00:00Z"});
+    let changed = ok(running.put(&path, &sender, later).await);
+    assert_eq!(
+        (&changed["message"], &changed["expiresAt"]),
+        (&json!("warm"), &json!("2031-01-01T00:00:00.000Z"))
+    );
+    let never = json!({"expiresAt": "", "message": "cold"});
+    let changed = ok(running.put(&path, &sender, never).await);
+    assert_eq!(changed["message"], "cold");
+    assert_eq!(changed.get("expiresAt"), None);
+    for wrong in ["tomorrow", "2030-01-01"] {
+        let body = json!({"message": "hot", "expiresAt": wrong});
+        refused(
+            running.post("/message", &sender, body).await,
+            400,
+            "expiresAt",
+        );
+    }
+    // One whose time is over is deleted before long.
+    let over = json!({"message": "over", "expiresAt": "2020-01-01T00:00:00Z"});
+    let over = id(&ok(running.post("/message", &sender, over).await));
+    clock.advance(std::time::Duration::from_secs(60));
+    mortise_wait::until("the message is deleted", async || {
+        let list = ok(running.get("/message", &ADMIN).await);
+        let list = list["messages"].as_array().unwrap().clone();
+        list.len() == 1 && list.iter().all(|message| id(message) != over)
+    })
+    .await;
     running.server.shutdown().await;
 }
 

@@ -40,6 +40,8 @@ pub struct Readable<'a> {
     pub user_id: i64,
     /// The names of the applications; none for all applications.
     pub applications: Option<&'a [&'a str]>,
+    /// The lowest priority; none for every priority.
+    pub min_priority: Option<i32>,
 }
 
 /// Bytes of messages that a plugin is given at once; it is given one message at
@@ -94,7 +96,8 @@ macro_rules! sourced {
 macro_rules! readable {
     () => {
         " m.user_id = ?1 AND a.plugin_instance_id IS NOT ?2
-          AND (?3 IS NULL OR a.name IN (SELECT value FROM json_each(?3))) "
+          AND (?3 IS NULL OR a.name IN (SELECT value FROM json_each(?3)))
+          AND (?6 IS NULL OR m.priority >= ?6) "
     };
 }
 
@@ -167,6 +170,7 @@ impl Store {
         .bind(readable.applications.map(super::json))
         .bind(before)
         .bind(limit)
+        .bind(readable.min_priority)
         .fetch(&self.readers);
         given(rows).await
     }
@@ -194,6 +198,7 @@ impl Store {
         .bind(readable.applications.map(super::json))
         .bind(after)
         .bind(limit)
+        .bind(readable.min_priority)
         .fetch(&self.readers);
         given(rows).await
     }

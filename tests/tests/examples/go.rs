@@ -40,7 +40,7 @@ async fn feeds_are_read_on_a_timer_and_what_is_new_is_sent() {
     let timers: Vec<_> = running.host.kept().timers.into_iter().collect();
     assert_eq!(
         timers,
-        [("poll".to_owned(), Schedule::EveryMs(5 * 60 * 1000))]
+        [("poll".to_owned(), Schedule::EveryMs(5 * 60 * 1000).into())]
     );
 
     for _ in 0..5 {

@@ -26,7 +26,7 @@ pub(crate) struct Part {
 pub(crate) fn plugin(id: &str, wants: &[Want], parts: &[Part]) -> Vec<u8> {
     let mut data = Data::default();
     let manifest = data.manifest(id, wants);
-    let mut world = String::from("export mortise:plugin/manifest@0.1.0;");
+    let mut world = String::from("export mortise:plugin/manifest@0.2.0;");
     let mut imports = String::new();
     let mut functions = String::new();
     for part in parts {
@@ -63,7 +63,7 @@ pub(crate) fn plugin(id: &str, wants: &[Want], parts: &[Part]) -> Vec<u8> {
                 (drop (memory.grow
                     (i32.add (i32.div_u (local.get 3) (i32.const 65536)) (i32.const 1)))))
             (local.get $at))
-        (func (export "mortise:plugin/manifest@0.1.0#describe") (result i32)
+        (func (export "mortise:plugin/manifest@0.2.0#describe") (result i32)
             (i32.const {manifest}))
         {data}
         {functions}
@@ -150,15 +150,15 @@ fn refusal(place: u32, text: &str) -> (u32, String) {
     (at, segment(at, &bytes))
 }
 
-const LOG: &str = r#"(import "mortise:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
+const LOG: &str = r#"(import "mortise:plugin/log@0.2.0" "write" (func $log (param i32 i32 i32)))"#;
 
 /// A filter with this body; it may use `$body` and `$length` of the message,
 /// and `$answer`, which is a `keep`.
 fn filter(body: &str) -> Part {
     Part {
-        world: "export mortise:plugin/filter@0.1.0;",
+        world: "export mortise:plugin/filter@0.2.0;",
         functions: format!(
-            r#"(func (export "mortise:plugin/filter@0.1.0#filter")
+            r#"(func (export "mortise:plugin/filter@0.2.0#filter")
             (param i64 i32 i32) (param $title i32) (param $title_length i32)
             (param $body i32) (param $length i32) (param $priority i32)
             (param i32 i32 i32) (param i64) (result i32)
@@ -185,8 +185,8 @@ pub(crate) fn titling_slowly(title: &str, takes: Duration) -> Part {
             nanos = takes.as_nanos(),
         ),
     );
-    part.world = "import mortise:plugin/log@0.1.0; import wasi:clocks/monotonic-clock@0.2.0; \
-                  export mortise:plugin/filter@0.1.0;";
+    part.world = "import mortise:plugin/log@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; \
+                  export mortise:plugin/filter@0.2.0;";
     part.functions = format!(
         r#"{LOG}
         (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))
@@ -253,11 +253,11 @@ pub(crate) fn looping() -> Part {
 pub(crate) fn listening(poison: char) -> Part {
     let (error, data) = refusal(1, "poison");
     Part {
-        world: "import mortise:plugin/log@0.1.0; export mortise:plugin/listener@0.1.0;",
+        world: "import mortise:plugin/log@0.2.0; export mortise:plugin/listener@0.2.0;",
         functions: format!(
             r#"{LOG}
             {data}
-            (func (export "mortise:plugin/listener@0.1.0#on-messages")
+            (func (export "mortise:plugin/listener@0.2.0#on-messages")
             (param $at i32) (param $count i32) (result i32)
             (block $done (loop $next
             (br_if $done (i32.eqz (local.get $count)))
@@ -282,13 +282,13 @@ pub(crate) fn living(start: Option<&str>, stop: Option<&str>) -> Part {
     };
     let ((start, start_data), (stop, stop_data)) = (answer(2, start), answer(3, stop));
     Part {
-        world: "export mortise:plugin/lifecycle@0.1.0;",
+        world: "export mortise:plugin/lifecycle@0.2.0;",
         functions: format!(
             r#"{start_data}
             {stop_data}
-            (func (export "mortise:plugin/lifecycle@0.1.0#start") (param i64 i32 i32 i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#start") (param i64 i32 i32 i32) (result i32)
             (i32.const {start}))
-            (func (export "mortise:plugin/lifecycle@0.1.0#stop") (param i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#stop") (param i32) (result i32)
             (i32.const {stop}))"#
         ),
     }
@@ -298,15 +298,15 @@ pub(crate) fn living(start: Option<&str>, stop: Option<&str>) -> Part {
 pub(crate) fn telling(name: &str) -> Part {
     let (up, down) = (TEXTS + 9 * 256, TEXTS + 10 * 256);
     Part {
-        world: "import mortise:plugin/log@0.1.0; export mortise:plugin/lifecycle@0.1.0;",
+        world: "import mortise:plugin/log@0.2.0; export mortise:plugin/lifecycle@0.2.0;",
         functions: format!(
             r#"{LOG}
             {}
             {}
-            (func (export "mortise:plugin/lifecycle@0.1.0#start") (param i64 i32 i32 i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#start") (param i64 i32 i32 i32) (result i32)
             (call $log (i32.const 2) (i32.const {up}) (i32.const {length}))
             (i32.const {ZEROS}))
-            (func (export "mortise:plugin/lifecycle@0.1.0#stop") (param i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#stop") (param i32) (result i32)
             (call $log (i32.const 2) (i32.const {down}) (i32.const 7))
             (i32.const {ZEROS}))"#,
             segment(up, name.as_bytes()),
@@ -328,18 +328,18 @@ pub(crate) fn ticking(schedule: Option<(u32, u64)>) -> Part {
         )
     });
     Part {
-        world: "import mortise:plugin/log@0.1.0; import mortise:plugin/timers@0.1.0; \
-                export mortise:plugin/lifecycle@0.1.0; export mortise:plugin/timer@0.1.0;",
+        world: "import mortise:plugin/log@0.2.0; import mortise:plugin/timers@0.2.0; \
+                export mortise:plugin/lifecycle@0.2.0; export mortise:plugin/timer@0.2.0;",
         functions: format!(
             r#"{LOG}
-            (import "mortise:plugin/timers@0.1.0" "set" (func $set (param i32 i32 i32 i64 i32 i32)))
+            (import "mortise:plugin/timers@0.2.0" "set" (func $set (param i32 i32 i32 i64 i32 i32)))
             {data}
-            (func (export "mortise:plugin/lifecycle@0.1.0#start") (param i64 i32 i32 i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#start") (param i64 i32 i32 i32) (result i32)
             {set}
             (i32.const {ZEROS}))
-            (func (export "mortise:plugin/lifecycle@0.1.0#stop") (param i32) (result i32)
+            (func (export "mortise:plugin/lifecycle@0.2.0#stop") (param i32) (result i32)
             (i32.const {ZEROS}))
-            (func (export "mortise:plugin/timer@0.1.0#on-timer") (param i32 i32) (result i32)
+            (func (export "mortise:plugin/timer@0.2.0#on-timer") (param i32 i32) (result i32)
             (call $log (i32.const 2) (local.get 0) (local.get 1))
             (i32.const {ZEROS}))"#,
             data = segment(name, b"tick"),
@@ -377,10 +377,10 @@ pub(crate) fn echoing() -> Part {
         })
         .collect();
     Part {
-        world: "export mortise:plugin/webhook@0.1.0;",
+        world: "export mortise:plugin/webhook@0.2.0;",
         functions: format!(
             r#"{data}
-            (func (export "mortise:plugin/webhook@0.1.0#handle") (param i32) (result i32)
+            (func (export "mortise:plugin/webhook@0.2.0#handle") (param i32) (result i32)
             (local $letter i32) (local $field i32)
             (local.set $field (i32.add (local.get 0) (i32.const 36)))
             (if (i32.load offset=12 (local.get 0))
@@ -402,10 +402,10 @@ pub(crate) fn echoing() -> Part {
 pub(crate) fn sending() -> Part {
     let (answer, result) = (ANSWERS + 192, ANSWERS + 256);
     Part {
-        world: "import mortise:plugin/messages@0.1.0; export mortise:plugin/webhook@0.1.0;",
+        world: "import mortise:plugin/messages@0.2.0; export mortise:plugin/webhook@0.2.0;",
         functions: format!(
-            r#"(import "mortise:plugin/messages@0.1.0" "send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-            (func (export "mortise:plugin/webhook@0.1.0#handle") (param i32) (result i32)
+            r#"(import "mortise:plugin/messages@0.2.0" "send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+            (func (export "mortise:plugin/webhook@0.2.0#handle") (param i32) (result i32)
             (call $send
             (i32.ne (i32.load offset=12 (local.get 0)) (i32.const 0))
             (i32.load offset=8 (local.get 0)) (i32.load offset=12 (local.get 0))
@@ -462,16 +462,16 @@ pub(crate) fn configured_by(refused: char, default: &str, schema: Option<&str>) 
         }
     };
     Part {
-        world: "export mortise:plugin/configurer@0.1.0;",
+        world: "export mortise:plugin/configurer@0.2.0;",
         functions: format!(
             r#"{}
             {}
-            (func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32)
+            (func (export "mortise:plugin/configurer@0.2.0#defaults") (result i32)
             (i32.const {defaults}))
             {shape_data}
-            (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32)
+            (func (export "mortise:plugin/configurer@0.2.0#schema") (result i32)
             (i32.const {shape}))
-            (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
+            (func (export "mortise:plugin/configurer@0.2.0#apply") (param i32 i32) (result i32)
             (if (i32.eqz (local.get 1)) (then (return (i32.const {ZEROS}))))
             (if (i32.eq (i32.load8_u (local.get 0)) (i32.const {refused}))
             (then (return (i32.const {error}))))
@@ -487,9 +487,9 @@ pub(crate) fn configured_by(refused: char, default: &str, schema: Option<&str>) 
 pub(crate) fn showing() -> Part {
     let answer = ANSWERS + 320;
     Part {
-        world: "export mortise:plugin/displayer@0.1.0;",
+        world: "export mortise:plugin/displayer@0.2.0;",
         functions: format!(
-            r#"(func (export "mortise:plugin/displayer@0.1.0#display") (param i32 i32 i32) (result i32)
+            r#"(func (export "mortise:plugin/displayer@0.2.0#display") (param i32 i32 i32) (result i32)
             (i32.store (i32.const {answer}) (local.get 1))
             (i32.store offset=4 (i32.const {answer}) (local.get 2))
             (i32.const {answer}))"#

@@ -27,6 +27,7 @@ mod listeners;
 mod metrics;
 mod natives;
 mod orders;
+mod own_messages;
 mod replay;
 mod residence;
 mod storage;

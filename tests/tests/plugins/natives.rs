@@ -306,8 +306,8 @@ async fn a_start_reads_no_file_that_it_knows() {
     let program = stamp(ID, "1.0.0");
     let source = mortise_tests::components::plugin(
         "padded",
-        "export mortise:plugin/filter@0.1.0;",
-        r#"(func (export "mortise:plugin/filter@0.1.0#filter") (param i64 i32 i32 i32 i32
+        "export mortise:plugin/filter@0.2.0;",
+        r#"(func (export "mortise:plugin/filter@0.2.0#filter") (param i64 i32 i32 i32 i32
         i32 i32 i32 i32 i32 i32 i64) (result i32) i32.const 32768)"#,
     );
     let mut component = source.unwrap();

@@ -109,10 +109,10 @@ async fn what_does_not_come_up_leaves_the_version_before() {
         (b"\x7fELF".to_vec(), Step::Decode),
         (good[..good.len() - 9].to_vec(), Step::Compile),
         (
-            mortise_tests::components::component("export mortise:plugin/filter@0.1.0;", {
+            mortise_tests::components::component("export mortise:plugin/filter@0.2.0;", {
                 r#"(module (memory (export "memory") 1)
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
-                (func (export "mortise:plugin/filter@0.1.0#filter") (param i64 i32 i32 i32 i32
+                (func (export "mortise:plugin/filter@0.2.0#filter") (param i64 i32 i32 i32 i32
                 i32 i32 i32 i32 i32 i32 i64) (result i32) i32.const 0))"#
             })
             .unwrap(),

@@ -5,12 +5,14 @@
 //! - [`senders`]: connections that send one message after another.
 //! - [`streams`]: connections that read messages.
 //! - [`target`]: the server under load.
+//! - [`traces`]: the cost of traces.
 //!
 //! A message counts when its answer is there: it is stored then.
 
 mod senders;
 mod streams;
 mod target;
+mod traces;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -36,6 +38,10 @@ pub(crate) struct Arguments {
     /// Measure in short with the tests' server, to see that all parts work.
     #[arg(long, conflicts_with_all = ["gotify", "seconds"])]
     short: bool,
+    /// Measure the cost of traces instead: a server that keeps them and one that does not,
+    /// in turns.
+    #[arg(long, conflicts_with = "gotify")]
+    traces: bool,
     /// Print one line of JSON for each measurement instead of a table.
     #[arg(long)]
     json: bool,
@@ -81,6 +87,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return run_short(workspace, arguments.json);
     }
     let mortise = server::build_release(workspace)?;
+    if arguments.traces {
+        let time = Duration::from_secs(arguments.seconds);
+        return traces::run(workspace, &mortise, time, traces::ROUNDS, arguments.json);
+    }
     let plan = Plan {
         time: Duration::from_secs(arguments.seconds),
         senders: SENDERS.to_vec(),
@@ -102,6 +112,7 @@ pub(crate) fn run_short(workspace: &Workspace, json: bool) -> Result<()> {
         gotify: None,
         json,
     };
+    traces::run(workspace, &mortise, plan.time, 1, json)?;
     measure(workspace, mortise, &plan)
 }
 
@@ -121,7 +132,7 @@ fn measure(workspace: &Workspace, mortise: PathBuf, plan: &Plan) -> Result<()> {
             let mut all = Vec::new();
             for (name, filter) in [("without", None), ("with", Some(filter.as_path()))] {
                 let data = folder.join(name);
-                let target = Target::mortise(&mortise, &data, filter).await?;
+                let target = Target::mortise(&mortise, &data, filter, "").await?;
                 all.extend(of_target(target, plan, filter.is_some()).await?);
             }
             if let Some(gotify) = &plan.gotify {

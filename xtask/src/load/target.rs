@@ -38,18 +38,19 @@ enum Process {
 }
 
 impl Target {
-    /// Starts ours on a folder, with a filter or without.
+    /// Starts ours on a folder, with a filter or without, and with more settings.
     pub(super) async fn mortise(
         program: &Path,
         data: &Path,
         filter: Option<&Path>,
+        more: &str,
     ) -> Result<Self> {
         raise_descriptors();
         let plugins = data.join("plugins");
         std::fs::create_dir_all(&plugins)
             .with_context(|| format!("{} cannot be made", plugins.display()))?;
         let settings = data.join("mortise.toml");
-        std::fs::write(&settings, SETTINGS)
+        std::fs::write(&settings, format!("{SETTINGS}{more}"))
             .with_context(|| format!("{} cannot be written", settings.display()))?;
         if let Some(filter) = filter {
             std::fs::copy(filter, plugins.join("filter.wasm"))

@@ -244,7 +244,7 @@ fn told(figures: &impl Figures, options: Options) -> Result<()> {
 }
 
 /// The middle one.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -22,7 +22,9 @@ class Everything(m.Plugin):
             m.Want.send_messages("To send."),
             m.Want.read_messages("To read."),
             m.Want.files("To write.", m.Directory("/srv", True)),
+            m.Want.send_to_users("To tell.", "ann", "bob"),
         ],
+        listens=m.Interests(["backup"], 5),
     )
     everybody = []
 
@@ -94,6 +96,25 @@ class Everything(m.Plugin):
         none = self.host.get(99)
         self.host.remove(one.id)
         return m.WebhookResponse.text(f"{one.content.body} {none} {len(self.host.received(before=5))}")
+
+    def do_change(self, request):
+        self.host.update(7, m.Content("t", request.text(), 6))
+        self.host.expire(7, 1000)
+        self.host.expire(8, None)
+        self.host.set_image(b"\x89PNG", application="Broadcast")
+        self.host.set_image(b"")
+        return m.WebhookResponse(204)
+
+    def do_tell(self, request):
+        ann, bob = self.host.send_to(["ann", "bob"], m.Outgoing(None, m.Content("t", request.text(), 5)))
+        return m.WebhookResponse.text(f"{ann.user} {ann.outcome} {bob.user} {bob.outcome!r}")
+
+    def do_timers(self, request):
+        timers = self.host.timers
+        timers.set("plain", m.Cron("0 9 * * *"), zone=None, jitter_ms=0, missed="once")
+        timers.set("zone", m.Cron("0 9 * * *"), zone="Asia/Tokyo")
+        timers.set("both", m.EveryMs(60000), jitter_ms=500, missed=m.MissedRuns.SKIP)
+        return m.WebhookResponse(204)
 
     def do_slow(self, request):
         begun.set()

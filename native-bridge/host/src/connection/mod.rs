@@ -77,6 +77,8 @@ pub enum Answer {
     Message(Option<types::Message>),
     /// Messages.
     Messages(Vec<types::Message>),
+    /// Messages to several users.
+    Deliveries(Vec<types::Delivery>),
     /// A value, if there is one.
     Value(Option<methods::Blob>),
     /// Keys.

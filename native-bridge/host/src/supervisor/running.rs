@@ -84,6 +84,11 @@ fn control_group(shared: &Shared, plan: &Plan) -> Result<std::path::PathBuf, Str
 }
 
 impl Running {
+    /// Returns the version of the contract that both sides have agreed to.
+    pub(crate) fn contract(&self) -> &str {
+        &self.connection.agreement().contract
+    }
+
     /// Starts a process and waits for its greeting.
     ///
     /// # Errors

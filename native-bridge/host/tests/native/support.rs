@@ -13,9 +13,9 @@ use mortise_native::{NativeBackend, NativePlugin, Settings};
 use mortise_runtime::{
     Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _, Rights,
     grants::{Applications, HostGrants},
+    schedule::Timing,
     types::{
-        Error, Message, Outgoing, Permission, Schedule, StopReason, User, WebhookRequest,
-        WebhookResponse,
+        Error, Message, Outgoing, Permission, StopReason, User, WebhookRequest, WebhookResponse,
     },
 };
 use tokio::task::JoinHandle;
@@ -321,7 +321,7 @@ impl Host for Memory {
         Ok(keys.cloned().collect())
     }
 
-    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+    async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> {
         Ok(())
     }
 

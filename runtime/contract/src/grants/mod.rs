@@ -93,6 +93,8 @@ pub struct HostGrants {
     pub environment: BTreeSet<String>,
     /// Be woken by timers.
     pub timers: bool,
+    /// Send messages to these users, by name; `*` for all.
+    pub send_to_users: BTreeSet<String>,
 }
 
 /// The user's half: their own messages. A user gives it by enabling the plugin,
@@ -140,6 +142,13 @@ impl HostGrants {
         self.http.extend(other.http);
         self.files.extend(other.files);
         self.environment.extend(other.environment);
+        self.send_to_users.extend(other.send_to_users);
+    }
+
+    /// Returns true if a message may be sent to the user with this name.
+    pub fn allows_sending_to(&self, user: &str) -> bool {
+        let users = &self.send_to_users;
+        users.contains("*") || users.contains(user)
     }
 
     /// Returns true if this host may be called. Without a port, the scheme's
@@ -235,6 +244,7 @@ impl Grants {
             Permission::Files(directories) => host.files.extend(directories.iter().cloned()),
             Permission::Environment(names) => host.environment.extend(names.iter().cloned()),
             Permission::Timers => host.timers = true,
+            Permission::SendToUsers(names) => host.send_to_users.extend(names.iter().cloned()),
             Permission::SendMessages | Permission::ReadMessages(_) | Permission::FilterMessages => {
                 self.user.add(permission)
             }
@@ -271,6 +281,7 @@ impl Grants {
                 names.iter().all(|name| host.environment.contains(name))
             }
             Permission::Timers => host.timers,
+            Permission::SendToUsers(names) => names.iter().all(|name| host.allows_sending_to(name)),
         }
     }
 
@@ -329,6 +340,7 @@ impl Permission {
             Self::Files(_) => "files",
             Self::Environment(_) => "environment",
             Self::Timers => "timers",
+            Self::SendToUsers(_) => "send-to-users",
         }
     }
 
@@ -343,6 +355,7 @@ impl Permission {
             Self::Http(patterns) => each(patterns, Self::Http),
             Self::Files(directories) => each(directories, Self::Files),
             Self::Environment(names) => each(names, Self::Environment),
+            Self::SendToUsers(names) => each(names, Self::SendToUsers),
             Self::SendMessages | Self::FilterMessages | Self::Webhook | Self::Timers => {
                 vec![self.clone()]
             }
@@ -367,7 +380,8 @@ impl fmt::Display for Permission {
             Self::ReadMessages(names)
             | Self::Cookies(names)
             | Self::Http(names)
-            | Self::Environment(names) => write!(formatter, " {}", names.join(", ")),
+            | Self::Environment(names)
+            | Self::SendToUsers(names) => write!(formatter, " {}", names.join(", ")),
             Self::Files(directories) => {
                 for (index, directory) in directories.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
@@ -408,6 +422,7 @@ mod tests {
                     reason: "because".into(),
                 })
                 .collect(),
+            listens: None,
         }
     }
 

@@ -7,11 +7,16 @@ use super::{
     in_force::{Allowed, Target},
 };
 use crate::{
-    contract::types::{Error, Message, Outgoing, Permission, Schedule},
+    contract::{
+        schedule::Timing,
+        types::{Content, Delivery, Error, Message, Outgoing, Permission, Schedule},
+    },
     grants::Scheme,
     limits::{self, Limit},
 };
 
+/// The name that stands for all users.
+const ALL: &str = "*";
 /// The permission for reading messages.
 const READ: Permission = Permission::ReadMessages(Vec::new());
 
@@ -22,31 +27,124 @@ impl Guard {
     ///
     /// As the contract says.
     pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
-        let (permission, what) = (Permission::SendMessages, "sending a message");
-        let in_force = self.in_force();
-        self.require(in_force.grants.user.send_messages, &permission, what)?;
-        message
-            .content
-            .check(limits::MESSAGE_BYTES)
-            .map_err(|error| Error::Invalid(error.to_string()))?;
-        if let Some(name) = &message.application {
-            within(
-                "an application's name",
-                name.len(),
-                1,
-                limits::APPLICATION_NAME_BYTES,
-            )?;
-        }
-        if let Err(wait) = self.sending.lock().take(Instant::now()) {
-            self.reach(Limit::MessagesPerMinute);
-            return Err(Error::Exhausted(format!(
-                "{} messages a minute are allowed; the next one in {} s",
-                in_force.limits.messages_per_minute,
-                wait.as_secs() + 1
-            )));
-        }
+        let what = "sending a message";
+        self.may_send(what)?;
+        check_outgoing(&message)?;
+        self.take_message()?;
         let answer = self.host.send(message, !in_filter).await;
-        self.counted(&permission, what, answer)
+        self.counted(&Permission::SendMessages, what, answer)
+    }
+
+    /// `messages.send-to`; `in_filter` as for [`Guard::send`].
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn send_to(
+        &self,
+        users: &[String],
+        message: Outgoing,
+        in_filter: bool,
+    ) -> Result<Vec<Delivery>, Error> {
+        let in_force = self.in_force();
+        let host = &in_force.grants.host;
+        let what = "sending a message to other users";
+        let any = Permission::SendToUsers(Vec::new());
+        self.require(!host.send_to_users.is_empty(), &any, what)?;
+        within("the number of users", users.len(), 1, limits::RECIPIENTS)?;
+        check_outgoing(&message)?;
+        let mut recipients = Vec::with_capacity(users.len());
+        for user in users {
+            if user == ALL {
+                let all = self.host.users().await?.into_iter();
+                recipients.extend(all.filter(|user| host.allows_sending_to(user)));
+                continue;
+            }
+            let one = Permission::SendToUsers(vec![user.clone()]);
+            self.require(host.allows_sending_to(user), &one, what)?;
+            recipients.push(user.clone());
+        }
+        within(
+            "the number of users",
+            recipients.len(),
+            0,
+            limits::RECIPIENTS,
+        )?;
+        let mut deliveries = Vec::with_capacity(recipients.len());
+        for user in recipients {
+            let outcome = match self.take_message() {
+                Ok(()) => self.host.send_to(&user, message.clone(), !in_filter).await,
+                Err(error) => Err(error),
+            };
+            deliveries.push(Delivery { user, outcome });
+        }
+        Ok(deliveries)
+    }
+
+    /// `messages.update`; `in_filter` as for [`Guard::send`].
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn update_message(
+        &self,
+        id: u64,
+        content: Content,
+        in_filter: bool,
+    ) -> Result<(), Error> {
+        let what = "changing a message";
+        self.may_send(what)?;
+        check_content(&content)?;
+        // It reaches connected clients, as a new one does.
+        self.take_message()?;
+        let answer = self.host.update_message(id, content, !in_filter).await;
+        self.counted(&Permission::SendMessages, what, answer)
+    }
+
+    /// `messages.expire`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn expire_message(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        let what = "setting the end of a message";
+        self.may_send(what)?;
+        self.write()?;
+        let answer = self.host.expire_message(id, at_ms).await;
+        self.counted(&Permission::SendMessages, what, answer)
+    }
+
+    /// `messages.set-image`.
+    ///
+    /// # Errors
+    ///
+    /// As the contract says.
+    pub async fn set_image(&self, application: Option<&str>, image: Vec<u8>) -> Result<(), Error> {
+        let what = "setting an application's image";
+        self.may_send(what)?;
+        check_application(application)?;
+        within("an image", image.len(), 0, limits::IMAGE_BYTES)?;
+        self.write()?;
+        let answer = self.host.set_image(application, image).await;
+        self.counted(&Permission::SendMessages, what, answer)
+    }
+
+    fn may_send(&self, what: &str) -> Result<(), Error> {
+        let granted = self.in_force().grants.user.send_messages;
+        self.require(granted, &Permission::SendMessages, what)
+    }
+
+    /// Counts a message that the plugin sends.
+    fn take_message(&self) -> Result<(), Error> {
+        let taken = self.sending.lock().take(Instant::now());
+        taken.map_err(|wait| {
+            self.reach(Limit::MessagesPerMinute);
+            Error::Exhausted(format!(
+                "{} messages a minute are allowed; the next one in {} s",
+                self.in_force().limits.messages_per_minute,
+                wait.as_secs() + 1
+            ))
+        })
     }
 
     /// Counts a change of the server's database, which all plugins and users share.
@@ -163,12 +261,12 @@ impl Guard {
         self.host.keys(prefix).await
     }
 
-    /// `timers.set`.
+    /// `timers.set` and `timers.set-with`.
     ///
     /// # Errors
     ///
     /// As the contract says.
-    pub async fn set_timer(&self, name: &str, when: Schedule) -> Result<(), Error> {
+    pub async fn set_timer(&self, name: &str, timing: Timing) -> Result<(), Error> {
         let in_force = self.in_force();
         self.require(
             in_force.grants.host.timers,
@@ -181,19 +279,10 @@ impl Guard {
             1,
             limits::TIMER_NAME_CHARS,
         )?;
-        match &when {
-            Schedule::EveryMs(period) if *period < limits::TIMER_PERIOD_MS => {
-                return Err(Error::Invalid(format!(
-                    "a period of {period} ms is shorter than {} ms",
-                    limits::TIMER_PERIOD_MS
-                )));
-            }
-            Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
-            Schedule::EveryMs(_) | Schedule::OnceAtMs(_) => {}
-        }
+        check_timing(&timing)?;
         self.write()?;
         let most = in_force.limits.timers;
-        let answer = self.host.set_timer(name, when, most).await;
+        let answer = self.host.set_timer(name, timing, most).await;
         self.bounded(Limit::Timers, answer)
     }
 
@@ -266,6 +355,48 @@ impl Guard {
         }
         Ok(allowed)
     }
+}
+
+fn check_outgoing(message: &Outgoing) -> Result<(), Error> {
+    check_content(&message.content)?;
+    check_application(message.application.as_deref())
+}
+
+fn check_content(content: &Content) -> Result<(), Error> {
+    let checked = content.check(limits::MESSAGE_BYTES);
+    checked.map_err(|error| Error::Invalid(error.to_string()))
+}
+
+fn check_application(name: Option<&str>) -> Result<(), Error> {
+    let most = limits::APPLICATION_NAME_BYTES;
+    name.map_or(Ok(()), |name| {
+        within("an application's name", name.len(), 1, most)
+    })
+}
+
+fn check_timing(Timing { schedule, options }: &Timing) -> Result<(), Error> {
+    let jitter = options.jitter_ms;
+    let mut most_jitter = limits::TIMER_JITTER_MS;
+    match schedule {
+        Schedule::EveryMs(period) if *period < limits::TIMER_PERIOD_MS => {
+            return Err(Error::Invalid(format!(
+                "a period of {period} ms is shorter than {} ms",
+                limits::TIMER_PERIOD_MS
+            )));
+        }
+        Schedule::EveryMs(period) => most_jitter = most_jitter.min(period - 1),
+        Schedule::Cron(expression) => within("a cron expression", expression.len(), 1, 256)?,
+        Schedule::OnceAtMs(_) => {}
+    }
+    if jitter > most_jitter {
+        return Err(Error::Invalid(format!(
+            "a jitter of {jitter} ms is more than {most_jitter} ms: it is at most a day, and less \
+             than the period"
+        )));
+    }
+    options.zone.as_deref().map_or(Ok(()), |zone| {
+        within("a time zone", zone.len(), 1, limits::ZONE_BYTES)
+    })
 }
 
 fn within(what: &str, size: usize, least: usize, most: usize) -> Result<(), Error> {

@@ -7,9 +7,12 @@ use async_trait::async_trait;
 use super::{Bucket, Guard, Rights};
 use crate::{
     CallError, Capability, Grants, Host, Limits, Log,
-    contract::types::{
-        Content, Error, Header, Message, Outgoing, Permission, Schedule, Verdict, WebhookRequest,
-        WebhookResponse,
+    contract::{
+        schedule::Timing,
+        types::{
+            Content, Delivery, Error, Header, Message, Outgoing, Permission, Schedule,
+            TimerOptions, Verdict, WebhookRequest, WebhookResponse,
+        },
     },
     digest::Digest,
     grants::{Applications, Scheme},
@@ -53,7 +56,20 @@ impl Host for Willing {
     async fn keys(&self, _: &str) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
-    async fn set_timer(&self, _: &str, _: Schedule, _: u32) -> Result<(), Error> {
+    async fn users(&self) -> Result<Vec<String>, Error> {
+        Ok(["ann", "bob", "eve"].map(str::to_owned).to_vec())
+    }
+    async fn send_to(&self, user: &str, _: Outgoing, _: bool) -> Result<u64, Error> {
+        match user {
+            "eve" => Err(Error::Unavailable("no room".to_owned())),
+            _ => Ok(7),
+        }
+    }
+    async fn update_message(&self, id: u64, _: Content, filtered: bool) -> Result<(), Error> {
+        assert_eq!(filtered, id == 1);
+        Ok(())
+    }
+    async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> {
         Ok(())
     }
     async fn cancel_timer(&self, _: &str) -> Result<(), Error> {
@@ -111,7 +127,7 @@ async fn without_a_grant_it_is_denied_counted_and_logged() {
         guard.received(None, 10).await,
         Err(Error::Denied(_))
     ));
-    let timer = guard.set_timer("t", Schedule::EveryMs(5000)).await;
+    let timer = guard.set_timer("t", Schedule::EveryMs(5000).into()).await;
     assert!(matches!(timer, Err(Error::Denied(_))));
     let Err(Error::Denied(told)) = guard.outbound_http(Scheme::Https, "example.org", None) else {
         panic!("it is allowed");
@@ -155,7 +171,10 @@ async fn with_the_grants_it_reaches_the_host() {
         "not filtered from within a filter"
     );
     assert_eq!(guard.received(None, 200).await, Ok(Vec::new()));
-    assert_eq!(guard.set_timer("t", Schedule::EveryMs(1000)).await, Ok(()));
+    assert_eq!(
+        guard.set_timer("t", Schedule::EveryMs(1000).into()).await,
+        Ok(())
+    );
     assert!(
         guard
             .outbound_http(Scheme::Https, "example.org", Some(443))
@@ -213,7 +232,10 @@ async fn arguments_out_of_bounds_are_invalid() {
         (&"n".repeat(65), Schedule::OnceAtMs(0)),
     ] {
         assert!(
-            matches!(guard.set_timer(name, when).await, Err(Error::Invalid(_))),
+            matches!(
+                guard.set_timer(name, when.into()).await,
+                Err(Error::Invalid(_))
+            ),
             "{name}"
         );
     }
@@ -228,6 +250,101 @@ async fn arguments_out_of_bounds_are_invalid() {
         )
         .await;
     assert!(matches!(sent, Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn a_timers_details_have_bounds() {
+    let guard = guard(everything(), Limits::default());
+    let set = async |schedule: Schedule, options: TimerOptions| {
+        let timing = Timing { schedule, options };
+        guard.set_timer("t", timing).await
+    };
+    let every = Schedule::EveryMs(5000);
+    let hourly = Schedule::Cron("0 * * * *".into());
+    let jitter = |jitter_ms| TimerOptions {
+        jitter_ms,
+        ..TimerOptions::default()
+    };
+    assert_eq!(set(every.clone(), jitter(4999)).await, Ok(()));
+    assert_eq!(set(hourly.clone(), jitter(86_400_000)).await, Ok(()));
+    for (schedule, options) in [
+        (every, jitter(5000)),
+        (hourly.clone(), jitter(86_400_001)),
+        (Schedule::EveryMs(u64::MAX), jitter(86_400_001)),
+        (hourly.clone(), TimerOptions::default().zone("")),
+        (hourly, TimerOptions::default().zone("z".repeat(65))),
+    ] {
+        let refused = set(schedule, options).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn messages_go_to_granted_users_alone() {
+    let permission = Permission::SendToUsers(vec!["ann".into(), "eve".into()]);
+    let guard = guard(Grants::of(&[permission]).unwrap(), Limits::default());
+    let to = |users: &[&str]| -> Vec<String> { users.iter().map(ToString::to_string).collect() };
+    let sent = |user: &str, outcome| Delivery {
+        user: user.to_owned(),
+        outcome,
+    };
+    let full = || Err(Error::Unavailable("no room".to_owned()));
+    // One user's failure is not another's.
+    let deliveries = guard.send_to(&to(&["eve", "ann"]), outgoing(), false).await;
+    assert_eq!(
+        deliveries,
+        Ok(vec![sent("eve", full()), sent("ann", Ok(7))])
+    );
+    let deliveries = guard.send_to(&to(&["*"]), outgoing(), false).await;
+    assert_eq!(
+        deliveries,
+        Ok(vec![sent("ann", Ok(7)), sent("eve", full())])
+    );
+    for refused in [&["bob"][..], &["ann", "bob"]] {
+        let refused = guard.send_to(&to(refused), outgoing(), false).await;
+        assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+    }
+    for invalid in [to(&[]), vec!["ann".to_owned(); 1001]] {
+        let refused = guard.send_to(&invalid, outgoing(), false).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    }
+    // It is another permission than that to send to its own user.
+    let sent = guard.send(outgoing(), false).await;
+    assert!(matches!(sent, Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn each_user_of_several_counts_as_a_message() {
+    let limits = Limits {
+        messages_per_minute: 3,
+        ..Limits::default()
+    };
+    let permission = Permission::SendToUsers(vec!["*".into()]);
+    let guard = guard(Grants::of(&[permission]).unwrap(), limits);
+    let users = ["a", "b", "c", "d"].map(str::to_owned);
+    let deliveries = guard.send_to(&users, outgoing(), false).await.unwrap();
+    let outcomes: Vec<_> = deliveries.iter().map(|one| one.outcome.is_ok()).collect();
+    assert_eq!(outcomes, [true, true, true, false]);
+    assert!(matches!(deliveries[3].outcome, Err(Error::Exhausted(_))));
+}
+
+#[tokio::test]
+async fn a_change_of_a_message_passes_filters_but_from_within_one() {
+    let guard = guard(everything(), Limits::default());
+    assert_eq!(guard.update_message(1, content(), false).await, Ok(()));
+    assert_eq!(guard.update_message(2, content(), true).await, Ok(()));
+    let empty = Content {
+        body: String::new(),
+        ..content()
+    };
+    let refused = guard.update_message(1, empty, false).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))));
+    let image = vec![0; limits::IMAGE_BYTES + 1];
+    let refused = guard.set_image(None, image).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))));
+    // This host lacks it.
+    let lacking = guard.set_image(None, Vec::new()).await;
+    assert!(matches!(lacking, Err(Error::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -260,7 +377,7 @@ async fn changes_of_what_is_stored_are_rationed_by_the_minute() {
     guard.store("key", vec![1]).await.unwrap();
     guard.unset("key").await.unwrap();
     guard
-        .set_timer("t", Schedule::EveryMs(60_000))
+        .set_timer("t", Schedule::EveryMs(60_000).into())
         .await
         .unwrap();
     for refused in [

@@ -275,6 +275,10 @@ impl Plugin for OnDemand {
         self.inner.described.module_path.as_deref()
     }
 
+    fn contract(&self) -> Option<&str> {
+        self.inner.described.contract.as_deref()
+    }
+
     fn backend(&self) -> Backend {
         self.inner.described.backend
     }

@@ -128,6 +128,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             digest: Digest::of(b""),
             backend: Backend::Native,
+            contract: None,
             signature: crate::Signature::None,
             file: PathBuf::from("/plugins/a"),
             state,

@@ -52,6 +52,8 @@ pub struct Readable<'a> {
     pub user_id: i64,
     /// The applications.
     pub applications: &'a Applications,
+    /// The lowest priority; none for every priority.
+    pub min_priority: Option<i32>,
 }
 
 /// An application of a plugin.
@@ -108,6 +110,12 @@ pub struct TracedMessage {
     pub draft: Draft,
     /// An entry for each filter, in their order.
     pub trace: Vec<TraceEntry>,
+}
+
+fn not_offered<T>(what: &str) -> Result<T, Error> {
+    Err(Error::Unavailable(format!(
+        "this program does not offer {what}"
+    )))
 }
 
 /// The users, and their messages.
@@ -230,6 +238,67 @@ pub trait Users: Send + Sync + std::fmt::Debug {
         _ids: &[TracedId],
     ) -> Result<Vec<TracedMessage>, EmbedderError> {
         Ok(Vec::new())
+    }
+
+    /// Replaces the content of a message by that of a draft. If `filtered`, the draft
+    /// passes the user's filters first. The message keeps its id and its time, and
+    /// listeners do not receive it again.
+    ///
+    /// # Errors
+    ///
+    /// An error for the plugin.
+    async fn update_message(
+        &self,
+        _user_id: i64,
+        _message: i64,
+        _draft: Draft,
+        _sender: Sender,
+        _filtered: bool,
+    ) -> Result<(), Error> {
+        not_offered("changing a message")
+    }
+
+    /// Has a message deleted at a time, in milliseconds since the epoch; none for never.
+    ///
+    /// # Errors
+    ///
+    /// An error for the plugin.
+    async fn expire_message(
+        &self,
+        _user_id: i64,
+        _message: i64,
+        _at_ms: Option<i64>,
+    ) -> Result<(), Error> {
+        not_offered("setting the end of a message")
+    }
+
+    /// Sets the image of an application; an empty one removes it.
+    ///
+    /// # Errors
+    ///
+    /// An error for the plugin.
+    async fn set_image(
+        &self,
+        _user_id: i64,
+        _application: i64,
+        _image: Vec<u8>,
+    ) -> Result<(), Error> {
+        not_offered("setting an application's image")
+    }
+
+    /// Returns the user with a name.
+    async fn by_name(&self, name: &str) -> Result<Option<User>, EmbedderError> {
+        for id in self.list().await? {
+            if let Some(user) = self.get(id).await?.filter(|user| user.name == name) {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the time zone that a user has chosen, by its name; none for the program's.
+    async fn time_zone(&self, _user_id: i64) -> Result<Option<String>, EmbedderError> {
+        Ok(None)
     }
 
     /// Deletes a message of a user.

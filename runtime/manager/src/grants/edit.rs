@@ -104,7 +104,7 @@ fn switches(grants: &HostGrants) -> [(&'static str, bool); 2] {
     [("webhook", grants.webhook), ("timers", grants.timers)]
 }
 
-fn lists(grants: &HostGrants) -> [(&'static str, Vec<Value>); 4] {
+fn lists(grants: &HostGrants) -> [(&'static str, Vec<Value>); 5] {
     let texts = |names: &BTreeSet<String>| names.iter().map(Value::from).collect::<Vec<_>>();
     let hosts = grants.http.iter().map(|host| host.to_string().into());
     [
@@ -112,6 +112,7 @@ fn lists(grants: &HostGrants) -> [(&'static str, Vec<Value>); 4] {
         ("http", hosts.collect()),
         ("files", grants.files.iter().map(directory).collect()),
         ("environment", texts(&grants.environment)),
+        ("send-to-users", texts(&grants.send_to_users)),
     ]
 }
 

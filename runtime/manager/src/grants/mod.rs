@@ -400,6 +400,7 @@ mod tests {
                     reason: "because".into(),
                 })
                 .collect(),
+            listens: None,
         };
         let consent = UserGrants::as_asked(&manifest);
         let denied = Answer::default().with_consent(&manifest, &consent);

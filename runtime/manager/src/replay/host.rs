@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host,
     grants::Applications,
+    schedule::Timing,
     text::cut,
-    types::{Error, Message, Outgoing, Schedule},
+    types::{Content, Error, Message, Outgoing},
 };
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -83,11 +84,8 @@ impl ReplayHost {
         let changed = self.changed.lock();
         (changed.sends, changed.sent.clone())
     }
-}
 
-#[async_trait]
-impl Host for ReplayHost {
-    async fn send(&self, message: Outgoing, _filtered: bool) -> Result<u64, Error> {
+    fn note_sent(&self, message: Outgoing) {
         let mut changed = self.changed.lock();
         changed.sends += 1;
         if changed.sent.len() < LISTED {
@@ -98,8 +96,36 @@ impl Host for ReplayHost {
                 priority: content.priority,
             });
         }
+    }
+}
+
+#[async_trait]
+impl Host for ReplayHost {
+    async fn send(&self, message: Outgoing, _filtered: bool) -> Result<u64, Error> {
+        self.note_sent(message);
         // The id of no message: those of the server begin at 1.
         Ok(0)
+    }
+
+    async fn send_to(&self, _: &str, message: Outgoing, _: bool) -> Result<u64, Error> {
+        self.note_sent(message);
+        Ok(0)
+    }
+
+    async fn users(&self) -> Result<Vec<String>, Error> {
+        self.own.users().await
+    }
+
+    async fn update_message(&self, _: u64, _: Content, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn expire_message(&self, _id: u64, _at_ms: Option<u64>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn set_image(&self, _application: Option<&str>, _image: Vec<u8>) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn message(&self, id: u64, readable: &Applications) -> Result<Option<Message>, Error> {
@@ -165,7 +191,7 @@ impl Host for ReplayHost {
         Ok(keys.into_iter().collect())
     }
 
-    async fn set_timer(&self, _name: &str, _when: Schedule, _most: u32) -> Result<(), Error> {
+    async fn set_timer(&self, _name: &str, _timing: Timing, _most: u32) -> Result<(), Error> {
         Ok(())
     }
 

@@ -37,7 +37,7 @@ impl Rig {
 
     /// Writes a filter that drops every message for this reason.
     fn version(&self, reason: &str) -> PathBuf {
-        let world = "export mortise:plugin/filter@0.1.0;";
+        let world = "export mortise:plugin/filter@0.2.0;";
         let bytes = plugin_asking("a.filter", &WANTS, world, &dropping(reason)).unwrap();
         let file = self.directory.path().join(reason);
         std::fs::write(&file, bytes).unwrap();

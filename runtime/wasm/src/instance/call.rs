@@ -262,7 +262,7 @@ impl WasmInstance {
         up.store.set_epoch_deadline(1);
         up.store.data_mut().begin_call();
         let outcome = match up.lifecycle(&self.linked.indices) {
-            Ok(guest) => deadline.run(guest.call_stop(&mut up.store, reason)).await,
+            Ok(guest) => deadline.run(guest.stop(&mut up.store, reason)).await,
             Err(error) => Ok(Err(error)),
         };
         outcome
@@ -303,7 +303,7 @@ impl Code for Guest<'_> {
     async fn defaults(&mut self) -> Result<String, CallError> {
         match self.instance.linked.configuration() {
             Some(configuration) => Ok(configuration.defaults.clone()),
-            None => ask!(self, DEFAULTS, configurer.call_defaults()),
+            None => ask!(self, DEFAULTS, configurer.defaults()),
         }
     }
 
@@ -312,7 +312,7 @@ impl Code for Guest<'_> {
         let before = self.up.store.data_mut().configuration.replace(new);
         let applied = match self.instance.linked.configuration() {
             Some(_) => Ok(self.up.store.data_mut().check_config().await),
-            None => ask!(self, APPLY, configurer.call_apply(config)),
+            None => ask!(self, APPLY, configurer.apply(config)),
         };
         if let Ok(Err(_)) = &applied {
             self.up.store.data_mut().configuration = before;
@@ -321,7 +321,7 @@ impl Code for Guest<'_> {
     }
 
     async fn start(&mut self) -> Result<(), CallError> {
-        ask!(self, START, lifecycle.call_start(&self.instance.user))?.map_err(refused)
+        ask!(self, START, lifecycle.start(&self.instance.user))?.map_err(refused)
     }
 }
 

@@ -113,7 +113,7 @@ impl WasmInstance {
             let manifest = embedded.manifest.clone();
             return call.settle(Ok(Ok(manifest))).map(Ok);
         }
-        let outcome = run!(self, call, manifest.call_describe());
+        let outcome = run!(self, call, manifest.describe());
         call.settle(outcome).map(Ok)
     }
 
@@ -185,7 +185,7 @@ impl Instance for WasmInstance {
             return Ok(configuration.defaults.clone());
         }
         let mut call = self.begin(&export::DEFAULTS).await?;
-        let outcome = run!(self, call, configurer.call_defaults());
+        let outcome = run!(self, call, configurer.defaults());
         let text = call.settle(outcome)?;
         bounded(&export::DEFAULTS, text, limits::CONFIG_BYTES)
     }
@@ -195,7 +195,7 @@ impl Instance for WasmInstance {
             return Ok(configuration.schema.as_ref().map(ToString::to_string));
         }
         let mut call = self.begin(&export::SCHEMA).await?;
-        let outcome = run!(self, call, configurer.call_schema());
+        let outcome = run!(self, call, configurer.schema());
         let schema = call.settle(outcome)?;
         schema
             .map(|text| bounded(&export::SCHEMA, text, limits::CONFIG_BYTES))
@@ -211,7 +211,7 @@ impl Instance for WasmInstance {
                 let checked = call.up.store.data_mut().check_config();
                 call.deadline.run(checked).await.map(Ok)
             }
-            None => run!(self, call, configurer.call_apply(config)),
+            None => run!(self, call, configurer.apply(config)),
         };
         if let Ok(Ok(Err(_))) = &outcome {
             call.up.store.data_mut().configuration = before;
@@ -228,7 +228,7 @@ impl Instance for WasmInstance {
 
     async fn display(&self, base_url: Option<&str>) -> Result<String, CallError> {
         let mut call = self.begin(&export::DISPLAY).await?;
-        let outcome = run!(self, call, displayer.call_display(base_url));
+        let outcome = run!(self, call, displayer.display(base_url));
         let text = call.settle(outcome)?;
         bounded(&export::DISPLAY, text, limits::DISPLAY_BYTES)
     }
@@ -256,7 +256,7 @@ impl Instance for WasmInstance {
                 call.deadline.run_unless(handled, &ends).await
             }
             Request::Own(request) => {
-                run!(self, call, webhook.call_handle(&request), unless & ends)
+                run!(self, call, webhook.handle(&request), unless & ends)
             }
         };
         let response = call
@@ -268,20 +268,20 @@ impl Instance for WasmInstance {
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
         let mut call = self.begin_within(deadline, &export::FILTER).await?;
         call.up.store.data_mut().in_filter = true;
-        let outcome = run!(self, call, filter.call_filter(draft));
+        let outcome = run!(self, call, filter.filter(draft));
         call.up.store.data_mut().in_filter = false;
         self.guard.verdict(call.settle(outcome)?.map_err(refused)?)
     }
 
     async fn on_messages(&self, messages: &[Message]) -> Result<(), CallError> {
         let mut call = self.begin(&export::ON_MESSAGES).await?;
-        let outcome = run!(self, call, listener.call_on_messages(messages));
+        let outcome = run!(self, call, listener.on_messages(messages));
         call.settle(outcome)?.map_err(refused)
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
         let mut call = self.begin(&export::ON_TIMER).await?;
-        let outcome = run!(self, call, timer.call_on_timer(name));
+        let outcome = run!(self, call, timer.on_timer(name));
         call.settle(outcome)?.map_err(refused)
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use wasmtime::{Store, component};
 
 use crate::{
-    bindings::exports::mortise::plugin::{
-        configurer, displayer, filter, lifecycle, listener, manifest, timer, webhook,
+    exports::{
+        Indices, configurer, displayer, filter, lifecycle, listener, manifest, timer, webhook,
     },
-    exports::Indices,
     linked::Linked,
     store::State,
 };

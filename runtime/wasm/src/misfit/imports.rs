@@ -135,7 +135,7 @@ fn wrong_wasi(name: &str, version: &str) -> Option<(&'static str, &'static str)>
 /// More about another import that is not provided, and the fix.
 fn wrong_import(name: &str, version: &str) -> Option<(&'static str, &'static str)> {
     if PROVIDED.contains(&name) {
-        return (!is_at_most(version, contract::VERSION)).then_some((
+        return (!is_served(version)).then_some((
             "",
             "update Mortise to a version that speaks this version of the contract, or build the \
              plugin against the older one",
@@ -154,6 +154,14 @@ fn wrong_import(name: &str, version: &str) -> Option<(&'static str, &'static str
              `wac plug`",
         )
     })
+}
+
+/// Returns true if this host serves plugins that were built for this version of the
+/// contract.
+pub(super) fn is_served(version: &str) -> bool {
+    contract::VERSIONS
+        .iter()
+        .any(|served| is_at_most(version, served))
 }
 
 /// Whether a version is the same as another up to the last number, which may

@@ -9,7 +9,7 @@ use wasmparser::{Validator, WasmFeatures};
 use wasmtime::component::Component;
 
 pub(super) use self::imports::check_imports;
-use self::imports::{WASI, is_at_most};
+use self::imports::{WASI, is_at_most, is_served};
 use super::engine::Shared;
 use mortise_runtime::{CallError, Capability, LoadError, Step, contract};
 
@@ -228,8 +228,7 @@ fn wrong_name(export: &str) -> Option<(String, String)> {
             "update Mortise if the plugin needs a newer contract, or build it against this one: `{}`",
             own(interface)
         );
-        let newer = !is_at_most(version, contract::VERSION);
-        return newer.then(|| (format!("the export `{}`", own(interface)), fix));
+        return (!is_served(version)).then(|| (format!("the export `{}`", own(interface)), fix));
     }
     let near = interfaces().find(|own| distance(own, interface) <= 2);
     match near {
@@ -316,18 +315,18 @@ mod tests {
         for (export, meant) in [
             (
                 "mortise:plugin/fliter@0.1.0",
-                "`mortise:plugin/filter@0.1.0`",
+                "`mortise:plugin/filter@0.2.0`",
             ),
             (
                 "mortise:plugins/filter@0.1.0",
-                "`mortise:plugin/filter@0.1.0`",
+                "`mortise:plugin/filter@0.2.0`",
             ),
             (
-                "mortise:plugin/filter@0.2.0",
-                "`mortise:plugin/filter@0.1.0`",
+                "mortise:plugin/filter@0.3.0",
+                "`mortise:plugin/filter@0.2.0`",
             ),
-            ("mortise:plugin/filter", "`mortise:plugin/filter@0.1.0`"),
-            ("filter", "`mortise:plugin/filter@0.1.0`"),
+            ("mortise:plugin/filter", "`mortise:plugin/filter@0.2.0`"),
+            ("filter", "`mortise:plugin/filter@0.2.0`"),
             (
                 "mortise:plugin/telephone@0.1.0",
                 "only exports of the contract",
@@ -340,7 +339,7 @@ mod tests {
         }
         for export in [
             "mortise:plugin/filter@0.1.0",
-            "mortise:plugin/manifest@0.1.0",
+            "mortise:plugin/manifest@0.2.0",
             "wasi:http/incoming-handler@0.2.3",
             "wasi:cli/run@0.2.0",
             "acme:photos/filter@1.0.0",

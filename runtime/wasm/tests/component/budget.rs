@@ -28,7 +28,7 @@ const HOARDS: &str = "(loop $more (drop (call $fields)) (br $more))";
 #[tokio::test]
 async fn handles_are_bounded_per_store() {
     let bench = Bench::new();
-    let world = "import wasi:http/types@0.2.0; export mortise:plugin/filter@0.1.0;";
+    let world = "import wasi:http/types@0.2.0; export mortise:plugin/filter@0.2.0;";
     let functions = format!("{FIELDS}\n{FILTER} {HOARDS} unreachable)");
     let limits = Limits {
         handles: 100,
@@ -76,7 +76,7 @@ async fn growth_that_fails_costs_nothing_and_is_not_blamed_later() {
 #[tokio::test]
 async fn sockets_are_refused_with_a_word_in_the_log() {
     let bench = Bench::new();
-    let world = "import wasi:sockets/tcp-create-socket@0.2.0; export mortise:plugin/filter@0.1.0;";
+    let world = "import wasi:sockets/tcp-create-socket@0.2.0; export mortise:plugin/filter@0.2.0;";
     // An error of the code 1: access denied.
     let functions = format!(
         r#"(import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket" (func $create (param i32 i32)))
@@ -110,7 +110,7 @@ mod files {
     use super::*;
 
     const WORLD: &str = "import wasi:filesystem/types@0.2.0; import wasi:filesystem/preopens@0.2.0;
-        export mortise:plugin/filter@0.1.0;";
+        export mortise:plugin/filter@0.2.0;";
 
     /// Opens `name` in the granted directory so many times, and traps unless the
     /// last answer is `code`: 0 for a descriptor, else one more than the error's

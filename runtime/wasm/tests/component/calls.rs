@@ -147,7 +147,7 @@ async fn returns_a_body_over_the_limit() {
 async fn floods_the_log() {
     let bench = Bench::new();
     let functions = format!(
-        r#"(import "mortise:plugin/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+        r#"(import "mortise:plugin/log@0.2.0" "write" (func $write (param i32 i32 i32)))
         {FILTER}
         (loop (call $write (i32.const 2) (i32.const 2048) (i32.const 1000)) (br 0))
         unreachable)"#
@@ -290,7 +290,7 @@ async fn is_not_called_without_its_grant_or_before_it_was_started() {
     let bench = Bench::new();
     let plugin = bench
         .plugin(
-            "export mortise:plugin/filter@0.1.0;",
+            "export mortise:plugin/filter@0.2.0;",
             &misbehaving("unreachable"),
         )
         .await;
@@ -342,10 +342,10 @@ async fn an_idle_instance_comes_back_by_itself() {
 fn configured_by(length: u32) -> String {
     let filter = misbehaving("(if (i32.eqz (i32.load (i32.const 50000))) (then unreachable))");
     format!(
-        r#"(func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32)
+        r#"(func (export "mortise:plugin/configurer@0.2.0#defaults") (result i32)
             (i32.const {ZEROS}))
-        (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32) (i32.const {ZEROS}))
-        (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
+        (func (export "mortise:plugin/configurer@0.2.0#schema") (result i32) (i32.const {ZEROS}))
+        (func (export "mortise:plugin/configurer@0.2.0#apply") (param i32 i32) (result i32)
             (if (i32.ne (local.get 1) (i32.const {length})) (then
                 (i32.store (i32.const 50100) (i32.const 1))
                 (return (i32.const 50100))))
@@ -355,7 +355,7 @@ fn configured_by(length: u32) -> String {
 }
 
 const CONFIGURED: &str =
-    "export mortise:plugin/configurer@0.1.0; export mortise:plugin/filter@0.1.0;";
+    "export mortise:plugin/configurer@0.2.0; export mortise:plugin/filter@0.2.0;";
 
 async fn configured(plugin: &dyn Plugin, config: Option<&str>) -> Arc<dyn Instance> {
     let grants = Grants::of(&[Permission::FilterMessages]).unwrap();

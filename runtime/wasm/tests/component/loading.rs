@@ -20,14 +20,14 @@ async fn report(bytes: &[u8], step: Step, expected: &str, found: &str, fix: &str
     assert!(error.fix.contains(fix), "{}", error.fix);
 }
 
-const MANIFEST: &str = "export mortise:plugin/manifest@0.1.0;";
+const MANIFEST: &str = "export mortise:plugin/manifest@0.2.0;";
 
 /// A plugin whose `describe` has this body.
 fn describing(body: &str) -> Vec<u8> {
     let module = format!(
         r#"(module (memory (export "memory") 1)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-            (func $self (export "mortise:plugin/manifest@0.1.0#describe") (result i32) {body}))"#
+            (func $self (export "mortise:plugin/manifest@0.2.0#describe") (result i32) {body}))"#
     );
     component(MANIFEST, &module).unwrap()
 }
@@ -102,7 +102,7 @@ async fn a_component_of_another_world() {
     report(
         &bytes,
         Step::Link,
-        "mortise:plugin/manifest@0.1.0",
+        "mortise:plugin/manifest@0.2.0",
         "another world, which exports api",
         "guest SDKs",
     )
@@ -115,7 +115,7 @@ async fn a_component_that_exports_nothing() {
     report(
         &bytes,
         Step::Link,
-        "mortise:plugin/manifest@0.1.0",
+        "mortise:plugin/manifest@0.2.0",
         "exports nothing",
         "guest SDKs",
     )
@@ -126,14 +126,14 @@ async fn a_component_that_exports_nothing() {
 async fn a_newer_contract() {
     let bytes = wat::parse_str(
         r#"(component
-            (import "mortise:plugin/storage@0.2.0" (instance (export "get" (func)))))"#,
+            (import "mortise:plugin/storage@0.3.0" (instance (export "get" (func)))))"#,
     )
     .unwrap();
     report(
         &bytes,
         Step::Link,
-        "mortise:plugin@0.1.0",
-        "mortise:plugin/storage@0.2.0",
+        "mortise:plugin@0.2.0",
+        "mortise:plugin/storage@0.3.0",
         "update Mortise",
     )
     .await;
@@ -157,7 +157,7 @@ async fn an_import_nobody_provides() {
 async fn an_import_of_another_type() {
     let bytes = wat::parse_str(
         r#"(component
-            (import "mortise:plugin/log@0.1.0" (instance (export "write" (func (param "n" u32))))))"#,
+            (import "mortise:plugin/log@0.2.0" (instance (export "write" (func (param "n" u32))))))"#,
     )
     .unwrap();
     report(
@@ -178,7 +178,7 @@ async fn an_export_of_another_type() {
             (core instance $i (instantiate $m))
             (func $f (canon lift (core func $i "f")))
             (instance $manifest (export "describe" (func $f)))
-            (export "mortise:plugin/manifest@0.1.0" (instance $manifest)))"#,
+            (export "mortise:plugin/manifest@0.2.0" (instance $manifest)))"#,
     )
     .unwrap();
     report(

@@ -79,7 +79,7 @@ impl Bench {
 
     /// A started instance of a fixture that is a filter.
     async fn filter(&self, limits: Limits, functions: &str) -> Arc<dyn Instance> {
-        let world = "import mortise:plugin/log@0.1.0; export mortise:plugin/filter@0.1.0;";
+        let world = "import mortise:plugin/log@0.2.0; export mortise:plugin/filter@0.2.0;";
         self.started(world, functions, filters(), limits).await
     }
 }
@@ -96,7 +96,7 @@ fn log(instance: &dyn Instance) -> Vec<String> {
 }
 
 /// Signature of the core function behind `filter.filter`, to put a body after.
-const FILTER: &str = r#"(func (export "mortise:plugin/filter@0.1.0#filter")
+const FILTER: &str = r#"(func (export "mortise:plugin/filter@0.2.0#filter")
     (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32)"#;
 
 fn draft() -> Draft {

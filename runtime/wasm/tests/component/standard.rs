@@ -289,16 +289,16 @@ async fn values_are_those_that_the_plugin_itself_accepted() {
         r#"{}
         (data (i32.const 1100) "greeting: moin")
         (data (i32.const 1120) "\4c\04\00\00\0e\00\00\00")
-        (func (export "mortise:plugin/configurer@0.1.0#defaults") (result i32) (i32.const 1120))
-        (func (export "mortise:plugin/configurer@0.1.0#schema") (result i32) (i32.const 32768))
-        (func (export "mortise:plugin/configurer@0.1.0#apply") (param i32 i32) (result i32)
+        (func (export "mortise:plugin/configurer@0.2.0#defaults") (result i32) (i32.const 1120))
+        (func (export "mortise:plugin/configurer@0.2.0#schema") (result i32) (i32.const 32768))
+        (func (export "mortise:plugin/configurer@0.2.0#apply") (param i32 i32) (result i32)
             (if (i32.ne (local.get 1) (i32.const 14)) (then
                 (i32.store (i32.const 50100) (i32.const 1))
                 (return (i32.const 50100))))
             (i32.const 32768))"#,
         handling(GREETS)
     );
-    let world = format!("{WORLD} export mortise:plugin/configurer@0.1.0;");
+    let world = format!("{WORLD} export mortise:plugin/configurer@0.2.0;");
     let bytes = bare(&world, &functions).unwrap();
     let bytes = Embedded::from_value(manifest())
         .unwrap()
@@ -361,7 +361,7 @@ async fn a_manifest_that_is_missing_or_broken_is_reported() {
         (
             handler.clone(),
             Step::Link,
-            "mortise:plugin/manifest@0.1.0",
+            "mortise:plugin/manifest@0.2.0",
             "`wasi:http/incoming-handler@0.2.0` without it",
             "--manifest manifest.toml",
         ),

@@ -74,9 +74,9 @@ async fn a_malformed_request_is_its_senders_fault() {
 #[tokio::test]
 async fn webhooks_do_not_keep_a_filter_from_running() {
     let bench = Bench::new();
-    let world = "export mortise:plugin/webhook@0.1.0; export mortise:plugin/filter@0.1.0;";
+    let world = "export mortise:plugin/webhook@0.2.0; export mortise:plugin/filter@0.2.0;";
     let functions = format!(
-        r#"(func (export "mortise:plugin/webhook@0.1.0#handle") (param i32) (result i32)
+        r#"(func (export "mortise:plugin/webhook@0.2.0#handle") (param i32) (result i32)
             (loop (br 0)) unreachable)
         {FILTER} (i32.const {ZEROS}))"#
     );

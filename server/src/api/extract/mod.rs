@@ -10,6 +10,7 @@
 //! * In forms and queries the first of several equal fields counts, and numbers
 //!   and booleans are read as shells write them (see `value`).
 
+mod expiry;
 mod form;
 mod json;
 mod origin;
@@ -26,7 +27,7 @@ use axum::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub(super) use self::value::Object;
+pub(super) use self::{expiry::Expiry, value::Object};
 use self::{
     form::Pairs,
     value::{Entries, FieldError, Repeated},

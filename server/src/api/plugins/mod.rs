@@ -112,6 +112,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
         version: manifest.version.clone(),
         description: manifest.description.clone(),
         backend: plugin.backend().to_string(),
+        contract: plugin.contract().map(str::to_owned),
         digest: plugin.digest().to_string(),
         last_error: row.last_error,
         failing: slot.is_failing(),

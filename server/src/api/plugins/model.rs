@@ -2,7 +2,8 @@
 
 use mortise_runtime::{
     LoadError, guard, log,
-    types::{Level, Permission, Request, Schedule},
+    schedule::Timing,
+    types::{Level, MissedRuns, Permission, Request, Schedule},
 };
 use mortise_store::DeadLetterRow;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub(super) struct PluginConf {
     pub(super) description: String,
     /// `wasm` or `native`.
     pub(super) backend: String,
+    /// The version of the contract that it was built for, if it tells one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contract: Option<String>,
     /// Digest of the file it was loaded from.
     pub(super) digest: String,
     /// Its last failure; absent if there is none.
@@ -145,16 +149,25 @@ pub(super) struct PluginTimer {
     /// The interval in milliseconds, of a timer that repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     every_ms: Option<u64>,
-    /// The cron expression, in the server's time zone.
+    /// The cron expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     cron: Option<String>,
+    /// The time zone of the cron expression; left out for the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    /// The most by which its times are put off, in milliseconds; left out for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jitter_ms: Option<u64>,
+    /// True if it does not fire for times that it missed.
+    skips_missed: bool,
     /// The next times at which it is due; a single one for a timer that does not repeat.
     next: Vec<String>,
 }
 
 impl From<Timer> for PluginTimer {
     fn from(timer: Timer) -> Self {
-        let (every_ms, cron) = match timer.schedule {
+        let Timing { schedule, options } = timer.timing;
+        let (every_ms, cron) = match schedule {
             Schedule::EveryMs(every) => (Some(every), None),
             Schedule::Cron(expression) => (None, Some(expression)),
             Schedule::OnceAtMs(_) => (None, None),
@@ -163,6 +176,9 @@ impl From<Timer> for PluginTimer {
             name: timer.name,
             every_ms,
             cron,
+            zone: options.zone,
+            jitter_ms: Some(options.jitter_ms).filter(|jitter| *jitter > 0),
+            skips_missed: options.missed == MissedRuns::Skip,
             next: timer.next_ms.into_iter().map(rfc3339).collect(),
         }
     }

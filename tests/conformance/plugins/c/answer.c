@@ -106,6 +106,30 @@ void say_messages(answer_t *answer, const mortise_plugin_types_message_t *messag
   say(answer, "]");
 }
 
+static void say_error(answer_t *answer, const mortise_plugin_types_error_t *error) {
+  static const char *const kinds[] = {"denied", "invalid", "exhausted", "unavailable"};
+  say(answer, "{\"%s\":", kinds[error->tag]);
+  say_text(answer, error->val.denied); /* Each kind has a text, in the same place. */
+  say(answer, "}");
+}
+
+void say_deliveries(answer_t *answer, const mortise_plugin_messages_list_delivery_t *deliveries) {
+  say(answer, "[");
+  for (size_t i = 0; i < deliveries->len; i++) {
+    const mortise_plugin_types_delivery_t *delivery = &deliveries->ptr[i];
+    say(answer, i > 0 ? ",{\"user\":" : "{\"user\":");
+    say_text(answer, delivery->user);
+    if (delivery->outcome.is_err) {
+      say(answer, ",\"outcome\":{\"err\":");
+      say_error(answer, &delivery->outcome.val.err);
+    } else {
+      say(answer, ",\"outcome\":{\"ok\":%llu", (unsigned long long)delivery->outcome.val.ok);
+    }
+    say(answer, "}}");
+  }
+  say(answer, "]");
+}
+
 void say_request(answer_t *answer, const mortise_plugin_types_webhook_request_t *request) {
   say(answer, "{\"method\":");
   say_text(answer, request->method);

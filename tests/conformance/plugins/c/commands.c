@@ -38,12 +38,17 @@ bool number_of(char **rest, uint64_t *number, answer_t *error) {
 /* A text of its own, borrowed for a call of the host. */
 static plugin_string_t borrowed(const char *text) { return (plugin_string_t){(uint8_t *)text, strlen(text)}; }
 
+/* What the SDK says that the host refused. */
+static bool handed_back(plugin_string_t *error, answer_t *answer) {
+  say_bytes(answer, error->ptr, error->len);
+  plugin_string_free(error);
+  return false;
+}
+
 /* What the host refused. */
 static bool refused(mortise_plugin_types_error_t *error, answer_t *answer) {
   plugin_string_t text = mortise_refusal(error);
-  say_bytes(answer, text.ptr, text.len);
-  plugin_string_free(&text);
-  return false;
+  return handed_back(&text, answer);
 }
 
 /* What the system refused. */
@@ -196,6 +201,81 @@ static bool do_remove(char *rest, answer_t *answer) {
   return mortise_plugin_messages_remove(id, &error) || refused(&error, answer);
 }
 
+static bool do_update(char *rest, answer_t *answer) {
+  uint64_t id;
+  plugin_string_t error;
+  if (!number_of(&rest, &id, answer)) {
+    return false;
+  }
+  return mortise_update(id, "updated", rest, 6, &error) || handed_back(&error, answer);
+}
+
+static bool do_expire(char *rest, answer_t *answer) {
+  uint64_t id, at_ms;
+  mortise_plugin_types_error_t error;
+  if (!number_of(&rest, &id, answer)) {
+    return false;
+  }
+  bool never = *rest == '-';
+  if (!never && !number_of(&rest, &at_ms, answer)) {
+    return false;
+  }
+  return mortise_plugin_messages_expire(id, never ? NULL : &at_ms, &error) || refused(&error, answer);
+}
+
+/* The names between commas, borrowed, in a list to be freed. */
+static plugin_list_string_t names_of(const char *text) {
+  plugin_list_string_t names = {NULL, 1};
+  for (const char *at = text; (at = strchr(at, ',')) != NULL; at++) {
+    names.len++;
+  }
+  names.ptr = calloc(names.len, sizeof *names.ptr);
+  if (names.ptr == NULL) {
+    abort();
+  }
+  for (size_t i = 0; i < names.len; i++) {
+    size_t length = strcspn(text, ",");
+    names.ptr[i] = (plugin_string_t){(uint8_t *)text, length};
+    text += length + 1;
+  }
+  return names;
+}
+
+static bool do_send_to(char *rest, answer_t *answer) {
+  plugin_list_string_t users = names_of(word_of(&rest));
+  mortise_plugin_types_outgoing_t message = {
+      .content = {.title = borrowed("sent"), .body = borrowed(rest), .priority = 5}};
+  mortise_plugin_messages_list_delivery_t deliveries;
+  mortise_plugin_types_error_t error;
+  bool sent = mortise_plugin_messages_send_to(&users, &message, &deliveries, &error);
+  free(users.ptr);
+  if (!sent) {
+    return refused(&error, answer);
+  }
+  say_deliveries(answer, &deliveries);
+  mortise_plugin_messages_list_delivery_free(&deliveries);
+  return true;
+}
+
+/* Turns hexadecimal digits into bytes, in their place. */
+static plugin_list_u8_t unhex(char *digits) {
+  plugin_list_u8_t bytes = {(uint8_t *)digits, strlen(digits) / 2};
+  for (size_t i = 0; i < bytes.len; i++) {
+    char pair[] = {digits[2 * i], digits[2 * i + 1], 0};
+    bytes.ptr[i] = (uint8_t)strtoul(pair, NULL, 16);
+  }
+  return bytes;
+}
+
+static bool do_image(char *rest, answer_t *answer) {
+  char *word = word_of(&rest);
+  plugin_string_t name = borrowed(word);
+  plugin_list_u8_t image = unhex(rest);
+  mortise_plugin_types_error_t error;
+  return mortise_plugin_messages_set_image(strcmp(word, "-") == 0 ? NULL : &name, &image, &error) ||
+         refused(&error, answer);
+}
+
 /* ---- storage ---- */
 
 static bool stores(const char *key, const void *bytes, size_t length, answer_t *answer) {
@@ -317,6 +397,26 @@ static bool do_cron(char *rest, answer_t *answer) {
   return sets(name, when, answer);
 }
 
+static bool do_cron_in(char *rest, answer_t *answer) {
+  char *name = word_of(&rest), *zone = word_of(&rest);
+  plugin_string_t error;
+  return mortise_cron(name, rest, zone, &error) || handed_back(&error, answer);
+}
+
+static bool do_every_with(char *rest, answer_t *answer) {
+  plugin_string_t name = borrowed(word_of(&rest));
+  mortise_plugin_types_schedule_t when = {.tag = MORTISE_PLUGIN_TYPES_SCHEDULE_EVERY_MS};
+  mortise_plugin_types_timer_options_t options = {.missed = MORTISE_PLUGIN_TYPES_MISSED_RUNS_ONCE};
+  mortise_plugin_types_error_t error;
+  if (!number_of(&rest, &when.val.every_ms, answer) || !number_of(&rest, &options.jitter_ms, answer)) {
+    return false;
+  }
+  if (strcmp(rest, "skip") == 0) {
+    options.missed = MORTISE_PLUGIN_TYPES_MISSED_RUNS_SKIP;
+  }
+  return mortise_plugin_timers_set_with(&name, &when, &options, &error) || refused(&error, answer);
+}
+
 static bool do_cancel(char *rest, answer_t *answer) {
   plugin_string_t name = borrowed(rest);
   mortise_plugin_types_error_t error;
@@ -385,9 +485,7 @@ static bool calls_out(const char *method, const char *url, const char *body, ans
   mortise_response_t response;
   plugin_string_t error;
   if (!mortise_http(method, url, body, &response, &error)) {
-    say_bytes(answer, error.ptr, error.len);
-    plugin_string_free(&error);
-    return false;
+    return handed_back(&error, answer);
   }
   say(answer, "%d ", response.status);
   say_bytes(answer, response.body != NULL ? response.body : "", response.length);
@@ -569,14 +667,18 @@ static const struct {
     {"cancel", do_cancel},
     {"count", do_count},
     {"cron", do_cron},
+    {"cron-in", do_cron_in},
     {"env", do_env},
     {"eprint", do_eprint},
     {"every", do_every},
+    {"every-with", do_every_with},
     {"exit", do_exit},
+    {"expire", do_expire},
     {"fail", do_fail},
     {"get", do_get},
     {"http", do_http},
     {"http-post", do_http_post},
+    {"image", do_image},
     {"keys", do_keys},
     {"list-dir", do_list_dir},
     {"load", do_load},
@@ -599,11 +701,13 @@ static const struct {
     {"send-extras", do_send_extras},
     {"send-long", do_send_long},
     {"send-priority", do_send_priority},
+    {"send-to", do_send_to},
     {"sent", do_sent},
     {"sleep-ms", do_sleep_ms},
     {"store", do_store},
     {"store-bytes", do_store_bytes},
     {"unset", do_unset},
+    {"update", do_update},
     {"user", do_user},
     {"write-file", do_write_file},
 };

@@ -28,6 +28,8 @@ void exports_mortise_plugin_manifest_describe(mortise_plugin_types_manifest_t *m
   mortise_want(manifest, MORTISE_PLUGIN_TYPES_PERMISSION_HTTP, reason, "127.0.0.1:*", NULL);
   mortise_want(manifest, MORTISE_PLUGIN_TYPES_PERMISSION_ENVIRONMENT, reason, "MORTISE_TEST", NULL);
   mortise_want(manifest, MORTISE_PLUGIN_TYPES_PERMISSION_TIMERS, reason, NULL);
+  mortise_want(manifest, MORTISE_PLUGIN_TYPES_PERMISSION_SEND_TO_USERS, reason, "*", NULL);
+  mortise_listen(manifest, -1000, NULL);
 }
 
 /* Does a command that was configured, and logs its answer. */

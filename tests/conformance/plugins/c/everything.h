@@ -18,6 +18,7 @@ void say_text(answer_t *answer, plugin_string_t text);
 void say_user(answer_t *answer, const mortise_plugin_types_user_t *user);
 void say_messages(answer_t *answer, const mortise_plugin_types_message_t *messages, size_t length);
 void say_message(answer_t *answer, const mortise_plugin_types_message_t *message);
+void say_deliveries(answer_t *answer, const mortise_plugin_messages_list_delivery_t *deliveries);
 void say_request(answer_t *answer, const mortise_plugin_types_webhook_request_t *request);
 /* Hands an answer over as the contract's text. */
 plugin_string_t handed(answer_t *answer);

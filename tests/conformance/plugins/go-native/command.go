@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -52,6 +54,10 @@ func (w *words) page() (before *uint64, limit uint32) {
 	return before, limit
 }
 
+func (w *words) milliseconds() time.Duration { return time.Duration(w.number()) * time.Millisecond }
+
+func (w *words) time() time.Time { return time.UnixMilli(int64(min(w.number(), math.MaxInt64))) }
+
 func xs(count uint64) string { return strings.Repeat("x", int(count)) }
 
 // run does a command, as PLUGIN.md has them.
@@ -59,7 +65,7 @@ func (e *Everything) run(command string) (string, error) {
 	e.calls++
 	w := &words{rest: strings.TrimSuffix(command, "\n")}
 	word := w.word()
-	for _, group := range []func(string, *words) (string, error){e.message, e.keep, system, misbehave} {
+	for _, group := range []func(string, *words) (string, error){e.message, e.sent, e.keep, system, misbehave} {
 		answer, err := group(word, w)
 		if !errors.Is(err, errUnknown) {
 			if w.err != nil {
@@ -123,8 +129,38 @@ func (e *Everything) message(word string, w *words) (string, error) {
 		return asJSON(e.host.Sent(w.page()))
 	case "received":
 		return asJSON(e.host.Received(w.page()))
+	case "send-to":
+		users := strings.Split(w.word(), ",")
+		content.Body = w.rest
+		return asJSON(e.host.SendTo(users, mortise.Outgoing{Content: content}))
+	}
+	return "", errUnknown
+}
+
+// sent is about what the plugin sent, and its image.
+func (e *Everything) sent(word string, w *words) (string, error) {
+	switch word {
 	case "remove":
 		return "", e.host.Remove(w.number())
+	case "update":
+		id := w.number()
+		return "", e.host.Update(id, mortise.Content{Title: "updated", Body: w.rest, Priority: 6})
+	case "expire":
+		id := w.number()
+		if w.rest == "-" {
+			return "", e.host.Expire(id, time.Time{})
+		}
+		return "", e.host.Expire(id, w.time())
+	case "image":
+		var application *string
+		if name := w.word(); name != "-" {
+			application = &name
+		}
+		image, err := hex.DecodeString(w.rest)
+		if err != nil {
+			return "", err
+		}
+		return "", e.host.SetImage(application, image)
 	}
 	return "", errUnknown
 }
@@ -158,13 +194,20 @@ func (e *Everything) keep(word string, w *words) (string, error) {
 		return asJSON(e.host.Keys(w.rest))
 	case "every":
 		name := w.word()
-		return "", e.host.SetTimer(name, mortise.Every(time.Duration(w.number())*time.Millisecond))
+		return "", e.host.SetTimer(name, mortise.Every(w.milliseconds()))
+	case "every-with":
+		name, when := w.word(), mortise.Every(w.milliseconds())
+		options := mortise.TimerOptions{JitterMS: w.number(), Missed: mortise.MissedRuns(w.word())}
+		return "", e.host.SetTimerWith(name, when, options)
 	case "cron":
 		name := w.word()
 		return "", e.host.SetTimer(name, mortise.Cron(w.rest))
+	case "cron-in":
+		name, zone := w.word(), w.word()
+		return "", e.host.SetTimerWith(name, mortise.Cron(w.rest), mortise.TimerOptions{Zone: &zone})
 	case "once":
 		name := w.word()
-		return "", e.host.SetTimer(name, mortise.Once(time.UnixMilli(int64(w.number()))))
+		return "", e.host.SetTimer(name, mortise.Once(w.time()))
 	case "cancel":
 		return "", e.host.CancelTimer(w.word())
 	case "log":

@@ -225,6 +225,8 @@ func main() {
 	// What overflows the stack should not take a gigabyte first.
 	debug.SetMaxStack(16 << 20)
 	because := "to be tested with it"
+	lowest := int32(-1000)
+	mortise.Listens(mortise.Interests{Applications: []string{}, MinPriority: &lowest})
 	mortise.Serve(GetGotifyPluginInfo, NewGotifyPluginInstance,
 		mortise.Want(mortise.SendMessages, because),
 		mortise.Want(mortise.ReadMessages("*"), because),
@@ -233,5 +235,6 @@ func main() {
 		mortise.Want(mortise.Cookies("session"), because),
 		mortise.Want(mortise.HTTP("127.0.0.1:*"), because),
 		mortise.Want(mortise.Environment("MORTISE_TEST"), because),
-		mortise.Want(mortise.Timers, because))
+		mortise.Want(mortise.Timers, because),
+		mortise.Want(mortise.SendToUsers("*"), because))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -27,6 +28,18 @@ func (w *words) number() (uint64, error) {
 		return 0, errNumber
 	}
 	return number, nil
+}
+
+// milliseconds reads a duration.
+func (w *words) milliseconds() (time.Duration, error) {
+	ms, err := w.number()
+	return time.Duration(ms) * time.Millisecond, err
+}
+
+// time reads a time in milliseconds since the epoch.
+func (w *words) time() (time.Time, error) {
+	ms, err := w.number()
+	return time.UnixMilli(int64(min(ms, math.MaxInt64))), err
 }
 
 // page reads [BEFORE [LIMIT]].
@@ -66,7 +79,7 @@ func (e *Everything) run(command string) (string, error) {
 		}
 		return strconv.FormatUint(count+1, 10), e.host.SetJSON("count", count+1)
 	default:
-		for _, try := range []func(string, *words) (string, bool, error){e.messages, e.storage, e.timers, e.system, misbehave} {
+		for _, try := range []func(string, *words) (string, bool, error){e.messages, e.sent, e.storage, e.timers, e.system, misbehave} {
 			if answer, known, err := try(word, w); known {
 				return answer, err
 			}
@@ -115,17 +128,54 @@ func (e *Everything) messages(word string, w *words) (string, bool, error) {
 			return answered(e.host.Sent(before, limit))
 		}
 		return answered(e.host.Received(before, limit))
-	case "remove":
-		id, err := w.number()
-		if err != nil {
-			return "", true, err
-		}
-		return "", true, e.host.Remove(id)
+	case "send-to":
+		users := strings.Split(w.word(), ",")
+		message.Content.Body = w.rest
+		return answered(e.host.SendTo(users, message))
 	default:
 		return "", false, nil
 	}
 	id, err := e.host.Send(message)
 	return strconv.FormatUint(id, 10), true, err
+}
+
+// sent changes what the plugin sent, and the image that it has.
+func (e *Everything) sent(word string, w *words) (string, bool, error) {
+	switch word {
+	case "remove", "update", "expire":
+	case "image":
+		application := w.word()
+		if application == "-" {
+			application = ""
+		}
+		image, err := hex.DecodeString(w.rest)
+		if err != nil {
+			return "", true, err
+		}
+		return "", true, e.host.SetImage(application, image)
+	default:
+		return "", false, nil
+	}
+	id, err := w.number()
+	if err != nil {
+		return "", true, err
+	}
+	switch word {
+	case "update":
+		content := mortise.Content{Title: "updated", Body: w.rest, Priority: 6}
+		return "", true, e.host.Update(id, content)
+	case "expire":
+		if w.rest == "-" {
+			return "", true, e.host.Expire(id, time.Time{})
+		}
+		at, err := w.time()
+		if err != nil {
+			return "", true, err
+		}
+		return "", true, e.host.Expire(id, at)
+	default:
+		return "", true, e.host.Remove(id)
+	}
 }
 
 func (e *Everything) storage(word string, w *words) (string, bool, error) {
@@ -155,23 +205,45 @@ func (e *Everything) storage(word string, w *words) (string, bool, error) {
 
 func (e *Everything) timers(word string, w *words) (string, bool, error) {
 	switch word {
-	case "every", "once":
+	case "every", "every-with":
 		name := w.word()
-		ms, err := w.number()
+		period, err := w.milliseconds()
 		if err != nil {
 			return "", true, err
 		}
 		if word == "every" {
-			return "", true, e.host.SetTimer(name, mortise.Every(time.Duration(ms)*time.Millisecond))
+			return "", true, e.host.SetTimer(name, mortise.Every(period))
 		}
-		return "", true, e.host.SetTimer(name, mortise.Once(time.UnixMilli(int64(min(ms, math.MaxInt64)))))
+		options, err := w.options()
+		if err != nil {
+			return "", true, err
+		}
+		return "", true, e.host.SetTimerWith(name, mortise.Every(period), options)
+	case "once":
+		name := w.word()
+		at, err := w.time()
+		if err != nil {
+			return "", true, err
+		}
+		return "", true, e.host.SetTimer(name, mortise.Once(at))
 	case "cron":
 		name := w.word()
 		return "", true, e.host.SetTimer(name, mortise.Cron(w.rest))
+	case "cron-in":
+		name, options := w.word(), mortise.TimerOptions{Zone: w.word()}
+		return "", true, e.host.SetTimerWith(name, mortise.Cron(w.rest), options)
 	case "cancel":
 		return "", true, e.host.CancelTimer(w.word())
 	}
 	return "", false, nil
+}
+
+var missed = map[string]mortise.MissedRuns{"once": mortise.MissedOnce, "skip": mortise.MissedSkip}
+
+// options reads JITTER MISSED.
+func (w *words) options() (mortise.TimerOptions, error) {
+	jitter, err := w.milliseconds()
+	return mortise.TimerOptions{Jitter: jitter, Missed: missed[w.word()]}, err
 }
 
 var levels = map[string]mortise.Level{

@@ -28,6 +28,7 @@ type Everything struct {
 
 func init() {
 	const reason = "to be tested with it"
+	lowest := int32(-1000)
 	mortise.Export(mortise.Manifest{
 		ID:          "test.everything",
 		Name:        "Everything",
@@ -45,7 +46,9 @@ func init() {
 			mortise.WantHTTP(reason, "127.0.0.1:*"),
 			mortise.WantEnvironment(reason, "MORTISE_TEST"),
 			mortise.WantTimers(reason),
+			mortise.WantSendToUsers(reason, "*"),
 		},
+		Listens: &mortise.Interests{MinPriority: &lowest},
 	}, func(host *mortise.Host) any {
 		return &Everything{mortise.NewConfig(Settings{}, nil), host, nil, 0}
 	})

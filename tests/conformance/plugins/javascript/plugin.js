@@ -46,6 +46,14 @@ function call(url, options) {
   return `${response.status} ${response.text()}`;
 }
 
+// A delivery as the contract has it.
+const delivery = ({ user, id, error }) => ({
+  user,
+  outcome: error ? { err: { [error.kind]: error.detail } } : { ok: id },
+});
+
+const unhex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
 const send = (body, more = {}) => host.send({ title: "sent", body, priority: 5, ...more });
 const two = (work) => (rest) => work(...split(rest));
 
@@ -70,6 +78,11 @@ const COMMANDS = {
   sent: (rest) => asJson(host.sent(...page(rest))),
   received: (rest) => asJson(host.received(...page(rest))),
   remove: (id) => host.remove(Number(id)),
+  update: two((id, body) => host.update(Number(id), { title: "updated", body, priority: 6 })),
+  expire: two((id, ms) => host.expire(Number(id), ms === "-" ? undefined : Number(ms))),
+  "send-to": two((users, body) =>
+    asJson(host.sendTo(users.split(","), { title: "sent", body, priority: 5 }).map(delivery))),
+  image: two((name, hex) => host.setImage(unhex(hex), name === "-" ? undefined : name)),
   store: two((key, value) => host.storage.set(key, value)),
   "store-bytes": two((key, length) => host.storage.set(key, new Uint8Array(Number(length)))),
   load: (key) => host.storage.getText(key) ?? "(none)",
@@ -77,6 +90,14 @@ const COMMANDS = {
   keys: (prefix) => JSON.stringify(host.storage.keys(prefix)),
   every: two((name, ms) => host.timers.set(name, every(Number(ms)))),
   cron: two((name, expression) => host.timers.set(name, cron(expression))),
+  "cron-in": two((name, rest) => {
+    const [zone, expression] = split(rest);
+    host.timers.set(name, cron(expression), { zone });
+  }),
+  "every-with"(rest) {
+    const [name, ms, jitter, missed] = rest.split(" ");
+    host.timers.set(name, every(Number(ms)), { jitterMs: Number(jitter), missed });
+  },
   once: two((name, ms) => host.timers.set(name, onceAt(Number(ms)))),
   cancel: (name) => host.timers.cancel(name),
   log: two((level, entry) => host.log(entry, level)),
@@ -166,7 +187,9 @@ export const { manifest, lifecycle, configurer, displayer, webhook, filter, list
       wants.http(because, "127.0.0.1:*"),
       wants.environment(because, "MORTISE_TEST"),
       wants.timers(because),
+      wants.sendToUsers(because, "*"),
     ],
+    listens: { minPriority: -1000 },
   },
 
   start(given) {

@@ -37,7 +37,9 @@ class Everything(m.Plugin):
             m.Want.http(BECAUSE, "127.0.0.1:*"),
             m.Want.environment(BECAUSE, "MORTISE_TEST"),
             m.Want.timers(BECAUSE),
+            m.Want.send_to_users(BECAUSE, "*"),
         ],
+        listens=m.Interests(min_priority=-1000),
     )
 
     def __init__(self):
@@ -189,6 +191,24 @@ class Everything(m.Plugin):
     def do_remove(self, id):
         self.host.remove(int(id))
 
+    def do_update(self, rest):
+        id, _, text = rest.partition(" ")
+        self.host.update(int(id), m.Content("updated", text, 6))
+
+    def do_expire(self, rest):
+        id, _, at = rest.partition(" ")
+        self.host.expire(int(id), None if at == "-" else int(at))
+
+    def do_send_to(self, rest):
+        users, _, text = rest.partition(" ")
+        message = m.Outgoing(None, m.Content("sent", text, 5))
+        deliveries = self.host.send_to(users.split(","), message)
+        return json.dumps([{"user": one.user, "outcome": outcome(one)} for one in deliveries])
+
+    def do_image(self, rest):
+        name, _, digits = rest.partition(" ")
+        self.host.set_image(bytes.fromhex(digits), None if name == "-" else name)
+
     def do_store(self, rest):
         key, _, text = rest.partition(" ")
         self.host.storage.set(key, text.encode())
@@ -214,6 +234,14 @@ class Everything(m.Plugin):
     def do_cron(self, rest):
         name, _, expression = rest.partition(" ")
         self.host.timers.set(name, m.Cron(expression))
+
+    def do_cron_in(self, rest):
+        name, zone, expression = rest.split(" ", 2)
+        self.host.timers.set(name, m.Cron(expression), zone=zone)
+
+    def do_every_with(self, rest):
+        name, period, jitter, missed = rest.split(" ")
+        self.host.timers.set(name, m.EveryMs(int(period)), jitter_ms=int(jitter), missed=missed)
 
     def do_once(self, rest):
         name, _, at = rest.partition(" ")
@@ -310,6 +338,12 @@ def as_json(value):
     if isinstance(value, list):
         return json.dumps([dataclasses.asdict(one) for one in value])
     return json.dumps(value and dataclasses.asdict(value))
+
+
+def outcome(delivery):
+    """What became of a message to one user, in the contract's data form."""
+    found = delivery.outcome
+    return {"err": {found.case: found.text}} if isinstance(found, m.HostError) else {"ok": found}
 
 
 def fetched(request):

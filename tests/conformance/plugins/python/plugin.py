@@ -17,6 +17,8 @@ FIELDS = ("on_start", "on_stop", "on_display", "refuse")
 
 def data(value):
     """A value of the contract in its data form."""
+    if isinstance(value, m.Delivery):
+        return {"user": value.user, "outcome": outcome(value.outcome)}
     if dataclasses.is_dataclass(value):
         return {f.name: data(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, list):
@@ -26,6 +28,13 @@ def data(value):
     if isinstance(value, enum.Enum):
         return value.name.lower()
     return value
+
+
+def outcome(value):
+    """The outcome of a delivery in its data form."""
+    if isinstance(value, m.HostError):
+        return {"err": {value.case: value.text}}
+    return {"ok": value}
 
 
 def as_json(value):
@@ -60,7 +69,9 @@ class Everything(m.Plugin):
             m.Want.http(BECAUSE, "127.0.0.1:*"),
             m.Want.environment(BECAUSE, "MORTISE_TEST"),
             m.Want.timers(BECAUSE),
+            m.Want.send_to_users(BECAUSE, "*"),
         ],
+        listens=m.Interests(min_priority=-1000),
     )
 
     def __init__(self):
@@ -211,6 +222,23 @@ class Everything(m.Plugin):
     def do_remove(self, id):
         self.host.remove(int(id))
 
+    def do_update(self, rest):
+        id, text = split(rest)
+        self.host.update(int(id), m.Content("updated", text, 6))
+
+    def do_expire(self, rest):
+        id, at = split(rest)
+        self.host.expire(int(id), None if at == "-" else int(at))
+
+    def do_send_to(self, rest):
+        users, text = split(rest)
+        message = m.Outgoing(None, m.Content("sent", text, 5))
+        return as_json(self.host.send_to(users.split(","), message))
+
+    def do_image(self, rest):
+        name, digits = split(rest)
+        self.host.set_image(bytes.fromhex(digits), None if name == "-" else name)
+
     def do_store(self, rest):
         key, text = split(rest)
         self.host.storage.set(key, text.encode())
@@ -236,6 +264,14 @@ class Everything(m.Plugin):
     def do_cron(self, rest):
         name, text = split(rest)
         self.host.timers.set(name, m.Cron(text))
+
+    def do_cron_in(self, rest):
+        name, zone, text = rest.split(" ", 2)
+        self.host.timers.set(name, m.Cron(text), zone=zone)
+
+    def do_every_with(self, rest):
+        name, number, jitter, missed = rest.split(" ")
+        self.host.timers.set(name, m.EveryMs(int(number)), jitter_ms=int(jitter), missed=missed)
 
     def do_once(self, rest):
         name, number = split(rest)

@@ -34,15 +34,20 @@ impl<'a> Words<'a> {
             .map_err(|_| format!("`{word}` is not the number that belongs here"))
     }
 
-    /// `[BEFORE [LIMIT]]`.
-    fn page(&mut self) -> Result<(Option<u64>, u32), String> {
-        let before = match self.0.split(' ').next() {
+    /// A number; `-` or nothing is none.
+    fn number_or_none<T: FromStr>(&mut self) -> Result<Option<T>, String> {
+        match self.0.split(' ').next() {
             Some("" | "-") | None => {
                 self.word();
-                None
+                Ok(None)
             }
-            Some(_) => Some(self.number()?),
-        };
+            Some(_) => self.number().map(Some),
+        }
+    }
+
+    /// `[BEFORE [LIMIT]]`.
+    fn page(&mut self) -> Result<(Option<u64>, u32), String> {
+        let before = self.number_or_none()?;
         let limit = if self.0.is_empty() {
             PAGE
         } else {
@@ -107,6 +112,23 @@ impl Everything {
                 json(&context.received(before, limit)?)
             }
             "remove" => done(context.remove(words.number()?)),
+            "update" => {
+                let id = words.number()?;
+                let content = Content::new("updated", words.rest()).priority(6);
+                done(context.update(id, content))
+            }
+            "expire" => {
+                let id = words.number()?;
+                done(context.expire(id, words.number_or_none()?))
+            }
+            "send-to" => {
+                let users = words.word().split(',');
+                json(&context.send_to(users, Content::new("sent", words.rest()))?)
+            }
+            "image" => {
+                let application = Some(words.word()).filter(|name| *name != "-");
+                done(context.set_image(application, &bytes(words.rest())?))
+            }
             "store" => {
                 let key = words.word();
                 done(storage.set_bytes(key, words.rest().as_bytes()))
@@ -130,6 +152,25 @@ impl Everything {
                 let name = words.word();
                 let when = Schedule::Cron(words.rest().to_owned());
                 done(context.timers().set(name, when))
+            }
+            "cron-in" => {
+                let name = words.word();
+                let options = TimerOptions::default().zone(words.word());
+                let when = Schedule::Cron(words.rest().to_owned());
+                done(context.timers().set_with(name, when, options))
+            }
+            "every-with" => {
+                let name = words.word();
+                let when = Schedule::EveryMs(words.number()?);
+                let options = TimerOptions {
+                    zone: None,
+                    jitter_ms: words.number()?,
+                    missed: match words.word() {
+                        "skip" => MissedRuns::Skip,
+                        _ => MissedRuns::Once,
+                    },
+                };
+                done(context.timers().set_with(name, when, options))
             }
             "once" => {
                 let name = words.word();
@@ -278,6 +319,18 @@ fn json<T: Serialize>(value: &T) -> Result<String, String> {
 
 fn done(result: Result<(), Error>) -> Result<String, String> {
     Ok(result.map(|()| String::new())?)
+}
+
+/// The bytes of a text in base 16.
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.as_bytes().chunks(2);
+    digits
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).ok();
+            let byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            byte.ok_or_else(|| format!("`{text}` is not in base 16"))
+        })
+        .collect()
 }
 
 fn none() -> String {

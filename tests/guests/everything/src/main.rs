@@ -60,6 +60,8 @@ impl Plugin for Everything {
                 because,
             )
             .wants(Permission::Timers, because)
+            .wants(Permission::SendToUsers(vec!["*".to_owned()]), because)
+            .listens(Vec::<String>::new(), -1000)
     }
 
     fn new(context: Context) -> Self {

@@ -33,9 +33,9 @@ fn describing(code: &str) -> Vec<u8> {
         r#"(module
             (memory (export "memory") 1)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-            (func (export "mortise:plugin/manifest@0.1.0#describe") (result i32) {code}))"#
+            (func (export "mortise:plugin/manifest@0.2.0#describe") (result i32) {code}))"#
     );
-    component("export mortise:plugin/manifest@0.1.0;", &module).unwrap()
+    component("export mortise:plugin/manifest@0.2.0;", &module).unwrap()
 }
 
 fn broken() -> Vec<Broken> {

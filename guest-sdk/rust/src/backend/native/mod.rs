@@ -19,21 +19,31 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     http::{Hop, HttpResponse},
-    types::{Error, Level, Message, Outgoing, Schedule},
+    types::{Content, Delivery, Error, Level, Message, Outgoing, Schedule, TimerOptions},
 };
 
 /// The contract's imports, and one HTTP request. Calls block.
 pub(crate) trait Host: Send + Sync {
     fn send(&self, message: &Outgoing) -> Result<u64, Error>;
+    fn send_to(&self, users: &[String], message: &Outgoing) -> Result<Vec<Delivery>, Error>;
     fn message(&self, id: u64) -> Result<Option<Message>, Error>;
     fn sent(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error>;
     fn received(&self, before: Option<u64>, limit: u32) -> Result<Vec<Message>, Error>;
     fn remove(&self, id: u64) -> Result<(), Error>;
+    fn update(&self, id: u64, content: &Content) -> Result<(), Error>;
+    fn expire(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error>;
+    fn set_image(&self, application: Option<&str>, image: &[u8]) -> Result<(), Error>;
     fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error>;
     fn store(&self, key: &str, value: &[u8]) -> Result<(), Error>;
     fn unset(&self, key: &str) -> Result<(), Error>;
     fn keys(&self, prefix: &str) -> Result<Vec<String>, Error>;
     fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error>;
+    fn set_timer_with(
+        &self,
+        name: &str,
+        when: &Schedule,
+        options: &TimerOptions,
+    ) -> Result<(), Error>;
     fn cancel_timer(&self, name: &str) -> Result<(), Error>;
     fn log(&self, level: Level, text: &str);
     fn http(&self, hop: &Hop) -> Result<HttpResponse, Error>;

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     http::{Hop, HttpResponse},
-    types::{self, Error, Level, Outgoing, Schedule},
+    types::{self, Content, Delivery, Error, Level, Outgoing, Schedule, TimerOptions},
 };
 
 /// The time for an answer of the host, in milliseconds.
@@ -292,6 +292,10 @@ impl Host for Remote {
         self.ask(&Import::Send(message.clone()))
     }
 
+    fn send_to(&self, users: &[String], message: &Outgoing) -> Result<Vec<Delivery>, Error> {
+        self.ask(&Import::SendTo(users.to_vec(), message.clone()))
+    }
+
     fn message(&self, id: u64) -> Result<Option<types::Message>, Error> {
         self.ask(&Import::Message(id))
     }
@@ -306,6 +310,19 @@ impl Host for Remote {
 
     fn remove(&self, id: u64) -> Result<(), Error> {
         self.ask(&Import::RemoveMessage(id))
+    }
+
+    fn update(&self, id: u64, content: &Content) -> Result<(), Error> {
+        self.ask(&Import::UpdateMessage(id, content.clone()))
+    }
+
+    fn expire(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        self.ask(&Import::ExpireMessage(id, at_ms))
+    }
+
+    fn set_image(&self, application: Option<&str>, image: &[u8]) -> Result<(), Error> {
+        let image = Blob(image.to_vec());
+        self.ask(&Import::SetImage(application.map(str::to_owned), image))
     }
 
     fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -327,6 +344,16 @@ impl Host for Remote {
 
     fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error> {
         self.ask(&Import::SetTimer(name.to_owned(), when.clone()))
+    }
+
+    fn set_timer_with(
+        &self,
+        name: &str,
+        when: &Schedule,
+        options: &TimerOptions,
+    ) -> Result<(), Error> {
+        let (when, options) = (when.clone(), options.clone());
+        self.ask(&Import::SetTimerWith(name.to_owned(), when, options))
     }
 
     fn cancel_timer(&self, name: &str) -> Result<(), Error> {

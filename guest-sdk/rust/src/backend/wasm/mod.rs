@@ -7,7 +7,7 @@ mod http;
 
 use crate::{
     http::{Hop, HttpResponse},
-    types::{Error, Level, Message, Outgoing, Schedule},
+    types::{Content, Delivery, Error, Level, Message, Outgoing, Schedule, TimerOptions},
 };
 
 #[allow(
@@ -33,6 +33,14 @@ impl Handle {
         messages::send(message)
     }
 
+    pub(crate) fn send_to(
+        &self,
+        users: &[String],
+        message: &Outgoing,
+    ) -> Result<Vec<Delivery>, Error> {
+        messages::send_to(users, message)
+    }
+
     pub(crate) fn message(&self, id: u64) -> Result<Option<Message>, Error> {
         messages::get(id)
     }
@@ -47,6 +55,18 @@ impl Handle {
 
     pub(crate) fn remove(&self, id: u64) -> Result<(), Error> {
         messages::remove(id)
+    }
+
+    pub(crate) fn update(&self, id: u64, content: &Content) -> Result<(), Error> {
+        messages::update(id, content)
+    }
+
+    pub(crate) fn expire(&self, id: u64, at_ms: Option<u64>) -> Result<(), Error> {
+        messages::expire(id, at_ms)
+    }
+
+    pub(crate) fn set_image(&self, application: Option<&str>, image: &[u8]) -> Result<(), Error> {
+        messages::set_image(application, image)
     }
 
     pub(crate) fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -67,6 +87,15 @@ impl Handle {
 
     pub(crate) fn set_timer(&self, name: &str, when: &Schedule) -> Result<(), Error> {
         timers::set(name, when)
+    }
+
+    pub(crate) fn set_timer_with(
+        &self,
+        name: &str,
+        when: &Schedule,
+        options: &TimerOptions,
+    ) -> Result<(), Error> {
+        timers::set_with(name, when, options)
     }
 
     pub(crate) fn cancel_timer(&self, name: &str) -> Result<(), Error> {

@@ -76,20 +76,20 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mortise_plugin_displayer_0_1_0_cabi {
+                macro_rules! __export_mortise_plugin_displayer_0_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "mortise:plugin/displayer@0.1.0#display")] unsafe extern "C" fn
+                        "mortise:plugin/displayer@0.2.0#display")] unsafe extern "C" fn
                         export_display(arg0 : i32, arg1 : * mut u8, arg2 : usize,) -> *
                         mut u8 { unsafe { $($path_to_types)*:: _export_display_cabi::<$ty
                         > (arg0, arg1, arg2) } } #[unsafe (export_name =
-                        "cabi_post_mortise:plugin/displayer@0.1.0#display")] unsafe
+                        "cabi_post_mortise:plugin/displayer@0.2.0#display")] unsafe
                         extern "C" fn _post_return_display(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_display::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mortise_plugin_displayer_0_1_0_cabi;
+                pub use __export_mortise_plugin_displayer_0_2_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -165,7 +165,7 @@ macro_rules! __export_a_displayer_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mortise::plugin::displayer::__export_mortise_plugin_displayer_0_1_0_cabi!($ty
+        exports::mortise::plugin::displayer::__export_mortise_plugin_displayer_0_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mortise::plugin::displayer);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
@@ -175,7 +175,7 @@ macro_rules! __export_a_displayer_impl {
         b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07p\x01A\x02\x01A\x02\x01\
 B\x03\x01ks\x01@\x01\x08base-url\0\0s\x04\0\x07display\x01\x01\x04\0\x1emortise:\
-plugin/displayer@0.1.0\x05\0\x04\0!mortise:sdk-displayer/a-displayer\x04\0\x0b\x11\
+plugin/displayer@0.2.0\x05\0\x04\0!mortise:sdk-displayer/a-displayer\x04\0\x0b\x11\
 \x01\0\x0ba-displayer\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-com\
 ponent\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };

@@ -83,20 +83,20 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mortise_plugin_timer_0_1_0_cabi {
+                macro_rules! __export_mortise_plugin_timer_0_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
-                        "mortise:plugin/timer@0.1.0#on-timer")] unsafe extern "C" fn
+                        "mortise:plugin/timer@0.2.0#on-timer")] unsafe extern "C" fn
                         export_on_timer(arg0 : * mut u8, arg1 : usize,) -> * mut u8 {
                         unsafe { $($path_to_types)*:: _export_on_timer_cabi::<$ty >
                         (arg0, arg1) } } #[unsafe (export_name =
-                        "cabi_post_mortise:plugin/timer@0.1.0#on-timer")] unsafe extern
+                        "cabi_post_mortise:plugin/timer@0.2.0#on-timer")] unsafe extern
                         "C" fn _post_return_on_timer(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_on_timer::<$ty > (arg0) } } };
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mortise_plugin_timer_0_1_0_cabi;
+                pub use __export_mortise_plugin_timer_0_2_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -165,7 +165,7 @@ macro_rules! __export_a_timer_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mortise::plugin::timer::__export_mortise_plugin_timer_0_1_0_cabi!($ty
+        exports::mortise::plugin::timer::__export_mortise_plugin_timer_0_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mortise::plugin::timer); const _
         : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:mortise:sdk-timer:a-timer:imports and exports")]
@@ -174,7 +174,7 @@ macro_rules! __export_a_timer_impl {
         b"\
 \0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07c\x01A\x02\x01A\x02\x01\
 B\x03\x01j\0\x01s\x01@\x01\x04names\0\0\x04\0\x08on-timer\x01\x01\x04\0\x1amorti\
-se:plugin/timer@0.1.0\x05\0\x04\0\x19mortise:sdk-timer/a-timer\x04\0\x0b\x0d\x01\
+se:plugin/timer@0.2.0\x05\0\x04\0\x19mortise:sdk-timer/a-timer\x04\0\x0b\x0d\x01\
 \0\x07a-timer\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
 0.262.0\x10wit-bindgen-rust\x060.63.0";
         };
