@@ -345,7 +345,7 @@ impl Host for ScriptedHost {
         Ok(self.users.clone())
     }
 
-    async fn send_to(&self, user: &str, message: Outgoing, _: bool) -> Result<u64, Error> {
+    async fn send_to(&self, user: &str, message: Outgoing, filtered: bool) -> Result<u64, Error> {
         if !self.users.iter().any(|other| other == user) {
             return Err(Error::Invalid(format!(
                 "there is no user `{user}`; name one of {}",
@@ -355,7 +355,7 @@ impl Host for ScriptedHost {
         Ok(self.deliver(Sent {
             user: Some(user.to_owned()),
             message,
-            filtered: false,
+            filtered,
         }))
     }
 

@@ -73,6 +73,20 @@ fn componentized(module: &Path) -> PathBuf {
 ///
 /// When it does not build: a test could do nothing else.
 pub fn authored(folder: &str) -> PathBuf {
+    authored_by(folder, &["build"])
+}
+
+/// The same of a native plugin; returns its executable.
+///
+/// # Panics
+///
+/// When it does not build: a test could do nothing else.
+pub fn authored_native(folder: &str) -> PathBuf {
+    authored_by(folder, &["build", "--native"])
+}
+
+/// Builds a plugin by these arguments of `mortise plugin`, unless that was done.
+fn authored_by(folder: &str, arguments: &[&str]) -> PathBuf {
     static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
     // Held while it is built: the others wait for it rather than build it too.
     let mut built = BUILT.get_or_init(Mutex::default).lock();
@@ -81,7 +95,8 @@ pub fn authored(folder: &str) -> PathBuf {
     }
     let copy = copied(folder);
     let output = Command::new(server::program())
-        .args(["plugin", "build"])
+        .arg("plugin")
+        .args(arguments)
         .current_dir(&copy)
         .env("PATH", path_with_tools())
         .stdin(Stdio::null())
@@ -92,22 +107,20 @@ pub fn authored(folder: &str) -> PathBuf {
         output.status.success(),
         "{folder} does not build; `cargo xtask test` installs what it needs:\n{said}"
     );
+    let native = arguments.contains(&"--native");
     let file = fs::read_dir(copy.join("dist"))
         .expect("it was built")
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|file| file.extension().is_some_and(|ending| ending == "wasm"))
-        .expect("a component was built");
+        .filter(|file| file.is_file())
+        .find(|file| file.extension().is_some_and(|ending| ending == "wasm") != native)
+        .expect("a plugin was built");
     built.insert(folder.to_owned(), file.clone());
     file
 }
 
 /// Copies a plugin's folder in the repository, and returns the copy: a build writes
 /// into the folder.
-///
-/// # Panics
-///
-/// When it cannot be copied.
-pub fn copied(folder: &str) -> PathBuf {
+fn copied(folder: &str) -> PathBuf {
     let name = Path::new(folder).file_name().expect("it has a name");
     let copy = workshop().join(name);
     if copy.exists() {

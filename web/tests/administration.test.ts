@@ -40,6 +40,47 @@ stage("administration", (stage) => {
       await visitor.leave();
     });
 
+    it("lists the plugins that come with Mortise, and copies the command that installs one", async () => {
+      const visitor = await stage.come(width);
+      const { page, context } = visitor;
+      await context.grantPermissions(["clipboard-read", "clipboard-write"], {
+        origin: new URL(stage.server.url).origin,
+      });
+      // An installed one, of each width its own: the server is the same.
+      const [mine, name] = width.name === "desktop" ? ["io.mortise.mail", "Mail"] : ["io.mortise.mqtt", "MQTT"];
+      const as = { "org.example.shout": mine, 'name="Shout"': `name="${name}"` };
+      await stage.server.install(stage.server.python("shout", as, `catalogue-${width.name}`));
+      await visitor.login("admin", undefined, "/administration");
+      const catalogue = page.getByRole("region", { name: "Plugins that come with Mortise" });
+      const offer = (name: string) =>
+        catalogue.getByRole("listitem").filter({ has: page.getByRole("heading", { name, level: 4, exact: true }) });
+      await catalogue.locator("summary").waitFor();
+      expect(await offer("Digest").count()).toBe(0);
+      await catalogue.locator("summary").focus();
+      await page.keyboard.press("Enter");
+      await offer("Digest").getByText("Python, runs as a component").waitFor();
+      await offer("Digest").getByText("See, change and drop your messages before they are stored").waitFor();
+      await offer(name).getByText("Installed", { exact: true }).waitFor();
+      await offer(name).getByRole("link", { name: `Show ${name}` }).waitFor();
+      expect(await offer(name).getByRole("button").count()).toBe(0);
+      await visitor.look("catalogue");
+
+      const search = catalogue.getByRole("searchbox", { name: "Search by name or purpose" });
+      await search.fill("no such plugin");
+      await catalogue.getByText("No plugin matches").waitFor();
+      await search.fill("low priority");
+      await catalogue.getByText("1 plugin", { exact: true }).waitFor();
+      expect(await catalogue.getByRole("heading", { level: 4 }).allInnerTexts()).toEqual(["Digest"]);
+      await visitor.look("catalogue-search");
+      const copy = offer("Digest").getByRole("button", { name: "Copy command for Digest" });
+      await copy.click();
+      await copy.getByText("Copied").waitFor();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+        "cd examples/digest && mortise plugin build && mortise plugin install dist/digest.wasm",
+      );
+      await visitor.leave();
+    });
+
     it("grants and revokes permissions one by one and all at once", async () => {
       const visitor = await stage.come(width);
       const { page } = visitor;

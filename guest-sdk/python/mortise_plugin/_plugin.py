@@ -271,7 +271,6 @@ class TimerSetter:
             MissedRuns(missed),
         )
         if options == TimerOptions():
-            # Hosts of every version have this one.
             self._ask("timers.set", None, name=name, when=when)
         else:
             self._ask("timers.set_with", None, name=name, when=when, options=options)

@@ -11,6 +11,8 @@
 mod author;
 mod c;
 mod cases;
+#[cfg(unix)]
+mod catalogue;
 mod go;
 mod grants;
 mod habits;

@@ -13,7 +13,7 @@ export function Copy({ text, label, secret }: { text: string; label: string; sec
   };
   return (
     <div className="copy">
-      <code tabIndex={0} aria-label={label} role="textbox" aria-readonly className={secret ? "secret" : undefined}>
+      <code dir="ltr" tabIndex={0} aria-label={label} role="textbox" aria-readonly className={secret ? "secret" : undefined}>
         {text}
       </code>
       <Button onPress={copy} icon={copied ? <Check aria-hidden /> : <CopyIcon aria-hidden />} aria-label={`Copy ${label}`}>

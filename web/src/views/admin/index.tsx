@@ -5,6 +5,7 @@ import { Badge } from "../../ui/badge";
 import { Empty, Hint, sentence } from "../../ui/notice";
 import { Page, Section } from "../../ui/page";
 import { Loaded } from "../../ui/query";
+import { Catalogue } from "./catalogue";
 import { Install } from "./install";
 import { stateOf, useInstalled } from "./queries";
 
@@ -16,6 +17,7 @@ export default function Installed() {
         {({ plugins, problems }) => (
           <div className="stack">
             <Install />
+            <Catalogue plugins={plugins} />
             {problems.length > 0 && (
               <Section title="Problems in the plugins folder">
                 <ul className="list">
