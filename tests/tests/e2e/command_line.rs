@@ -154,7 +154,8 @@ async fn a_plugin_goes_through_its_whole_life() {
     assert_eq!(back["digest"], Digest::of(&two).to_string());
     assert_eq!(json(&data, &["status", ID]), back);
     said(&data, &["logs", ID]);
-    assert_eq!(said(&data, &["doctor", ID]), "well test.cli\n");
+    let text = said(&data, &["doctor", ID]);
+    assert_eq!(text, "well test.cli\n  contract  0.2.0\n");
     said(&data, &["disable", ID]);
     let text = said(&data, &["doctor", ID]);
     assert!(text.contains("  fix       each user decides"), "{text}");
