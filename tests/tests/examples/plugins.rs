@@ -43,7 +43,7 @@ async fn each_exports_what_it_lists_and_imports_what_it_uses() {
         let own: Vec<_> = inspection
             .imports
             .iter()
-            .filter_map(|name| name.strip_prefix("mortise:plugin/")?.strip_suffix("@0.1.0"))
+            .filter_map(|name| name.strip_prefix("mortise:plugin/")?.strip_suffix("@0.2.0"))
             .filter(|name| *name != "types")
             .collect();
         assert_eq!(own, imports, "{package}");
