@@ -180,13 +180,14 @@ stage(
         const last = before[1] ?? "";
         await visitor.move(last, "Insert before");
         await expect.poll(names).toEqual([...before].reverse());
-        await expect
-          .poll(async () => (await stage.server.ask<{ name: string }[]>("GET", "/plugin/filters")).map(({ name }) => name))
-          .toEqual([...before].reverse());
+        const stored = async () =>
+          (await stage.server.ask<{ name: string }[]>("GET", "/plugin/filters")).map(({ name }) => name);
+        await expect.poll(stored).toEqual([...before].reverse());
         await page.reload();
         await expect.poll(names).toEqual([...before].reverse());
         await visitor.drag(`Move ${last}`, page.getByRole("row", { name: before[0] ?? "", exact: true }));
         await expect.poll(names).toEqual(before);
+        await expect.poll(stored).toEqual(before);
         const row = page.getByRole("row", { name: last });
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "refuse the message" }).click();
