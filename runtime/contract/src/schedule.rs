@@ -133,6 +133,11 @@ impl Timing {
         }
     }
 
+    /// Returns true if the times depend on the time zone of the user.
+    pub fn goes_by_user_zone(&self) -> bool {
+        self.options.zone.is_none() && matches!(self.schedule, Schedule::Cron(_))
+    }
+
     fn zone(&self, of_user: Zone) -> Result<Zone, String> {
         let own = self.options.zone.as_deref();
         own.map_or(Ok(of_user), str::parse)

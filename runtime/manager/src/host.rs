@@ -59,9 +59,17 @@ impl InstanceHost {
         }
     }
 
-    /// Returns the plugin's application with this key in an account, and creates it if
-    /// there is none and not too many.
-    async fn application(&self, of: Account, key: &str) -> Result<Application, Error> {
+    const fn own(&self) -> Account {
+        Account {
+            user_id: self.user_id,
+            instance: self.instance,
+        }
+    }
+
+    /// Returns the plugin's application with this name in an account, the main one if there
+    /// is no name, and creates it if there is none and not too many.
+    async fn application(&self, of: Account, name: Option<&str>) -> Result<Application, Error> {
+        let key = name.unwrap_or_default();
         let own = self.users.applications(of.instance).await.map_err(failed)?;
         if let Some(own) = own.iter().find(|own| own.key == key) {
             return Ok(own.application.clone());
@@ -93,14 +101,9 @@ impl InstanceHost {
         Ok(Sender::Plugin { instance, hops })
     }
 
-    async fn send_as(
-        &self,
-        to: Account,
-        application: Application,
-        content: Content,
-        filtered: bool,
-    ) -> Result<u64, Error> {
-        let draft = self.draft(application, content);
+    async fn send_as(&self, to: Account, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+        let application = self.application(to, message.application.as_deref());
+        let draft = self.draft(application.await?, message.content);
         let sender = self.sender(to.instance)?;
         let message = self.users.send(to.user_id, draft, sender, filtered).await?;
         self.call_traces.sent(self.instance, message);
@@ -212,14 +215,7 @@ fn id(id: u64) -> i64 {
 impl Host for InstanceHost {
     async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
         self.consented("sending a message")?;
-        let key = message.application.as_deref().unwrap_or_default();
-        let to = Account {
-            user_id: self.user_id,
-            instance: self.instance,
-        };
-        let application = self.application(to, key).await?;
-        self.send_as(to, application, message.content, filtered)
-            .await
+        self.send_as(self.own(), message, filtered).await
     }
 
     async fn message(
@@ -318,20 +314,12 @@ impl Host for InstanceHost {
     async fn send_to(&self, user: &str, message: Outgoing, filtered: bool) -> Result<u64, Error> {
         self.consented("sending a message")?;
         let to = self.account(user).await?;
-        let key = message.application.as_deref().unwrap_or_default();
-        let application = self.application(to, key).await?;
-        self.send_as(to, application, message.content, filtered)
-            .await
+        self.send_as(to, message, filtered).await
     }
 
     async fn set_image(&self, application: Option<&str>, image: Vec<u8>) -> Result<(), Error> {
         self.consented("setting an application's image")?;
-        let own = Account {
-            user_id: self.user_id,
-            instance: self.instance,
-        };
-        let key = application.unwrap_or_default();
-        let application = self.application(own, key).await?;
+        let application = self.application(self.own(), application).await?;
         self.users
             .set_image(self.user_id, id(application.id), image)
             .await

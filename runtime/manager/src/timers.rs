@@ -16,7 +16,7 @@ use mortise_runtime::{
     CallError, Digest,
     log::Source,
     schedule::{Timing, Zone},
-    types::{Level, Schedule},
+    types::Level,
 };
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -85,16 +85,13 @@ impl Times {
         signed(due)
     }
 
-    fn goes_by_user_zone(&self) -> bool {
-        self.timing.options.zone.is_none() && matches!(self.timing.schedule, Schedule::Cron(_))
-    }
-
     fn is_missed(&self, due: i64, now: i64) -> bool {
         self.timing.is_missed(ms(due), ms(now))
     }
 }
 
-/// Returns the time zone of a user's timer: the server's if neither the timer nor the user has one.
+/// Returns the time zone of a user's timer: the server's if neither the timer nor the user
+/// has one.
 ///
 /// A name that is no longer known counts as none: only valid ones are stored.
 pub(super) async fn zone(
@@ -102,8 +99,7 @@ pub(super) async fn zone(
     user_id: i64,
     timing: &Timing,
 ) -> Result<Zone, EmbedderError> {
-    let own = &timing.options.zone;
-    if own.is_some() || !matches!(timing.schedule, Schedule::Cron(_)) {
+    if !timing.goes_by_user_zone() {
         return Ok(Zone::Local);
     }
     let chosen = users.time_zone(user_id).await?;
@@ -166,20 +162,30 @@ impl Plugins {
     pub async fn time_zone_changed(&self, user_id: i64) -> Result<(), EmbedderError> {
         let now = self.settings.clock.now_ms();
         for slot in self.of_user(user_id).await? {
-            for timer in self.catalogue.next_timers(&[slot.id], PAGE).await? {
-                let Some(times) = Times::of(&*self.users, user_id, &timer).await? else {
-                    continue;
-                };
+            self.reschedule(&slot, |times, due| {
                 // One that is due fires first, and goes by the new zone then.
-                if times.goes_by_user_zone()
-                    && timer.next_ms > now
-                    && let Some(next) = times.following(now, now)
-                {
-                    self.catalogue.advance_timer(&timer, Some(next)).await?;
-                }
-            }
+                let moves = times.timing.goes_by_user_zone() && due > now;
+                moves.then(|| times.following(now, now)).flatten()
+            })
+            .await?;
         }
         self.timers.notify_one();
+        Ok(())
+    }
+
+    /// Moves timers of a user's plugin to other times; those without one stay.
+    async fn reschedule(
+        &self,
+        slot: &Slot,
+        time: impl Fn(&Times, i64) -> Option<i64> + Send + Sync,
+    ) -> Result<(), EmbedderError> {
+        for timer in self.catalogue.next_timers(&[slot.id], PAGE).await? {
+            let times = Times::of(&*self.users, slot.user_id(), &timer).await?;
+            let next = times.and_then(|times| time(&times, timer.next_ms));
+            if next.is_some() {
+                self.catalogue.advance_timer(&timer, next).await?;
+            }
+        }
         Ok(())
     }
 }
@@ -223,13 +229,11 @@ async fn clock_set_back(plugins: &Plugins, now: i64) -> Result<(), EmbedderError
         let Some(slot) = plugins.slot_in_memory(instance) else {
             continue;
         };
-        for timer in plugins.catalogue.next_timers(&[instance], PAGE).await? {
-            let times = Times::of(&*plugins.users, slot.user_id(), &timer).await?;
-            let due = times.map(|times| times.after_clock_change(timer.next_ms, now));
-            if due.is_some_and(|due| due != timer.next_ms) {
-                plugins.catalogue.advance_timer(&timer, due).await?;
-            }
-        }
+        plugins
+            .reschedule(&slot, |times, due| {
+                Some(times.after_clock_change(due, now)).filter(|first| *first != due)
+            })
+            .await?;
     }
     Ok(())
 }
