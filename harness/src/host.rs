@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host,
     grants::Applications,
+    image::ImageFormat,
     schedule::{Timing, Zone},
     types::{Application, Content, Error, Message, Outgoing},
 };
@@ -270,13 +271,6 @@ impl ScriptedHost {
     }
 }
 
-/// Returns true if bytes begin as an image does that a server takes.
-fn is_image(bytes: &[u8]) -> bool {
-    let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    let others: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"];
-    webp || others.iter().any(|begin| bytes.starts_with(begin))
-}
-
 #[async_trait]
 impl Host for ScriptedHost {
     async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
@@ -366,7 +360,7 @@ impl Host for ScriptedHost {
             kept.images.remove(&name);
             return Ok(());
         }
-        if !is_image(&image) {
+        if ImageFormat::of(&image).is_none() {
             return Err(Error::Invalid(
                 "these bytes are no image; give a PNG, JPEG, GIF or WebP".to_owned(),
             ));

@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use mortise_runtime::files;
+use mortise_runtime::{files, image::ImageFormat};
 use mortise_store::{ApplicationRow, Store, StoreError};
 
 use crate::config::{Config, Size};
@@ -11,64 +11,19 @@ use crate::config::{Config, Size};
 /// Random bytes of a file's name.
 const NAME_BYTES: usize = 16;
 
-/// A format that browsers show only as an image; SVG can hold scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Png,
-    Jpeg,
-    Gif,
-    Webp,
-}
-
-impl Format {
-    const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Gif, Self::Webp];
-
-    fn of(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            Some(Self::Png)
-        } else if bytes.starts_with(b"\xff\xd8\xff") {
-            Some(Self::Jpeg)
-        } else if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") {
-            Some(Self::Gif)
-        } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-            Some(Self::Webp)
-        } else {
-            None
-        }
-    }
-
-    const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::Gif => "gif",
-            Self::Webp => "webp",
-        }
-    }
-
-    pub(crate) const fn content_type(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::Gif => "image/gif",
-            Self::Webp => "image/webp",
-        }
-    }
-
-    /// The format of a file with a name of ours, and of no other.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        let (stem, extension) = name.split_once('.')?;
-        let ours = stem.len() == 2 * NAME_BYTES && stem.bytes().all(|b| b.is_ascii_hexdigit());
-        Self::ALL
-            .into_iter()
-            .find(|format| ours && format.extension() == extension)
-    }
+/// Returns the format of a file with a name of ours, and of no other.
+pub(crate) fn format_of_name(name: &str) -> Option<ImageFormat> {
+    let (stem, extension) = name.split_once('.')?;
+    let ours = stem.len() == 2 * NAME_BYTES && stem.bytes().all(|b| b.is_ascii_hexdigit());
+    ImageFormat::ALL
+        .into_iter()
+        .find(|format| ours && format.extension() == extension)
 }
 
 /// A name for a file of these bytes, under which it is served; none if they are no
 /// image. `digits` are the random part.
 pub(crate) fn file_name(bytes: &[u8], digits: [u8; NAME_BYTES]) -> Option<String> {
-    let format = Format::of(bytes)?;
+    let format = ImageFormat::of(bytes)?;
     Some(format!("{}.{}", hex::encode(digits), format.extension()))
 }
 
@@ -102,7 +57,7 @@ impl Images {
         }
     }
 
-    /// The path of a file, for a name that has a [`Format::of_name`].
+    /// The path of a file, for a name that has a [`format_of_name`].
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -163,23 +118,17 @@ impl Images {
 
 #[cfg(test)]
 mod tests {
-    use super::Format;
+    use mortise_runtime::image::ImageFormat;
 
-    #[test]
-    fn images_are_known_by_their_first_bytes() {
-        assert_eq!(Format::of(b"\x89PNG\r\n\x1a\n..."), Some(Format::Png));
-        assert_eq!(Format::of(b"GIF89a..."), Some(Format::Gif));
-        assert_eq!(Format::of(b"\xff\xd8\xff\xe0"), Some(Format::Jpeg));
-        assert_eq!(Format::of(b"RIFF....WEBPVP8 "), Some(Format::Webp));
-        for other in ["", "RIFF....WAVE", "<svg/>", "<html>", "RIFF"] {
-            assert_eq!(Format::of(other.as_bytes()), None, "{other}");
-        }
-    }
+    use super::format_of_name;
 
     #[test]
     fn only_names_of_ours_are_served() {
         let stem = "0123456789abcdef0123456789abcdef";
-        assert_eq!(Format::of_name(&format!("{stem}.png")), Some(Format::Png));
+        assert_eq!(
+            format_of_name(&format!("{stem}.png")),
+            Some(ImageFormat::Png)
+        );
         for other in [
             "../mortise.db",
             "a.png",
@@ -188,7 +137,7 @@ mod tests {
             &format!("{stem}.png.html"),
             &format!("{stem}/../x.png"),
         ] {
-            assert_eq!(Format::of_name(other), None, "{other}");
+            assert_eq!(format_of_name(other), None, "{other}");
         }
     }
 }

@@ -269,8 +269,10 @@ impl Store {
         Ok(rows)
     }
 
-    /// Gives a message new texts, priority, extras and trace. Its application, its times
-    /// and its count of plugins stay. None if the user has no such message of this application.
+    /// Gives a message new texts, priority, extras and trace, and if `expires` is given,
+    /// a new time at which it is deleted, none for never. Its application, the time at
+    /// which it was sent and its count of plugins stay. None if the user has no such message
+    /// of this application.
     ///
     /// # Errors
     ///
@@ -279,9 +281,11 @@ impl Store {
         &self,
         id: i64,
         new: &NewMessage,
+        expires: Option<Option<i64>>,
     ) -> Result<Option<MessageRow>, StoreError> {
         Ok(sqlx::query_as(concat!(
-            "UPDATE messages SET title = ?, body = ?, priority = ?, extras = ?, trace = ?
+            "UPDATE messages SET title = ?, body = ?, priority = ?, extras = ?, trace = ?,
+             expires_ms = CASE WHEN ? THEN ? ELSE expires_ms END
              WHERE id = ? AND user_id = ? AND application_id = ? RETURNING ",
             columns!()
         ))
@@ -290,6 +294,8 @@ impl Store {
         .bind(new.priority)
         .bind(&new.extras)
         .bind(&new.trace)
+        .bind(expires.is_some())
+        .bind(expires.flatten())
         .bind(id)
         .bind(new.user_id)
         .bind(new.application_id)

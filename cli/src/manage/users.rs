@@ -1,4 +1,4 @@
-//! `mortise user`: the users of a server, for administrators.
+//! `mortise user`: the users of a server, for administrators, and one's own time zone.
 
 use std::{
     io::{self, Read as _},
@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 use super::{Common, carry_out, find, listed, part};
 use crate::plugin::{Body, Remote, printable};
 
-/// Manage the users of a server, as an administrator.
+/// Manage the users of a server, as an administrator, or set your time zone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   mortise user add ann
       generates a password and prints it once
   echo 'a password' | mortise user add ann --admin --password-stdin
   mortise user password ann
-  mortise user delete ann")]
+  mortise user delete ann
+  mortise user timezone Europe/Berlin")]
 pub(crate) struct User {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +46,25 @@ enum Command {
     #[command(after_help = "Example:
   mortise user delete ann")]
     Delete(One),
+    /// Show or set the time zone of your plugins' timers.
+    #[command(after_help = "Examples:
+  mortise user timezone
+  mortise user timezone Europe/Berlin
+  mortise user timezone ''
+      goes by the server's time zone
+
+The zone is yours alone, and you need not be an administrator. It applies to timers
+with a cron expression that name no zone themselves.")]
+    Timezone(Timezone),
+}
+
+#[derive(Debug, clap::Args)]
+struct Timezone {
+    /// Name of the IANA database; empty for the server's [default: show the
+    /// zone].
+    zone: Option<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -122,6 +142,7 @@ impl User {
             Command::Add(add) => carry_out(add.common.json, add.run()),
             Command::Password(one) => carry_out(one.common.json, one.run()),
             Command::Delete(one) => carry_out(one.common.json, one.delete()),
+            Command::Timezone(one) => carry_out(one.common.json, one.run()),
         }
     }
 }
@@ -197,5 +218,28 @@ impl One {
         remote.send(Method::DELETE, &path, Body::None).await?;
         let text = format!("deleted the user `{}`", printable(&name));
         Ok(done(self.common.json, &json!(id), &text, None))
+    }
+}
+
+impl Timezone {
+    async fn run(&self) -> anyhow::Result<String> {
+        const PATH: &str = "/current/user/timezone";
+        let remote = self.common.which.remote()?;
+        let zone: Value = match &self.zone {
+            None => remote.get(PATH).await?,
+            Some(zone) => {
+                let body = Body::Json(json!({"timeZone": zone}));
+                remote.send(Method::PUT, PATH, body).await?
+            }
+        };
+        if self.common.json {
+            return Ok(format!("{zone}\n"));
+        }
+        Ok(
+            match part(&zone, "/timeZone").as_str().unwrap_or_default() {
+                "" => "your timers go by the server's time zone\n".to_owned(),
+                zone => format!("your timers go by the time zone {}\n", printable(zone)),
+            },
+        )
     }
 }

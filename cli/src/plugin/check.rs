@@ -9,7 +9,7 @@ use mortise_runtime::{
     Capabilities, Digest, LoadError, Loader,
     plugin::Backend,
     registry,
-    types::{Manifest, Permission},
+    types::{Interests, Manifest, Permission},
 };
 use owo_colors::Style;
 use serde::Serialize;
@@ -189,6 +189,10 @@ fn describe(found: &Description) -> anyhow::Result<String> {
         ("size", format!("{} bytes", found.size)),
         ("digest", found.digest.to_string()),
         ("can", capabilities),
+        (
+            "listens",
+            manifest.listens.as_ref().map(interests).unwrap_or_default(),
+        ),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "  {} {}", label(name), printable(value))?;
@@ -208,6 +212,22 @@ fn describe(found: &Description) -> anyhow::Result<String> {
         writeln!(text, "\nto grant the administrator's part: {command}")?;
     }
     Ok(text)
+}
+
+/// The messages that a listener wants.
+fn interests(interests: &Interests) -> String {
+    let Interests {
+        applications,
+        min_priority,
+    } = interests;
+    let mut text = match &**applications {
+        [] => "to all applications that it may read".to_owned(),
+        names => format!("to {}", names.join(", ")),
+    };
+    if let Some(priority) = min_priority {
+        text.push_str(&format!(", from priority {priority} on"));
+    }
+    text
 }
 
 /// Returns the table of the permissions in a manifest.

@@ -383,6 +383,14 @@ fn scripts_manage_a_server() {
     assert!(run(&["user", "add", "ann"]).contains("password, shown only now: "));
     fails(&["user", "add", "ann"], "already exists");
     assert!(run(&["user", "list"]).contains("ann"));
+    let server = "your timers go by the server's time zone\n";
+    assert_eq!(run(&["user", "timezone"]), server);
+    let berlin = "your timers go by the time zone Europe/Berlin\n";
+    assert_eq!(run(&["user", "timezone", "Europe/Berlin"]), berlin);
+    let shown = run(&["user", "timezone", "--json"]);
+    assert_eq!(shown, "{\"timeZone\":\"Europe/Berlin\"}\n");
+    fails(&["user", "timezone", "Mars"], "`Mars` is no time zone");
+    assert_eq!(run(&["user", "timezone", ""]), server);
     let changed = run(&["user", "password", "ann", "--json"]);
     let changed: serde_json::Value = serde_json::from_str(&changed).unwrap();
     let password = changed["password"].as_str().unwrap();

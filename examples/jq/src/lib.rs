@@ -1,26 +1,21 @@
 //! A filter with a jq program for each application in its configuration. A
 //! program changes or drops messages, so users need not write a plugin.
 //!
-//! `config` has the configuration, `program` compiles and runs a program,
-//! `message` turns a message into a value and back. This file connects them to
-//! the host.
+//! `config` has the configuration, and `message` turns a message into a value
+//! and back. The crate `jq-program` compiles and runs a program. This file
+//! connects them to the host.
 
 mod config;
 mod message;
-mod program;
 
-use std::collections::BTreeMap;
-
+use jq_program::Programs;
 use mortise_plugin::prelude::*;
 
-use crate::{
-    config::{Config, EVERY},
-    program::Program,
-};
+use crate::config::Config;
 
 struct Jq {
     context: Context,
-    programs: BTreeMap<String, Program>,
+    programs: Programs,
 }
 
 impl Plugin for Jq {
@@ -38,7 +33,7 @@ impl Plugin for Jq {
     fn new(context: Context) -> Self {
         Self {
             context,
-            programs: BTreeMap::new(),
+            programs: Programs::default(),
         }
     }
 }
@@ -49,7 +44,7 @@ impl Configurer for Jq {
     fn apply(&mut self, config: Config) -> Result<(), Vec<Problem>> {
         self.programs = config.compile()?;
         self.context
-            .debug(format!("{} programs in use", self.programs.len()));
+            .debug(format!("{} programs in use", self.programs.names().len()));
         Ok(())
     }
 
@@ -60,9 +55,7 @@ impl Configurer for Jq {
 
 impl Filter for Jq {
     fn filter(&mut self, draft: Draft) -> Result<Verdict, String> {
-        let name = draft.application.name.as_str();
-        let own = self.programs.get_key_value(name);
-        let Some((key, program)) = own.or_else(|| self.programs.get_key_value(EVERY)) else {
+        let Some((key, program)) = self.programs.get(&draft.application.name) else {
             return Ok(Verdict::Keep);
         };
         let input = message::input(&draft)?;

@@ -1,7 +1,10 @@
 //! Turns a message into the input of a program, and a program's output into a
 //! verdict. The fields have the contract's names.
 
-use jaq_json::{Map, Val, read::parse_single};
+use jq_program::{
+    Val,
+    value::{extras, number, object, parse, priority, short, string, text},
+};
 use mortise_plugin::types::{Content, Draft, Verdict};
 
 /// The longest title that a program may make of a shorter one.
@@ -14,20 +17,18 @@ const EXTRAS_BYTES: usize = 64 << 10;
 /// Returns the input of a program.
 pub(crate) fn input(draft: &Draft) -> Result<Val, String> {
     let extras = match &draft.content.extras {
-        Some(text) => parse_single(text.as_bytes())
-            .map_err(|error| format!("the message's extras are not JSON: {error}"))?,
+        Some(text) => {
+            parse(text).map_err(|error| format!("the message's extras are not JSON: {error}"))?
+        }
         None => Val::Null,
     };
-    let number = |value: i32| Val::from(isize::try_from(value).unwrap_or_default());
-    let fields = [
+    Ok(object([
         ("application", text(&draft.application.name)),
         ("title", text(&draft.content.title)),
         ("body", text(&draft.content.body)),
         ("priority", number(draft.content.priority)),
         ("extras", extras),
-    ];
-    let fields = fields.into_iter().map(|(name, value)| (text(name), value));
-    Ok(Val::obj(fields.collect::<Map>()))
+    ]))
 }
 
 /// Turns a program's output into a verdict on the message.
@@ -72,28 +73,15 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
     match name {
         "title" => content.title = string("the title", value)?,
         "body" => content.body = string("the body", value)?,
-        "priority" => {
-            let number = match value {
-                Val::Num(number) => number.as_isize().and_then(|n| i32::try_from(n).ok()),
-                _ => None,
-            };
-            content.priority = number
-                .ok_or_else(|| format!("the priority is {}, not a whole number", short(value)))?;
-        }
+        "priority" => content.priority = priority(value)?,
         "extras" => {
-            content.extras = match value {
-                Val::Null => None,
-                Val::Obj(_) => {
-                    let text = value.to_string();
-                    let before = content.extras.as_ref().map_or(0, String::len);
-                    let most = EXTRAS_BYTES.max(before);
-                    if text.len() > most {
-                        return Err(format!("the extras have more than {most} bytes"));
-                    }
-                    Some(text)
-                }
-                _ => return Err(format!("the extras are {}, not an object", short(value))),
-            };
+            let text = extras(value)?;
+            let before = content.extras.as_ref().map_or(0, String::len);
+            let most = EXTRAS_BYTES.max(before);
+            if text.as_ref().is_some_and(|text| text.len() > most) {
+                return Err(format!("the extras have more than {most} bytes"));
+            }
+            content.extras = text;
         }
         // The input has this field, so the output often has it too.
         "application" => {}
@@ -106,37 +94,13 @@ fn change(content: &mut Content, name: &str, value: &Val) -> Result<(), String> 
     Ok(())
 }
 
-fn text(text: &str) -> Val {
-    Val::utf8_str(text.to_owned())
-}
-
-fn string(what: &str, value: &Val) -> Result<String, String> {
-    match value {
-        Val::TStr(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
-        _ => Err(format!(
-            "{what} is {}, not a text; `tojson` or `tostring` makes one",
-            short(value)
-        )),
-    }
-}
-
-/// Returns the beginning of a value as JSON.
-fn short(value: &Val) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
-}
-
 fn cut(text: &mut String, most: usize) {
     text.truncate(text.floor_char_boundary(most));
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
+    use jq_program::{Program, Programs};
     use mortise_plugin::{
         config::from_yaml,
         testing::draft,
@@ -144,7 +108,7 @@ mod tests {
     };
 
     use super::{input, verdict};
-    use crate::{config::Config, program::Program};
+    use crate::config::Config;
 
     fn decided(code: &str, draft: Draft) -> Result<Verdict, String> {
         let program = Program::compile(code).unwrap();
@@ -242,12 +206,11 @@ mod tests {
                 .compile()
                 .unwrap()
         };
-        let decided =
-            |programs: &BTreeMap<String, Program>, name: &str, title: &str, body: &str| {
-                let draft = draft(name, Content::new(title, body));
-                let output = programs[name].first(input(&draft).unwrap()).unwrap();
-                verdict(output, name, draft.content).unwrap()
-            };
+        let decided = |programs: &Programs, name: &str, title: &str, body: &str| {
+            let draft = draft(name, Content::new(title, body));
+            let output = programs.get(name).unwrap().1.first(input(&draft).unwrap());
+            verdict(output.unwrap(), name, draft.content).unwrap()
+        };
         let alarm = r#"{"host": "db", "state": "down"}"#;
 
         let default = shown(include_str!("default.yaml"), "# ");

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mortise_runtime::{CallError, Capability, log::Source, schedule::Timing, types::Level};
+use mortise_runtime::{
+    CallError, Capability,
+    log::Source,
+    schedule::Timing,
+    types::{Level, MissedRuns, Schedule, TimerOptions},
+};
 use serde::{
     Deserialize, Deserializer,
     de::{self, Error as _},
@@ -85,7 +90,7 @@ struct Written {
     #[serde(deserialize_with = "maybe_many")]
     denials: Option<Vec<DenialIs>>,
     storage: BTreeMap<String, Option<Text>>,
-    timers: Option<BTreeMap<String, Timing>>,
+    timers: Option<BTreeMap<String, TimerIs>>,
     messages: BTreeMap<u64, Option<ContentIs>>,
     images: BTreeMap<String, Option<Text>>,
     files: BTreeMap<String, Option<Text>>,
@@ -124,7 +129,9 @@ impl Written {
                 requests: self.requests,
                 denials: self.denials,
                 storage: self.storage,
-                timers: self.timers,
+                timers: self
+                    .timers
+                    .map(|all| all.into_iter().map(|(name, one)| (name, one.0)).collect()),
                 messages: self.messages,
                 images: self.images,
                 files: self.files,
@@ -216,6 +223,45 @@ pub(crate) enum VerdictIs {
     Keep,
     Replace(Box<ContentIs>),
     Drop(Text),
+}
+
+/// A timer.
+#[derive(Deserialize)]
+#[serde(try_from = "WrittenTimer")]
+struct TimerIs(Timing);
+
+/// A timer in the form of the file. [`Timing`] itself is read without an error for a
+/// field that it does not have.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WrittenTimer {
+    every_ms: Option<u64>,
+    cron: Option<String>,
+    once_at_ms: Option<u64>,
+    zone: Option<String>,
+    jitter_ms: u64,
+    missed: MissedRuns,
+}
+
+impl TryFrom<WrittenTimer> for TimerIs {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenTimer) -> Result<Self, Self::Error> {
+        let schedule = match (written.every_ms, written.cron, written.once_at_ms) {
+            (Some(ms), None, None) => Schedule::EveryMs(ms),
+            (None, Some(expression), None) => Schedule::Cron(expression),
+            (None, None, Some(ms)) => Schedule::OnceAtMs(ms),
+            _ => return Err("a timer has one schedule: every_ms, cron or once_at_ms"),
+        };
+        Ok(Self(Timing {
+            schedule,
+            options: TimerOptions {
+                zone: written.zone,
+                jitter_ms: written.jitter_ms,
+                missed: written.missed,
+            },
+        }))
+    }
 }
 
 /// A message's content.

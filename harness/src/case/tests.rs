@@ -109,6 +109,16 @@ fn what_is_wrong_is_told_with_file_and_line() {
             4,
             "unclosed group",
         ),
+        (
+            "name: a\nsteps:\n- start:\n  expect: { timers: { a: { every_ms: 1, zon: UTC } } }\n",
+            4,
+            "zon",
+        ),
+        (
+            "name: a\nsteps:\n- start:\n  expect: { timers: { a: { zone: UTC } } }\n",
+            4,
+            "one schedule",
+        ),
         ("name: a\nsteps:\n- advance: 5 parsecs\n", 3, "`5 parsecs`"),
         ("name: a\nnow: yesterday\n", 2, "`yesterday`"),
         ("name: a\nwithout: everything\n", 2, "everything"),

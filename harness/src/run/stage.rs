@@ -10,7 +10,7 @@ use std::{
 use mortise_runtime::{
     CallError, Capabilities, Grants, Instance, InstanceSetup, Log, Plugin,
     log::Entry,
-    types::{Interests, Manifest, Message, StopReason, Verdict, WebhookResponse},
+    types::{Manifest, StopReason, Verdict, WebhookResponse},
 };
 use tokio::time::Instant;
 
@@ -196,7 +196,7 @@ impl<'a> Stage<'a> {
                 let messages = messages.iter().map(|message| self.host.receive(message));
                 let mut messages: Vec<_> = messages.collect();
                 if let Some(interests) = &self.plugin.manifest().listens {
-                    messages.retain(|message| wants(interests, message));
+                    messages.retain(|message| interests.include(message));
                 }
                 if messages.is_empty() {
                     return Ok(Answer::Nothing);
@@ -315,17 +315,6 @@ impl<'a> Stage<'a> {
         entries.drain(..entries.len().saturating_sub(ENTRIES));
         entries
     }
-}
-
-/// Returns true if a listener wants the message.
-fn wants(interests: &Interests, message: &Message) -> bool {
-    let Interests {
-        applications,
-        min_priority,
-    } = interests;
-    let priority = message.content.priority;
-    (applications.is_empty() || applications.contains(&message.application.name))
-        && min_priority.is_none_or(|least| priority >= least)
 }
 
 fn setup(

@@ -31,6 +31,8 @@ pub mod export;
 pub mod flat;
 pub mod form;
 pub mod grants;
+#[cfg(feature = "host")]
+pub mod image;
 pub mod limits;
 pub mod manifest;
 #[cfg(feature = "host")]
@@ -49,4 +51,7 @@ pub use limits::Limits;
 pub const VERSION: &str = "0.2.0";
 
 /// All released versions, newest first. Components that were built for any of them run.
-pub const VERSIONS: [&str; 2] = [VERSION, "0.1.0"];
+pub const VERSIONS: [&str; 2] = [VERSION, V0_1];
+
+/// The first released version.
+pub const V0_1: &str = "0.1.0";

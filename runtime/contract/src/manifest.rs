@@ -3,7 +3,7 @@
 use crate::{
     grants::HostPattern,
     text::cut,
-    types::{Interests, Manifest, Permission},
+    types::{Interests, Manifest, Message, Permission},
 };
 
 /// What is wrong with a manifest: expected, found, fix, as phrases of a
@@ -99,6 +99,19 @@ pub fn check(manifest: &Manifest) -> Result<(), Flaw> {
         check_interests(interests)?;
     }
     Ok(())
+}
+
+impl Interests {
+    /// Returns true if a listener with these interests wants the message.
+    pub fn include(&self, message: &Message) -> bool {
+        let Self {
+            applications,
+            min_priority,
+        } = self;
+        let priority = message.content.priority;
+        (applications.is_empty() || applications.contains(&message.application.name))
+            && min_priority.is_none_or(|least| priority >= least)
+    }
 }
 
 fn check_interests(interests: &Interests) -> Result<(), Flaw> {

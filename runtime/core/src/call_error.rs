@@ -92,7 +92,7 @@ pub enum CallError {
         what: String,
     },
     /// It crashed again and again and is given a pause.
-    #[error("the plugin keeps failing and is paused for {retry_in:?}; last: {last}")]
+    #[error("the plugin keeps failing and is paused for {:?}; last: {last}", rounded_up(*retry_in))]
     BackingOff {
         /// The time until the next attempt.
         retry_in: Duration,
@@ -102,6 +102,16 @@ pub enum CallError {
     /// The host could not bring it up, through no fault of the plugin.
     #[error("the plugin could not be started: {0}")]
     Unavailable(String),
+}
+
+/// Whole seconds, or milliseconds if it is less than one.
+fn rounded_up(duration: Duration) -> Duration {
+    if duration >= Duration::from_secs(1) {
+        Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+    } else {
+        let millis = duration.as_nanos().div_ceil(1_000_000);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(1000))
+    }
 }
 
 impl CallError {
@@ -143,4 +153,27 @@ fn problems(problems: &[Problem]) -> String {
         })
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::rounded_up;
+
+    #[test]
+    fn a_pause_is_shown_in_whole_units() {
+        for (nanos, shown) in [
+            (1, "1ms"),
+            (28_187_512, "29ms"),
+            (1_000_000_000, "1s"),
+            (1_000_000_001, "2s"),
+            (59_500_000_000, "60s"),
+        ] {
+            assert_eq!(
+                format!("{:?}", rounded_up(Duration::from_nanos(nanos))),
+                shown
+            );
+        }
+    }
 }

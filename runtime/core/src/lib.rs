@@ -40,7 +40,7 @@ pub mod yaml;
 
 pub use mortise_contract::{
     self as contract, Capabilities, Capability, ContentError, Digest, Grants, Limits, digest, flat,
-    grants, limits, manifest, schedule, text, types,
+    grants, image, limits, manifest, schedule, text, types,
 };
 
 pub use call_error::CallError;

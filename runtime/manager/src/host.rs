@@ -135,20 +135,28 @@ impl InstanceHost {
         Ok(Account { user_id, instance })
     }
 
-    /// Returns a message that the plugin may change, as one that it sent.
-    async fn own_message(&self, message: u64) -> Result<Message, Error> {
+    /// Returns a message that the plugin sent; none if there is no message of this id.
+    async fn own_message(&self, message: u64) -> Result<Option<Message>, Error> {
         let found = self
             .users
             .message(self.user_id, id(message))
             .await
             .map_err(failed)?;
-        match found {
-            None => Err(Error::Invalid(format!("message {message} does not exist"))),
-            Some(found) if found.instance == Some(self.instance) => Ok(found.message),
-            Some(_) => Err(Error::Denied(format!(
-                "message {message} was sent by another application; a plugin changes only its own"
-            ))),
-        }
+        found
+            .map(|found| match found.instance == Some(self.instance) {
+                true => Ok(found.message),
+                false => Err(Error::Denied(format!(
+                    "message {message} was sent by another application; \
+                     a plugin changes and deletes only its own"
+                ))),
+            })
+            .transpose()
+    }
+
+    /// As [`Self::own_message`], for a change.
+    async fn changed_message(&self, message: u64) -> Result<Message, Error> {
+        let own = self.own_message(message).await?;
+        own.ok_or_else(|| Error::Invalid(format!("message {message} does not exist")))
     }
 
     fn readable<'a>(&self, applications: &'a Applications) -> Readable<'a> {
@@ -261,21 +269,13 @@ impl Host for InstanceHost {
 
     async fn remove_message(&self, message: u64) -> Result<(), Error> {
         self.consented("deleting a message")?;
-        let found = self
-            .users
-            .message(self.user_id, id(message))
-            .await
-            .map_err(failed)?;
-        match found {
+        match self.own_message(message).await? {
             None => Ok(()),
-            Some(found) if found.instance == Some(self.instance) => self
+            Some(_) => self
                 .users
                 .remove_message(self.user_id, id(message))
                 .await
                 .map_err(failed),
-            Some(_) => Err(Error::Denied(format!(
-                "message {message} was sent by another application; a plugin deletes only its own"
-            ))),
         }
     }
 
@@ -286,7 +286,7 @@ impl Host for InstanceHost {
         filtered: bool,
     ) -> Result<(), Error> {
         self.consented("changing a message")?;
-        let before = self.own_message(message).await?;
+        let before = self.changed_message(message).await?;
         let draft = self.draft(before.application, content);
         let sender = self.sender(self.instance)?;
         self.users
@@ -296,7 +296,7 @@ impl Host for InstanceHost {
 
     async fn expire_message(&self, message: u64, at_ms: Option<u64>) -> Result<(), Error> {
         self.consented("setting the end of a message")?;
-        self.own_message(message).await?;
+        self.changed_message(message).await?;
         self.users
             .expire_message(self.user_id, id(message), at_ms.map(id))
             .await

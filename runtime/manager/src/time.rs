@@ -15,7 +15,7 @@ pub struct Clock {
     ahead: Option<watch::Receiver<Duration>>,
 }
 
-/// The handle that moves a [`Clock`] ahead.
+/// The handle that sets a [`Clock`].
 #[derive(Debug)]
 pub struct ClockHand {
     ahead: watch::Sender<Duration>,
@@ -25,6 +25,12 @@ impl ClockHand {
     /// Moves the clock ahead, and wakes the waits that are over by it.
     pub fn advance(&self, by: Duration) {
         self.ahead.send_modify(|ahead| *ahead += by);
+    }
+
+    /// Sets the clock back, at most to the system's time, and ends its waits.
+    pub fn set_back(&self, by: Duration) {
+        self.ahead
+            .send_modify(|ahead| *ahead = ahead.saturating_sub(by));
     }
 }
 
@@ -48,10 +54,15 @@ impl Clock {
     /// time, so a caller with a long one looks at the time again.
     pub async fn sleep_until(&self, time_ms: i64) {
         let mut ahead = self.ahead.clone();
+        let mut before = self.ahead();
         loop {
             if let Some(ahead) = &mut ahead {
                 ahead.mark_unchanged();
             }
+            if self.ahead() < before {
+                return;
+            }
+            before = self.ahead();
             let left = u64::try_from(time_ms.saturating_sub(self.now_ms())).unwrap_or(0);
             let moved = async {
                 match &mut ahead {
@@ -113,6 +124,18 @@ mod tests {
         wait.await;
         // One that begins after the move, for a time before it, is over too.
         clock.sleep_until(until).await;
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_clock_is_set_back() {
+        let (clock, hand) = Clock::with_hand();
+        hand.advance(2 * HOUR);
+        let mut wait = Box::pin(clock.sleep_until(clock.now_ms() + HOUR_MS));
+        assert_eq!(wait.as_mut().now_or_never(), None);
+        hand.set_back(HOUR);
+        wait.await;
+        hand.set_back(2 * HOUR);
+        assert!(clock.now_ms() <= now_ms());
     }
 
     #[tokio::test]

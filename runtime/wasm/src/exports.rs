@@ -159,7 +159,7 @@ interface! { timer:
 pub(super) mod manifest {
     use super::{
         Component, ComponentExportIndex, Found, Instance, Manifest, State, Store, TypedFunc,
-        released, typed,
+        contract, released, typed,
     };
 
     pub(crate) struct Indices {
@@ -188,7 +188,7 @@ pub(super) mod manifest {
         ) -> wasmtime::Result<Guest> {
             let name = "describe";
             match self.version {
-                "0.1.0" => typed(store, instance, &self.describe, name).map(Guest::V0_1),
+                contract::V0_1 => typed(store, instance, &self.describe, name).map(Guest::V0_1),
                 _ => typed(store, instance, &self.describe, name).map(Guest::Newest),
             }
         }

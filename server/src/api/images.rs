@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use mortise_runtime::image::ImageFormat;
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    images::{Format, ImageError},
+    images::{ImageError, format_of_name},
     state::AppState,
 };
 
@@ -123,7 +124,7 @@ async fn image(
         _ => ApiError::internal(error),
     };
     let format =
-        Format::of_name(&name).ok_or_else(|| ApiError::not_found("image does not exist"))?;
+        format_of_name(&name).ok_or_else(|| ApiError::not_found("image does not exist"))?;
     let path = state.images.path(&name);
     let bytes = tokio::fs::read(&path).await.map_err(missing)?;
     let modified = tokio::fs::metadata(&path)
@@ -145,7 +146,7 @@ async fn image(
 async fn default_image(headers: HeaderMap) -> Response {
     let file = File {
         bytes: Bytes::from_static(DEFAULT_IMAGE),
-        content_type: Format::Png.content_type(),
+        content_type: ImageFormat::Png.content_type(),
         tag: concat!("defaultapp-", env!("CARGO_PKG_VERSION")).to_owned(),
         modified: None,
     };

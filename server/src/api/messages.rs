@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Sending},
-    pipeline::{Label, Posted, Sender, TraceEntry, contract_priority},
+    pipeline::{ChangedLabel, Label, Posted, Sender, TraceEntry, contract_priority},
     state::AppState,
 };
 
@@ -261,14 +261,13 @@ async fn update(
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
     let sender = Sender::Application;
+    let expires = change.expires_at.0;
+    let change = ChangedLabel { priority, expires };
     let updated = state
         .pipeline
-        .update(user, id, draft, priority, sender, true)
+        .update(user, id, draft, change, sender, true)
         .await?;
-    let mut posted = updated.ok_or_else(no_message)?;
-    if let (Posted::Stored(message), Some(expires_ms)) = (&mut posted, change.expires_at.0) {
-        *message = expire(&state, user, id, expires_ms).await?;
-    }
+    let posted = updated.ok_or_else(no_message)?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
 }
 

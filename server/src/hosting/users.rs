@@ -12,7 +12,7 @@ use mortise_store::{SourcedMessage, Store, TracedKey, TracedRow, UserRow};
 use crate::{
     config::PathPrefix,
     images::{ImageError, Images},
-    pipeline::{Pipeline, PostError, Posted, contract_priority},
+    pipeline::{ChangedLabel, Pipeline, PostError, Posted, contract_priority},
     plugins::{
         EmbedderError, Users,
         embedder::{
@@ -91,9 +91,12 @@ impl Users for ServerUsers {
         filtered: bool,
     ) -> Result<(), Error> {
         let pipeline = self.pipeline()?;
-        let priority = draft.content.priority.into();
+        let change = ChangedLabel {
+            priority: draft.content.priority.into(),
+            expires: None,
+        };
         let updated = pipeline
-            .update(user_id, message, draft, priority, sender, filtered)
+            .update(user_id, message, draft, change, sender, filtered)
             .await
             .transpose()
             .unwrap_or(Err(PostError::NoMessage));

@@ -54,6 +54,15 @@ pub struct Label {
     pub expires_ms: Option<i64>,
 }
 
+/// The parts of a change that filters are not given.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangedLabel {
+    /// The message's new priority, as in [`Label`].
+    pub priority: i64,
+    /// The new time at which it is deleted, as in [`Label`]; none keeps its time.
+    pub expires: Option<Option<i64>>,
+}
+
 /// A message past the filters.
 enum Passed {
     /// With its content.
@@ -233,18 +242,18 @@ impl Pipeline {
         user_id: i64,
         id: i64,
         draft: Draft,
-        priority: i64,
+        change: ChangedLabel,
         sender: Sender,
         filtered: bool,
     ) -> Result<Option<Posted>, PostError> {
         self.keeps_messages()?;
         match self
-            .passed(user_id, draft, priority, sender, filtered)
+            .passed(user_id, draft, change.priority, sender, filtered)
             .await?
         {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
             Passed::Stays(new) => {
-                let updated = self.store.update_message(id, &new).await?;
+                let updated = self.store.update_message(id, &new, change.expires).await?;
                 if let Some(message) = &updated {
                     self.hub.publish(message);
                 }

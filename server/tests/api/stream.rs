@@ -52,9 +52,11 @@ async fn a_stream_brings_what_rest_shows() {
         for stream in &mut streams {
             assert_eq!(next(stream).await.unwrap(), sent);
         }
-        // A change comes with the number of the message.
+        // A change comes with the number of the message, and all that changed.
         let path = format!("/message/{}", id(&sent));
-        let changed = ok(running.put(&path, &sender, json!({"priority": 9})).await);
+        let change = json!({"priority": 9, "expiresAt": "2130-01-01T00:00:00Z"});
+        let changed = ok(running.put(&path, &sender, change).await);
+        assert_eq!(changed["expiresAt"], "2130-01-01T00:00:00.000Z");
         for stream in &mut streams {
             assert_eq!(next(stream).await.unwrap(), changed);
         }

@@ -98,6 +98,11 @@ fn an_executable_is_inspected_as_a_component_is() {
     let described = json(&data, &["inspect", component.to_str().unwrap()]);
     assert_eq!(described["backend"], "wasm");
     assert!(described["exports"].is_array(), "{described}");
+
+    let listener = mortise_tests::guests::example("everything");
+    let shown = said(&data, &["inspect", listener.to_str().unwrap()]);
+    let listens = "listens   to all applications that it may read, from priority -1000 on";
+    assert!(shown.contains(listens), "{shown}");
 }
 
 #[tokio::test]

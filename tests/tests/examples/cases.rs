@@ -25,6 +25,7 @@ async fn each_example_passes_its_cases() {
         ("clock", "examples/clock/cases"),
         ("deduplicate", "examples/deduplicate/cases"),
         ("forward", "examples/forward/cases"),
+        ("json-webhook", "examples/json-webhook/cases"),
         ("rules", "examples/rules/cases"),
         ("everything", "tests/guests/everything/cases"),
     ] {

@@ -107,10 +107,12 @@ impl Built {
         }
         if path.join("Cargo.toml").is_file() {
             let target = "wasm32-wasip2";
+            // Cargo replaces the hyphens of a library's name.
+            let name = folder.replace('-', "_");
             return Self {
                 language: "Rust",
                 command: format!(
-                    "{enter} && cargo build --release --target {target}{INSTALL}../target/{target}/release/{folder}.wasm"
+                    "{enter} && cargo build --release --target {target}{INSTALL}../target/{target}/release/{name}.wasm"
                 ),
                 found: Found::component(&guests::example(folder)).await,
             };

@@ -28,6 +28,11 @@ async fn each_exports_what_it_lists_and_imports_what_it_uses() {
             vec!["messages", "storage", "log"],
         ),
         (
+            "json-webhook",
+            vec![Lifecycle, Configurer, Displayer, Webhook],
+            vec!["messages", "storage", "log"],
+        ),
+        (
             "clock",
             vec![Lifecycle, Configurer, Timer],
             vec!["messages", "storage", "timers", "log"],
@@ -57,7 +62,14 @@ async fn each_exports_what_it_lists_and_imports_what_it_uses() {
 
 #[tokio::test]
 async fn default_configurations_are_valid_and_have_a_schema() {
-    for package in ["rules", "jq", "forward", "alertmanager", "clock"] {
+    for package in [
+        "rules",
+        "jq",
+        "forward",
+        "alertmanager",
+        "json-webhook",
+        "clock",
+    ] {
         let running = Running::new(package, "").await;
         let defaults = running.instance.default_config().await.unwrap();
         running.instance.apply_config(&defaults).await.unwrap();

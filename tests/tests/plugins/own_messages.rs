@@ -1,8 +1,9 @@
 //! A plugin's own messages: changed, ended, sent to several users, with an image of their
 //! application; its timers in time zones; and components of released contracts.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use mortise_server::time::{now_ms, rfc3339};
 use mortise_tests::guests;
 use serde_json::{Value, json};
 
@@ -232,6 +233,28 @@ async fn cron_goes_by_the_time_zone_that_the_user_chooses() {
         &told.tell("cron-in own Mars/Olympus 0 9 * * *").await,
         "invalid",
     );
+    told.rig.stop().await;
+}
+
+#[tokio::test]
+async fn timers_come_back_when_a_clock_that_was_ahead_is_set_right() {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    let told = Telling::new().await;
+    let slot = told.rig.slot(ID).await;
+    let next = async || {
+        let path = format!("/plugin/{}/timers", slot.id);
+        let timers = told.rig.api(Method::GET, &path, "").await;
+        timers[0]["next"][0].as_str().unwrap().to_owned()
+    };
+    let in_two_days = || rfc3339(now_ms() + 2 * 24 * 3_600_000);
+    told.rig.clock.advance(YEAR);
+    told.tell("cron daily 0 9 * * *").await.unwrap();
+    assert!(next().await > in_two_days());
+    told.rig.clock.set_back(YEAR);
+    until("the timer is due again", async || {
+        next().await < in_two_days()
+    })
+    .await;
     told.rig.stop().await;
 }
 

@@ -40,7 +40,8 @@ impl Slot {
         }
     }
 
-    /// Checks that it may be called.
+    /// Checks that it may be called. A pause is not for calls that need no configuration:
+    /// they are made for a person, who may be about to repair the configuration.
     ///
     /// # Errors
     ///
@@ -50,10 +51,12 @@ impl Slot {
             return Err(CallError::Stopped);
         }
         match &self.failures {
-            Some(failures) if failures.retry > Instant::now() => Err(CallError::BackingOff {
-                retry_in: failures.retry.duration_since(Instant::now()),
-                last: failures.last.clone(),
-            }),
+            Some(failures) if needs > Needs::Made && failures.retry > Instant::now() => {
+                Err(CallError::BackingOff {
+                    retry_in: failures.retry.duration_since(Instant::now()),
+                    last: failures.last.clone(),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -91,5 +94,26 @@ impl Slot {
             retry: Instant::now() + pause,
             last: error.to_string(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mortise_runtime::{CallError, contract::export::Needs};
+
+    use super::Slot;
+
+    #[test]
+    fn one_that_is_paused_can_still_be_configured() {
+        let mut slot = Slot::new(None);
+        slot.started = true;
+        for _ in 0..4 {
+            slot.failed(&CallError::Unavailable("it broke".to_owned()));
+        }
+        assert!(slot.may_be_called(Needs::Made).is_ok());
+        for needs in [Needs::Configured, Needs::Started] {
+            let refused = slot.may_be_called(needs).unwrap_err();
+            assert!(matches!(refused, CallError::BackingOff { .. }), "{refused}");
+        }
     }
 }

@@ -1,5 +1,7 @@
-//! A jq program, compiled once and run for each message. Knows neither the host
+//! A jq program, compiled once and run for each value. Knows neither the host
 //! nor messages.
+
+use std::fmt;
 
 use jaq_core::{
     Compiler, Ctx, Filter, Vars, data,
@@ -10,12 +12,21 @@ use jaq_json::Val;
 type Data = data::JustLut<Val>;
 
 /// A program, ready to run.
-pub(crate) struct Program(Filter<Data>);
+pub struct Program(Filter<Data>);
+
+impl fmt::Debug for Program {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Program")
+    }
+}
 
 impl Program {
-    /// Compiles a program, or returns all its mistakes, each with its line and
-    /// column.
-    pub(crate) fn compile(code: &str) -> Result<Self, Vec<String>> {
+    /// Compiles a program.
+    ///
+    /// # Errors
+    ///
+    /// All its mistakes, each with its line and column.
+    pub fn compile(code: &str) -> Result<Self, Vec<String>> {
         let defs = jaq_core::defs()
             .chain(jaq_std::defs())
             .chain(jaq_json::defs());
@@ -55,14 +66,8 @@ impl Program {
     ///
     /// The program fails, or has more than one output; the others are not
     /// computed.
-    pub(crate) fn first(&self, input: Val) -> Result<Option<Val>, String> {
-        let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
-        let mut outputs = self.0.id.run((context, input)).map(|output| {
-            output.map_err(|exception| match exception.get_err() {
-                Ok(error) => error.to_string(),
-                Err(_) => "it must not use `halt` or `break` without its label".to_owned(),
-            })
-        });
+    pub fn first(&self, input: Val) -> Result<Option<Val>, String> {
+        let mut outputs = self.run(input);
         let first = outputs.next().transpose()?;
         match outputs.next().transpose()? {
             Some(_) => {
@@ -70,6 +75,33 @@ impl Program {
             }
             None => Ok(first),
         }
+    }
+
+    /// Runs the program on a value and returns all its outputs.
+    ///
+    /// # Errors
+    ///
+    /// The program fails, or has more than `most` outputs; the others are not
+    /// computed.
+    pub fn outputs(&self, input: Val, most: usize) -> Result<Vec<Val>, String> {
+        let mut outputs = self.run(input);
+        let all = outputs.by_ref().take(most).collect::<Result<_, _>>()?;
+        match outputs.next().transpose()? {
+            Some(_) => Err(format!(
+                "it has more than {most} outputs; `limit({most}; …)` has the first ones"
+            )),
+            None => Ok(all),
+        }
+    }
+
+    fn run(&self, input: Val) -> impl Iterator<Item = Result<Val, String>> {
+        let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
+        self.0.id.run((context, input)).map(|output| {
+            output.map_err(|exception| match exception.get_err() {
+                Ok(error) => error.to_string(),
+                Err(_) => "it must not use `halt` or `break` without its label".to_owned(),
+            })
+        })
     }
 }
 
@@ -129,6 +161,22 @@ mod tests {
                 .unwrap_err()
                 .contains("more than one output")
         );
+    }
+
+    #[test]
+    fn gives_as_many_values_as_are_wanted() {
+        let outputs = |code: &str| {
+            let program = Program::compile(code).unwrap();
+            let outputs = program.outputs(Val::Null, 2)?;
+            Ok::<_, String>(outputs.iter().map(Val::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(outputs("empty").unwrap(), [""; 0]);
+        assert_eq!(outputs("1, 2").unwrap(), ["1", "2"]);
+        // No output after the third is computed.
+        for code in ["1, 2, 3, error", "repeat(1)"] {
+            assert!(outputs(code).unwrap_err().contains("more than 2 outputs"));
+        }
+        assert!(outputs("1, error(\"x\")").unwrap_err().contains('x'));
     }
 
     #[test]
