@@ -186,9 +186,9 @@ impl Approve {
         }
         let status: Status = understood(answer)?;
         let how = if self.without {
-            "without what it asked for more"
+            "without the new permissions"
         } else {
-            "with what it asked for"
+            "with the permissions that it asked for"
         };
         Ok(format!("{} {} runs, {how}\n", status.id, status.version))
     }

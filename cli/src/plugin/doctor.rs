@@ -54,9 +54,9 @@ impl Named {
             return Ok((format!("{diagnosis}\n"), code));
         }
         let (verdict, style) = if well {
-            ("well", Style::new().green().bold())
+            ("ok", Style::new().green().bold())
         } else {
-            ("not well", Style::new().red().bold())
+            ("failed", Style::new().red().bold())
         };
         let mut text = format!("{} {}\n", paint(verdict, style), printable(&id));
         if let Some(contract) = status.and_then(|status| status.contract) {

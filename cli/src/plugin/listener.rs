@@ -87,7 +87,7 @@ impl Listener {
         };
         Ok(match after {
             0 => format!("it begins with the first stored message; {waiting}\n"),
-            after => format!("it goes on after message {after}; {waiting}\n"),
+            after => format!("the next message is the one after {after}; {waiting}\n"),
         })
     }
 }

@@ -325,7 +325,7 @@ impl Named {
         remote
             .send(Method::DELETE, &self.path(""), Body::None)
             .await?;
-        Ok(self.done("removed", "what its users stored waits for its return"))
+        Ok(self.done("removed", "its users' data stays for its return"))
     }
 
     pub(super) async fn enable(&self) -> anyhow::Result<String> {
@@ -360,7 +360,7 @@ impl Named {
             .await?
             .order(&remote, "disable")
             .await?;
-        Ok(self.done("disabled", "its configuration and what it stored stay"))
+        Ok(self.done("disabled", "its configuration and its data stay"))
     }
 
     pub(super) fn done(&self, what: &str, note: &str) -> String {

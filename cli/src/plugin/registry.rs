@@ -71,7 +71,7 @@ impl Version {
         );
         line(&mut text, "runs as", &self.backend);
         let signer = match &self.signature {
-            Signature::None => "nobody",
+            Signature::None => "no key",
             Signature::Untrusted => "a key that is not trusted",
             Signature::Trusted { key } => key,
         };

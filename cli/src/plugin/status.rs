@@ -119,7 +119,7 @@ impl Status {
                 self.id
             )),
             Some(Waiting::Failed { .. }) => Some(format!(
-                "the file does not load, and the version before runs: mortise plugin status {}",
+                "the file does not load, and the previous version runs: mortise plugin status {}",
                 self.id
             )),
             None => None,

@@ -35,7 +35,7 @@ pub enum CallError {
     Stopped,
     /// It did not answer in time. A component's code was discarded; a native
     /// plugin received a cancellation.
-    #[error("`{call}` did not answer within {deadline:?} and was given up")]
+    #[error("`{call}` did not answer within {deadline:?} and was cancelled")]
     DeadlineExceeded {
         /// The function of the contract.
         call: &'static str,

@@ -242,7 +242,7 @@ impl Plugins {
         self.catalogue
             .grant_record(id)
             .await
-            .inspect_err(|error| tracing::error!(%error, "what was answered was not read"))
+            .inspect_err(|error| tracing::error!(%error, "the new grants were not read"))
             .unwrap_or_default()
     }
 
@@ -374,7 +374,7 @@ impl Plugins {
             answered_ms: now_ms(),
         };
         if let Err(error) = self.catalogue.set_grant_record(id, &record).await {
-            tracing::error!(%error, plugin = id, "what was answered was not stored");
+            tracing::error!(%error, plugin = id, "the new grants were not stored");
         }
     }
 
@@ -385,7 +385,7 @@ impl Plugins {
         let mut noted = match self.catalogue.grant_records().await {
             Ok(noted) => noted,
             Err(error) => {
-                tracing::error!(%error, "what was answered was not read");
+                tracing::error!(%error, "the new grants were not read");
                 return;
             }
         };

@@ -172,7 +172,7 @@ impl Plugins {
         let result = match made {
             Ok(Ok(instance)) => instance.filter(draft, share).await,
             Ok(Err(error)) => Err(error),
-            Err(_) => return Err(timed_out(format!("it did not come up within {share:?}"))),
+            Err(_) => return Err(timed_out(format!("it did not start within {share:?}"))),
         };
         result.map_err(|error| {
             match error {

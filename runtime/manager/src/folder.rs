@@ -452,14 +452,11 @@ impl Plugins {
         Err(LoadError {
             file: file.to_owned(),
             step: Step::Unordered,
-            expected: format!(
-                "the file that was installed by order, {}",
-                installed.digest()
-            ),
-            found: format!("{}, which no order put there", new.digest()),
+            expected: format!("the installed file, {}", installed.digest()),
+            found: format!("{}, which no command installed", new.digest()),
             fix: format!(
-                "if it is meant, take it up: mortise plugin reload {}; otherwise put the other \
-                 one back",
+                "to use it, run: mortise plugin reload {}; otherwise put the installed file \
+                 back",
                 new.manifest().id
             ),
         })
@@ -522,7 +519,7 @@ impl Plugins {
         };
         // It runs all the same; the next start looks at its file again.
         if let Err(error) = self.catalogue.set_installed(&plugin).await {
-            tracing::error!(%error, "what is installed was not stored");
+            tracing::error!(%error, "the installed versions were not stored");
         }
     }
 

@@ -128,8 +128,8 @@ pub enum PluginState {
         #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         report: LoadError,
     },
-    /// Its file was removed. Nothing of it runs; what its users have of it
-    /// waits for its return.
+    /// Its file was removed. It does not run, and its users' data stays for its
+    /// return.
     Missing,
 }
 
@@ -139,7 +139,7 @@ pub enum PluginState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "because", rename_all = "snake_case")]
 pub enum Waiting {
-    /// It does not load or does not come up.
+    /// It does not load or does not start.
     Failed {
         /// The failed step and its fix.
         #[cfg_attr(feature = "openapi", schema(value_type = Object))]

@@ -80,7 +80,7 @@ pub enum OrderError {
     /// The file asks for other permissions, or is another version, than its
     /// registry announced.
     #[error(
-        "the file is not what its registry announced: {0}; nothing changed: report this to its author"
+        "the file differs from its registry's description: {0}; nothing changed; report this to its author"
     )]
     Announced(String),
     /// Another file of that name is in the folder.
@@ -213,7 +213,7 @@ impl Plugins {
         back.current.loaded().await.map_err(|error| LoadError {
             file: copy.clone(),
             step: mortise_runtime::Step::Read,
-            expected: "the copy of the version before".to_owned(),
+            expected: "the copy of the previous version".to_owned(),
             found: error.to_string(),
             fix: "put that version into the plugins folder again".to_owned(),
         })?;
@@ -232,7 +232,7 @@ impl Plugins {
         if let Err(error) = put_back.await {
             // The active version is the one that was asked for; the next change of
             // the file counts.
-            tracing::warn!(%error, "the version before runs, but is not in the folder");
+            tracing::warn!(%error, "the previous version runs, but is not in the folder");
         }
         if let Ok(Some(identity)) = Identity::read(&entry.file) {
             self.placed(id, identity).await;

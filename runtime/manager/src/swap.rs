@@ -339,7 +339,7 @@ impl Plugins {
             self.resume_all(rows).await
         };
         if let Err(error) = arrived.await {
-            tracing::error!(%error, plugin = id, "a plugin was not brought up");
+            tracing::error!(%error, plugin = id, "a plugin was not started");
         }
     }
 
@@ -373,10 +373,10 @@ fn refused(entry: &Entry, slot: &Slot, error: &CallError) -> LoadError {
             | CallError::Busy { .. } => Step::Unstarted,
             _ => Step::Start,
         },
-        expected: "version to come up for every user who has the plugin enabled".to_owned(),
+        expected: "version to start for every user who has the plugin enabled".to_owned(),
         found: format!("for the user `{}`: {}", slot.user.name, error.full()),
         fix: format!(
-            "the version before goes on; correct the new one, or disable the plugin for that user, \
+            "the previous version keeps running; correct the new one, or disable the plugin for that user, \
              and then: mortise plugin reload {id}. If the plugin cannot run twice, because of a lock \
              or a port: mortise plugin grant {id} --limit versions-at-once=1"
         ),

@@ -54,7 +54,7 @@ impl Plugins {
             self.resume_all(rows).await
         };
         if let Err(error) = resumed.await {
-            tracing::error!(%error, "a user's plugins were not brought up again");
+            tracing::error!(%error, "a user's plugins were not restarted");
         }
     }
 

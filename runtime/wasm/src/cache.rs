@@ -68,7 +68,7 @@ impl Cache {
             Err(Unusable::Absent) => None,
             Err(why) => {
                 tracing::warn!(
-                    "compiled code in {} was removed and is made anew: {why}",
+                    "compiled code in {} was removed and is compiled again: {why}",
                     file.display()
                 );
                 drop(fs::remove_file(&file));

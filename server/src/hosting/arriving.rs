@@ -166,7 +166,10 @@ async fn follow(mut url: Url, digest: Digest, folder: &Path) -> Result<TempPath,
             return Err(refused(&url, format!("its server answers {status}")));
         };
         if url.scheme() == "https" && next.scheme() != "https" {
-            return Err(refused(&url, "its server redirects to what is not https"));
+            return Err(refused(
+                &url,
+                "its server redirects to an address without https",
+            ));
         }
         url = next;
     }

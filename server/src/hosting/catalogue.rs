@@ -508,6 +508,6 @@ fn json<T: Serialize>(value: &T) -> String {
 
 fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text)
-        .inspect_err(|error| tracing::warn!(%error, "what is stored about a plugin is not understood, and made anew"))
+        .inspect_err(|error| tracing::warn!(%error, "a plugin's stored state cannot be parsed, and is recreated"))
         .ok()
 }

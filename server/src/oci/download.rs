@@ -96,7 +96,7 @@ impl<F: FnMut(u64) + Send> Download<'_, F> {
                 why,
                 bytes = before,
                 size,
-                "a download broke off and goes on"
+                "a download broke off and continues"
             );
             tokio::time::sleep(PAUSE * failures).await;
         }

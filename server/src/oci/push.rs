@@ -138,7 +138,7 @@ pub async fn push(
     docker: &DockerFile,
 ) -> Result<Pushed, RegistryError> {
     if reference.digest().is_some() {
-        let text = format!("{reference} has a digest, which nobody can choose; write a tag");
+        let text = format!("{reference} has a digest, which no publisher can choose; write a tag");
         return Err(RegistryError::Push(text.into()));
     }
     if let Some(readme) = release

@@ -157,7 +157,10 @@ async fn a_version_that_waits_is_shown_and_approved() {
     assert_eq!(rig.stored("backup", "done").await.title, "one");
 
     let text = rig.says(&["approve", "a"]).await;
-    assert_eq!(text, "a 1.0.0 runs, with what it asked for\n");
+    assert_eq!(
+        text,
+        "a 1.0.0 runs, with the permissions that it asked for\n"
+    );
     assert_eq!(rig.stored("backup", "done").await.title, "two");
     assert_eq!(rig.hooked("a").await, 200);
     install(

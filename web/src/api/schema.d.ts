@@ -67,7 +67,7 @@ export interface paths {
         get: operations["get_admin_plugins_id"];
         put?: never;
         post?: never;
-        /** Removes a plugin and its file; what its users stored waits for its return. */
+        /** Removes a plugin and its file; its users' data stays for its return. */
         delete: operations["delete_admin_plugins_id"];
         options?: never;
         head?: never;
@@ -252,7 +252,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Returns to the version before. */
+        /** Returns to the previous version. */
         post: operations["post_admin_plugins_id_rollback"];
         delete?: never;
         options?: never;
@@ -3020,7 +3020,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It does not load, does not come up, or has another digest. Nothing changed. */
+            /** @description It does not load, does not start, or has another digest. Nothing changed. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3127,7 +3127,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It does not come up after all; what ran goes on. */
+            /** @description It does not start after all. The previous version keeps running. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3168,7 +3168,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It has no process, or nobody uses it. */
+            /** @description It has no process, or no user has enabled it. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3244,7 +3244,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Also about what is not installed. */
+            /** @description Also about plugins that are not installed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3381,7 +3381,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It does not load or come up; what ran goes on. */
+            /** @description It does not load or start. The previous version keeps running. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3463,7 +3463,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It does not load or come up; what ran goes on. */
+            /** @description It does not load or start. The previous version keeps running. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3637,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not there, not a plugin, not for this machine, or not what its digest names. */
+            /** @description It is missing, not a plugin, not for this machine, or has another digest. */
             422: {
                 headers: {
                     [name: string]: unknown;

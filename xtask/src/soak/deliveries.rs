@@ -4,6 +4,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::OpenOptions,
+    io::Write as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -69,6 +71,17 @@ impl Recorder {
             file: folder.join("deliveries"),
         })
     }
+
+    /// Writes into the record that the server was killed.
+    fn note_kill(&self) -> Result<()> {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.file)
+            .with_context(|| format!("{} cannot be opened", self.file.display()))?;
+        file.write_all(b"kill\n")
+            .with_context(|| format!("{} cannot be written", self.file.display()))
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -130,6 +143,7 @@ pub(super) async fn run(setting: &Setting, recorder: &Recorder) -> Result<Delive
         host.install(next()?).await?;
         load.stored_at_least(messages / kills).await;
         let tokens = host.kill().await?;
+        recorder.note_kill()?;
         first = load.end().await?;
         if round % (kills / 5).max(1) == 0 {
             say(format_args!("{round:>4} of {kills} kills and swaps"));
@@ -229,24 +243,24 @@ impl Delivered {
     fn judge(&mut self, stored: &BTreeMap<u64, u64>, record: &str) -> Result<()> {
         let mut received = BTreeMap::new();
         let mut last: BTreeMap<u64, u64> = BTreeMap::new();
-        let (mut newest, mut version, mut after_kill, mut again) = (0, "", false, 0);
+        // A kill lets one batch be repeated, before all that was not received yet.
+        let (mut may_repeat, mut started) = (0, false);
         for line in record.lines() {
             match line.split(' ').collect::<Vec<_>>().as_slice() {
                 ["fail"] => self.failures += 1,
-                // A swap brings the other version; after a kill, the same one starts.
-                ["start", started] => {
-                    after_kill = version == *started;
-                    version = started;
-                    again = 0;
-                }
+                ["kill"] => (may_repeat, started) = (BATCH, false),
+                ["start", _version] => started = true,
                 ["message", id, application, _title] => {
                     let (id, application) = (id.parse::<u64>()?, application.parse::<u64>()?);
                     if received.insert(id, application).is_some() {
                         self.repeated += 1;
-                        again += 1;
-                        let under_way = after_kill && again <= BATCH && id <= newest;
-                        self.repeated_otherwise += usize::from(!under_way);
+                        self.repeated_otherwise += usize::from(may_repeat == 0);
+                        may_repeat = may_repeat.saturating_sub(1);
                         continue;
+                    }
+                    // What the killed process still wrote came before the next start.
+                    if started {
+                        may_repeat = 0;
                     }
                     if last
                         .insert(application, id)
@@ -254,7 +268,6 @@ impl Delivered {
                     {
                         self.out_of_order += 1;
                     }
-                    newest = newest.max(id);
                 }
                 _ => bail!("the plugin wrote an unexpected line: {line}"),
             }
@@ -326,10 +339,12 @@ mod tests {
     #[test]
     fn messages_may_be_repeated_after_a_kill_alone() {
         let killed = judged(
-            "start 1\nmessage 1 7 a\nfail\nmessage 2 8 a\nstart 1\nmessage 2 8 a\nmessage 3 7 b",
+            "start 1\nmessage 1 7 a\nfail\nstart 1\nkill\nmessage 2 8 a\nstart 2\nmessage 2 8 a\nmessage 3 7 b",
         );
         assert_eq!((killed.missing, killed.failures), (0, 1));
         assert_eq!((killed.repeated, killed.repeated_otherwise), (1, 0));
+        let late = judged("start 1\nmessage 1 7 a\nkill\nstart 1\nmessage 2 8 a\nmessage 1 7 a");
+        assert_eq!((late.repeated, late.repeated_otherwise), (1, 1));
         let swapped = judged("start 1\nmessage 1 7 a\nstart 2\nmessage 1 7 a\nmessage 2 8 a");
         assert_eq!((swapped.repeated, swapped.repeated_otherwise), (1, 1));
         assert_eq!(swapped.missing, 1);

@@ -318,7 +318,7 @@ impl Supervisor {
         let text = match running.describe(self.shared.settings.describe).await {
             Ok(found) if found.manifest.id == self.id => return Ok(running),
             Ok(found) => format!(
-                "it says that its id is `{}` instead of `{}`; load the file anew",
+                "its description has the id `{}` instead of `{}`; reload the file",
                 found.manifest.id, self.id
             ),
             Err(error) => running.explain(error).await,
@@ -388,7 +388,7 @@ impl Supervisor {
             Phase::Up(running) if !fits(running) => {}
             _ => return,
         }
-        let text = "the grants changed: its process is started anew";
+        let text = "the grants changed: the server restarts its process";
         self.log().write(Level::Info, Source::Host, text);
         let calls = if lost {
             Duration::ZERO

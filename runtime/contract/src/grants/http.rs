@@ -212,7 +212,7 @@ impl FromStr for HostPattern {
         let (host, port) = if let Some(rest) = rest.strip_prefix('[') {
             let (address, port) = rest.split_once(']').ok_or_else(|| fail("`]` is missing"))?;
             if address.parse::<Ipv6Addr>().is_err() {
-                return Err(fail("what is in brackets is not an IPv6 address"));
+                return Err(fail("the text in brackets is not an IPv6 address"));
             }
             match port {
                 "" => (address, None),
@@ -424,7 +424,7 @@ mod tests {
                 "a.*",
                 "the host has a character that host names do not have",
             ),
-            ("[x]", "what is in brackets is not an IPv6 address"),
+            ("[x]", "the text in brackets is not an IPv6 address"),
         ] {
             let error = text.parse::<HostPattern>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -74,7 +74,7 @@ impl Plugins {
         if let Some(problem) = self.grants_problem() {
             findings.push(Condition::GrantsBroken.finding(
                 problem,
-                "correct the file; until then only what was granted before holds",
+                "correct the file; until then the previous grants stay in force",
             ));
         }
         let mut status = None;
@@ -205,7 +205,7 @@ impl Plugins {
         let mut findings = Vec::new();
         if !rows.iter().any(|row| row.enabled) {
             findings.push(Condition::NotEnabled.finding(
-                "nobody has it enabled",
+                "no user has it enabled",
                 format!("each user decides for themselves; for yours: mortise plugin enable {id}"),
             ));
         } else if rows.iter().any(|row| row.user_id == reader && !row.enabled) {
@@ -234,10 +234,10 @@ impl Plugins {
         if slot.is_down() {
             findings.push(Condition::Down.finding(
                 format!(
-                    "it is enabled and does not come up: {}",
+                    "it is enabled and does not start: {}",
                     error.unwrap_or_default()
                 ),
-                "do what it says; the server retries at least once a minute",
+                "follow it; the server retries at least once a minute",
             ));
         } else if let Some(error) = error {
             let when = slot.log.last(Source::Host, 1);
@@ -324,7 +324,7 @@ fn of_disabled(row: &UserPlugin, id: &str) -> Vec<Finding> {
     } else {
         Condition::StartFailed.finding(
             format!("it does not start: {error}"),
-            format!("do what it says, and: mortise plugin enable {id}"),
+            format!("follow it, then run: mortise plugin enable {id}"),
         )
     };
     vec![finding]

@@ -15,7 +15,7 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
     let name = |file: &Path| file.file_name().map(|name| name.display().to_string());
     match &status.state {
         PluginState::Missing => findings.push(Condition::FileMissing.finding(
-            format!("{file} was removed: nothing of it runs, and what its users have of it waits"),
+            format!("{file} was removed: the plugin does not run, and its users' data stays"),
             format!(
                 "put {} back, or forget the plugin: mortise plugin uninstall {id}",
                 name(&status.file).unwrap_or_default()
@@ -27,7 +27,7 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
         PluginState::Pausing { crashes, last } => findings.push(Condition::CrashLoop.finding(
             format!("its process crashed {crashes} times in a row, the last time: {last}"),
             format!(
-                "it is started again after a pause; read what it says: mortise plugin logs {id}"
+                "the server restarts it after a pause; read its log: mortise plugin logs {id}"
             ),
         )),
         PluginState::GivenUp { crashes, last } => findings.push(Condition::CrashLoop.finding(
@@ -77,7 +77,7 @@ pub(super) fn of_status(status: &Status) -> Vec<Finding> {
     if status.changed && status.state != PluginState::Missing {
         findings.push(
             Condition::FileChanged.finding(
-                format!("{file} is not what was installed: it changed since"),
+                format!("{file} changed since it was installed"),
                 "it is looked at when it stays as it is for a moment; to do so now: mortise plugin \
              reload "
                     .to_owned() + id,

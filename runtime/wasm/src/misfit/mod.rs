@@ -237,7 +237,7 @@ fn wrong_name(export: &str) -> Option<(String, String)> {
         Some(near) if package.is_empty() || distance(package, "mortise:plugin") <= 2 => Some((
             format!("the export `{}`", own(near)),
             format!(
-                "correct its name to `{}`, or remove it: as it is, nobody calls it",
+                "correct its name to `{}`, or remove it: under this name, the host never calls it",
                 own(near)
             ),
         )),

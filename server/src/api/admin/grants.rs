@@ -220,7 +220,7 @@ struct Approve {
         (status = 200, body = Status),
         (status = 404),
         (status = 409, description = "Nothing of it waits."),
-        (status = 422, description = "It does not come up after all; what ran goes on."),
+        (status = 422, description = "It does not start after all. The previous version keeps running."),
     ))]
 async fn approve(
     State(state): State<AppState>,

@@ -127,7 +127,7 @@ struct Source {
         (status = 200, body = Status, description = "It runs, or waits for approval."),
         (status = 409, description = "Something else has its place in the plugins folder."),
         (status = 413, description = "It is too large for a plugin."),
-        (status = 422, description = "It does not load, does not come up, or has another digest. Nothing changed."),
+        (status = 422, description = "It does not load, does not start, or has another digest. Nothing changed."),
         (status = 502, description = "The URL or the registry does not serve it."),
     ))]
 async fn install(
@@ -187,7 +187,7 @@ async fn status(State(state): State<AppState>, Name(id): Name) -> Result<Json<St
     Ok(Json(status.ok_or(OrderError::Unknown(id))?))
 }
 
-/// Removes a plugin and its file; what its users stored waits for its return.
+/// Removes a plugin and its file; its users' data stays for its return.
 #[utoipa::path(delete, path = "/admin/plugins/{id}", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     responses((status = 200), (status = 404)))]
@@ -210,7 +210,7 @@ async fn uninstall(
         (status = 200, body = Status),
         (status = 404),
         (status = 409, description = "Its file is not there."),
-        (status = 422, description = "It does not load or come up; what ran goes on."),
+        (status = 422, description = "It does not load or start. The previous version keeps running."),
     ))]
 async fn reload(
     State(state): State<AppState>,
@@ -225,14 +225,14 @@ async fn reload(
     done.await.map(Json)
 }
 
-/// Returns to the version before.
+/// Returns to the previous version.
 #[utoipa::path(post, path = "/admin/plugins/{id}/rollback", tag = "admin",
     params(("id" = String, Path, description = "The manifest's id.")),
     responses(
         (status = 200, body = Status),
         (status = 404),
         (status = 409, description = "There is none, or it has to be approved first."),
-        (status = 422, description = "It does not load or come up; what ran goes on."),
+        (status = 422, description = "It does not load or start. The previous version keeps running."),
     ))]
 async fn rollback(
     State(state): State<AppState>,
@@ -264,7 +264,7 @@ struct Place {
     responses(
         (status = 200, body = Attachment),
         (status = 404),
-        (status = 409, description = "It has no process, or nobody uses it."),
+        (status = 409, description = "It has no process, or no user has enabled it."),
     ))]
 async fn attach(
     State(state): State<AppState>,
@@ -298,7 +298,7 @@ async fn detach(
     params(("id" = String, Path,
         description = "The manifest's id, or the name of a file in the plugins folder.")),
     responses((status = 200, body = Diagnosis,
-        description = "Also about what is not installed.")))]
+        description = "Also about plugins that are not installed.")))]
 async fn doctor(
     State(state): State<AppState>,
     caller: Caller,

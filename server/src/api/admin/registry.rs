@@ -112,7 +112,7 @@ struct Address {
         (status = 200, body = RegistryVersion),
         (status = 400, description = "The address is not one in a registry."),
         (status = 413, description = "It is too large for a plugin."),
-        (status = 422, description = "It is not there, not a plugin, not for this machine, or not what its digest names."),
+        (status = 422, description = "It is missing, not a plugin, not for this machine, or has another digest."),
         (status = 502, description = "The registry does not serve it."),
     ))]
 async fn registry_version(

@@ -332,7 +332,7 @@ pub(crate) fn all_problems(state: &AppState) -> Vec<Problem> {
         step: "read".to_owned(),
         expected: "a table of grants for each plugin".to_owned(),
         found: text,
-        fix: "correct the file; until then only what was granted before holds".to_owned(),
+        fix: "correct the file; until then the previous grants stay in force".to_owned(),
     });
     let failures = state.plugins.failures();
     let failures = failures.iter().map(Problem::from);

@@ -198,7 +198,7 @@ impl Event {
                 seconds(*took),
                 goes_on(running.as_deref())
             ),
-            Self::Unchanged => "what was built is what runs\n".to_owned(),
+            Self::Unchanged => "the build is equal to the active version\n".to_owned(),
             Self::Configured { took } => format!("{} in {}\n", good("configured"), seconds(*took)),
             Self::Loaded(loaded) => loaded.text(),
             Self::Refused { report, running } => {
@@ -217,8 +217,8 @@ impl Event {
                 ..
             } => {
                 let mut text = format!(
-                    "{} version {} asks for more than was granted:\n",
-                    warning("waits:"),
+                    "{} version {} asks for new permissions:\n",
+                    warning("pending:"),
                     printable(version)
                 );
                 for line in asks {
@@ -244,7 +244,10 @@ impl Event {
 /// Describes the version that keeps running.
 fn goes_on(running: Option<&str>) -> String {
     match running {
-        Some(version) => format!("{} goes on; save a file to try again", printable(version)),
+        Some(version) => format!(
+            "{} keeps running; save a file to try again",
+            printable(version)
+        ),
         None => "nothing runs yet; save a file to try again".to_owned(),
     }
 }
@@ -291,7 +294,7 @@ impl Loaded {
         let state = if self.enabled {
             ""
         } else {
-            "; nobody has it enabled here"
+            "; no user has it enabled here"
         };
         let mut text = format!(
             "{} {} {} in {}{state}\n",

@@ -383,7 +383,7 @@ impl Host {
             about_denial: match granting {
                 Some(Granting::AsAsked) => "its manifest does not ask for that",
                 Some(Granting::None) => "`--grant none` grants nothing",
-                None => "`mortise plugin grants` shows what it asks for and may do",
+                None => "`mortise plugin grants` shows the permissions that it asks for and has",
             },
         }
     }
