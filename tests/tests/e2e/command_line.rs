@@ -160,7 +160,7 @@ async fn a_plugin_goes_through_its_whole_life() {
     assert_eq!(json(&data, &["status", ID]), back);
     said(&data, &["logs", ID]);
     let text = said(&data, &["doctor", ID]);
-    assert_eq!(text, "well test.cli\n  contract  0.2.0\n");
+    assert_eq!(text, "ok test.cli\n  contract  0.2.0\n");
     said(&data, &["disable", ID]);
     let text = said(&data, &["doctor", ID]);
     assert!(text.contains("  fix       each user decides"), "{text}");

@@ -105,7 +105,7 @@ async fn only_who_has_the_secret_is_let_in() {
         (
             "bad-id",
             &newer.secret,
-            "is not this plugin: it says that its id is `Not An Id`",
+            "is not this plugin: its description has the id `Not An Id`",
         ),
     ] {
         let attachment = Attachment {
