@@ -269,7 +269,7 @@ async fn what_is_saved_runs_and_what_does_not_build_changes_nothing() {
         told.extend(
             [
                 "unterminated double quote string",
-                "org.example.louder 0.1.0 goes on",
+                "org.example.louder 0.1.0 keeps running",
             ]
             .into_iter()
             .filter(|part| line.contains(part)),

@@ -342,7 +342,7 @@ async fn a_file_that_no_order_changed_is_refused_where_that_is_set() {
     rig.enable("a").await;
     let refused = async || match plugins.status("a").unwrap().waiting {
         Some(Waiting::Failed { report }) => {
-            assert!(report.found.contains("no order"), "{report}");
+            assert!(report.found.contains("no command"), "{report}");
             true
         }
         _ => false,

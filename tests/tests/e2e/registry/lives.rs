@@ -210,7 +210,7 @@ async fn plugins_in_three_languages_live_in_a_registry() {
 
     let said = shell.said(&["install", &go_at]);
     assert!(
-        said.contains("webhook") && said.contains("nobody"),
+        said.contains("webhook") && said.contains("no key"),
         "{said}"
     );
     shell.said(&["install", &format!("{python_at}:v1.0.0")]);
