@@ -69,7 +69,7 @@ fn name(signal: i32) -> &'static str {
         6 => " (it aborted)",
         7 => " (bus error)",
         8 => " (arithmetic error)",
-        9 => " (SIGKILL; if no person sent it, the machine was out of memory)",
+        9 => " (SIGKILL; unless a person sent it, the machine was out of memory)",
         11 => " (segmentation fault)",
         15 => " (SIGTERM)",
         25 => " (a file grew beyond its limit)",

@@ -237,7 +237,7 @@ impl Plugins {
                     "it is enabled and does not start: {}",
                     error.unwrap_or_default()
                 ),
-                "follow it; the server retries at least once a minute",
+                "correct that; the server retries at least once a minute",
             ));
         } else if let Some(error) = error {
             let when = slot.log.last(Source::Host, 1);
@@ -324,7 +324,7 @@ fn of_disabled(row: &UserPlugin, id: &str) -> Vec<Finding> {
     } else {
         Condition::StartFailed.finding(
             format!("it does not start: {error}"),
-            format!("follow it, then run: mortise plugin enable {id}"),
+            format!("correct that, then run: mortise plugin enable {id}"),
         )
     };
     vec![finding]

@@ -196,19 +196,19 @@ impl Event {
                 output.as_deref().unwrap_or_default(),
                 bad("not built"),
                 seconds(*took),
-                goes_on(running.as_deref())
+                keeps_running(running.as_deref())
             ),
             Self::Unchanged => "the build is equal to the active version\n".to_owned(),
             Self::Configured { took } => format!("{} in {}\n", good("configured"), seconds(*took)),
             Self::Loaded(loaded) => loaded.text(),
             Self::Refused { report, running } => {
-                format!("{}{}\n", report.text(), goes_on(running.as_deref()))
+                format!("{}{}\n", report.text(), keeps_running(running.as_deref()))
             }
             Self::Failed { error, running } => format!(
                 "{} {}\n{}\n",
                 bad("failed"),
                 printable(error),
-                goes_on(running.as_deref())
+                keeps_running(running.as_deref())
             ),
             Self::Pending {
                 version,
@@ -242,7 +242,7 @@ impl Event {
 }
 
 /// Describes the version that keeps running.
-fn goes_on(running: Option<&str>) -> String {
+fn keeps_running(running: Option<&str>) -> String {
     match running {
         Some(version) => format!(
             "{} keeps running; save a file to try again",
