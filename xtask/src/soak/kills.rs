@@ -64,9 +64,9 @@ pub(super) struct Killed {
     longest_remains_ms: u128,
     /// Processes and sockets that were left nevertheless.
     remains: Vec<String>,
-    /// Files, and folders with files, that the kills left in the folder for temporary
-    /// files, and unfinished uploads that the last start did not remove.
-    temporary_files: usize,
+    /// Files and folders in the folder for temporary files, and unfinished uploads, that
+    /// the last start did not remove.
+    temporary_files: Vec<String>,
     seconds: f64,
 }
 
@@ -136,18 +136,15 @@ pub(super) async fn run(setting: &Setting) -> Result<Killed> {
         figures.rejected.extend(operator.rejected);
     }
     figures.seconds = begun.elapsed().as_secs_f64();
-    figures.temporary_files += left_in(&temporary)?;
+    figures.temporary_files.extend(left_in(&temporary)?);
     Ok(figures)
 }
 
-/// The number of entries that are no empty folders: what is killed cannot always remove
-/// the folder that it made.
-fn left_in(folder: &Path) -> Result<usize> {
-    let mut left = 0;
+/// The paths in a folder.
+fn left_in(folder: &Path) -> Result<Vec<String>> {
+    let mut left = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_empty = path.is_dir() && std::fs::read_dir(&path)?.next().is_none();
-        left += usize::from(!is_empty);
+        left.push(entry?.path().display().to_string());
     }
     Ok(left)
 }
@@ -302,13 +299,11 @@ impl Figures for Killed {
         if self.messages == 0 || changes < self.rounds {
             missed.push("not everything was done under load".to_owned());
         }
-        if self.temporary_files > 0 {
-            missed.push(format!("{} temporary files stay", self.temporary_files));
-        }
         let lists = [
             ("lost", &self.lost_changes),
             ("granted again", &self.returned_grants),
             ("left", &self.remains),
+            ("left", &self.temporary_files),
             ("rejected", &self.rejected),
         ];
         for (name, list) in lists {
@@ -352,7 +347,7 @@ impl Figures for Killed {
                     "{} processes and sockets; none after at most {} ms; {} temporary files",
                     self.remains.len(),
                     self.longest_remains_ms,
-                    self.temporary_files
+                    self.temporary_files.len()
                 ),
             ),
         ]

@@ -39,7 +39,8 @@ impl Drop for Folder {
     }
 }
 
-/// Removes a folder and all that is in it. Links are not followed.
+/// Removes a folder and all that is in it. Links are not followed. Another process may
+/// do the same at the same time.
 ///
 /// # Errors
 ///
@@ -57,7 +58,7 @@ pub(crate) fn tree(path: &Path) -> io::Result<()> {
             } else {
                 unlinkat(&top, &name, AtFlags::empty()).map_err(Into::into)
             };
-            match done {
+            match unless_gone(done) {
                 Ok(()) => removed = true,
                 Err(error) => outcome = Err(error),
             }
@@ -68,7 +69,15 @@ pub(crate) fn tree(path: &Path) -> io::Result<()> {
     }
     outcome?;
     drop(top);
-    std::fs::remove_dir(path)
+    unless_gone(std::fs::remove_dir(path))
+}
+
+/// What another process removed meanwhile is no error.
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Removes a folder in `top`, whose own folders are moved into `top`.
@@ -85,7 +94,7 @@ fn empty(top: &OwnedFd, name: &CStr, moved: &mut u64) -> io::Result<()> {
             if kind == FileType::Directory {
                 move_up(&folder, &name, top, moved)?;
             } else {
-                unlinkat(&folder, &name, AtFlags::empty())?;
+                unless_gone(unlinkat(&folder, &name, AtFlags::empty()).map_err(Into::into))?;
             }
         }
     }
@@ -103,6 +112,7 @@ fn move_up(folder: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> io:
             Ok(()) => return Ok(()),
             // The plugin has one of this name.
             Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

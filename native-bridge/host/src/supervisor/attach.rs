@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Phase, Supervisor, running::Running};
 use crate::{
     connection::{Greeted, greet},
+    folders,
     lasting::Version,
     launch::Caretaker,
     transport::{Link, Listener},
@@ -31,7 +32,7 @@ impl Supervisor {
     /// [`CallError::Unavailable`]: the socket cannot be made.
     pub(crate) fn attach(self: &Arc<Self>) -> Result<Attachment, CallError> {
         let unavailable = |error: &dyn std::fmt::Display| CallError::Unavailable(error.to_string());
-        let folder = self.shared.folders.make("a-");
+        let folder = self.shared.folders.make(folders::ATTACH);
         let folder = folder.map_err(|error| unavailable(&error))?;
         let listener = Listener::bind(folder.path(), "s").map_err(|error| unavailable(&error))?;
         let caretaker = Caretaker::of(folder.path(), &self.shared.launcher)

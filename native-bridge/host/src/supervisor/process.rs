@@ -24,7 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::output;
 use crate::{
-    folders::Folders,
+    folders::{self, Folders},
     imports::Imports,
     launch::{
         self, GUARDIAN,
@@ -101,7 +101,7 @@ struct Known {
 
 /// The folder of a process that is about to be started.
 pub(crate) fn folder(folders: &Folders) -> std::io::Result<Folder> {
-    let folder = Folder::of(folders.make("p-")?);
+    let folder = Folder::of(folders.make(folders::PROCESS)?);
     std::fs::create_dir_all(directory(folder.path()).join("tmp"))?;
     Ok(folder)
 }
