@@ -28,6 +28,7 @@ mod sort_key;
 mod space;
 mod token_hash;
 mod traced;
+mod traced_versions;
 mod upstream;
 mod users;
 
@@ -62,6 +63,7 @@ pub use plugins::{
 pub use sort_key::SORT_KEY_BYTES;
 pub use token_hash::TokenHash;
 pub use traced::{TracedKey, TracedRow};
+pub use traced_versions::TracedVersion;
 pub use upstream::UpstreamApplication;
 pub use users::UserRow;
 
@@ -80,6 +82,7 @@ pub struct Store {
     readers: SqlitePool,
     clock: Clock,
     senders: Senders,
+    versions: traced_versions::Known,
 }
 
 /// The reason for which a database operation failed.
@@ -247,6 +250,7 @@ impl Store {
             readers,
             clock: Clock::default(),
             senders,
+            versions: traced_versions::Known::default(),
         };
         store.make_shrinkable(&path).await?;
         Ok(store)
@@ -399,7 +403,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 45", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 46", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

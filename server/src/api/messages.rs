@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Sending},
-    pipeline::{ChangedLabel, Label, Posted, Sender, TraceEntry, contract_priority},
+    pipeline::{ChangedLabel, Label, Posted, Sender, TraceEntry, contract_priority, stored_trace},
     state::AppState,
 };
 
@@ -447,7 +447,9 @@ async fn trace_of(state: &AppState, user: i64, id: i64) -> Result<Vec<TraceEntry
     let trace = state.store.message_trace(user, id).await?;
     match trace.ok_or_else(no_message)? {
         None => Ok(Vec::new()),
-        Some(json) => serde_json::from_str(&json).map_err(ApiError::internal),
+        Some(stored) => stored_trace::read(&state.store, &stored)
+            .await
+            .map_err(ApiError::internal),
     }
 }
 

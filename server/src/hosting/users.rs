@@ -12,7 +12,7 @@ use mortise_store::{SourcedMessage, Store, TracedKey, TracedRow, UserRow};
 use crate::{
     config::PathPrefix,
     images::{ImageError, Images},
-    pipeline::{ChangedLabel, Pipeline, PostError, Posted, contract_priority},
+    pipeline::{ChangedLabel, Pipeline, PostError, Posted, contract_priority, stored_trace},
     plugins::{
         EmbedderError, Users,
         embedder::{
@@ -50,6 +50,33 @@ impl ServerUsers {
     fn pipeline(&self) -> Result<Arc<Pipeline>, Error> {
         let pipeline = self.pipeline.get().and_then(Weak::upgrade);
         pipeline.ok_or_else(|| Error::Unavailable("the server is stopping".to_owned()))
+    }
+
+    async fn traced_message(&self, mut row: TracedRow) -> Result<TracedMessage, EmbedderError> {
+        // A plugin's message without a title has this one once it is stored. Other senders'
+        // messages have it before the filters are asked.
+        if row.plugin_instance_id.is_some() && row.title == row.application_name {
+            row.title.clear();
+        }
+        Ok(TracedMessage {
+            id: traced_id(row.key),
+            trace: stored_trace::read(&self.store, &row.trace)
+                .await
+                .map_err(EmbedderError::new)?,
+            draft: Draft {
+                application: Application {
+                    id: row.application_id.unsigned_abs(),
+                    name: row.application_name,
+                },
+                content: Content {
+                    title: row.title,
+                    body: row.body,
+                    priority: contract_priority(row.priority),
+                    extras: row.extras,
+                },
+                received_ms: row.created_ms.unsigned_abs(),
+            },
+        })
     }
 
     /// Has plugins' messages enter by this pipeline.
@@ -280,7 +307,11 @@ impl Users for ServerUsers {
         let keys: Vec<_> = keys.collect();
         let rows = self.store.traced_messages(user_id, &keys).await;
         let rows = rows.map_err(EmbedderError::new)?.into_iter();
-        rows.map(traced_message).collect()
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            messages.push(self.traced_message(row).await?);
+        }
+        Ok(messages)
     }
 
     async fn remove_message(&self, user_id: i64, message: i64) -> Result<(), EmbedderError> {
@@ -360,31 +391,6 @@ fn read_message(row: SourcedMessage) -> Message {
 
 const fn traced_id(TracedKey { id, dropped }: TracedKey) -> TracedId {
     TracedId { id, dropped }
-}
-
-fn traced_message(mut row: TracedRow) -> Result<TracedMessage, EmbedderError> {
-    // A plugin's message without a title has this one once it is stored. Other senders'
-    // messages have it before the filters are asked.
-    if row.plugin_instance_id.is_some() && row.title == row.application_name {
-        row.title.clear();
-    }
-    Ok(TracedMessage {
-        id: traced_id(row.key),
-        trace: serde_json::from_str(&row.trace).map_err(EmbedderError::new)?,
-        draft: Draft {
-            application: Application {
-                id: row.application_id.unsigned_abs(),
-                name: row.application_name,
-            },
-            content: Content {
-                title: row.title,
-                body: row.body,
-                priority: contract_priority(row.priority),
-                extras: row.extras,
-            },
-            received_ms: row.created_ms.unsigned_abs(),
-        },
-    })
 }
 
 /// The names of the applications; none for all applications.

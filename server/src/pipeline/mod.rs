@@ -9,6 +9,7 @@ mod commit;
 mod dropped;
 mod dropped_message;
 mod forward;
+pub(crate) mod stored_trace;
 
 use std::sync::Arc;
 
@@ -319,6 +320,11 @@ impl Pipeline {
             "" => application.name,
             _ => content.title,
         };
+        let trace = if self.traces {
+            stored_trace::write(&self.store, trace).await?
+        } else {
+            None
+        };
         Ok(Passed::Stays(NewMessage {
             application_id: i64::try_from(application.id).map_err(|_| PostError::NoApplication)?,
             user_id,
@@ -332,7 +338,7 @@ impl Pipeline {
             extras: content.extras,
             created_ms: self.store.now_ms(),
             expires_ms: None,
-            trace: self.traces.then(|| trace_json(&trace)).flatten(),
+            trace,
             restores: None,
             hops: sender.hops(),
         }))
@@ -413,7 +419,8 @@ fn dropped(
         plugin_name: plugin_name.to_owned(),
         instance_id,
         reason: reason.to_owned(),
-        trace: trace_json(trace),
+        // Strings and numbers always serialize.
+        trace: serde_json::to_string(trace).ok(),
     })
 }
 
@@ -421,15 +428,6 @@ fn dropped(
 pub(crate) fn contract_priority(priority: i64) -> i32 {
     let bounded = priority.clamp(i32::MIN.into(), i32::MAX.into());
     i32::try_from(bounded).unwrap_or_default()
-}
-
-/// The trace as it is stored; none when no filter was asked.
-fn trace_json(trace: &[TraceEntry]) -> Option<String> {
-    if trace.is_empty() {
-        return None;
-    }
-    // Strings and numbers always serialize.
-    serde_json::to_string(trace).ok()
 }
 
 /// Checks the bounds of a message.

@@ -268,7 +268,7 @@ async fn check(host: &Host, operator: &mut Operator, figures: &mut Killed) -> Re
         tokio::time::sleep(LOOK).await;
     };
     figures.interrupted += u32::from(interrupted.is_some());
-    operator.state = found;
+    operator.resume(found);
     Ok(())
 }
 

@@ -125,6 +125,21 @@ impl Operator {
         }
     }
 
+    /// Goes on from the state that was found after a kill.
+    pub(super) fn resume(&mut self, found: State) {
+        let place = |version: &String| {
+            LOWEST
+                .iter()
+                .position(|number| self::version(*number) == *version)
+        };
+        // An uninstalled plugin returns in its last version: another file with its id would
+        // have none of its grants.
+        if let Some(at) = found.version.as_ref().and_then(place) {
+            self.at = at;
+        }
+        self.state = found;
+    }
+
     /// Adds up the acknowledged changes.
     pub(super) fn count(&self, all: &mut BTreeMap<&'static str, u32>) {
         for (name, count) in &self.counts {
