@@ -220,15 +220,18 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`EmbedderError`]: the traces are lost.
+    /// [`EmbedderError`], the last one: the traces of these plugins are lost.
     pub async fn store_call_traces(&self) -> Result<(), EmbedderError> {
         let _storing = self.call_traces.storing.lock().await;
         let ended = std::mem::take(&mut *self.call_traces.ended.lock());
+        let mut stored = Ok(());
         for traces in ended.into_values() {
             let traces = Vec::from(traces);
-            self.catalogue.add_call_traces(&traces).await?;
+            if let Err(error) = self.catalogue.add_call_traces(&traces).await {
+                stored = Err(error);
+            }
         }
-        Ok(())
+        stored
     }
 
     pub(super) async fn try_store_call_traces(&self) {

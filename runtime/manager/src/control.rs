@@ -474,6 +474,10 @@ impl Plugins {
         if !(active.listener && fed) {
             stop_feeding(slot).await;
         }
+        if active.timer {
+            let now = self.settings.clock.now_ms();
+            self.adjust_timers(slot, now).await?;
+        }
         if active.listener && !fed {
             // Read after the last change.
             let row = self.catalogue.user_plugin(slot.id).await?;

@@ -22,6 +22,7 @@ use super::{
     Plugins, Slot,
     embedder::Sender,
     trace::{Cause, Space, TraceAction, TraceEntry},
+    working::Required,
 };
 
 /// The result of a user's filters for a message.
@@ -75,13 +76,11 @@ impl Plugins {
         let application = draft.application.id;
         let mut absent = chain.absent.iter().filter(|one| Some(one.instance) != skip);
         if let Some(filter) = absent.find(|one| one.filters(application)) {
+            let entry = self.absent(filter);
+            let (by, reason) = (entry.plugin.clone(), entry.detail.clone());
             return Filtered {
-                outcome: Outcome::Refused {
-                    draft,
-                    by: filter.plugin.clone(),
-                    reason: "it is not at work; see `mortise plugin doctor`".to_owned(),
-                },
-                trace,
+                outcome: Outcome::Refused { draft, by, reason },
+                trace: vec![entry],
             };
         }
         // Once: their user may choose other applications meanwhile.
@@ -143,6 +142,24 @@ impl Plugins {
         Filtered {
             outcome: Outcome::Pass(draft),
             trace,
+        }
+    }
+
+    /// The entry of a filter that cannot be asked.
+    fn absent(&self, filter: &Required) -> TraceEntry {
+        let installed = self.installed.get(&filter.plugin);
+        let manifest = installed.as_ref().map(|entry| entry.current.manifest());
+        TraceEntry {
+            plugin: manifest.map_or(&filter.plugin, |manifest| &manifest.name).clone(),
+            id: filter.plugin.clone(),
+            instance: filter.instance,
+            version: manifest.map_or_else(String::new, |manifest| manifest.version.clone()),
+            action: TraceAction::Refused,
+            cause: Some(Cause::NotAtWork),
+            detail: "it is not at work; see `mortise plugin doctor`".to_owned(),
+            micros: 0,
+            changes: Vec::new(),
+            sent: Vec::new(),
         }
     }
 

@@ -220,10 +220,14 @@ impl Feed {
         self.slot.note(&error);
         match self.pace.failed(batch.len(), &error) {
             Then::Again(pause) => Some(pause),
-            Then::DeadLetter => {
-                self.give_up(last, &error).await;
-                Some(Duration::ZERO)
-            }
+            Then::DeadLetter => match self.give_up(last, &error).await {
+                Ok(()) => Some(Duration::ZERO),
+                // Else the message would be neither delivered nor a dead letter.
+                Err(error) => {
+                    tracing::error!(%error, "a dead letter was not stored");
+                    Some(self.plugins.settings.retry.most)
+                }
+            },
         }
     }
 
@@ -261,28 +265,26 @@ impl Feed {
         }
     }
 
-    async fn give_up(&mut self, message: i64, error: &CallError) {
-        let text = format!(
-            "message {message} is a dead letter after {} attempts; those behind it go on. \
-             The last attempt: {error}",
-            self.pace.retry.attempts
-        );
-        self.slot.log.write(Level::Error, Source::Host, &text);
+    /// Makes a message a dead letter, and goes on after it.
+    async fn give_up(&mut self, message: i64, error: &CallError) -> Result<(), EmbedderError> {
         let letter = DeadLetter {
             message,
             attempts: self.pace.retry.attempts,
             error: error.to_string(),
         };
-        let stored = self
-            .plugins
+        self.plugins
             .catalogue
             .add_dead_letter(self.slot.id, &letter)
-            .await;
-        match stored {
-            Ok(()) => self.saved = message,
-            Err(error) => tracing::error!(%error, "a dead letter was not stored"),
-        }
+            .await?;
         self.cursor = message;
+        self.saved = message;
+        let text = format!(
+            "message {message} is a dead letter after {} attempts; those behind it go on. \
+             The last attempt: {error}",
+            letter.attempts
+        );
+        self.slot.log.write(Level::Error, Source::Host, &text);
+        Ok(())
     }
 }
 

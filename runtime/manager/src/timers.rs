@@ -173,6 +173,15 @@ impl Plugins {
         Ok(())
     }
 
+    /// Gives the timers of a user's plugin that are too far ahead their first time from
+    /// now: the clock may have been set back while the plugin was disabled.
+    pub(super) async fn adjust_timers(&self, slot: &Slot, now: i64) -> Result<(), EmbedderError> {
+        self.reschedule(slot, |times, due| {
+            Some(times.after_clock_change(due, now)).filter(|first| *first != due)
+        })
+        .await
+    }
+
     /// Moves timers of a user's plugin to other times; those without one stay.
     async fn reschedule(
         &self,
@@ -226,14 +235,9 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 /// Gives the timers that are too far ahead their first time from now.
 async fn clock_set_back(plugins: &Plugins, now: i64) -> Result<(), EmbedderError> {
     for instance in plugins.working.with_timers() {
-        let Some(slot) = plugins.slot_in_memory(instance) else {
-            continue;
-        };
-        plugins
-            .reschedule(&slot, |times, due| {
-                Some(times.after_clock_change(due, now)).filter(|first| *first != due)
-            })
-            .await?;
+        if let Some(slot) = plugins.slot_in_memory(instance) {
+            plugins.adjust_timers(&slot, now).await?;
+        }
     }
     Ok(())
 }
@@ -245,7 +249,10 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
         return Ok(None);
     }
     let timers = plugins.catalogue.next_timers(&instances, PAGE).await?;
+    let more = timers.len() >= PAGE as usize;
     let now = plugins.settings.clock.now_ms();
+    // Whether one was advanced that no call's end will look at again.
+    let mut advanced = false;
     for timer in timers {
         let key = (timer.id, timer.name.clone());
         if running.lock().contains(&key) {
@@ -268,8 +275,10 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
         if times.is_some_and(|times| times.is_missed(timer.next_ms, now)) {
             let text = format!("the timer `{}` missed its time, and is skipped", timer.name);
             slot.log.write(Level::Info, Source::Host, &text);
+            advanced = true;
             continue;
         }
+        advanced |= more;
         running.lock().insert(key.clone());
         let (running, waker) = (Arc::clone(running), Arc::clone(plugins));
         plugins.tasks.spawn(async move {
@@ -280,7 +289,7 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
             waker.timers.notify_one();
         });
     }
-    Ok(None)
+    Ok(advanced.then_some(now))
 }
 
 async fn call(plugins: &Plugins, slot: &Slot, name: &str) -> Result<(), CallError> {
