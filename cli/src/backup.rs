@@ -11,15 +11,16 @@ use crate::{data_dir::DataDir, output::say, process::runtime};
 
 /// Copy a data directory while its server runs.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A backup has the database as it is at one moment, images, plugins, grants and settings.
+Run this as the server's user, or as root. A backup contains hashes of passwords and
+secrets of plugins: keep it as safe as the data directory.
+
+Examples:
   mortise backup /backup/mortise-$(date +%F)
   mortise backup --data-dir /var/lib/mortise /backup/mortise --json
   mortise backup --check /backup/mortise
-      checks that a backup is complete
-
-A backup has the database as it is at one moment, images, plugins, grants and settings.
-Run this as the server's user, or as root. A backup contains hashes of passwords and
-secrets of plugins: keep it as safe as the data directory.")]
+      checks that a backup is complete")]
 pub(super) struct Backup {
     /// The backup's folder, which the command creates.
     #[arg(value_name = "FOLDER")]
@@ -36,11 +37,14 @@ pub(super) struct Backup {
 
 /// Restore a backup to a new or empty data directory.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mortise restore /backup/mortise-2026-11-28 --data-dir /var/lib/mortise
-
+#[command(after_help = "\
 The data directory must be new or empty. The command checks each file of the backup
-first.")]
+first.
+
+Examples:
+  mortise restore /backup/mortise-2026-11-28 --data-dir /var/lib/mortise
+  mortise restore /backup/mortise-2026-11-28
+      restores to ./data")]
 pub(super) struct Restore {
     /// The backup.
     #[arg(value_name = "FOLDER")]

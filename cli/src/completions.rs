@@ -6,9 +6,9 @@ use clap::Args;
 use miette::IntoDiagnostic as _;
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  mortise completions bash > ~/.local/share/bash-completion/completions/mortise"
-)]
+#[command(after_help = "Examples:
+  mortise completions bash > ~/.local/share/bash-completion/completions/mortise
+  mortise completions fish > ~/.config/fish/completions/mortise.fish")]
 pub(super) struct Completions {
     /// The shell.
     shell: clap_complete::Shell,

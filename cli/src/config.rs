@@ -37,21 +37,23 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the settings and the certificate.
-    #[command(after_help = "Examples:
-  mortise config check
-  mortise config check --config /etc/mortise/mortise.toml
+    #[command(after_help = "\
+The command takes all options of `mortise serve`.
 
-The command takes all options of `mortise serve`.")]
+Examples:
+  mortise config check
+  mortise config check --config /etc/mortise/mortise.toml")]
     Check(Shown),
     /// Show each setting and the source of its value.
-    #[command(after_help = "Examples:
-  mortise config show
-  mortise config show --json | jq '.settings[] | select(.from != \"default\")'
-
+    #[command(after_help = "\
 For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
 variable GOTIFY_..., the file, the default. The file is the one that --config or
 MORTISE_CONFIG names, or else `mortise.toml` in the data directory, or else
-/etc/mortise/mortise.toml.")]
+/etc/mortise/mortise.toml.
+
+Examples:
+  mortise config show
+  mortise config show --json | jq '.settings[] | select(.from != \"default\")'")]
     Show(Shown),
     /// Convert Gotify's settings to settings of Mortise.
     #[command(after_help = "Examples:

@@ -20,13 +20,14 @@ const ANSWER: usize = 64 << 10;
 
 /// Ask a server for its health.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The exit code is 0 if the server and its database answer, and 1 otherwise. On the data
+directory, run this as the server's user, or as root.
+
+Examples:
   mortise health
   mortise health --data-dir /var/lib/mortise
-  mortise health --url https://push.example.org --json
-
-The exit code is 0 if the server and its database answer, and 1 otherwise. On the data
-directory, run this as the server's user, or as root.")]
+  mortise health --url https://push.example.org --json")]
 pub(super) struct Health {
     #[command(flatten)]
     data_dir: DataDir,

@@ -22,7 +22,14 @@ use crate::{
 
 /// Import the data of a Gotify server.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and dumps of
+MySQL, and does not change them.
+Gotify may run meanwhile. Mortise must not run on the data directory, which the command
+creates if it does not exist. You can repeat the import at any time: it adds only new
+data, and continues after an interruption.
+
+Examples:
   mortise import /var/lib/gotify/data/gotify.db --dry-run
       shows the data that would be imported, and changes nothing
   mortise import /var/lib/gotify/data/gotify.db --data-dir /var/lib/mortise
@@ -33,13 +40,7 @@ use crate::{
   PGPASSWORD=... mortise import postgres://gotify@db.example/gotify --images /var/lib/gotify/data/images
       from PostgreSQL; `\"$GOTIFY_DATABASE_CONNECTION\"` works too
   mysqldump --single-transaction gotify > gotify.sql; mortise import gotify.sql
-      from MySQL or MariaDB, by a dump
-
-The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and dumps of
-MySQL, and does not change them.
-Gotify may run meanwhile. Mortise must not run on the data directory, which the command
-creates if it does not exist. You can repeat the import at any time: it adds only new
-data, and continues after an interruption.")]
+      from MySQL or MariaDB, by a dump")]
 pub(super) struct Import {
     /// Gotify's database: a file, by default `data/gotify.db` in Gotify's folder; the
     /// address of a PostgreSQL database; or a dump of MySQL.

@@ -144,10 +144,18 @@ mod tests {
     fn the_help_of_every_command_ends_with_examples() {
         fn check(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
+            // `--help` would end with this instead.
+            assert!(command.get_after_long_help().is_none(), "{path}");
             let after = command.get_after_help().map(ToString::to_string);
             let after = after.unwrap_or_default();
-            assert!(after.starts_with("Example"), "{path}: {after}");
-            assert!(after.contains("\n  "), "{path}: {after}");
+            let last = after.rsplit("\n\n").next().unwrap_or_default();
+            let examples = last.strip_prefix("Examples:\n").unwrap_or_default();
+            let is_indented = |line: &str| line.starts_with("  ");
+            assert!(examples.lines().all(is_indented), "{path}: {after}");
+            // Deeper lines continue an example or explain it.
+            let begins = |line: &&str| !line.starts_with("   ");
+            let examples = examples.lines().filter(begins).count();
+            assert!(examples >= 2, "{path}: {after}");
             for command in command.get_subcommands() {
                 check(command, &path);
             }

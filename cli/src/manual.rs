@@ -7,10 +7,12 @@ use miette::{IntoDiagnostic as _, WrapErr as _};
 
 /// Write the pages of the manual.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mortise manual ~/.local/share/man/man1
+#[command(after_help = "\
+Writes mortise.1 and a page for each command, such as mortise-serve.1.
 
-Writes mortise.1 and a page for each command, such as mortise-serve.1.")]
+Examples:
+  mortise manual ~/.local/share/man/man1
+  mortise manual /tmp/manual && man -l /tmp/manual/mortise-serve.1")]
 pub(super) struct Manual {
     /// The folder, which the command creates.
     #[arg(value_name = "FOLDER")]

@@ -26,7 +26,14 @@ use mortise_server::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The first run creates an administrator and prints the generated password once.
+For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
+variable GOTIFY_..., the file, the default. `mortise config show` shows the source.
+On SIGHUP the server reads the file and the certificate again.
+RUST_LOG=mortise=debug makes the log more detailed.
+
+Examples:
   mortise serve
       on 127.0.0.1:8080, with its data in ./data
   mortise serve --listen 0.0.0.0:80 --data-dir /var/lib/mortise --trusted-proxy 10.0.0.0/8
@@ -36,13 +43,7 @@ use mortise_server::{
   mortise serve --config /etc/mortise/mortise.toml
       with settings from a file, in which each has the name of its flag
   MORTISE_ADMIN_PASSWORD=... mortise serve
-      with a password of your own for the first administrator
-
-The first run creates an administrator and prints the generated password once.
-For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
-variable GOTIFY_..., the file, the default. `mortise config show` shows the source.
-On SIGHUP the server reads the file and the certificate again.
-RUST_LOG=mortise=debug makes the log more detailed.")]
+      with a password of your own for the first administrator")]
 pub(super) struct Serve {
     #[command(flatten)]
     given: Given,

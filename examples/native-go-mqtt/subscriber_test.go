@@ -19,13 +19,15 @@ type memory struct {
 	mutex  sync.Mutex
 	stored map[string][]byte
 	errors []error
+	failed chan error
 	sent   chan mortise.Content
 	logged chan string
 }
 
 func newMemory(errors ...error) *memory {
 	return &memory{
-		stored: map[string][]byte{}, errors: errors, sent: make(chan mortise.Content, 200), logged: make(chan string, 200),
+		stored: map[string][]byte{}, errors: errors, failed: make(chan error, 200),
+		sent: make(chan mortise.Content, 200), logged: make(chan string, 200),
 	}
 }
 
@@ -35,6 +37,7 @@ func (m *memory) Send(message mortise.Outgoing) (uint64, error) {
 	if len(m.errors) > 0 {
 		err := m.errors[0]
 		m.errors = m.errors[1:]
+		m.failed <- err
 		return 0, err
 	}
 	m.sent <- message.Content
@@ -243,8 +246,7 @@ func TestAStopDoesNotWaitForTheServer(t *testing.T) {
 	memory := newMemory(&mortise.Error{Kind: mortise.Exhausted})
 	broker := publishing(t, []*packets.PublishPacket{publication(1, "a", "one")})
 	subscriber := subscribe(subscribed(broker.Addr().String(), Subscription{Topic: "a"}), "me", memory)
-	next(t, broker.connects)
-	time.Sleep(50 * time.Millisecond)
+	next(t, memory.failed)
 	begun := time.Now()
 	subscriber.stop(false)
 	if time.Since(begun) > pauses[0] || len(broker.acked) > 0 {

@@ -1,6 +1,6 @@
 """A plugin's configuration: TOML as the user writes it, a dataclass as the plugin
 reads it, and problems that say where. For components and native plugins alike
-(native ones need Python 3.11)::
+(native ones need Python 3.11 or newer)::
 
     @dataclass
     class Config:

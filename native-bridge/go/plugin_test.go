@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestManifest(t *testing.T) {
@@ -162,23 +161,29 @@ func TestPollerSendsWhileEnabled(t *testing.T) {
 	h := start(t, "poller")
 	h.enable(1, "ann")
 	h.enable(2, "bob")
-	h.eventually("both have sent", func() bool {
-		from := map[uint64]int{}
+	from := func() map[uint64]int {
+		counts := map[uint64]int{}
 		for _, message := range h.messages() {
-			from[message.Instance]++
+			counts[message.Instance]++
 		}
-		return from[1] > 6 && from[2] > 6
+		return counts
+	}
+	h.eventually("both have sent", func() bool {
+		counts := from()
+		return counts[1] > 6 && counts[2] > 6
 	})
 	h.must(nil, "lifecycle.stop", 1, params{"reason": "disabled"})
 	// A drop without a stop, as after a panic, must end the goroutine too.
 	h.must(nil, "instance.drop", 0, params{"instance": 2})
-	before := len(h.messages())
-	time.Sleep(100 * time.Millisecond)
-	if after := len(h.messages()); after != before {
-		t.Errorf("%d messages were sent after the end", after-before)
+	before := from()
+	// It polls as often as they did, and sends three messages each time.
+	h.enable(3, "cid")
+	h.eventually("another has polled ten times", func() bool { return from()[3] > 30 })
+	if after := from(); after[1] != before[1] || after[2] != before[2] {
+		t.Errorf("%v messages at the end, %v later", before, after)
 	}
 	h.must(nil, "lifecycle.start", 1, params{"user": User{}})
-	h.eventually("it sends again", func() bool { return len(h.messages()) > before })
+	h.eventually("it sends again", func() bool { return from()[1] > before[1] })
 }
 
 func TestBroadcastThroughPackageGlobals(t *testing.T) {

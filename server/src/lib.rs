@@ -31,6 +31,7 @@ mod acme;
 pub mod api;
 pub mod auth;
 pub mod backup;
+mod changes;
 pub mod client;
 pub mod config;
 pub mod events;

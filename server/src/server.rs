@@ -18,6 +18,7 @@ use crate::{
     acme::Acme,
     api,
     auth::{PasswordError, Passwords, Token, TokenKind, generate_password},
+    changes::Changes,
     config::Listen,
     events::{self, Events},
     hosting::{self, Backends, ServerUsers, StoreCatalogue},
@@ -217,6 +218,7 @@ impl Server {
             events,
             plugins,
             pipeline,
+            changes: Changes::default(),
             images,
             tls: tls.clone(),
         });

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use crate::{
     Config,
     auth::{Authority, Passwords},
+    changes::Changes,
     events::Events,
     images::Images,
     oidc::Oidc,
@@ -51,6 +52,8 @@ pub struct Parts {
     pub plugins: Arc<Plugins>,
     /// The way messages enter.
     pub pipeline: Arc<Pipeline>,
+    /// The turns of messages that are changed.
+    pub(crate) changes: Changes,
     /// The images of applications.
     pub(crate) images: Images,
     /// The certificate for HTTPS; none if the server does not serve it.

@@ -38,12 +38,14 @@ pub struct DroppedRow {
     pub reason: String,
     /// The record of the filters, as JSON.
     pub trace: Option<String>,
+    /// The stored message that it would have changed; none for a new one.
+    pub updates: Option<i64>,
 }
 
 macro_rules! columns {
     () => {
         "id, application_id, user_id, title, body, priority, extras, created_ms, refused, \
-         plugin, plugin_name, instance_id, reason, trace"
+         plugin, plugin_name, instance_id, reason, trace, updates"
     };
 }
 
@@ -64,8 +66,8 @@ impl Store {
             let row: Option<DroppedRow> = sqlx::query_as(concat!(
                 "INSERT INTO dropped_messages
                  (application_id, user_id, title, body, priority, extras, created_ms, refused,
-                  plugin, plugin_name, instance_id, reason, trace)
-                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+                  plugin, plugin_name, instance_id, reason, trace, updates)
+                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
                  FROM applications WHERE id = ?1 AND user_id = ?2 RETURNING ",
                 columns!()
             ))
@@ -82,6 +84,7 @@ impl Store {
             .bind(new.instance_id)
             .bind(&new.reason)
             .bind(&new.trace)
+            .bind(new.updates)
             .fetch_optional(&mut *transaction)
             .await?;
             rows.push(row);

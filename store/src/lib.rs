@@ -403,7 +403,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 46", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 48", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

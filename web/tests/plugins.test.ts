@@ -190,8 +190,8 @@ stage(
         await expect.poll(stored).toEqual(before);
         const row = page.getByRole("row", { name: last });
         await row.getByRole("button", { name: /If it fails/ }).click();
-        await page.getByRole("option", { name: "refuse the message" }).click();
-        await row.getByText("refuse the message").first().waitFor();
+        await page.getByRole("option", { name: "reject the message" }).click();
+        await row.getByText("reject the message").first().waitFor();
         await visitor.look("filters");
         await row.getByRole("button", { name: /If it fails/ }).click();
         await page.getByRole("option", { name: "go on without it" }).click();

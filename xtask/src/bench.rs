@@ -73,6 +73,9 @@ const WARM_UP: &str = "0.5";
 const MEASUREMENT: &str = "1";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench
+  cargo xtask bench native_call")]
 pub(crate) struct Arguments {
     /// Only the benchmark of this name.
     name: Option<String>,

@@ -30,6 +30,9 @@ const WIRE_FROM: &str = "native-bridge/go";
 
 /// Options of the command.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask bindings
+  cargo xtask bindings --check")]
 pub(crate) struct Arguments {
     /// Write nothing; fail if a file differs from the contract.
     #[arg(long)]

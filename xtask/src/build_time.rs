@@ -25,6 +25,9 @@ const SHOWN: usize = 30;
 const UNITS: &str = "const UNIT_DATA = ";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask build-time
+  cargo xtask build-time --bar 900")]
 pub(crate) struct Arguments {
     /// Print one line of JSON with all crates instead of a table.
     #[arg(long)]

@@ -181,6 +181,9 @@ fn rust_native(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The cases to run, and the form of the results.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask conformance
+  cargo xtask conformance --language python --backend native")]
 pub(crate) struct Arguments {
     /// Print one line of JSON for each case and plugin.
     #[arg(long)]

@@ -22,6 +22,9 @@ const VERSION: &str = "0.13.1";
 const FINDING: &str = "finding-";
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask fuzz
+  cargo xtask fuzz connection --seconds 600")]
 pub(crate) struct Arguments {
     /// Run each target for this time, in seconds.
     #[arg(long, default_value_t = 60)]

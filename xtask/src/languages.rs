@@ -34,6 +34,9 @@ const COLUMNS: [(&str, bool); 9] = [
 ];
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask languages
+  cargo xtask languages --check")]
 pub(crate) struct Arguments {
     /// Write nothing and measure nothing: say whether the page is true.
     #[arg(long)]

@@ -62,7 +62,13 @@ use crate::workspace::Workspace;
 
 /// Repeated tasks of this repository.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Examples:
+  cargo xtask demo
+  cargo xtask test"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -74,6 +80,8 @@ enum Command {
     /// through them. Runs until interrupted.
     Demo(demo::Arguments),
     /// Installs missing tools, then runs every check and every test.
+    #[command(after_help = "Example:
+  cargo xtask test")]
     Test,
     /// Runs the conformance cases against the plugin in each language and for
     /// each backend.
@@ -81,48 +89,51 @@ enum Command {
     /// Writes the table of docs/languages.md: tools, sizes, speeds and missing
     /// features of plugins in each language.
     Languages(languages::Arguments),
-    /// Begins, builds, tests and installs a plugin as a newcomer does, by the
-    /// commands of docs/first-plugin.md, and tells how long each took.
+    /// Creates, builds, tests and installs a plugin by the commands of
+    /// docs/first-plugin.md, as a newcomer does, and prints each duration.
     #[cfg(unix)]
     FirstPlugin(first_plugin::Arguments),
     /// Runs the benchmarks and compares each with its reference.
     Bench(bench::Arguments),
-    /// Does for long what must not wear the server out, and tells what became
-    /// of it. Reads the server's part of `/proc`.
+    /// Tests the server under long load and prints the result. Reads the server's
+    /// part of `/proc`.
     #[cfg(target_os = "linux")]
     Soak(soak::Arguments),
-    /// Measures messages in a second and the time of each, with many senders and
-    /// streams. The server is built for release.
+    /// Measures messages per second and the time of each, with many senders and
+    /// streams. Builds the server for release.
     #[cfg(target_os = "linux")]
     Load(load::Arguments),
     /// Sends the same requests to Gotify's own server and to this one, and shows the
     /// differences. Fails on one that is not intended.
     #[cfg(unix)]
     CompareGotify(compare::Arguments),
-    /// Has plugins do what they may not, and reports what stopped them. Also on a
-    /// kernel that lacks parts of the sandbox.
+    /// Lets plugins try actions that they have no grant for, and reports the protection
+    /// that stops each one. Also simulates kernels that lack parts of the sandbox.
     #[cfg(target_os = "linux")]
     Escapes(escapes::Arguments),
-    /// Drives what reads bytes from native plugins with a coverage-guided
-    /// fuzzer, from the corpus in the tree on.
+    /// Fuzzes the parsers of input from native plugins, guided by coverage. Starts with
+    /// the corpus in the tree.
     Fuzz(fuzz::Arguments),
     /// Builds the demo's programs from nothing and shows the cost of each crate.
-    /// Fails above a bar.
+    /// Fails if the build takes more processor time than a bar.
     BuildTime(build_time::Arguments),
     /// Builds the page and tests it in Chromium.
     Web(web::Arguments),
-    /// Generates the bindings of the SDK for Go anew.
+    /// Generates the Go and Rust SDKs' parts from `wit/`, and copies the Go SDK's wire
+    /// protocol from `native-bridge/go`.
     Bindings(bindings::Arguments),
-    /// Draws which file takes names from which, and fails on a circle that spans two
-    /// folders.
+    /// Finds the dependencies between source files, and fails on a circle that spans two
+    /// folders, on a comparison with the text of an error, and on a test that sleeps.
     Structure(structure::Arguments),
     /// Makes the packages of a release in target/dist: a tarball, a Debian package, a
     /// container image, checksums and a list of components.
     Dist(dist::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
+    #[command(after_help = "Example:
+  cargo xtask audit")]
     Audit,
-    /// Runs a program that is ended when this process's parent ends.
+    /// Runs a program, and ends it when this process's parent ends.
     #[command(name = run::TIED, hide = true)]
     Tied(run::Tied),
     /// Runs a program as on a kernel that lacks something.

@@ -41,6 +41,9 @@ const INPUTS: [&str; 6] = [
 ];
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask web
+  cargo xtask web --build")]
 pub(crate) struct Arguments {
     /// Only build the page; the next build of the server embeds it.
     #[arg(long)]

@@ -11,16 +11,17 @@ use crate::plugin::{Body, Remote, printable, understood};
 
 /// Manage your applications, which send messages.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The commands act for the first administrator, unless --user or --token names another
+user.
+
+Examples:
   mortise app add backup
       prints the token of a new application
   mortise app list
   mortise app token backup
       replaces the token; the old one is no longer valid
-  mortise app delete backup
-
-The commands act for the first administrator, unless --user or --token names another
-user.")]
+  mortise app delete backup")]
 pub(crate) struct App {
     #[command(subcommand)]
     command: Command,
@@ -39,12 +40,14 @@ enum Command {
   mortise app add backup --description 'the nightly backup' --priority 5")]
     Add(Add),
     /// Replace an application's token, and print the new one once.
-    #[command(after_help = "Example:
-  mortise app token backup")]
+    #[command(after_help = "Examples:
+  mortise app token backup
+  mortise app token 3 --json")]
     Token(One),
     /// Delete an application with its messages.
-    #[command(after_help = "Example:
-  mortise app delete backup")]
+    #[command(after_help = "Examples:
+  mortise app delete backup
+  mortise app delete 3")]
     Delete(One),
 }
 

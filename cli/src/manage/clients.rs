@@ -11,14 +11,15 @@ use crate::plugin::{Body, printable};
 
 /// Manage your clients: devices and programs that read messages.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The commands act for the first administrator, unless --user or --token names another
+user.
+
+Examples:
   mortise client add phone
       prints the token of a new client
   mortise client list
-  mortise client delete phone
-
-The commands act for the first administrator, unless --user or --token names another
-user.")]
+  mortise client delete phone")]
 pub(crate) struct Client {
     #[command(subcommand)]
     command: Command,
@@ -32,12 +33,14 @@ enum Command {
   mortise client list --json")]
     List(Common),
     /// Add a client, and print its token once.
-    #[command(after_help = "Example:
-  mortise client add phone")]
+    #[command(after_help = "Examples:
+  mortise client add phone
+  mortise client add 'phone of ann' --json")]
     Add(Add),
     /// Delete a client.
-    #[command(after_help = "Example:
-  mortise client delete phone")]
+    #[command(after_help = "Examples:
+  mortise client delete phone
+  mortise client delete 3")]
     Delete(One),
 }
 

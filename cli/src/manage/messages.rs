@@ -29,12 +29,13 @@ pub(crate) struct Message {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List messages, the newest first.
-    #[command(after_help = "Examples:
+    #[command(after_help = "\
+With --json, the command prints the messages as one JSON array.
+
+Examples:
   mortise message list
   mortise message list --app backup --limit 500
-  mortise message list --before 42 --json
-
-With --json, the command prints the messages as one JSON array.")]
+  mortise message list --before 42 --json")]
     List(List),
     /// Delete messages.
     #[command(after_help = "Examples:
@@ -43,10 +44,12 @@ With --json, the command prints the messages as one JSON array.")]
   mortise message delete --all")]
     Delete(Delete),
     /// Show the effect of each filter on a message, and its deliveries to listeners.
-    #[command(after_help = "Example:
-  mortise message trace 42
+    #[command(after_help = "\
+If a plugin sent the message, the command shows the call in which it did.
 
-If a plugin sent the message, the command shows the call in which it did.")]
+Examples:
+  mortise message trace 42
+  mortise message trace 42 --json")]
     Trace(One),
     /// Show the messages that filters dropped, while they are kept.
     #[command(after_help = "Examples:
@@ -54,10 +57,12 @@ If a plugin sent the message, the command shows the call in which it did.")]
   mortise message dropped --json")]
     Dropped(Listed),
     /// Store a message that a filter dropped.
-    #[command(after_help = "Example:
-  mortise message restore 7
+    #[command(after_help = "\
+`mortise message dropped` shows the number. Filters do not see the message again.
 
-`mortise message dropped` shows the number. Filters do not see the message again.")]
+Examples:
+  mortise message restore 7
+  mortise message restore 7 --json")]
     Restore(One),
 }
 
@@ -142,6 +147,8 @@ struct Step {
     micros: u64,
     #[serde(default)]
     changes: Vec<Change>,
+    #[serde(default)]
+    sent: Vec<u64>,
 }
 
 #[derive(Deserialize)]
@@ -149,11 +156,12 @@ struct Change {
     field: String,
     before: Option<String>,
     after: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Page {
-    messages: Vec<Dropped>,
+    /// Equal bytes before both.
+    #[serde(default)]
+    skipped: usize,
+    /// Whether one of them goes on.
+    #[serde(default)]
+    cut: bool,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +172,8 @@ struct Dropped {
     kind: String,
     by: By,
     reason: String,
+    /// The message that it would have changed.
+    updates: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -335,12 +345,10 @@ impl One {
                 }
             )?;
             for change in step.changes {
-                for (sign, side) in [('-', change.before), ('+', change.after)] {
-                    let lines = side.unwrap_or_default();
-                    for line in lines.lines() {
-                        writeln!(text, "  {sign} {}: {}", change.field, printable(line))?;
-                    }
-                }
+                change.write(&mut text)?;
+            }
+            for id in step.sent {
+                writeln!(text, "  sent message {id}")?;
             }
         }
         for call in delivered_in {
@@ -370,27 +378,56 @@ impl One {
 
 impl Listed {
     async fn dropped(&self) -> anyhow::Result<String> {
-        let path = "/message/dropped?limit=200";
-        let page: Value = self.common.which.remote()?.get(path).await?;
-        if self.common.json {
-            return Ok(format!("{page}\n"));
+        let remote = self.common.which.remote()?;
+        let mut messages: Vec<Value> = Vec::new();
+        let mut before = 0;
+        loop {
+            let path = format!("/message/dropped?limit={PAGE}&since={before}");
+            let page: Messages = remote.get(&path).await?;
+            messages.extend(page.messages);
+            before = page.paging.since;
+            if before == 0 {
+                break;
+            }
         }
-        let Page { messages } = understood(page)?;
+        if self.common.json {
+            return Ok(format!("{}\n", json!({ "messages": messages })));
+        }
         if messages.is_empty() {
             return Ok("no filter dropped a message that is still kept\n".to_owned());
         }
         let mut table = table(&["number", "when", "title", "plugin", "", "reason"]);
-        for one in messages {
+        for message in messages {
+            let one: Dropped = understood(message)?;
+            let kind = match one.updates {
+                Some(id) => format!("{} change of message {id}", one.kind),
+                None => one.kind,
+            };
             table.add_row([
                 one.id.to_string(),
                 one.date,
                 printable(&one.title),
                 printable(&one.by.name),
-                one.kind,
+                kind,
                 printable(&one.reason),
             ]);
         }
         Ok(format!("{table}\n"))
+    }
+}
+
+impl Change {
+    /// Writes both sides, with an ellipsis where the trace leaves text out.
+    fn write(self, text: &mut String) -> std::fmt::Result {
+        let lead = if self.skipped > 0 { "…" } else { "" };
+        let rest = if self.cut { "…" } else { "" };
+        for (sign, side) in [('-', self.before), ('+', self.after)] {
+            let Some(side) = side else { continue };
+            for line in format!("{lead}{side}{rest}").lines() {
+                writeln!(text, "  {sign} {}: {}", self.field, printable(line))?;
+            }
+        }
+        Ok(())
     }
 }
 

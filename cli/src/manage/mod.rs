@@ -17,7 +17,7 @@ pub(super) use self::{
 };
 use crate::{
     output::say,
-    plugin::{Which, refused, table, understood},
+    plugin::{Which, candidates, printable, refused, table, understood},
     process::runtime,
 };
 
@@ -86,12 +86,12 @@ fn find<'a, T>(
     all.iter()
         .find(|one| Some(parts(one).0) == id)
         .ok_or_else(|| {
-            let names: Vec<_> = all.iter().take(10).map(|one| parts(one).1).collect();
+            let names: Vec<_> = all.iter().map(|one| printable(parts(one).1)).collect();
             match names.as_slice() {
                 [] => anyhow::anyhow!("there is no {kind} `{wanted}`; there is none at all"),
                 names => anyhow::anyhow!(
                     "there is no {kind} `{wanted}`; there are: {}",
-                    names.join(", ")
+                    candidates(names)
                 ),
             }
         })

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Map, Value};
 
 use super::{Common, applications, carry_out, part};
-use crate::plugin::{Body, Remote, understood};
+use crate::plugin::{Body, Remote, candidates, printable, understood};
 
 /// Send a message.
 #[derive(Debug, clap::Args)]
@@ -115,10 +115,10 @@ impl Send {
             [one] => Ok(Some(one.id)),
             [] => anyhow::bail!("you have no application: add one with `mortise app add NAME`"),
             several => {
-                let names: Vec<_> = several.iter().take(10).map(|one| &*one.name).collect();
+                let names: Vec<_> = several.iter().map(|one| printable(&one.name)).collect();
                 anyhow::bail!(
                     "name one of your applications with --app: {}",
-                    names.join(", ")
+                    candidates(&names)
                 )
             }
         }

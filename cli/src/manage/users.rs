@@ -39,22 +39,25 @@ enum Command {
   echo 'a password' | mortise user add ann --admin --password-stdin")]
     Add(Add),
     /// Set a user's password.
-    #[command(after_help = "Example:
-  mortise user password ann")]
+    #[command(after_help = "Examples:
+  mortise user password ann
+  echo 'a password' | mortise user password ann --password-stdin")]
     Password(Password),
     /// Delete a user with all of the user's data.
-    #[command(after_help = "Example:
-  mortise user delete ann")]
+    #[command(after_help = "Examples:
+  mortise user delete ann
+  mortise user delete 3")]
     Delete(One),
     /// Show or set the time zone of your plugins' timers.
-    #[command(after_help = "Examples:
+    #[command(after_help = "\
+The zone is yours alone, and you need not be an administrator. It applies to timers
+with a cron expression that name no zone themselves.
+
+Examples:
   mortise user timezone
   mortise user timezone Europe/Berlin
   mortise user timezone ''
-      goes by the server's time zone
-
-The zone is yours alone, and you need not be an administrator. It applies to timers
-with a cron expression that name no zone themselves.")]
+      goes by the server's time zone")]
     Timezone(Timezone),
 }
 

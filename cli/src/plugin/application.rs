@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::remote::Remote;
+use super::{named::candidates, remote::Remote, show::printable};
 
 /// An application of the user.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,13 @@ pub(super) fn named(all: &[Application], wanted: &str) -> anyhow::Result<i64> {
         .iter()
         .find(|one| one.name == wanted || one.id.to_string() == wanted);
     found.map(|one| one.id).with_context(|| {
-        format!("you have no application `{wanted}`; `mortise app list` lists yours")
+        let names: Vec<_> = all.iter().map(|one| printable(&one.name)).collect();
+        match names.as_slice() {
+            [] => format!("you have no application `{wanted}`; `mortise app add NAME` adds one"),
+            names => format!(
+                "you have no application `{wanted}`; yours: {}",
+                candidates(names)
+            ),
+        }
     })
 }

@@ -157,7 +157,7 @@ pub(super) fn failed(error: &LoadError, json: bool) -> anyhow::Result<(String, E
 fn describe(found: &Description) -> anyhow::Result<String> {
     let manifest = &found.manifest;
     let capabilities = found.capabilities.as_ref().map_or_else(
-        || "told by each user's instance, once there is one".to_owned(),
+        || "reported by each user's instance, once one exists".to_owned(),
         |known| {
             known
                 .iter()

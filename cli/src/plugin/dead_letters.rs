@@ -17,14 +17,15 @@ use super::{
 
 /// The plugin, and the messages to deliver again or to remove.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Messages are delivered again one by one, the oldest first. If the plugin fails on one, the
+message stays a dead letter, the next one is tried, and the command exits with 1.
+
+Examples:
   mortise plugin dead-letters forward
   mortise plugin dead-letters forward --retry
   mortise plugin dead-letters forward --retry 42 43
-  mortise plugin dead-letters forward --remove 42
-
-Messages are delivered again one by one, the oldest first. If the plugin fails on one, the
-message stays a dead letter, the next one is tried, and the command exits with 1.")]
+  mortise plugin dead-letters forward --remove 42")]
 pub(super) struct DeadLetters {
     #[command(flatten)]
     pub(super) plugin: Named,

@@ -8,28 +8,30 @@ use serde_json::{Value, json};
 
 use super::{
     application::{self, Application},
-    named,
+    named::{self, candidates},
     remote::{Body, Remote, Which, understood},
     show::{printable, table},
 };
 
 /// The order of the filters, and the messages that they are asked about.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A message passes your filters in the order of this list. If a filter fails, the message continues
+without it (fail open), unless you have it fail closed: then the message is rejected, and its
+sender receives an error. A filter sees the messages of all your applications, or of those that
+you name.
+
+Examples:
   mortise plugin filters
   mortise plugin filters --order rules shout
   mortise plugin filters --fail-closed rules
   mortise plugin filters --only rules=backup,ci
-  mortise plugin filters --only 'rules=*'
-
-A message passes your filters in this order. If a filter fails, the message continues without it
-(fail open), unless you have it fail closed: then the message is refused, and its sender receives
-an error. A filter sees the messages of all your applications, or of those that you name.")]
+  mortise plugin filters --only 'rules=*'")]
 pub(super) struct Filters {
     /// Put these filters first, in this order.
     #[arg(long, value_name = "ID", num_args = 1..)]
     order: Vec<String>,
-    /// Refuse messages while one of these filters fails.
+    /// Reject messages while one of these filters fails.
     #[arg(long, value_name = "ID", num_args = 1..)]
     fail_closed: Vec<String>,
     /// Let messages continue when one of these filters fails.
@@ -101,7 +103,7 @@ impl Filters {
                 filter.state().to_owned(),
                 filter.messages_of(&applications),
                 match filter.fail_closed {
-                    true => "the message is refused",
+                    true => "the message is rejected",
                     false => "the message continues",
                 }
                 .to_owned(),
@@ -172,10 +174,9 @@ fn position(filters: &[Filter], part: &str) -> anyhow::Result<usize> {
     let id = named::find(part, &ids)?;
     ids.iter()
         .position(|known| Some(known.as_str()) == id)
-        .ok_or_else(|| {
-            anyhow::anyhow!(
-                "`{part}` is no filter of yours; `mortise plugin filters` lists those that are"
-            )
+        .with_context(|| match ids.as_slice() {
+            [] => format!("`{part}` is not one of your filters: no installed plugin is a filter"),
+            ids => format!("`{part}` is not one of your filters: {}", candidates(ids)),
         })
 }
 
@@ -246,6 +247,12 @@ mod tests {
             [(1, false), (2, true), (3, false)]
         );
         assert!(chosen(&["one", "one"], &[]).is_err());
-        assert!(chosen(&["four"], &[]).is_err());
+        let unknown = chosen(&["four"], &[]).unwrap_err().to_string();
+        assert!(
+            unknown.ends_with(": org.example.one, org.example.two, org.example.three"),
+            "{unknown}"
+        );
+        let several = chosen(&[], &["example"]).unwrap_err().to_string();
+        assert!(several.contains("3 ids: org.example.one, "), "{several}");
     }
 }

@@ -59,12 +59,13 @@ pub(super) struct Grant {
 
 /// The permissions to revoke, named exactly as granted.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin revoke io.example.weather --http https://api.example.org
-  mortise plugin revoke io.example.weather --all
-
+#[command(after_help = "\
 The change takes effect at once: the server closes everything that the plugin opened with
-the grant, and ends calls that use it.")]
+the grant, and ends calls that use it.
+
+Examples:
+  mortise plugin revoke io.example.weather --http https://api.example.org
+  mortise plugin revoke io.example.weather --all")]
 pub(super) struct Revoke {
     /// The plugin's id, or a part of it that no other has.
     pub(super) id: String,
@@ -274,7 +275,7 @@ fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
     let mut text = format!("{id} is allowed now; {note}:\n");
     let lines = lines(&answer);
     if lines.is_empty() {
-        text.push_str("  nothing of what the administrator answers for\n");
+        text.push_str("  no permission from the administrator\n");
     }
     for line in lines {
         writeln!(text, "  {line}")?;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    named::candidates,
     orders::{self, Purpose},
     remote::{Body, Which, encoded, understood},
     show::{printable, table},
@@ -18,13 +19,14 @@ const KEY_PREFIX: &str = "RW";
 
 /// The trusted keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A change counts from the next time a plugin is loaded.
+
+Examples:
   mortise plugin keys
   mortise plugin keys --trust frank.pub
   mortise plugin keys --trust RWQf6LRCGA9i53... --name frank
-  mortise plugin keys --distrust frank
-
-A change counts from the next time a plugin is loaded.")]
+  mortise plugin keys --distrust frank")]
 pub(super) struct Keys {
     /// Trust this public key of minisign, or the one in this file.
     #[arg(long, value_name = "KEY|FILE")]
@@ -106,18 +108,28 @@ impl Keys {
 impl Trusted {
     /// The key of a name, or itself.
     fn named(&self, name: &str) -> anyhow::Result<&Key> {
-        let mut found = self
+        let found = self
             .keys
             .iter()
             .filter(|key| key.name == name || key.key == name);
-        match (found.next(), found.next()) {
-            (Some(key), None) => Ok(key),
-            (Some(_), Some(_)) => {
-                anyhow::bail!("several keys have the name `{name}`; name the key itself")
+        let found: Vec<_> = found.collect();
+        match (found.as_slice(), self.keys.as_slice()) {
+            ([key], _) => Ok(key),
+            ([], []) => anyhow::bail!("no trusted key has the name `{name}`; no key is trusted"),
+            ([], trusted) => {
+                let names: Vec<_> = trusted.iter().map(|key| printable(&key.name)).collect();
+                anyhow::bail!(
+                    "no trusted key has the name `{name}`; trusted: {}",
+                    candidates(&names)
+                )
             }
-            (None, _) => anyhow::bail!(
-                "no trusted key has the name `{name}`; `mortise plugin keys` lists those there are"
-            ),
+            (several, _) => {
+                let keys: Vec<_> = several.iter().map(|key| printable(&key.key)).collect();
+                anyhow::bail!(
+                    "several keys have the name `{name}`; name the key itself: {}",
+                    candidates(&keys)
+                )
+            }
         }
     }
 

@@ -13,14 +13,15 @@ use super::{
 
 /// The plugin, and the messages that it receives next.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A listener receives each message once, in order, from the time at which you enable it. With
+--from, it receives messages again, or leaves out those that wait.
+
+Examples:
   mortise plugin listener forward
   mortise plugin listener forward --from beginning
   mortise plugin listener forward --from 42
-  mortise plugin listener forward --from now
-
-A listener receives each message once, in order, from the time at which you enable it. With
---from, it receives messages again, or leaves out those that wait.")]
+  mortise plugin listener forward --from now")]
 pub(super) struct Listener {
     #[command(flatten)]
     pub(super) plugin: Named,

@@ -12,7 +12,7 @@
 //! - `filters`: the user's filters; `replay` and `try_filter`: their answers, without
 //!   effect.
 //! - `own`: a plugin's configuration and display, as its user has them.
-//! - `named`: naming a plugin by a part of its id.
+//! - `named`: naming a plugin by a part of its id; the candidates that errors list.
 //! - `registry`: versions in a registry, and updates; `push`: publish one.
 //! - `progress`: the progress of an installation.
 //! - `remote`: the running server.
@@ -51,6 +51,7 @@ use std::process::ExitCode;
 
 use self::remote::Refusal;
 pub(super) use self::{
+    named::candidates,
     remote::{Body, Remote, Which, understood},
     show::{printable, table},
     trace::Call,
@@ -58,13 +59,14 @@ pub(super) use self::{
 use crate::{output::say, process::runtime};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Name a plugin by its id, or by a part of the id that no other plugin has.
+
+Examples:
   mortise plugin new shout --lang python
   mortise plugin install rules.wasm
   mortise plugin grant rules --as-asked
-  mortise plugin status rules
-
-Name a plugin by its id, or by a part of the id that no other plugin has.")]
+  mortise plugin status rules")]
 pub(super) struct Plugin {
     #[command(subcommand)]
     command: Command,
@@ -103,8 +105,9 @@ enum Command {
     /// List installed plugins.
     List(status::List),
     /// Show a plugin's status and versions.
-    #[command(after_help = "Example:
-  mortise plugin status io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin status io.example.weather
+  mortise plugin status weather --json")]
     Status(orders::Named),
     /// List a plugin's problems and their fixes.
     #[command(after_help = "Examples:
@@ -112,26 +115,30 @@ enum Command {
   mortise plugin doctor weather.wasm")]
     Doctor(orders::Named),
     /// Enable a plugin for yourself, and consent to its requests.
-    #[command(after_help = "Example:
-  mortise plugin enable io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin enable io.example.weather
+  MORTISE_PASSWORD=... mortise plugin enable weather --url https://push.example.org --user ann")]
     Enable(orders::Named),
     /// Disable a plugin for yourself.
-    #[command(after_help = "Example:
-  mortise plugin disable io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin disable io.example.weather
+  mortise plugin disable weather --json")]
     Disable(orders::Named),
     /// Show or change your configuration of a plugin.
     Config(own::Config),
     /// Show a plugin's text for you, and the address of its webhook.
-    #[command(after_help = "Example:
-  mortise plugin display io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin display io.example.weather
+  mortise plugin display weather --json")]
     Display(orders::Named),
     /// Show or change the messages that a listener receives next.
     Listener(listener::Listener),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
     /// Show a plugin's timers for you, and when they are due.
-    #[command(after_help = "Example:
-  mortise plugin timers clock")]
+    #[command(after_help = "Examples:
+  mortise plugin timers clock
+  mortise plugin timers io.example.clock --json")]
     Timers(orders::Named),
     /// Show the last calls of your plugin: deliveries, timers and webhooks.
     Trace(trace::Trace),
@@ -142,35 +149,40 @@ enum Command {
     /// Put a filter's recorded messages to a version of the plugin, without effect.
     Replay(replay::Replay),
     /// Load a plugin's file again, even if it did not change.
-    #[command(after_help = "Example:
-  mortise plugin reload io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin reload io.example.weather
+  mortise plugin reload weather --data-dir /var/lib/mortise")]
     Reload(orders::Named),
     /// Activate a plugin's previous version.
-    #[command(after_help = "Example:
-  mortise plugin rollback io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin rollback io.example.weather
+  mortise plugin rollback weather --json")]
     Rollback(orders::Named),
     /// Remove a plugin, and keep its users' stored values.
-    #[command(after_help = "Example:
-  mortise plugin uninstall io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin uninstall io.example.weather
+  mortise plugin uninstall weather --data-dir /var/lib/mortise")]
     Uninstall(orders::Named),
     /// Print the variables for a native plugin's process that you start by hand
     /// in place of the plugin's own.
-    #[command(after_help = "Examples:
+    #[command(after_help = "\
+The sandbox does not confine your process. You may stop and start it at any time; in
+between, the plugin's own process runs.
+
+Examples:
   eval \"$(mortise plugin attach io.example.native)\"
   gdb ./my-plugin
   mortise plugin attach io.example.native --lasting > my-plugin.env
-  mortise plugin attach io.example.native --end
-
-The sandbox does not confine your process. You may stop and start it at any time; in
-between, the plugin's own process runs.")]
+  mortise plugin attach io.example.native --end")]
     Attach(orders::Attach),
     /// Print a plugin's log.
     Logs(read::Logs),
     /// Print the audit log: changes to plugins, with actor and time.
     Audit(read::Audit),
     /// Show a plugin's requested permissions and its grants.
-    #[command(after_help = "Example:
-  mortise plugin grants io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin grants io.example.weather
+  mortise plugin grants weather --json")]
     Grants(orders::Named),
     /// Grant permissions to a plugin.
     Grant(grant::Grant),
@@ -183,8 +195,9 @@ between, the plugin's own process runs.")]
     /// List the keys whose signatures count, and trust or distrust one.
     Keys(keys::Keys),
     /// Show a plugin's denied attempts.
-    #[command(after_help = "Example:
-  mortise plugin denials io.example.weather")]
+    #[command(after_help = "Examples:
+  mortise plugin denials io.example.weather
+  mortise plugin denials weather --json")]
     Denials(orders::Named),
 }
 
@@ -208,13 +221,14 @@ impl Command {
             return self.carry_out().await;
         };
         named::complete(id, which).await?;
-        let which = which.clone();
+        let (id, which) = (id.clone(), which.clone());
         let mut outcome = self.carry_out().await;
         if let Err(error) = &mut outcome
             && let Some(refusal) = error.downcast_mut::<Refusal>()
             && refusal.is_not_found()
-            && let Some(others) = named::others(&which).await
+            && let Some(others) = named::others(&id, &which).await
         {
+            refusal.error_description.push_str("; ");
             refusal.error_description.push_str(&others);
         }
         outcome

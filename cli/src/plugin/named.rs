@@ -1,10 +1,10 @@
-//! Naming a plugin by a part of its id.
+//! Naming a plugin by a part of its id, and the candidates that errors list.
 
 use serde::Deserialize;
 
 use super::remote::{Remote, Which};
 
-/// The most ids that an error lists.
+/// The most candidates that an error lists.
 const LISTED: usize = 10;
 
 /// Installed plugins that a text may stand for.
@@ -12,7 +12,7 @@ const LISTED: usize = 10;
 #[error(
     "`{part}` is a part of {} ids: {}; name one of them in full, or more of it",
     ids.len(),
-    list(ids)
+    candidates(ids)
 )]
 pub(super) struct Ambiguous {
     part: String,
@@ -40,10 +40,19 @@ pub(super) async fn complete(part: &mut String, which: &Which) -> anyhow::Result
     Ok(())
 }
 
-/// A phrase with the ids of the installed plugins, for an error about another.
-pub(super) async fn others(which: &Which) -> Option<String> {
+/// A phrase about the installed plugins, for an error about an id. None if a plugin of this
+/// id is installed: the error has another cause then.
+pub(super) async fn others(id: &str, which: &Which) -> Option<String> {
     let ids = installed(&which.remote().ok()?).await.ok()?;
-    (!ids.is_empty()).then(|| format!("; installed: {}", list(&ids)))
+    (!ids.iter().any(|known| known == id)).then(|| instead(&ids))
+}
+
+/// A phrase with the ids of the installed plugins, for an error about another id.
+pub(super) fn instead(ids: &[impl AsRef<str>]) -> String {
+    match ids {
+        [] => "`mortise plugin install --help` shows how to install one".to_owned(),
+        ids => format!("installed: {}", candidates(ids)),
+    }
 }
 
 /// The ids of all installed plugins, as an administrator or as a user is shown them.
@@ -99,22 +108,19 @@ pub(super) fn find<'a>(part: &str, ids: &'a [String]) -> Result<Option<&'a str>,
     }
 }
 
-fn list(ids: &[String]) -> String {
-    let mut text = ids
-        .iter()
-        .take(LISTED)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if ids.len() > LISTED {
-        text.push_str(&format!(" and {} others", ids.len() - LISTED));
+/// Lists the candidates for a name, for an error about one that none of them has.
+pub(crate) fn candidates(names: &[impl AsRef<str>]) -> String {
+    let listed: Vec<&str> = names.iter().take(LISTED).map(AsRef::as_ref).collect();
+    let listed = listed.join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{candidates, find, instead};
 
     #[test]
     fn any_part_that_one_id_has_stands_for_it() {
@@ -144,5 +150,15 @@ mod tests {
             several.contains("3 ids: io.example.clock, io.example.clockwork, io.example.weather"),
             "{several}"
         );
+    }
+
+    #[test]
+    fn an_error_lists_the_candidates_as_far_as_there_is_room() {
+        assert_eq!(candidates(&["a", "b"]), "a, b");
+        let many: Vec<_> = (0..12_u8).map(|number| format!("{number}")).collect();
+        assert_eq!(candidates(&many), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
+        assert_eq!(instead(&["a", "b"]), "installed: a, b");
+        let none: [&str; 0] = [];
+        assert!(instead(&none).contains("mortise plugin install --help"));
     }
 }

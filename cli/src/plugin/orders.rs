@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    progress,
+    named, progress,
     registry::Version,
     remote::{Body, Remote, Which, encoded, understood},
     show::{paint, printable},
@@ -31,19 +31,20 @@ use mortise_server::{
 
 /// The plugin to install.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin install rules.wasm
-  curl -L https://example.org/rules.wasm | mortise plugin install -
-  mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
-  mortise plugin install oci://ghcr.io/example/rules:1.2.0
-  mortise plugin install - --signature rules.wasm.minisig <rules.wasm
-
+#[command(after_help = "\
 For a version in a registry, the command first shows its digest, its signer and the
 permissions that it asks for. The server downloads the version. It uses the
 credentials that `docker login` stored for the user that the server runs as.
 
 An installed plugin with the same id is replaced while it runs: calls in progress end
-with the old version. If the new version does not load or start, nothing changes.")]
+with the old version. If the new version does not load or start, nothing changes.
+
+Examples:
+  mortise plugin install rules.wasm
+  curl -L https://example.org/rules.wasm | mortise plugin install -
+  mortise plugin install https://example.org/rules.wasm --digest sha256:0123...
+  mortise plugin install oci://ghcr.io/example/rules:1.2.0
+  mortise plugin install - --signature rules.wasm.minisig <rules.wasm")]
 pub(super) struct Install {
     /// A file, an address that begins with https:// or http://, a version in a
     /// registry that begins with oci://, or `-` for standard input.
@@ -138,10 +139,9 @@ impl Install {
         let mut path = "/admin/plugins".to_owned();
         let body = if is_url {
             let signature = self.signature(true)?;
-            let digest = self.digest.context(
-                "what comes from an address is installed only if it is what was meant: give its \
-                 --digest",
-            )?;
+            let digest = self
+                .digest
+                .context("an address needs the file's digest; give it with --digest")?;
             Body::Json(json!({ "url": self.source, "digest": digest, "signature": signature }))
         } else {
             // First: an error is to name the plugin's file, not the signature beside it.
@@ -389,13 +389,12 @@ pub(super) struct Own {
 impl Own {
     /// The caller's own plugin of this id.
     pub(super) async fn find(remote: &Remote, id: &str) -> anyhow::Result<Self> {
-        let plugins: Vec<Self> = remote.get("/plugin").await?;
-        plugins
-            .into_iter()
-            .find(|plugin| plugin.plugin_id == id)
-            .with_context(|| {
-                format!("no plugin `{id}` is installed; `mortise plugin list` shows those that are")
-            })
+        let mut plugins: Vec<Self> = remote.get("/plugin").await?;
+        let found = plugins.iter().position(|plugin| plugin.plugin_id == id);
+        found.map(|at| plugins.swap_remove(at)).with_context(|| {
+            let ids: Vec<_> = plugins.iter().map(|plugin| &*plugin.plugin_id).collect();
+            format!("no plugin `{id}` is installed; {}", named::instead(&ids))
+        })
     }
 
     /// Returns true if it asks for a permission without the user's consent.

@@ -12,13 +12,14 @@ use super::{
 
 /// The plugin, and a configuration to save.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A plugin that was never configured has the defaults of its author. The server checks a new
+configuration before it saves it; if there is an error, nothing changes.
+
+Examples:
   mortise plugin config rules > rules.yaml
   mortise plugin config rules rules.yaml
-  mortise plugin config rules --schema
-
-A plugin that was never configured has the defaults of its author. The server checks a new
-configuration before it saves it; if there is an error, nothing changes.")]
+  mortise plugin config rules --schema")]
 pub(super) struct Config {
     #[command(flatten)]
     pub(super) plugin: Named,

@@ -29,15 +29,16 @@ const README: u64 = 1 << 20;
 #[command(
     override_usage = "mortise plugin push [OPTIONS] FILE OCI-ADDRESS
        mortise plugin push [OPTIONS] OCI-ADDRESS --platform OS/ARCH=FILE...",
-    after_help = "Examples:
+    after_help = "\
+Without a tag, the tag is the plugin's version. A signature FILE.minisig beside a
+file is published with it. Credentials are those of docker login. One of the files
+of a native plugin has to run on this machine, because it describes the plugin.
+
+Examples:
   mortise plugin push dist/rules.wasm oci://ghcr.io/example/rules
   mortise plugin push dist/rules.wasm oci://ghcr.io/example/rules:latest --readme README.md
   mortise plugin push oci://ghcr.io/example/uptime \\
-    --platform linux/amd64=dist/uptime-amd64 --platform linux/arm64=dist/uptime-arm64
-
-Without a tag, the tag is the plugin's version. A signature FILE.minisig beside a
-file is published with it. Credentials are those of docker login. One of the files
-of a native plugin has to run on this machine, because it describes the plugin."
+    --platform linux/amd64=dist/uptime-amd64 --platform linux/arm64=dist/uptime-arm64"
 )]
 pub(super) struct Push {
     /// A component, or an executable for this machine, and an address that begins

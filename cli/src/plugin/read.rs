@@ -19,13 +19,14 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// A plugin's log.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin logs io.example.weather
-  mortise plugin logs io.example.weather --follow
-
+#[command(after_help = "\
 The log has the plugin's entries for you, the server's entries about every user's
 instance, and the output of a native plugin. Only other users themselves can read
-the entries that a plugin wrote for them.")]
+the entries that a plugin wrote for them.
+
+Examples:
+  mortise plugin logs io.example.weather
+  mortise plugin logs io.example.weather --follow")]
 pub(super) struct Logs {
     #[command(flatten)]
     pub(super) plugin: Named,

@@ -97,14 +97,15 @@ impl Version {
 
 /// The plugins to update.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin update rules --dry-run
-  mortise plugin update rules
-  mortise plugin update --all
-
+#[command(after_help = "\
 The newest version is the highest release if the installed tag is a version, such
 as 1.2.0, and otherwise the same tag. A version that asks the administrator for
-more waits for approval.")]
+more waits for approval.
+
+Examples:
+  mortise plugin update rules --dry-run
+  mortise plugin update rules
+  mortise plugin update --all")]
 pub(super) struct Update {
     /// The plugin's id, or a part of it that no other has.
     #[arg(required_unless_present = "all", conflicts_with = "all")]

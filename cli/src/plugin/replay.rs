@@ -2,6 +2,7 @@
 //! plugin again.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
@@ -25,16 +26,17 @@ use super::{
 
 /// The plugin, the version and the calls.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin replay rules
-  mortise plugin replay rules --version rules-2.wasm --since 7days
-  mortise plugin replay rules --pending
-  mortise plugin replay rules --cases cases/recorded.yaml
-
+#[command(after_help = "\
 The server has a record of each message that a filter was asked about. A replay puts these
 messages to a version of the plugin, in their order, and shows where the answers differ. It has
 no effect: the version starts with your configuration and a copy of the storage, its messages
-are not sent, and it has no HTTP, no directories and no environment variables.")]
+are not sent, and it has no HTTP, no directories and no environment variables.
+
+Examples:
+  mortise plugin replay rules
+  mortise plugin replay rules --version rules-2.wasm --since 7days
+  mortise plugin replay rules --pending
+  mortise plugin replay rules --cases cases/recorded.yaml")]
 pub(super) struct Replay {
     #[command(flatten)]
     pub(super) plugin: Named,
@@ -76,6 +78,8 @@ struct Replayed {
 pub(super) struct Effects {
     sends: usize,
     sent: Vec<Sent>,
+    #[serde(default)]
+    others: BTreeMap<String, usize>,
     denied: Vec<Denied>,
 }
 
@@ -349,6 +353,10 @@ impl Effects {
             for Sent { title, message } in &self.sent {
                 writeln!(text, "  {}: {}", printable(title), printable(message))?;
             }
+        }
+        for (function, count) in &self.others {
+            let function = printable(function);
+            writeln!(text, "it would have called {function} {count} times")?;
         }
         for Denied {
             permission,

@@ -14,12 +14,13 @@ const IDS: usize = 4;
 
 /// The plugin, and its calls.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin trace forward
-  mortise plugin trace forward --failed -n 10
-
+#[command(after_help = "\
 The server keeps the last 1000 calls of a plugin for a week: batches of messages for its
-listener, timers and webhook requests. `mortise message trace` shows the filters of a message.")]
+listener, timers and webhook requests. `mortise message trace` shows the filters of a message.
+
+Examples:
+  mortise plugin trace forward
+  mortise plugin trace forward --failed -n 10")]
 pub(super) struct Trace {
     #[command(flatten)]
     pub(super) plugin: Named,

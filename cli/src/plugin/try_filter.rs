@@ -17,13 +17,14 @@ use super::{
 
 /// The filter, the message and the configuration.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin try rules --title 'Disk full' '97 %'
-  mortise plugin try rules --config rules.yaml --app backup 'ERROR: no space left'
-
+#[command(after_help = "\
 The filter answers, and nothing happens: the message is not sent. It starts with your
 configuration, or with the one that you name, and with a copy of the storage; its own messages
-are not sent, and it has no HTTP, no directories and no environment variables.")]
+are not sent, and it has no HTTP, no directories and no environment variables.
+
+Examples:
+  mortise plugin try rules --title 'Disk full' '97 %'
+  mortise plugin try rules --config rules.yaml --app backup 'ERROR: no space left'")]
 pub(super) struct Try {
     #[command(flatten)]
     pub(super) plugin: Named,

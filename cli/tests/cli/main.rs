@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod candidates;
 mod serve;
 mod settings;
 

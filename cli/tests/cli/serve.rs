@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 /// The binary, ended at the latest when the test is.
-struct Binary(Child);
+pub(super) struct Binary(pub(super) Child);
 
 impl Drop for Binary {
     fn drop(&mut self) {
@@ -18,7 +18,7 @@ impl Drop for Binary {
     }
 }
 
-fn serve(directory: &std::path::Path) -> Command {
+pub(super) fn serve(directory: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mortise"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])

@@ -1,5 +1,5 @@
 """Mortise plugins in Python: WebAssembly components, over componentize-py, and
-native plugins, with the standard library of Python 3.9 or newer.
+native plugins, with the standard library of Python 3.11 or newer.
 
 A plugin is a class. What it can do follows from the methods it has::
 

@@ -150,13 +150,15 @@ impl Plugins {
         let installed = self.installed.get(&filter.plugin);
         let manifest = installed.as_ref().map(|entry| entry.current.manifest());
         TraceEntry {
-            plugin: manifest.map_or(&filter.plugin, |manifest| &manifest.name).clone(),
+            plugin: manifest
+                .map_or(&filter.plugin, |manifest| &manifest.name)
+                .clone(),
             id: filter.plugin.clone(),
             instance: filter.instance,
             version: manifest.map_or_else(String::new, |manifest| manifest.version.clone()),
             action: TraceAction::Refused,
             cause: Some(Cause::NotAtWork),
-            detail: "it is not at work; see `mortise plugin doctor`".to_owned(),
+            detail: "the plugin does not run at the moment; see `mortise plugin doctor`".to_owned(),
             micros: 0,
             changes: Vec::new(),
             sent: Vec::new(),

@@ -164,6 +164,11 @@ pub enum Field {
     Extras,
 }
 
+impl Field {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Title, Self::Message, Self::Priority, Self::Extras];
+}
+
 /// A call of a user's plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallTrace {

@@ -24,7 +24,9 @@ use super::{
 };
 use crate::{
     auth::{Caller, Sending},
-    pipeline::{ChangedLabel, Label, Posted, Sender, TraceEntry, contract_priority, stored_trace},
+    pipeline::{
+        ChangedLabel, Field, Label, Posted, Sender, TraceEntry, contract_priority, stored_trace,
+    },
     state::AppState,
 };
 
@@ -178,6 +180,15 @@ impl UpdateMessage {
             && self.priority.is_none()
             && self.extras.0.is_none()
     }
+
+    const fn names(&self, field: Field) -> bool {
+        match field {
+            Field::Title => self.title.is_some(),
+            Field::Message => self.message.is_some(),
+            Field::Priority => self.priority.is_some(),
+            Field::Extras => self.extras.0.is_some(),
+        }
+    }
 }
 
 /// Changes a message: its application, or its user, gives it new texts, another priority,
@@ -191,6 +202,8 @@ impl UpdateMessage {
     (status = 200, body = model::Message),
     (status = 400, description = "A field is malformed, or the text would be empty."),
     (status = 404, description = "The caller has no such message."),
+    (status = 409, description = "A filter changed the message, and the server has not kept a field \
+        as it was sent: the change must name it."),
     (status = 413, description = "A field is too long."),
     (status = 429, description = "The application or the address sends too much."),
     (status = 503, description = "A filter failed, and the user wants messages refused then."),
@@ -206,6 +219,8 @@ async fn update(
         Sending::As(application) => application.user_id,
         Sending::By(caller) => caller.user.id,
     };
+    // Else two changes of different fields at a time would lose one.
+    let _turn = state.changes.of(id).await;
     let message = state.store.message(user, id).await?;
     let message = message.ok_or_else(no_message)?;
     let application = match sending {
@@ -224,8 +239,6 @@ async fn update(
         let message = expire(&state, user, id, expires_ms).await?;
         return Ok(Json(model::Message::from(&message)).into_response());
     }
-    // As it was sent: the filters are asked again.
-    let trace = trace_of(&state, user, id).await?;
     let given_priority = contract_priority(message.priority);
     let stored = Content {
         title: message.title,
@@ -233,11 +246,8 @@ async fn update(
         priority: given_priority,
         extras: message.extras,
     };
-    let before = trace
-        .iter()
-        .rev()
-        .try_fold(stored.clone(), |content, entry| entry.before(content))
-        .unwrap_or(stored);
+    // The filters are asked again.
+    let before = as_sent(&state, user, id, stored, &change).await?;
     let priority = match change.priority {
         Some(priority) => priority,
         // Beyond those that filters know.
@@ -269,6 +279,42 @@ async fn update(
         .await?;
     let posted = updated.ok_or_else(no_message)?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
+}
+
+/// A message as its sender sent it, in the fields that the change does not name.
+async fn as_sent(
+    state: &AppState,
+    user: i64,
+    id: i64,
+    stored: Content,
+    change: &UpdateMessage,
+) -> Result<Content, ApiError> {
+    let trace = state.store.message_trace(user, id).await?;
+    let Some(trace) = trace.ok_or_else(no_message)? else {
+        return Ok(stored);
+    };
+    let not_kept = || {
+        ApiError::new(
+            StatusCode::CONFLICT,
+            "a filter changed the message, and the server has not kept all of it as it was sent; \
+             send `title`, `message`, `priority` and `extras` together",
+        )
+    };
+    if trace == stored_trace::UNKNOWN {
+        let is_whole = Field::ALL.iter().all(|field| change.names(*field));
+        return is_whole.then_some(stored).ok_or_else(not_kept);
+    }
+    let trace = stored_trace::read(&state.store, &trace)
+        .await
+        .map_err(ApiError::internal)?;
+    trace
+        .into_iter()
+        .rev()
+        .try_fold(stored, |content, mut entry| {
+            entry.changes.retain(|one| !change.names(one.field));
+            entry.before(content)
+        })
+        .ok_or_else(not_kept)
 }
 
 /// Sets the time at which a message is deleted; none for never.

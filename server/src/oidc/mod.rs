@@ -90,6 +90,9 @@ pub(crate) enum OidcError {
         at: String,
         /// The cause.
         cause: String,
+        /// The error's code by OAuth 2.0, such as `invalid_grant`; none if the provider gives
+        /// none.
+        code: Option<String>,
     },
     /// The provider does not know the code, or no longer.
     #[error("the OpenID provider rejected the login: {0}")]

@@ -89,6 +89,7 @@ impl Provider {
         let at: Url = at.parse().map_err(|_| OidcError::Provider {
             at: issuer.to_owned(),
             cause: "it is no address".to_owned(),
+            code: None,
         })?;
         let discovery: Discovery = get(&at, None).await?;
         if discovery.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
@@ -98,6 +99,7 @@ impl Provider {
                     "it calls itself `{}`; set --oidc-issuer to that, if it is the right one",
                     discovery.issuer
                 ),
+                code: None,
             });
         }
         let endpoints = [
@@ -113,6 +115,7 @@ impl Provider {
             return Err(OidcError::Provider {
                 at: at.to_string(),
                 cause: format!("its endpoint {} does not use HTTPS", client::origin(plain)),
+                code: None,
             });
         }
         let published: Published = get(&discovery.jwks_uri, None).await?;
@@ -153,9 +156,11 @@ impl Provider {
         let (request, body) = self.token_request(settings, code, redirect, verifier);
         let at = &self.discovery.token_endpoint;
         match ask(at, request, body).await {
-            Err(OidcError::Provider { cause, .. }) if cause.contains("invalid_grant") => {
-                Err(OidcError::Code(cause))
-            }
+            Err(OidcError::Provider {
+                cause,
+                code: Some(code),
+                ..
+            }) if code == "invalid_grant" => Err(OidcError::Code(cause)),
             answer => answer,
         }
     }
@@ -238,6 +243,7 @@ async fn ask<T: DeserializeOwned>(
     let failed = |cause: String| OidcError::Provider {
         at: client::origin(at) + at.path(),
         cause,
+        code: None,
     };
     let path = client::path(at).map_err(|error| failed(error.to_string()))?;
     let request = request
@@ -258,18 +264,21 @@ async fn ask<T: DeserializeOwned>(
         .await
         .unwrap_or_else(|_| Err(failed(format!("no answer within {PATIENCE:?}"))))?;
     if status != StatusCode::OK {
-        return Err(failed(refusal(status, &body)));
+        return Err(rejection(at, status, &body));
     }
     serde_json::from_slice(&body)
         .map_err(|error| failed(format!("an answer without JSON: {error}")))
 }
 
-/// A provider's refusal, in its words.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
+/// A provider's rejection, in its words.
+fn rejection(at: &Url, status: StatusCode, body: &[u8]) -> OidcError {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name| said.get(name).and_then(Value::as_str).unwrap_or_default();
-    let words = format!("{} {}", text("error"), text("error_description"));
-    format!("{status} {}", super::shown(&words))
-        .trim()
-        .to_owned()
+    let text = |name| said.get(name).and_then(Value::as_str);
+    let words = ["error", "error_description"].map(|name| text(name).unwrap_or_default());
+    let cause = format!("{status} {}", super::shown(&words.join(" ")));
+    OidcError::Provider {
+        at: client::origin(at) + at.path(),
+        cause: cause.trim().to_owned(),
+        code: text("error").map(str::to_owned),
+    }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Dropped {
     by: DroppedBy,
     /// The filter's reason, or how it failed.
     reason: String,
+    /// The stored message that it would have changed, and that it changes if it is restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates: Option<i64>,
     /// The record of the filters that were asked.
     pub(super) trace: Vec<TraceEntry>,
     /// When it is forgotten, RFC 3339; sooner if many others come.
@@ -82,6 +85,7 @@ impl From<&DroppedRow> for Dropped {
                 instance: row.instance_id,
             },
             reason: row.reason.clone(),
+            updates: row.updates,
             // Only traces were stored.
             trace: trace
                 .and_then(|trace| serde_json::from_str(trace).ok())

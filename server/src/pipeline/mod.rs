@@ -213,7 +213,7 @@ impl Pipeline {
         }
         let priority = label.priority;
         let new = match self
-            .passed(user_id, draft, priority, sender, filtered)
+            .passed(user_id, draft, priority, sender, filtered, None)
             .await?
         {
             Passed::Stays(new) => NewMessage {
@@ -249,7 +249,7 @@ impl Pipeline {
     ) -> Result<Option<Posted>, PostError> {
         self.keeps_messages()?;
         match self
-            .passed(user_id, draft, change.priority, sender, filtered)
+            .passed(user_id, draft, change.priority, sender, filtered, Some(id))
             .await?
         {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
@@ -275,7 +275,8 @@ impl Pipeline {
         }
     }
 
-    /// Checks a message, and has the filters decide about it.
+    /// Checks a message, and has the filters decide about it; `updates` is the stored one
+    /// that it changes.
     async fn passed(
         &self,
         user_id: i64,
@@ -283,6 +284,7 @@ impl Pipeline {
         priority: i64,
         sender: Sender,
         filtered: bool,
+        updates: Option<i64>,
     ) -> Result<Passed, PostError> {
         draft.content.priority = contract_priority(priority);
         let given_priority = draft.content.priority;
@@ -296,13 +298,13 @@ impl Pipeline {
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
-                    let kept = dropped(user_id, draft, &filtered.trace, false, now_ms);
-                    self.keep.message(kept?).await;
+                    let kept = dropped(user_id, draft, &filtered.trace, false, now_ms)?;
+                    self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Ok(Passed::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
-                    let kept = dropped(user_id, draft, &filtered.trace, true, now_ms);
-                    self.keep.message(kept?).await;
+                    let kept = dropped(user_id, draft, &filtered.trace, true, now_ms)?;
+                    self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Err(PostError::Refused { by, reason });
                 }
             }
@@ -320,10 +322,12 @@ impl Pipeline {
             "" => application.name,
             _ => content.title,
         };
-        let trace = if self.traces {
-            stored_trace::write(&self.store, trace).await?
-        } else {
-            None
+        let is_changed = trace
+            .iter()
+            .any(|entry| entry.action == TraceAction::Replace);
+        let trace = match self.traces {
+            true => stored_trace::write(&self.store, trace).await?,
+            false => is_changed.then(|| stored_trace::UNKNOWN.to_owned()),
         };
         Ok(Passed::Stays(NewMessage {
             application_id: i64::try_from(application.id).map_err(|_| PostError::NoApplication)?,
@@ -359,9 +363,10 @@ impl Pipeline {
         Ok(stored)
     }
 
-    /// Stores a message that a filter had dropped, as that filter was given it.
-    /// No filter is asked about it; listeners and those who are connected get
-    /// it. None if the user has no such message.
+    /// Stores a message that a filter had dropped, as that filter was given it; a dropped
+    /// change changes its message, if that is still there. No filter is asked about it;
+    /// listeners receive a new message, and those who are connected both. None if the user
+    /// has no such message.
     ///
     /// # Errors
     ///
@@ -383,6 +388,14 @@ impl Pipeline {
             restores: Some(id),
             hops: 0,
         };
+        if let Some(updates) = dropped.updates
+            && self.forward.is_none()
+            && let Some(message) = self.store.update_message(updates, &new, None).await?
+        {
+            self.hub.publish(&message);
+            self.store.forget_dropped(user_id, Some(id)).await?;
+            return Ok(Some(message));
+        }
         match self.store(new).await {
             Ok(message) => Ok(Some(message)),
             // Somebody else restored or deleted it a moment ago.
@@ -421,6 +434,7 @@ fn dropped(
         reason: reason.to_owned(),
         // Strings and numbers always serialize.
         trace: serde_json::to_string(trace).ok(),
+        updates: None,
     })
 }
 

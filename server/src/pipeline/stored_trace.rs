@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::plugins::trace::{Cause, Change, Field, TraceAction, TraceEntry};
 
+/// In place of the trace of a message that a filter changed, on a server that keeps no
+/// traces. Read, it has no entries.
+pub(crate) const UNKNOWN: &str = "[]";
+
 /// The reason for which a stored trace cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TraceError {

@@ -41,7 +41,7 @@ async fn filters_are_put_into_an_order_and_fail_as_their_user_has_it() {
     let table = said(&data, &["filters"]);
     assert!(table.contains("the message continues"), "{table}");
     let text = refused(plugin(&data, &["filters", "--order", "nothing"]));
-    assert!(text.contains("is no filter of yours"), "{text}");
+    assert!(text.contains("is not one of your filters"), "{text}");
     // It sees the messages of chosen applications alone.
     server.application("backup").await;
     let table = said(&data, &["filters", "--only", "rules=backup"]);
@@ -190,6 +190,100 @@ async fn a_changed_message_is_filtered_as_it_was_sent() {
     assert_eq!(up["id"], sent["id"]);
     let stored = server.messages().await;
     assert_eq!(stored, [up]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_kept_as_it_was_sent_must_be_named() {
+    let data = Data::new();
+    let component = std::fs::read(guests::example("rules")).unwrap();
+    data.plugin("rules.wasm", &component);
+    let rules = "rules: [{ when: { body: 'down' }, then: { prefix_title: '[!] ' } }]";
+    let mut server = data.serve().await;
+    server.enable("io.mortise.rules", Some(rules)).await;
+    let token = server.application("watch").await;
+    // Longer than a trace keeps.
+    let long = "n".repeat(5000);
+    for keeps_traces in [true, false] {
+        if !keeps_traces {
+            server.stop().await;
+            let mut command = data.command();
+            command.env("MORTISE_KEEP_TRACES", "false");
+            server = data.serve_with(command).await;
+        }
+        let title = if keeps_traces { &*long } else { "nas" };
+        let sent = json!({ "title": title, "message": "it is down", "priority": 3 });
+        let sent = body(server.send(&token, &sent).await).await;
+        assert_eq!(sent["title"], format!("[!] {title}"));
+        let change = async |change: Value| {
+            let path = format!("/message/{}", sent["id"]);
+            let request = server.request(Method::PUT, &path);
+            let request = request.header("x-gotify-key", &token);
+            request.json(&change).send().await.unwrap()
+        };
+        let answer = change(json!({ "priority": 4 })).await;
+        assert_eq!(answer.status(), 409);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("send `title`, `message`"), "{text}");
+        let whole = json!({ "title": "nas", "message": "it is down", "priority": 4, "extras": {} });
+        let changed = body(change(whole).await).await;
+        assert_eq!(
+            (&changed["title"], &changed["priority"]),
+            (&"[!] nas".into(), &4.into())
+        );
+        // One that no filter changed is there as it was sent.
+        let sent = json!({ "title": "nas", "message": "it is up" });
+        let sent = body(server.send(&token, &sent).await).await;
+        let path = format!("/message/{}", sent["id"]);
+        let request = server.request(Method::PUT, &path);
+        let request = request.header("x-gotify-key", &token);
+        let changed = body(
+            request
+                .json(&json!({ "priority": 5 }))
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await;
+        assert_eq!(
+            (&changed["title"], &changed["priority"]),
+            (&"nas".into(), &5.into())
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_restored_change_changes_its_message() {
+    let data = Data::new();
+    let component = std::fs::read(guests::example("rules")).unwrap();
+    data.plugin("rules.wasm", &component);
+    let server = data.serve().await;
+    let rules = "rules: [{ when: { body: 'still' }, then: { drop: true } }]";
+    server.enable("io.mortise.rules", Some(rules)).await;
+    let token = server.application("watch").await;
+    let sent = json!({ "title": "nas", "message": "it is down", "priority": 3 });
+    let sent = body(server.send(&token, &sent).await).await;
+    let path = format!("/message/{}", sent["id"]);
+    let change = server.request(Method::PUT, &path);
+    let change = change.header("x-gotify-key", &token);
+    let change = change.json(&json!({ "message": "it is still down" }));
+    assert!(change.send().await.unwrap().status().is_success());
+    assert_eq!(server.messages().await, std::slice::from_ref(&sent));
+    let dropped = async || {
+        let list = server.admin(Method::GET, "/message/dropped").send().await;
+        body(list.unwrap()).await["messages"].clone()
+    };
+    let change = dropped().await[0].clone();
+    assert_eq!(change["updates"], sent["id"]);
+    let restore = format!("/message/dropped/{}/restore", change["id"]);
+    let restored = body(server.admin(Method::POST, &restore).send().await.unwrap()).await;
+    assert_eq!(
+        (&restored["id"], &restored["message"]),
+        (&sent["id"], &"it is still down".into())
+    );
+    assert_eq!(server.messages().await, [restored]);
+    assert_eq!(dropped().await, json!([]));
     server.stop().await;
 }
 

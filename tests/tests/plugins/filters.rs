@@ -355,6 +355,14 @@ async fn a_filter_is_asked_about_the_chosen_applications_alone() {
         matches!(refused, Err(PostError::Refused { .. })),
         "{refused:?}"
     );
+    // It is kept, and tells which filter was missing.
+    let kept = rig.api(Method::GET, "/message/dropped", "").await;
+    let kept = &kept["messages"][0];
+    assert_eq!(kept["kind"], "refused");
+    assert_eq!(kept["by"]["id"], "a", "{kept}");
+    assert_eq!(kept["trace"][0]["action"], "refused", "{kept}");
+    assert_eq!(kept["trace"][0]["cause"], "not_at_work", "{kept}");
+    assert_eq!(kept["reason"], kept["trace"][0]["detail"]);
     rig.stop().await;
 }
 

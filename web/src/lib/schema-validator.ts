@@ -12,7 +12,7 @@ function isValid(schema: RJSFSchema, value: unknown): boolean {
     const data = value === undefined ? {} : JSON.parse(JSON.stringify(value));
     return new Validator(schema as object, "2020-12").validate(data).valid;
   } catch {
-    // The server refuses a schema that cannot be used.
+    // The server rejects a schema that cannot be used.
     return false;
   }
 }

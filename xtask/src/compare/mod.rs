@@ -38,6 +38,9 @@ use crate::{
 };
 
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask compare-gotify
+  cargo xtask compare-gotify --gotify ../gotify/gotify-server --record")]
 pub(crate) struct Arguments {
     /// Gotify's program [default: its recorded answers].
     #[arg(long, value_name = "BINARY")]

@@ -74,6 +74,9 @@ const RULES: &str = r#"rules:
 "#;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask demo
+  cargo xtask demo --port 0 --json")]
 pub(crate) struct Arguments {
     /// Print one line of JSON on standard output when it is ready.
     #[arg(long)]

@@ -36,6 +36,9 @@ use crate::{
 pub(crate) const PYTHON: &str = include_str!("../../../tests/escapes/process.py");
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask escapes
+  cargo xtask escapes --short")]
 pub(crate) struct Arguments {
     /// Print one line of JSON for each deed instead of a table.
     #[arg(long)]

@@ -71,6 +71,9 @@ const fn way(language: &'static str, section: &'static str, native: bool, quick:
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask first-plugin
+  cargo xtask first-plugin python --json")]
 pub(crate) struct Arguments {
     /// Only this language.
     language: Option<String>,

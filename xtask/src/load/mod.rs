@@ -28,6 +28,9 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask load --seconds 10
+  cargo xtask load --gotify ../gotify/gotify-server")]
 pub(crate) struct Arguments {
     /// Gotify's program, to be measured beside this one.
     #[arg(long, value_name = "BINARY")]

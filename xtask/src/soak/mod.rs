@@ -44,6 +44,9 @@ use self::{deliveries::Recorder, stamps::Stamps};
 use crate::{run::print, server, workspace::Workspace};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask soak swap
+  cargo xtask soak faults --minutes 10")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     run: Run,
@@ -53,23 +56,44 @@ pub(crate) struct Arguments {
 enum Run {
     /// Swaps a filter between two versions, 200 times as a component and 50
     /// times as a process, while messages pass through it.
+    #[command(after_help = "Examples:
+  cargo xtask soak swap
+  cargo xtask soak swap --rounds 20")]
     Swap(Options),
     /// Loads and unloads plugins in 10,000 rounds, some of them processes.
+    #[command(after_help = "Examples:
+  cargo xtask soak unload
+  cargo xtask soak unload --rounds 200")]
     Unload(Options),
     /// Starts a server with 10 plugins installed and one with 1,000, of which
     /// 10 are used, five times each. It is built for release: its time counts.
+    #[command(after_help = "Examples:
+  cargo xtask soak installed
+  cargo xtask soak installed --rounds 100")]
     Installed(Options),
     /// Kills the server 100 times while messages pass and plugins are installed,
     /// granted, swapped, configured and revoked.
+    #[command(after_help = "Examples:
+  cargo xtask soak kills
+  cargo xtask soak kills --rounds 8 --json")]
     Kills(Options),
     /// Records 10,000 calls of a filter, and replays them with another version. It is
     /// built for release: its time counts.
+    #[command(after_help = "Examples:
+  cargo xtask soak replay
+  cargo xtask soak replay --rounds 500")]
     Replay(Options),
     /// Sends 100,000 messages to a listener that fails one time in ten, while the server is
     /// killed 50 times and the listener's plugin swapped 50 times. It is built for release.
+    #[command(after_help = "Examples:
+  cargo xtask soak deliveries
+  cargo xtask soak deliveries --rounds 2000")]
     Deliveries(Options),
     /// Injects faults of the host for an hour (descriptors, disk, memory, folders,
     /// pauses), while hostile and healthy plugins run and clients come and go.
+    #[command(after_help = "Examples:
+  cargo xtask soak faults --minutes 10
+  cargo xtask soak faults --only disk --seed 7")]
     Faults(faults::Options),
 }
 

@@ -39,6 +39,9 @@ const LEFT_OUT: [&str; 5] = ["examples", "tests", "target", "author/templates", 
 
 /// Options of the command.
 #[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask structure
+  cargo xtask structure --edges server/src")]
 pub(crate) struct Arguments {
     /// Prints the edges between folders, or between the files of this folder.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "")]

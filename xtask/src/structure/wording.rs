@@ -4,17 +4,27 @@
 use proc_macro2::{TokenStream, TokenTree};
 
 /// Methods that compare a text with another.
-const COMPARISONS: [&str; 5] = ["contains", "starts_with", "ends_with", "eq", "find"];
+const COMPARISONS: [&str; 6] = [
+    "contains",
+    "starts_with",
+    "ends_with",
+    "strip_prefix",
+    "eq",
+    "find",
+];
 /// Fields that hold texts for people.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 8] = [
     "cause",
     "details",
     "expected",
     "fix",
     "found",
     "last_error",
+    "reason",
     "what",
 ];
+/// Variables that hold them.
+const VARIABLES: [&str; 5] = ["cause", "details", "last_error", "reason", "what"];
 
 /// Returns the comparisons in code, as it is written.
 pub(super) fn comparisons(tokens: TokenStream) -> Vec<String> {
@@ -24,7 +34,10 @@ pub(super) fn comparisons(tokens: TokenStream) -> Vec<String> {
         if let TokenTree::Group(group) = token {
             found.extend(comparisons(group.stream()));
         }
-        let Some(length) = text(tokens.get(at..).unwrap_or_default()) else {
+        let rest = tokens.get(at..).unwrap_or_default();
+        let is_field = at > 0 && tokens.get(at - 1).is_some_and(|token| is(token, '.'));
+        let variable = (!is_field && is_variable(rest)).then_some(1);
+        let Some(length) = text(rest).or(variable) else {
             continue;
         };
         let end = at + length + compared(tokens.get(at + length..).unwrap_or_default());
@@ -59,6 +72,10 @@ fn text(tokens: &[TokenTree]) -> Option<usize> {
     }
 }
 
+fn is_variable(tokens: &[TokenTree]) -> bool {
+    matches!(tokens, [TokenTree::Ident(name), ..] if VARIABLES.iter().any(|text| name == text))
+}
+
 /// The number of tokens of a comparison with a literal at the beginning of these.
 fn compared(tokens: &[TokenTree]) -> usize {
     match tokens {
@@ -78,8 +95,18 @@ fn compared(tokens: &[TokenTree]) -> usize {
     }
 }
 
+/// Returns true for a literal, and for a text that is put together.
 fn begins_with_text(tokens: TokenStream) -> bool {
-    matches!(tokens.into_iter().next(), Some(TokenTree::Literal(literal)) if is_text(&literal))
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let tokens = match &*tokens {
+        [and, rest @ ..] if is(and, '&') => rest,
+        all => all,
+    };
+    match tokens {
+        [TokenTree::Literal(literal), ..] => is_text(literal),
+        [TokenTree::Ident(name), mark, ..] => name == "format" && is(mark, '!'),
+        _ => false,
+    }
 }
 
 fn is_text(literal: &proc_macro2::Literal) -> bool {
@@ -102,6 +129,8 @@ mod tests {
             "match x { _ if report.found == \"a pipe\" => {} }",
             "let own = !error.what.starts_with(\"pool\");",
             "a(b.to_string() != \"x\")",
+            "Err(E { cause, .. }) if cause.contains(\"grant\") => {}",
+            "if what.contains(&format!(\"field {name}\")) {}",
         ] {
             assert_eq!(found(code), 1, "{code}");
         }
@@ -109,6 +138,7 @@ mod tests {
             "if name == \"found\" {}",
             "path.to_string().contains('/')",
             "report.found = text;",
+            "what.contains(name)",
             "x.to_string().len() == 3",
         ] {
             assert_eq!(found(code), 0, "{code}");

@@ -8,13 +8,14 @@ use super::progress::{Told, seconds};
 
 /// Options of a build.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+If a tool is missing, the command names it and says how to get it. It installs nothing.
+
+Examples:
   mortise plugin build
       makes dist/NAME.wasm from the plugin in the current folder
   mortise plugin build --native
-      makes dist/NAME, an executable for this machine, if the language supports it
-
-If a tool is missing, the command names it and says how to get it. It installs nothing.")]
+      makes dist/NAME, an executable for this machine, if the language supports it")]
 pub(in crate::plugin) struct Build {
     /// The plugin's folder.
     #[arg(default_value = ".")]

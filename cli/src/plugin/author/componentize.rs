@@ -18,15 +18,16 @@ const LARGEST_MANIFEST: u64 = 4 << 20;
 
 /// The core module to turn into a component, or the component to describe.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  mortise plugin componentize core.wasm --output shout.wasm
-  mortise plugin componentize target/wasm32-wasip1/release/shout.wasm -o shout.wasm
-  mortise plugin componentize hook.wasm --manifest manifest.toml -o hook-plugin.wasm
-
+#[command(after_help = "\
 A module must contain the description of its world, which the bindings of
 wit-bindgen add. Its calls of WASI 0.1 become calls of WASI 0.2.
 
-A manifest is for a component that exports none, such as one for wasi:http.")]
+A manifest is for a component that exports none, such as one for wasi:http.
+
+Examples:
+  mortise plugin componentize core.wasm --output shout.wasm
+  mortise plugin componentize target/wasm32-wasip1/release/shout.wasm -o shout.wasm
+  mortise plugin componentize hook.wasm --manifest manifest.toml -o hook-plugin.wasm")]
 pub(in crate::plugin) struct Componentize {
     /// The module, compiled for wasm32-wasip1 or an equal target; or, with
     /// `--manifest`, a component.

@@ -7,14 +7,15 @@ use mortise_author::{Capability, Language, scaffold};
 
 /// A new plugin.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The command copies the SDK into the plugin's folder, so that the build needs no clone
+of Mortise's repository.
+
+Examples:
   mortise plugin new shout --lang rust
       a plugin that changes messages before they are stored, with a configuration
   mortise plugin new hooks --lang rust --capability webhook --id io.github.me.hooks
-      a plugin that sends messages from HTTP requests
-
-The command copies the SDK into the plugin's folder, so that the build needs no clone
-of Mortise's repository.")]
+      a plugin that sends messages from HTTP requests")]
 pub(in crate::plugin) struct New {
     /// The name of the plugin and its folder: lower-case letters, digits and `-`.
     name: String,

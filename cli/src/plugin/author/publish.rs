@@ -35,17 +35,18 @@ const CHECKSUMS: &str = "SHA256SUMS";
 
 /// The release to make.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+A release has the plugin's files, a signature of each, the README, the list of
+dependencies (SBOM) and checksums. Without a tag, the tag is the plugin's version.
+Credentials are those of docker login. The key is minisign's; with a password, minisign
+asks for it.
+
+Examples:
   mortise plugin publish oci://ghcr.io/example/rules --sign ~/.minisign/minisign.key
   mortise plugin publish --dry-run
       writes the release to dist/release, and publishes nothing
   mortise plugin publish oci://ghcr.io/example/uptime \\
-    --native --platform linux/amd64 --platform linux/arm64
-
-A release has the plugin's files, a signature of each, the README, the list of
-dependencies (SBOM) and checksums. Without a tag, the tag is the plugin's version.
-Credentials are those of docker login. The key is minisign's; with a password, minisign
-asks for it.")]
+    --native --platform linux/amd64 --platform linux/arm64")]
 pub(in crate::plugin) struct Publish {
     /// The address, which begins with oci://. Not needed for `--dry-run`.
     #[arg(value_name = "OCI-ADDRESS", required_unless_present = "dry_run")]

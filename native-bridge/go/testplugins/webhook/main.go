@@ -90,7 +90,7 @@ func (p *Plugin) RegisterWebhook(basePath string, mux *gin.RouterGroup) {
 		base := "http://localhost:" + os.Getenv("GOTIFY_SERVER_PORT") + "/message?token=" + c.Param("token")
 		body, _ := json.Marshal(plugin.Message{Title: "by REST", Message: "as JSON", Priority: 2})
 		for address, content := range map[string][]byte{
-			base:                                 body,
+			base:                                  body,
 			base + "&message=as+query&priority=3": nil,
 		} {
 			kind := "application/json"

@@ -187,17 +187,17 @@ fn parse_error(
     span: Option<std::ops::Range<usize>>,
     what: &str,
 ) -> GrantsError {
-    let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
-    let users = ["send-messages", "read-messages", "filter-messages"];
+    let part = |span: Option<std::ops::Range<usize>>| span.and_then(|span| text.get(span));
+    let before = part(span.clone().map(|span| 0..span.start)).unwrap_or("");
+    // An unknown field's span is its name.
+    let name = part(span).unwrap_or("").trim_matches('"');
+    let of_users = ["send-messages", "read-messages", "filter-messages"];
     GrantsError::Parse {
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         what: what.trim().replace('\n', ": "),
-        hint: if users
-            .iter()
-            .any(|name| what.contains(&format!("unknown field `{name}`")))
-        {
-            " (each user answers for that by enabling the plugin)"
+        hint: if of_users.contains(&name) {
+            " (each user consents to that by enabling the plugin)"
         } else {
             ""
         },

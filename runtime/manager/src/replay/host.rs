@@ -1,7 +1,7 @@
-//! The functions that a replayed version can call: it reads as the plugin does, and
-//! changes nothing.
+//! The functions that a replayed version can call. It reads messages as the plugin does,
+//! has a copy of the plugin's storage, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mortise_runtime::{
@@ -43,40 +43,77 @@ pub(super) struct ReplayHost {
 /// The effects of a replay, in memory.
 #[derive(Default)]
 struct Changed {
-    /// Values that were stored, or none where a key was removed.
-    values: BTreeMap<String, Option<Vec<u8>>>,
-    /// Bytes of these keys and values.
-    bytes: u64,
+    storage: Storage,
     sends: usize,
     sent: Vec<Sent>,
+    /// The calls of other functions with an effect.
+    others: BTreeMap<&'static str, usize>,
 }
 
-impl Changed {
-    fn set(&mut self, key: &str, value: Option<Vec<u8>>) {
-        let new = size(key, value.as_deref());
-        let old = self.values.insert(key.to_owned(), value);
-        let old = old.map_or(0, |old| size(key, old.as_deref()));
-        self.bytes = self.bytes.saturating_sub(old).saturating_add(new);
+/// A copy of a plugin's storage, with the same quota.
+#[derive(Default)]
+struct Storage {
+    values: BTreeMap<String, Vec<u8>>,
+    /// Bytes of the keys and values.
+    bytes: u64,
+}
+
+impl Storage {
+    fn set(&mut self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), Error> {
+        let new = size(key, &value);
+        let old = self.values.get(key).map_or(0, |old| size(key, old));
+        let would_be = self.bytes.saturating_sub(old).saturating_add(new);
+        // As in the store: a smaller value is welcome, even if a quota was lowered.
+        if would_be > quota && new > old {
+            return Err(storage_full(would_be, quota));
+        }
+        self.values.insert(key.to_owned(), value);
+        self.bytes = would_be;
+        Ok(())
     }
 
-    /// Forgets a key that was removed and is not in the plugin's own storage.
-    fn forget(&mut self, key: &str) {
-        if self.values.remove(key).is_some() {
-            self.bytes = self.bytes.saturating_sub(size(key, None));
+    fn remove(&mut self, key: &str) {
+        if let Some(old) = self.values.remove(key) {
+            self.bytes = self.bytes.saturating_sub(size(key, &old));
         }
     }
 }
 
-fn size(key: &str, value: Option<&[u8]>) -> u64 {
-    (key.len() + value.map_or(0, <[u8]>::len)) as u64
+fn size(key: &str, value: &[u8]) -> u64 {
+    (key.len() + value.len()) as u64
 }
 
 impl ReplayHost {
-    pub(super) fn new(own: InstanceHost) -> Self {
-        Self {
-            own,
-            changed: Mutex::default(),
+    /// Copies the storage of a plugin.
+    ///
+    /// # Errors
+    ///
+    /// The storage cannot be read.
+    pub(super) async fn of(own: InstanceHost) -> Result<Self, Error> {
+        let mut storage = Storage::default();
+        for key in own.keys("").await? {
+            // One that was removed meanwhile has none.
+            if let Some(value) = own.load(&key).await? {
+                storage.set(&key, value, u64::MAX)?;
+            }
         }
+        Ok(Self {
+            own,
+            changed: Mutex::new(Changed {
+                storage,
+                ..Changed::default()
+            }),
+        })
+    }
+
+    /// The calls of functions with an effect other than sending and storing, by their
+    /// names in the contract.
+    pub(super) fn others(&self) -> BTreeMap<&'static str, usize> {
+        self.changed.lock().others.clone()
+    }
+
+    fn note(&self, function: &'static str) {
+        *self.changed.lock().others.entry(function).or_default() += 1;
     }
 
     /// The number of messages that it would have sent, and the first ones.
@@ -117,14 +154,17 @@ impl Host for ReplayHost {
     }
 
     async fn update_message(&self, _: u64, _: Content, _: bool) -> Result<(), Error> {
+        self.note("update-message");
         Ok(())
     }
 
     async fn expire_message(&self, _id: u64, _at_ms: Option<u64>) -> Result<(), Error> {
+        self.note("expire-message");
         Ok(())
     }
 
     async fn set_image(&self, _application: Option<&str>, _image: Vec<u8>) -> Result<(), Error> {
+        self.note("set-image");
         Ok(())
     }
 
@@ -146,60 +186,61 @@ impl Host for ReplayHost {
     }
 
     async fn remove_message(&self, _id: u64) -> Result<(), Error> {
+        self.note("remove-message");
         Ok(())
     }
 
     async fn load(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        let changed = self.changed.lock().values.get(key).cloned();
-        match changed {
-            Some(value) => Ok(value),
-            None => self.own.load(key).await,
-        }
+        Ok(self.changed.lock().storage.values.get(key).cloned())
     }
 
     async fn store(&self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), Error> {
-        let mut changed = self.changed.lock();
-        let would_be = changed.bytes.saturating_add(size(key, Some(&value)));
-        if would_be > quota {
-            return Err(storage_full(would_be, quota));
-        }
-        changed.set(key, Some(value));
-        Ok(())
+        self.changed.lock().storage.set(key, value, quota)
     }
 
     async fn unset(&self, key: &str) -> Result<(), Error> {
-        let is_stored = self.own.load(key).await?.is_some();
-        let mut changed = self.changed.lock();
-        changed.set(key, None);
-        if !is_stored {
-            changed.forget(key);
-        }
+        self.changed.lock().storage.remove(key);
         Ok(())
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        let mut keys: BTreeSet<String> = self.own.keys(prefix).await?.into_iter().collect();
-        for (key, value) in &self.changed.lock().values {
-            if !key.starts_with(prefix) {
-                continue;
-            }
-            match value {
-                Some(_) => keys.insert(key.clone()),
-                None => keys.remove(key),
-            };
-        }
-        Ok(keys.into_iter().collect())
+        let changed = self.changed.lock();
+        let keys = changed.storage.values.keys();
+        let keys = keys.filter(|key| key.starts_with(prefix));
+        Ok(keys.cloned().collect())
     }
 
     async fn set_timer(&self, _name: &str, _timing: Timing, _most: u32) -> Result<(), Error> {
+        self.note("set-timer");
         Ok(())
     }
 
     async fn cancel_timer(&self, _name: &str) -> Result<(), Error> {
+        self.note("cancel-timer");
         Ok(())
     }
 
     fn environment(&self, _name: &str) -> Option<String> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Storage;
+
+    #[test]
+    fn a_copy_has_the_same_quota_as_the_storage() {
+        let mut storage = Storage::default();
+        storage.set("key", vec![0; 60], 100).unwrap();
+        // A value in the place of one takes its bytes.
+        storage.set("key", vec![1; 70], 100).unwrap();
+        assert_eq!(storage.bytes, 73);
+        assert!(storage.set("other", vec![0; 30], 100).is_err());
+        // A lowered quota does not keep a smaller value out.
+        storage.set("key", vec![2; 50], 10).unwrap();
+        storage.remove("key");
+        storage.remove("key");
+        assert_eq!(storage.bytes, 0);
     }
 }

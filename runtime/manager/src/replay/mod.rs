@@ -14,7 +14,7 @@ mod host;
 mod recorded;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     ffi::OsStr,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -116,6 +116,11 @@ pub struct Effects {
     pub sends: usize,
     /// The first of these.
     pub sent: Vec<Sent>,
+    /// The calls of other functions of the contract with an effect, by name, such as
+    /// `set-timer`. Storage has a copy of its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = HashMap<String, usize>))]
+    pub others: BTreeMap<&'static str, usize>,
     /// The denied attempts, such as HTTP requests. A result after one may differ from
     /// that of a real call.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
@@ -324,7 +329,8 @@ impl Plugins {
         let manifest = plugin.manifest();
         // The user orders it, and nothing leaves the instance.
         let consent = Arc::new(AtomicBool::new(true));
-        let host = Arc::new(ReplayHost::new(self.host_of(slot, manifest, consent)));
+        let host = ReplayHost::of(self.host_of(slot, manifest, consent)).await;
+        let host = Arc::new(host.map_err(EmbedderError::new)?);
         let denials = Arc::new(Denials::default());
         let setup = InstanceSetup {
             config,
@@ -553,6 +559,7 @@ impl Trial {
         Effects {
             sends,
             sent,
+            others: self.host.others(),
             denied: self.denials.list(),
         }
     }

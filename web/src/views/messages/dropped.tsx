@@ -81,7 +81,7 @@ export default function DroppedMessages() {
                     <span>{nameOf(message.appid)}</span>
                     <Time date={message.date} />
                     <Badge tone={message.kind === "refused" ? "error" : "warning"}>
-                      {message.kind === "refused" ? "Refused" : "Dropped"} by {message.by.name}
+                      {message.kind === "refused" ? "Rejected" : "Dropped"} by {message.by.name}
                     </Badge>
                   </p>
                 </div>

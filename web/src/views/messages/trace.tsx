@@ -16,7 +16,7 @@ const ACTIONS: Record<TraceEntry["action"], { text: string; tone: Tone }> = {
   replace: { text: "Changed", tone: "info" },
   drop: { text: "Dropped", tone: "warning" },
   skipped: { text: "Skipped", tone: "error" },
-  refused: { text: "Failed, message refused", tone: "error" },
+  refused: { text: "Failed, message rejected", tone: "error" },
 };
 
 const CAUSES: Record<string, string> = {

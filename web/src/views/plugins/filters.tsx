@@ -17,7 +17,7 @@ const KEY = ["plugins", "filters"];
 type Filter = NonNullable<ReturnType<typeof useFilters>["data"]>[number];
 const FAILURES = [
   { id: "open", text: "If it fails: go on without it" },
-  { id: "closed", text: "If it fails: refuse the message" },
+  { id: "closed", text: "If it fails: reject the message" },
 ] as const;
 
 /** The user's filters in order, and what happens when one fails. */

@@ -86,9 +86,7 @@ function One({ plugin }: { plugin: Plugin }) {
               See what it asks for, and grant it
             </Link>
           )}
-          {state.text === "Needs your consent" && (
-            <Button onPress={() => setAsking("consent")}>See what it asks for</Button>
-          )}
+          {state.needsConsent && <Button onPress={() => setAsking("consent")}>See what it asks for</Button>}
         </Hint>
       )}
       <Tabs label={`Parts of ${plugin.name}`} base={`/plugins/${plugin.id}`} tabs={tabs} />
@@ -208,7 +206,7 @@ function Place({ id }: { id: number }) {
     <Section title="Place among your filters">
       <p>
         {list.length === 1 ? "It is your only filter." : `It is number ${at + 1} of your ${list.length} filters.`} If it
-        fails, {filter.failClosed ? "the server refuses the message." : "the message goes on without it."}
+        fails, {filter.failClosed ? "the server rejects the message." : "the message goes on without it."}
       </p>
       <p>
         <Link to="/plugins/filters">Change the order, or the consequence of a failure</Link>

@@ -99,6 +99,8 @@ interface State {
   next?: string;
   /** Whether only the administrator can do it. */
   isForAdministrator?: boolean;
+  /** Whether it waits for the user's consent. */
+  needsConsent?: boolean;
 }
 
 /** A plugin's state in words and colour. */
@@ -116,6 +118,7 @@ export function stateOf(plugin: Plugin): State {
       text: "Needs your consent",
       tone: "warning",
       next: "A new version asks you for more. Until you consent, it runs without.",
+      needsConsent: true,
     };
   }
   if (missing.length > 0) {

@@ -77,7 +77,7 @@ pub(super) async fn build(
     let status = status.context("the build cannot be waited for")?;
     let took = begin.elapsed();
     Ok(if status.success() {
-        let told = serde_json::from_str(&out).context("the build told nothing of its result")?;
+        let told = serde_json::from_str(&out).context("the build printed no result")?;
         Outcome::Built { told, took }
     } else {
         let output = matches!(audience, Audience::Program).then_some(err);

@@ -36,7 +36,12 @@ use crate::{plugin::remote::Which, process::stop_signal};
 
 /// A plugin that is being written.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The temporary server grants all permissions that the manifest asks for. `--grant none`
+shows the plugin without the administrator's grants. Ctrl-C ends the command and the
+temporary server.
+
+Examples:
   mortise plugin dev
       builds the plugin in the current folder, runs it on a temporary server,
       and repeats both whenever you save a file
@@ -44,11 +49,7 @@ use crate::{plugin::remote::Which, process::stop_signal};
       the same for an executable for this machine, with a configuration
   mortise plugin dev --data-dir /var/lib/mortise
       installs the plugin on the running server of that directory, where it needs
-      grants and users who enable it, as any plugin does
-
-The temporary server grants all permissions that the manifest asks for. `--grant none`
-shows the plugin without the administrator's grants. Ctrl-C ends the command and the
-temporary server.")]
+      grants and users who enable it, as any plugin does")]
 pub(in crate::plugin) struct Dev {
     /// The plugin's folder.
     #[arg(default_value = ".")]
