@@ -26,7 +26,7 @@ use url::Url;
 pub(crate) use self::acme::{ExternalAccount, NAMES};
 pub use self::{
     acme::{Acme, Domain, ExternalAccountError},
-    cors::Cors,
+    cors::{Cors, OriginPattern},
     header::ResponseHeader,
     limits::{Limits, Retention},
     listen::{Listen, PathPrefix},

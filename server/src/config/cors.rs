@@ -3,14 +3,16 @@
 use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use regex::{Regex, RegexBuilder};
 
 /// Settings for pages of other origins: none may use the API unless an origin is
 /// named.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Cors {
     /// Origin whose pages may use the API, such as `https://dash.example.org`;
-    /// `*` stands for any characters but a slash. May be repeated or separated by
-    /// commas.
+    /// `*` stands for any characters but a slash. `regex:` begins a regular expression
+    /// that matches whole origins, with `%2C` for a comma. May be repeated or
+    /// separated by commas.
     #[arg(
         long = "cors-origin",
         env = "MORTISE_CORS_ORIGINS",
@@ -75,9 +77,26 @@ impl Cors {
     }
 }
 
+/// The longest regular expression of origins, in bytes.
+const EXPRESSION_BYTES: usize = 1024;
+/// The memory for a compiled regular expression, in bytes.
+const COMPILED_BYTES: usize = 1 << 20;
+
 /// An origin, or a pattern of origins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginPattern(String);
+#[derive(Clone, Debug)]
+pub struct OriginPattern {
+    text: String,
+    /// Matches whole origins.
+    expression: Option<Regex>,
+}
+
+impl PartialEq for OriginPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for OriginPattern {}
 
 impl OriginPattern {
     fn matches(&self, origin: &str) -> bool {
@@ -97,7 +116,10 @@ impl OriginPattern {
                 }
             }
         }
-        self.0 == "*" || rest(&self.0, origin)
+        match &self.expression {
+            Some(expression) => expression.is_match(origin),
+            None => self.text == "*" || rest(&self.text, origin),
+        }
     }
 }
 
@@ -106,10 +128,16 @@ impl FromStr for OriginPattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        if let Some(expression) = text.strip_prefix("regex:") {
+            return Ok(Self {
+                text: text.to_owned(),
+                expression: Some(whole(expression)?),
+            });
+        }
         let wrong = || {
             format!(
                 "`{text}` is not an origin: write one as https://dash.example.org, \
-                 https://*.example.org or *"
+                 https://*.example.org, * or regex:EXPRESSION"
             )
         };
         let host = text.split_once("://").map(|(_, host)| host);
@@ -117,9 +145,33 @@ impl FromStr for OriginPattern {
             && text.matches('*').count() <= 2
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         (text == "*" || is_origin)
-            .then(|| Self(text.to_owned()))
+            .then(|| Self {
+                text: text.to_owned(),
+                expression: None,
+            })
             .ok_or_else(wrong)
     }
+}
+
+/// A regular expression that matches whole origins, in any case. Commas separate
+/// settings, so that `%2C` stands for one.
+fn whole(expression: &str) -> Result<Regex, String> {
+    if expression.len() > EXPRESSION_BYTES {
+        return Err(format!(
+            "a regular expression of origins has at most {EXPRESSION_BYTES} bytes"
+        ));
+    }
+    let expression = expression.replace("%2C", ",");
+    // On its own first: a parenthesis must not end the group around it.
+    let compile = |expression: &str| {
+        RegexBuilder::new(expression)
+            .case_insensitive(true)
+            .size_limit(COMPILED_BYTES)
+            .build()
+            .map_err(|error| format!("`{expression}` is not a regular expression: {error}"))
+    };
+    compile(&expression)?;
+    compile(&format!("^(?:{expression})$"))
 }
 
 #[cfg(test)]
@@ -149,6 +201,20 @@ mod tests {
                 &["http://localhost.evil.example", "http://localhost"],
             ),
             ("*", &["https://a.example", "null"], &[]),
+            (
+                r"regex:https?://(www\.)?x\.org(:\d{1%2C5})?",
+                &["http://x.org", "https://WWW.x.org", "https://x.org:8443"],
+                &[
+                    "https://wwwxx.org",
+                    "https://x.org.evil.example",
+                    "https://evil.example/https://x.org",
+                ],
+            ),
+            (
+                "regex:https://a|https://b",
+                &["https://a", "https://b"],
+                &["https://ab", "https://c", "xhttps://b"],
+            ),
         ] {
             let parsed: OriginPattern = pattern.parse().unwrap();
             for origin in matching {
@@ -171,6 +237,11 @@ mod tests {
         ] {
             let error = wrong.parse::<OriginPattern>().unwrap_err();
             assert!(error.contains("is not an origin"), "{error}");
+        }
+        let long = format!("regex:{}", "a".repeat(2000));
+        for wrong in ["regex:(", "regex:)|(", r"regex:(\w{500}){500}", &long] {
+            let error = wrong.parse::<OriginPattern>().unwrap_err();
+            assert!(error.contains("regular expression"), "{error}");
         }
     }
 }
