@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use super::layers::add_configured;
 use crate::{config::Cors, state::AppState};
 
 /// How long a browser may remember an answer to its preflight, in seconds.
@@ -28,7 +29,9 @@ pub(super) async fn cors(State(state): State<AppState>, request: Request, next: 
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if preflight && allowed.is_some() {
-        (StatusCode::NO_CONTENT, preflight_headers(cors)).into_response()
+        let mut answer = (StatusCode::NO_CONTENT, preflight_headers(cors)).into_response();
+        add_configured(answer.headers_mut(), &settings.response_headers);
+        answer
     } else {
         next.run(request).await
     };

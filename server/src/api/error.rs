@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use mortise_runtime::LoadError;
@@ -221,9 +221,15 @@ pub(super) fn bounded(field: &str, value: &str, most: usize) -> Result<(), ApiEr
     Ok(())
 }
 
-pub(super) async fn method_not_allowed() -> ApiError {
-    ApiError::new(
+/// Answers a method that a route does not have. As in Gotify, `OPTIONS` succeeds
+/// everywhere: the headers that the settings add may make it a preflight's answer.
+pub(super) async fn method_not_allowed(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::OK.into_response();
+    }
+    let error = ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "this address does not take this method",
-    )
+    );
+    error.into_response()
 }

@@ -19,7 +19,7 @@ use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer}
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{ApiError, Origin, cors::cors};
-use crate::state::AppState;
+use crate::{config::ResponseHeader, state::AppState};
 
 /// The longest body that is read whole, in bytes; routes that take messages and
 /// images have bounds of their own.
@@ -84,15 +84,20 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
         tracing::debug!(target: "mortise_server::access", %method, route, status, micros, client, id, "answered");
     }
     let headers = response.headers_mut();
-    for header in &settings.response_headers {
-        headers
-            .entry(&header.name)
-            .or_insert_with(|| header.value.clone());
-    }
+    add_configured(headers, &settings.response_headers);
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Adds the headers that the settings name, unless the answer has them.
+pub(super) fn add_configured(headers: &mut HeaderMap, configured: &[ResponseHeader]) {
+    for header in configured {
+        headers
+            .entry(&header.name)
+            .or_insert_with(|| header.value.clone());
+    }
 }
 
 /// The span of a request, which continues its sender's trace.

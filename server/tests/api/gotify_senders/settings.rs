@@ -133,7 +133,7 @@ async fn pages_of_other_origins_may_be_allowed() {
     let preflight = [other, ("Access-Control-Request-Method", "POST")];
     let answer = raw(&running, "OPTIONS", "/message", &preflight, b"")
         .await
-        .is(405);
+        .is(200);
     assert_eq!(answer.header("access-control-allow-origin"), None);
     let answer = raw(&running, "POST", &target, &[other], b"").await.is(200);
     assert_eq!(answer.header("access-control-allow-origin"), None);
@@ -154,6 +154,38 @@ async fn pages_of_other_origins_may_be_allowed() {
     raw(&running, "DELETE", "/message", &headers, b"")
         .await
         .is(403);
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn options_have_the_headers_of_the_settings() {
+    let header = "X-Frame-Options: DENY";
+    let running = with(|settings| {
+        settings.cors.origins = vec!["regex:https://(a|b)\\.example".parse().unwrap()];
+        settings.response_headers = vec![header.parse().unwrap()];
+    })
+    .await;
+    let origin = |origin| ("Origin", origin);
+    let asked = ("Access-Control-Request-Method", "POST");
+    for (headers, status, allowed) in [
+        (&[][..], 200, None),
+        (
+            &[origin("https://b.example"), asked],
+            204,
+            Some("https://b.example"),
+        ),
+        (&[origin("https://c.example"), asked], 200, None),
+    ] {
+        let answer = raw(&running, "OPTIONS", "/message", headers, b"").await;
+        let answer = answer.is(status);
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+        assert_eq!(answer.header("access-control-allow-origin"), allowed);
+        assert_eq!(answer.body, b"");
+    }
+    let answer = raw(&running, "OPTIONS", "/message", &[], b"").await;
+    assert!(answer.header("allow").unwrap().contains("POST"));
+    raw(&running, "OPTIONS", "/none", &[], b"").await.is(404);
+    raw(&running, "PATCH", "/message", &[], b"").await.is(405);
     running.server.shutdown().await;
 }
 
