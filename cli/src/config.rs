@@ -223,6 +223,9 @@ fn toml(converted: &Converted) -> String {
         };
         let _ = writeln!(text, "{} = {value}", setting.name);
     }
+    if let Some(filter) = converted.log_filter {
+        let _ = writeln!(text, "# GOTIFY_LOGLEVEL: set RUST_LOG={filter}");
+    }
     for note in &converted.notes {
         let _ = writeln!(text, "# {}", note.replace('\n', " "));
     }

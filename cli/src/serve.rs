@@ -82,7 +82,7 @@ impl Serve {
     pub(super) fn run(self, matches: &ArgMatches) -> miette::Result<ExitCode> {
         let settings = self.given.settings(matches)?;
         let (layer, exporter) = otlp::telemetry(&settings.config.otlp).unzip();
-        log(self.json, layer);
+        log(self.json, settings.log_filter.unwrap_or("info"), layer);
         for note in &settings.notes {
             tracing::warn!("{note}");
         }
@@ -187,14 +187,19 @@ fn report(error: StartError) -> miette::Report {
 
 /// Sets up the log on standard error, and traces and logs for a collector. Standard
 /// output is for results.
-fn log(json: bool, telemetry: Option<OtlpLayer>) {
-    subscriber(json, telemetry).init();
+fn log(json: bool, usual: &str, telemetry: Option<OtlpLayer>) {
+    subscriber(json, usual, telemetry).init();
 }
 
 /// The log, and a second layer for the collector if there is one. A layer that is
-/// `None` would enable all spans, which nothing then reads.
-fn subscriber(json: bool, telemetry: Option<OtlpLayer>) -> Box<dyn Subscriber + Send + Sync> {
-    let chosen = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// `None` would enable all spans, which nothing then reads. The usual filter is that
+/// where RUST_LOG has none.
+fn subscriber(
+    json: bool,
+    usual: &str,
+    telemetry: Option<OtlpLayer>,
+) -> Box<dyn Subscriber + Send + Sync> {
+    let chosen = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let lines = fmt::layer::<Registry>()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
@@ -263,7 +268,7 @@ mod tests {
 
     #[test]
     fn without_a_collector_no_span_of_a_trace_is_made() {
-        with_default(subscriber(false, None), || {
+        with_default(subscriber(false, "info", None), || {
             assert!(!tracing::enabled!(target: trace::TARGET, Level::INFO));
             assert!(tracing::enabled!(target: "mortise", Level::INFO));
             let span = tracing::info_span!(target: trace::TARGET, "request");

@@ -72,8 +72,10 @@ pub struct Settings {
     pub all: Vec<Setting>,
     /// The file, if there is one.
     pub file: Option<PathBuf>,
-    /// Remarks on variables of Gotify that have no effect.
+    /// Remarks on settings of Gotify that have no effect.
     pub notes: Vec<String>,
+    /// The filter of the log where RUST_LOG has none, as Gotify's variable sets it.
+    pub log_filter: Option<&'static str>,
 }
 
 /// The reason for which settings cannot be used.
@@ -149,6 +151,9 @@ impl Settings {
             Some(path) => file::read(path, &command)?,
             None => Vec::new(),
         };
+        if file.is_none() {
+            converted.notes.extend(gotify::unread_files());
+        }
         let mut all = Vec::new();
         for argument in command.get_arguments() {
             let (id, Some(name)) = (argument.get_id().as_str(), argument.get_long()) else {
@@ -187,6 +192,7 @@ impl Settings {
             all,
             file,
             notes: converted.notes,
+            log_filter: converted.log_filter,
         })
     }
 

@@ -3,9 +3,18 @@
 
 mod read;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
+    path::{Path, PathBuf},
+};
 
+use axum::http::{HeaderName, Method};
+
+use self::read::is_known;
 pub use self::read::{from_environment, from_file};
+use crate::config::OriginPattern;
 
 /// A setting of Gotify's that cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +56,8 @@ pub struct Converted {
     pub settings: Vec<ConvertedSetting>,
     /// Remarks on those that have no effect here.
     pub notes: Vec<String>,
+    /// The filter of the log where RUST_LOG has none.
+    pub log_filter: Option<&'static str>,
 }
 
 /// Variables that mean the same here, and their settings.
@@ -67,6 +78,14 @@ const SAME: [(&str, &str); 16] = [
     ("OIDC_USERNAMECLAIM", "oidc-username-claim"),
     ("DEFAULTUSER_NAME", "admin-name"),
     ("DEFAULTUSER_PASS", "admin-password"),
+];
+
+/// Response headers that Gotify's operators set for pages of other origins, and the
+/// settings that they stand for if those are not set.
+const FOR_PAGES: [(&str, &str); 3] = [
+    ("Access-Control-Allow-Origin", "cors-origin"),
+    ("Access-Control-Allow-Methods", "cors-method"),
+    ("Access-Control-Allow-Headers", "cors-header"),
 ];
 
 /// Variables that have no effect here, and the reason.
@@ -177,6 +196,20 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
             .settings
             .retain(|one| !one.name.starts_with("oidc-"));
     }
+    if let Some(value) = get(ORIGINS) {
+        let name = ORIGINS;
+        let mut origins = list(name, value)?;
+        origins.retain(|one| !one.is_empty());
+        let patterns: Result<Vec<_>, _> = origins.iter().map(|one| origin(one)).collect();
+        converted.add("cors-origin", patterns?, name);
+        if origins.iter().any(|one| matches_parts(one)) {
+            converted.notes.push(
+                "GOTIFY_SERVER_CORS_ALLOWORIGINS: an expression has to match a whole origin here, \
+                 where Gotify takes a part for it; write `.*` at its ends if you need that"
+                    .to_owned(),
+            );
+        }
+    }
     let tls = is_on("SERVER_SSL_ENABLED")?;
     let authority = tls && is_on("SERVER_SSL_LETSENCRYPT_ENABLED")?;
     certificate(&mut converted, given, tls, authority)?;
@@ -185,37 +218,55 @@ pub fn convert(given: &Given) -> Result<Converted, GotifyConfigError> {
         let value = boolean("REGISTRATION", value)?.to_string();
         converted.add("registration", vec![value], "REGISTRATION");
     }
-    if let Some(value) = get("SERVER_STREAM_PINGPERIODSECONDS") {
-        let name = "SERVER_STREAM_PINGPERIODSECONDS";
+    let name = "SERVER_STREAM_PINGPERIODSECONDS";
+    if let Some(value) = get(name).map(str::trim).filter(|value| !value.is_empty()) {
         converted.add("stream-ping", vec![format!("{value}s")], name);
     }
     if let Some(value) = get("SERVER_RESPONSEHEADERS").filter(|value| !value.is_empty()) {
         let name = "SERVER_RESPONSEHEADERS";
         let headers: BTreeMap<String, String> = serde_saphyr::from_str(value)
             .map_err(|error| wrong(name, &format!("expected a map of texts: {error}")))?;
-        let headers = headers
+        let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}"));
-        converted.add("response-header", headers.collect(), name);
+        converted.add("response-header", lines.collect(), name);
+        for (header, setting) in FOR_PAGES {
+            let mut named = headers.iter();
+            let named = named.find(|(name, _)| name.eq_ignore_ascii_case(header));
+            let is_set = |one: &ConvertedSetting| one.name == setting;
+            if let Some((_, value)) = named
+                && !converted.settings.iter().any(is_set)
+            {
+                // Others would have no effect in Gotify either.
+                let is_valid = |value: &&str| match setting {
+                    "cors-origin" => value.parse::<OriginPattern>().is_ok(),
+                    "cors-method" => value.parse::<Method>().is_ok(),
+                    _ => value.parse::<HeaderName>().is_ok(),
+                };
+                let values = value.split(',').map(str::trim).filter(is_valid);
+                converted.add(setting, values.map(str::to_owned).collect(), name);
+            }
+        }
     }
-    if let Some(value) = get("SERVER_CORS_ALLOWORIGINS") {
-        let name = "SERVER_CORS_ALLOWORIGINS";
-        let origins = list(name, value)?;
-        let origins: Result<Vec<_>, _> = origins.iter().map(|one| origin(one)).collect();
-        converted.add("cors-origin", origins?, name);
+    if let Some(value) = get("LOGLEVEL").filter(|value| !value.is_empty()) {
+        converted.log_filter = log_filter(value);
+        if converted.log_filter.is_none() {
+            let note = format!(
+                "GOTIFY_LOGLEVEL has no effect: `{value}` is no level; set RUST_LOG, such as \
+                 RUST_LOG=mortise=debug"
+            );
+            converted.notes.push(note);
+        }
     }
-    if get("LOGLEVEL").is_some() {
-        converted
-            .notes
-            .push("GOTIFY_LOGLEVEL has no effect: set RUST_LOG, such as RUST_LOG=debug".to_owned());
-    }
-    let known = |name: &str| {
-        let others = OTHERS.contains(&name);
-        others
-            || SAME.iter().any(|(known, _)| *known == name)
-            || WITHOUT_EFFECT.iter().any(|(known, _)| *known == name)
-    };
-    for name in given.keys().filter(|name| !known(name)) {
+    for name in given.keys().filter(|name| !is_known(name)) {
+        if name == CONFIG_FILE {
+            let file = given.get(name).map(String::as_str).unwrap_or_default();
+            converted.notes.push(format!(
+                "GOTIFY_{name} has no effect: {}",
+                conversion(Path::new(file))
+            ));
+            continue;
+        }
         converted
             .notes
             .push(format!("GOTIFY_{name} has no effect: it is unknown"));
@@ -237,6 +288,52 @@ impl Converted {
             });
         }
     }
+}
+
+/// The variable that names the file which Gotify 3 reads.
+const CONFIG_FILE: &str = "CONFIG_FILE";
+
+/// A remark on a file that Gotify 3 reads by itself and this server does not: a
+/// Gotify may run beside it.
+pub(super) fn unread_files() -> Option<String> {
+    let config_home = env::var_os("XDG_CONFIG_HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".config")));
+    let files = [
+        Some(PathBuf::from("gotify-server.env")),
+        config_home.map(|home| home.join("gotify/gotify-server.env")),
+        Some(PathBuf::from("/etc/gotify/server.env")),
+    ];
+    // As in Gotify, only the first that exists counts.
+    let found = files.into_iter().flatten().find(|file| file.exists())?;
+    Some(format!(
+        "{} has no effect: {}",
+        found.display(),
+        conversion(&found)
+    ))
+}
+
+/// The way from a file of Gotify's to one of this server.
+fn conversion(file: &Path) -> String {
+    format!(
+        "convert the file with `mortise config import {} --write mortise.toml`",
+        file.display()
+    )
+}
+
+/// The log's filter for a level of Gotify's. Gotify's details are its own, and not
+/// those of the libraries in use.
+fn log_filter(level: &str) -> Option<&'static str> {
+    Some(match level.to_ascii_lowercase().as_str() {
+        "trace" => "info,mortise=trace",
+        "debug" => "info,mortise=debug",
+        "info" => "info",
+        "warn" => "warn",
+        "error" | "fatal" | "panic" => "error",
+        "disabled" => "off",
+        _ => return None,
+    })
 }
 
 fn wrong(name: &str, cause: &str) -> GotifyConfigError {
@@ -300,13 +397,13 @@ fn listen(converted: &mut Converted, given: &Given, tls: bool) -> Result<(), Got
         ("SERVER_LISTENADDR", "SERVER_PORT", "80")
     };
     let host = given.get(host_name).map_or("", String::as_str).trim();
-    let port = given.get(port_name).map_or(usual, String::as_str).trim();
-    if !tls && host.is_empty() && !given.contains_key(port_name) {
+    let port = given.get(port_name).map_or("", String::as_str).trim();
+    if !tls && host.is_empty() && port.is_empty() {
         return Ok(());
     }
-    let variable = if given.contains_key(host_name) {
+    let variable = if !host.is_empty() {
         host_name
-    } else if given.contains_key(port_name) {
+    } else if !port.is_empty() {
         port_name
     } else {
         "SERVER_SSL_ENABLED"
@@ -315,24 +412,42 @@ fn listen(converted: &mut Converted, given: &Given, tls: bool) -> Result<(), Got
         converted.add("listen", vec![host.to_owned()], variable);
         return Ok(());
     }
-    let port: u16 = port
+    let port: u16 = if port.is_empty() { usual } else { port }
         .parse()
         .map_err(|_| wrong(port_name, &format!("`{port}` is no port")))?;
     let address = match host {
         // All addresses, of both families.
         "" => format!("[::]:{port}"),
-        host => match host.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-            Ok(ip) => std::net::SocketAddr::new(ip, port).to_string(),
-            Err(_) => {
-                return Err(wrong(
-                    host_name,
-                    &format!("`{host}` is no IP address; write one, or leave it empty for all"),
-                ));
-            }
-        },
+        host => address_of(host, port)
+            .map_err(|cause| {
+                let cause = format!(
+                    "`{host}` is no IP address and no name of one ({cause}); write an address, or \
+                     leave it empty for all"
+                );
+                wrong(host_name, &cause)
+            })?
+            .to_string(),
     };
     converted.add("listen", vec![address], variable);
     Ok(())
+}
+
+/// The address of a host, which may be a name. Of several, Gotify listens on one,
+/// and prefers IPv4.
+fn address_of(host: &str, port: u16) -> Result<SocketAddr, String> {
+    if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    // A container may have no file of hosts.
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let found = (host, port).to_socket_addrs();
+    let found: Vec<_> = found.map_err(|error| error.to_string())?.collect();
+    let four = found.iter().find(|address| address.is_ipv4());
+    four.or(found.first())
+        .copied()
+        .ok_or_else(|| "it has no address".to_owned())
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, GotifyConfigError> {
@@ -347,16 +462,37 @@ fn boolean(name: &str, value: &str) -> Result<bool, GotifyConfigError> {
 fn list(name: &str, value: &str) -> Result<Vec<String>, GotifyConfigError> {
     let value = value.trim();
     if value.starts_with('[') || value.starts_with("- ") {
-        return serde_saphyr::from_str(value)
-            .map_err(|error| wrong(name, &format!("expected a list of texts: {error}")));
+        match serde_saphyr::from_str(value) {
+            Ok(list) => return Ok(list),
+            // An expression may begin with a class of characters.
+            Err(_) if name == ORIGINS => {}
+            Err(error) => {
+                return Err(wrong(name, &format!("expected a list of texts: {error}")));
+            }
+        }
     }
-    let parts = value.split(',');
+    let mut in_quotes = false;
+    let parts = value.split(|character| {
+        in_quotes ^= character == '"';
+        character == ',' && !in_quotes
+    });
     Ok(parts
         .map(|part| part.trim().trim_matches('"').to_owned())
         .collect())
 }
 
-/// A regular expression of origins as a pattern with `*`.
+/// The variable of regular expressions of origins.
+const ORIGINS: &str = "SERVER_CORS_ALLOWORIGINS";
+
+/// True if a regular expression leaves open what is before it, so that Gotify looks
+/// for it anywhere in an origin.
+fn matches_parts(expression: &str) -> bool {
+    let starts = ["^", ".*", ".+", "http"];
+    !starts.iter().any(|start| expression.starts_with(start))
+}
+
+/// A regular expression of origins as a pattern with `*` if it is simple, and as it
+/// is otherwise.
 fn origin(expression: &str) -> Result<String, GotifyConfigError> {
     let plain = expression
         .trim_start_matches('^')
@@ -368,21 +504,26 @@ fn origin(expression: &str) -> Result<String, GotifyConfigError> {
     let plain = plain
         .replace("http(s)?://", "*://")
         .replace("https?://", "*://");
-    if plain.contains(['\\', '(', ')', '[', ']', '|', '?', '+', '{', '}', '^', '$']) {
-        return Err(wrong(
-            "SERVER_CORS_ALLOWORIGINS",
-            &format!(
-                "`{expression}` is too much of a regular expression; set cors-origin with patterns \
-                 such as https://*.example.org"
-            ),
-        ));
+    let is_simple = !plain.contains(['\\', '(', ')', '[', ']', '|', '?', '+', '{', '}', '^', '$']);
+    let simple = if plain == "*" || plain.contains("://") {
+        plain
+    } else {
+        format!("*://{plain}")
+    };
+    if is_simple && simple.parse::<OriginPattern>().is_ok() {
+        return Ok(simple);
     }
-    // Gotify lets an expression match in the middle of an origin.
-    Ok(match plain.as_str() {
-        "*" => plain,
-        _ if plain.contains("://") => plain,
-        _ => format!("*://{plain}"),
-    })
+    // Commas separate settings.
+    let comma_free = expression.replace(',', "%2C");
+    let pattern = if expression.contains("://") {
+        format!("regex:{comma_free}")
+    } else {
+        format!("regex:(?:[a-z-]+://)?(?:{comma_free})")
+    };
+    match pattern.parse::<OriginPattern>() {
+        Ok(_) => Ok(pattern),
+        Err(cause) => Err(wrong(ORIGINS, &cause)),
+    }
 }
 
 #[cfg(test)]
@@ -403,6 +544,22 @@ mod tests {
         assert_eq!(
             settings("GOTIFY_SERVER_LISTENADDR=127.0.0.1\nGOTIFY_SERVER_PORT='81' # mine"),
             ["listen=127.0.0.1:81"]
+        );
+        assert_eq!(
+            settings("GOTIFY_SERVER_LISTENADDR=localhost"),
+            ["listen=127.0.0.1:80"]
+        );
+        // Empty ones are as good as absent.
+        assert_eq!(
+            settings(
+                "GOTIFY_SERVER_LISTENADDR=\nGOTIFY_SERVER_PORT=\n\
+                 GOTIFY_SERVER_STREAM_PINGPERIODSECONDS=\nGOTIFY_SERVER_CORS_ALLOWORIGINS="
+            ),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            settings("GOTIFY_SERVER_SSL_ENABLED=1\nGOTIFY_SERVER_SSL_PORT="),
+            ["listen=[::]:443"]
         );
         assert_eq!(
             settings("export GOTIFY_SERVER_LISTENADDR=unix:/run/g.sock"),
@@ -431,12 +588,71 @@ mod tests {
             [
                 "trusted-proxy=127.0.0.1/32,::1",
                 "admin-name=ann",
+                "cors-origin=*://*.example.com,https://a.example",
                 "registration=true",
                 "stream-ping=30s",
                 "response-header=X-A: b",
-                "cors-origin=*://*.example.com,https://a.example",
             ]
         );
+    }
+
+    #[test]
+    fn expressions_of_origins_are_kept_unless_they_are_simple() {
+        for (given, expected, remarked) in [
+            (".*", "*", false),
+            ("https://a\\.example", "https://a.example", false),
+            ("a\\.example", "*://a.example", true),
+            (
+                "https?://(www\\.)?x\\.org",
+                "regex:https?://(www\\.)?x\\.org",
+                false,
+            ),
+            ("a|b", "regex:(?:[a-z-]+://)?(?:a|b)", true),
+            (".*example.*", "regex:(?:[a-z-]+://)?(?:.*example.*)", false),
+            ("[a-z]+\\.x", "regex:(?:[a-z-]+://)?(?:[a-z]+\\.x)", true),
+            ("\"https://x{1,3}\"", "regex:https://x{1%2C3}", false),
+        ] {
+            let text = format!("GOTIFY_SERVER_CORS_ALLOWORIGINS='{given}'");
+            let converted = convert(&variables(&text).unwrap()).unwrap();
+            assert_eq!(converted.settings[0].values, [expected], "{given}");
+            assert_eq!(!converted.notes.is_empty(), remarked, "{given}");
+        }
+    }
+
+    #[test]
+    fn headers_for_pages_of_other_origins_become_settings() {
+        let headers = "GOTIFY_SERVER_RESPONSEHEADERS={\"access-control-allow-origin\":\"*\",\
+                       \"Access-Control-Allow-Methods\":\"GET, POST\"}\n";
+        assert_eq!(
+            settings(headers),
+            [
+                "response-header=Access-Control-Allow-Methods: GET, POST,\
+                 access-control-allow-origin: *",
+                "cors-origin=*",
+                "cors-method=GET,POST",
+            ]
+        );
+        let named = format!("{headers}GOTIFY_SERVER_CORS_ALLOWORIGINS=https://a.example");
+        assert_eq!(settings(&named)[0], "cors-origin=https://a.example");
+        assert_eq!(settings(&named).len(), 3);
+        // Gotify lets no page in by this one.
+        let other = "GOTIFY_SERVER_RESPONSEHEADERS={\"Access-Control-Allow-Origin\":\"null\"}";
+        assert_eq!(settings(other).len(), 1);
+    }
+
+    #[test]
+    fn a_level_becomes_a_filter() {
+        for (level, filter) in [
+            ("debug", Some("info,mortise=debug")),
+            ("WARN", Some("warn")),
+            ("loud", None),
+            ("", None),
+        ] {
+            let converted = convert(&variables(&format!("GOTIFY_LOGLEVEL={level}")).unwrap());
+            let converted = converted.unwrap();
+            assert_eq!(converted.log_filter, filter, "{level}");
+            assert_eq!(converted.notes.len(), usize::from(level == "loud"));
+        }
     }
 
     #[test]
@@ -493,8 +709,14 @@ mod tests {
             ),
             ("GOTIFY_REGISTRATION=maybe", "neither true nor false"),
             ("GOTIFY_SERVER_PORT=http", "is no port"),
-            ("GOTIFY_SERVER_LISTENADDR=localhost", "is no IP address"),
-            ("GOTIFY_SERVER_CORS_ALLOWORIGINS=(a|b)", "cors-origin"),
+            (
+                "GOTIFY_SERVER_LISTENADDR=no.such.name.invalid",
+                "is no IP address",
+            ),
+            (
+                "GOTIFY_SERVER_CORS_ALLOWORIGINS=(a|b",
+                "is not a regular expression",
+            ),
         ] {
             let error = convert(&variables(text).unwrap()).unwrap_err().to_string();
             assert!(error.starts_with("GOTIFY_"), "{error}");
@@ -504,6 +726,12 @@ mod tests {
         let notes = notes.unwrap().notes;
         assert!(notes[0].contains("Argon2id"), "{notes:?}");
         assert!(notes[1].contains("GOTIFY_NEW has no effect"), "{notes:?}");
+        let notes = convert(&variables("GOTIFY_CONFIG_FILE=/etc/g.env").unwrap());
+        let notes = notes.unwrap().notes;
+        assert!(
+            notes[0].contains("mortise config import /etc/g.env"),
+            "{notes:?}"
+        );
         let error = variables("server:").unwrap_err();
         assert!(error.contains("line 1"), "{error}");
     }
@@ -525,10 +753,10 @@ mod tests {
             names,
             [
                 "trusted-proxy",
+                "cors-origin",
                 "listen",
                 "registration",
                 "response-header",
-                "cors-origin"
             ]
         );
         assert_eq!(list("X", "- a\n- b").unwrap(), ["a", "b"]);

@@ -1,6 +1,6 @@
 //! Gotify's settings as they are written: variables, and files of versions 2 and 3.
 
-use std::path::Path;
+use std::{env, path::Path};
 
 use mortise_runtime::files;
 use serde_json::Value;
@@ -30,7 +30,33 @@ pub fn from_environment() -> Result<Given, GotifyConfigError> {
             given.insert(name.to_owned(), value);
         }
     }
+    for (name, value) in env::vars_os() {
+        let (Some(name), value) = (name.to_str(), value.to_string_lossy()) else {
+            continue;
+        };
+        add_unknown(&mut given, name, &value);
+    }
     Ok(given)
+}
+
+/// Adds a variable of Gotify's that this server does not know, so that there is a
+/// remark on it.
+fn add_unknown(given: &mut Given, name: &str, value: &str) {
+    let Some(name) = name.strip_prefix("GOTIFY_") else {
+        return;
+    };
+    let of_file = name.strip_suffix("_FILE");
+    if !is_known(name) && !of_file.is_some_and(is_known) {
+        given.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+/// Whether a variable means something here, or has a known reason why it does not.
+pub(super) fn is_known(name: &str) -> bool {
+    let others = OTHERS.contains(&name);
+    others
+        || SAME.iter().any(|(known, _)| *known == name)
+        || WITHOUT_EFFECT.iter().any(|(known, _)| *known == name)
 }
 
 /// Reads a `config.yml`, or a file of variables.
@@ -131,4 +157,25 @@ fn value_of(text: &str) -> String {
         }
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Given, add_unknown};
+
+    #[test]
+    fn an_unknown_variable_is_remarked_upon() {
+        let mut given = Given::new();
+        for (name, value) in [
+            ("GOTIFY_SERVER_PROT", "80"),
+            ("GOTIFY_CONFIG_FILE", "/etc/g.env"),
+            ("GOTIFY_SERVER_PORT", "80"),
+            ("GOTIFY_DEFAULTUSER_PASS_FILE", "/run/secret"),
+            ("PATH", "/bin"),
+        ] {
+            add_unknown(&mut given, name, value);
+        }
+        let names: Vec<_> = given.keys().map(String::as_str).collect();
+        assert_eq!(names, ["CONFIG_FILE", "SERVER_PROT"]);
+    }
 }
