@@ -18,7 +18,7 @@ use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 use super::{
     ApiError, Origin, Routes,
     error::required,
-    extract::{Expiry, Fields, Id, Object, Parameters},
+    extract::{Expiry, Fields, Id, Object, Parameters, SentExpiry},
     model,
     plugins::PluginCall,
 };
@@ -70,10 +70,11 @@ struct CreateMessage {
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
     extras: Object,
-    /// The time at which it is deleted, RFC 3339; never if it is left out.
+    /// The time at which it is deleted, RFC 3339, or seconds or milliseconds since
+    /// 1970; never if it is left out or cannot be read.
     #[serde(default, rename = "expiresAt")]
     #[schema(value_type = Option<String>)]
-    expires_at: Expiry,
+    expires_at: SentExpiry,
 }
 
 /// Sends a message. One that a filter drops answers 200 with id 0 and the
@@ -110,7 +111,11 @@ async fn create(
     let priority = new.priority.unwrap_or(application.default_priority);
     let label = Label {
         priority,
-        expires_ms: new.expires_at.ms(),
+        // Gotify has no such times, and a message counts more than its end.
+        expires_ms: new
+            .expires_at
+            .0
+            .filter(|_| state.pipeline.keeps_messages().is_ok()),
     };
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
@@ -166,7 +171,8 @@ struct UpdateMessage {
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, serde_json::Value>>)]
     extras: Object,
-    /// The time at which it is deleted, RFC 3339; an empty text for never.
+    /// The time at which it is deleted, RFC 3339, or seconds or milliseconds since
+    /// 1970; an empty text for never.
     #[serde(default, rename = "expiresAt")]
     #[schema(value_type = Option<String>)]
     expires_at: Expiry,
@@ -263,7 +269,7 @@ async fn update(
             Object(None) => Object(before.extras),
             named => named,
         },
-        expires_at: Expiry(None),
+        expires_at: SentExpiry(None),
     };
     required("message", &new.message)?;
     let limits = &state.settings().limits;

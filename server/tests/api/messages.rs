@@ -133,13 +133,24 @@ async fn a_message_ends_at_the_time_that_its_sender_names() {
     let changed = ok(running.put(&path, &sender, never).await);
     assert_eq!(changed["message"], "cold");
     assert_eq!(changed.get("expiresAt"), None);
-    for wrong in ["tomorrow", "2030-01-01"] {
-        let body = json!({"message": "hot", "expiresAt": wrong});
-        refused(
-            running.post("/message", &sender, body).await,
-            400,
-            "expiresAt",
-        );
+    for (given, shown) in [
+        (json!(1_893_456_000), json!("2030-01-01T00:00:00.000Z")),
+        (json!("1893456000000"), json!("2030-01-01T00:00:00.000Z")),
+        // A message counts more than a time that cannot be read.
+        (json!("tomorrow"), json!(null)),
+        (json!("2030-01-01"), json!(null)),
+        (json!(3600), json!(null)),
+        (json!({"days": 1}), json!(null)),
+    ] {
+        let body = json!({"message": "hot", "expiresAt": given});
+        let sent = ok(running.post("/message", &sender, body).await);
+        assert_eq!(sent["expiresAt"], shown, "{given}");
+        let deleted = format!("/message/{}", id(&sent));
+        ok(running.delete(&deleted, &ADMIN).await);
+        if shown.is_null() {
+            let change = json!({"expiresAt": given});
+            refused(running.put(&path, &sender, change).await, 400, "expiresAt");
+        }
     }
     // One whose time is over is deleted before long.
     let over = json!({"message": "over", "expiresAt": "2020-01-01T00:00:00Z"});

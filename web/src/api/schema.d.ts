@@ -1819,7 +1819,10 @@ export interface components {
              * @description The application it comes from, where no application's token says so.
              */
             appid?: number;
-            /** @description The time at which it is deleted, RFC 3339; never if it is left out. */
+            /**
+             * @description The time at which it is deleted, RFC 3339, or seconds or milliseconds since
+             *     1970; never if it is left out or cannot be read.
+             */
             expiresAt?: string | null;
             /** @description Additional data, an object; in a form, the text of a JSON object. */
             extras?: {
@@ -2786,7 +2789,10 @@ export interface components {
         };
         /** @description A change of a message: the fields that are named. */
         UpdateMessage: {
-            /** @description The time at which it is deleted, RFC 3339; an empty text for never. */
+            /**
+             * @description The time at which it is deleted, RFC 3339, or seconds or milliseconds since
+             *     1970; an empty text for never.
+             */
             expiresAt?: string | null;
             /** @description Additional data, an object, in place of all there was. */
             extras?: {

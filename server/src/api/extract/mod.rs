@@ -27,7 +27,10 @@ use axum::{
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub(super) use self::{expiry::Expiry, value::Object};
+pub(super) use self::{
+    expiry::{Expiry, SentExpiry},
+    value::Object,
+};
 use self::{
     form::Pairs,
     value::{Entries, FieldError, Repeated},
