@@ -3,7 +3,9 @@
 //! reads it, since senders rely on that:
 //!
 //! * JSON and multipart bodies are read alone. Beside any other body the query
-//!   is read too, and a field of a form counts before one of the query.
+//!   is read too, and a field of a form counts before one of the query. A body of
+//!   another type counts only if it makes no difference to what the query has, and if
+//!   its fields can be read.
 //! * In JSON, keys match in any case, `null` is an absent field, the last of
 //!   several equal keys counts, bytes after the first value are ignored, and bad
 //!   Unicode is replaced (see `json`).
@@ -55,17 +57,15 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Fields<T> {
                 from_pairs(form::parts(parts).await?, Repeated::FirstCounts)
             }
             kind => {
-                let declared = kind == "application/x-www-form-urlencoded";
                 let query = form::pairs(request.uri().query().unwrap_or_default().as_bytes());
-                let body = form::pairs(&body(request, state).await?);
-                // A body of another type is no form to Gotify: the query counts.
-                let (mut pairs, rest) = if declared {
-                    (body, query)
+                let body = body(request, state).await;
+                if kind == "application/x-www-form-urlencoded" {
+                    let mut pairs = form::pairs(&body?);
+                    pairs.extend(query);
+                    from_pairs(pairs, Repeated::FirstCounts)
                 } else {
-                    (query, body)
-                };
-                pairs.extend(rest);
-                from_pairs(pairs, Repeated::FirstCounts)
+                    beside_no_form(query, body)
+                }
             }
         }
         .map(Self)
@@ -77,6 +77,24 @@ fn from_json<T: DeserializeOwned>(body: Bytes) -> Result<T, ApiError> {
     let members = json::members(&text)
         .map_err(|error| ApiError::bad_request(format!("invalid JSON: {error}")))?;
     T::deserialize(Entries::of_json(members)).map_err(bad_field)
+}
+
+/// The fields of a query beside a body that declares no form. To Gotify it is none, so
+/// that nothing in it makes the request fail; but senders forget to declare one.
+fn beside_no_form<T: DeserializeOwned>(
+    query: Pairs,
+    body: Result<Bytes, ApiError>,
+) -> Result<T, ApiError> {
+    let both = body.and_then(|body| {
+        let pairs = query.iter().cloned().chain(form::pairs(&body));
+        from_pairs(pairs.collect(), Repeated::FirstCounts)
+    });
+    match both {
+        Err(error) if !query.is_empty() => {
+            from_pairs(query, Repeated::FirstCounts).map_err(|_| error)
+        }
+        both => both,
+    }
 }
 
 fn from_pairs<T: DeserializeOwned>(pairs: Pairs, repeated: Repeated) -> Result<T, ApiError> {

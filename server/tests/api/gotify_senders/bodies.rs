@@ -49,6 +49,19 @@ async fn fields_in_the_address() {
         let answer = raw(&running, "POST", &target, headers, body.as_bytes()).await;
         assert_eq!(chosen(answer), expected, "{headers:?} {body:?}");
     }
+    // Nothing in a body of another type makes the request fail.
+    let target = format!("/message?token={token}&message=Doorbell");
+    for (kind, body) in [
+        (&[("Content-Type", "text/plain")][..], "priority=high"),
+        (&[], "priority=high"),
+    ] {
+        let answer = raw(&running, "POST", &target, kind, body.as_bytes()).await;
+        assert_eq!(chosen(answer), json!(["Sender", "Doorbell", 4]), "{kind:?}");
+    }
+    // A form that is not declared is one, if the address has no fields of its own.
+    let target = format!("/message?token={token}");
+    let answer = raw(&running, "POST", &target, &[], b"message=m&priority=5").await;
+    assert_eq!(chosen(answer), json!(["Sender", "m", 5]));
     // JSON and multipart bodies are read alone.
     let target = format!("/message?token={token}&{query}");
     let answer = raw(&running, "POST", &target, &[JSON], br#"{"message":"m"}"#).await;
