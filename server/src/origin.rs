@@ -70,28 +70,71 @@ fn origin(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) ->
     }
     // Each proxy appends whom it heard from: the last that is no proxy of ours
     // is the client, and what stands before it is hearsay.
-    let hops: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .collect();
-    for hop in hops.into_iter().rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+    let hops = elements(headers, "x-forwarded-for");
+    let mut steps = 0;
+    for hop in hops.iter().rev() {
+        let Some(address) = address(hop) else {
             break;
         };
+        steps += 1;
         origin.client = address.to_canonical();
         if !trusts(address) {
             break;
         }
     }
-    if text("x-forwarded-proto").eq_ignore_ascii_case("https") {
+    // The proxy that heard from the client is the first of all, unless the client
+    // made up others before itself.
+    let all = steps == hops.len();
+    let of_client = |name| {
+        let values = elements(headers, name);
+        let place = if all {
+            0
+        } else {
+            values.len().saturating_sub(steps.max(1))
+        };
+        values.get(place).copied().unwrap_or_default()
+    };
+    if of_client("x-forwarded-proto").eq_ignore_ascii_case("https") {
         origin.scheme = "https";
     }
-    let host = text("x-forwarded-host");
+    let host = of_client("x-forwarded-host");
     if !host.is_empty() {
         origin.host = host.to_owned();
     }
     origin
+}
+
+/// The elements of a list in headers of one name, to which each proxy appends its own.
+fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
+        .collect()
+}
+
+/// The address in a proxy's element: plain, in quotes, in brackets, or with a port.
+fn address(element: &str) -> Option<IpAddr> {
+    let element = element.trim_matches('"');
+    let plain = element
+        .strip_prefix('[')
+        .and_then(|element| element.strip_suffix(']'))
+        .unwrap_or(element);
+    let with_port = || element.parse().map(|socket: SocketAddr| socket.ip());
+    plain.parse().or_else(|_| with_port()).ok()
+}
+
+/// The part of an address that one person has: of IPv6, a network.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> 64 << 64;
+            IpAddr::V6(network.into())
+        }
+        four => four,
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +171,59 @@ mod tests {
         let other = of("10.0.0.2", &headers);
         assert_eq!(other.client.to_string(), "10.0.0.2");
         assert_eq!(other.base_url().unwrap(), "http://inner");
+    }
+
+    #[test]
+    fn two_proxies_write_lists() {
+        let lists = [
+            ("x-forwarded-for", "192.0.2.1, 10.0.0.1"),
+            ("x-forwarded-proto", "https,http"),
+            ("x-forwarded-host", "push.example, inner"),
+        ];
+        let origin = of("10.0.0.1", &lists);
+        assert_eq!(origin.client.to_string(), "192.0.2.1");
+        assert_eq!(origin.base_url().unwrap(), "https://push.example");
+        // Lists that are shorter or longer than that of the addresses.
+        for hops in ["192.0.2.1", "192.0.2.1, 10.0.0.1, 10.0.0.1"] {
+            let lists = [("x-forwarded-for", hops), lists[1], lists[2]];
+            let origin = of("10.0.0.1", &lists);
+            assert_eq!(origin.base_url().unwrap(), "https://push.example");
+        }
+        let origin = of("10.0.0.1", &lists[1..]);
+        assert_eq!(origin.base_url().unwrap(), "https://push.example");
+        let twice = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-proto", "http"),
+        ];
+        assert!(of("10.0.0.1", &twice).is_secure());
+        // The first elements are the client's own, and the last a proxy's.
+        let made_up = [
+            ("x-forwarded-for", "10.0.0.1, 192.0.2.1"),
+            lists[1],
+            ("x-forwarded-host", "evil.example, push.example"),
+        ];
+        let origin = of("10.0.0.1", &made_up);
+        assert_eq!(origin.client.to_string(), "192.0.2.1");
+        assert_eq!(origin.base_url().unwrap(), "http://push.example");
+    }
+
+    #[test]
+    fn proxies_write_ports_and_brackets() {
+        for (element, client) in [
+            ("192.0.2.1:5678", "192.0.2.1"),
+            ("[2001:db8::1]:1", "2001:db8::1"),
+            ("\"[2001:db8::1]:47011\"", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("192.0.2.1, 10.0.0.1:443", "192.0.2.1"),
+            ("192.0.2.1,", "192.0.2.1"),
+        ] {
+            let origin = of("10.0.0.1", &[("x-forwarded-for", element)]);
+            assert_eq!(origin.client.to_string(), client, "{element}");
+        }
+        for nonsense in ["192.0.2.1:x", "[192.0.2.1", "unknown", "_hidden"] {
+            let origin = of("10.0.0.1", &[("x-forwarded-for", nonsense)]);
+            assert_eq!(origin.client.to_string(), "10.0.0.1", "{nonsense}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
+use crate::origin::network;
+
 /// Logins of one address that wait at a time; more are turned away.
 const WAITING_OF_ONE: usize = 256;
 /// Logins that wait at a time.
@@ -82,7 +84,7 @@ impl Turns {
             if state.waiting >= WAITING {
                 return None;
             }
-            let address = state.addresses.entry(network(origin.address));
+            let address = state.addresses.entry(origin.address.map(network));
             if address.waiting >= WAITING_OF_ONE {
                 return None;
             }
@@ -129,17 +131,6 @@ impl Turns {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
-}
-
-/// The part of an address that one person has: of IPv6, a network.
-fn network(address: Option<IpAddr>) -> Option<IpAddr> {
-    address.map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            IpAddr::V6(network.into())
-        }
-        four => four,
-    })
 }
 
 /// Values that have turns one after the other.
