@@ -3,24 +3,21 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::IpAddr,
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 
-use crate::config::Limits;
+use crate::{config::Limits, origin::network};
 
-/// Senders that are remembered. One that is forgotten has its whole minute again.
+/// Senders of one kind that are remembered. One that is forgotten has its whole minute
+/// again.
 const SENDERS: usize = 16_384;
+/// Senders that remain when some are forgotten, so that it happens seldom.
+const REMAINING: usize = SENDERS / 8 * 7;
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Sender {
-    Application(i64),
-    Address(IpAddr),
-}
 
 /// A sender has sent as many messages as it may for now.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +35,11 @@ pub(crate) struct TooFast {
 
 /// The rates that are left to senders.
 #[derive(Debug, Default)]
-pub(crate) struct Rates(Mutex<HashMap<Sender, Bucket>>);
-
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    left: f64,
-    at: Instant,
+pub(crate) struct Rates {
+    // Apart: however many addresses there are, no application is forgotten for them.
+    applications: Mutex<Buckets<i64>>,
+    /// By network.
+    addresses: Mutex<Buckets<IpAddr>>,
 }
 
 impl Rates {
@@ -59,95 +55,166 @@ impl Rates {
         address: IpAddr,
     ) -> Result<(), TooFast> {
         let now = Instant::now();
-        for (sender, rate, name, setting) in [
-            (
-                Sender::Address(address),
-                limits.address_rate,
-                "address",
-                "--address-rate",
-            ),
-            (
-                Sender::Application(application),
-                limits.application_rate,
-                "application",
-                "--application-rate",
-            ),
-        ] {
-            if rate > 0
-                && let Some(wait) = self.take_from(sender, rate, now)
-            {
-                return Err(TooFast {
-                    name,
-                    rate,
-                    setting,
-                    seconds: wait.as_secs() + 1,
-                });
-            }
+        let rate = limits.address_rate;
+        if let Some(wait) = self.addresses.lock().take(network(address), rate, now) {
+            return Err(TooFast {
+                name: "address",
+                rate,
+                setting: "--address-rate",
+                seconds: wait.as_secs() + 1,
+            });
+        }
+        let rate = limits.application_rate;
+        if let Some(wait) = self.applications.lock().take(application, rate, now) {
+            return Err(TooFast {
+                name: "application",
+                rate,
+                setting: "--application-rate",
+                seconds: wait.as_secs() + 1,
+            });
         }
         Ok(())
     }
+}
 
-    /// Takes one of a sender; or the time until there is one.
-    fn take_from(&self, sender: Sender, rate: u32, now: Instant) -> Option<Duration> {
-        let most = f64::from(rate);
-        let per_second = most / MINUTE.as_secs_f64();
-        let mut senders = self.0.lock();
-        if senders.len() >= SENDERS && !senders.contains_key(&sender) {
-            senders.retain(|_, bucket| now.duration_since(bucket.at) < MINUTE);
-            if senders.len() >= SENDERS {
-                senders.clear();
-            }
+/// The rates that are left to senders of one kind.
+#[derive(Debug)]
+struct Buckets<K>(HashMap<K, Bucket>);
+
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn left_at(&self, now: Instant, rate: f64) -> f64 {
+        let passed = now.saturating_duration_since(self.at);
+        (self.left + passed.div_duration_f64(MINUTE) * rate).min(rate)
+    }
+}
+
+impl<K: Copy + Eq + Hash> Buckets<K> {
+    /// Takes one of a sender; or the time until there is one. A rate of 0 is none.
+    fn take(&mut self, sender: K, rate: u32, now: Instant) -> Option<Duration> {
+        if rate == 0 {
+            return None;
         }
-        let bucket = senders.entry(sender).or_insert(Bucket {
-            left: most,
+        let rate = f64::from(rate);
+        if self.0.len() >= SENDERS && !self.0.contains_key(&sender) {
+            self.forget(rate, now);
+        }
+        let bucket = self.0.entry(sender).or_insert(Bucket {
+            left: rate,
             at: now,
         });
-        let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.left = (bucket.left + passed * per_second).min(most);
+        bucket.left = bucket.left_at(now, rate);
         bucket.at = now;
         if bucket.left >= 1.0 {
             bucket.left -= 1.0;
             return None;
         }
-        Some(Duration::from_secs_f64((1.0 - bucket.left) / per_second))
+        Some(MINUTE.mul_f64((1.0 - bucket.left) / rate))
+    }
+
+    /// Forgets the senders that have their whole minute, and if they are few, those
+    /// that sent longest ago.
+    fn forget(&mut self, rate: f64, now: Instant) {
+        self.0.retain(|_, bucket| bucket.left_at(now, rate) < rate);
+        let Some(surplus) = self.0.len().checked_sub(REMAINING) else {
+            return;
+        };
+        let mut by_time: Vec<_> = self.0.iter().map(|(key, one)| (one.at, *key)).collect();
+        if surplus < by_time.len() {
+            by_time.select_nth_unstable_by_key(surplus, |(at, _)| *at);
+        }
+        for (_, key) in by_time.iter().take(surplus) {
+            self.0.remove(key);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::{
+        net::{IpAddr, Ipv6Addr},
+        time::{Duration, Instant},
+    };
 
-    use super::{Rates, SENDERS, Sender};
+    use super::{Buckets, REMAINING, Rates, SENDERS};
+    use crate::config::Limits;
 
     #[test]
     fn a_sender_has_so_many_in_a_minute() {
-        let rates = Rates::default();
+        let mut buckets = Buckets::default();
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let sender = Sender::Application(1);
         for _ in 0..6 {
-            assert_eq!(rates.take_from(sender, 6, at(0)), None);
+            assert_eq!(buckets.take(1, 6, at(0)), None);
         }
-        let wait = rates.take_from(sender, 6, at(0)).unwrap();
+        let wait = buckets.take(1, 6, at(0)).unwrap();
         assert!((9..=10).contains(&wait.as_secs()), "{wait:?}");
-        assert_eq!(rates.take_from(Sender::Application(2), 6, at(0)), None);
-        assert!(rates.take_from(sender, 6, at(9)).is_some());
-        assert_eq!(rates.take_from(sender, 6, at(11)), None);
-        assert!(rates.take_from(sender, 6, at(11)).is_some());
+        assert_eq!(buckets.take(2, 6, at(0)), None);
+        assert!(buckets.take(1, 6, at(9)).is_some());
+        assert_eq!(buckets.take(1, 6, at(11)), None);
+        assert!(buckets.take(1, 6, at(11)).is_some());
         // Not more than a minute's.
         for _ in 0..6 {
-            assert_eq!(rates.take_from(sender, 6, at(10_000)), None);
+            assert_eq!(buckets.take(1, 6, at(10_000)), None);
         }
-        assert!(rates.take_from(sender, 6, at(10_000)).is_some());
+        assert!(buckets.take(1, 6, at(10_000)).is_some());
     }
 
     #[test]
-    fn the_memory_is_bounded() {
-        let rates = Rates::default();
-        let now = Instant::now();
-        for id in 0..(SENDERS as i64 + 100) {
-            assert_eq!(rates.take_from(Sender::Application(id), 1, now), None);
+    fn the_memory_is_bounded_and_the_oldest_are_forgotten() {
+        let mut buckets = Buckets::default();
+        let start = Instant::now();
+        let most = u64::try_from(SENDERS).unwrap();
+        let at = |number: u64| start + Duration::from_micros(number);
+        for number in 0..most {
+            assert_eq!(buckets.take(number, 1, at(number)), None);
         }
-        assert!(rates.0.lock().len() <= SENDERS);
+        assert_eq!(buckets.take(most, 1, at(most)), None);
+        assert_eq!(buckets.0.len(), REMAINING + 1);
+        let last = most - 1;
+        assert!(buckets.take(last, 1, at(most)).is_some());
+        assert_eq!(buckets.take(0, 1, at(most)), None);
+        // Those who have their whole minute again go first, however new.
+        let mut buckets = Buckets::default();
+        for _ in 0..60 {
+            assert_eq!(buckets.take(0, 60, start), None);
+        }
+        let later = start + Duration::from_millis(10);
+        for number in 1..most {
+            assert_eq!(buckets.take(number, 60, later), None);
+        }
+        let now = start + Duration::from_millis(1_500);
+        assert_eq!(buckets.take(most, 60, now), None);
+        assert_eq!(buckets.0.len(), 2);
+    }
+
+    #[test]
+    fn an_address_is_a_network_and_addresses_displace_no_application() {
+        let rates = Rates::default();
+        let limits = Limits {
+            address_rate: 1,
+            application_rate: 1,
+            ..Limits::default()
+        };
+        let address = |network: u128, host| IpAddr::V6(Ipv6Addr::from(network << 64 | host));
+        rates.take(&limits, 0, address(0, 1)).unwrap();
+        let error = rates.take(&limits, 1, address(0, 2)).unwrap_err();
+        assert_eq!(error.name, "address");
+        for network in 1..20_000 {
+            let _ = rates.take(&limits, 0, address(network, 1));
+        }
+        let error = rates.take(&limits, 0, address(0, 3)).unwrap_err();
+        assert_eq!(error.name, "application");
     }
 }
