@@ -48,8 +48,9 @@ use crate::{
 
 /// The time in which the other side must take some of an answer.
 const TAKEN: Duration = Duration::from_secs(60);
-/// The longest head, in bytes.
-const HEAD_BYTES: usize = 64 << 10;
+/// The longest head, in bytes: the longest address that the library reads, 64 KiB, and
+/// as much for the headers. A connection may take this much memory.
+const HEAD_BYTES: usize = 128 << 10;
 /// The most requests at a time on a connection by HTTP/2.
 const STREAMS: u32 = 128;
 /// The most requests on a connection by HTTP/2 that its client may have taken back
