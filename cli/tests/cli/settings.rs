@@ -206,6 +206,29 @@ fn gotifys_settings_are_written_in_this_form() {
     );
 }
 
+#[test]
+fn settings_of_gotify_that_have_no_effect_are_remarked_upon() {
+    let folder = tempfile::tempdir().unwrap();
+    let unread = folder.path().join("gotify-server.env");
+    fs::write(&unread, "GOTIFY_SERVER_PORT=1\n").unwrap();
+    let notes = |arguments: &[&str]| {
+        let mut command = mortise(folder.path(), arguments);
+        let output = command.env("GOTIFY_SERVER_PROT", "2").output().unwrap();
+        json(&output)["notes"].to_string()
+    };
+    let shown = notes(&["config", "show", "--json"]);
+    assert!(shown.contains("GOTIFY_SERVER_PROT"), "{shown}");
+    assert!(
+        shown.contains("mortise config import gotify-server.env"),
+        "{shown}"
+    );
+    // With a file of this server, the other one is of the past.
+    let own = folder.path().join("mortise.toml");
+    fs::write(&own, "").unwrap();
+    let shown = notes(&["config", "show", "--json", "--config", text(&own)]);
+    assert!(!shown.contains("config import"), "{shown}");
+}
+
 /// A server in a process of its own, killed at the end.
 struct Served(std::process::Child);
 

@@ -4,8 +4,7 @@
 //!
 //! * JSON and multipart bodies are read alone. Beside any other body the query
 //!   is read too, and a field of a form counts before one of the query. A body of
-//!   another type counts only if it makes no difference to what the query has, and if
-//!   its fields can be read.
+//!   another type counts after the query, and only if its fields can be read.
 //! * In JSON, keys match in any case, `null` is an absent field, the last of
 //!   several equal keys counts, bytes after the first value are ignored, and bad
 //!   Unicode is replaced (see `json`).

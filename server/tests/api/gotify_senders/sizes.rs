@@ -3,7 +3,7 @@
 use mortise_server::{Config, Server, config::Size};
 use serde_json::json;
 
-use super::sender;
+use super::{raw, sender};
 use crate::support::{ADMIN, Running, config, ok, refused, start};
 
 #[tokio::test]
@@ -47,6 +47,20 @@ async fn long_messages_titles_and_names() {
 }
 
 /// A page of long messages is shorter than its limit, and names the next one.
+#[tokio::test]
+async fn a_long_message_in_the_address() {
+    let running = start().await;
+    let token = sender(&running).await;
+    let text = "x".repeat(65_000);
+    let target = format!("/message?token={token}&message={text}");
+    // Headers have room beside it.
+    let cookies = "c".repeat(16 << 10);
+    let headers = [("Cookie", cookies.as_str())];
+    let sent = raw(&running, "POST", &target, &headers, b"").await.is(200);
+    assert_eq!(sent.json()["message"], text);
+    running.server.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_page_of_long_messages_is_bounded() {
     let running = start().await;
