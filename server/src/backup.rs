@@ -1,9 +1,10 @@
 //! Copies of a data directory, made while its server runs, and put back.
 //!
 //! The database is copied by SQLite, as it is at one moment. Files are copied
-//! before and after, so that each image that the database names is there. A
-//! backup ends with a list of its files and their digests; without it, it is
-//! none.
+//! before, so that each image that the database names is there, and those that are
+//! new or changed are copied after it, so that a grant that was revoked meanwhile
+//! does not return with the backup. A backup ends with a list of its files and
+//! their digests; without it, it is none.
 
 use std::{
     collections::BTreeMap,
@@ -136,8 +137,9 @@ pub async fn backup(data_dir: &Path, to: &Path) -> Result<Backup, BackupError> {
     let copy = to.join(DATABASE);
     Store::copy_database(&database, &copy).await?;
     Store::check_database(&copy).await?;
-    // What came meanwhile.
+    // New and changed files.
     copy_folder(data_dir, to, Path::new(""), &mut files)?;
+    remove_withdrawn(data_dir, to, &mut files)?;
     let digest = digest(&copy).map_err(failed("read", &copy))?;
     files.insert(DATABASE.to_owned(), digest);
     let list = Backup {
@@ -231,8 +233,8 @@ pub fn check(from: &Path) -> Result<Backup, BackupError> {
     Ok(list)
 }
 
-/// Copies the files below a folder that have not been copied. Links and sockets
-/// are left out.
+/// Copies the files below a folder, except those that were copied and have not
+/// changed since. Links and sockets are left out.
 fn copy_folder(
     data_dir: &Path,
     to: &Path,
@@ -257,8 +259,16 @@ fn copy_folder(
             continue;
         }
         let Some(text) = name.to_str() else { continue };
-        if !kind.is_file() || files.contains_key(text) {
+        if !kind.is_file() {
             continue;
+        }
+        // By the content: a quick change keeps the size, and on some disks the time.
+        if let Some(copied) = files.get(text) {
+            match digest(&source) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found if found.as_ref().is_ok_and(|found| found == copied) => continue,
+                found => found.map_err(failed("read", &source))?,
+            };
         }
         match fs::copy(&source, &target) {
             // It went meanwhile, as temporary files do.
@@ -267,6 +277,24 @@ fn copy_folder(
         };
         let digest = digest(&target).map_err(failed("read", &target))?;
         files.insert(text.to_owned(), digest);
+    }
+    Ok(())
+}
+
+/// Removes the copies of files that were removed from the data directory itself
+/// meanwhile. These are grants and trusted keys, which must not return; the files in
+/// its folders stay, because the copied database may name them.
+fn remove_withdrawn(
+    data_dir: &Path,
+    to: &Path,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), BackupError> {
+    let is_gone = |name: &String, _: &mut String| {
+        Path::new(name).components().count() == 1 && !data_dir.join(name).exists()
+    };
+    for (name, _) in files.extract_if(.., is_gone) {
+        let copy = to.join(name);
+        fs::remove_file(&copy).map_err(failed("remove", &copy))?;
     }
     Ok(())
 }
@@ -282,4 +310,45 @@ fn digest(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut fs::File::open(path)?, &mut hash)?;
     Ok(hex::encode(hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use super::{copy_folder, digest, remove_withdrawn};
+
+    #[test]
+    fn a_file_that_changes_meanwhile_is_copied_as_it_is_at_the_end() {
+        let place = tempfile::tempdir().unwrap();
+        let (data, copy) = (place.path().join("data"), place.path().join("copy"));
+        for folder in [&data.join("images"), &copy] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let files = ["grants.toml", "trusted-keys", "images/a.png", "images/b.png"];
+        for name in files {
+            fs::write(data.join(name), "granted").unwrap();
+        }
+        let mut list = BTreeMap::new();
+        copy_folder(&data, &copy, Path::new(""), &mut list).unwrap();
+        // Of the same size.
+        fs::write(data.join("grants.toml"), "revoked").unwrap();
+        fs::remove_file(data.join("trusted-keys")).unwrap();
+        // The copied database may name it.
+        fs::remove_file(data.join("images/a.png")).unwrap();
+        fs::write(data.join("images/c.png"), "new").unwrap();
+        copy_folder(&data, &copy, Path::new(""), &mut list).unwrap();
+        remove_withdrawn(&data, &copy, &mut list).unwrap();
+        let names: Vec<_> = list.keys().map(String::as_str).collect();
+        let expected = ["grants.toml", "images/a.png", "images/b.png", "images/c.png"];
+        assert_eq!(names, expected);
+        for (name, expected) in &list {
+            assert_eq!(digest(&copy.join(name)).unwrap(), *expected, "{name}");
+        }
+        assert_eq!(
+            fs::read_to_string(copy.join("grants.toml")).unwrap(),
+            "revoked"
+        );
+        assert!(!copy.join("trusted-keys").exists());
+    }
 }
