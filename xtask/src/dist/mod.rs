@@ -123,6 +123,20 @@ impl Platform {
             ),
         }
     }
+
+    /// Returns true if this machine runs its programs.
+    fn is_here(&self) -> bool {
+        self.processor == std::env::consts::ARCH
+    }
+
+    /// The name of the `objcopy` for its programs.
+    fn objcopy(&self) -> String {
+        if self.is_here() {
+            "objcopy".to_owned()
+        } else {
+            format!("{}-linux-gnu-objcopy", self.processor)
+        }
+    }
 }
 
 /// A release that is being made.
@@ -144,12 +158,12 @@ struct Release<'a> {
 
 /// Makes packages, and tries them on request.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    needs()?;
     let triple = match &arguments.target {
         Some(triple) => triple.clone(),
         None => workspace.host()?,
     };
     let platform = Platform::new(&triple)?;
+    needs(&platform, arguments.sign.is_some())?;
     let built = match &arguments.program {
         Some(program) => program.clone(),
         None => {
@@ -160,6 +174,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let folder = workspace.target.join("dist");
     let mut release = Release::new(workspace, platform, &built, &folder, arguments.revision)?;
     release.quick = arguments.quick;
+    // Packages that are only tried may have a program of a development build.
+    if !release.quick {
+        release.program.check_size()?;
+    }
     let all = [Kind::Tarball, Kind::Deb, Kind::Image, Kind::Sbom];
     let kinds = match arguments.only.as_slice() {
         [] => &all[..],
@@ -263,15 +281,31 @@ fn name_of(path: &Path) -> Result<&std::ffi::OsStr> {
         .with_context(|| format!("{} names no file", path.display()))
 }
 
-/// Finds the programs that make packages.
-fn needs() -> Result<()> {
-    for (program, package) in [
-        ("tar", "tar"),
-        ("gzip", "gzip"),
-        ("objcopy", "binutils"),
-        ("dpkg-deb", "dpkg"),
-    ] {
-        if !answers(Command::new(program).arg("--version")) {
+/// Finds the programs that make packages, before anything is built.
+fn needs(platform: &Platform, signs: bool) -> Result<()> {
+    let objcopy = platform.objcopy();
+    let binutils = if platform.is_here() {
+        "binutils".to_owned()
+    } else {
+        format!(
+            "binutils-{}-linux-gnu",
+            platform.processor.replace('_', "-")
+        )
+    };
+    let mut programs = vec![
+        ("tar", "--version", "tar"),
+        ("gzip", "--version", "gzip"),
+        (&*objcopy, "--version", &*binutils),
+        ("readelf", "--version", "binutils"),
+        ("ldd", "--version", "libc-bin"),
+        ("date", "--version", "coreutils"),
+        ("dpkg-deb", "--version", "dpkg"),
+    ];
+    if signs {
+        programs.push(("minisign", "-v", "minisign"));
+    }
+    for (program, version, package) in programs {
+        if !answers(Command::new(program).arg(version)) {
             bail!("there is no `{program}`: install it (Debian's package `{package}`)");
         }
     }
@@ -322,7 +356,7 @@ fn checksums(folder: &Path, key: Option<&Path>) -> Result<()> {
                 .arg("-m")
                 .arg(&file),
         )
-        .context("`minisign` did not sign the checksums: install Debian's package `minisign`, and check --sign")?;
+        .context("`minisign` did not sign the checksums: check --sign")?;
     }
     Ok(())
 }

@@ -18,6 +18,9 @@ use crate::{
 /// The shells that get completions, by the names of the command line.
 const SHELLS: [&str; 3] = ["bash", "fish", "zsh"];
 
+/// The largest stripped program of a release, in bytes.
+const MOST_BYTES: u64 = 30_000_000;
+
 /// The program and its texts.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
@@ -49,7 +52,7 @@ impl Program {
             .with_context(|| format!("{} cannot be written", section.display()))?;
         run(strip(platform, &section).arg(built).arg(&file))
             .with_context(|| format!("{} cannot be stripped", built.display()))?;
-        let speaks = if platform.processor == std::env::consts::ARCH {
+        let speaks = if platform.is_here() {
             file.clone()
         } else {
             server::build(workspace)?
@@ -84,19 +87,44 @@ impl Program {
             completions,
         })
     }
+
+    /// Checks that the program is small enough for a release.
+    pub(super) fn check_size(&self) -> Result<()> {
+        let data = fs::metadata(&self.file)
+            .with_context(|| format!("{} cannot be read", self.file.display()))?;
+        check_bytes(data.len())
+    }
 }
 
 /// A command that removes everything that debuggers need, and adds the section with the
 /// crates.
 fn strip(platform: &Platform, section: &Path) -> Command {
-    let name = if platform.processor == std::env::consts::ARCH {
-        "objcopy".to_owned()
-    } else {
-        format!("{}-linux-gnu-objcopy", platform.processor)
-    };
-    let mut command = Command::new(name);
+    let mut command = Command::new(platform.objcopy());
     command
         .args(["--strip-all", "--remove-section=.comment"])
         .arg(format!("--add-section=.dep-v0={}", section.display()));
     command
+}
+
+/// Rejects a stripped program that is too large.
+fn check_bytes(bytes: u64) -> Result<()> {
+    if bytes > MOST_BYTES {
+        bail!(
+            "the stripped program has {bytes} bytes, and at most {MOST_BYTES} are allowed: remove a \
+             dependency, or raise the limit in xtask/src/dist/program.rs"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_BYTES, check_bytes};
+
+    #[test]
+    fn a_program_that_is_too_large_is_rejected() {
+        check_bytes(MOST_BYTES).unwrap();
+        let error = check_bytes(MOST_BYTES + 1).unwrap_err().to_string();
+        assert!(error.contains("has 30000001 bytes"), "{error}");
+    }
 }

@@ -58,10 +58,10 @@ pub(super) fn run(release: &Release<'_>, lower: Option<&Path>) -> Result<()> {
 /// Makes packages of the program that is built for development and tries them in
 /// this machine's own root.
 pub(crate) fn run_short(workspace: &Workspace) -> Result<()> {
-    super::needs()?;
+    let platform = Platform::new(&workspace.host()?)?;
+    super::needs(&platform, false)?;
     let development = server::build(workspace)?;
     let plugins = Plugins::build(workspace, &development)?;
-    let platform = Platform::new(&workspace.host()?)?;
     let folder = workspace.target.join("dist-short");
     let mut release = Release::new(workspace, platform, &development, &folder, 1)?;
     release.quick = true;
