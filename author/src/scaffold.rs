@@ -120,6 +120,7 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
                 format!("./{path}")
             },
         ),
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("set-up", facts.set_up.join("\n          ")),
         (
             "by-hand",
@@ -193,7 +194,10 @@ mod tests {
                 assert_eq!(project.language, language);
                 assert!(folder.join("README.md").is_file());
                 assert!(folder.join(".gitignore").is_file());
-                assert!(folder.join(".github/workflows/plugin.yml").is_file());
+                let workflow = folder.join(".github/workflows/plugin.yml");
+                let workflow = std::fs::read_to_string(workflow).unwrap();
+                let pinned = concat!("MORTISE: v", env!("CARGO_PKG_VERSION"), "\n");
+                assert!(workflow.contains(pinned), "{workflow}");
                 for file in files(&folder) {
                     let text = std::fs::read_to_string(&file).unwrap();
                     assert!(!text.contains("@if"), "{}", file.display());
