@@ -325,7 +325,12 @@ mod tests {
         for folder in [&data.join("images"), &copy] {
             fs::create_dir_all(folder).unwrap();
         }
-        let files = ["grants.toml", "trusted-keys", "images/a.png", "images/b.png"];
+        let files = [
+            "grants.toml",
+            "trusted-keys",
+            "images/a.png",
+            "images/b.png",
+        ];
         for name in files {
             fs::write(data.join(name), "granted").unwrap();
         }
@@ -340,7 +345,12 @@ mod tests {
         copy_folder(&data, &copy, Path::new(""), &mut list).unwrap();
         remove_withdrawn(&data, &copy, &mut list).unwrap();
         let names: Vec<_> = list.keys().map(String::as_str).collect();
-        let expected = ["grants.toml", "images/a.png", "images/b.png", "images/c.png"];
+        let expected = [
+            "grants.toml",
+            "images/a.png",
+            "images/b.png",
+            "images/c.png",
+        ];
         assert_eq!(names, expected);
         for (name, expected) in &list {
             assert_eq!(digest(&copy.join(name)).unwrap(), *expected, "{name}");
