@@ -106,8 +106,23 @@ impl Session {
     }
 
     /// Sends a request, with credentials if the registry wants them. Answers of
-    /// any other status are returned.
+    /// any other status are returned, except that there were too many requests.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response<Incoming>, RegistryError> {
+        let answer = self.send_once(ask).await?;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            return Err(self.unreachable(
+                "it takes no more requests for now; try again later, or with credentials",
+            ));
+        }
+        Ok(answer)
+    }
+
+    /// Does as [`Session::send`], and returns the answer that there were too many
+    /// requests too.
+    pub(super) async fn send_once(
+        &self,
+        ask: &Ask<'_>,
+    ) -> Result<Response<Incoming>, RegistryError> {
         let (mut from, mut answer) = self.follow(ask).await?;
         // Another host that the registry redirects to must not name a token server.
         if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(&from) {
@@ -125,9 +140,6 @@ impl Session {
                  docker login {}",
                 ask.what, self.host
             ))),
-            StatusCode::TOO_MANY_REQUESTS => Err(self.unreachable(
-                "it takes no more requests for now; try again later, or with credentials",
-            )),
             _ => Ok(answer),
         }
     }
@@ -160,7 +172,7 @@ impl Session {
     }
 
     /// Returns true for an address of the registry itself.
-    fn is_own(&self, url: &Url) -> bool {
+    pub(super) fn is_own(&self, url: &Url) -> bool {
         url.origin() == self.base.origin()
     }
 
