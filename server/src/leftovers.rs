@@ -22,6 +22,9 @@ const FOLDERS: [&str; 3] = ["", "cache", "attached"];
 pub(crate) fn remove(config: &Config) {
     // The server alone writes there.
     remove_from(&config.uploads_dir(), arriving::PREFIX, Duration::ZERO);
+    // A download of the same file continues with them.
+    let age = arriving::PARTIAL_AGE;
+    remove_from(&config.uploads_dir(), arriving::PARTIAL, age);
     for folder in FOLDERS {
         remove_from(&config.data_dir.join(folder), COPY, OLD);
     }
@@ -76,6 +79,8 @@ mod tests {
             ("uploads/upload-1", now, false),
             ("uploads/upload-2", now + hour, false),
             ("uploads/note", now - hour, true),
+            ("uploads/partial-1", now - hour, true),
+            ("uploads/partial-2", now - 25 * hour, false),
             (".tmp1", now - hour, false),
             (".tmp2", now, true),
             (".other", now - hour, true),

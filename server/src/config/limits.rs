@@ -90,6 +90,18 @@ pub struct Limits {
     )]
     pub stop_timeout: Duration,
 
+    /// Time for which a plugin's download that breaks off is tried again, counted from
+    /// the last byte that arrived.
+    #[arg(
+        long,
+        env = "MORTISE_DOWNLOAD_RETRY",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = time,
+        help_heading = "Limits"
+    )]
+    pub download_retry: Duration,
+
     /// Messages of one application in a minute; more are answered with 429. 0 for
     /// any number.
     #[arg(
@@ -124,6 +136,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
+            download_retry: Duration::from_secs(60),
             application_rate: 0,
             address_rate: 0,
         }

@@ -5,7 +5,11 @@
 //! A URL may be `http`, because the digest identifies the file. Few redirects
 //! are followed, and never one from `https` to `http`.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -20,6 +24,13 @@ use crate::client::{self, ClientError};
 
 /// The beginning of a temporary file's name.
 pub(crate) const PREFIX: &str = "upload-";
+/// The beginning of the name of a file of which some bytes are missing. Its digest
+/// follows.
+pub(crate) const PARTIAL: &str = "partial-";
+/// The age at which a partial file is removed.
+pub(crate) const PARTIAL_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Partial files that are kept. Together they are as large as one plugin at most.
+const PARTIALS: usize = 4;
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
 /// The time for a download.
@@ -70,17 +81,61 @@ impl Arriving {
     ///
     /// [`ArrivalError::File`].
     pub async fn new(folder: &Path) -> Result<Self, ArrivalError> {
-        let folder = folder.to_owned();
-        let file = tokio::task::spawn_blocking(move || make(&folder))
-            .await
-            .map_err(io::Error::other)??;
-        let (file, path) = file.into_parts();
+        let (file, path) = make_in(folder).await?.into_parts();
         Ok(Self {
             file: tokio::fs::File::from_std(file),
             path,
             hash: Sha256::new(),
             bytes: 0,
         })
+    }
+
+    /// The file with this digest, with the bytes that [`Arriving::keep`] left of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrivalError::File`].
+    pub(crate) async fn resume(folder: &Path, digest: Digest) -> Result<Self, ArrivalError> {
+        let kept = partial(folder, digest);
+        let path = make_in(folder).await?.into_temp_path();
+        let resumed = tokio::task::spawn_blocking(move || {
+            // Moved, so that no second download writes to the same file.
+            let Ok(()) = fs::rename(&kept, &path) else {
+                return Ok(None);
+            };
+            let mut file = fs::OpenOptions::new().read(true).append(true).open(&path)?;
+            let mut hash = Sha256::new();
+            let bytes = io::copy(&mut file, &mut hash)?;
+            Ok::<_, io::Error>(Some((file, path, hash, bytes)))
+        });
+        match resumed.await.map_err(io::Error::other)?? {
+            None => Self::new(folder).await,
+            Some((file, path, hash, bytes)) => Ok(Self {
+                file: tokio::fs::File::from_std(file),
+                path,
+                hash,
+                bytes,
+            }),
+        }
+    }
+
+    /// Keeps the bytes for [`Arriving::resume`]. Older partial files are removed if
+    /// there are too many.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrivalError::File`].
+    pub(crate) async fn keep(mut self, folder: &Path, digest: Digest) -> Result<(), ArrivalError> {
+        self.file.flush().await?;
+        let (folder, path) = (folder.to_owned(), self.path);
+        tokio::task::spawn_blocking(move || {
+            path.persist(partial(&folder, digest))
+                .map_err(|error| error.error)?;
+            remove_partials(&folder)
+        })
+        .await
+        .map_err(io::Error::other)??;
+        Ok(())
     }
 
     /// Returns the number of bytes that are there.
@@ -116,6 +171,42 @@ impl Arriving {
             _ => Ok(self.path),
         }
     }
+}
+
+fn partial(folder: &Path, digest: Digest) -> PathBuf {
+    let digest = digest.to_string();
+    let digits = digest.rsplit(':').next().unwrap_or_default();
+    folder.join(format!("{PARTIAL}{digits}"))
+}
+
+/// Removes partial files that are too old, and the oldest ones if there are too many.
+fn remove_partials(folder: &Path) -> io::Result<()> {
+    let now = SystemTime::now();
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            let data = entry.metadata()?;
+            let age = now.duration_since(data.modified()?).unwrap_or_default();
+            all.push((age, data.len(), entry.path()));
+        }
+    }
+    all.sort();
+    let mut bytes = 0_u64;
+    for (index, (age, size, path)) in all.into_iter().enumerate() {
+        bytes = bytes.saturating_add(size);
+        if age >= PARTIAL_AGE || index >= PARTIALS || bytes > MOST_BYTES {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+async fn make_in(folder: &Path) -> Result<tempfile::NamedTempFile, ArrivalError> {
+    let folder = folder.to_owned();
+    Ok(tokio::task::spawn_blocking(move || make(&folder))
+        .await
+        .map_err(io::Error::other)??)
 }
 
 /// Makes a temporary file that this user alone can read.
@@ -212,5 +303,59 @@ fn refused(url: &Url, why: impl Into<Box<str>>) -> ArrivalError {
     ArrivalError::Url {
         url: shown.as_str().into(),
         why: why.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        time::{Duration, SystemTime},
+    };
+
+    use mortise_runtime::Digest;
+
+    use super::{Arriving, PARTIAL_AGE, PARTIALS, partial, remove_partials};
+
+    #[tokio::test]
+    async fn a_kept_file_is_resumed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = Digest::of(b"a plugin");
+        let mut first = Arriving::resume(folder.path(), digest).await.unwrap();
+        assert_eq!(first.bytes(), 0);
+        first.write(b"a pl").await.unwrap();
+        first.keep(folder.path(), digest).await.unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut second = Arriving::resume(folder.path(), digest).await.unwrap();
+        assert_eq!(second.bytes(), 4);
+        let third = Arriving::resume(folder.path(), digest).await.unwrap();
+        assert_eq!(third.bytes(), 0);
+        second.write(b"ugin").await.unwrap();
+        let file = second.finish(Some(digest)).await.unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"a plugin");
+        drop((third, file));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn old_and_many_partial_files_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let put = |name: usize, age: Duration| {
+            let path = partial(folder.path(), Digest::of(&name.to_le_bytes()));
+            File::create(&path)
+                .unwrap()
+                .set_modified(now - age)
+                .unwrap();
+            path
+        };
+        let old = put(100, PARTIAL_AGE);
+        let all: Vec<_> = (0..=PARTIALS)
+            .map(|name| put(name, Duration::from_secs(60 * name as u64)))
+            .collect();
+        remove_partials(folder.path()).unwrap();
+        assert!(!old.exists());
+        let kept: Vec<_> = all.iter().map(|path| path.exists()).collect();
+        assert_eq!(kept, [true, true, true, true, false]);
     }
 }

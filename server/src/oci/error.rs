@@ -115,7 +115,7 @@ pub enum RegistryError {
     },
     /// The download ended early, again and again.
     #[error(
-        "the download from {host} broke off at {bytes} of {size} bytes, {attempts} times in a row: {why}; try again later"
+        "the download from {host} broke off at {bytes} of {size} bytes, {attempts} times in a row: {why}; try again later, and the download continues there"
     )]
     BrokenOff {
         /// The host, with its port.

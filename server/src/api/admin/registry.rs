@@ -226,7 +226,9 @@ async fn install(
 ) -> Result<Status, ApiError> {
     progress.step(Step::Downloading);
     let size = found.artifact.size;
-    let file = oci::download(&found, &state.config.uploads_dir(), |bytes| {
+    let folder = state.config.uploads_dir();
+    let patience = state.config.limits.download_retry;
+    let file = oci::download(&found, &folder, patience, |bytes| {
         progress.arrived(Step::Downloading, bytes, Some(size));
     })
     .await?;

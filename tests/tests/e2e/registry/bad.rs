@@ -156,19 +156,64 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_download_that_always_breaks_off_ends_with_a_report() {
+async fn a_download_that_always_breaks_off_ends_with_a_report_and_is_continued_later() {
     let data = Data::new();
-    let server = data.serve().await;
+    let mut command = data.command();
+    command.env("MORTISE_DOWNLOAD_RETRY", "1s");
+    let server = data.serve_with(command).await;
     let version = Version::of(&plugin(60_000));
     let (blob, file) = (version.blob(), version.file.clone());
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = Arc::clone(&is_mended);
     let breaks = Fake::with(version.clone(), move |seen| {
         let at = from(&seen.headers);
-        (seen.path == blob).then(|| broken(&file, at, at.max(1000)))
+        let breaks = seen.path == blob && !mended.load(Ordering::Relaxed);
+        breaks.then(|| broken(&file, at, at.max(1000)))
     });
     let breaks = breaks.await;
     let words = ["broke off at 1000 of", "times in a row", "try again later"];
     refused(&server, &breaks.reference(), 502, &words).await;
-    assert!(breaks.seen("/blobs/").len() < 10);
+    let before = breaks.seen(&version.blob()).len();
+    assert!(before < 10);
+
+    is_mended.store(true, Ordering::Relaxed);
+    let (status, answer) = install(&server, &breaks.reference()).await;
+    assert_eq!(status, 200, "{answer}");
+    let later = &breaks.seen(&version.blob())[before..];
+    assert_eq!(
+        later
+            .iter()
+            .map(|seen| from(&seen.headers))
+            .collect::<Vec<_>>(),
+        [1000]
+    );
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_a_pause_gets_it_within_bounds() {
+    let data = Data::new();
+    let mut command = data.command();
+    command.env("MORTISE_DOWNLOAD_RETRY", "5s");
+    let server = data.serve_with(command).await;
+    let version = Version::of(&plugin(10));
+    for (status, wait, works) in [(429, "1", true), (503, "1", true), (503, "3600", false)] {
+        let status = Status::from_u16(status).unwrap();
+        let (blob, asked) = (version.blob(), AtomicBool::new(false));
+        let busy = Fake::with(version.clone(), move |seen| {
+            let is_first = seen.path == blob && !asked.swap(true, Ordering::Relaxed);
+            is_first.then(|| (status, [("retry-after", wait)]).into_response())
+        });
+        let busy = busy.await;
+        if works {
+            let (found, answer) = install(&server, &busy.reference()).await;
+            assert_eq!(found, 200, "{answer}");
+            let gone = server.admin(Method::DELETE, &format!("/admin/plugins/{ID}"));
+            assert_eq!(gone.send().await.unwrap().status(), 200);
+        } else {
+            let words = ["it asks to wait for 3600s", "try again later"];
+            refused(&server, &busy.reference(), 502, &words).await;
+        }
+    }
 }
 
 #[tokio::test]
