@@ -5,6 +5,7 @@
 //! program waits for all code, a library for the types alone.
 
 mod backup;
+mod check;
 mod completions;
 mod config;
 mod data_dir;
@@ -51,6 +52,8 @@ enum Command {
     Backup(backup::Backup),
     /// Restore a backup to a new or empty data directory.
     Restore(backup::Restore),
+    /// Check the database of a data directory, also while its server runs.
+    Check(check::Check),
     /// Install plugins, inspect them, and grant permissions.
     Plugin(plugin::Plugin),
     /// Send a message.
@@ -106,6 +109,7 @@ fn run(command: Command, arguments: &ArgMatches) -> miette::Result<ExitCode> {
         Command::Import(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::App(command) => command.run(),

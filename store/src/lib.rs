@@ -20,6 +20,7 @@ mod dropped;
 pub mod gotify;
 mod identities;
 mod import;
+mod integrity;
 mod messages;
 mod plugins;
 mod retention;

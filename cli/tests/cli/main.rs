@@ -8,6 +8,7 @@
 )]
 
 mod candidates;
+mod check;
 mod serve;
 mod settings;
 
