@@ -90,8 +90,8 @@ pub struct Limits {
     )]
     pub stop_timeout: Duration,
 
-    /// Time for which a plugin's download that breaks off is tried again, counted from
-    /// the last byte that arrived.
+    /// Time of all pauses between attempts to continue a plugin's download that brings
+    /// no new data.
     #[arg(
         long,
         env = "MORTISE_DOWNLOAD_RETRY",
