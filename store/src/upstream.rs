@@ -154,6 +154,44 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets a token with which nobody can send there any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn forget_token(&self, token: &TokenHash) -> Result<(), StoreError> {
+        sqlx::query("UPDATE applications SET token_hash = NULL WHERE token_hash = ?")
+            .bind(token.as_bytes())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets the tokens of a user's applications that are gone there: of all but these,
+    /// by their numbers there. Applications that were made there for one here keep
+    /// theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn forget_tokens_except(
+        &self,
+        user_id: i64,
+        present: &[i64],
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE applications SET token_hash = NULL WHERE token_hash IS NOT NULL AND id IN (
+                 SELECT application_id FROM upstream_applications
+                 WHERE user_id = ? AND token IS NULL
+                 AND upstream_id NOT IN (SELECT value FROM json_each(?)))",
+        )
+        .bind(user_id)
+        .bind(serde_json::json!(present).to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     /// Keeps a message that is stored there, under its number there, for listeners.
     /// False if it is here already; it gets the trace then.
     ///
@@ -209,5 +247,31 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(forgotten.rows_affected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Store;
+    use crate::TokenHash;
+
+    #[tokio::test]
+    async fn tokens_of_applications_that_are_gone_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let ann = store.create_user("ann", "hash", true).await.unwrap().id;
+        let ben = store.create_user("ben", "hash", true).await.unwrap().id;
+        let token = |there: i64| TokenHash::of_stored(&format!("A{there}"));
+        for (user, there) in [(ann, 1), (ann, 2), (ann, 3), (ben, 4)] {
+            let id = store.mirror_application(user, there, "one", 0).await;
+            store.learn_token(id.unwrap(), &token(there)).await.unwrap();
+        }
+        store.forget_tokens_except(ann, &[2, 3]).await.unwrap();
+        store.forget_token(&token(3)).await.unwrap();
+        for (there, known) in [(1, false), (2, true), (3, false), (4, true)] {
+            let found = store.application_by_token(&token(there)).await.unwrap();
+            assert_eq!(found.is_some(), known, "{there}");
+        }
+        store.close().await;
     }
 }

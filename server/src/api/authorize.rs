@@ -62,7 +62,9 @@ impl<S: Sync> FromRequestParts<S> for Sending {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match parts.extensions.get() {
-            Some(Identity::Application(application)) => Ok(Self::As(application.clone())),
+            Some(Identity::Application(application, token)) => {
+                Ok(Self::As(application.clone(), token.clone()))
+            }
             Some(Identity::User(caller)) => Ok(Self::By(caller.clone())),
             Some(Identity::Guest) | None => Err(AuthError::Unauthorized.into()),
         }

@@ -189,6 +189,7 @@ impl From<PostError> for ApiError {
                 Self::bad_request(description)
             }
             PostError::NoMessage => Self::not_found(description),
+            PostError::UnknownSender => Self::new(StatusCode::UNAUTHORIZED, description),
             PostError::OfUpstream => Self::new(StatusCode::NOT_IMPLEMENTED, description),
             PostError::Upstream(_) => Self::new(StatusCode::BAD_GATEWAY, description),
             PostError::TooLong { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, description),

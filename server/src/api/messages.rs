@@ -92,18 +92,19 @@ async fn create(
     origin: Origin,
     Fields(new): Fields<CreateMessage>,
 ) -> Result<Response, ApiError> {
-    let application = match sending {
-        Sending::As(application) => application,
+    let (application, token) = match sending {
+        Sending::As(application, token) => (application, Some(token)),
         Sending::By(_) if new.appid == 0 => {
             return Err(ApiError::bad_request(
                 "appid is required when not authenticating with an application token",
             ));
         }
-        Sending::By(caller) => state
-            .store
-            .application(caller.user.id, new.appid)
-            .await?
-            .ok_or_else(|| ApiError::bad_request("appid not found"))?,
+        Sending::By(caller) => {
+            let application = state.store.application(caller.user.id, new.appid).await?;
+            let application =
+                application.ok_or_else(|| ApiError::bad_request("appid not found"))?;
+            (application, None)
+        }
     };
     required("message", &new.message)?;
     let limits = &state.settings().limits;
@@ -116,6 +117,7 @@ async fn create(
             .expires_at
             .0
             .filter(|_| state.pipeline.keeps_messages().is_ok()),
+        token: token.as_ref(),
     };
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
@@ -222,7 +224,7 @@ async fn update(
     Fields(change): Fields<UpdateMessage>,
 ) -> Result<Response, ApiError> {
     let user = match &sending {
-        Sending::As(application) => application.user_id,
+        Sending::As(application, _) => application.user_id,
         Sending::By(caller) => caller.user.id,
     };
     // Else two changes of different fields at a time would lose one.
@@ -231,8 +233,8 @@ async fn update(
     let message = message.ok_or_else(no_message)?;
     let application = match sending {
         // An application has only its own messages.
-        Sending::As(own) if own.id != message.application_id => return Err(no_message()),
-        Sending::As(own) => own,
+        Sending::As(own, _) if own.id != message.application_id => return Err(no_message()),
+        Sending::As(own, _) => own,
         Sending::By(_) => state
             .store
             .application(user, message.application_id)

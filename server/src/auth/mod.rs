@@ -72,7 +72,7 @@ pub enum Access {
 #[derive(Clone, Debug)]
 pub(crate) enum Identity {
     /// An application, by its token.
-    Application(ApplicationRow),
+    Application(ApplicationRow, Token),
     /// A user.
     User(Caller),
     /// Anybody, where the settings let anybody register.
@@ -131,7 +131,7 @@ impl Caller {
 #[derive(Clone, Debug)]
 pub enum Sending {
     /// An application, by its token.
-    As(ApplicationRow),
+    As(ApplicationRow, Token),
     /// A user, who has yet to name one of their applications.
     By(Caller),
 }
@@ -296,7 +296,7 @@ async fn by_token(
             })
             .await;
         }
-        return Ok(Some(Identity::Application(application).into()));
+        return Ok(Some(Identity::Application(application, token).into()));
     }
     let Some(client) = authority.store.client_by_token(&hash).await? else {
         return Ok(None);

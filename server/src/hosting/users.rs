@@ -351,6 +351,7 @@ fn failed(error: PostError) -> Error {
         | PostError::NoApplication
         | PostError::NotUpstream
         | PostError::OfUpstream
+        | PostError::UnknownSender
         | PostError::Upstream(_)
         | PostError::Stopping => Error::Unavailable(error.to_string()),
         PostError::Store(error) => {

@@ -29,7 +29,13 @@ pub use crate::plugins::{
     embedder::Sender,
     trace::{Cause, Change, Field, TraceAction, TraceEntry},
 };
-use crate::{config::Size, events::Events, seen::Seen, stream::Hub};
+use crate::{
+    auth::{AuthError, Token},
+    config::Size,
+    events::Events,
+    seen::Seen,
+    stream::Hub,
+};
 
 /// The result of sending a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +53,15 @@ pub enum Posted {
 
 /// The parts of a new message that filters are not given.
 #[derive(Clone, Copy, Debug)]
-pub struct Label {
+pub struct Label<'a> {
     /// Its priority, which may be beyond those that plugins know. A filter is given the
     /// nearest one of those; the message keeps its own unless a filter changes it.
     pub priority: i64,
     /// The time at which it is deleted, in milliseconds since the epoch; none for never.
     pub expires_ms: Option<i64>,
+    /// The token of its sender, by which a Gotify behind this server accepts it; none for
+    /// a message of a user or of a plugin.
+    pub token: Option<&'a Token>,
 }
 
 /// The parts of a change that filters are not given.
@@ -117,6 +126,9 @@ pub enum PostError {
         "this user has no client token in --upstream-token, so Gotify cannot store the message"
     )]
     NotUpstream,
+    /// The Gotify behind this server does not accept the sender's token, or no longer.
+    #[error("{}", AuthError::Unauthorized)]
+    UnknownSender,
     /// The Gotify behind this server does not take it.
     #[error("{0}")]
     Upstream(String),
@@ -190,6 +202,7 @@ impl Pipeline {
         let label = Label {
             priority: draft.content.priority.into(),
             expires_ms: None,
+            token: None,
         };
         self.post_with(user_id, draft, label, sender, filtered)
             .await
@@ -204,16 +217,15 @@ impl Pipeline {
         &self,
         user_id: i64,
         draft: Draft,
-        label: Label,
+        label: Label<'_>,
         sender: Sender,
         filtered: bool,
     ) -> Result<Posted, PostError> {
         if label.expires_ms.is_some() {
             self.keeps_messages()?;
         }
-        let priority = label.priority;
         let new = match self
-            .passed(user_id, draft, priority, sender, filtered, None)
+            .passed(user_id, draft, label, sender, filtered, None)
             .await?
         {
             Passed::Stays(new) => NewMessage {
@@ -228,7 +240,8 @@ impl Pipeline {
             application.id = new.application_id,
             message.id = Empty,
         );
-        self.store(new).instrument(span).await.map(Posted::Stored)
+        let stored = self.store(new, label.token).instrument(span).await;
+        stored.map(Posted::Stored)
     }
 
     /// Replaces the content of a message of one of the user's applications, past the
@@ -248,8 +261,13 @@ impl Pipeline {
         filtered: bool,
     ) -> Result<Option<Posted>, PostError> {
         self.keeps_messages()?;
+        let label = Label {
+            priority: change.priority,
+            expires_ms: None,
+            token: None,
+        };
         match self
-            .passed(user_id, draft, change.priority, sender, filtered, Some(id))
+            .passed(user_id, draft, label, sender, filtered, Some(id))
             .await?
         {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
@@ -281,11 +299,12 @@ impl Pipeline {
         &self,
         user_id: i64,
         mut draft: Draft,
-        priority: i64,
+        label: Label<'_>,
         sender: Sender,
         filtered: bool,
         updates: Option<i64>,
     ) -> Result<Passed, PostError> {
+        let priority = label.priority;
         draft.content.priority = contract_priority(priority);
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
@@ -298,11 +317,13 @@ impl Pipeline {
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
+                    self.check_sender(user_id, &draft, label).await?;
                     let kept = dropped(user_id, draft, &filtered.trace, false, now_ms)?;
                     self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Ok(Passed::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
+                    self.check_sender(user_id, &draft, label).await?;
                     let kept = dropped(user_id, draft, &filtered.trace, true, now_ms)?;
                     self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Err(PostError::Refused { by, reason });
@@ -348,12 +369,31 @@ impl Pipeline {
         }))
     }
 
+    /// Checks the sender of a message that the Gotify behind this server will not see,
+    /// before the message is kept here.
+    async fn check_sender(
+        &self,
+        user_id: i64,
+        draft: &Draft,
+        label: Label<'_>,
+    ) -> Result<(), PostError> {
+        let (Some(forward), Some(token)) = (&self.forward, label.token) else {
+            return Ok(());
+        };
+        let application = draft.application.id.cast_signed();
+        forward.check(user_id, application, token).await
+    }
+
     /// Stores a message, here or in the Gotify behind this server.
-    async fn store(&self, new: NewMessage) -> Result<MessageRow, PostError> {
+    async fn store(
+        &self,
+        new: NewMessage,
+        token: Option<&Token>,
+    ) -> Result<MessageRow, PostError> {
         let Some(forward) = &self.forward else {
             return self.commit.message(new).await;
         };
-        let stored = forward.message(&new).await?;
+        let stored = forward.message(&new, token).await?;
         let stored = stored.ok_or(PostError::NotUpstream)?;
         if let Some(dropped) = new.restores {
             self.store
@@ -396,7 +436,7 @@ impl Pipeline {
             self.store.forget_dropped(user_id, Some(id)).await?;
             return Ok(Some(message));
         }
-        match self.store(new).await {
+        match self.store(new, None).await {
             Ok(message) => Ok(Some(message)),
             // Somebody else restored or deleted it a moment ago.
             Err(PostError::NoApplication) => Ok(None),

@@ -71,9 +71,9 @@ impl Gotify {
         }
     }
 
-    pub(super) fn note_token(&self, application: i64, token: &str) {
-        let mut tokens = self.tokens.lock();
-        tokens.insert(application, token.to_owned());
+    /// Notes all tokens that Gotify shows, in place of those before.
+    pub(super) fn note_tokens(&self, shown: HashMap<i64, String>) {
+        *self.tokens.lock() = shown;
     }
 
     /// The name of the user.
@@ -113,6 +113,18 @@ impl Gotify {
         };
         let page: Page = self.ask(Method::GET, &path, None, None).await?;
         Ok(page.messages)
+    }
+
+    /// Checks that Gotify accepts the token of a sender. Gotify looks at the token before
+    /// it rejects a message without a text.
+    pub(super) async fn check_sender(&self, token: &str) -> Result<(), UpstreamError> {
+        let checked = self
+            .ask::<Value>(Method::POST, "/message", Some(json!({})), Some(token))
+            .await;
+        match checked {
+            Ok(_) | Err(UpstreamError::Refused { status: 400, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends a message as an application, and returns its number.

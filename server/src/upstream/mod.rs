@@ -118,7 +118,10 @@ impl Upstream {
         let Some(gotify) = self.users.get(&user) else {
             return Ok(());
         };
+        let mut present = Vec::new();
+        let mut shown = HashMap::new();
         for application in gotify.applications().await? {
+            present.push(application.id);
             let id = self
                 .store
                 .mirror_application(
@@ -132,9 +135,11 @@ impl Upstream {
             if !application.token.is_empty() {
                 let hash = Token::from_request(&application.token).hash();
                 self.store.learn_token(id, &hash).await?;
-                gotify.note_token(application.id, &application.token);
+                shown.insert(application.id, application.token);
             }
         }
+        gotify.note_tokens(shown);
+        self.store.forget_tokens_except(user, &present).await?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use axum::{
 };
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use mortise_store::UpstreamApplication;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use url::Position;
@@ -84,16 +85,12 @@ async fn message(
     let (parts, body) = request.into_parts();
     let token = presented_token(&parts);
     let known = match &token {
-        Some(token) => state.store.application_by_token(&token.hash()).await?,
+        Some(token) => known(upstream, state, token).await?,
         None => None,
     };
-    if let Some(application) = known {
-        let there = state.store.upstream_application(application.id).await?;
+    if let Some(there) = known {
         let answered = answer(own, Request::from_parts(parts, body)).await;
-        return match there {
-            Some(there) => renumbered(answered, there.upstream_id).await,
-            None => Ok(answered),
-        };
+        return renumbered(answered, there.upstream_id).await;
     }
     let answered = pass(upstream, Request::from_parts(parts, body)).await?;
     let Some(token) = token.filter(|_| answered.status() == StatusCode::OK) else {
@@ -102,6 +99,21 @@ async fn message(
     let (parts, bytes) = whole(answered).await?;
     learn(upstream, state, &token, &bytes).await;
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// The application there of a known sender. A token of an application that is not
+/// Gotify's is for Gotify to refuse.
+async fn known(
+    upstream: &Upstream,
+    state: &AppState,
+    token: &Token,
+) -> Result<Option<UpstreamApplication>, ApiError> {
+    let application = state.store.application_by_token(&token.hash()).await?;
+    let Some(application) = application else {
+        return Ok(None);
+    };
+    let there = state.store.upstream_application(application.id).await?;
+    Ok(there.filter(|there| there.token.is_none() && upstream.users.contains_key(&there.user_id)))
 }
 
 /// Notes the application of a token whose message was accepted.
@@ -126,7 +138,8 @@ async fn learn(upstream: &Upstream, state: &AppState, token: &Token, answer: &[u
             }
             there = state.store.application_of_upstream(application).await?;
         }
-        if let Some(there) = there {
+        // A plugin's application has no senders.
+        if let Some(there) = there.filter(|there| there.token.is_none()) {
             let id = there.application_id;
             state.store.learn_token(id, &token.hash()).await?;
         }

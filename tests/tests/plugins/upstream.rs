@@ -149,6 +149,47 @@ async fn a_dropped_message_never_reaches_gotify() {
 }
 
 #[tokio::test]
+async fn a_revoked_token_sends_no_more() {
+    let gotify = Gotify::start().await;
+    let data = data(&[
+        ("a", plugin("a", &[FILTER], &[titling("from a")])),
+        ("drops", plugin("drops", &[FILTER], &[dropping()])),
+    ]);
+    let front = gotify.front(&data).await;
+    front.enable("a").await;
+    let address = outside(&front);
+    for (name, renewed) in [("renewed", true), ("deleted", false)] {
+        let added = gotify
+            .rig
+            .api(Method::POST, "/application", &json!({ "name": name }).to_string())
+            .await;
+        let token = added["token"].as_str().unwrap();
+        assert_eq!(send(&address, token, "one").await.0, 200);
+        assert_eq!(send(&address, token, "two").await.1["title"], "from a");
+        // Gotify alone learns of it.
+        let there = format!("/application/{}", added["id"]);
+        if renewed {
+            let (path, renew) = (format!("{there}/security"), r#"{"regenerateToken":true}"#);
+            gotify.rig.api(Method::PUT, &path, renew).await;
+        } else {
+            front.enable("drops").await;
+            gotify.rig.api(Method::DELETE, &there, "").await;
+        }
+        for _ in 0..2 {
+            let (status, refused) = send(&address, token, "three").await;
+            let (expected, same) = send(&gotify.rig.server.url(), token, "three").await;
+            assert_eq!((status, expected), (401, 401), "{refused}");
+            assert_eq!(refused, same);
+        }
+    }
+    // Nor is a message kept that a filter dropped.
+    let kept = front.api(Method::GET, "/message/dropped", "").await;
+    assert_eq!(kept["messages"], json!([]));
+    front.stop().await;
+    gotify.rig.stop().await;
+}
+
+#[tokio::test]
 async fn listeners_and_webhooks_work_with_gotifys_messages() {
     let gotify = Gotify::start().await;
     let parts = [listening('!'), sending()];
