@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
+use futures_util::{StreamExt as _, stream};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use mortise_store::UpstreamApplication;
@@ -83,7 +84,7 @@ async fn message(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let token = presented_token(&parts);
+    let token = presented_token(&parts).filter(is_sender);
     let known = match &token {
         Some(token) => known(upstream, state, token).await?,
         None => None,
@@ -92,13 +93,56 @@ async fn message(
         let answered = answer(own, Request::from_parts(parts, body)).await;
         return renumbered(answered, there.upstream_id).await;
     }
-    let answered = pass(upstream, Request::from_parts(parts, body)).await?;
-    let Some(token) = token.filter(|_| answered.status() == StatusCode::OK) else {
-        return Ok(answered);
+    let Some(token) = token else {
+        return pass(upstream, Request::from_parts(parts, body)).await;
     };
+    let query = parts.uri.query().unwrap_or_default();
+    let in_query = names_application(query.as_bytes());
+    let (body, in_body) = examined(body).await?;
+    let answered = pass(upstream, Request::from_parts(parts, body)).await?;
+    if in_query || in_body || answered.status() != StatusCode::OK {
+        return Ok(answered);
+    }
     let (parts, bytes) = whole(answered).await?;
     learn(upstream, state, &token, &bytes).await;
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Whether a token can be that of a sender. A client's token sends as any application,
+/// and a token with a signature is another one each time.
+fn is_sender(token: &Token) -> bool {
+    let token = token.reveal();
+    let is_clients = token.starts_with('C') || token.starts_with("gtfyc.");
+    let is_signed = token.starts_with("gtfy") && token.matches('.').count() > 1;
+    !is_clients && !is_signed
+}
+
+/// The longest body of a message from which a sender is learnt, in bytes.
+const EXAMINED: usize = 1 << 20;
+
+/// A body, and whether it may name an application. Gotify demands that of a client's
+/// token, and not of an application's.
+async fn examined(body: Body) -> Result<(Body, bool), ApiError> {
+    let mut chunks = body.into_data_stream();
+    let mut begun = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::bad_request("the body ended early"))?;
+        begun.extend_from_slice(&chunk);
+        if begun.len() > EXAMINED {
+            let begun = stream::iter([Ok(Bytes::from(begun))]);
+            return Ok((Body::from_stream(begun.chain(chunks)), true));
+        }
+    }
+    let names = names_application(&begun);
+    Ok((Body::from(begun), names))
+}
+
+/// Whether `appid` occurs in a query or body. A text that mentions it only delays the
+/// learning to the next message.
+fn names_application(text: &[u8]) -> bool {
+    const NAME: &[u8] = b"appid";
+    text.windows(NAME.len())
+        .any(|part| part.eq_ignore_ascii_case(NAME))
 }
 
 /// The application there of a known sender. A token of an application that is not
@@ -122,14 +166,6 @@ async fn learn(upstream: &Upstream, state: &AppState, token: &Token, answer: &[u
     let Some(application) = answer.get("appid").and_then(Value::as_i64) else {
         return;
     };
-    // A client's token sends as any application.
-    if upstream
-        .users
-        .values()
-        .any(|user| user.token == token.reveal())
-    {
-        return;
-    }
     let learnt = async {
         let mut there = state.store.application_of_upstream(application).await?;
         if there.is_none() {
@@ -273,5 +309,43 @@ fn strip(headers: &mut HeaderMap, upgrade: bool) {
     if !upgrade {
         headers.remove(header::CONNECTION);
         headers.remove(header::UPGRADE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+
+    use super::{EXAMINED, Token, examined, is_sender};
+
+    #[test]
+    fn tokens_of_clients_and_signed_ones_are_no_senders() {
+        for (token, expected) in [
+            ("A00000000000.00", true),
+            ("C00000000000.00", false),
+            ("gtfya.e2NcJK7AenXBPIRB3S03JsBlmy0V6xP8h0hwSiAJae8", true),
+            ("gtfyc.e2NcJK7AenXBPIRB3S03JsBlmy0V6xP8h0hwSiAJae8", false),
+            ("gtfya.e2Nc.1764500000.c2ln", false),
+        ] {
+            assert_eq!(is_sender(&Token::from_request(token)), expected, "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_examined_and_stays_as_it_is() {
+        let long = "m".repeat(EXAMINED + 1);
+        for (text, expected) in [
+            (r#"{"message":"m"}"#, false),
+            (r#"{"message":"m","appid":1}"#, true),
+            (r#"{"message":"m","AppID":1}"#, true),
+            ("message=m&appid=1", true),
+            ("", false),
+            (&long, true),
+        ] {
+            let (body, names) = examined(Body::from(text.to_owned())).await.unwrap();
+            assert_eq!(names, expected);
+            let whole = to_bytes(body, 2 * EXAMINED).await.unwrap();
+            assert_eq!(whole, text.as_bytes());
+        }
     }
 }

@@ -190,6 +190,36 @@ async fn a_revoked_token_sends_no_more() {
 }
 
 #[tokio::test]
+async fn a_clients_token_sends_as_the_application_that_it_names() {
+    let gotify = Gotify::start().await;
+    let data = data(&[("a", plugin("a", &[FILTER], &[titling("from a")]))]);
+    let front = gotify.front(&data).await;
+    front.enable("a").await;
+    let add = async |path: &str| {
+        let added = gotify.rig.api(Method::POST, path, r#"{"name":"other"}"#);
+        added.await
+    };
+    let (application, client) = (add("/application").await, add("/client").await);
+    let url = format!("{}/message", outside(&front));
+    for application in [&gotify.application, &application, &gotify.application] {
+        let sent = front
+            .client
+            .post(&url)
+            .header("x-gotify-key", client["token"].as_str().unwrap())
+            .json(&json!({ "message": "m", "title": "plain", "appid": application["id"] }))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(sent.status(), 200);
+        let sent: Value = sent.json().await.unwrap();
+        assert_eq!(sent["appid"], application["id"], "{sent}");
+        assert_eq!(sent["title"], "plain", "{sent}");
+    }
+    front.stop().await;
+    gotify.rig.stop().await;
+}
+
+#[tokio::test]
 async fn listeners_and_webhooks_work_with_gotifys_messages() {
     let gotify = Gotify::start().await;
     let parts = [listening('!'), sending()];
