@@ -33,9 +33,13 @@ pub(super) fn bound(router: Router, state: &AppState) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(RequestBodyTimeoutLayer::new(
             state.config.limits.body_timeout,
-        ))
-        .layer(from_fn_with_state(state.clone(), time));
-    answer_panics(router).layer(from_fn_with_state(state.clone(), cors))
+        ));
+    timed(router, state).layer(from_fn_with_state(state.clone(), cors))
+}
+
+/// Bounds the time of each request, logs and counts it, and answers panics.
+pub(crate) fn timed(router: Router, state: &AppState) -> Router {
+    answer_panics(router.layer(from_fn_with_state(state.clone(), time)))
 }
 
 fn answer_panics(router: Router) -> Router {

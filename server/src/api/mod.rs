@@ -36,6 +36,7 @@ use axum::Router;
 pub(crate) use admin::{DeniedTo, LogLine};
 pub use error::ApiError;
 pub use extract::Origin;
+pub(crate) use layers::timed;
 pub(crate) use paths::collapse_slashes;
 pub(crate) use plugins::{Denied, LogEntry, Problem, all_problems};
 pub use routes::Routes;

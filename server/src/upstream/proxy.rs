@@ -1,14 +1,16 @@
 //! What senders and clients see: the Gotify behind this server, with filters in
-//! front of its `POST /message` and this server's webhooks beside it.
+//! front of its `POST /message`, and this server's webhooks, metrics and readiness
+//! beside it.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, Request},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
+    routing::post,
 };
 use futures_util::{StreamExt as _, stream};
 use hyper::client::conn::http1;
@@ -20,7 +22,7 @@ use url::Position;
 
 use super::Upstream;
 use crate::{
-    api::ApiError,
+    api::{self, ApiError},
     auth::{Token, presented_token},
     client,
     origin::Secure,
@@ -37,36 +39,71 @@ const CONNECTION: [HeaderName; 6] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// Paths of this server that Gotify does not have. `/health` is Gotify's.
+const OWN: [&str; 2] = ["/metrics", "/ready"];
+
 /// The router in front of a Gotify; `own` is this server's own.
 pub(crate) fn front(upstream: &Arc<Upstream>, state: &AppState, own: Router) -> Router {
     let (upstream, state) = (Arc::clone(upstream), state.clone());
+    let passing = passing(&upstream, &state);
     Router::new().fallback(move |request: Request| {
-        let (upstream, state, own) = (Arc::clone(&upstream), state.clone(), own.clone());
+        let (upstream, state) = (Arc::clone(&upstream), state.clone());
+        let (own, passing) = (own.clone(), passing.clone());
         async move {
-            let answered = if is_message(&request) {
-                message(&upstream, &state, own, request).await
-            } else if is_own(&state, request.uri().path()).await {
-                Ok(answer(own, request).await)
-            } else {
-                pass(&upstream, request).await
+            let (parts, body) = request.into_parts();
+            let recipient = recipient(&upstream, &state, &parts).await;
+            let request = Request::from_parts(parts, body);
+            let answered = match recipient {
+                Ok(Recipient::Own) => Ok(answer(own, request).await),
+                Ok(Recipient::Filters(there)) => {
+                    renumbered(answer(own, request).await, there.upstream_id).await
+                }
+                Ok(Recipient::Gotify) => Ok(answer(passing, request).await),
+                Err(error) => Err(error),
             };
             answered.unwrap_or_else(axum::response::IntoResponse::into_response)
         }
     })
 }
 
-async fn answer(own: Router, request: Request) -> Response {
-    own.oneshot(request)
+async fn answer(router: Router, request: Request) -> Response {
+    router
+        .oneshot(request)
         .await
         .unwrap_or_else(|never| match never {})
 }
 
-fn is_message(request: &Request) -> bool {
-    *request.method() == Method::POST && request.uri().path() == "/message"
+/// The one that answers a request.
+enum Recipient {
+    /// This server.
+    Own,
+    /// This server, for a known sender of this application.
+    Filters(UpstreamApplication),
+    /// Gotify.
+    Gotify,
+}
+
+async fn recipient(
+    upstream: &Upstream,
+    state: &AppState,
+    parts: &Parts,
+) -> Result<Recipient, ApiError> {
+    let path = parts.uri.path();
+    if OWN.contains(&path) || is_webhook(state, path).await {
+        return Ok(Recipient::Own);
+    }
+    if parts.method == Method::POST
+        && path == "/message"
+        && let Some(token) = presented_token(parts).filter(is_sender)
+        && let Some(there) = known(upstream, state, &token).await?
+    {
+        return Ok(Recipient::Filters(there));
+    }
+    Ok(Recipient::Gotify)
 }
 
 /// Whether a path is a webhook of a plugin of this server.
-async fn is_own(state: &AppState, path: &str) -> bool {
+async fn is_webhook(state: &AppState, path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let ["", "plugin", _, "custom", token, ..] = parts.as_slice() else {
         return false;
@@ -75,36 +112,41 @@ async fn is_own(state: &AppState, path: &str) -> bool {
     found.is_ok_and(|found| found.is_some())
 }
 
-/// Takes a message: of a known sender through the filters, of another one straight
-/// to Gotify, whose answer makes the sender known.
-async fn message(
-    upstream: &Upstream,
-    state: &AppState,
-    own: Router,
+/// The requests that pass through to Gotify.
+fn passing(upstream: &Arc<Upstream>, state: &AppState) -> Router {
+    let parts = (Arc::clone(upstream), state.clone());
+    let router = Router::new()
+        .route("/message", post(unknown_sender).fallback(anything))
+        .fallback(anything)
+        .with_state(parts);
+    api::timed(router, state)
+}
+
+async fn anything(
+    State((upstream, _)): State<(Arc<Upstream>, AppState)>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    pass(&upstream, request).await
+}
+
+/// Passes a message of an unknown sender, whom Gotify's answer makes known.
+async fn unknown_sender(
+    State((upstream, state)): State<(Arc<Upstream>, AppState)>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let token = presented_token(&parts).filter(is_sender);
-    let known = match &token {
-        Some(token) => known(upstream, state, token).await?,
-        None => None,
-    };
-    if let Some(there) = known {
-        let answered = answer(own, Request::from_parts(parts, body)).await;
-        return renumbered(answered, there.upstream_id).await;
-    }
-    let Some(token) = token else {
-        return pass(upstream, Request::from_parts(parts, body)).await;
+    let Some(token) = presented_token(&parts).filter(is_sender) else {
+        return pass(&upstream, Request::from_parts(parts, body)).await;
     };
     let query = parts.uri.query().unwrap_or_default();
     let in_query = names_application(query.as_bytes());
     let (body, in_body) = examined(body).await?;
-    let answered = pass(upstream, Request::from_parts(parts, body)).await?;
+    let answered = pass(&upstream, Request::from_parts(parts, body)).await?;
     if in_query || in_body || answered.status() != StatusCode::OK {
         return Ok(answered);
     }
     let (parts, bytes) = whole(answered).await?;
-    learn(upstream, state, &token, &bytes).await;
+    learn(&upstream, &state, &token, &bytes).await;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -301,6 +301,17 @@ async fn everything_else_passes_through() {
             assert_eq!(text, same, "{path}");
         }
     }
+    // These are not Gotify's. The metrics count what passes through, too.
+    assert_eq!(get("/ready").await.0, 200);
+    let (status, metrics) = get("/metrics").await;
+    assert_eq!(status, 200, "{metrics}");
+    let counted = r#"mortise_http_requests_total{method="GET",route="",status="404"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    let closed = front.client.get(format!("{address}/metrics")).send().await;
+    assert_eq!(closed.unwrap().status(), 401);
+    let passed = front.client.get(format!("{address}/version"));
+    let passed = passed.header("x-request-id", "an-id").send().await.unwrap();
+    assert_eq!(passed.headers()["x-request-id"], "an-id");
     // A WebSocket, as a page of this origin opens it.
     let mut stream = TcpStream::connect(front.server.served().unwrap())
         .await
