@@ -1,4 +1,4 @@
-//! The table `upstream_applications`, and messages that pass by on their way to or
+//! The tables `upstream_applications` and `upstream_followed`, and messages that pass by on their way to or
 //! from a Gotify behind this server.
 
 use super::{NewMessage, Store, StoreError, TokenHash, sort_key};
@@ -230,6 +230,38 @@ impl Store {
         Ok(is_new)
     }
 
+    /// The newest message there that was followed for a user, by its number there; none
+    /// before the first one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn followed(&self, user_id: i64) -> Result<Option<i64>, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT message FROM upstream_followed WHERE user_id = ?")
+                .bind(user_id)
+                .fetch_optional(&self.readers)
+                .await?,
+        )
+    }
+
+    /// Notes the newest message there that was followed for a user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_followed(&self, user_id: i64, message: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO upstream_followed (user_id, message) VALUES (?, ?)
+             ON CONFLICT (user_id) DO UPDATE SET message = excluded.message",
+        )
+        .bind(user_id)
+        .bind(message)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     /// Forgets messages that passed by before a time and that the listeners have
     /// had, and those before an earlier time in any case.
     ///
@@ -254,6 +286,21 @@ impl Store {
 mod tests {
     use super::Store;
     use crate::TokenHash;
+
+    #[tokio::test]
+    async fn the_newest_followed_message_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let ann = store.create_user("ann", "hash", true).await.unwrap().id;
+        let ben = store.create_user("ben", "hash", true).await.unwrap().id;
+        store.set_followed(ann, 7).await.unwrap();
+        store.set_followed(ann, 9).await.unwrap();
+        store.close().await;
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!(store.followed(ann).await.unwrap(), Some(9));
+        assert_eq!(store.followed(ben).await.unwrap(), None);
+        store.close().await;
+    }
 
     #[tokio::test]
     async fn tokens_of_applications_that_are_gone_are_forgotten() {

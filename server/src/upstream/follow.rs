@@ -29,12 +29,11 @@ const FRAME: usize = 256 << 20;
 
 /// Follows the messages of one user for ever.
 pub(super) async fn follow(upstream: &Upstream, user: i64, gotify: &Gotify, state: &AppState) {
-    let mut follower = Follower {
+    let follower = Follower {
         upstream,
         user,
         gotify,
         state,
-        last: None,
     };
     let mut pause = PAUSE;
     loop {
@@ -58,13 +57,11 @@ struct Follower<'a> {
     user: i64,
     gotify: &'a Gotify,
     state: &'a AppState,
-    /// The newest message that came; none before the first stream.
-    last: Option<i64>,
 }
 
 impl Follower<'_> {
     /// Takes messages from one stream to its end. True if it brought anything.
-    async fn stream(&mut self) -> Result<bool, UpstreamError> {
+    async fn stream(&self) -> Result<bool, UpstreamError> {
         let url = &self.gotify.url;
         let unreachable = |cause: String| UpstreamError::Unreachable {
             at: client::origin(url),
@@ -109,27 +106,29 @@ impl Follower<'_> {
         Ok(brought)
     }
 
-    /// Takes the messages that came since the last one. Before the first stream,
-    /// messages are no news.
-    async fn catch_up(&mut self) -> Result<(), UpstreamError> {
-        let Some(last) = self.last else {
-            let newest = self.gotify.messages(0).await?;
-            self.last = Some(newest.first().map_or(0, |message| message.id));
+    /// Takes the messages that came since the last one, also since that of an earlier run
+    /// of the server. Before the first stream, messages are no news.
+    async fn catch_up(&self) -> Result<(), UpstreamError> {
+        let store = &self.state.store;
+        let mut page = self.gotify.messages(0).await?;
+        let newest = page.first().map_or(0, |message| message.id);
+        // It is beyond the newest where that was deleted, or where Gotify began anew.
+        let last = store.followed(self.user).await?.filter(|last| *last <= newest);
+        let Some(last) = last else {
+            store.set_followed(self.user, newest).await?;
             return Ok(());
         };
         let mut missed = Vec::new();
-        let mut before = 0;
-        while missed.len() < MISSED {
-            let page = self.gotify.messages(before).await?;
+        loop {
             let Some(oldest) = page.last().map(|message| message.id) else {
                 break;
             };
             let whole = page.len();
             missed.extend(page.into_iter().filter(|message| message.id > last));
-            if oldest <= last || whole < 200 {
+            if oldest <= last || whole < 200 || missed.len() >= MISSED {
                 break;
             }
-            before = oldest;
+            page = self.gotify.messages(oldest).await?;
         }
         for message in missed.into_iter().rev() {
             self.take(message).await?;
@@ -137,8 +136,14 @@ impl Follower<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, message: Message) -> Result<(), UpstreamError> {
-        self.last = self.last.max(Some(message.id));
+    /// Takes a message, and notes then that it was taken.
+    async fn take(&self, message: Message) -> Result<(), UpstreamError> {
+        let id = message.id;
+        self.pass_on(message).await?;
+        Ok(self.state.store.set_followed(self.user, id).await?)
+    }
+
+    async fn pass_on(&self, message: Message) -> Result<(), UpstreamError> {
         let store = &self.state.store;
         let mut application = store.application_of_upstream(message.appid).await?;
         if application.is_none() {

@@ -271,6 +271,39 @@ async fn listeners_and_webhooks_work_with_gotifys_messages() {
 }
 
 #[tokio::test]
+async fn listeners_get_the_messages_that_came_while_the_server_was_down() {
+    let gotify = Gotify::start().await;
+    let url = gotify.rig.server.url();
+    let data = data(&[("l", plugin("l", &[READ_ALL], &[listening('!')]))]);
+    let front = gotify.front(&data).await;
+    let listener = front.enable("l").await;
+    until("the stream brought a message", async || {
+        send(&url, gotify.token(), "again").await;
+        !said(&listener).is_empty()
+    })
+    .await;
+    send(&url, gotify.token(), "last").await;
+    until("the last one came", async || {
+        said(&listener).iter().any(|text| text == "last")
+    })
+    .await;
+    front.stop().await;
+    for text in ["missed", "missed, too"] {
+        send(&url, gotify.token(), text).await;
+    }
+    let front = gotify.front(&data).await;
+    let listener = front.slot("l").await;
+    until("the missed ones came", async || {
+        said(&listener).iter().any(|text| text == "missed, too")
+    })
+    .await;
+    // The ones before had come already.
+    assert_eq!(said(&listener), ["missed", "missed, too"]);
+    front.stop().await;
+    gotify.rig.stop().await;
+}
+
+#[tokio::test]
 async fn everything_else_passes_through() {
     let gotify = Gotify::start().await;
     let data = data(&[]);
