@@ -29,11 +29,10 @@ const BODY_BYTES: usize = 2 << 20;
 const ORDER: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
+    let body_timeout = RequestBodyTimeoutLayer::new(state.config.limits.body_timeout);
     let router = router
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(RequestBodyTimeoutLayer::new(
-            state.config.limits.body_timeout,
-        ));
+        .layer(body_timeout);
     timed(router, state).layer(from_fn_with_state(state.clone(), cors))
 }
 

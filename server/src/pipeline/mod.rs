@@ -385,11 +385,7 @@ impl Pipeline {
     }
 
     /// Stores a message, here or in the Gotify behind this server.
-    async fn store(
-        &self,
-        new: NewMessage,
-        token: Option<&Token>,
-    ) -> Result<MessageRow, PostError> {
+    async fn store(&self, new: NewMessage, token: Option<&Token>) -> Result<MessageRow, PostError> {
         let Some(forward) = &self.forward else {
             return self.commit.message(new).await;
         };

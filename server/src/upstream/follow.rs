@@ -113,7 +113,10 @@ impl Follower<'_> {
         let mut page = self.gotify.messages(0).await?;
         let newest = page.first().map_or(0, |message| message.id);
         // It is beyond the newest where that was deleted, or where Gotify began anew.
-        let last = store.followed(self.user).await?.filter(|last| *last <= newest);
+        let last = store
+            .followed(self.user)
+            .await?
+            .filter(|last| *last <= newest);
         let Some(last) = last else {
             store.set_followed(self.user, newest).await?;
             return Ok(());

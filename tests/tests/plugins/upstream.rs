@@ -161,7 +161,11 @@ async fn a_revoked_token_sends_no_more() {
     for (name, renewed) in [("renewed", true), ("deleted", false)] {
         let added = gotify
             .rig
-            .api(Method::POST, "/application", &json!({ "name": name }).to_string())
+            .api(
+                Method::POST,
+                "/application",
+                &json!({ "name": name }).to_string(),
+            )
             .await;
         let token = added["token"].as_str().unwrap();
         assert_eq!(send(&address, token, "one").await.0, 200);
