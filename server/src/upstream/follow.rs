@@ -122,10 +122,7 @@ impl Follower<'_> {
             return Ok(());
         };
         let mut missed = Vec::new();
-        loop {
-            let Some(oldest) = page.last().map(|message| message.id) else {
-                break;
-            };
+        while let Some(oldest) = page.last().map(|message| message.id) {
             let whole = page.len();
             missed.extend(page.into_iter().filter(|message| message.id > last));
             if oldest <= last || whole < 200 || missed.len() >= MISSED {
