@@ -101,7 +101,7 @@ pub enum PostError {
     },
     /// A filter failed and the user wants messages refused then.
     #[error(
-        "the filter of plugin `{by}` failed and messages are refused until it works again: {reason}"
+        "the filter of plugin `{by}` failed and messages are rejected until it works again: {reason}"
     )]
     Refused {
         /// The plugin's name.

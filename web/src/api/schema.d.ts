@@ -1964,6 +1964,11 @@ export interface components {
             title: string;
             /** @description The record of the filters that were asked. */
             trace: components["schemas"]["TraceEntry"][];
+            /**
+             * Format: int64
+             * @description The stored message that it would have changed, and that it changes if it is restored.
+             */
+            updates?: number | null;
         };
         /** @description The effects that a version would have had. */
         Effects: {
@@ -1972,6 +1977,13 @@ export interface components {
              *     that of a real call.
              */
             denied: Record<string, never>[];
+            /**
+             * @description The calls of other functions of the contract with an effect, by name, such as
+             *     `set-timer`. Storage has a copy of its own.
+             */
+            others?: {
+                [key: string]: number;
+            };
             /** @description The number of messages that it would have sent. */
             sends: number;
             /** @description The first of these. */
@@ -4891,6 +4903,13 @@ export interface operations {
             };
             /** @description The caller has no such message. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A filter changed the message, and the server has not kept a field as it was sent: the change must name it. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

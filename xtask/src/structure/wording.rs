@@ -13,18 +13,17 @@ const COMPARISONS: [&str; 6] = [
     "find",
 ];
 /// Fields that hold texts for people.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 7] = [
     "cause",
     "details",
     "expected",
     "fix",
     "found",
     "last_error",
-    "reason",
     "what",
 ];
 /// Variables that hold them.
-const VARIABLES: [&str; 5] = ["cause", "details", "last_error", "reason", "what"];
+const VARIABLES: [&str; 4] = ["cause", "details", "last_error", "what"];
 
 /// Returns the comparisons in code, as it is written.
 pub(super) fn comparisons(tokens: TokenStream) -> Vec<String> {
