@@ -2,6 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 
 import { api, unwrap } from "../../api/client";
 import type { CallDifference, CallResult, Replay, Status } from "../../api/types";
+import { others, sends } from "../../lib/effects";
 import { Badge, type Tone } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { ErrorNotice } from "../../ui/notice";
@@ -51,7 +52,7 @@ export function Trial({ status }: { status: Status }) {
 }
 
 function Results({ replay }: { replay: Replay }) {
-  const { calls, different, differences, incomplete, left, sends, denied } = replay;
+  const { calls, different, differences, incomplete, left, denied } = replay;
   const omitted = incomplete + left;
   const summary =
     calls === 0
@@ -63,7 +64,12 @@ function Results({ replay }: { replay: Replay }) {
     <div className="stack">
       <p role="status">{summary}</p>
       {omitted > 0 && <p className="small muted">{omitted} messages could not be tried.</p>}
-      {sends > 0 && <p className="small muted">It would have sent {sends} messages.</p>}
+      {sends(replay) && <p className="small muted">{sends(replay)}.</p>}
+      {others(replay).map((call) => (
+        <p key={call} className="small muted">
+          {call}
+        </p>
+      ))}
       {denied.length > 0 && (
         <p className="small muted">
           It reached for more than a trial allows, such as HTTP; its real decisions may differ.
