@@ -1,8 +1,9 @@
 import { Link } from "react-router";
 
 import { useCallsAbout, useTrace } from "../../api/messages";
-import type { Message, PluginCall, TraceEntry } from "../../api/types";
+import type { Change, Message, PluginCall, TraceEntry } from "../../api/types";
 import { duration } from "../../lib/duration";
+import { sent } from "../../lib/effects";
 import { Badge, type Tone } from "../../ui/badge";
 import { Dialog } from "../../ui/dialog";
 import { Difference } from "../../ui/difference";
@@ -40,7 +41,8 @@ function TraceOf({ message }: { message: Message }) {
   return (
     <div className="stack">
       <p className="muted">
-        Each filter in order, from the message as it was sent to “{message.title}” as it was stored.
+        Each filter in order, from the message as it was sent to “{message.title}” as it was stored. It is message{" "}
+        {message.id}.
       </p>
       <Loaded query={trace} of="the trace">
         {(steps) => <Steps steps={steps} />}
@@ -101,18 +103,24 @@ export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
           </div>
           {step.cause && step.action === "skipped" && <p className="small">{CAUSES[step.cause]}</p>}
           {step.detail && <p className="small reason">{step.detail}</p>}
-          {step.changes?.map((change) => (
-            <div key={change.field}>
-              <h3>{FIELDS[change.field] ?? change.field}</h3>
-              {Boolean(change.skipped) && <p className="small muted">… {change.skipped} bytes before are the same</p>}
-              <Difference before={change.before ?? ""} after={change.after ?? ""} />
-              {change.cut && <p className="small muted">… the rest is not shown</p>}
-            </div>
-          ))}
+          {sent(step.sent) && <p className="small">{sent(step.sent)}</p>}
+          {step.changes && <Changes of={step.changes} />}
         </li>
       ))}
     </ol>
   );
+}
+
+/** The changed fields of a message, each with its difference. */
+export function Changes({ of }: { of: readonly Change[] }) {
+  return of.map((change) => (
+    <div key={change.field}>
+      <h3>{FIELDS[change.field] ?? change.field}</h3>
+      {Boolean(change.skipped) && <p className="small muted">… {change.skipped} bytes before are the same</p>}
+      <Difference before={change.before ?? ""} after={change.after ?? ""} />
+      {change.cut && <p className="small muted">… the rest is not shown</p>}
+    </div>
+  ));
 }
 
 /** The names of a message's fields. */
