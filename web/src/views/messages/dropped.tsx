@@ -35,8 +35,9 @@ export default function DroppedMessages() {
   const [clearing, setClearing] = useState(false);
   const refresh = () => client.invalidateQueries({ queryKey: ["dropped"] });
   const restore = useMutation({
-    mutationFn: (id: number) => unwrap(api.POST("/message/dropped/{id}/restore", { params: { path: { id } } })),
-    onSuccess: () => toast("The message is among your messages again"),
+    mutationFn: ({ id }: Dropped) => unwrap(api.POST("/message/dropped/{id}/restore", { params: { path: { id } } })),
+    onSuccess: ({ id }, { updates }) =>
+      toast(id === updates ? `Message ${id} has the change now` : "The message is among your messages again"),
     onSettled: refresh,
   });
   const remove = useMutation({
@@ -83,13 +84,14 @@ export default function DroppedMessages() {
                     <Badge tone={message.kind === "refused" ? "error" : "warning"}>
                       {message.kind === "refused" ? "Rejected" : "Dropped"} by {message.by.name}
                     </Badge>
+                    {message.updates && <Badge tone="info">Change of message {message.updates}</Badge>}
                   </p>
                 </div>
                 <div className="actions">
                   <Button
                     icon={<RotateCcw aria-hidden />}
-                    onPress={() => restore.mutate(message.id)}
-                    isPending={restore.isPending && restore.variables === message.id}
+                    onPress={() => restore.mutate(message)}
+                    isPending={restore.isPending && restore.variables.id === message.id}
                   >
                     Restore
                   </Button>
@@ -102,6 +104,12 @@ export default function DroppedMessages() {
                 </div>
               </div>
               {message.reason && <p className="reason">Reason: {message.reason}</p>}
+              {message.updates && (
+                <p className="small muted">
+                  Message {message.updates} stayed as it was. <em>Restore</em> changes it. If it was deleted,{" "}
+                  <em>Restore</em> stores a new message.
+                </p>
+              )}
               <Body text={message.message} {...shown(message)} />
               <p className="small muted">
                 Deleted for good <Time date={message.keptUntil} />
