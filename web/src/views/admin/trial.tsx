@@ -3,22 +3,16 @@ import { useMutation } from "@tanstack/react-query";
 import { api, unwrap } from "../../api/client";
 import type { CallDifference, CallResult, Replay, Status } from "../../api/types";
 import { others, sends } from "../../lib/effects";
-import { Badge, type Tone } from "../../ui/badge";
+import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { ErrorNotice } from "../../ui/notice";
 import { FIELDS } from "../messages/trace";
+import { ANSWERS } from "../plugins/answers";
 import { usePlugins } from "../plugins/queries";
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Differences on the page; the rest is for the command line. */
 const SHOWN = 20;
-
-const RESULTS: Record<CallResult["action"], { text: string; tone: Tone }> = {
-  keep: { text: "Kept unchanged", tone: "muted" },
-  replace: { text: "Changed", tone: "info" },
-  drop: { text: "Dropped", tone: "warning" },
-  fail: { text: "Failed", tone: "error" },
-};
 
 /** What a pending version of a filter would have done to the messages of the last day. */
 export function Trial({ status }: { status: Status }) {
@@ -107,7 +101,7 @@ function Row({ difference: { application, title, recorded, replayed } }: { diffe
 function Result({ of, result: { action, detail, changes } }: { of: string; result: CallResult }) {
   return (
     <div>
-      <span className="small muted">{of}</span> <Badge tone={RESULTS[action].tone}>{RESULTS[action].text}</Badge>
+      <span className="small muted">{of}</span> <Badge tone={ANSWERS[action].tone}>{ANSWERS[action].text}</Badge>
       {detail && <p className="small reason">{detail}</p>}
       {changes?.map((change) => (
         <p className="small reason" key={change.field}>

@@ -4,6 +4,7 @@ import { Link, useParams } from "react-router";
 import { useUser } from "../../api/session";
 import type { Plugin } from "../../api/types";
 import { inFull } from "../../lib/root";
+import { EMPTY } from "../../lib/sample";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { Copy } from "../../ui/copy";
@@ -16,6 +17,7 @@ import { Calls } from "./calls";
 import { Consent, Disable } from "./consent";
 import { DeadLetters, Denials, Log, Timers } from "./records";
 import { isMissing, stateOf, useDisplay, useFilters, usePlugins } from "./queries";
+import { Try } from "./try";
 import { Markdown } from "../../ui/markdown";
 
 const Configuration = lazy(() => import("./configuration"));
@@ -46,11 +48,14 @@ function One({ plugin }: { plugin: Plugin }) {
   const user = useUser();
   const [asking, setAsking] = useState<"enable" | "consent" | null>(null);
   const [disabling, setDisabling] = useState(false);
+  // It stays between the tabs.
+  const [sample, setSample] = useState(EMPTY);
   const state = stateOf(plugin);
   const can = (name: string) => plugin.exports.includes(name);
   const tabs = [
     { id: "", text: "Overview" },
     ...(can("configurer") ? [{ id: "configuration", text: "Configuration" }] : []),
+    ...(can("filter") ? [{ id: "try", text: "Try" }] : []),
     { id: "log", text: "Log" },
     { id: "denials", text: "Denials" },
     ...(can("listener") || can("timer") || can("webhook") ? [{ id: "calls", text: "Calls" }] : []),
@@ -92,7 +97,13 @@ function One({ plugin }: { plugin: Plugin }) {
       <Tabs label={`Parts of ${plugin.name}`} base={`/plugins/${plugin.id}`} tabs={tabs} />
       <Suspense fallback={<Loading />}>
         {tab === "" && <Overview plugin={plugin} />}
-        {tab === "configuration" && <Configuration plugin={plugin} />}
+        {tab === "configuration" && (
+          <Configuration plugin={plugin}>
+            {can("filter") &&
+              ((config) => <Try plugin={plugin} sample={sample} onChange={setSample} config={config} />)}
+          </Configuration>
+        )}
+        {tab === "try" && <Try plugin={plugin} sample={sample} onChange={setSample} />}
         {tab === "log" && <Log id={plugin.id} enabled={plugin.enabled} />}
         {tab === "denials" && <Denials id={plugin.id} />}
         {tab === "calls" && <Calls id={plugin.id} />}
