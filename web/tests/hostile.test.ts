@@ -36,6 +36,7 @@ stage(
           "/plugins",
           `/plugins/${id}`,
           `/plugins/${id}/configuration`,
+          `/plugins/${id}/try`,
           `/plugins/${id}/log`,
           `/plugins/${id}/denials`,
           "/plugins/filters",
