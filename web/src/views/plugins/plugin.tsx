@@ -15,6 +15,7 @@ import { Loaded } from "../../ui/query";
 import { Tabs } from "../../ui/tabs";
 import { Calls } from "./calls";
 import { Consent, Disable } from "./consent";
+import { Listener } from "./listener";
 import { DeadLetters, Denials, Log, Timers } from "./records";
 import { isMissing, stateOf, useDisplay, useFilters, usePlugins } from "./queries";
 import { Try } from "./try";
@@ -123,6 +124,7 @@ function Overview({ plugin }: { plugin: Plugin }) {
     <div className="stack">
       {plugin.enabled && shows && <Display id={plugin.id} />}
       {plugin.filter && <Place id={plugin.id} />}
+      {plugin.enabled && plugin.exports.includes("listener") && <Listener id={plugin.id} />}
       {plugin.enabled && plugin.exports.includes("timer") && <Timers id={plugin.id} />}
       {plugin.webhookPath && webhook && (
         <Webhook path={plugin.webhookPath} enabled={plugin.enabled} granted={webhook.granted} />

@@ -11,6 +11,9 @@ export function usePlugins() {
   });
 }
 
+/** The time between two looks at messages that wait. */
+const WAITING_MS = 3000;
+
 const at = (id: number) => ({ params: { path: { id } } });
 
 export function useLog(id: number) {
@@ -42,6 +45,15 @@ export function useDeadLetters(id: number) {
   return useQuery({
     queryKey: ["plugin", id, "dead-letters"],
     queryFn: () => unwrap(api.GET("/plugin/{id}/dead-letters", at(id))),
+  });
+}
+
+/** The position of an enabled listener; while messages wait, it is read again and again. */
+export function useListener(id: number) {
+  return useQuery({
+    queryKey: ["plugin", id, "listener"],
+    queryFn: () => unwrap(api.GET("/plugin/{id}/listener", at(id))),
+    refetchInterval: ({ state }) => (state.data?.waiting ? WAITING_MS : false),
   });
 }
 
