@@ -34,7 +34,7 @@ DEFAULTS = """\
 applications = ["*"]
 # Messages below this priority are collected. The others pass at once.
 below = 4
-# The time of the digest, as a cron expression in the server's time zone:
+# The time of the digest, as a cron expression in your time zone:
 # minute, hour, day of month, month, day of week.
 cron = "0 * * * *"
 # The number of messages that sends the digest early, 2 to 500.
