@@ -34,6 +34,13 @@ pub(crate) enum Format {
 }
 
 impl Config {
+    /// Returns true if the user has set this header.
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.headers
+            .keys()
+            .any(|header| header.eq_ignore_ascii_case(name))
+    }
+
     /// Checks the rules that the type cannot express.
     pub(crate) fn check(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();

@@ -20,6 +20,9 @@ const DELIVERED: &str = "delivered";
 /// The time for deliveries in one call. The host's own deadline is later.
 const BUDGET: Duration = Duration::from_secs(5);
 
+/// The header by which a receiver recognises a message that it has already.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 struct Forward {
     context: Context,
     config: Config,
@@ -108,6 +111,9 @@ impl Forward {
         for (name, value) in &self.config.headers {
             request = request.header(name, value);
         }
+        if !self.config.has_header(IDEMPOTENCY_KEY) {
+            request = request.header(IDEMPOTENCY_KEY, key(message));
+        }
         let request = request.json(&payload::of(message, &self.config))?;
         let response = self.context.http(request)?;
         if response.ok() {
@@ -126,6 +132,13 @@ impl Forward {
             message.id, self.config.url, response.status
         ))
     }
+}
+
+/// Returns the value of `Idempotency-Key`, the same at every delivery of a message.
+/// With the time, it differs also from a message that got this id before the
+/// server's data was restored from a backup, or on another server.
+fn key(message: &Message) -> String {
+    format!("mortise-{}-{}", message.id, message.created_ms)
 }
 
 mortise_plugin::export!(Forward: Configurer, Listener);
