@@ -38,6 +38,22 @@ type Config struct {
 	Priority int           `yaml:"priority"`
 }
 
+// configSchema is the JSON Schema of Config. Gotify does not ask for it.
+const configSchema = `{
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "targets": {
+      "type": "array",
+      "items": { "type": "string" },
+      "description": "The web addresses, such as https://example.org/."
+    },
+    "every": { "type": "string", "description": "The time between two checks, such as 1m. At least 1s." },
+    "timeout": { "type": "string", "description": "The time for an answer, such as 10s." },
+    "priority": { "type": "integer", "description": "The priority of the messages." }
+  }
+}`
+
 // State is what lasts over restarts: since when each target is down.
 type State map[string]time.Time
 
@@ -68,6 +84,9 @@ func (p *Plugin) SetStorageHandler(h plugin.StorageHandler) { p.storage = h }
 func (p *Plugin) DefaultConfig() interface{} {
 	return &Config{Targets: []string{}, Every: time.Minute, Timeout: 10 * time.Second, Priority: 8}
 }
+
+// ConfigSchema describes the configuration to the page, which makes a form of it.
+func (p *Plugin) ConfigSchema() string { return configSchema }
 
 // ValidateAndSetConfig takes a configuration into use.
 func (p *Plugin) ValidateAndSetConfig(c interface{}) error {
