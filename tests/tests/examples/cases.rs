@@ -6,6 +6,8 @@ use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_runtime::Loader;
 use mortise_tests::guests;
 
+#[cfg(unix)]
+use crate::catalogue;
 use crate::{author::plugin, backend};
 
 async fn suite(package: &str) -> Suite {
@@ -13,7 +15,7 @@ async fn suite(package: &str) -> Suite {
 }
 
 /// The same of a component in any file.
-async fn suite_of(file: &Path) -> Suite {
+pub(crate) async fn suite_of(file: &Path) -> Suite {
     let backend: Arc<dyn Loader> = Arc::new(backend().clone());
     Suite::load(file, &[backend]).await.unwrap()
 }
@@ -22,9 +24,11 @@ async fn suite_of(file: &Path) -> Suite {
 async fn each_example_passes_its_cases() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for (package, folder) in [
+        ("alertmanager", "examples/alertmanager/cases"),
         ("clock", "examples/clock/cases"),
         ("deduplicate", "examples/deduplicate/cases"),
         ("forward", "examples/forward/cases"),
+        ("jq", "examples/jq/cases"),
         ("json-webhook", "examples/json-webhook/cases"),
         ("rules", "examples/rules/cases"),
         ("everything", "tests/guests/everything/cases"),
@@ -62,6 +66,29 @@ async fn each_example_in_another_language_passes_its_cases() {
         report.passed().unwrap();
         assert_eq!(report.counts(), [cases.len(), 0, 0], "{name}");
     }
+}
+
+/// Every example that is built without tools of Mortise, by its command in the
+/// catalogue.
+#[cfg(unix)]
+#[test]
+fn each_example_with_a_build_of_its_own_passes_its_cases() {
+    let mut tested = 0;
+    for entry in catalogue::entries() {
+        let folder = entry["folder"].as_str().unwrap();
+        let path = guests::root().join("examples").join(folder);
+        if path.join("plugin.toml").is_file() || path.join("Cargo.toml").is_file() {
+            continue;
+        }
+        let clone = tempfile::tempdir().unwrap();
+        let command = entry["command"].as_str().unwrap();
+        let file = catalogue::run(clone.path(), folder, command);
+        let cases = path.join("cases");
+        let [file, cases] = [&file, &cases].map(|path| path.to_str().unwrap());
+        plugin(guests::root(), &["test", file, "--cases", cases]);
+        tested += 1;
+    }
+    assert!(tested > 0, "there are such examples");
 }
 
 /// Every case here expects something wrong, and its name is the reported

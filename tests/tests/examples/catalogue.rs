@@ -7,13 +7,17 @@ use std::{
 };
 
 use mortise_author::Project;
+use mortise_harness::Case;
 use mortise_runtime::Capability;
-use mortise_tests::guests;
+use mortise_tests::{guests, server};
 use serde_json::{Value, json};
 
-use crate::{author::plugin, backend};
+use crate::{author::plugin, backend, cases::suite_of};
 
 const CATALOGUE: &str = include_str!("../../../web/src/data/catalogue.json");
+/// Two cases of which every plugin passes one: its configuration has a schema, or it
+/// has no configuration.
+const CONFIGURATION: &str = "tests/tests/examples/configuration.yaml";
 /// The end of each command, before the file.
 const INSTALL: &str = " && mortise plugin install ";
 
@@ -27,7 +31,7 @@ async fn the_catalogue_has_each_example_as_it_is_built() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    let entries: Vec<Value> = serde_json::from_str(CATALOGUE).unwrap();
+    let entries = entries();
     let mut listed: Vec<String> = entries
         .iter()
         .map(|entry| text(entry, "folder").to_owned())
@@ -37,6 +41,11 @@ async fn the_catalogue_has_each_example_as_it_is_built() {
 
     for entry in &entries {
         let folder = text(entry, "folder");
+        let cases = Case::load(&examples.join(folder).join("cases"));
+        assert!(
+            cases.is_ok_and(|cases| !cases.is_empty()),
+            "examples/{folder} has no cases"
+        );
         let built = Built::of(&examples.join(folder), folder, entry).await;
         let manifest = &built.found.manifest;
         let asked: Vec<Value> = manifest["wants"]
@@ -64,6 +73,11 @@ async fn the_catalogue_has_each_example_as_it_is_built() {
         });
         assert_eq!(entry, &expected, "{folder}");
     }
+}
+
+/// The catalogue's entries.
+pub(crate) fn entries() -> Vec<Value> {
+    serde_json::from_str(CATALOGUE).unwrap()
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -143,6 +157,9 @@ struct Found {
 impl Found {
     async fn component(file: &Path) -> Self {
         let inspection = backend().inspect(file).await.unwrap();
+        let cases = Case::load(&guests::root().join(CONFIGURATION)).unwrap();
+        let report = suite_of(file).await.run(&cases).await;
+        has_schema(file, report.counts()[0]);
         let purpose = if inspection.capabilities.contains(Capability::Filter) {
             "filter"
         } else if inspection.capabilities.contains(Capability::Listener) {
@@ -162,6 +179,20 @@ impl Found {
         let output = plugin(guests::root(), &arguments);
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(text(&found, "backend"), "native", "{}", file.display());
+        // It fails: no plugin passes both cases.
+        let output = Command::new(server::program())
+            .args(["plugin", "test", "--json", "--cases", CONFIGURATION])
+            .arg(file)
+            .current_dir(guests::root())
+            .output()
+            .unwrap();
+        let passed = String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|case| case["passed"] == true)
+            .count();
+        has_schema(file, passed);
         Self {
             manifest: found.get("manifest").unwrap().clone(),
             backend: "native",
@@ -170,9 +201,15 @@ impl Found {
     }
 }
 
+/// Fails if a plugin's configuration has no schema, which the page makes a form of.
+fn has_schema(file: &Path, passed: usize) {
+    let file = file.display();
+    assert_eq!(passed, 1, "{file}: its configuration has no schema");
+}
+
 /// Runs a command but for its last step, in a folder that looks like a clone with
 /// only this example, and returns the file that it would install.
-fn run(clone: &Path, folder: &str, command: &str) -> PathBuf {
+pub(crate) fn run(clone: &Path, folder: &str, command: &str) -> PathBuf {
     for shared in ["guest-sdk", "native-bridge"] {
         symlink(guests::root().join(shared), clone.join(shared)).unwrap();
     }
