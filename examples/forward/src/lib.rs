@@ -20,7 +20,7 @@ const DELIVERED: &str = "delivered";
 /// The time for deliveries in one call. The host's own deadline is later.
 const BUDGET: Duration = Duration::from_secs(5);
 
-/// The header by which a receiver recognises a message that it has already.
+/// The header by which a receiver recognizes a message that it has already.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 struct Forward {
