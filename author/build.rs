@@ -9,9 +9,11 @@ use std::{
 };
 
 /// Files of an SDK that authors do not need.
-const SKIPPED: [&str; 6] = [
+const SKIPPED: [&str; 8] = [
     "__pycache__",
     "benches",
+    "build",
+    "dist",
     "examples",
     "node_modules",
     "target",
@@ -53,7 +55,9 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || SKIPPED.contains(&name.as_str()) {
+        // What packing leaves: `*.egg-info` and `*.tgz`.
+        let is_packing = name.ends_with(".egg-info") || name.ends_with(".tgz");
+        if name.starts_with('.') || is_packing || SKIPPED.contains(&name.as_str()) {
             continue;
         }
         let path = entry.path();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Host,
+    Host, Origin,
     grants::Applications,
     image::ImageFormat,
     schedule::{Timing, Zone},
@@ -30,11 +30,11 @@ pub(crate) struct ScriptedHost {
     users: Vec<String>,
     /// The name of the plugin's main application.
     main: String,
-    kept: Mutex<Kept>,
+    kept: Mutex<HostState>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct HostState {
     now_ms: u64,
     /// The largest id of a message.
     last_id: u64,
@@ -69,7 +69,7 @@ pub(crate) struct Sent {
     pub(crate) filtered: bool,
 }
 
-impl Kept {
+impl HostState {
     /// Advances the time, and deletes the messages whose time has come.
     fn pass(&mut self, until_ms: u64) {
         let now_ms = self.now_ms.max(until_ms);
@@ -142,12 +142,12 @@ impl ScriptedHost {
             user: plan.user().name,
             users: plan.users(),
             main: plugin.to_owned(),
-            kept: Mutex::new(Kept {
+            kept: Mutex::new(HostState {
                 now_ms: plan.now,
                 storage: stored
                     .map(|(key, value)| (key.clone(), value.0.clone()))
                     .collect(),
-                ..Kept::default()
+                ..HostState::default()
             }),
         };
         host.kept().application(true, plugin);
@@ -266,18 +266,18 @@ impl ScriptedHost {
         id
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, HostState> {
         self.kept.lock()
     }
 }
 
 #[async_trait]
 impl Host for ScriptedHost {
-    async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send(&self, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         Ok(self.deliver(Sent {
             user: None,
             message,
-            filtered,
+            filtered: origin.is_filtered(),
         }))
     }
 
@@ -321,7 +321,7 @@ impl Host for ScriptedHost {
         &self,
         id: u64,
         content: Content,
-        _filtered: bool,
+        _origin: Origin,
     ) -> Result<(), Error> {
         self.kept().own(id)?.message.content = content;
         Ok(())
@@ -339,7 +339,7 @@ impl Host for ScriptedHost {
         Ok(self.users.clone())
     }
 
-    async fn send_to(&self, user: &str, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send_to(&self, user: &str, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         if !self.users.iter().any(|other| other == user) {
             return Err(Error::Invalid(format!(
                 "there is no user `{user}`; name one of {}",
@@ -349,7 +349,7 @@ impl Host for ScriptedHost {
         Ok(self.deliver(Sent {
             user: Some(user.to_owned()),
             message,
-            filtered,
+            filtered: origin.is_filtered(),
         }))
     }
 

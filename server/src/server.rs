@@ -239,7 +239,7 @@ impl Server {
         let certifying = acme.map(|acme| tokio::spawn(acme.keep(stopping.clone())));
         if let Err(error) = local::announce(&state.config.data_dir, address, &local_key) {
             tracing::warn!(
-                "orders on the command line need --url and a password or token, for the key in \
+                "commands need --url and a password or token, for the key in \
                  the data directory cannot be written: {error}"
             );
         }

@@ -4,7 +4,7 @@ use super::{Store, StoreError};
 
 /// Bounds of the log. The oldest entries go first.
 #[derive(Clone, Copy)]
-struct Kept {
+struct Bounds {
     /// Entries that no user made over the network.
     others: i64,
     /// Entries of all users.
@@ -15,7 +15,7 @@ struct Kept {
     every: i64,
 }
 
-const KEPT: Kept = Kept {
+const KEPT: Bounds = Bounds {
     others: 100_000,
     users: 100_000,
     one_user: 2_000,
@@ -68,7 +68,7 @@ impl Store {
         self.add_audit_within(new, KEPT).await
     }
 
-    async fn add_audit_within(&self, new: NewAudit<'_>, kept: Kept) -> Result<(), StoreError> {
+    async fn add_audit_within(&self, new: NewAudit<'_>, kept: Bounds) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO audit (created_ms, actor, user_id, user_name, action, plugin, details)
@@ -130,13 +130,13 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, NewAudit, Store};
+    use super::{Bounds, NewAudit, Store};
 
     #[tokio::test]
     async fn a_user_does_not_push_out_others() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let kept = Kept {
+        let kept = Bounds {
             others: 5,
             users: 10,
             one_user: 3,

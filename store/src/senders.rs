@@ -42,11 +42,11 @@ pub(super) struct State(u64);
 pub(super) struct Senders {
     /// Raised before a change is committed and after it: odd between them.
     changes: Arc<AtomicU64>,
-    kept: Arc<RwLock<Kept>>,
+    kept: Arc<RwLock<Cache>>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Cache {
     /// The value of `changes` at which all of them were read.
     at: u64,
     /// With the times at which they were read.

@@ -33,7 +33,7 @@ pub fn python(source: &str) -> Vec<u8> {
         .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
         .args([&program, &parts])
         .output()
-        .expect("native plugins of tests are in Python: install Python 3.9 or newer");
+        .expect("native plugins of tests are in Python: install Python 3.11 or newer");
     assert!(made.status.success(), "{made:?}");
     std::fs::read(program).unwrap()
 }

@@ -20,7 +20,7 @@ use crate::{
 /// There is no Python, or a file cannot be written.
 pub(crate) fn build(workspace: &Workspace, name: &str, source: &str) -> Result<PathBuf> {
     if !answers(Command::new("python3").arg("--version")) {
-        bail!("there is no `python3`: install Python 3.9 or newer");
+        bail!("there is no `python3`: install Python 3.11 or newer");
     }
     // Beside what `clients` installs, which is cleared now and then.
     let made = workspace.tools().join("zipapps").join(name);

@@ -410,7 +410,7 @@ fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
                 .args(["-m", "unittest", "discover", "guest-sdk/python/tests"])
                 .current_dir(&workspace.root),
         )
-        .context("the Python module needs Python 3.9 or newer")
+        .context("the Python module needs Python 3.11 or newer")
     });
     #[cfg(target_os = "linux")]
     steps.check("packages in short", || dist::run_short(workspace));

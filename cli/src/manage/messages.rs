@@ -329,6 +329,10 @@ impl One {
             writeln!(text, "no filter was asked about it")?;
         }
         for step in steps {
+            if step.action == "restored" {
+                writeln!(text, "restored at {}", printable(&step.detail))?;
+                continue;
+            }
             let cause = step.cause.map_or_else(String::new, |cause| {
                 format!(" ({})", cause.replace('_', " "))
             });

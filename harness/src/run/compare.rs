@@ -47,7 +47,7 @@ impl Outcome {
             Answer::Text(text) => {
                 compare_text("text", expect.text.as_ref(), text, &mut differences)
             }
-            Answer::Described(manifest, capabilities) => {
+            Answer::PluginDescription(manifest, capabilities) => {
                 if let Some(expected) = &expect.manifest {
                     let found = serde_json::to_value(manifest).unwrap_or_default();
                     json("manifest", expected, &found, &mut differences);

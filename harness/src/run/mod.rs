@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use mortise_runtime::{Backend, Described, LoadError, Loader, Plugin, registry::loader_of};
+use mortise_runtime::{Backend, LoadError, Loader, Plugin, PluginDescription, registry::loader_of};
 
 use self::stage::Stage;
 use crate::{
@@ -125,7 +125,7 @@ impl Suite {
         if self.plugin.backend() == Backend::Wasm {
             return run(&*self.plugin, case).await;
         }
-        let described = Described::of(&*self.plugin);
+        let described = PluginDescription::of(&*self.plugin);
         match self.loader.load_again(&self.file, &described).await {
             Ok(plugin) => run(&*plugin, case).await,
             Err(error) => Err(failed_to(case, "load the plugin", error.to_string())),

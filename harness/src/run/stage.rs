@@ -62,7 +62,7 @@ pub(super) struct Outcome {
 pub(super) enum Answer {
     #[default]
     Nothing,
-    Described(Box<Manifest>, Capabilities),
+    PluginDescription(Box<Manifest>, Capabilities),
     Text(String),
     Webhook(WebhookResponse),
     Verdict(Verdict),
@@ -123,7 +123,10 @@ impl<'a> Stage<'a> {
             Action::Advance(by) => return self.advance(*by).await,
             Action::Describe => {
                 let manifest = Box::new(self.plugin.manifest().clone());
-                return Outcome::of(Answer::Described(manifest, self.instance.capabilities()));
+                return Outcome::of(Answer::PluginDescription(
+                    manifest,
+                    self.instance.capabilities(),
+                ));
             }
             Action::Wait(_) => return Outcome::default(),
             _ => {}

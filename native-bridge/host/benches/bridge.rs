@@ -55,7 +55,7 @@ use mortise_protocol::{
     methods::{self, Filter},
 };
 use mortise_runtime::{
-    Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log, Protected,
+    Grants, Host, Instance, InstanceSetup, Limits, Loader as _, Log, Origin, Protected,
     grants::Applications,
     schedule::Timing,
     types::{Application, Content, Draft, Error, Message, Outgoing, Permission, User},
@@ -298,7 +298,7 @@ fn unasked<T>() -> Result<T, Error> {
 
 #[async_trait]
 impl Host for Nothing {
-    async fn send(&self, _: Outgoing, _: bool) -> Result<u64, Error> {
+    async fn send(&self, _: Outgoing, _: Origin) -> Result<u64, Error> {
         unasked()
     }
     async fn message(&self, _: u64, _: &Applications) -> Result<Option<Message>, Error> {

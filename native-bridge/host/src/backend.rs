@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mortise_protocol::methods::Description;
 use mortise_runtime::{
-    CallError, Described, Digest, LoadError, Loader, Plugin, Staged, Step, manifest,
+    CallError, Digest, LoadError, Loader, Plugin, PluginDescription, Staged, Step, manifest,
     registry::unreadable,
 };
 
@@ -177,7 +177,7 @@ impl Loader for NativeBackend {
     async fn load_again(
         &self,
         file: &Path,
-        described: &Described,
+        described: &PluginDescription,
     ) -> Result<Arc<dyn Plugin>, LoadError> {
         let file = std::path::absolute(file).map_err(|error| unreadable(file, &error))?;
         let bytes = read(&file).await?;

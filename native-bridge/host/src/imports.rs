@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Guard, Log,
+    Guard, Log, Origin,
     grants::Scheme,
     guard::Allowed,
     log::Source,
@@ -193,14 +193,23 @@ impl Imports {
     }
 }
 
+/// The origin of a message that an instance sends now, by the number of its open calls
+/// of `filter`.
+fn origin(filtering: &AtomicU32) -> Origin {
+    match filtering.load(Ordering::Relaxed) {
+        0 => Origin::Plugin,
+        _ => Origin::PluginFilter,
+    }
+}
+
 #[async_trait]
 impl Handler for Imports {
     async fn asked(&self, call: Call) -> Result<Answer, Failure> {
         let Route { guard, filtering } = self.route(call.instance)?;
         Ok(match Import::read(&call.method, &call.payload)? {
             Import::Send(message) => {
-                let in_filter = filtering.load(Ordering::Relaxed) > 0;
-                Answer::Id(guard.send(message, in_filter).await?)
+                let origin = origin(&filtering);
+                Answer::Id(guard.send(message, origin).await?)
             }
             Import::Message(id) => Answer::Message(guard.message(id).await?),
             Import::Sent(page) => Answer::Messages(guard.sent(page.before, page.limit).await?),
@@ -209,15 +218,15 @@ impl Handler for Imports {
             }
             Import::RemoveMessage(id) => Answer::Null(guard.remove_message(id).await?),
             Import::UpdateMessage(id, content) => {
-                let in_filter = filtering.load(Ordering::Relaxed) > 0;
-                Answer::Null(guard.update_message(id, content, in_filter).await?)
+                let origin = origin(&filtering);
+                Answer::Null(guard.update_message(id, content, origin).await?)
             }
             Import::ExpireMessage(id, at_ms) => {
                 Answer::Null(guard.expire_message(id, at_ms).await?)
             }
             Import::SendTo(users, message) => {
-                let in_filter = filtering.load(Ordering::Relaxed) > 0;
-                Answer::Deliveries(guard.send_to(&users, message, in_filter).await?)
+                let origin = origin(&filtering);
+                Answer::Deliveries(guard.send_to(&users, message, origin).await?)
             }
             Import::SetImage(application, Blob(image)) => {
                 Answer::Null(guard.set_image(application.as_deref(), image).await?)

@@ -21,13 +21,31 @@ fn not_offered<T>(what: &str) -> Result<T, Error> {
     )))
 }
 
+/// The origin of a plugin's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A call that is not its filter's. The message passes the user's filters, except the
+    /// plugin's own.
+    Plugin,
+    /// The plugin's filter, while it decides about a message. The message passes no
+    /// filter: two filters that send would call each other without end.
+    PluginFilter,
+}
+
+impl Origin {
+    /// Returns true if the message passes filters.
+    pub const fn is_filtered(self) -> bool {
+        matches!(self, Self::Plugin)
+    }
+}
+
 /// The imports of one instance. Functions with a default are those that a host may
 /// lack.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// Stores a message for the user and returns its id. With `filtered` it
-    /// passes the user's filters but the sender's own; without, none.
-    async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error>;
+    /// Stores a message for the user, past the filters that its origin allows, and returns
+    /// its id.
+    async fn send(&self, message: Outgoing, origin: Origin) -> Result<u64, Error>;
 
     /// One message, if this plugin sent it or it comes from one of `readable`.
     async fn message(&self, id: u64, readable: &Applications) -> Result<Option<Message>, Error>;
@@ -48,14 +66,14 @@ pub trait Host: Send + Sync {
     /// [`Error::Denied`] if another sent it.
     async fn remove_message(&self, id: u64) -> Result<(), Error>;
 
-    /// Replaces the content of a message this plugin sent. With `filtered` it passes
-    /// the user's filters but the sender's own; without, none. [`Error::Invalid`] if
-    /// there is no such message, [`Error::Denied`] if another sent it.
+    /// Replaces the content of a message this plugin sent, past the filters that its
+    /// origin allows. [`Error::Invalid`] if there is no such message, [`Error::Denied`] if
+    /// another sent it.
     async fn update_message(
         &self,
         _id: u64,
         _content: Content,
-        _filtered: bool,
+        _origin: Origin,
     ) -> Result<(), Error> {
         not_offered("changing a message")
     }
@@ -71,14 +89,13 @@ pub trait Host: Send + Sync {
         not_offered("sending a message to other users")
     }
 
-    /// Stores a message for the user with this name and returns its id. With `filtered`
-    /// it passes that user's filters but this plugin's; without, none.
-    /// [`Error::Invalid`] if there is no such user.
+    /// Stores a message for the user with this name, past the filters of that user that
+    /// its origin allows, and returns its id. [`Error::Invalid`] if there is no such user.
     async fn send_to(
         &self,
         _user: &str,
         _message: Outgoing,
-        _filtered: bool,
+        _origin: Origin,
     ) -> Result<u64, Error> {
         not_offered("sending a message to other users")
     }

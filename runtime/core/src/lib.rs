@@ -45,9 +45,9 @@ pub use mortise_contract::{
 
 pub use call_error::CallError;
 pub use guard::{Guard, Rights};
-pub use host::Host;
+pub use host::{Host, Origin};
 pub use log::Log;
-pub use plugin::{Backend, Described, Instance, InstanceSetup, Loader, Plugin};
+pub use plugin::{Backend, Instance, InstanceSetup, Loader, Plugin, PluginDescription};
 pub use protected::Protected;
 pub use registry::Registry;
 pub use report::{LoadError, Step};

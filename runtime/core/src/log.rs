@@ -109,11 +109,11 @@ const ENTRY_OVERHEAD: u64 = 64;
 /// A bounded log.
 #[derive(Debug)]
 pub struct Log {
-    kept: Mutex<Kept>,
+    kept: Mutex<Ring>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Ring {
     most_bytes: u64,
     entries: VecDeque<Entry>,
     bytes: u64,
@@ -121,7 +121,7 @@ struct Kept {
     dropped: u64,
 }
 
-impl Kept {
+impl Ring {
     fn make_room(&mut self) {
         while self.bytes > self.most_bytes
             && let Some(oldest) = self.entries.pop_front()
@@ -136,9 +136,9 @@ impl Log {
     /// An empty log that keeps at most this many bytes.
     pub fn new(most_bytes: u64) -> Self {
         Self {
-            kept: Mutex::new(Kept {
+            kept: Mutex::new(Ring {
                 most_bytes,
-                ..Kept::default()
+                ..Ring::default()
             }),
         }
     }
@@ -211,7 +211,7 @@ impl Log {
         self.kept().dropped
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Ring> {
         self.kept.lock()
     }
 }

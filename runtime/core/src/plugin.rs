@@ -126,7 +126,7 @@ pub trait Plugin: Send + Sync + fmt::Debug {
 
 /// The known facts about a plugin that was loaded once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Described {
+pub struct PluginDescription {
     /// Its description and the permissions that it asks for.
     pub manifest: Manifest,
     /// Its backend.
@@ -144,7 +144,7 @@ pub struct Described {
     pub contract: Option<String>,
 }
 
-impl Described {
+impl PluginDescription {
     /// Returns the facts to keep about a loaded plugin.
     pub fn of(plugin: &dyn Plugin) -> Self {
         Self {
@@ -380,7 +380,7 @@ pub trait Loader: Send + Sync {
     async fn load_again(
         &self,
         file: &Path,
-        _described: &Described,
+        _described: &PluginDescription,
     ) -> Result<Arc<dyn Plugin>, LoadError> {
         self.load(file).await
     }

@@ -27,7 +27,7 @@ impl Users for Ada {
     async fn get(&self, id: i64) -> std::result::Result<Option<User>, EmbedderError> {
         Ok((id == 1).then(|| User { id: 1, name: "ada".into(), admin: true }))
     }
-    async fn send(&self, _: i64, draft: Draft, _: Sender, _: bool) -> std::result::Result<u64, Error> {
+    async fn send(&self, _: i64, draft: Draft, _: Sender) -> std::result::Result<u64, Error> {
         println!("the plugin says: {}", draft.content.body);
         Ok(1)
     }

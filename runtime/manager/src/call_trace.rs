@@ -160,20 +160,33 @@ impl Drop for Traced<'_> {
 }
 
 impl Plugins {
+    /// The trace of a call that begins now and fails; none if no traces are kept.
+    fn failing(&self, slot: &Slot, subject: Subject, failure: (Cause, &str)) -> Option<CallTrace> {
+        let (cause, detail) = failure;
+        self.settings.traces.then(|| CallTrace {
+            instance: slot.id,
+            version: slot.plugin().manifest().version.clone(),
+            subject,
+            started_ms: self.settings.clock.now_ms(),
+            micros: 0,
+            cause: Some(cause),
+            detail: short(detail),
+            sent: Vec::new(),
+        })
+    }
+
     fn trace_call(&self, slot: &Slot, subject: Subject) -> Traced<'_> {
         Traced {
             call: self.call_traces.begin(slot.id),
-            trace: self.settings.traces.then(|| CallTrace {
-                instance: slot.id,
-                version: slot.plugin().manifest().version.clone(),
-                subject,
-                started_ms: self.settings.clock.now_ms(),
-                micros: 0,
-                cause: Some(Cause::Failed),
-                detail: GIVEN_UP.to_owned(),
-                sent: Vec::new(),
-            }),
+            trace: self.failing(slot, subject, (Cause::Failed, GIVEN_UP)),
             began: Instant::now(),
+        }
+    }
+
+    /// Keeps the trace of a call that is left out.
+    pub(super) fn trace_skipped(&self, slot: &Slot, subject: Subject, reason: &str) {
+        if let Some(trace) = self.failing(slot, subject, (Cause::NotAtWork, reason)) {
+            self.call_traces.add(trace);
         }
     }
 

@@ -48,7 +48,7 @@ pub enum Outcome {
         /// In its words.
         reason: String,
     },
-    /// A filter failed, and the user wants messages refused then.
+    /// A filter failed, and the user wants messages rejected then.
     Refused {
         /// The message as the filter was given it.
         draft: Draft,

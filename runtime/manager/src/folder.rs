@@ -19,7 +19,7 @@ use std::{
 };
 
 use mortise_runtime::{
-    Described, Digest, LoadError, Plugin as _, Step,
+    Digest, LoadError, Plugin as _, PluginDescription, Step,
     registry::{self, Identity, OnDemand, is_signature, watch},
 };
 use tokio_util::sync::CancellationToken;
@@ -199,7 +199,7 @@ impl Plugins {
         self.versions.keep_only(kept).await;
     }
 
-    pub(super) fn on_demand(&self, described: Described, file: PathBuf) -> Arc<OnDemand> {
+    pub(super) fn on_demand(&self, described: PluginDescription, file: PathBuf) -> Arc<OnDemand> {
         Arc::new(OnDemand::new(described, file, self.loaders()))
     }
 

@@ -9,7 +9,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Host,
+    Host, Origin,
     grants::Applications,
     schedule::Timing,
     text::cut,
@@ -86,7 +86,7 @@ impl InstanceHost {
 
     /// The sender of a message of an instance of this plugin, in answer to the messages
     /// that this instance is given.
-    fn sender(&self, instance: i64) -> Result<Sender, Error> {
+    fn sender(&self, instance: i64, origin: Origin) -> Result<Sender, Error> {
         let Some(hops) = self.hops.of_answer(self.instance) else {
             tracing::warn!(
                 plugin = self.manifest.id,
@@ -98,14 +98,18 @@ impl InstanceHost {
                     .to_owned(),
             ));
         };
-        Ok(Sender::Plugin { instance, hops })
+        Ok(Sender::Plugin {
+            instance,
+            hops,
+            origin,
+        })
     }
 
-    async fn send_as(&self, to: Account, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send_as(&self, to: Account, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         let application = self.application(to, message.application.as_deref());
         let draft = self.draft(application.await?, message.content);
-        let sender = self.sender(to.instance)?;
-        let message = self.users.send(to.user_id, draft, sender, filtered).await?;
+        let sender = self.sender(to.instance, origin)?;
+        let message = self.users.send(to.user_id, draft, sender).await?;
         self.call_traces.sent(self.instance, message);
         Ok(message)
     }
@@ -221,9 +225,9 @@ fn id(id: u64) -> i64 {
 
 #[async_trait]
 impl Host for InstanceHost {
-    async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send(&self, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         self.consented("sending a message")?;
-        self.send_as(self.own(), message, filtered).await
+        self.send_as(self.own(), message, origin).await
     }
 
     async fn message(
@@ -283,14 +287,14 @@ impl Host for InstanceHost {
         &self,
         message: u64,
         content: Content,
-        filtered: bool,
+        origin: Origin,
     ) -> Result<(), Error> {
         self.consented("changing a message")?;
         let before = self.changed_message(message).await?;
         let draft = self.draft(before.application, content);
-        let sender = self.sender(self.instance)?;
+        let sender = self.sender(self.instance, origin)?;
         self.users
-            .update_message(self.user_id, id(message), draft, sender, filtered)
+            .update_message(self.user_id, id(message), draft, sender)
             .await
     }
 
@@ -311,10 +315,10 @@ impl Host for InstanceHost {
         Ok(names)
     }
 
-    async fn send_to(&self, user: &str, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send_to(&self, user: &str, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         self.consented("sending a message")?;
         let to = self.account(user).await?;
-        self.send_as(to, message, filtered).await
+        self.send_as(to, message, origin).await
     }
 
     async fn set_image(&self, application: Option<&str>, image: Vec<u8>) -> Result<(), Error> {

@@ -49,7 +49,7 @@ pub struct Status {
     /// Its state.
     #[serde(flatten)]
     pub state: PluginState,
-    /// How its process is, and what confines it; none for a component.
+    /// The status and the confinement of its process; none for a component.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<process::State>,

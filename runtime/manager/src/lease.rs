@@ -10,7 +10,7 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// A handle in its slot.
 #[derive(Clone, Debug)]
-pub(super) struct Made {
+pub(super) struct InstanceHandle {
     instance: Arc<dyn Instance>,
     leases: TaskTracker,
 }
@@ -30,7 +30,7 @@ impl Deref for Lease {
     }
 }
 
-impl Made {
+impl InstanceHandle {
     pub(super) fn new(instance: Arc<dyn Instance>) -> Self {
         Self {
             instance,

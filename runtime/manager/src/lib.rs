@@ -135,7 +135,7 @@ use self::{
     grants::GrantsFile,
     hops::Hops,
     installed::Installed,
-    lease::Made,
+    lease::InstanceHandle,
     measured::{Calls, Measured},
     turn::Turns,
     working::{Required, Working},
@@ -456,7 +456,7 @@ impl Plugins {
 
     /// Makes a handle of a version for a slot, with the grants and limits of
     /// now. Nothing calls it yet.
-    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<Made, CallError> {
+    async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<InstanceHandle, CallError> {
         let manifest = plugin.manifest();
         let Rights { grants, limits } = self.rights(slot, manifest);
         let host = self.host_of(slot, manifest, slot.consent());
@@ -476,7 +476,7 @@ impl Plugins {
         slot.failing.made(&instance);
         let failing = Arc::clone(&slot.failing);
         let measured = Measured::wrap(instance?, calls, failing, &manifest.id);
-        Ok(Made::new(measured))
+        Ok(InstanceHandle::new(measured))
     }
 
     /// The host of a slot's instance. It serves the user's messages while there is

@@ -20,8 +20,8 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    embedder::UserPlugin, lease::Made, listeners::Wanted, measured::Failing, time::now_ms,
-    turn::SlotTurns, working::covers,
+    embedder::UserPlugin, lease::InstanceHandle, listeners::Wanted, measured::Failing,
+    time::now_ms, turn::SlotTurns, working::covers,
 };
 
 /// One user's plugin.
@@ -44,7 +44,7 @@ pub struct Slot {
     pub(super) turns: SlotTurns,
     /// The runtime's handle; none before it is first needed. Held while it is
     /// made or replaced, never over a call.
-    pub(super) made: tokio::sync::Mutex<Option<Made>>,
+    pub(super) made: tokio::sync::Mutex<Option<InstanceHandle>>,
     /// Handles that were replaced, whose last calls may not have ended.
     pub(super) retiring: Mutex<Vec<Weak<dyn Instance>>>,
     /// Its denials, across versions.

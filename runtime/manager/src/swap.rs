@@ -23,7 +23,7 @@ use super::{
     Plugins, STARTING, Slot,
     embedder::{EmbedderError, Selection, UserPlugin},
     installed::Entry,
-    lease::Made,
+    lease::InstanceHandle,
     turn::SlotTurn,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -47,7 +47,7 @@ struct Move {
     slot: Arc<Slot>,
     /// Keeps the user's actions out until it has moved.
     turn: SlotTurn,
-    made: Option<Made>,
+    made: Option<InstanceHandle>,
 }
 
 impl Plugins {
@@ -134,7 +134,11 @@ impl Plugins {
     }
 
     /// A started instance of a version for a slot, where it is enabled.
-    async fn made_anew(&self, slot: &Slot, new: &OnDemand) -> Result<Option<Made>, CallError> {
+    async fn made_anew(
+        &self,
+        slot: &Slot,
+        new: &OnDemand,
+    ) -> Result<Option<InstanceHandle>, CallError> {
         if !slot.is_enabled() {
             return Ok(None);
         }
@@ -213,7 +217,7 @@ impl Plugins {
         &self,
         slot: &Slot,
         version: &OnDemand,
-    ) -> Result<Option<Made>, CallError> {
+    ) -> Result<Option<InstanceHandle>, CallError> {
         let end = Instant::now() + LETTING_GO;
         loop {
             match self.made_anew(slot, version).await {
@@ -229,7 +233,7 @@ impl Plugins {
         turn: &SlotTurn,
         slot: &Arc<Slot>,
         new: &Arc<OnDemand>,
-        made: Option<Made>,
+        made: Option<InstanceHandle>,
     ) {
         let old = {
             let mut current = slot.made.lock().await;
@@ -255,7 +259,7 @@ impl Plugins {
         turn: &SlotTurn,
         slot: &Arc<Slot>,
         new: &OnDemand,
-        made: Option<Made>,
+        made: Option<InstanceHandle>,
     ) {
         // Its rights may have changed since it was made.
         self.hold_to_rights(slot).await;
@@ -269,7 +273,7 @@ impl Plugins {
 
     /// Stops an instance that no new call can reach, once its last call has
     /// ended.
-    pub(super) async fn retire(&self, slot: &Slot, old: Made, reason: StopReason) {
+    pub(super) async fn retire(&self, slot: &Slot, old: InstanceHandle, reason: StopReason) {
         let longest = old.instance().guard().call_deadline() + MARGIN;
         // A caller that takes longer finds it stopped.
         let _: Result<(), _> = tokio::time::timeout(longest, old.drained()).await;

@@ -275,6 +275,8 @@ async fn fire(plugins: &Arc<Plugins>, running: &Running) -> Result<Option<i64>, 
         if times.is_some_and(|times| times.is_missed(timer.next_ms, now)) {
             let text = format!("the timer `{}` missed its time, and is skipped", timer.name);
             slot.log.write(Level::Info, Source::Host, &text);
+            let subject = Subject::Timer { timer: timer.name };
+            plugins.trace_skipped(&slot, subject, "it missed its time, and is skipped");
             advanced = true;
             continue;
         }

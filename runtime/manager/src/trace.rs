@@ -21,7 +21,7 @@ const LEAD_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TraceEntry {
-    /// The plugin's name.
+    /// The plugin's name; empty for a restoration.
     pub plugin: String,
     /// The manifest's id; empty in traces of older servers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -38,7 +38,8 @@ pub struct TraceEntry {
     /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// The reason of a drop or of a failure, as a sentence; else empty.
+    /// The reason of a drop or of a failure, as a sentence, or the time of a restoration,
+    /// RFC 3339; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// Duration in microseconds.
@@ -52,6 +53,22 @@ pub struct TraceEntry {
 }
 
 impl TraceEntry {
+    /// The entry of a restoration at a time, RFC 3339.
+    pub const fn restored(at: String) -> Self {
+        Self {
+            plugin: String::new(),
+            id: String::new(),
+            instance: 0,
+            version: String::new(),
+            action: TraceAction::Restored,
+            cause: None,
+            detail: at,
+            micros: 0,
+            changes: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
     /// Returns the content that the filter was given, from its answer. None if the trace
     /// has a change only in part.
     pub fn before(&self, after: Content) -> Option<Content> {
@@ -102,6 +119,8 @@ pub enum TraceAction {
     Skipped,
     /// Failed, and the message was refused: the user has it fail closed.
     Refused,
+    /// No filter's: the user restored the message.
+    Restored,
 }
 
 impl TraceAction {
@@ -113,6 +132,7 @@ impl TraceAction {
             Self::Drop => "drop",
             Self::Skipped => "skipped",
             Self::Refused => "refused",
+            Self::Restored => "restored",
         }
     }
 }

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Grants, Host, InstanceSetup, Limits, Loader as _, Log, grants::Applications, schedule::Timing,
-    types::*,
+    Grants, Host, InstanceSetup, Limits, Loader as _, Log, Origin, grants::Applications,
+    schedule::Timing, types::*,
 };
 use mortise_wasm::{Settings, WasmBackend};
 
@@ -17,7 +17,7 @@ struct Printer;
 #[async_trait]
 #[rustfmt::skip] // One line each for what this host does not offer.
 impl Host for Printer {
-    async fn send(&self, message: Outgoing, _filtered: bool) -> Result<u64, Error> {
+    async fn send(&self, message: Outgoing, _origin: Origin) -> Result<u64, Error> {
         println!("the plugin says: {}", message.content.body);
         Ok(1)
     }

@@ -16,9 +16,9 @@ pub(super) const BODY_BYTES: usize = 64 << 10;
 
 /// Things that have an end of their own: counted while they are there.
 #[derive(Debug, Default)]
-pub(super) struct Held(Vec<Weak<dyn Any + Send + Sync>>);
+pub(super) struct OpenResources(Vec<Weak<dyn Any + Send + Sync>>);
 
-impl Held {
+impl OpenResources {
     /// Whether there is room for one more, of so many.
     pub(super) fn has_room(&mut self, most: usize) -> bool {
         if self.0.len() >= most {
@@ -36,7 +36,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Descriptors {
     most: usize,
-    held: Mutex<Held>,
+    held: Mutex<OpenResources>,
 }
 
 impl Descriptors {
@@ -77,11 +77,11 @@ fn process_limit() -> u64 {
 mod tests {
     use std::sync::{Arc, Weak};
 
-    use super::Held;
+    use super::OpenResources;
 
     #[test]
     fn counts_what_is_still_there() {
-        let mut held = Held::default();
+        let mut held = OpenResources::default();
         let things: Vec<Arc<u8>> = vec![Arc::new(0), Arc::new(1)];
         for thing in &things {
             assert!(held.has_room(2));

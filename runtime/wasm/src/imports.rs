@@ -71,17 +71,17 @@ macro_rules! functions {
 
 fn messages(instance: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     functions! { instance;
-        "send" |state, message: Outgoing| state.guard.send(message, state.in_filter);
+        "send" |state, message: Outgoing| state.guard.send(message, state.origin);
         "get" |state, id: u64| state.guard.message(id);
         "sent" |state, before: Option<u64>, limit: u32| state.guard.sent(before, limit);
         "received" |state, before: Option<u64>, limit: u32| state.guard.received(before, limit);
         "remove" |state, id: u64| state.guard.remove_message(id);
         "update" |state, id: u64, content: Content| {
-            state.guard.update_message(id, content, state.in_filter)
+            state.guard.update_message(id, content, state.origin)
         };
         "expire" |state, id: u64, at_ms: Option<u64>| state.guard.expire_message(id, at_ms);
         "send-to" |state, users: Vec<String>, message: Outgoing| {
-            state.guard.send_to(&users, message, state.in_filter)
+            state.guard.send_to(&users, message, state.origin)
         };
         "set-image" |state, application: Option<String>, image: Vec<u8>| {
             state.guard.set_image(application.as_deref(), image)

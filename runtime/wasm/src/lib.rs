@@ -61,7 +61,7 @@ pub use self::{
     settings::Settings,
 };
 use async_trait::async_trait;
-use mortise_runtime::{Described, LoadError, Loader, Plugin, Staged};
+use mortise_runtime::{LoadError, Loader, Plugin, PluginDescription, Staged};
 
 /// Loads components. One per process is enough; clones share everything.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Loader for WasmBackend {
     async fn load_again(
         &self,
         file: &Path,
-        described: &Described,
+        described: &PluginDescription,
     ) -> Result<Arc<dyn Plugin>, LoadError> {
         loader::load_again(&self.shared, file, described).await
     }

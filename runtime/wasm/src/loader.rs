@@ -22,8 +22,8 @@ use super::{
     standard,
 };
 use mortise_runtime::{
-    CallError, Capabilities, Capability, Described, Digest, Grants, Host, LoadError, Log, Staged,
-    Step,
+    CallError, Capabilities, Capability, Digest, Grants, Host, LoadError, Log, Origin,
+    PluginDescription, Staged, Step,
     contract::schedule::Timing,
     contract::types::{Error, Manifest, Message, Outgoing, User},
     files,
@@ -142,7 +142,7 @@ pub(super) async fn load(
 pub(super) async fn load_again(
     shared: &Arc<Shared>,
     file: &Path,
-    known: &Described,
+    known: &PluginDescription,
 ) -> Result<Arc<dyn Plugin>, LoadError> {
     let compiled = compiled(shared, Source::File(file)).await?;
     let digest = compiled.digest;
@@ -424,7 +424,7 @@ impl Nobody {
 
 #[async_trait]
 impl Host for Nobody {
-    async fn send(&self, _: Outgoing, _: bool) -> Result<u64, Error> {
+    async fn send(&self, _: Outgoing, _: Origin) -> Result<u64, Error> {
         Self::refuse()
     }
     async fn message(&self, _: u64, _: &Applications) -> Result<Option<Message>, Error> {

@@ -9,11 +9,11 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::{
     active_config::ActiveConfig,
-    budget::{Descriptors, FIELD_BYTES, Held},
+    budget::{Descriptors, FIELD_BYTES, OpenResources},
     outbound::Outbound,
     output::Output,
 };
-use mortise_runtime::{Guard, Rights, log::Source, types::Problem};
+use mortise_runtime::{Guard, Origin, Rights, log::Source, types::Problem};
 
 /// Random bytes that a component may take at a time. The host makes them, and no
 /// deadline ends it meanwhile.
@@ -29,10 +29,10 @@ pub(super) struct State {
     pub(super) memory: MemoryLimiter,
     /// Standard error, of which a crash report shows what one call wrote.
     pub(super) stderr: Output,
-    files: Held,
+    files: OpenResources,
     descriptors: Arc<Descriptors>,
-    /// True while the guest is inside its `filter`.
-    pub(super) in_filter: bool,
+    /// That of the messages that the guest sends now.
+    pub(super) origin: Origin,
     /// The configuration in force; none before one was applied.
     pub(super) configuration: Option<ActiveConfig>,
 }
@@ -80,10 +80,10 @@ impl State {
             http,
             outbound: Outbound::new(guard.clone(), descriptors.clone()),
             stderr,
-            files: Held::default(),
+            files: OpenResources::default(),
             descriptors: descriptors.clone(),
             memory: MemoryLimiter::new(rights.limits.memory_bytes, guard.clone()),
-            in_filter: false,
+            origin: Origin::Plugin,
             configuration: None,
             guard,
         })

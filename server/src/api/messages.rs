@@ -84,7 +84,7 @@ struct CreateMessage {
     (status = 400, description = "A field is missing, malformed or not yours."),
     (status = 413, description = "A field is too long."),
     (status = 429, description = "The application or the address sends too much."),
-    (status = 503, description = "A filter failed, and the user wants messages refused then."),
+    (status = 503, description = "A filter failed, and the user wants messages rejected then."),
 ))]
 async fn create(
     State(state): State<AppState>,
@@ -124,7 +124,7 @@ async fn create(
     let sender = Sender::Application;
     let posted = state
         .pipeline
-        .post_with(application.user_id, draft, label, sender, true)
+        .post_with(application.user_id, draft, label, sender)
         .await?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
 }
@@ -214,7 +214,7 @@ impl UpdateMessage {
         as it was sent: the change must name it."),
     (status = 413, description = "A field is too long."),
     (status = 429, description = "The application or the address sends too much."),
-    (status = 503, description = "A filter failed, and the user wants messages refused then."),
+    (status = 503, description = "A filter failed, and the user wants messages rejected then."),
 ))]
 async fn update(
     State(state): State<AppState>,
@@ -283,7 +283,7 @@ async fn update(
     let change = ChangedLabel { priority, expires };
     let updated = state
         .pipeline
-        .update(user, id, draft, change, sender, true)
+        .update(user, id, draft, change, sender)
         .await?;
     let posted = updated.ok_or_else(no_message)?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))

@@ -98,15 +98,9 @@ impl Users for ServerUsers {
         Ok(row.map(user))
     }
 
-    async fn send(
-        &self,
-        user_id: i64,
-        draft: Draft,
-        sender: Sender,
-        filtered: bool,
-    ) -> Result<u64, Error> {
+    async fn send(&self, user_id: i64, draft: Draft, sender: Sender) -> Result<u64, Error> {
         let pipeline = self.pipeline()?;
-        stored(pipeline.post(user_id, draft, sender, filtered).await)
+        stored(pipeline.post(user_id, draft, sender).await)
     }
 
     async fn update_message(
@@ -115,7 +109,6 @@ impl Users for ServerUsers {
         message: i64,
         draft: Draft,
         sender: Sender,
-        filtered: bool,
     ) -> Result<(), Error> {
         let pipeline = self.pipeline()?;
         let change = ChangedLabel {
@@ -123,7 +116,7 @@ impl Users for ServerUsers {
             expires: None,
         };
         let updated = pipeline
-            .update(user_id, message, draft, change, sender, filtered)
+            .update(user_id, message, draft, change, sender)
             .await
             .transpose()
             .unwrap_or(Err(PostError::NoMessage));

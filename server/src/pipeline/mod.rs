@@ -35,6 +35,7 @@ use crate::{
     events::Events,
     seen::Seen,
     stream::Hub,
+    time::rfc3339,
 };
 
 /// The result of sending a message.
@@ -99,7 +100,7 @@ pub enum PostError {
         /// The bound.
         most: Size,
     },
-    /// A filter failed and the user wants messages refused then.
+    /// A filter failed and the user wants messages rejected then.
     #[error(
         "the filter of plugin `{by}` failed and messages are rejected until it works again: {reason}"
     )]
@@ -185,9 +186,9 @@ impl Pipeline {
         self
     }
 
-    /// Takes in a message of one of the user's applications. It returns once
-    /// the message is durable and handed to those who are connected; `filtered`
-    /// false passes no filter at all.
+    /// Takes in a message of one of the user's applications, past the filters that its
+    /// sender allows. It returns once the message is durable and handed to those who are
+    /// connected.
     ///
     /// # Errors
     ///
@@ -197,15 +198,13 @@ impl Pipeline {
         user_id: i64,
         draft: Draft,
         sender: Sender,
-        filtered: bool,
     ) -> Result<Posted, PostError> {
         let label = Label {
             priority: draft.content.priority.into(),
             expires_ms: None,
             token: None,
         };
-        self.post_with(user_id, draft, label, sender, filtered)
-            .await
+        self.post_with(user_id, draft, label, sender).await
     }
 
     /// As [`Pipeline::post`], with a label.
@@ -219,15 +218,11 @@ impl Pipeline {
         draft: Draft,
         label: Label<'_>,
         sender: Sender,
-        filtered: bool,
     ) -> Result<Posted, PostError> {
         if label.expires_ms.is_some() {
             self.keeps_messages()?;
         }
-        let new = match self
-            .passed(user_id, draft, label, sender, filtered, None)
-            .await?
-        {
+        let new = match self.passed(user_id, draft, label, sender, None).await? {
             Passed::Stays(new) => NewMessage {
                 expires_ms: label.expires_ms,
                 ..new
@@ -258,7 +253,6 @@ impl Pipeline {
         draft: Draft,
         change: ChangedLabel,
         sender: Sender,
-        filtered: bool,
     ) -> Result<Option<Posted>, PostError> {
         self.keeps_messages()?;
         let label = Label {
@@ -266,10 +260,7 @@ impl Pipeline {
             expires_ms: None,
             token: None,
         };
-        match self
-            .passed(user_id, draft, label, sender, filtered, Some(id))
-            .await?
-        {
+        match self.passed(user_id, draft, label, sender, Some(id)).await? {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
             Passed::Stays(new) => {
                 let updated = self.store.update_message(id, &new, change.expires).await?;
@@ -301,14 +292,13 @@ impl Pipeline {
         mut draft: Draft,
         label: Label<'_>,
         sender: Sender,
-        filtered: bool,
         updates: Option<i64>,
     ) -> Result<Passed, PostError> {
         let priority = label.priority;
         draft.content.priority = contract_priority(priority);
         let given_priority = draft.content.priority;
         check(&draft.content, self.most)?;
-        let (draft, trace) = if filtered {
+        let (draft, trace) = if sender.is_filtered() {
             let span = tracing::info_span!(target: TARGET, "filters", user.id = user_id);
             let filtered = self.chain.filter(user_id, draft, sender);
             let filtered = filtered.instrument(span).await;
@@ -420,7 +410,7 @@ impl Pipeline {
             extras: dropped.extras,
             created_ms: self.store.now_ms(),
             expires_ms: None,
-            trace: dropped.trace,
+            trace: restored(dropped.trace.as_deref(), self.store.now_ms()),
             restores: Some(id),
             hops: 0,
         };
@@ -472,6 +462,13 @@ fn dropped(
         trace: serde_json::to_string(trace).ok(),
         updates: None,
     })
+}
+
+/// The trace of a dropped message that is restored now; none if it had none.
+fn restored(trace: Option<&str>, now_ms: i64) -> Option<String> {
+    let mut trace: Vec<TraceEntry> = serde_json::from_str(trace?).ok()?;
+    trace.push(TraceEntry::restored(rfc3339(now_ms)));
+    serde_json::to_string(&trace).ok()
 }
 
 /// A priority as the plugin contract has it: a larger one becomes the largest.

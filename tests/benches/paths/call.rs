@@ -20,7 +20,7 @@ use std::{
 
 use criterion::{Criterion, criterion_group};
 use mortise_runtime::{
-    Described, Digest, Grants, Instance, Limits, Loader as _,
+    Digest, Grants, Instance, Limits, Loader as _, PluginDescription,
     types::{Permission, StopReason},
 };
 use mortise_tests::{
@@ -285,7 +285,7 @@ fn load(criterion: &mut Criterion) {
         ..Settings::default()
     };
     let backend = WasmBackend::new(&settings).unwrap();
-    let known = Described::of(&*tokio.block_on(backend.load(&component)).unwrap());
+    let known = PluginDescription::of(&*tokio.block_on(backend.load(&component)).unwrap());
     let is_marked = || {
         let mut files = cache.read_dir().unwrap().map(|file| file.unwrap().path());
         files.any(|file| file.extension().is_some_and(|ending| ending == "checked"))

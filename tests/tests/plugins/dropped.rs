@@ -69,6 +69,7 @@ async fn a_dropped_message_is_kept_with_its_trace_and_restored_once() {
     let path = format!("/message/{}/trace", stored[0]["id"]);
     let trace = rig.api(Method::GET, &path, "").await;
     assert_eq!(trace[1]["action"], "drop");
+    assert_eq!(trace[2]["action"], "restored");
     assert!(dropped(&rig).await.is_empty());
     let ears = rig.slot("ears").await;
     until("the listener got it", async || said(&ears) == ["done"]).await;

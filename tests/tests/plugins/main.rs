@@ -218,10 +218,7 @@ impl Rig {
             },
             received_ms: 0,
         };
-        state
-            .pipeline
-            .post(ADA, draft, Sender::Application, true)
-            .await
+        state.pipeline.post(ADA, draft, Sender::Application).await
     }
 
     /// Sends `done` by HTTP as an application that [`Rig::send`] made, whose
@@ -245,9 +242,8 @@ impl Rig {
     }
 
     async fn trace(&self, message: &MessageRow) -> Vec<TraceEntry> {
-        let store = &self.server.state().store;
-        let trace = store.message_trace(ADA, message.id).await.unwrap().unwrap();
-        trace.map_or_else(Vec::new, |text| serde_json::from_str(&text).unwrap())
+        let path = format!("/message/{}/trace", message.id);
+        serde_json::from_value(self.api(Method::GET, &path, "").await).unwrap()
     }
 
     /// Moves the clock ahead by two hours, and waits after each until the timer of a

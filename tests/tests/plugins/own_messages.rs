@@ -259,6 +259,54 @@ async fn timers_come_back_when_a_clock_that_was_ahead_is_set_right() {
 }
 
 #[tokio::test]
+async fn timers_of_a_plugin_that_was_disabled_while_the_clock_was_set_right_come_back() {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    let told = Telling::new().await;
+    let slot = told.rig.slot(ID).await;
+    let next = async || {
+        let path = format!("/plugin/{}/timers", slot.id);
+        let timers = told.rig.api(Method::GET, &path, "").await;
+        timers[0]["next"][0].as_str().unwrap().to_owned()
+    };
+    let in_two_days = || rfc3339(now_ms() + 2 * 24 * 3_600_000);
+    told.rig.clock.advance(YEAR);
+    told.tell("cron daily 0 9 * * *").await.unwrap();
+    assert_eq!(told.rig.post(&slot, "disable", "").await.0, 200);
+    told.rig.clock.set_back(YEAR);
+    assert!(next().await > in_two_days());
+    assert_eq!(told.rig.post(&slot, "enable", "").await.0, 200);
+    assert!(next().await < in_two_days());
+    told.rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_timer_that_skips_missed_times_is_due_at_its_next_time() {
+    let told = Telling::new().await;
+    let slot = told.rig.slot(ID).await;
+    // The plugin carries out a timer's name.
+    told.tell("every-with sent 10000 0 skip").await.unwrap();
+    told.rig.clock.advance(Duration::from_secs(3600));
+    let calls = async || {
+        let path = format!("/plugin/{}/trace", slot.id);
+        let calls = told.rig.api(Method::GET, &path, "").await;
+        let calls = calls.as_array().unwrap().clone();
+        let of_timer = calls.into_iter().filter(|call| call["timer"] == "sent");
+        of_timer.collect::<Vec<_>>()
+    };
+    until("it was skipped", async || !calls().await.is_empty()).await;
+    let skipped = calls().await;
+    assert_eq!(skipped.len(), 1, "{skipped:?}");
+    assert_eq!(skipped[0]["cause"], "not_at_work", "{skipped:?}");
+    assert_eq!(skipped[0]["detail"], "it missed its time, and is skipped");
+    // The wait for it is no longer than its interval.
+    told.rig.clock.advance(Duration::from_secs(10));
+    until("it fired", async || calls().await.len() == 2).await;
+    let fired = calls().await;
+    assert_eq!(fired[0]["cause"], Value::Null, "{fired:?}");
+    told.rig.stop().await;
+}
+
+#[tokio::test]
 async fn components_of_released_contracts_run() {
     let folder = guests::root().join("tests/released");
     let told = Telling::of(&folder.join("0.1.0.wasm")).await;

@@ -1877,7 +1877,7 @@ export interface components {
             /** @description The message's title. */
             title: string;
         };
-        /** @description Something that a plugin was refused. */
+        /** @description A denied attempt of a plugin. */
         Denied: {
             /** Format: int64 */
             count: number;
@@ -2696,7 +2696,7 @@ export interface components {
             /** @description For people. */
             name: string;
             previous?: components["schemas"]["VersionOf"] | null;
-            /** @description How its process is, and what confines it; none for a component. */
+            /** @description The status and the confinement of its process; none for a component. */
             process?: Record<string, never> | null;
             /** @description The active version's signature. */
             signature: components["schemas"]["Signature"];
@@ -2738,7 +2738,7 @@ export interface components {
          * @description A filter's outcome.
          * @enum {string}
          */
-        TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused";
+        TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused" | "restored";
         /** @description One filter's work on one message. */
         TraceEntry: {
             /** @description The outcome. */
@@ -2746,7 +2746,10 @@ export interface components {
             cause?: components["schemas"]["Cause"] | null;
             /** @description The fields that the filter changed. */
             changes?: components["schemas"]["Change"][];
-            /** @description The reason of a drop or of a failure, as a sentence; else empty. */
+            /**
+             * @description The reason of a drop or of a failure, as a sentence, or the time of a restoration,
+             *     RFC 3339; else empty.
+             */
             detail?: string;
             /** @description The manifest's id; empty in traces of older servers. */
             id?: string;
@@ -2760,7 +2763,7 @@ export interface components {
              * @description Duration in microseconds.
              */
             micros: number;
-            /** @description The plugin's name. */
+            /** @description The plugin's name; empty for a restoration. */
             plugin: string;
             /** @description The messages that the plugin sent while it was asked. */
             sent?: number[];
@@ -4749,7 +4752,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A filter failed, and the user wants messages refused then. */
+            /** @description A filter failed, and the user wants messages rejected then. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4929,7 +4932,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A filter failed, and the user wants messages refused then. */
+            /** @description A filter failed, and the user wants messages rejected then. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5107,7 +5110,7 @@ export interface operations {
                     "application/json": components["schemas"]["FilterInChain"][];
                 };
             };
-            /** @description One is no filter of the caller, or is named twice. Nothing changed. */
+            /** @description One is not a filter of the caller, or is named twice. Nothing changed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5133,7 +5136,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"][];
                 };
             };
-            /** @description The caller is no administrator. */
+            /** @description The caller is not an administrator. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6318,7 +6321,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is no filter. */
+            /** @description The plugin is not a filter. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6355,7 +6358,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is no filter, or an application is not the caller's. Nothing changed. */
+            /** @description The plugin is not a filter, or an application is not the caller's. Nothing changed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6390,7 +6393,7 @@ export interface operations {
                     "application/json": components["schemas"]["ListenerPosition"];
                 };
             };
-            /** @description The plugin is no listener. */
+            /** @description The plugin is not a listener. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6436,7 +6439,7 @@ export interface operations {
                     "application/json": components["schemas"]["ListenerPosition"];
                 };
             };
-            /** @description The plugin is no listener. */
+            /** @description The plugin is not a listener. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6525,7 +6528,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is no filter, or does not start. */
+            /** @description The plugin is not a filter, or does not start. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6747,7 +6750,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The plugin is no filter, or does not start with this configuration. */
+            /** @description The plugin is not a filter, or does not start with this configuration. */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -183,7 +183,7 @@ fn neighbour(program: &Path, folder: &Path) -> Result<(Child, Map<String, Json>)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .context("there is no `python3`: install Python 3.9 or newer")?;
+        .context("there is no `python3`: install Python 3.11 or newer")?;
     let out = child.stdout.take().context("its output is not captured")?;
     let mut line = String::new();
     BufReader::new(out).read_line(&mut line)?;

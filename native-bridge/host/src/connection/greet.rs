@@ -27,10 +27,10 @@ pub struct Greeted {
 #[non_exhaustive]
 pub enum GreetError {
     /// The connection ended first.
-    #[error("the connection ended before the greeting")]
+    #[error("the connection ended before the handshake")]
     Ended,
     /// It broke.
-    #[error("the connection broke during the greeting: {0}")]
+    #[error("the connection broke during the handshake: {0}")]
     Io(#[from] std::io::Error),
     /// The message is not a handshake.
     #[error("the plugin sent {0}")]

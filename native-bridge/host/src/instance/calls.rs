@@ -21,7 +21,7 @@ use mortise_runtime::{
 use tokio::time::timeout_at;
 
 use super::{
-    Held, Limit, NativeInstance, Reached,
+    Access, Limit, NativeInstance, Reached,
     streaming::{self, whole},
 };
 use crate::sandbox::Reach;
@@ -126,7 +126,7 @@ impl Instance for NativeInstance {
             .await
             .inspect_err(|error| inner.note(error))?;
         *inner.config.lock() = Some(params.config);
-        if let Held::Alone(mut live) = held {
+        if let Access::Alone(mut live) = held {
             live.stage.configured = true;
         }
         Ok(())

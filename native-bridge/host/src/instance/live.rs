@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use mortise_protocol::methods::Method;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Made {
+pub(super) struct Features {
     pub(super) capabilities: Capabilities,
     pub(super) concurrent: bool,
 }

@@ -39,7 +39,7 @@ use tokio::{
     time::timeout_at,
 };
 
-use self::live::{Limit, Live, Made, Place};
+use self::live::{Features, Limit, Live, Place};
 use crate::{
     connection::AskError,
     imports::Route,
@@ -65,7 +65,7 @@ struct Inner {
     config: Mutex<Option<String>>,
     /// The capabilities that it reported at its last creation; none before the
     /// first.
-    made: Mutex<Option<Made>>,
+    made: Mutex<Option<Features>>,
     /// True if it has code in the process, or should have after a crash.
     present: AtomicBool,
     /// True if it is started at each creation.
@@ -87,12 +87,12 @@ impl std::fmt::Debug for Inner {
 }
 
 /// An instance that was reached, and is kept while it is called.
-enum Held<'a> {
+enum Access<'a> {
     Alone(RwLockWriteGuard<'a, Live>),
     Shared(RwLockReadGuard<'a, Live>),
 }
 
-impl Held<'_> {
+impl Access<'_> {
     fn live(&self) -> &Live {
         match self {
             Self::Alone(live) => live,
@@ -102,7 +102,7 @@ impl Held<'_> {
 }
 
 /// The process, the instance's number in it, and the instance.
-type Ready<'a> = (Arc<Running>, u64, Held<'a>);
+type Ready<'a> = (Arc<Running>, u64, Access<'a>);
 
 /// A call that may be made.
 struct Opened<'a> {
@@ -114,7 +114,7 @@ struct Opened<'a> {
 struct Reached<'a> {
     running: Arc<Running>,
     number: u64,
-    held: Held<'a>,
+    held: Access<'a>,
     limit: Limit,
     _call: OpenCall<'a>,
 }
@@ -185,7 +185,7 @@ impl Inner {
         self.guard.call_deadline()
     }
 
-    fn made(&self) -> Made {
+    fn made(&self) -> Features {
         self.made.lock().unwrap_or_default()
     }
 
@@ -240,9 +240,9 @@ impl Inner {
             return Ok(None);
         };
         let held = if shared && self.made().concurrent {
-            self.gate.try_read().ok().map(Held::Shared)
+            self.gate.try_read().ok().map(Access::Shared)
         } else {
-            self.gate.try_write().ok().map(Held::Alone)
+            self.gate.try_write().ok().map(Access::Alone)
         };
         Ok(held.and_then(|held| {
             let number = self.usable(&running, held.live(), needs)?;
@@ -280,7 +280,7 @@ impl Inner {
                 if !running.is_over()
                     && let Some(number) = self.usable(&running, &live, needs)
                 {
-                    return Ok((running, number, Held::Shared(live)));
+                    return Ok((running, number, Access::Shared(live)));
                 }
             }
             let live = timeout_at(until, self.gate.write())
@@ -299,9 +299,9 @@ impl Inner {
             .await
             .map_err(|_| limit.exceeded())??;
         let held = if shared && self.made().concurrent {
-            Held::Shared(live.downgrade())
+            Access::Shared(live.downgrade())
         } else {
-            Held::Alone(live)
+            Access::Alone(live)
         };
         Ok((running, number, held))
     }
@@ -366,7 +366,7 @@ impl Inner {
             .await;
         match answer {
             Ok(created) => {
-                *self.made.lock() = Some(Made {
+                *self.made.lock() = Some(Features {
                     capabilities: created.known(),
                     concurrent: created.concurrent,
                 });
@@ -460,8 +460,8 @@ impl Inner {
     fn failed_in(&self, reached: &mut Reached<'_>, error: &CallError) {
         if let CallError::Crashed { .. } = error {
             match &mut reached.held {
-                Held::Alone(live) => self.discard(&reached.running, live),
-                Held::Shared(_) => self.crashed.store(reached.number, Ordering::Relaxed),
+                Access::Alone(live) => self.discard(&reached.running, live),
+                Access::Shared(_) => self.crashed.store(reached.number, Ordering::Relaxed),
             }
         }
         self.note(error);

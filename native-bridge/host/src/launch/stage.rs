@@ -84,7 +84,7 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) 
         Ok(line) => {
             let mut guardian = guardian;
             if let Err(error) = guardian.write_all(format!("{line}\n").as_bytes()) {
-                return format!("the guardian is gone: {error}");
+                return format!("the monitor process has ended: {error}");
             }
         }
         Err(error) => return error.to_string(),
@@ -120,7 +120,7 @@ fn die_with(guardian: u32) -> Result<(), String> {
     if parent == Some(guardian) {
         Ok(())
     } else {
-        Err("the guardian is gone".to_owned())
+        Err("the monitor process has ended".to_owned())
     }
 }
 

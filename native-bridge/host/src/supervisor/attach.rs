@@ -149,7 +149,7 @@ async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
     let why = match tokio::time::timeout(greeting, greet(link, &terms, &secret)).await {
         Ok(Ok(greeted)) => return supervisor.take_in(greeted).await,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it did not greet within {greeting:?}"),
+        Err(_) => format!("it sent no handshake within {greeting:?}"),
     };
     supervisor.log().write(
         Level::Warn,

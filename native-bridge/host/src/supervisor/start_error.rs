@@ -18,7 +18,7 @@ pub(crate) enum StartError {
     #[error("{exit}{output}")]
     Exited { exit: Exit, output: String },
     /// It did not greet in time.
-    #[error("it did not greet within {deadline:?}{output}")]
+    #[error("it sent no handshake within {deadline:?}{output}")]
     Silent { deadline: Duration, output: String },
     /// Its handshake was not acceptable.
     #[error("{error}{output}")]
@@ -51,14 +51,14 @@ impl StartError {
                     Self::Silent { .. } => Step::Unstarted,
                     _ => Step::Start,
                 },
-                "a process that greets on the connection in MORTISE_SOCKET",
+                "a process that sends a handshake on the connection in MORTISE_SOCKET",
                 "build it with a current SDK of Mortise, or as native-bridge/PROTOCOL.md says; an \
                  older SDK connects by path and cannot use a descriptor; an executable that is no \
                  plugin does not belong in the plugins folder",
             ),
             Self::Greeting { .. } => (
                 Step::Start,
-                "a greeting that this host understands",
+                "a handshake that this host understands",
                 "build it with a current SDK, or update the server",
             ),
             Self::Describe(_) => (

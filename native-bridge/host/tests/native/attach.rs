@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use mortise_runtime::{Plugin as _, process::Attachment};
 
-use crate::support::{Made, PLUGIN, State, World, log, made, printed, request, state, until};
+use crate::support::{
+    PLUGIN, State, TestInstance, World, log, made, printed, request, state, until,
+};
 
 pub(crate) fn by_hand(behaviour: &str, attachment: &Attachment) -> tokio::process::Child {
     tokio::process::Command::new(PLUGIN)
@@ -19,12 +21,12 @@ pub(crate) fn by_hand(behaviour: &str, attachment: &Attachment) -> tokio::proces
         .unwrap()
 }
 
-async fn pid(made: &Made) -> Option<String> {
+async fn pid(made: &TestInstance) -> Option<String> {
     let answer = made.instance.webhook(request("pid", "")).await.ok()?;
     String::from_utf8(answer.body).ok()
 }
 
-pub(crate) async fn serves(made: &Made, process: &tokio::process::Child) -> bool {
+pub(crate) async fn serves(made: &TestInstance, process: &tokio::process::Child) -> bool {
     pid(made).await == process.id().map(|id| id.to_string())
 }
 

@@ -70,8 +70,8 @@ async fn the_start_of_a_process_takes_nothing_of_the_time_for_a_call() {
 #[tokio::test]
 async fn each_that_does_not_greet_is_reported() {
     for (behaviour, step, found) in [
-        ("silent", Step::Unstarted, "did not greet within 2s"),
-        ("mute", Step::Unstarted, "did not greet within 2s"),
+        ("silent", Step::Unstarted, "sent no handshake within 2s"),
+        ("mute", Step::Unstarted, "sent no handshake within 2s"),
         (
             "exit-at-once",
             Step::Start,
@@ -80,7 +80,7 @@ async fn each_that_does_not_greet_is_reported() {
         ("abort-at-once", Step::Start, "killed by signal 6"),
         ("ends-before-greeting", Step::Start, "exited with status 0"),
         ("garbage", Step::Start, "a frame of 1195725856 bytes"),
-        ("half-frame", Step::Unstarted, "did not greet within 2s"),
+        ("half-frame", Step::Unstarted, "sent no handshake within 2s"),
         ("oversized", Step::Start, "a frame of 2147483647 bytes"),
         (
             "call-before-greeting",

@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::support::{Made, State, World, log, made_with, state, until, with};
+use crate::support::{State, TestInstance, World, log, made_with, state, until, with};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -82,7 +82,7 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
 }
 
 struct Confined {
-    made: Made,
+    made: TestInstance,
     plugin: Arc<NativePlugin>,
     world: World,
 }

@@ -12,7 +12,7 @@ use mortise_runtime::{
 };
 
 use crate::support::{
-    Made, State, World, log, made, made_with, request, state, talkative, until, with,
+    State, TestInstance, World, log, made, made_with, request, state, talkative, until, with,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ fn directory(path: &Path, writable: bool) -> Directory {
     }
 }
 
-async fn started(behaviour: &str) -> (World, Arc<mortise_native::NativePlugin>, Made) {
+async fn started(behaviour: &str) -> (World, Arc<mortise_native::NativePlugin>, TestInstance) {
     let world = World::new();
     let plugin = world.plugin(behaviour).await;
     let made = made(&plugin, "ann").await;
@@ -34,7 +34,12 @@ async fn started(behaviour: &str) -> (World, Arc<mortise_native::NativePlugin>, 
 
 /// A deed is denied, done once this is granted, and denied again when it is not
 /// any more.
-async fn only_with(made: &Made, deed: &str, argument: &str, grant: impl FnOnce(&mut Grants)) {
+async fn only_with(
+    made: &TestInstance,
+    deed: &str,
+    argument: &str,
+    grant: impl FnOnce(&mut Grants),
+) {
     denied(made, deed, argument).await;
     let before = made.instance.guard().in_force().grants.clone();
     made.regrant(|rights| grant(&mut rights.grants)).await;
@@ -44,7 +49,7 @@ async fn only_with(made: &Made, deed: &str, argument: &str, grant: impl FnOnce(&
     denied(made, deed, argument).await;
 }
 
-async fn denied(made: &Made, deed: &str, argument: &str) {
+async fn denied(made: &TestInstance, deed: &str, argument: &str) {
     let (status, text) = made.deed(deed, argument).await;
     assert_eq!(status, 403, "{deed} {argument}: {text}");
 }
@@ -214,7 +219,7 @@ async fn grants_that_change_at_the_start_of_a_process_are_in_force() {
 }
 
 /// A webhook's answer that begins and never ends.
-async fn stalling(made: &Made) -> Box<dyn Pieces> {
+async fn stalling(made: &TestInstance) -> Box<dyn Pieces> {
     let answer = made
         .instance
         .webhook_in_pieces(request("stream-and-stall", ""))

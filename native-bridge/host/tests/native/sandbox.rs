@@ -12,10 +12,12 @@ use mortise_runtime::{
     types::{Directory, StopReason},
 };
 
-use crate::support::{Made, Neighbour, PLUGIN, State, World, made_with, state, talkative, with};
+use crate::support::{
+    Neighbour, PLUGIN, State, TestInstance, World, made_with, state, talkative, with,
+};
 
 struct Confined {
-    made: Made,
+    made: TestInstance,
     plugin: std::sync::Arc<mortise_native::NativePlugin>,
     world: World,
 }

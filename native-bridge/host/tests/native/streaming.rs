@@ -8,15 +8,19 @@ use mortise_runtime::{
     plugin::{Pieces, WebhookAnswer, WebhookBody},
 };
 
-use crate::support::{Made, Neighbour, State, World, made, request, state, until};
+use crate::support::{Neighbour, State, TestInstance, World, made, request, state, until};
 
-async fn asked(made: &Made, deed: &str, argument: &str) -> Result<WebhookAnswer, CallError> {
+async fn asked(
+    made: &TestInstance,
+    deed: &str,
+    argument: &str,
+) -> Result<WebhookAnswer, CallError> {
     made.instance
         .webhook_in_pieces(request(deed, argument))
         .await
 }
 
-async fn pieces(made: &Made, deed: &str, argument: &str) -> Box<dyn Pieces> {
+async fn pieces(made: &TestInstance, deed: &str, argument: &str) -> Box<dyn Pieces> {
     let answer = asked(made, deed, argument).await.unwrap();
     assert_eq!(answer.status, 201);
     assert_eq!(answer.headers.first().unwrap().name, "x-streamed");
@@ -27,7 +31,13 @@ async fn pieces(made: &Made, deed: &str, argument: &str) -> Box<dyn Pieces> {
 }
 
 /// One whose calls take 400 ms at most.
-async fn impatient(behaviour: &str) -> (World, std::sync::Arc<mortise_native::NativePlugin>, Made) {
+async fn impatient(
+    behaviour: &str,
+) -> (
+    World,
+    std::sync::Arc<mortise_native::NativePlugin>,
+    TestInstance,
+) {
     let world = World::new();
     let plugin = world.plugin(behaviour).await;
     let made = made(&plugin, "ann").await;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use mortise_runtime::CallError;
 
 use crate::support::{
-    Made, Neighbour, State, World, log, made, made_with, printed, request, state, talkative, until,
+    Neighbour, State, TestInstance, World, log, made, made_with, printed, request, state,
+    talkative, until,
 };
 
-async fn fails(made: &Made, deed: &str, argument: &str) -> CallError {
+async fn fails(made: &TestInstance, deed: &str, argument: &str) -> CallError {
     made.instance
         .webhook(request(deed, argument))
         .await
@@ -18,7 +19,7 @@ async fn fails(made: &Made, deed: &str, argument: &str) -> CallError {
 
 /// One whose calls take 300 ms at most, once its process has started: that may
 /// take longer on a busy machine.
-async fn impatient(plugin: &mortise_native::NativePlugin) -> Made {
+async fn impatient(plugin: &mortise_native::NativePlugin) -> TestInstance {
     let made = made(plugin, "ann").await;
     made.instance.start().await.unwrap();
     made.regrant(|rights| rights.limits.call_ms = 300).await;
@@ -161,7 +162,7 @@ async fn a_call_past_its_deadline_is_cancelled_and_harms_nobody() {
     let world = World::new();
     let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("concurrent").await;
-    let Made { instance, .. } = &impatient(&plugin).await;
+    let TestInstance { instance, .. } = &impatient(&plugin).await;
     let begun = Instant::now();
     let error = instance
         .webhook(request("sleep", "60000"))
@@ -190,7 +191,7 @@ async fn a_plugin_that_ignores_cancel_is_ended_and_comes_back() {
     let world = World::new();
     let neighbour = Neighbour::of(&world).await;
     let plugin = world.plugin("ignores-cancel").await;
-    let Made { instance, log, .. } = &impatient(&plugin).await;
+    let TestInstance { instance, log, .. } = &impatient(&plugin).await;
     instance
         .webhook(request("sleep", "60000"))
         .await

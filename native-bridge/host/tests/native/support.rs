@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use mortise_native::{NativeBackend, NativePlugin, Settings};
 use mortise_runtime::{
-    Grants, Host, Instance, InstanceSetup, Limits, Log, Plugin as _, Rights,
+    Grants, Host, Instance, InstanceSetup, Limits, Log, Origin, Plugin as _, Rights,
     grants::{Applications, HostGrants},
     schedule::Timing,
     types::{
@@ -99,7 +99,7 @@ pub(crate) fn script(path: &Path, commands: &str) {
 /// something else misbehaves.
 pub(crate) struct Neighbour {
     plugin: Arc<NativePlugin>,
-    calls: JoinHandle<(Made, u32)>,
+    calls: JoinHandle<(TestInstance, u32)>,
     over: CancellationToken,
 }
 
@@ -147,7 +147,7 @@ impl Neighbour {
 }
 
 /// One user's instance, and what its host was asked.
-pub(crate) struct Made {
+pub(crate) struct TestInstance {
     pub(crate) instance: Arc<dyn Instance>,
     pub(crate) host: Arc<Memory>,
     pub(crate) log: Arc<Log>,
@@ -194,7 +194,7 @@ pub(crate) fn with(change: impl FnOnce(&mut HostGrants)) -> Grants {
     grants
 }
 
-pub(crate) async fn made(plugin: &NativePlugin, name: &str) -> Made {
+pub(crate) async fn made(plugin: &NativePlugin, name: &str) -> TestInstance {
     made_with(plugin, name, talkative(), None).await
 }
 
@@ -203,19 +203,19 @@ pub(crate) async fn made_with(
     name: &str,
     grants: Grants,
     config: Option<&str>,
-) -> Made {
+) -> TestInstance {
     let host = Arc::<Memory>::default();
     let mut setup = setup(name, &host, grants);
     setup.config = config.map(str::to_owned);
     let log = setup.log.clone();
-    Made {
+    TestInstance {
         instance: plugin.instance(setup).await.unwrap(),
         host,
         log,
     }
 }
 
-impl Made {
+impl TestInstance {
     /// Changes the instance's grants and limits.
     pub(crate) async fn regrant(&self, change: impl FnOnce(&mut Rights)) {
         let mut rights = Rights::clone(&self.instance.guard().in_force());
@@ -274,9 +274,9 @@ pub(crate) struct Memory {
 
 #[async_trait]
 impl Host for Memory {
-    async fn send(&self, message: Outgoing, filtered: bool) -> Result<u64, Error> {
+    async fn send(&self, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         let mut sent = self.sent.lock().unwrap();
-        sent.push((message, filtered));
+        sent.push((message, origin.is_filtered()));
         Ok(sent.len() as u64)
     }
 

@@ -7,6 +7,7 @@ use super::{
     in_force::{Allowed, Target},
 };
 use crate::{
+    Origin,
     contract::{
         schedule::Timing,
         types::{Content, Delivery, Error, Message, Outgoing, Permission, Schedule},
@@ -21,21 +22,21 @@ const ALL: &str = "*";
 const READ: Permission = Permission::ReadMessages(Vec::new());
 
 impl Guard {
-    /// `messages.send`; `in_filter` while the plugin's own `filter` runs.
+    /// `messages.send`.
     ///
     /// # Errors
     ///
     /// As the contract says.
-    pub async fn send(&self, message: Outgoing, in_filter: bool) -> Result<u64, Error> {
+    pub async fn send(&self, message: Outgoing, origin: Origin) -> Result<u64, Error> {
         let what = "sending a message";
         self.may_send(what)?;
         check_outgoing(&message)?;
         self.take_message()?;
-        let answer = self.host.send(message, !in_filter).await;
+        let answer = self.host.send(message, origin).await;
         self.counted(&Permission::SendMessages, what, answer)
     }
 
-    /// `messages.send-to`; `in_filter` as for [`Guard::send`].
+    /// `messages.send-to`.
     ///
     /// # Errors
     ///
@@ -44,7 +45,7 @@ impl Guard {
         &self,
         users: &[String],
         message: Outgoing,
-        in_filter: bool,
+        origin: Origin,
     ) -> Result<Vec<Delivery>, Error> {
         let in_force = self.in_force();
         let host = &in_force.grants.host;
@@ -73,7 +74,7 @@ impl Guard {
         let mut deliveries = Vec::with_capacity(recipients.len());
         for user in recipients {
             let outcome = match self.take_message() {
-                Ok(()) => self.host.send_to(&user, message.clone(), !in_filter).await,
+                Ok(()) => self.host.send_to(&user, message.clone(), origin).await,
                 Err(error) => Err(error),
             };
             deliveries.push(Delivery { user, outcome });
@@ -81,7 +82,7 @@ impl Guard {
         Ok(deliveries)
     }
 
-    /// `messages.update`; `in_filter` as for [`Guard::send`].
+    /// `messages.update`.
     ///
     /// # Errors
     ///
@@ -90,14 +91,14 @@ impl Guard {
         &self,
         id: u64,
         content: Content,
-        in_filter: bool,
+        origin: Origin,
     ) -> Result<(), Error> {
         let what = "changing a message";
         self.may_send(what)?;
         check_content(&content)?;
         // It reaches connected clients, as a new one does.
         self.take_message()?;
-        let answer = self.host.update_message(id, content, !in_filter).await;
+        let answer = self.host.update_message(id, content, origin).await;
         self.counted(&Permission::SendMessages, what, answer)
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Bucket, Guard, Rights};
 use crate::{
-    CallError, Capability, Grants, Host, Limits, Log,
+    CallError, Capability, Grants, Host, Limits, Log, Origin,
     contract::{
         schedule::Timing,
         types::{
@@ -24,8 +24,8 @@ struct Willing;
 
 #[async_trait]
 impl Host for Willing {
-    async fn send(&self, _: Outgoing, filtered: bool) -> Result<u64, Error> {
-        Ok(u64::from(filtered))
+    async fn send(&self, _: Outgoing, origin: Origin) -> Result<u64, Error> {
+        Ok(u64::from(origin.is_filtered()))
     }
     async fn message(&self, _: u64, _: &Applications) -> Result<Option<Message>, Error> {
         Ok(None)
@@ -59,14 +59,14 @@ impl Host for Willing {
     async fn users(&self) -> Result<Vec<String>, Error> {
         Ok(["ann", "bob", "eve"].map(str::to_owned).to_vec())
     }
-    async fn send_to(&self, user: &str, _: Outgoing, _: bool) -> Result<u64, Error> {
+    async fn send_to(&self, user: &str, _: Outgoing, _: Origin) -> Result<u64, Error> {
         match user {
             "eve" => Err(Error::Unavailable("no room".to_owned())),
             _ => Ok(7),
         }
     }
-    async fn update_message(&self, id: u64, _: Content, filtered: bool) -> Result<(), Error> {
-        assert_eq!(filtered, id == 1);
+    async fn update_message(&self, id: u64, _: Content, origin: Origin) -> Result<(), Error> {
+        assert_eq!(origin.is_filtered(), id == 1);
         Ok(())
     }
     async fn set_timer(&self, _: &str, _: Timing, _: u32) -> Result<(), Error> {
@@ -116,11 +116,11 @@ fn content() -> Content {
 async fn without_a_grant_it_is_denied_counted_and_logged() {
     let guard = guard(Grants::default(), Limits::default());
     assert!(matches!(
-        guard.send(outgoing(), false).await,
+        guard.send(outgoing(), Origin::Plugin).await,
         Err(Error::Denied(_))
     ));
     assert!(matches!(
-        guard.send(outgoing(), false).await,
+        guard.send(outgoing(), Origin::Plugin).await,
         Err(Error::Denied(_))
     ));
     assert!(matches!(
@@ -164,9 +164,13 @@ async fn without_a_grant_it_is_denied_counted_and_logged() {
 #[tokio::test]
 async fn with_the_grants_it_reaches_the_host() {
     let guard = guard(everything(), Limits::default());
-    assert_eq!(guard.send(outgoing(), false).await, Ok(1), "filtered");
     assert_eq!(
-        guard.send(outgoing(), true).await,
+        guard.send(outgoing(), Origin::Plugin).await,
+        Ok(1),
+        "filtered"
+    );
+    assert_eq!(
+        guard.send(outgoing(), Origin::PluginFilter).await,
         Ok(0),
         "not filtered from within a filter"
     );
@@ -246,7 +250,7 @@ async fn arguments_out_of_bounds_are_invalid() {
                 application,
                 content: content(),
             },
-            false,
+            Origin::Plugin,
         )
         .await;
     assert!(matches!(sent, Err(Error::Invalid(_))));
@@ -290,26 +294,30 @@ async fn messages_go_to_granted_users_alone() {
     };
     let full = || Err(Error::Unavailable("no room".to_owned()));
     // One user's failure is not another's.
-    let deliveries = guard.send_to(&to(&["eve", "ann"]), outgoing(), false).await;
+    let deliveries = guard
+        .send_to(&to(&["eve", "ann"]), outgoing(), Origin::Plugin)
+        .await;
     assert_eq!(
         deliveries,
         Ok(vec![sent("eve", full()), sent("ann", Ok(7))])
     );
-    let deliveries = guard.send_to(&to(&["*"]), outgoing(), false).await;
+    let deliveries = guard.send_to(&to(&["*"]), outgoing(), Origin::Plugin).await;
     assert_eq!(
         deliveries,
         Ok(vec![sent("ann", Ok(7)), sent("eve", full())])
     );
     for refused in [&["bob"][..], &["ann", "bob"]] {
-        let refused = guard.send_to(&to(refused), outgoing(), false).await;
+        let refused = guard
+            .send_to(&to(refused), outgoing(), Origin::Plugin)
+            .await;
         assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
     }
     for invalid in [to(&[]), vec!["ann".to_owned(); 1001]] {
-        let refused = guard.send_to(&invalid, outgoing(), false).await;
+        let refused = guard.send_to(&invalid, outgoing(), Origin::Plugin).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
     // It is another permission than that to send to its own user.
-    let sent = guard.send(outgoing(), false).await;
+    let sent = guard.send(outgoing(), Origin::Plugin).await;
     assert!(matches!(sent, Err(Error::Denied(_))));
 }
 
@@ -322,7 +330,10 @@ async fn each_user_of_several_counts_as_a_message() {
     let permission = Permission::SendToUsers(vec!["*".into()]);
     let guard = guard(Grants::of(&[permission]).unwrap(), limits);
     let users = ["a", "b", "c", "d"].map(str::to_owned);
-    let deliveries = guard.send_to(&users, outgoing(), false).await.unwrap();
+    let deliveries = guard
+        .send_to(&users, outgoing(), Origin::Plugin)
+        .await
+        .unwrap();
     let outcomes: Vec<_> = deliveries.iter().map(|one| one.outcome.is_ok()).collect();
     assert_eq!(outcomes, [true, true, true, false]);
     assert!(matches!(deliveries[3].outcome, Err(Error::Exhausted(_))));
@@ -331,13 +342,21 @@ async fn each_user_of_several_counts_as_a_message() {
 #[tokio::test]
 async fn a_change_of_a_message_passes_filters_but_from_within_one() {
     let guard = guard(everything(), Limits::default());
-    assert_eq!(guard.update_message(1, content(), false).await, Ok(()));
-    assert_eq!(guard.update_message(2, content(), true).await, Ok(()));
+    assert_eq!(
+        guard.update_message(1, content(), Origin::Plugin).await,
+        Ok(())
+    );
+    assert_eq!(
+        guard
+            .update_message(2, content(), Origin::PluginFilter)
+            .await,
+        Ok(())
+    );
     let empty = Content {
         body: String::new(),
         ..content()
     };
-    let refused = guard.update_message(1, empty, false).await;
+    let refused = guard.update_message(1, empty, Origin::Plugin).await;
     assert!(matches!(refused, Err(Error::Invalid(_))));
     let image = vec![0; limits::IMAGE_BYTES + 1];
     let refused = guard.set_image(None, image).await;
@@ -357,9 +376,9 @@ async fn messages_are_rationed_by_the_minute() {
         },
     );
     for _ in 0..3 {
-        guard.send(outgoing(), false).await.unwrap();
+        guard.send(outgoing(), Origin::Plugin).await.unwrap();
     }
-    match guard.send(outgoing(), false).await {
+    match guard.send(outgoing(), Origin::Plugin).await {
         Err(Error::Exhausted(text)) => assert!(text.contains("3 messages a minute"), "{text}"),
         other => panic!("{other:?}"),
     }

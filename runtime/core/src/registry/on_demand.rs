@@ -14,8 +14,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::loader_of;
 use crate::{
-    Backend, CallError, Capabilities, Described, Digest, Instance, InstanceSetup, LoadError,
-    Loader, Plugin, Step,
+    Backend, CallError, Capabilities, Digest, Instance, InstanceSetup, LoadError, Loader, Plugin,
+    PluginDescription, Step,
     process::{Attachment, Process},
     types::Manifest,
 };
@@ -44,7 +44,7 @@ pub struct OnDemand {
 }
 
 struct Inner {
-    described: Described,
+    described: PluginDescription,
     file: PathBuf,
     loaders: Arc<[Arc<dyn Loader>]>,
     /// The capabilities of its first instance, if the file does not show them.
@@ -85,7 +85,11 @@ impl std::fmt::Debug for OnDemand {
 
 impl OnDemand {
     /// A plugin that was described before, in this file. Reads nothing.
-    pub fn new(described: Described, file: PathBuf, loaders: Arc<[Arc<dyn Loader>]>) -> Self {
+    pub fn new(
+        described: PluginDescription,
+        file: PathBuf,
+        loaders: Arc<[Arc<dyn Loader>]>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 described,
@@ -105,14 +109,14 @@ impl OnDemand {
         file: PathBuf,
         loaders: Arc<[Arc<dyn Loader>]>,
     ) -> Self {
-        let known = Self::new(Described::of(&*plugin), file, loaders);
+        let known = Self::new(PluginDescription::of(&*plugin), file, loaders);
         known.inner.memory().plugin = Some(plugin);
         known
     }
 
     /// Returns the facts known so far.
-    pub fn described(&self) -> Described {
-        Described {
+    pub fn described(&self) -> PluginDescription {
+        PluginDescription {
             capabilities: self.capabilities(),
             ..self.inner.described.clone()
         }

@@ -1,7 +1,7 @@
 //! The data of a catalogue.
 
 use mortise_runtime::{
-    Described, Digest, Grants, grants::UserGrants, registry::Identity, types::Permission,
+    Digest, Grants, PluginDescription, grants::UserGrants, registry::Identity, types::Permission,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ pub struct StoredVersion {
     /// The name of the file it came in, and of its own copy.
     pub name: String,
     /// Its manifest, digest, backend and capabilities.
-    pub described: Described,
+    pub described: PluginDescription,
     /// Its signature; none if it has none.
     #[serde(default)]
     pub signed: Option<Signed>,

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use mortise_runtime::{
+    Origin,
     grants::Applications,
     types::{Application, Draft, Error, Message, User},
 };
@@ -21,6 +22,8 @@ pub enum Sender {
         instance: i64,
         /// The number of plugins that the message has passed through.
         hops: u8,
+        /// The call in which it was sent.
+        origin: Origin,
     },
 }
 
@@ -30,6 +33,14 @@ impl Sender {
         match self {
             Self::Application => 0,
             Self::Plugin { hops, .. } => hops,
+        }
+    }
+
+    /// Returns true if the message passes filters.
+    pub const fn is_filtered(self) -> bool {
+        match self {
+            Self::Application => true,
+            Self::Plugin { origin, .. } => origin.is_filtered(),
         }
     }
 
@@ -132,8 +143,8 @@ pub trait Users: Send + Sync + std::fmt::Debug {
     /// Returns a user.
     async fn get(&self, id: i64) -> Result<Option<User>, EmbedderError>;
 
-    /// Takes in a message of a plugin and returns its id. If `filtered`, it passes
-    /// the user's filters first
+    /// Takes in a message of a plugin and returns its id. If it
+    /// [is filtered](Sender::is_filtered), it passes the user's filters first
     /// ([`Plugins::filter_message`](crate::Plugins::filter_message)). The
     /// message is stored with its [`Sender::hops`], and announced to the listeners
     /// ([`Plugins::note_message`](crate::Plugins::note_message)). An implementation
@@ -143,13 +154,7 @@ pub trait Users: Send + Sync + std::fmt::Debug {
     /// # Errors
     ///
     /// An error for the plugin.
-    async fn send(
-        &self,
-        user_id: i64,
-        draft: Draft,
-        sender: Sender,
-        filtered: bool,
-    ) -> Result<u64, Error>;
+    async fn send(&self, user_id: i64, draft: Draft, sender: Sender) -> Result<u64, Error>;
 
     /// Returns the path of a plugin's webhook; none if the program serves no
     /// webhooks.
@@ -240,8 +245,8 @@ pub trait Users: Send + Sync + std::fmt::Debug {
         Ok(Vec::new())
     }
 
-    /// Replaces the content of a message by that of a draft. If `filtered`, the draft
-    /// passes the user's filters first. The message keeps its id and its time, and
+    /// Replaces the content of a message by that of a draft, which passes the user's
+    /// filters first as with [`Users::send`]. The message keeps its id and its time, and
     /// listeners do not receive it again.
     ///
     /// # Errors
@@ -253,7 +258,6 @@ pub trait Users: Send + Sync + std::fmt::Debug {
         _message: i64,
         _draft: Draft,
         _sender: Sender,
-        _filtered: bool,
     ) -> Result<(), Error> {
         not_offered("changing a message")
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use mortise_runtime::{
-    Host,
+    Host, Origin,
     grants::Applications,
     schedule::Timing,
     text::cut,
@@ -138,13 +138,13 @@ impl ReplayHost {
 
 #[async_trait]
 impl Host for ReplayHost {
-    async fn send(&self, message: Outgoing, _filtered: bool) -> Result<u64, Error> {
+    async fn send(&self, message: Outgoing, _: Origin) -> Result<u64, Error> {
         self.note_sent(message);
         // The id of no message: those of the server begin at 1.
         Ok(0)
     }
 
-    async fn send_to(&self, _: &str, message: Outgoing, _: bool) -> Result<u64, Error> {
+    async fn send_to(&self, _: &str, message: Outgoing, _: Origin) -> Result<u64, Error> {
         self.note_sent(message);
         Ok(0)
     }
@@ -153,7 +153,7 @@ impl Host for ReplayHost {
         self.own.users().await
     }
 
-    async fn update_message(&self, _: u64, _: Content, _: bool) -> Result<(), Error> {
+    async fn update_message(&self, _: u64, _: Content, _: Origin) -> Result<(), Error> {
         self.note("update-message");
         Ok(())
     }

@@ -26,7 +26,7 @@ use wasmtime_wasi_http::p2::bindings::exports::wasi::http::incoming_handler::Gue
 use self::{call::refused, slot::Slot, up::Up};
 use super::{incoming, linked::Linked};
 use mortise_runtime::{
-    CallError, Guard,
+    CallError, Guard, Origin,
     contract::{
         Capabilities, Capability, export,
         types::{
@@ -267,9 +267,9 @@ impl Instance for WasmInstance {
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
         let mut call = self.begin_within(deadline, &export::FILTER).await?;
-        call.up.store.data_mut().in_filter = true;
+        call.up.store.data_mut().origin = Origin::PluginFilter;
         let outcome = run!(self, call, filter.filter(draft));
-        call.up.store.data_mut().in_filter = false;
+        call.up.store.data_mut().origin = Origin::Plugin;
         self.guard.verdict(call.settle(outcome)?.map_err(refused)?)
     }
 

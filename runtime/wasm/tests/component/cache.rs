@@ -6,11 +6,11 @@ use mortise_fixtures::components::plugin;
 use mortise_runtime::Loader as _;
 use mortise_wasm::{Settings, WasmBackend};
 
-struct Kept {
+struct CacheFolder {
     folder: tempfile::TempDir,
 }
 
-impl Kept {
+impl CacheFolder {
     fn new() -> Self {
         let kept = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -67,7 +67,7 @@ fn inode(file: &Path) -> u64 {
 
 #[tokio::test]
 async fn is_used_as_it_is() {
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     // A second name for the file keeps its number from being given to another.
     let again = kept.folder.path().join("again");
@@ -100,7 +100,7 @@ async fn what_was_damaged_cut_or_swapped_is_made_anew() {
         }),
     ];
     for (what, damage) in damages {
-        let kept = Kept::new();
+        let kept = CacheFolder::new();
         kept.load(PLENTY).await;
         let good = fs::read(kept.entry()).unwrap();
         damage(&kept.entry());
@@ -117,7 +117,7 @@ async fn what_was_damaged_cut_or_swapped_is_made_anew() {
 #[tokio::test]
 async fn a_change_after_the_check_is_found() {
     use std::os::unix::fs::FileExt as _;
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     let code = kept.entry();
     mortise_wait::until("the mark of the checked file", async || {
@@ -139,7 +139,7 @@ async fn a_change_after_the_check_is_found() {
 
 #[tokio::test]
 async fn code_under_another_plugins_name_is_not_used() {
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     let first = fs::read(kept.entry()).unwrap();
     let name = kept.entry();
@@ -159,7 +159,7 @@ async fn code_under_another_plugins_name_is_not_used() {
 
 #[tokio::test]
 async fn code_under_a_lost_key_is_void() {
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     let before = fs::read(kept.entry()).unwrap();
     fs::remove_file(kept.cache().join("key")).unwrap();
@@ -173,7 +173,7 @@ async fn code_under_a_lost_key_is_void() {
 
 #[tokio::test]
 async fn stays_within_its_bound() {
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     let size = fs::metadata(kept.entry()).unwrap().len();
     let first = kept.entry();
@@ -189,7 +189,7 @@ async fn stays_within_its_bound() {
 #[tokio::test]
 async fn nobody_else_can_read_the_key_or_write_code() {
     use std::os::unix::fs::PermissionsExt as _;
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     kept.load(PLENTY).await;
     for (file, mode) in [
         (kept.cache(), 0o700),
@@ -205,7 +205,7 @@ async fn nobody_else_can_read_the_key_or_write_code() {
 #[tokio::test]
 async fn a_folder_that_others_could_write_to_is_closed_to_them() {
     use std::os::unix::fs::PermissionsExt as _;
-    let kept = Kept::new();
+    let kept = CacheFolder::new();
     fs::create_dir(kept.cache()).unwrap();
     fs::set_permissions(kept.cache(), fs::Permissions::from_mode(0o777)).unwrap();
     kept.load(PLENTY).await;
@@ -232,7 +232,7 @@ async fn a_key_that_others_could_know_is_replaced_and_its_code_is_void() {
         }),
     ];
     for (what, plant) in planted {
-        let kept = Kept::new();
+        let kept = CacheFolder::new();
         kept.load(PLENTY).await;
         let key = kept.cache().join("key");
         let (known, sealed) = (fs::read(&key).unwrap(), fs::read(kept.entry()).unwrap());

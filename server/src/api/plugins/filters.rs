@@ -93,7 +93,7 @@ async fn show(
     request_body = Vec<FilterChoice>,
     responses(
         (status = 200, body = [FilterInChain]),
-        (status = 400, description = "One is no filter of the caller, or is named twice. Nothing changed."),
+        (status = 400, description = "One is not a filter of the caller, or is named twice. Nothing changed."),
     ))]
 async fn set(
     State(state): State<AppState>,
@@ -146,7 +146,7 @@ struct FilterApplications {
     request_body = FilterApplications,
     responses(
         (status = 200),
-        (status = 400, description = "The plugin is no filter, or an application is not the caller's. Nothing changed."),
+        (status = 400, description = "The plugin is not a filter, or an application is not the caller's. Nothing changed."),
         (status = 404, description = "The caller has no such plugin."),
     ))]
 async fn set_applications(

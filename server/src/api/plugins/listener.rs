@@ -43,7 +43,7 @@ struct MoveListener {
     params(("id" = i64, Path)),
     responses(
         (status = 200, body = ListenerPosition),
-        (status = 400, description = "The plugin is no listener."),
+        (status = 400, description = "The plugin is not a listener."),
         (status = 404, description = "The caller has no such plugin."),
         (status = 422, description = "The plugin is disabled."),
     ))]
@@ -62,7 +62,7 @@ async fn show(
     params(("id" = i64, Path)), request_body = MoveListener,
     responses(
         (status = 200, body = ListenerPosition),
-        (status = 400, description = "The plugin is no listener."),
+        (status = 400, description = "The plugin is not a listener."),
         (status = 404, description = "The caller has no such plugin."),
         (status = 422, description = "The plugin is disabled."),
     ))]

@@ -248,7 +248,7 @@ async fn display(
     request_body = FilterPlace,
     responses(
         (status = 200),
-        (status = 400, description = "The plugin is no filter."),
+        (status = 400, description = "The plugin is not a filter."),
         (status = 404, description = "The caller has no such plugin."),
     ))]
 async fn place_filter(
@@ -320,7 +320,7 @@ async fn timers(
 /// file.
 #[utoipa::path(get, path = "/plugin/problems", tag = "plugin", responses(
     (status = 200, body = [Problem]),
-    (status = 403, description = "The caller is no administrator."),
+    (status = 403, description = "The caller is not an administrator."),
 ))]
 async fn problems(State(state): State<AppState>) -> Json<Vec<Problem>> {
     Json(all_problems(&state))

@@ -184,7 +184,7 @@ impl From<Timer> for PluginTimer {
     }
 }
 
-/// Something that a plugin was refused.
+/// A denied attempt of a plugin.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Denied {

@@ -101,7 +101,7 @@ async fn calls(
         (status = 200, body = Replay),
         (status = 404, description = "The caller has no such plugin."),
         (status = 409, description = "Another replay of the caller runs."),
-        (status = 422, description = "The plugin is no filter, or does not start."),
+        (status = 422, description = "The plugin is not a filter, or does not start."),
     ))]
 async fn replay(
     State(state): State<AppState>,
@@ -195,7 +195,7 @@ const SAMPLE: &str = "sample";
         (status = 404, description = "The caller has no such plugin."),
         (status = 409, description = "A replay of the caller runs."),
         (status = 413, description = "The configuration is too long."),
-        (status = 422, description = "The plugin is no filter, or does not start with this configuration."),
+        (status = 422, description = "The plugin is not a filter, or does not start with this configuration."),
     ))]
 async fn try_filter(
     State(state): State<AppState>,

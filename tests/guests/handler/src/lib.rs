@@ -4,9 +4,9 @@
 
 use mortise_plugin::prelude::*;
 
-struct Described;
+struct PluginDescription;
 
-impl Plugin for Described {
+impl Plugin for PluginDescription {
     fn manifest() -> Manifest {
         Manifest::new("io.mortise.test.handler", "Handler")
             .version(env!("CARGO_PKG_VERSION"))
@@ -18,7 +18,7 @@ impl Plugin for Described {
     }
 }
 
-mortise_plugin::export!(Described);
+mortise_plugin::export!(PluginDescription);
 
 #[cfg(target_family = "wasm")]
 mod handler {

@@ -18,6 +18,7 @@ const ACTIONS: Record<TraceEntry["action"], { text: string; tone: Tone }> = {
   drop: { text: "Dropped", tone: "warning" },
   skipped: { text: "Skipped", tone: "error" },
   refused: { text: "Failed, message rejected", tone: "error" },
+  restored: { text: "Restored", tone: "info" },
 };
 
 const CAUSES: Record<string, string> = {
@@ -93,21 +94,41 @@ export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
     <ol className="steps">
       {steps.map((step, index) => (
         <li key={index} className="step">
-          <div className="step-head">
-            <strong>
-              {index + 1}. {step.plugin}
-            </strong>
-            {step.version && <span className="muted small">{step.version}</span>}
-            <Badge tone={ACTIONS[step.action].tone}>{ACTIONS[step.action].text}</Badge>
-            <span className="muted small">{duration(step.micros)}</span>
-          </div>
-          {step.cause && step.action === "skipped" && <p className="small">{CAUSES[step.cause]}</p>}
-          {step.detail && <p className="small reason">{step.detail}</p>}
-          {sent(step.sent) && <p className="small">{sent(step.sent)}</p>}
-          {step.changes && <Changes of={step.changes} />}
+          {step.action === "restored" ? <Restoration at={step.detail ?? ""} /> : <Step step={step} number={index + 1} />}
         </li>
       ))}
     </ol>
+  );
+}
+
+function Restoration({ at }: { at: string }) {
+  return (
+    <div className="step-head">
+      <Badge tone={ACTIONS.restored.tone}>{ACTIONS.restored.text}</Badge>
+      <span className="muted small">
+        <Time date={at} />
+      </span>
+    </div>
+  );
+}
+
+/** One filter's effect. */
+function Step({ step, number }: { step: TraceEntry; number: number }) {
+  return (
+    <>
+      <div className="step-head">
+        <strong>
+          {number}. {step.plugin}
+        </strong>
+        {step.version && <span className="muted small">{step.version}</span>}
+        <Badge tone={ACTIONS[step.action].tone}>{ACTIONS[step.action].text}</Badge>
+        <span className="muted small">{duration(step.micros)}</span>
+      </div>
+      {step.cause && step.action === "skipped" && <p className="small">{CAUSES[step.cause]}</p>}
+      {step.detail && <p className="small reason">{step.detail}</p>}
+      {sent(step.sent) && <p className="small">{sent(step.sent)}</p>}
+      {step.changes && <Changes of={step.changes} />}
+    </>
   );
 }
 
