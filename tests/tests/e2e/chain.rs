@@ -198,7 +198,8 @@ async fn a_field_that_is_not_kept_as_it_was_sent_must_be_named() {
     let data = Data::new();
     let component = std::fs::read(guests::example("rules")).unwrap();
     data.plugin("rules.wasm", &component);
-    let rules = "rules: [{ when: { body: 'down' }, then: { prefix_title: '[!] ' } }]";
+    let rules = "rules: [{ when: { body: '^down' }, \
+                 then: { replace: [{ pattern: '^down', with: 'DOWN' }] } }]";
     let mut server = data.serve().await;
     server.enable("io.mortise.rules", Some(rules)).await;
     let token = server.application("watch").await;
@@ -211,10 +212,10 @@ async fn a_field_that_is_not_kept_as_it_was_sent_must_be_named() {
             command.env("MORTISE_KEEP_TRACES", "false");
             server = data.serve_with(command).await;
         }
-        let title = if keeps_traces { &*long } else { "nas" };
-        let sent = json!({ "title": title, "message": "it is down", "priority": 3 });
+        let rest = if keeps_traces { &*long } else { "now" };
+        let sent = json!({ "title": "nas", "message": format!("down {rest}"), "priority": 3 });
         let sent = body(server.send(&token, &sent).await).await;
-        assert_eq!(sent["title"], format!("[!] {title}"));
+        assert!(sent["message"] == format!("DOWN {rest}"));
         let change = async |change: Value| {
             let path = format!("/message/{}", sent["id"]);
             let request = server.request(Method::PUT, &path);
@@ -225,11 +226,11 @@ async fn a_field_that_is_not_kept_as_it_was_sent_must_be_named() {
         assert_eq!(answer.status(), 409);
         let text = answer.text().await.unwrap();
         assert!(text.contains("send `title`, `message`"), "{text}");
-        let whole = json!({ "title": "nas", "message": "it is down", "priority": 4, "extras": {} });
+        let whole = json!({ "title": "nas", "message": "down", "priority": 4, "extras": {} });
         let changed = body(change(whole).await).await;
         assert_eq!(
-            (&changed["title"], &changed["priority"]),
-            (&"[!] nas".into(), &4.into())
+            (&changed["message"], &changed["priority"]),
+            (&"DOWN".into(), &4.into())
         );
         // One that no filter changed is there as it was sent.
         let sent = json!({ "title": "nas", "message": "it is up" });
