@@ -61,39 +61,6 @@ stage(
         expect(await stage.server.ask("GET", `/plugin/${id}/timers`)).toEqual([]);
         await visitor.leave();
       });
-
-      it("tries a configuration before it is saved", async () => {
-        const visitor = await stage.come(width);
-        const { page } = visitor;
-        const { id } = await stage.server.plugin(WEIGH);
-        await visitor.login("admin", undefined, `/plugins/${id}/try`);
-        const sample = page.getByRole("region", { name: "Try a message" });
-        const answer = sample.getByRole("region", { name: "Answer" });
-        const ask = () => sample.getByRole("button", { name: "Try", exact: true }).click();
-        await sample.getByRole("textbox", { name: "Text", exact: true }).fill("a feather");
-        await page.getByRole("link", { name: "Configuration", exact: true }).click();
-        // The message is still there.
-        await sample.getByText("with the saved configuration").waitFor();
-        await ask();
-        await answer.getByText("Kept unchanged").waitFor();
-        const editor = page.getByRole("textbox", { name: "Configuration as text" });
-        await editor.fill("word: feather");
-        await sample.getByText("with the configuration above, which is not saved yet").waitFor();
-        await answer.getByText("has changed since this answer").waitFor();
-        await ask();
-        await answer.getByText("Reason: the text has “feather”").waitFor();
-        await answer.getByText("with the configuration that was not saved").waitFor();
-        await visitor.look("plugin-try-configuration");
-
-        await editor.fill("word:");
-        await ask();
-        const error = sample.getByRole("alert").filter({ hasText: "The filter was not asked" });
-        await error.filter({ hasText: "it is empty; write a word" }).waitFor();
-        await page.getByRole("button", { name: "Discard changes" }).click();
-        await sample.getByText("with the saved configuration").waitFor();
-        expect(await stage.server.ask("GET", `/plugin/${id}/config`)).toBe("word: stone\n");
-        await visitor.leave();
-      });
     });
   },
   (server) => [server.python("weigh")],

@@ -12,14 +12,13 @@ export interface SampleMessage {
 
 export const EMPTY: SampleMessage = { application: null, title: "", text: "", priority: 0 };
 
-/** The request that asks a filter, with a configuration or with the saved one. */
-export function requestOf({ application, title, text, priority }: SampleMessage, config?: string): Sample {
+/** The request that asks a filter. */
+export function requestOf({ application, title, text, priority }: SampleMessage): Sample {
   return {
     message: text,
     title,
     priority: Number.isNaN(priority) ? 0 : priority,
     ...(application !== null && { appid: application }),
-    ...(config !== undefined && { config }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RJSFSchema } from "@rjsf/utils";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { type Key, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { useBlocker } from "react-router";
 
@@ -19,15 +19,12 @@ import { toast } from "../../ui/toast";
 import { useConfig } from "./queries";
 import { SchemaForm } from "./schema-form";
 
-/** Shows something below the editor, with the text if it is not saved. */
-type Below = false | ((unsaved: string | undefined) => ReactNode);
-
-export default function Configuration({ plugin, children }: { plugin: Plugin; children: Below }) {
+export default function Configuration({ plugin }: { plugin: Plugin }) {
   const config = useConfig(plugin.id);
   return (
     <Loaded query={config} of="the configuration">
       {({ text, form, schema }) => (
-        <Editor plugin={plugin} saved={text} form={form} schema={schema as RJSFSchema | null} below={children} />
+        <Editor plugin={plugin} saved={text} form={form} schema={schema as RJSFSchema | null} />
       )}
     </Loaded>
   );
@@ -42,10 +39,9 @@ interface EditorProps {
   form: ConfigForm;
   /** None where there is no form. */
   schema: RJSFSchema | null;
-  below: Below;
 }
 
-function Editor({ plugin, saved, form, schema, below }: EditorProps) {
+function Editor({ plugin, saved, form, schema }: EditorProps) {
   const client = useQueryClient();
   const [text, setText] = useState(saved);
   const [found, setProblems] = useState<readonly ConfigProblem[]>(form.problems);
@@ -112,80 +108,77 @@ function Editor({ plugin, saved, form, schema, below }: EditorProps) {
     <YamlEditor label="Configuration as text" text={text} problems={problems} onChange={setText} />
   );
   return (
-    <>
-      <Section
-        title="Configuration"
-        actions={
-          <>
-            <Button onPress={() => setText(saved)} isDisabled={!dirty}>
-              Discard changes
-            </Button>
-            <Button kind="primary" onPress={() => save.mutate(text)} isPending={save.isPending} isDisabled={!dirty}>
-              Save
-            </Button>
-          </>
-        }
+    <Section
+      title="Configuration"
+      actions={
+        <>
+          <Button onPress={() => setText(saved)} isDisabled={!dirty}>
+            Discard changes
+          </Button>
+          <Button kind="primary" onPress={() => save.mutate(text)} isPending={save.isPending} isDisabled={!dirty}>
+            Save
+          </Button>
+        </>
+      }
+    >
+      {form.schemaProblem && (
+        <Hint kind="warning">
+          <p>The plugin's schema cannot be used, so there is no form: {form.schemaProblem}</p>
+        </Hint>
+      )}
+      {schema ? (
+        <Tabs className="tabs" selectedKey={tab} onSelectionChange={setTab}>
+          <TabList className="tablist" aria-label="Ways to edit the configuration">
+            <Tab id="form" className="tab">
+              Form
+            </Tab>
+            <Tab id="text" className="tab">
+              Text
+            </Tab>
+          </TabList>
+          <TabPanel id="form">
+            <FormOf
+              schema={schema}
+              text={text}
+              saved={saved}
+              secrets={form.secrets}
+              problems={problems}
+              onChange={setText}
+            />
+          </TabPanel>
+          <TabPanel id="text">{source}</TabPanel>
+        </Tabs>
+      ) : (
+        source
+      )}
+      <Confirm
+        title="Leave without saving?"
+        isOpen={leaving.state === "blocked"}
+        onClose={() => leaving.reset?.()}
+        action="Leave"
+        run={async () => leaving.proceed?.()}
       >
-        {form.schemaProblem && (
-          <Hint kind="warning">
-            <p>The plugin's schema cannot be used, so there is no form: {form.schemaProblem}</p>
-          </Hint>
-        )}
-        {schema ? (
-          <Tabs className="tabs" selectedKey={tab} onSelectionChange={setTab}>
-            <TabList className="tablist" aria-label="Ways to edit the configuration">
-              <Tab id="form" className="tab">
-                Form
-              </Tab>
-              <Tab id="text" className="tab">
-                Text
-              </Tab>
-            </TabList>
-            <TabPanel id="form">
-              <FormOf
-                schema={schema}
-                text={text}
-                saved={saved}
-                secrets={form.secrets}
-                problems={problems}
-                onChange={setText}
-              />
-            </TabPanel>
-            <TabPanel id="text">{source}</TabPanel>
-          </Tabs>
-        ) : (
-          source
-        )}
-        <Confirm
-          title="Leave without saving?"
-          isOpen={leaving.state === "blocked"}
-          onClose={() => leaving.reset?.()}
-          action="Leave"
-          run={async () => leaving.proceed?.()}
-        >
-          <p>The changes to the configuration are lost.</p>
-        </Confirm>
-        {save.isError && problems.length === 0 && (
-          <ErrorNotice error={save.error} title="The configuration was not saved" />
-        )}
-        {problems.length > 0 && (
-          <div className="notice error" role="alert">
-            <div className="notice-text">
-              <strong>{problems.length === 1 ? "One problem" : `${problems.length} problems`}</strong>
-              <ul>
-                {problems.map((problem, index) => (
-                  <li key={index}>
-                    {problem.line > 0 && `Line ${problem.line}, column ${problem.column}: `}
-                    {sentence(problem.text)}
-                  </li>
-                ))}
-              </ul>
-            </div>
+        <p>The changes to the configuration are lost.</p>
+      </Confirm>
+      {save.isError && problems.length === 0 && (
+        <ErrorNotice error={save.error} title="The configuration was not saved" />
+      )}
+      {problems.length > 0 && (
+        <div className="notice error" role="alert">
+          <div className="notice-text">
+            <strong>{problems.length === 1 ? "One problem" : `${problems.length} problems`}</strong>
+            <ul>
+              {problems.map((problem, index) => (
+                <li key={index}>
+                  {problem.line > 0 && `Line ${problem.line}, column ${problem.column}: `}
+                  {sentence(problem.text)}
+                </li>
+              ))}
+            </ul>
           </div>
-        )}
-      </Section>
-      {below && below(dirty ? text : undefined)}
-    </>
+        </div>
+      )}
+    </Section>
   );
 }
 

@@ -98,12 +98,7 @@ function One({ plugin }: { plugin: Plugin }) {
       <Tabs label={`Parts of ${plugin.name}`} base={`/plugins/${plugin.id}`} tabs={tabs} />
       <Suspense fallback={<Loading />}>
         {tab === "" && <Overview plugin={plugin} />}
-        {tab === "configuration" && (
-          <Configuration plugin={plugin}>
-            {can("filter") &&
-              ((config) => <Try plugin={plugin} sample={sample} onChange={setSample} config={config} />)}
-          </Configuration>
-        )}
+        {tab === "configuration" && <Configuration plugin={plugin} />}
         {tab === "try" && <Try plugin={plugin} sample={sample} onChange={setSample} />}
         {tab === "log" && <Log id={plugin.id} enabled={plugin.enabled} />}
         {tab === "denials" && <Denials id={plugin.id} />}

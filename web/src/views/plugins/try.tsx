@@ -20,18 +20,16 @@ interface Props {
   plugin: Plugin;
   sample: SampleMessage;
   onChange: (sample: SampleMessage) => void;
-  /** A configuration that is not saved; none for the saved one. */
-  config?: string;
 }
 
 /** A sample message, and a filter's answer to it. */
-export function Try({ plugin, sample, onChange, config }: Props) {
+export function Try({ plugin, sample, onChange }: Props) {
   const applications = useApplications();
   const ask = useMutation({
     mutationFn: (body: Sample) =>
       unwrap(api.POST("/plugin/{id}/try", { params: { path: { id: plugin.id } }, body })),
   });
-  const request = requestOf(sample, config);
+  const request = requestOf(sample);
   const options = [
     { id: "none", text: "One that does not exist" },
     ...(applications.data ?? []).map((one) => ({ id: String(one.id), text: one.name })),
@@ -39,9 +37,7 @@ export function Try({ plugin, sample, onChange, config }: Props) {
   return (
     <Section title="Try a message">
       <p className="muted">
-        The filter answers as to a real message, with{" "}
-        {config === undefined ? "the saved configuration" : "the configuration above, which is not saved yet"}. The
-        server stores and sends nothing.
+        The filter answers as to a real message, with the saved configuration. The server stores and sends nothing.
       </p>
       <Form
         className="form"
@@ -86,7 +82,7 @@ export function Try({ plugin, sample, onChange, config }: Props) {
       </Form>
       {ask.isError && <ErrorNotice error={ask.error} title="The filter was not asked" />}
       {ask.data && ask.variables && (
-        <Answer tried={ask.data} asked={ask.variables} isOutdated={!isSame(ask.variables, request)} />
+        <Answer tried={ask.data} isOutdated={!isSame(ask.variables, request)} />
       )}
     </Section>
   );
@@ -100,7 +96,7 @@ function Unseen({ plugin, application }: { plugin: Plugin; application: number |
   return <Hint>You chose that the filter does not see the messages of this application. Here, it answers anyway.</Hint>;
 }
 
-function Answer({ tried, asked, isOutdated }: { tried: Tried; asked: Sample; isOutdated: boolean }) {
+function Answer({ tried, isOutdated }: { tried: Tried; isOutdated: boolean }) {
   const { result, version, micros, sent } = tried;
   const { text, tone } = ANSWERS[result.action];
   return (
@@ -109,10 +105,9 @@ function Answer({ tried, asked, isOutdated }: { tried: Tried; asked: Sample; isO
         <Badge tone={tone}>{text}</Badge>
         <span className="muted small">
           Version {version} answered in {duration(micros)}
-          {asked.config !== undefined && ", with the configuration that was not saved"}
         </span>
       </div>
-      {isOutdated && <p className="small muted">The message or the configuration has changed since this answer.</p>}
+      {isOutdated && <p className="small muted">The message has changed since this answer.</p>}
       {result.detail && (
         <p className="small reason">
           {result.action === "drop" ? "Reason: " : ""}
