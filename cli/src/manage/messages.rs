@@ -215,18 +215,7 @@ impl List {
         let remote = self.common.which.remote()?;
         let applications = applications::all(&remote).await?;
         let path = messages_of(&remote, self.app.as_deref()).await?;
-        let mut found: Vec<Value> = Vec::new();
-        let mut before = self.before.unwrap_or(0);
-        while found.len() < self.limit {
-            let page = format!("{path}?limit={PAGE}&since={before}");
-            let Messages { messages, paging } = remote.get(&page).await?;
-            found.extend(messages);
-            before = paging.since;
-            if before == 0 {
-                break;
-            }
-        }
-        found.truncate(self.limit);
+        let found = pages(&remote, &path, self.before, self.limit).await?;
         if self.common.json {
             return Ok(format!("{}\n", Value::Array(found)));
         }
@@ -248,6 +237,28 @@ impl List {
         }
         Ok(format!("{table}\n"))
     }
+}
+
+/// The messages of a list, newest first: at most `limit`, from below the number `before`.
+async fn pages(
+    remote: &Remote,
+    path: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> anyhow::Result<Vec<Value>> {
+    let mut found: Vec<Value> = Vec::new();
+    let mut before = before.unwrap_or(0);
+    while found.len() < limit {
+        let page = format!("{path}?limit={PAGE}&since={before}");
+        let Messages { messages, paging } = remote.get(&page).await?;
+        found.extend(messages);
+        before = paging.since;
+        if before == 0 {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// The beginning of a message's text, in one line.
@@ -383,17 +394,7 @@ impl One {
 impl Listed {
     async fn dropped(&self) -> anyhow::Result<String> {
         let remote = self.common.which.remote()?;
-        let mut messages: Vec<Value> = Vec::new();
-        let mut before = 0;
-        loop {
-            let path = format!("/message/dropped?limit={PAGE}&since={before}");
-            let page: Messages = remote.get(&path).await?;
-            messages.extend(page.messages);
-            before = page.paging.since;
-            if before == 0 {
-                break;
-            }
-        }
+        let messages = pages(&remote, "/message/dropped", None, usize::MAX).await?;
         if self.common.json {
             return Ok(format!("{}\n", json!({ "messages": messages })));
         }

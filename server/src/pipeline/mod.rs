@@ -333,12 +333,12 @@ impl Pipeline {
             "" => application.name,
             _ => content.title,
         };
-        let is_changed = trace
-            .iter()
-            .any(|entry| entry.action == TraceAction::Replace);
-        let trace = match self.traces {
-            true => stored_trace::write(&self.store, trace).await?,
-            false => is_changed.then(|| stored_trace::UNKNOWN.to_owned()),
+        let trace = if self.traces {
+            stored_trace::write(&self.store, trace).await?
+        } else {
+            let mut changes = trace.iter();
+            let is_changed = changes.any(|entry| entry.action == TraceAction::Replace);
+            is_changed.then(|| stored_trace::UNKNOWN.to_owned())
         };
         Ok(Passed::Stays(NewMessage {
             application_id: i64::try_from(application.id).map_err(|_| PostError::NoApplication)?,
