@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { denied, others, sends, sent } from "../src/lib/effects";
+import { denied, others, requests, sends, sent, writes } from "../src/lib/effects";
 
 it("the messages that a filter sent are their numbers", () => {
   expect(sent(undefined)).toBe("");
@@ -13,6 +13,12 @@ it("effects that a version would have had are sentences", () => {
   expect(sends({ sends: 0 })).toBe("");
   expect(sends({ sends: 1 })).toBe("It would have sent 1 message");
   expect(sends({ sends: 12 })).toBe("It would have sent 12 messages");
+  expect(requests({ requests: 0 })).toBe("");
+  expect(requests({ requests: 1 })).toBe("It would have sent 1 HTTP request");
+  expect(requests({ requests: 12 })).toBe("It would have sent 12 HTTP requests");
+  expect(writes({ writes: 0 })).toBe("");
+  expect(writes({ writes: 1 })).toBe("It would have changed its storage once");
+  expect(writes({ writes: 12 })).toBe("It would have changed its storage 12 times");
   expect(others({})).toEqual([]);
   expect(others({ others: { "set-timer": 2, "cancel-timer": 1 } })).toEqual([
     "It would have called cancel-timer once.",

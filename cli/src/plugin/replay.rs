@@ -78,6 +78,9 @@ struct Replayed {
 pub(super) struct Effects {
     sends: usize,
     sent: Vec<Sent>,
+    requests: usize,
+    requested: Vec<Requested>,
+    writes: usize,
     #[serde(default)]
     others: BTreeMap<String, usize>,
     denied: Vec<Denied>,
@@ -118,6 +121,12 @@ struct Change {
 struct Sent {
     title: String,
     message: String,
+}
+
+#[derive(Deserialize)]
+struct Requested {
+    method: String,
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -353,6 +362,19 @@ impl Effects {
             for Sent { title, message } in &self.sent {
                 writeln!(text, "  {}: {}", printable(title), printable(message))?;
             }
+        }
+        if self.requests > 0 {
+            writeln!(text, "it would have sent {} HTTP requests:", self.requests)?;
+            for Requested { method, url } in &self.requested {
+                writeln!(text, "  {} {}", printable(method), printable(url))?;
+            }
+        }
+        if self.writes > 0 {
+            writeln!(
+                text,
+                "it would have changed its storage {} times",
+                self.writes
+            )?;
         }
         for (function, count) in &self.others {
             let function = printable(function);

@@ -131,4 +131,8 @@ pub trait Host: Send + Sync {
     fn environment(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
+
+    /// Notes an HTTP request that the grants do not allow, for a host that lists the
+    /// effects that a plugin would have had. The address has no query and no user.
+    fn note_denied_request(&self, _method: &str, _url: &str) {}
 }

@@ -29,14 +29,17 @@ impl Outbound {
     }
 
     /// Lets a request be sent. It counts while what is returned is there.
-    fn allowed(&self, uri: &http::Uri) -> Result<Arc<Allowed>, Error> {
+    fn allowed(&self, method: &http::Method, uri: &http::Uri) -> Result<Arc<Allowed>, Error> {
         let (scheme, host, _) = target(uri)?;
         let allowed = self
             .guard
             .outbound_http(scheme, host, uri.port_u16())
             .map_err(|error| match error {
                 types::Error::Exhausted(_) => Error::ConnectionLimitReached,
-                _ => Error::HttpRequestDenied,
+                _ => {
+                    self.guard.note_denied_request(method, uri);
+                    Error::HttpRequestDenied
+                }
             })?;
         if !self.descriptors.has_room() {
             return Err(Error::ConnectionLimitReached);
@@ -141,7 +144,7 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let allowed = self.allowed(request.uri());
+        let allowed = self.allowed(request.method(), request.uri());
         let guard = Arc::clone(&self.guard);
         // In the call's own task, whose span it is.
         trace::add_to(request.headers_mut());

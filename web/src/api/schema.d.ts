@@ -1973,21 +1973,31 @@ export interface components {
         /** @description The effects that a version would have had. */
         Effects: {
             /**
-             * @description The denied attempts, such as HTTP requests. A result after one may differ from
+             * @description The denied attempts other than HTTP requests. A result after one may differ from
              *     that of a real call.
              */
             denied: Record<string, never>[];
             /**
              * @description The calls of other functions of the contract with an effect, by name, such as
-             *     `set-timer`. Storage has a copy of its own.
+             *     `set-timer`.
              */
             others?: {
                 [key: string]: number;
             };
+            /** @description The first of these. */
+            requested: components["schemas"]["Requested"][];
+            /**
+             * @description The number of HTTP requests that it would have sent. A result after one may differ
+             *     from that of a real call. Those of a native plugin do not reach the server, which
+             *     cannot count them.
+             */
+            requests: number;
             /** @description The number of messages that it would have sent. */
             sends: number;
             /** @description The first of these. */
             sent: components["schemas"]["Sent"][];
+            /** @description The number of changes of its storage, of which it has a copy. */
+            writes: number;
         };
         /** @description The time for which a client is elevated. */
         ElevateRequest: {
@@ -2561,6 +2571,13 @@ export interface components {
             same: number;
             /** @description The version that answered, by its manifest. */
             version: string;
+        };
+        /** @description An HTTP request that a replayed version would have sent. */
+        Requested: {
+            /** @description The method. */
+            method: string;
+            /** @description The address without its query and its user, cut if it is long. */
+            url: string;
         };
         /** @description The permissions to revoke. */
         Revoke: {

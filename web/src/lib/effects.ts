@@ -23,6 +23,18 @@ export function sends({ sends }: Pick<Effects, "sends">): string {
   return `It would have sent ${sends === 1 ? "1 message" : `${sends} messages`}`;
 }
 
+/** The number of HTTP requests that a version would have sent; empty if there are none. */
+export function requests({ requests }: Pick<Effects, "requests">): string {
+  if (requests === 0) return "";
+  return `It would have sent ${requests === 1 ? "1 HTTP request" : `${requests} HTTP requests`}`;
+}
+
+/** The number of changes of its storage that a version would have made; empty if there are none. */
+export function writes({ writes }: Pick<Effects, "writes">): string {
+  if (writes === 0) return "";
+  return `It would have changed its storage ${times(writes)}`;
+}
+
 /** The other functions that a version would have called, by name, a sentence each. */
 export function others({ others = {} }: Pick<Effects, "others">): string[] {
   return Object.entries(others)

@@ -356,6 +356,24 @@ impl Guard {
         }
         Ok(allowed)
     }
+
+    /// Reports a request to the host that [`Guard::outbound_http`] denied.
+    pub fn note_denied_request(&self, method: &http::Method, uri: &http::Uri) {
+        let url = without_secrets(uri);
+        self.host.note_denied_request(method.as_str(), &url);
+    }
+}
+
+/// An address without its query and its user: either may hold a secret.
+pub(super) fn without_secrets(uri: &http::Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().map(|port| format!(":{port}"));
+    format!(
+        "{scheme}://{host}{}{}",
+        port.unwrap_or_default(),
+        uri.path()
+    )
 }
 
 fn check_outgoing(message: &Outgoing) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Bucket, Guard, Rights};
+use super::{Bucket, Guard, Rights, requests::without_secrets};
 use crate::{
     CallError, Capability, Grants, Host, Limits, Log, Origin,
     contract::{
@@ -527,6 +527,17 @@ fn refusals_are_told_apart_only_up_to_a_bound() {
     let denials = guard.denials();
     assert!(denials.len() <= 65, "{}", denials.len());
     assert_eq!(denials.iter().map(|denial| denial.count).sum::<u64>(), 1000);
+}
+
+#[test]
+fn the_address_of_a_denied_request_has_no_secrets() {
+    for (uri, expected) in [
+        ("https://a.org/b/c?token=d", "https://a.org/b/c"),
+        ("http://e:f@a.org:81/b?", "http://a.org:81/b"),
+        ("http://[::1]:81", "http://[::1]:81/"),
+    ] {
+        assert_eq!(without_secrets(&uri.parse().unwrap()), expected);
+    }
 }
 
 #[tokio::test]

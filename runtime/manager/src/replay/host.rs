@@ -1,5 +1,6 @@
 //! The functions that a replayed version can call. It reads messages as the plugin does,
-//! has a copy of the plugin's storage, and changes nothing.
+//! has a copy of the plugin's storage, and changes nothing. The effects that it would have
+//! had are counted, and the first ones listed.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +8,25 @@ use async_trait::async_trait;
 use mortise_runtime::{
     Host, Origin,
     grants::Applications,
+    guard::Denial,
     schedule::Timing,
     text::cut,
-    types::{Content, Error, Message, Outgoing},
+    types::{Content, Error, Message, Outgoing, Permission},
 };
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::super::host::{InstanceHost, storage_full};
+use super::{
+    super::host::{InstanceHost, storage_full},
+    Effects,
+};
 
-/// The most messages that are listed.
+/// The most messages that are listed, and the most HTTP requests.
 const LISTED: usize = 20;
 /// The longest listed text, in bytes.
 const TEXT_BYTES: usize = 256;
+/// The permission for HTTP requests.
+const HTTP: Permission = Permission::Http(Vec::new());
 
 /// A message that a replayed version would have sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +38,16 @@ pub struct Sent {
     pub message: String,
     /// The priority.
     pub priority: i32,
+}
+
+/// An HTTP request that a replayed version would have sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Requested {
+    /// The method.
+    pub method: String,
+    /// The address without its query and its user, cut if it is long.
+    pub url: String,
 }
 
 /// The host of a replayed version.
@@ -46,8 +63,23 @@ struct Changed {
     storage: Storage,
     sends: usize,
     sent: Vec<Sent>,
+    requests: usize,
+    requested: Vec<Requested>,
+    writes: usize,
     /// The calls of other functions with an effect.
     others: BTreeMap<&'static str, usize>,
+}
+
+impl Changed {
+    fn note_request(&mut self, method: &str, url: &str) {
+        self.requests += 1;
+        if self.requested.len() < LISTED {
+            self.requested.push(Requested {
+                method: cut(method, TEXT_BYTES).to_owned(),
+                url: cut(url, TEXT_BYTES).to_owned(),
+            });
+        }
+    }
 }
 
 /// A copy of a plugin's storage, with the same quota.
@@ -106,20 +138,24 @@ impl ReplayHost {
         })
     }
 
-    /// The calls of functions with an effect other than sending and storing, by their
-    /// names in the contract.
-    pub(super) fn others(&self) -> BTreeMap<&'static str, usize> {
-        self.changed.lock().others.clone()
+    /// Returns the effects that the version would have had. An HTTP request is listed as
+    /// such, and is no denied attempt besides.
+    pub(super) fn effects(&self, mut denied: Vec<Denial>) -> Effects {
+        denied.retain(|denial| denial.permission != HTTP.name());
+        let changed = self.changed.lock();
+        Effects {
+            sends: changed.sends,
+            sent: changed.sent.clone(),
+            requests: changed.requests,
+            requested: changed.requested.clone(),
+            writes: changed.writes,
+            others: changed.others.clone(),
+            denied,
+        }
     }
 
     fn note(&self, function: &'static str) {
         *self.changed.lock().others.entry(function).or_default() += 1;
-    }
-
-    /// The number of messages that it would have sent, and the first ones.
-    pub(super) fn sent(&self) -> (usize, Vec<Sent>) {
-        let changed = self.changed.lock();
-        (changed.sends, changed.sent.clone())
     }
 
     fn note_sent(&self, message: Outgoing) {
@@ -195,11 +231,16 @@ impl Host for ReplayHost {
     }
 
     async fn store(&self, key: &str, value: Vec<u8>, quota: u64) -> Result<(), Error> {
-        self.changed.lock().storage.set(key, value, quota)
+        let mut changed = self.changed.lock();
+        changed.storage.set(key, value, quota)?;
+        changed.writes += 1;
+        Ok(())
     }
 
     async fn unset(&self, key: &str) -> Result<(), Error> {
-        self.changed.lock().storage.remove(key);
+        let mut changed = self.changed.lock();
+        changed.storage.remove(key);
+        changed.writes += 1;
         Ok(())
     }
 
@@ -223,11 +264,15 @@ impl Host for ReplayHost {
     fn environment(&self, _name: &str) -> Option<String> {
         None
     }
+
+    fn note_denied_request(&self, method: &str, url: &str) {
+        self.changed.lock().note_request(method, url);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Storage;
+    use super::{Changed, LISTED, Storage, TEXT_BYTES};
 
     #[test]
     fn a_copy_has_the_same_quota_as_the_storage() {
@@ -242,5 +287,20 @@ mod tests {
         storage.remove("key");
         storage.remove("key");
         assert_eq!(storage.bytes, 0);
+    }
+
+    #[test]
+    fn requests_are_counted_and_only_the_first_are_listed() {
+        let mut changed = Changed::default();
+        let url = format!("http://a.org/{}", "b".repeat(TEXT_BYTES));
+        for _ in 0..=LISTED {
+            changed.note_request("GET", &url);
+        }
+        assert_eq!(
+            (changed.requests, changed.requested.len()),
+            (LISTED + 1, LISTED)
+        );
+        assert!(url.starts_with(&changed.requested[0].url));
+        assert_eq!(changed.requested[0].url.len(), TEXT_BYTES);
     }
 }

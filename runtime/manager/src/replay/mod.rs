@@ -4,7 +4,7 @@
 //!
 //! A replay has no effect. The version runs in an instance of its own, a native plugin
 //! in a process of its own, without HTTP, directories and environment variables. Its
-//! storage is a copy, and messages that it sends are listed, not sent.
+//! storage is a copy, and messages and HTTP requests that it sends are listed, not sent.
 //!
 //! - this module: the versions, the bounds, and the comparison.
 //! - `recorded`: the calls, from messages and their traces.
@@ -33,7 +33,7 @@ use serde::Serialize;
 
 use self::host::ReplayHost;
 pub use self::{
-    host::Sent,
+    host::{Requested, Sent},
     recorded::{RecordedCall, RecordedVerdict},
 };
 use super::{
@@ -116,12 +116,20 @@ pub struct Effects {
     pub sends: usize,
     /// The first of these.
     pub sent: Vec<Sent>,
+    /// The number of HTTP requests that it would have sent. A result after one may differ
+    /// from that of a real call. Those of a native plugin do not reach the server, which
+    /// cannot count them.
+    pub requests: usize,
+    /// The first of these.
+    pub requested: Vec<Requested>,
+    /// The number of changes of its storage, of which it has a copy.
+    pub writes: usize,
     /// The calls of other functions of the contract with an effect, by name, such as
-    /// `set-timer`. Storage has a copy of its own.
+    /// `set-timer`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = HashMap<String, usize>))]
     pub others: BTreeMap<&'static str, usize>,
-    /// The denied attempts, such as HTTP requests. A result after one may differ from
+    /// The denied attempts other than HTTP requests. A result after one may differ from
     /// that of a real call.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub denied: Vec<Denial>,
@@ -555,13 +563,7 @@ impl Trial {
     async fn end(self) -> Effects {
         // Nothing depends on its answer.
         let _: Result<(), _> = self.instance.stop(StopReason::ShuttingDown).await;
-        let (sends, sent) = self.host.sent();
-        Effects {
-            sends,
-            sent,
-            others: self.host.others(),
-            denied: self.denials.list(),
-        }
+        self.host.effects(self.denials.list())
     }
 }
 

@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 
 import { api, unwrap } from "../../api/client";
 import type { CallDifference, CallResult, Replay, Status } from "../../api/types";
-import { others, sends } from "../../lib/effects";
+import { others, requests, sends, writes } from "../../lib/effects";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
 import { ErrorNotice } from "../../ui/notice";
@@ -59,12 +59,14 @@ function Results({ replay }: { replay: Replay }) {
       <p role="status">{summary}</p>
       {omitted > 0 && <p className="small muted">{omitted} messages could not be tried.</p>}
       {sends(replay) && <p className="small muted">{sends(replay)}.</p>}
+      {requests(replay) && <p className="small muted">{requests(replay)}.</p>}
+      {writes(replay) && <p className="small muted">{writes(replay)}.</p>}
       {others(replay).map((call) => (
         <p key={call} className="small muted">
           {call}
         </p>
       ))}
-      {denied.length > 0 && (
+      {(replay.requests > 0 || denied.length > 0) && (
         <p className="small muted">
           It reached for more than a trial allows, such as HTTP; its real decisions may differ.
         </p>

@@ -5,7 +5,7 @@ import { api, unwrap } from "../../api/client";
 import { useApplications } from "../../api/queries";
 import type { Plugin, Sample, Tried } from "../../api/types";
 import { duration } from "../../lib/duration";
-import { denied, others, sends } from "../../lib/effects";
+import { denied, others, requests, sends, writes } from "../../lib/effects";
 import { isSame, requestOf, type SampleMessage } from "../../lib/sample";
 import { Badge } from "../../ui/badge";
 import { Button } from "../../ui/button";
@@ -97,7 +97,7 @@ function Unseen({ plugin, application }: { plugin: Plugin; application: number |
 }
 
 function Answer({ tried, isOutdated }: { tried: Tried; isOutdated: boolean }) {
-  const { result, version, micros, sent } = tried;
+  const { result, version, micros, sent, requested } = tried;
   const { text, tone } = ANSWERS[result.action];
   return (
     <section className="step stack" aria-label="Answer">
@@ -130,6 +130,22 @@ function Answer({ tried, isOutdated }: { tried: Tried; isOutdated: boolean }) {
           </ul>
         </div>
       )}
+      {requests(tried) && (
+        <div className="small">
+          <p>{requests(tried)}:</p>
+          <ul>
+            {requested.map(({ method, url }, index) => (
+              <li key={index}>
+                {method} {url}
+              </li>
+            ))}
+            {tried.requests > requested.length && (
+              <li className="muted">and {tried.requests - requested.length} more</li>
+            )}
+          </ul>
+        </div>
+      )}
+      {writes(tried) && <p className="small">{writes(tried)}.</p>}
       {others(tried).map((call) => (
         <p key={call} className="small">
           {call}
@@ -140,7 +156,7 @@ function Answer({ tried, isOutdated }: { tried: Tried; isOutdated: boolean }) {
           {attempt}
         </p>
       ))}
-      {tried.denied.length > 0 && (
+      {(tried.requests > 0 || tried.denied.length > 0) && (
         <p className="small muted">
           Here, the filter has no HTTP, no directories and no environment variables. A real answer may differ.
         </p>
