@@ -338,6 +338,20 @@ impl Interface {
         answer(request.header("content-type", "application/octet-stream")).await
     }
 
+    /// Returns the bytes in a plugin's storage, of all users together.
+    pub(super) async fn stored_bytes(&self, id: &str) -> Result<u64> {
+        let usage = answer(self.order(Method::GET, &format!("/{id}/usage"))).await?;
+        let users = usage.get("users").and_then(Value::as_array);
+        let users = users.context("the server told no usage")?;
+        let used = users
+            .iter()
+            .filter_map(|user| user.get("used")?.as_array())
+            .flatten();
+        let stored =
+            used.filter(|one| one.get("limit").and_then(Value::as_str) == Some("storage-bytes"));
+        Ok(stored.filter_map(|one| one.get("now")?.as_u64()).sum())
+    }
+
     fn user(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.url));
         request.header("X-Gotify-Key", &self.token)

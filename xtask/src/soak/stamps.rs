@@ -15,6 +15,8 @@ pub(super) const NATIVE_ID: &str = "io.mortise.soak.native";
 const ID: &str = "io.mortise.soak.n0000";
 const VERSION: &str = "1.0.1000";
 const LEFT: &str = "without stamp: none";
+const PLANTED: &str = "with effects: none";
+const RECEIVER: &str = "127.0.0.1:00009";
 
 /// The least number of a version and the greatest.
 pub(super) const VERSIONS: [u32; 2] = [1000, 9999];
@@ -66,10 +68,21 @@ impl Stamps {
         Ok(bytes)
     }
 
-    /// The component that gives titles with this ending, of up to four characters, no stamp.
-    pub(super) fn leaving(&self, number: u32, version: u32, ending: &str) -> Result<Vec<u8>> {
+    /// The component that treats two kinds of titles otherwise: those with the first ending
+    /// get no stamp, and those with the second have it send a message, change its storage,
+    /// and send a request to this port. An ending has up to four characters.
+    pub(super) fn other(
+        &self,
+        number: u32,
+        version: u32,
+        endings: [&str; 2],
+        port: u16,
+    ) -> Result<Vec<u8>> {
+        let [left, planted] = endings;
         let mut bytes = self.component(number, version)?;
-        write_over(&mut bytes, LEFT, &format!("without stamp: {ending:>4}"))?;
+        write_over(&mut bytes, LEFT, &format!("without stamp: {left:>4}"))?;
+        write_over(&mut bytes, PLANTED, &format!("with effects: {planted:>4}"))?;
+        write_over(&mut bytes, RECEIVER, &format!("127.0.0.1:{port:05}"))?;
         Ok(bytes)
     }
 
