@@ -24,7 +24,7 @@ pub struct MessageRow {
     pub priority: i64,
     /// A JSON object as text.
     pub extras: Option<String>,
-    /// The time at which it was stored, in milliseconds since the epoch.
+    /// The time of its receipt, in milliseconds since the epoch.
     pub created_ms: i64,
     /// The time at which it is deleted, in milliseconds since the epoch; none for never.
     pub expires_ms: Option<i64>,

@@ -303,18 +303,17 @@ impl Pipeline {
             let filtered = self.chain.filter(user_id, draft, sender);
             let filtered = filtered.instrument(span).await;
             self.seen.filters(&filtered.trace);
-            let now_ms = self.store.now_ms();
             match filtered.outcome {
                 Outcome::Pass(draft) => (draft, filtered.trace),
                 Outcome::Dropped { draft, by, reason } => {
                     self.check_sender(user_id, &draft, label).await?;
-                    let kept = dropped(user_id, draft, &filtered.trace, false, now_ms)?;
+                    let kept = dropped(user_id, draft, &filtered.trace, false)?;
                     self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Ok(Passed::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
                     self.check_sender(user_id, &draft, label).await?;
-                    let kept = dropped(user_id, draft, &filtered.trace, true, now_ms)?;
+                    let kept = dropped(user_id, draft, &filtered.trace, true)?;
                     self.keep.message(DroppedRow { updates, ..kept }).await;
                     return Err(PostError::Refused { by, reason });
                 }
@@ -327,7 +326,7 @@ impl Pipeline {
         let Draft {
             application,
             content,
-            ..
+            received_ms,
         } = draft;
         let title = match content.title.trim() {
             "" => application.name,
@@ -351,7 +350,8 @@ impl Pipeline {
                 content.priority.into()
             },
             extras: content.extras,
-            created_ms: self.store.now_ms(),
+            // The time that its filters were given, which a replay gives them again.
+            created_ms: received_ms.cast_signed(),
             expires_ms: None,
             trace,
             restores: None,
@@ -437,7 +437,6 @@ fn dropped(
     draft: Draft,
     trace: &[TraceEntry],
     refused: bool,
-    now_ms: i64,
 ) -> Result<DroppedRow, PostError> {
     let (plugin, plugin_name, instance_id, reason) = match trace.last() {
         Some(last) => (&*last.id, &*last.plugin, last.instance, &*last.detail),
@@ -452,7 +451,8 @@ fn dropped(
         body: draft.content.body,
         priority: draft.content.priority,
         extras: draft.content.extras,
-        created_ms: now_ms,
+        // As that of a stored message.
+        created_ms: draft.received_ms.cast_signed(),
         refused,
         plugin: plugin.to_owned(),
         plugin_name: plugin_name.to_owned(),

@@ -216,7 +216,7 @@ impl Rig {
                 priority: 1,
                 extras: None,
             },
-            received_ms: 0,
+            received_ms: state.store.now_ms().unsigned_abs(),
         };
         state.pipeline.post(ADA, draft, Sender::Application).await
     }
