@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Method;
 use humantime::parse_duration;
 use owo_colors::Style;
@@ -56,6 +57,10 @@ pub(super) struct Replay {
     /// and replay nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["version", "pending"])]
     cases: Option<PathBuf>,
+    /// Begin the case with your instance's storage as it is now, which may hold secrets
+    /// [default: with an empty storage].
+    #[arg(long, requires = "cases")]
+    storage: bool,
 }
 
 #[derive(Deserialize)]
@@ -188,11 +193,19 @@ impl Replay {
         if let Some(config) = configuration(remote, own).await? {
             case.insert("config".to_owned(), config.into());
         }
+        if self.storage {
+            let values: Vec<StoredValue> = remote.get(&own.path("/storage")).await?;
+            let values = values.into_iter().map(StoredValue::entry);
+            let values: Map<String, Value> = values.collect::<anyhow::Result<_>>()?;
+            case.insert("storage".to_owned(), values.into());
+        }
         let steps: Vec<Value> = calls.iter().filter_map(Recorded::step).collect();
         let count = steps.len();
         let failed = calls.iter().find_map(Recorded::failure);
         case.insert("steps".to_owned(), steps.into());
         let text = serde_saphyr::to_string(&case).context("the calls are no YAML")?;
+        // A message's own characters, and no variable of the case.
+        let text = text.replace("${", "$${");
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -232,6 +245,27 @@ async fn configuration(remote: &Remote, own: &Own) -> anyhow::Result<Option<Stri
     }
 }
 
+/// A value in the storage.
+#[derive(Deserialize)]
+struct StoredValue {
+    key: String,
+    /// In base64.
+    value: String,
+}
+
+impl StoredValue {
+    /// The key and the value, which is a text if a case can have it as one.
+    fn entry(self) -> anyhow::Result<(String, Value)> {
+        let bytes = BASE64_STANDARD.decode(&self.value);
+        let bytes = bytes.context("the server sent a stored value that is no base64")?;
+        let value = match String::from_utf8(bytes) {
+            Ok(text) if !text.contains(char::is_control) => text.into(),
+            _ => json!({ "base64": self.value }),
+        };
+        Ok((self.key, value))
+    }
+}
+
 /// A recorded call.
 #[derive(Deserialize)]
 struct Recorded {
@@ -243,6 +277,7 @@ struct Recorded {
 struct Draft {
     application: Application,
     content: Content,
+    received_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -289,6 +324,7 @@ impl Recorded {
             "application".to_owned(),
             (&*self.draft.application.name).into(),
         );
+        given.insert("received_ms".to_owned(), self.draft.received_ms.into());
         Some(json!({ "filter": given, "expect": expected }))
     }
 }

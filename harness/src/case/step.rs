@@ -117,6 +117,8 @@ pub(crate) struct DraftSpec {
     priority: i32,
     #[serde(default)]
     extras: Option<serde_json::Map<String, Value>>,
+    /// The time of its receipt in milliseconds since the epoch; by default now.
+    received_ms: Option<u64>,
     /// The time for all filters.
     #[serde(default = "filter_deadline", deserialize_with = "duration")]
     pub(crate) deadline: Duration,
@@ -127,11 +129,11 @@ const fn filter_deadline() -> Duration {
 }
 
 impl DraftSpec {
-    pub(crate) fn draft(&self, application: Application, received_ms: u64) -> Draft {
+    pub(crate) fn draft(&self, application: Application, now_ms: u64) -> Draft {
         Draft {
             application,
             content: plan::content(&self.title, &self.body, self.priority, self.extras.as_ref()),
-            received_ms,
+            received_ms: self.received_ms.unwrap_or(now_ms),
         }
     }
 }

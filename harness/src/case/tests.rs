@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mortise_runtime::types::Application;
+
 use super::{Case, Variables, step::Action};
 
 fn parse(text: &str) -> Result<Vec<Case>, String> {
@@ -19,6 +21,25 @@ fn documents_are_cases_and_know_their_lines() {
     assert_eq!(known, [("one", 3), ("two", 9)]);
     let plan = cases[0].plan(&Variables::placeholders()).unwrap();
     assert_eq!(plan.steps[0].referenced.line(), 5);
+}
+
+#[test]
+fn a_message_for_the_filter_may_have_a_time_of_its_own() {
+    let text = "name: a\nsteps:\n- filter: { received_ms: 5 }\n- filter: {}\n";
+    let plan = parse(text).unwrap()[0]
+        .plan(&Variables::placeholders())
+        .unwrap();
+    let times = plan.steps.iter().map(|step| {
+        let Action::Filter(spec) = &step.value.action else {
+            panic!("it is a filter")
+        };
+        let application = Application {
+            id: 1,
+            name: "a".to_owned(),
+        };
+        spec.draft(application, 9).received_ms
+    });
+    assert_eq!(times.collect::<Vec<_>>(), [5, 9]);
 }
 
 #[test]

@@ -1359,6 +1359,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plugin/{id}/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The values in a plugin's storage, sorted by their keys: the state that a case with the
+         *     recorded calls may begin with.
+         */
+        get: operations["get_plugin_id_storage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/plugin/{id}/timers": {
         parameters: {
             query?: never;
@@ -2721,6 +2741,13 @@ export interface components {
             /** @description The active version, by its manifest. */
             version: string;
             waiting?: components["schemas"]["Waiting"] | null;
+        };
+        /** @description A value in a plugin's storage. */
+        StoredValue: {
+            /** @description Its key. */
+            key: string;
+            /** @description The value in base64. */
+            value: string;
         };
         /** @description The subject of a call. */
         Subject: {
@@ -6645,6 +6672,34 @@ export interface operations {
                 content?: never;
             };
             /** @description The caller has no such plugin, or it has no schema. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_plugin_id_storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredValue"][];
+                };
+            };
+            /** @description The caller has no such plugin. */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -5,11 +5,12 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use mortise_runtime::{
     limits::CONFIG_BYTES,
     types::{Application, Content, Draft},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -33,6 +34,7 @@ use crate::{
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(calls))
+        .elevated(routes!(storage))
         .client(routes!(replay))
         .client(routes!(try_filter))
         .admin(routes!(replay_candidate))
@@ -90,6 +92,40 @@ async fn calls(
     let slot = own(&state, &caller, id).await?;
     let period = calls.period(SHOWN);
     Ok(Json(state.plugins.recorded_calls(&slot, period).await?))
+}
+
+/// A value in a plugin's storage.
+#[derive(Serialize, ToSchema)]
+struct StoredValue {
+    /// Its key.
+    key: String,
+    /// The value in base64.
+    value: String,
+}
+
+/// The values in a plugin's storage, sorted by their keys: the state that a case with the
+/// recorded calls may begin with.
+#[utoipa::path(get, path = "/plugin/{id}/storage", tag = "plugin",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, body = [StoredValue]),
+        (status = 404, description = "The caller has no such plugin."),
+    ))]
+async fn storage(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Vec<StoredValue>>, ApiError> {
+    let slot = own(&state, &caller, id).await?;
+    let mut values = Vec::new();
+    for key in state.store.plugin_keys(slot.id, "").await? {
+        // One that was removed meanwhile has none.
+        if let Some(value) = state.store.plugin_value(slot.id, &key).await? {
+            let value = BASE64_STANDARD.encode(value);
+            values.push(StoredValue { key, value });
+        }
+    }
+    Ok(Json(values))
 }
 
 /// Puts the recorded calls of a filter to the active version again, and compares the
