@@ -35,7 +35,7 @@ pub struct TracedRow {
     pub priority: i64,
     /// A JSON object as text.
     pub extras: Option<String>,
-    /// The time at which it was stored or dropped, in milliseconds since the epoch.
+    /// The time of its receipt, in milliseconds since the epoch.
     pub created_ms: i64,
     /// The effect of each filter, as JSON.
     pub trace: String,

@@ -113,7 +113,7 @@ record! {
         "application" application: Application,
         /// Its content.
         "content" content: Content,
-        /// The time at which it was stored, in milliseconds since the epoch.
+        /// The time of its receipt, in milliseconds since the epoch.
         "created-ms" created_ms: u64,
     }
 }
