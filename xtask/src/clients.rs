@@ -25,8 +25,10 @@ const PYTHON: [&str; 8] = [
     "gotipy==0.2.2",
     "schemathesis==4.32.5",
     "websockets==13.1",
-    "ziglang==0.15.2",
+    ZIG,
 ];
+/// From PyPI, too: a compiler for C, which brings along the headers of each platform.
+const ZIG: &str = "ziglang==0.15.2";
 /// From npm: the folder that names them, at pinned versions.
 const NPM: &str = "tests/npm";
 /// From npm, too: the OpenID provider, and the program that runs it.
@@ -93,13 +95,28 @@ pub(crate) fn path_for_authors(workspace: &Workspace) -> Result<OsString> {
 }
 
 fn python(workspace: &Workspace) -> Result<PathBuf> {
-    install_python(workspace).context(
+    let modules = "apprise, gotify, gotify_message, gotipy, websockets";
+    install_python(workspace, "python", &PYTHON, modules)
+}
+
+/// A Python that has the module `ziglang`, and nothing else.
+pub(crate) fn zig(workspace: &Workspace) -> Result<PathBuf> {
+    install_python(workspace, "zig", &[ZIG], "ziglang")
+}
+
+/// Finds a Python of this name that has packages, or installs them.
+fn install_python(
+    workspace: &Workspace,
+    name: &str,
+    packages: &[&str],
+    modules: &str,
+) -> Result<PathBuf> {
+    virtual_environment(&workspace.tools().join(name), packages, modules).context(
         "PyPI's packages are not to be had: this needs `python3` with its module `venv`, and PyPI",
     )
 }
 
-fn install_python(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.tools().join("python");
+fn virtual_environment(folder: &Path, packages: &[&str], modules: &str) -> Result<PathBuf> {
     let python = if cfg!(windows) {
         folder.join("Scripts").join("python.exe")
     } else {
@@ -107,23 +124,19 @@ fn install_python(workspace: &Workspace) -> Result<PathBuf> {
     };
     // The stamp is written last, so a broken installation is made anew.
     let stamp = folder.join("mortise-installed");
-    let wanted = PYTHON.join("\n");
+    let wanted = packages.join("\n");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
-    if current
-        && answers(Command::new(&python).args([
-            "-c",
-            "import apprise, gotify, gotify_message, gotipy, websockets",
-        ]))
-    {
+    let import = format!("import {modules}");
+    if current && answers(Command::new(&python).args(["-c", &import])) {
         return Ok(python);
     }
-    say(format_args!("installing {}", PYTHON.join(" ")));
+    say(format_args!("installing {}", packages.join(" ")));
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
+        .arg(folder))?;
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args(PYTHON))?;
+        .args(packages))?;
     std::fs::write(&stamp, wanted)
         .with_context(|| format!("{} cannot be written", stamp.display()))?;
     Ok(python)

@@ -17,8 +17,8 @@ use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clients, go, python,
-    run::{print, say, shown},
+    clients, cross, go, python,
+    run::{answers, print, say, shown},
     server, wasm,
     workspace::Workspace,
 };
@@ -33,7 +33,8 @@ pub(crate) struct Plugin {
     /// The features that plugins of this kind lack, for the page about
     /// languages.
     pub(crate) lacks: &'static str,
-    build: fn(&Workspace) -> Result<PathBuf>,
+    /// Makes the file, for a platform as rustc names it; for this machine if none.
+    build: fn(&Workspace, Option<&str>) -> Result<PathBuf>,
 }
 
 static PLUGINS: [Plugin; 10] = [
@@ -56,7 +57,10 @@ static PLUGINS: [Plugin; 10] = [
         backend: "native",
         tool: "go, with Gotify's plugin API v1",
         lacks: "",
-        build: |workspace| go::build(workspace, "tests/conformance/plugins/go-native", "."),
+        build: |workspace, target| {
+            let folder = workspace.root.join("tests/conformance/plugins/go-native");
+            go::build_for(workspace, &folder, ".", target)
+        },
     },
     Plugin {
         language: "python",
@@ -70,42 +74,42 @@ static PLUGINS: [Plugin; 10] = [
         backend: "wasm",
         tool: "go",
         lacks: "sockets, subprocesses; goroutines outside of calls",
-        build: |workspace| authored(workspace, "go", ".wasm"),
+        build: |workspace, _| authored(workspace, "go", ".wasm"),
     },
     Plugin {
         language: "go",
         backend: "native",
         tool: "go",
         lacks: "",
-        build: |workspace| authored(workspace, "go", std::env::consts::EXE_SUFFIX),
+        build: go_authored,
     },
     Plugin {
         language: "c",
         backend: "wasm",
         tool: "zig cc",
         lacks: "threads, sockets, subprocesses, `setjmp`; native plugins",
-        build: |workspace| authored(workspace, "c", ".wasm"),
+        build: |workspace, _| authored(workspace, "c", ".wasm"),
     },
     Plugin {
         language: "python",
         backend: "wasm",
         tool: "componentize-py",
         lacks: "threads, sockets, subprocesses; packages with compiled code",
-        build: |workspace| authored(workspace, "python", ".wasm"),
+        build: |workspace, _| authored(workspace, "python", ".wasm"),
     },
     Plugin {
         language: "javascript",
         backend: "wasm",
         tool: "jco, with QuickJS",
         lacks: JAVASCRIPT_LACKS,
-        build: |workspace| authored(workspace, "javascript", ".wasm"),
+        build: |workspace, _| authored(workspace, "javascript", ".wasm"),
     },
     Plugin {
         language: "javascript",
         backend: "wasm",
         tool: "componentize-js, with StarlingMonkey",
         lacks: JAVASCRIPT_LACKS,
-        build: |workspace| authored(workspace, "javascript-starlingmonkey", ".wasm"),
+        build: |workspace, _| authored(workspace, "javascript-starlingmonkey", ".wasm"),
     },
 ];
 
@@ -152,14 +156,24 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn python_native(workspace: &Workspace) -> Result<PathBuf> {
+/// As [`authored`]. For another platform, Go compiles the same folder once more.
+fn go_authored(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    let here = authored(workspace, "go", std::env::consts::EXE_SUFFIX)?;
+    if target.is_none() {
+        return Ok(here);
+    }
+    let folder = workspace.target.join("authored").join("conformance-go");
+    go::build_for(workspace, &folder, ".", target)
+}
+
+fn python_native(workspace: &Workspace, _: Option<&str>) -> Result<PathBuf> {
     let folder = "tests/conformance/plugins/python-native";
     let source = fs::read_to_string(workspace.root.join(folder).join("everything.py"))
         .with_context(|| format!("{folder}/everything.py cannot be read"))?;
     python::build(workspace, "python-native", &source)
 }
 
-fn rust_component(workspace: &Workspace) -> Result<PathBuf> {
+fn rust_component(workspace: &Workspace, _: Option<&str>) -> Result<PathBuf> {
     let mortise = server::build(workspace)?;
     let folder = workspace.root.join("tests/guests/everything");
     wasm::build(workspace, &mortise, &folder)
@@ -167,23 +181,28 @@ fn rust_component(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Not of the release profile, in which a panic is the process's end: what a
 /// person gets who says `cargo build`.
-fn rust_native(workspace: &Workspace) -> Result<PathBuf> {
-    crate::run::run(
-        workspace
-            .cargo()
-            .args(["build", "--locked", "--workspace", "--bin", "everything"])
-            .current_dir(workspace.guests_folder())
-            .env("CARGO_TARGET_DIR", workspace.guests_target()),
-    )?;
+fn rust_native(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    let mut command = workspace.cargo();
+    command
+        .args(["build", "--locked", "--workspace", "--bin", "everything"])
+        .current_dir(workspace.guests_folder())
+        .env("CARGO_TARGET_DIR", workspace.guests_target());
+    if let Some(target) = target {
+        command.args(["--target", target]);
+        cross::prepare(workspace, target, &mut command)?;
+    }
+    crate::run::run(&mut command)?;
     let name = format!("everything{}", std::env::consts::EXE_SUFFIX);
-    Ok(workspace.guests_target().join("debug").join(name))
+    let folder = workspace.guests_target().join(target.unwrap_or_default());
+    Ok(folder.join("debug").join(name))
 }
 
 /// The cases to run, and the form of the results.
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask conformance
-  cargo xtask conformance --language python --backend native")]
+  cargo xtask conformance --language python --backend native
+  cargo xtask conformance --target aarch64-unknown-linux-musl")]
 pub(crate) struct Arguments {
     /// Print one line of JSON for each case and plugin.
     #[arg(long)]
@@ -194,6 +213,10 @@ pub(crate) struct Arguments {
     /// Only plugins of this backend: `wasm` or `native`.
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
+    /// Build the server and the native plugins for this platform, named as rustc does, and
+    /// run them; on another processor than its own, under an emulator.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
 }
 
 /// The outcome of a case with a plugin.
@@ -243,7 +266,15 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
         let known: Vec<_> = PLUGINS.iter().map(Plugin::name).collect();
         bail!("there is no such plugin; there are {}", known.join(", "));
     }
-    let mortise = server::build(workspace)?;
+    let target = arguments.target.as_deref();
+    let mortise = server::build_quickly_for(workspace, target)?;
+    if !answers(Command::new(&mortise).arg("--version")) {
+        bail!(
+            "{} does not run on this machine: for another processor, install an emulator that the \
+             kernel starts by itself (Debian's packages `qemu-user-static` and `binfmt-support`)",
+            mortise.display()
+        );
+    }
     let mut table = Table::new();
     table
         .load_preset(UTF8_HORIZONTAL_ONLY)
@@ -251,7 +282,7 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
     let mut outcomes = Vec::new();
     let mut notes = Vec::new();
     for plugin in wanted {
-        let (file, lines) = plugin.lines(workspace, &mortise);
+        let (file, lines) = plugin.lines(workspace, target, &mortise);
         let mut outcome = Outcome {
             plugin,
             file,
@@ -330,8 +361,13 @@ impl Plugin {
 
     /// Its file, and how each case went. What keeps them from running is a line
     /// too.
-    fn lines(&self, workspace: &Workspace, mortise: &Path) -> (Option<PathBuf>, Vec<Line>) {
-        let built = (self.build)(workspace);
+    fn lines(
+        &self,
+        workspace: &Workspace,
+        target: Option<&str>,
+        mortise: &Path,
+    ) -> (Option<PathBuf>, Vec<Line>) {
+        let built = (self.build)(workspace, target);
         let outcome = built.as_ref().map_err(|error| format!("{error:#}"));
         let outcome = outcome.and_then(|file| {
             let mut command = Command::new(mortise);

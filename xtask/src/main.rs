@@ -27,6 +27,7 @@ mod clients;
 #[cfg(unix)]
 mod compare;
 mod conformance;
+mod cross;
 mod debian;
 mod demo;
 mod dist;

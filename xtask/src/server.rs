@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    cross,
     progress::{self, Reporter},
     run::{Tied, say},
     workspace::Workspace,
@@ -37,10 +38,9 @@ pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
     build_in("release", "release", workspace, None)
 }
 
-/// Builds the server for release, for a platform as rustc names it; for this machine's
-/// if none.
-pub(crate) fn build_for(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
-    build_in("release", "release", workspace, target)
+/// Builds the server for release, for a platform as rustc names it.
+pub(crate) fn build_for(workspace: &Workspace, target: &str) -> Result<PathBuf> {
+    build_in("release", "release", workspace, Some(target))
 }
 
 fn build_in(
@@ -50,6 +50,11 @@ fn build_in(
     target: Option<&str>,
 ) -> Result<PathBuf> {
     progress::alone(|reporter| build_and_report(profile, folder, workspace, target, reporter))
+}
+
+/// As [`build`], for a platform as rustc names it.
+pub(crate) fn build_quickly_for(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    build_in("dev", "debug", workspace, target)
 }
 
 /// As [`build`], beside other work.
@@ -77,6 +82,7 @@ fn build_and_report(
     }
     if let Some(target) = target {
         command.args(["--target", target]);
+        cross::prepare(workspace, target, &mut command)?;
     }
     reporter.cargo("the server", crates, &mut command)?;
     Ok(workspace

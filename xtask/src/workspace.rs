@@ -63,10 +63,17 @@ impl Workspace {
         command
     }
 
+    /// `rustc`, the one that cargo calls, in the repository's root.
+    pub(crate) fn rustc(&self) -> Command {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+        let mut command = Command::new(rustc);
+        command.current_dir(&self.root);
+        command
+    }
+
     /// The platform of this machine, as the compiler names it.
     pub(crate) fn host(&self) -> Result<String> {
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-        let text = output(Command::new(rustc).arg("-vV").current_dir(&self.root))?;
+        let text = output(self.rustc().arg("-vV"))?;
         let host = text.lines().find_map(|line| line.strip_prefix("host: "));
         Ok(host.context("`rustc -vV` names no host")?.to_owned())
     }

@@ -39,6 +39,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use self::trial::run_short;
 use self::{program::Program, tree::Tree};
 use crate::{
+    cross,
     run::{answers, output, run as run_command, say},
     server, web,
     workspace::Workspace,
@@ -65,13 +66,15 @@ enum Kind {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask dist
+  cargo xtask dist --target aarch64-unknown-linux-musl
   cargo xtask dist --quick --only deb --program target/debug/mortise
   cargo xtask dist --try")]
 pub(crate) struct Arguments {
     /// Make only these.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     only: Vec<Kind>,
-    /// Build for this platform, named as rustc does, such as aarch64-unknown-linux-gnu.
+    /// Build for this platform, named as rustc does, such as aarch64-unknown-linux-musl;
+    /// if none, a static program for this machine's processor.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     /// Package this program, which was built for `--target`, and build none.
@@ -158,9 +161,10 @@ struct Release<'a> {
 
 /// Makes packages, and tries them on request.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let triple = match &arguments.target {
-        Some(triple) => triple.clone(),
-        None => workspace.host()?,
+    let triple = match (&arguments.target, &arguments.program) {
+        (Some(triple), _) => triple.clone(),
+        (None, Some(_)) => workspace.host()?,
+        (None, None) => cross::static_platform(),
     };
     let platform = Platform::new(&triple)?;
     needs(&platform, arguments.sign.is_some())?;
@@ -168,7 +172,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Some(program) => program.clone(),
         None => {
             web::build(workspace).context("the program contains the page")?;
-            server::build_for(workspace, arguments.target.as_deref())?
+            server::build_for(workspace, &triple)?
         }
     };
     let folder = workspace.target.join("dist");
