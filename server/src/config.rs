@@ -16,10 +16,10 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
+use ipnet::IpNet;
 use mortise_runtime::limits::MESSAGE_BYTES;
 use url::Url;
 
@@ -117,9 +117,10 @@ pub struct Config {
         long = "trusted-proxy",
         env = "MORTISE_TRUSTED_PROXIES",
         value_name = "CIDR",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = network
     )]
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Let all filters of a message share this time, such as `500ms`; filters
     /// without an answer by then are skipped.
@@ -423,11 +424,13 @@ impl Config {
         chosen.unwrap_or_else(|| self.data_dir.join("acme"))
     }
 
-    /// Returns true if forwarding headers from this peer are trusted.
+    /// Returns true if forwarding headers from this peer are trusted. An IPv4 address
+    /// mapped into IPv6 counts as IPv4.
     pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
         self.trusted_proxies
             .iter()
-            .any(|network| network.contains(peer))
+            .any(|network| network.contains(&peer))
     }
 }
 
@@ -472,84 +475,47 @@ fn password(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A network: an address and how many of its leading bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Cidr {
-    /// Returns true if an address belongs to the network. An IPv4 address
-    /// mapped into IPv6 counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.bits))
-                    .unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no network: write one as 10.0.0.0/8, fd00::/8 or 192.0.2.1");
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            None => most,
-            Some(bits) => bits.trim().parse().map_err(|_| wrong())?,
-        };
-        if bits > most {
-            return Err(wrong());
-        }
-        Ok(Self { address, bits })
-    }
+/// Reads a network. A single address is the network of this address alone.
+fn network(text: &str) -> Result<IpNet, String> {
+    let trimmed = text.trim();
+    trimmed
+        .parse::<IpNet>()
+        .or_else(|_| trimmed.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| {
+            format!("`{text}` is no network: write one as 10.0.0.0/8, fd00::/8 or 192.0.2.1")
+        })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Cidr;
+    use std::path::Path;
 
-    fn contains(network: &str, address: &str) -> bool {
-        network
-            .parse::<Cidr>()
-            .unwrap()
-            .contains(address.parse().unwrap())
+    use super::{Config, network};
+
+    fn trusts(proxy: &str, peer: &str) -> bool {
+        let mut config = Config::on(Path::new("data"));
+        config.trusted_proxies = vec![network(proxy).unwrap()];
+        config.trusts(peer.parse().unwrap())
     }
 
     #[test]
-    fn networks_contain_their_addresses() {
-        assert!(contains("10.0.0.0/8", "10.255.1.2"));
-        assert!(!contains("10.0.0.0/8", "11.0.0.0"));
-        assert!(contains("0.0.0.0/0", "192.0.2.1"));
-        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
-        assert!(contains("::/0", "2001:db8::1"));
-        assert!(contains("192.0.2.1", "192.0.2.1"));
-        assert!(!contains("192.0.2.1", "192.0.2.2"));
-        assert!(contains("192.0.2.0/24", "::ffff:192.0.2.9"));
-        assert!(contains("fd00::/8", "fdff::1"));
+    fn peers_in_a_trusted_network_are_trusted() {
+        assert!(trusts("10.0.0.0/8", "10.255.1.2"));
+        assert!(!trusts("10.0.0.0/8", "11.0.0.0"));
+        assert!(trusts("10.1.2.3/8", "10.255.1.2"));
+        assert!(trusts("0.0.0.0/0", "192.0.2.1"));
+        assert!(!trusts("0.0.0.0/0", "2001:db8::1"));
+        assert!(trusts("::/0", "2001:db8::1"));
+        assert!(trusts("192.0.2.1", "192.0.2.1"));
+        assert!(!trusts("192.0.2.1", "192.0.2.2"));
+        assert!(trusts("192.0.2.0/24", "::ffff:192.0.2.9"));
+        assert!(trusts(" fd00::/8 ", "fdff::1"));
     }
 
     #[test]
     fn what_is_no_network_is_refused() {
         for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "a/8"] {
-            let error = text.parse::<Cidr>().unwrap_err();
+            let error = network(text).unwrap_err();
             assert!(error.contains("no network"), "{error}");
         }
     }

@@ -21,7 +21,7 @@ async fn echo() -> (tempfile::TempDir, Rig) {
         "webhook = true\nlimits.webhook-body-bytes = 100",
     );
     let rig = Rig::start_with(data.path(), |config| {
-        config.trusted_proxies = vec!["127.0.0.2".parse().unwrap()];
+        config.trusted_proxies = vec!["127.0.0.2/32".parse().unwrap()];
     })
     .await;
     (data, rig)
