@@ -68,7 +68,7 @@ impl Supervisor {
 
     /// Puts a process that was started by hand in the place of the one before.
     async fn take_in(self: Arc<Self>, greeted: Greeted) {
-        let _turn = self.turn.clone().lock_owned().await;
+        let turn = self.take_turn().await;
         if let Some(over) = self.over().filter(|before| before.is_over()) {
             // What follows from its end must not come after this.
             over.postmortem().await;
@@ -84,7 +84,7 @@ impl Supervisor {
         match self.identified(running).await {
             Ok(running) => {
                 self.note(Level::Info, "a process that was started by hand took over");
-                if self.admit(running).await.is_err() {
+                if self.admit(&turn, running).await.is_err() {
                     // It left before all instances were up.
                     *self.phase() = Phase::Down;
                 }

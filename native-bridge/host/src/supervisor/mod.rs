@@ -36,6 +36,7 @@ use std::{
 use async_trait::async_trait;
 use mortise_runtime::{CallError, Log, log::Source, process::State, types::Level};
 use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use self::{
     attach::AttachPoint,
@@ -68,6 +69,12 @@ enum Phase {
     Failed,
 }
 
+/// The turn to start or stop the process. A method that must not run beside another
+/// takes the turn of its caller.
+struct Turn {
+    _held: OwnedMutexGuard<()>,
+}
+
 /// One plugin's supervisor.
 pub(crate) struct Supervisor {
     shared: Arc<Shared>,
@@ -79,8 +86,8 @@ pub(crate) struct Supervisor {
     members: Mutex<Vec<Weak<dyn Member>>>,
     attaching: Mutex<Option<AttachPoint>>,
     generations: AtomicU64,
-    /// Held while the process is started or stopped.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Locked by a [`Turn`].
+    turns: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for Supervisor {
@@ -115,15 +122,14 @@ impl Supervisor {
         running: Arc<Running>,
     ) -> Arc<Self> {
         let supervisor = Self::with_imports(shared, file, id, imports);
-        let _turn = supervisor.turn.lock().await;
+        let turn = supervisor.take_turn().await;
         supervisor
             .generations
             .store(running.generation, Ordering::Relaxed);
         *supervisor.phase() = Phase::Starting;
         supervisor.note_missing_protection(&running);
         // One that has ended meanwhile is started again when it is needed.
-        let _: Result<_, _> = supervisor.admit(running).await;
-        drop(_turn);
+        let _: Result<_, _> = supervisor.admit(&turn, running).await;
         supervisor
     }
 
@@ -144,7 +150,7 @@ impl Supervisor {
             members: Mutex::default(),
             attaching: Mutex::default(),
             generations: AtomicU64::new(0),
-            turn: Arc::default(),
+            turns: Arc::default(),
         })
     }
 
@@ -228,7 +234,7 @@ impl Supervisor {
         // Goes on though its caller may give up.
         let supervisor = Arc::clone(self);
         tokio::spawn(async move {
-            let _turn = supervisor.turn.clone().lock_owned().await;
+            let turn = supervisor.take_turn().await;
             if let Some(running) = supervisor.up()? {
                 return Ok(running);
             }
@@ -239,7 +245,7 @@ impl Supervisor {
                     return Ok(running);
                 }
             }
-            supervisor.start().await
+            supervisor.start(&turn).await
         })
         .await
         .unwrap_or_else(|error| {
@@ -274,8 +280,15 @@ impl Supervisor {
         }
     }
 
-    /// Starts the process and brings its instances up. Holds the turn.
-    async fn start(self: &Arc<Self>) -> Result<Arc<Running>, CallError> {
+    /// Waits for a turn.
+    async fn take_turn(&self) -> Turn {
+        Turn {
+            _held: Arc::clone(&self.turns).lock_owned().await,
+        }
+    }
+
+    /// Starts the process and brings its instances up.
+    async fn start(self: &Arc<Self>, turn: &Turn) -> Result<Arc<Running>, CallError> {
         *self.phase() = Phase::Starting;
         let reach = self.wanted_reach();
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
@@ -300,7 +313,7 @@ impl Supervisor {
             }
         };
         self.note_missing_protection(&running);
-        self.admit(running).await
+        self.admit(turn, running).await
     }
 
     fn note_missing_protection(&self, running: &Running) {
@@ -327,9 +340,12 @@ impl Supervisor {
         Err(StartError::Describe(text))
     }
 
-    /// Brings all instances up in a process and lets calls through. Holds the
-    /// turn.
-    async fn admit(self: &Arc<Self>, running: Arc<Running>) -> Result<Arc<Running>, CallError> {
+    /// Brings all instances up in a process and lets calls through.
+    async fn admit(
+        self: &Arc<Self>,
+        _turn: &Turn,
+        running: Arc<Running>,
+    ) -> Result<Arc<Running>, CallError> {
         tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&running)));
         for member in self.members() {
             if member.is_present() {
@@ -382,7 +398,7 @@ impl Supervisor {
             |running: &Running| running.is_attached() || running.reach == self.wanted_reach();
         if matches!(&*self.phase(), Phase::Starting) {
             // It may start for the grants before, and is up at the next turn.
-            drop(self.turn.lock().await);
+            drop(self.take_turn().await);
         }
         match &*self.phase() {
             Phase::Up(running) if !fits(running) => {}
@@ -417,7 +433,7 @@ impl Supervisor {
     /// Ends the process in order, if that holds when it is its turn. Calls under
     /// way are given `calls` to end, while no new one gets through.
     async fn stop_if(&self, holds: impl Fn(&Running) -> bool, calls: Duration) {
-        let _turn = self.turn.lock().await;
+        let _turn = self.take_turn().await;
         let running = match &*self.phase() {
             Phase::Up(running) => Arc::clone(running),
             _ => return,
