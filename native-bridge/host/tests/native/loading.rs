@@ -3,14 +3,19 @@
 //! nothing is left running.
 
 use std::{
+    fs::File,
+    io::Write as _,
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use mortise_native::Settings;
-use mortise_runtime::{LoadError, Loader as _, Plugin as _, Step, types::StopReason};
+use mortise_runtime::{CallError, LoadError, Loader as _, Plugin as _, Step, types::StopReason};
 
-use crate::support::{Neighbour, PLUGIN, State, World, made, script, setup, state, until, with};
+use crate::support::{
+    Neighbour, PLUGIN, State, World, made, request, script, setup, state, until, with,
+};
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
@@ -55,15 +60,39 @@ async fn a_good_one_serves_in_the_process_that_described_it() {
 /// process has a limit of its own.
 #[tokio::test]
 async fn the_start_of_a_process_takes_nothing_of_the_time_for_a_call() {
-    let world = World::new();
+    let gate = tempfile::tempdir().unwrap();
+    let world = World::with(|settings| settings.readable.push(gate.path().to_owned()));
+    let pipe = gate.path().join("pipe");
     let file = world.folder.path().join("slow");
-    script(&file, &format!("sleep 1; exec {PLUGIN} good"));
+    // Once there is a pipe, a process waits for a line from it.
+    let wait = format!("[ ! -p {0} ] || read line < {0}", pipe.display());
+    script(&file, &format!("{wait}; exec {PLUGIN} good"));
     let plugin = world.backend.load_native(&file).await.unwrap();
+    let created = Command::new("mkfifo").arg(&pipe).status();
+    assert!(created.unwrap().success());
+    // Opened for reading too, because otherwise this waits for the process.
+    let opened = File::options().read(true).write(true).open(&pipe);
+    let mut pipe = opened.unwrap();
+    let other = world.plugin("concurrent").await;
+    let bob = made(&other, "bob").await;
+    bob.instance.start().await.unwrap();
+    bob.regrant(|rights| rights.limits.call_ms = 1000).await;
     // The process that described it has no such grant: another takes its place.
     let grants = with(|host| host.environment.extend(["LANG".to_owned()]));
     let mut setup = setup("ann", &Arc::default(), grants);
     setup.limits.call_ms = 700;
-    plugin.instance(setup).await.unwrap();
+    // A call with more time, which begins later, ends before the process starts.
+    let longer = async {
+        let error = bob.instance.webhook(request("sleep", "60000")).await;
+        assert!(
+            matches!(error, Err(CallError::DeadlineExceeded { .. })),
+            "{error:?}"
+        );
+        assert!(matches!(state(&plugin), State::Starting));
+        pipe.write_all(b"\n").unwrap();
+    };
+    let (instance, ()) = tokio::join!(plugin.instance(setup), longer);
+    instance.unwrap();
     assert!(matches!(state(&plugin), State::Up { generation: 2, .. }));
 }
 
