@@ -413,16 +413,6 @@ func (h *testHost) messages() []sentMessage {
 	return append([]sentMessage{}, h.sent...)
 }
 
-// eventually waits until something holds.
-func (h *testHost) eventually(what string, holds func() bool) {
-	h.t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			h.t.Fatalf("never: %s; stderr: %s", what, h.stderr.String())
-		}
-	}
-}
-
 // exit waits for the end of the process and returns its status.
 func (h *testHost) exit() int {
 	h.t.Helper()

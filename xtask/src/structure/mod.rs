@@ -90,7 +90,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for place in &compared {
         say(format_args!("a comparison with a text for people: {place}"));
     }
-    let sleeps = waits::sleeps(&workspace.root, &tracked(workspace, "*.rs")?)?;
+    let mut sleeps = waits::in_rust(&workspace.root, &tracked(workspace, "*.rs")?)?;
+    let go = tracked(workspace, "*_test.go")?;
+    sleeps.extend(waits::in_go(&workspace.root, &go)?);
     for (file, code) in &sleeps {
         say(format_args!(
             "a test that sleeps: {}: {code}",
@@ -99,8 +101,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     if !sleeps.is_empty() {
         bail!(
-            "a test waits for a condition: use `mortise_wait::until`, move the server's clock with \
-             `ClockHand`, or cause a later event that cannot come first"
+            "a test waits for a condition: use `mortise_wait::until` or Go's `eventually`, move the \
+             server's clock with `ClockHand`, or cause a later event that cannot come first"
         );
     }
     if !compared.is_empty() {

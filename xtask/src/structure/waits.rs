@@ -13,20 +13,21 @@ use super::{
     source::{attributes, is_test},
 };
 
-/// Folders whose code may sleep: the one that waits for conditions, and programs
+/// Code that may sleep, by its folder or file: what waits for conditions, and programs
 /// that tests run.
-const MAY_SLEEP: [&str; 4] = [
+const MAY_SLEEP: [&str; 5] = [
     "tests/wait",
+    "native-bridge/go/wait_test.go",
     "tests/guests",
     "tests/conformance",
     "native-bridge/host/tests/stress_plugin",
 ];
 
-/// Returns the sleeps of test code in these files, each with its file.
-pub(super) fn sleeps(root: &Path, files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
+/// Returns the sleeps of test code in these files of Rust, each with its file.
+pub(super) fn in_rust(root: &Path, files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     for file in files {
-        if MAY_SLEEP.iter().any(|folder| file.starts_with(folder)) {
+        if may_sleep(file) {
             continue;
         }
         let text = read(&root.join(file))?;
@@ -40,6 +41,21 @@ pub(super) fn sleeps(root: &Path, files: &[PathBuf]) -> Result<Vec<(PathBuf, Str
         found.extend(sleeps.into_iter().map(|code| (file.clone(), code)));
     }
     Ok(found)
+}
+
+/// Returns the sleeps in these files of Go's tests, each with its file.
+pub(super) fn in_go(root: &Path, files: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| !may_sleep(file)) {
+        let text = read(&root.join(file))?;
+        let sleeps = text.lines().filter(|line| line.contains("time.Sleep("));
+        found.extend(sleeps.map(|line| (file.clone(), line.trim().to_owned())));
+    }
+    Ok(found)
+}
+
+fn may_sleep(file: &Path) -> bool {
+    MAY_SLEEP.iter().any(|allowed| file.starts_with(allowed))
 }
 
 /// Returns true for files of test code alone: those below a folder `tests` or
@@ -65,7 +81,7 @@ fn look(items: &[Item], in_test: bool, found: &mut Vec<String>) {
 }
 
 /// Collects calls of functions named `sleep`, and texts with such a call of a number
-/// of seconds, which are code in other languages.
+/// of seconds or with the shell's command, which are code in other languages.
 fn calls(tokens: TokenStream, found: &mut Vec<String>) {
     let tokens: Vec<_> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
@@ -91,10 +107,26 @@ fn calls(tokens: TokenStream, found: &mut Vec<String>) {
                 if after.any(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
                     found.push("`sleep(` in a text".to_owned());
                 }
+                if sleeps_in_shell(&text) {
+                    found.push("`sleep` of the shell in a text".to_owned());
+                }
             }
             _ => {}
         }
     }
+}
+
+/// Returns true if a script, as a literal, lets a number of seconds pass and goes on. A
+/// process that only has to be there may sleep.
+fn sleeps_in_shell(script: &str) -> bool {
+    script.split("sleep ").skip(1).any(|rest| {
+        let after = rest.trim_start_matches(|one: char| one.is_ascii_digit() || one == '.');
+        let next = after.trim_start_matches(' ');
+        after.len() < rest.len()
+            && [";", "&&", "\n", "\\n"]
+                .iter()
+                .any(|separator| next.starts_with(separator))
+    })
 }
 
 #[cfg(test)]
@@ -116,6 +148,8 @@ mod tests {
             "fn a() { if x { sleep(PAUSE) } }",
             "mod inner { fn a() { std::thread::sleep(wait) } }",
             r#"const SCRIPT: &str = "await asyncio.sleep(SECONDS)";"#,
+            r#"const SCRIPT: &str = "sleep SECONDS; exec it";"#,
+            r#"fn a() { script(&format!("sleep SECONDS\nexec {it}")) }"#,
         ] {
             // No such call stands in this file.
             let code = code.replace("SECONDS", "0.5");
@@ -126,6 +160,7 @@ mod tests {
         for code in [
             "fn a() { clock.sleep(by); asleep(by); sleep; }",
             r#"const DEED: &str = "sleep 60";"#,
+            r#"const STAYS: &str = "sleep 60 & exit 0";"#,
         ] {
             assert_eq!(found(code, true), 0, "{code}");
         }
