@@ -25,11 +25,16 @@ pub(super) struct Candidate<'a> {
     pub(super) running: Option<&'a Manifest>,
 }
 
+/// Proof that a version may run. Only [`admit`] makes one, and no version becomes the
+/// active one without it.
+#[derive(Debug)]
+pub(super) struct Admitted(());
+
 /// The decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Admission {
     /// It runs.
-    Run,
+    Run(Admitted),
     /// It waits for the administrator, and the active version keeps running.
     Pending(Difference),
 }
@@ -90,7 +95,7 @@ impl Plugins {
             running: Some(&running),
         };
         let mut difference = match admit(self, candidate).await {
-            Admission::Run => Difference::default(),
+            Admission::Run(_) => Difference::default(),
             Admission::Pending(difference) => difference,
         };
         let mut consented = Grants::default();
@@ -111,7 +116,7 @@ impl Plugins {
 pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admission {
     let Candidate { new, running } = candidate;
     let Some(running) = running else {
-        return Admission::Run;
+        return Admission::Run(Admitted(()));
     };
     let mut answered = Grants::from(plugins.grants().answer(&new.id).grants);
     let asked = plugins.asked(&new.id).await;
@@ -122,7 +127,7 @@ pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admiss
     }
     let difference = Difference::new(new, &answered);
     if difference.wants.is_empty() {
-        Admission::Run
+        Admission::Run(Admitted(()))
     } else {
         Admission::Pending(difference)
     }

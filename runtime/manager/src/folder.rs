@@ -389,12 +389,15 @@ impl Plugins {
             new: new.manifest(),
             running: before.as_ref().map(|before| before.current.manifest()),
         };
-        if let Admission::Pending(difference) = admission::admit(self, candidate).await {
-            let version = VersionOf::of(&new);
-            return self
-                .hold_back(place, before, (&id, version), difference, cause.by)
-                .await;
-        }
+        let admitted = match admission::admit(self, candidate).await {
+            Admission::Run(admitted) => admitted,
+            Admission::Pending(difference) => {
+                let version = VersionOf::of(&new);
+                return self
+                    .hold_back(place, before, (&id, version), difference, cause.by)
+                    .await;
+            }
+        };
         let entry = Entry {
             file: file.to_owned(),
             dealt: Some(identity),
@@ -407,10 +410,10 @@ impl Plugins {
         };
         let runs = before.as_ref().filter(|before| !before.is_missing());
         match runs {
-            Some(_) => self.swap(entry).await?,
+            Some(_) => self.swap(admitted, entry).await?,
             None => {
                 self.note(entry).await;
-                self.arrive(&id).await;
+                self.arrive(admitted, &id).await;
             }
         }
         let manifest = new.manifest();

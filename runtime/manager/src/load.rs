@@ -5,10 +5,13 @@
 //! 2. [`Verified`]: its signature fits, or none is required.
 //! 3. [`Loaded`]: it is compiled, or its process runs; it has described itself
 //!    and its manifest is in order. The code stays in memory to serve.
-//! 4. Admitted and active: `folder::activate` asks
-//!    [`admission`](super::admission), then moves users over.
+//! 4. [`Admitted`](super::admission::Admitted): it asks for nothing that the
+//!    administrator has to approve first.
+//! 5. [`Entry::current`](super::installed::Entry): it is active, and `folder::activate`
+//!    has moved users over.
 //!
-//! The watch, an install and a reload all enter here.
+//! The watch, an install and a reload all enter here. A rollback begins with a stored
+//! version, which loaded before: it is admitted, then loaded.
 
 use std::{path::Path, sync::Arc};
 

@@ -194,9 +194,10 @@ impl Plugins {
             new: &previous.described.manifest,
             running: Some(entry.current.manifest()),
         };
-        if let Admission::Pending(difference) = admission::admit(self, candidate).await {
-            return Err(OrderError::Pending(difference));
-        }
+        let admitted = match admission::admit(self, candidate).await {
+            Admission::Run(admitted) => admitted,
+            Admission::Pending(difference) => return Err(OrderError::Pending(difference)),
+        };
         let signature = previous.signed.clone().map(|signed| signed.text);
         let signed = self
             .check_signed_copy(&entry.file, &copy, signature.clone())
@@ -221,7 +222,7 @@ impl Plugins {
             return Err(OrderError::Missing(entry.file));
         }
         let (now, before) = (VersionOf::of(&back.current), VersionOf::of(&entry.current));
-        self.swap(back).await?;
+        self.swap(admitted, back).await?;
         let details = audit::versions(&now, Some(&before));
         self.audit(by, Action::RolledBack, id, &details).await;
         let put_back = async {

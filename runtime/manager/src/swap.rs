@@ -21,6 +21,7 @@ use std::{
 
 use super::{
     Plugins, STARTING, Slot,
+    admission::Admitted,
     embedder::{EmbedderError, Selection, UserPlugin},
     installed::Entry,
     lease::InstanceHandle,
@@ -51,12 +52,16 @@ struct Move {
 }
 
 impl Plugins {
-    /// Puts `entry.current` in the place of the version that runs.
+    /// Puts `entry.current`, which was admitted, in the place of the version that runs.
     ///
     /// # Errors
     ///
     /// A report of the step `start`; the version that runs goes on.
-    pub(super) async fn swap(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
+    pub(super) async fn swap(
+        self: &Arc<Self>,
+        _admitted: Admitted,
+        entry: Entry,
+    ) -> Result<(), LoadError> {
         let id = entry.current.manifest().id.clone();
         let log = self.process_log(&id);
         self.swap_version(entry).await?;
@@ -323,9 +328,9 @@ impl Plugins {
         futures_util::future::join_all(all).await;
     }
 
-    /// A plugin that came, or came back: every user has it, and those who had
-    /// it enabled have it running.
-    pub(super) async fn arrive(self: &Arc<Self>, id: &str) {
+    /// A plugin that came, or came back, and was admitted: every user has it, and
+    /// those who had it enabled have it running.
+    pub(super) async fn arrive(self: &Arc<Self>, _admitted: Admitted, id: &str) {
         if self.opened.get().is_none() {
             // The start brings up all together, and keeps no unused code in
             // memory: there may be many new files.
