@@ -238,7 +238,7 @@ async fn own(folder: &Path) -> (Arc<dyn Instance>, Raw) {
         readable: Vec::new(),
         reach: Reach::default(),
         protected: Protected::default(),
-        guardian: std::process::id(),
+        monitor: std::process::id(),
         limits: ProcessLimits::default(),
         group: Err("a benchmark has none".to_owned()),
     };

@@ -1,8 +1,8 @@
 //! The folder that contains the processes' folders. Programs that clean up temporary
 //! files remove it now and then; then another one takes its place.
 //!
-//! A guardian removes the folder of its process, also after the host was killed. A host
-//! that is killed after it made a folder, and before it started the guardian, leaves
+//! A monitor removes the folder of its process, also after the host was killed. A host
+//! that is killed after it made a folder, and before it started the monitor, leaves
 //! it; the next host finds the folder above it without a lock, and removes it.
 
 use std::{

@@ -11,7 +11,7 @@ use crate::{folders::Folders, lasting::Lasting, settings::Settings};
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    /// The program that becomes guardian and stage.
+    /// The program that becomes monitor and stage.
     pub(crate) launcher: PathBuf,
     /// The processes' folders.
     pub(crate) folders: Folders,

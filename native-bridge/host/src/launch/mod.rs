@@ -1,28 +1,28 @@
 //! The processes between the host and a plugin: the host's own executable,
 //! started again, in two stages.
 //!
-//! 1. The **guardian** (`guardian`) lives as long as the plugin. It is the
+//! 1. The **monitor** (`monitor`) lives as long as the plugin. It is the
 //!    plugin's parent, adopts what the plugin leaves behind, and holds a socket
 //!    to the host. When the socket ends, because the host wants it or because
-//!    the host was killed, the guardian kills everything below it and removes
+//!    the host was killed, the monitor kills everything below it and removes
 //!    the plugin's folder. So no process and no socket file outlives a host.
 //! 2. The **stage** (`stage`) is the process that becomes the plugin: it
 //!    closes descriptors, applies the sandbox to itself and executes the file.
 //!    What it does is ordinary code in a process of its own, not code between
 //!    `fork` and `exec` in a copy of a server with threads.
 //!
-//! Where there is a socket and may be no guardian, which is where a process
-//! started by hand can attach, a **caretaker** (`caretaker`) waits for
+//! Where there is a socket and may be no monitor, which is where a process
+//! started by hand can attach, a **reaper** (`reaper`) waits for
 //! the host's end in the same way and removes the socket's folder.
 //!
 //! An embedder calls [`intercept`] first thing in `main`. The stage must
 //! not start a thread, for the sandbox is applied to the one that asks for it;
 //! neither may print: their output is the plugin's.
 
-mod caretaker;
-mod guardian;
+mod monitor;
 pub(crate) mod pass;
 pub(crate) mod plan;
+mod reaper;
 pub(crate) mod remove;
 mod stage;
 
@@ -38,12 +38,12 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-pub(crate) use self::caretaker::Caretaker;
+pub(crate) use self::reaper::Reaper;
 
-/// The first argument of the guardian.
-pub(crate) const GUARDIAN: &str = "mortise-native-guardian";
-/// The first argument of the caretaker.
-const CARETAKER: &str = "mortise-native-caretaker";
+/// The first argument of the monitor.
+pub(crate) const MONITOR: &str = "mortise-native-monitor";
+/// The first argument of the reaper.
+const REAPER: &str = "mortise-native-reaper";
 /// The first argument of the stage.
 pub(crate) const STAGE: &str = "mortise-native-stage";
 
@@ -63,8 +63,8 @@ pub(crate) fn intercepts() -> bool {
 /// started.
 pub fn intercept() {
     match std::env::args_os().nth(1) {
-        Some(first) if first == GUARDIAN => std::process::exit(guardian::run()),
-        Some(first) if first == CARETAKER => std::process::exit(caretaker::run()),
+        Some(first) if first == MONITOR => std::process::exit(monitor::run()),
+        Some(first) if first == REAPER => std::process::exit(reaper::run()),
         Some(first) if first == STAGE => std::process::exit(stage::run()),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! What host, guardian and stage tell each other, one JSON value in a line
+//! What host, monitor and stage tell each other, one JSON value in a line
 //! each, over the socket that is the lower one's standard input. The plugin's end
 //! of its connection and the socket for the listeners of its network come first, as
 //! descriptors (`super::pass`).
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sandbox::Policy;
 
-/// The plugin to start. The host's first line, and the guardian's to the stage.
+/// The plugin to start. The host's first line, and the monitor's to the stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     /// The plugin's file.
@@ -26,18 +26,18 @@ pub(crate) struct Plan {
     pub(crate) policy: Policy,
 }
 
-/// The host's orders to the guardian. The end of the socket means
-/// [`Order::Kill`].
+/// The host's commands to the monitor. The end of the socket means
+/// [`StopCommand::Kill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Order {
+pub(crate) enum StopCommand {
     /// Ask the plugin to end: SIGTERM.
     Term,
     /// End it, and everything it started: SIGKILL.
     Kill,
 }
 
-/// Reports of the guardian and the stage.
+/// Reports of the monitor and the stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Report {

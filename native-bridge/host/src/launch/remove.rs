@@ -34,7 +34,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The guardian removed it already, most likely.
+        // The monitor removed it already, most likely.
         let _ = tree(&self.0);
     }
 }

@@ -22,25 +22,25 @@ pub(super) fn run() -> i32 {
     // First of all: it gets the lowest number.
     let given = pass::receive(std::io::stdin())
         .and_then(|connection| Ok((connection, pass::receive(std::io::stdin())?)));
-    let Ok(guardian) = std::io::stdin().as_fd().try_clone_to_owned() else {
+    let Ok(monitor) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return 1;
     };
-    let mut guardian = UnixStream::from(guardian);
+    let mut monitor = UnixStream::from(monitor);
     let failure = match given {
-        Ok((connection, network)) => become_plugin(&guardian, &connection, network),
+        Ok((connection, network)) => become_plugin(&monitor, &connection, network),
         Err(error) => format!("the launcher was given no connection for the plugin: {error}"),
     };
     if let Ok(line) = serde_json::to_string(&Report::Failed(failure)) {
-        // The guardian sees the end in any case.
-        let _ = guardian.write_all(format!("{line}\n").as_bytes());
+        // The monitor sees the end in any case.
+        let _ = monitor.write_all(format!("{line}\n").as_bytes());
     }
     1
 }
 
 /// Returns what went wrong.
-fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) -> String {
+fn become_plugin(monitor: &UnixStream, connection: &OwnedFd, network: OwnedFd) -> String {
     let mut line = String::new();
-    let read = BufReader::new(guardian).read_line(&mut line);
+    let read = BufReader::new(monitor).read_line(&mut line);
     let plan: Plan = match read
         .map_err(|error| error.to_string())
         .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()))
@@ -51,7 +51,7 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) 
     if let Err(error) = rustix::process::setsid() {
         return format!("a session of its own was refused: {error}");
     }
-    if let Err(error) = die_with(plan.policy.guardian) {
+    if let Err(error) = die_with(plan.policy.monitor) {
         return error;
     }
     if let Err(error) = close_on_execute() {
@@ -82,8 +82,8 @@ fn become_plugin(guardian: &UnixStream, connection: &OwnedFd, network: OwnedFd) 
     }
     match serde_json::to_string(&Report::Protected(applied.protection)) {
         Ok(line) => {
-            let mut guardian = guardian;
-            if let Err(error) = guardian.write_all(format!("{line}\n").as_bytes()) {
+            let mut monitor = monitor;
+            if let Err(error) = monitor.write_all(format!("{line}\n").as_bytes()) {
                 return format!("the monitor process has ended: {error}");
             }
         }
@@ -110,14 +110,14 @@ fn explain(plan: &Plan, error: &std::io::Error) -> String {
     }
 }
 
-/// Has the kernel kill this process, and so the plugin, when the guardian ends.
+/// Has the kernel kill this process, and so the plugin, when the monitor ends.
 #[cfg(target_os = "linux")]
-fn die_with(guardian: u32) -> Result<(), String> {
+fn die_with(monitor: u32) -> Result<(), String> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| format!("the parent-death signal was refused: {error}"))?;
     let parent = getppid().and_then(|pid| u32::try_from(pid.as_raw_pid()).ok());
-    if parent == Some(guardian) {
+    if parent == Some(monitor) {
         Ok(())
     } else {
         Err("the monitor process has ended".to_owned())
@@ -125,7 +125,7 @@ fn die_with(guardian: u32) -> Result<(), String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with(_guardian: u32) -> Result<(), String> {
+fn die_with(_monitor: u32) -> Result<(), String> {
     Ok(())
 }
 

@@ -165,7 +165,7 @@ pub struct Policy {
     pub protected: Protected,
     /// The process that started this one: the stage sees that it is still there,
     /// and the probes that it is out of reach.
-    pub guardian: u32,
+    pub monitor: u32,
     /// The limits.
     pub limits: ProcessLimits,
     /// The control group that bounds all its processes together, or the reason why

@@ -207,7 +207,7 @@ fn first_process(
             announcer,
         }),
         Fork::Parent(plugin) => {
-            // Its end is the stage's end, and so the guardian's to see.
+            // Its end is the stage's end, and so the monitor's to see.
             let mut writer = writer;
             if writer.write_all(READY).is_err() {
                 system::end_as(1);

@@ -68,23 +68,23 @@ const DEEDS: &[Deed] = &[
     Deed {
         prevented: "signals: only to its own processes",
         attempt: |_, policy| {
-            let guardian = policy.guardian.into();
-            system::call(libc::SYS_kill, [guardian, 0, 0, 0]).map(drop)
+            let monitor = policy.monitor.into();
+            system::call(libc::SYS_kill, [monitor, 0, 0, 0]).map(drop)
         },
     },
     Deed {
         prevented: "processes: limits and scheduling only of its own",
         attempt: |_, policy| {
-            let guardian = policy.guardian.into();
-            system::call(libc::SYS_prlimit64, [guardian, 0, 0, 0]).map(drop)
+            let monitor = policy.monitor.into();
+            system::call(libc::SYS_prlimit64, [monitor, 0, 0, 0]).map(drop)
         },
     },
     Deed {
         prevented: "system calls: no tracing",
         attempt: |_, policy| {
             let seize = libc::PTRACE_SEIZE.into();
-            let guardian = policy.guardian.into();
-            system::call(libc::SYS_ptrace, [seize, guardian, 0, 0]).map(drop)
+            let monitor = policy.monitor.into();
+            system::call(libc::SYS_ptrace, [seize, monitor, 0, 0]).map(drop)
         },
     },
     Deed {

@@ -153,7 +153,7 @@ fn allowed(surroundings: Surroundings) -> Result<Rules, BackendError> {
         // Of a process, not of a user, and the caller.
         let of_process = compare(0, Width::Dword, Compare::Le, 1);
         allow(calls::PRIORITIES, vec![rule([of_process, is(1, 0)])?]);
-        // The signal at the guardian's end stays.
+        // The signal at the monitor's end stays.
         let death = number(libc::PR_SET_PDEATHSIG);
         allow(&[libc::SYS_prctl], vec![rule([is_not(0, death)])?]);
     }

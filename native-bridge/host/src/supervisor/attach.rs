@@ -13,14 +13,14 @@ use crate::{
     connection::{Greeted, greet},
     folders,
     lasting::Version,
-    launch::Caretaker,
+    launch::Reaper,
     transport::{Link, Listener},
 };
 
 /// The place where processes can attach, until it is dropped.
 pub(super) struct AttachPoint {
     _task: AbortOnDropHandle<()>,
-    _caretaker: Caretaker,
+    _reaper: Reaper,
     _folder: TempDir,
 }
 
@@ -35,7 +35,7 @@ impl Supervisor {
         let folder = self.shared.folders.make(folders::ATTACH);
         let folder = folder.map_err(|error| unavailable(&error))?;
         let listener = Listener::bind(folder.path(), "s").map_err(|error| unavailable(&error))?;
-        let caretaker = Caretaker::of(folder.path(), &self.shared.launcher)
+        let reaper = Reaper::of(folder.path(), &self.shared.launcher)
             .map_err(|error| unavailable(&error))?;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| unavailable(&error))?;
@@ -50,7 +50,7 @@ impl Supervisor {
         ));
         *self.attaching.lock() = Some(AttachPoint {
             _task: AbortOnDropHandle::new(task),
-            _caretaker: caretaker,
+            _reaper: reaper,
             _folder: folder,
         });
         Ok(attachment)

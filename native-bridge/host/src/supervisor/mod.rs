@@ -1,6 +1,6 @@
 //! Keeps one plugin's process running, and reports its status.
 //!
-//! - [`process`]: one process below its guardian: start, orders, exit.
+//! - [`process`]: one process below its monitor: start, commands, exit.
 //! - [`output`]: its output.
 //! - [`running`]: a process after its handshake: its connection and its end.
 //! - [`start_error`]: the reason for which there is none.
@@ -503,7 +503,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        // The guardian ends with the socket to it, and the plugin with it.
+        // The monitor ends with the socket to it, and the plugin with it.
         if let Some(running) = self.replace_phase(Phase::Down) {
             running.abandon();
         }

@@ -1,7 +1,7 @@
-//! One process of a plugin, below its guardian.
+//! One process of a plugin, below its monitor.
 //!
-//! The guardian's standard input is the socket for orders and reports. Dropping
-//! [`Process`] drops that socket, and the guardian then kills everything below
+//! The monitor's standard input is the socket for commands and reports. Dropping
+//! [`Process`] drops that socket, and the monitor then kills everything below
 //! it.
 
 use std::{
@@ -27,8 +27,8 @@ use crate::{
     folders::{self, Folders},
     imports::Imports,
     launch::{
-        self, GUARDIAN,
-        plan::{Order, Plan, Report},
+        self, MONITOR,
+        plan::{Plan, Report, StopCommand},
         remove::Folder,
     },
     proxy,
@@ -44,7 +44,7 @@ pub(crate) enum Exit {
     Signal(i32),
     /// It was never executed.
     NotStarted(String),
-    /// Its guardian is gone, and so is it.
+    /// Its monitor is gone, and so is it.
     Unknown,
 }
 
@@ -81,12 +81,12 @@ fn name(signal: i32) -> &'static str {
 /// A process that was asked for.
 #[derive(Debug)]
 pub(crate) struct Process {
-    orders: tokio::sync::Mutex<OwnedWriteHalf>,
+    commands: tokio::sync::Mutex<OwnedWriteHalf>,
     state: watch::Receiver<Known>,
-    /// The id of the guardian's process.
-    guardian: Option<u32>,
+    /// The id of the monitor's process.
+    monitor: Option<u32>,
     outputs: parking_lot::Mutex<Vec<JoinHandle<()>>>,
-    /// The folder of its working directory. Removed by the guardian if this
+    /// The folder of its working directory. Removed by the monitor if this
     /// process is killed.
     _folder: Folder,
 }
@@ -112,7 +112,7 @@ pub(crate) fn directory(folder: &Path) -> PathBuf {
 }
 
 impl Process {
-    /// Starts the guardian and tells it the plan, whose folder is `folder`. The
+    /// Starts the monitor and tells it the plan, whose folder is `folder`. The
     /// plugin is given `connection`.
     pub(crate) async fn start(
         launcher: &Path,
@@ -122,19 +122,19 @@ impl Process {
         imports: &Arc<Imports>,
         settings: &Settings,
     ) -> std::io::Result<Self> {
-        let (own, guardians) = UnixStream::pair()?;
+        let (own, theirs) = UnixStream::pair()?;
         let (listeners, others) = UnixStream::pair()?;
         launch::pass::send(&own, connection.as_fd())?;
         launch::pass::send(&own, others.as_fd())?;
         drop((connection, others));
         own.set_nonblocking(true)?;
-        let mut child = launch::command(launcher, GUARDIAN)
+        let mut child = launch::command(launcher, MONITOR)
             .arg(&plan.folder)
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(guardians)))
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let guardian = child.id();
+        let monitor = child.id();
         let mut outputs = Vec::new();
         let pace = settings.output_bytes_per_second;
         if let Some(pipe) = child.stdout.take() {
@@ -145,7 +145,7 @@ impl Process {
             let captured = output::capture(pipe, Arc::clone(imports), Source::Stderr, pace);
             outputs.push(tokio::spawn(captured));
         }
-        let (reports, mut orders) = tokio::net::UnixStream::from_std(own)?.into_split();
+        let (reports, mut commands) = tokio::net::UnixStream::from_std(own)?.into_split();
         let (known, state) = watch::channel(Known::default());
         let over = CancellationToken::new();
         let proxy = proxy::serve(listeners, Arc::clone(imports), over.clone())?;
@@ -153,11 +153,11 @@ impl Process {
         tokio::spawn(proxy);
         let mut line = serde_json::to_vec(plan)?;
         line.push(b'\n');
-        orders.write_all(&line).await?;
+        commands.write_all(&line).await?;
         Ok(Self {
-            orders: tokio::sync::Mutex::new(orders),
+            commands: tokio::sync::Mutex::new(commands),
             state,
-            guardian,
+            monitor,
             outputs: parking_lot::Mutex::new(outputs),
             _folder: folder,
         })
@@ -168,9 +168,9 @@ impl Process {
         self.state.borrow().protection.clone().unwrap_or_default()
     }
 
-    /// Returns the id of the guardian's process; none once it is gone.
-    pub(crate) fn guardian(&self) -> Option<u32> {
-        self.guardian.filter(|_| !self.state.borrow().gone)
+    /// Returns the id of the monitor's process; none once it is gone.
+    pub(crate) fn monitor(&self) -> Option<u32> {
+        self.monitor.filter(|_| !self.state.borrow().gone)
     }
 
     /// Waits until the plugin's own process has ended.
@@ -194,23 +194,23 @@ impl Process {
         let _ = self.state.clone().wait_for(is).await;
     }
 
-    /// Tells the guardian. It may be gone, and the process with it.
-    pub(crate) async fn order(&self, order: Order) {
-        if let Ok(mut line) = serde_json::to_vec(&order) {
+    /// Commands the monitor. It may be gone, and the process with it.
+    pub(crate) async fn command(&self, command: StopCommand) {
+        if let Ok(mut line) = serde_json::to_vec(&command) {
             line.push(b'\n');
-            let _ = self.orders.lock().await.write_all(&line).await;
+            let _ = self.commands.lock().await.write_all(&line).await;
         }
     }
 
     /// Kills it and everything it started, and waits until it is gone, at most
     /// this long.
     pub(crate) async fn kill(&self, deadline: Duration) {
-        self.order(Order::Kill).await;
+        self.command(StopCommand::Kill).await;
         let _ = tokio::time::timeout(deadline, self.gone()).await;
     }
 }
 
-/// Reads the guardian's reports until it ends.
+/// Reads the monitor's reports until it ends.
 /// `connected` ends the process's connections with it.
 async fn follow(
     mut child: Child,

@@ -22,7 +22,7 @@ use crate::{
     activity::Activity,
     connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
     imports::Imports,
-    launch::plan::{Order, Plan},
+    launch::plan::{Plan, StopCommand},
     sandbox::{Mode, Policy, ProcessLimits, Reach},
     settings::StopLadder,
     shared::Shared,
@@ -131,8 +131,8 @@ impl Running {
                 },
                 reach: reach.clone(),
                 protected: settings.protected.clone(),
-                // The guardian says which it is.
-                guardian: 0,
+                // The monitor says which it is.
+                monitor: 0,
                 group: Err("there are none on this system".to_owned()),
             },
             folder: folder.path().to_owned(),
@@ -264,7 +264,7 @@ impl Running {
 
     /// Returns the memory of the process and of those below it.
     pub(crate) fn memory_bytes(&self) -> Option<u64> {
-        memory::below(self.process.as_ref()?.guardian()?)
+        memory::below(self.process.as_ref()?.monitor()?)
     }
 
     /// Asks it who it is.
@@ -450,7 +450,7 @@ impl Running {
             return;
         };
         if !exited {
-            process.order(Order::Term).await;
+            process.command(StopCommand::Term).await;
             exited = tokio::time::timeout(ladder.term, process.exited())
                 .await
                 .is_ok();

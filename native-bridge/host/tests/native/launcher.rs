@@ -32,7 +32,7 @@ async fn what_a_plugin_started_goes_with_it() {
         let beside = working_in(world.folder.path()).len();
         let plugin = world.plugin("forks").await;
         let ann = made(&plugin, "ann").await;
-        // The plugin, a child of it, and one that was left to the guardian.
+        // The plugin, a child of it, and one that was left to the monitor.
         until("three processes", async || {
             working_in(world.folder.path()).len() == beside + 3
         })

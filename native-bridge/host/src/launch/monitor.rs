@@ -1,7 +1,7 @@
-//! The guardian: starts the stage, passes on orders and reports, and leaves
+//! The monitor: starts the stage, passes on commands and reports, and leaves
 //! nothing behind.
 //!
-//! Three threads: one reads orders, one reaps children, the main one decides.
+//! Three threads: one reads commands, one reaps children, the main one decides.
 //! The main thread starts the stage, because a parent-death signal is tied to
 //! the thread that did.
 
@@ -21,12 +21,12 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::{
     STAGE, pass,
-    plan::{Order, Plan, Report},
+    plan::{Plan, Report, StopCommand},
     remove,
 };
 
 enum Event {
-    Order(Order),
+    Command(StopCommand),
     /// The host wants no more, or was killed.
     Left,
     /// The process of this id has ended.
@@ -37,12 +37,12 @@ enum Event {
 
 /// The interval at which remaining processes are killed again.
 const AGAIN: Duration = Duration::from_millis(20);
-/// After how long the guardian leaves, though a process does not die.
+/// After how long the monitor leaves, though a process does not die.
 const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// Returns the exit status.
 pub(super) fn run() -> i32 {
-    match guard() {
+    match monitor() {
         Ok(()) => 0,
         Err(_) => {
             // The host was killed before it said what to start.
@@ -55,15 +55,15 @@ pub(super) fn run() -> i32 {
     }
 }
 
-fn guard() -> std::io::Result<()> {
+fn monitor() -> std::io::Result<()> {
     let host = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let connection = pass::receive(&host)?;
     let network = pass::receive(&host)?;
-    let mut orders = BufReader::new(host.try_clone()?);
+    let mut commands = BufReader::new(host.try_clone()?);
     let mut line = String::new();
-    orders.read_line(&mut line)?;
+    commands.read_line(&mut line)?;
     let mut plan: Plan = serde_json::from_str(&line)?;
-    plan.policy.guardian = std::process::id();
+    plan.policy.monitor = std::process::id();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -74,7 +74,7 @@ fn guard() -> std::io::Result<()> {
     let group = plan.policy.group.clone();
     let parent = rustix::process::getppid();
     let left = match start(&plan, [connection, network], &host) {
-        Ok(plugin) => attend(plugin, &host, orders),
+        Ok(plugin) => attend(plugin, &host, commands),
         Err(error) => {
             report(&host, &Report::Failed(error));
             false
@@ -145,15 +145,15 @@ fn start(plan: &Plan, passed: [OwnedFd; 2], host: &UnixStream) -> Result<Pid, St
     Ok(pid)
 }
 
-/// Follows orders until nothing is left of the plugin. Returns true if the host
+/// Follows commands until nothing is left of the plugin. Returns true if the host
 /// left first.
-fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> bool {
+fn attend(plugin: Pid, host: &UnixStream, commands: BufReader<UnixStream>) -> bool {
     let (events, inbox) = mpsc::channel();
     let reaped = events.clone();
     std::thread::spawn(move || {
-        for line in orders.lines().map_while(Result::ok) {
-            if let Ok(order) = serde_json::from_str(&line)
-                && events.send(Event::Order(order)).is_err()
+        for line in commands.lines().map_while(Result::ok) {
+            if let Ok(command) = serde_json::from_str(&line)
+                && events.send(Event::Command(command)).is_err()
             {
                 return;
             }
@@ -186,10 +186,10 @@ fn attend(plugin: Pid, host: &UnixStream, orders: BufReader<UnixStream>) -> bool
             Some(_) => inbox.recv_timeout(AGAIN),
         };
         match event {
-            Ok(Event::Order(Order::Term)) => {
+            Ok(Event::Command(StopCommand::Term)) => {
                 let _ = rustix::process::kill_process_group(plugin, Signal::TERM);
             }
-            Ok(event @ (Event::Order(Order::Kill) | Event::Left)) => {
+            Ok(event @ (Event::Command(StopCommand::Kill) | Event::Left)) => {
                 left |= matches!(event, Event::Left);
                 until.get_or_insert(Instant::now() + GIVE_UP);
                 let _ = rustix::process::kill_process_group(plugin, Signal::KILL);

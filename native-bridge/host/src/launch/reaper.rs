@@ -1,4 +1,4 @@
-//! The caretaker: a process that removes a folder when the host is killed.
+//! The reaper: a process that removes a folder when the host is killed.
 
 use std::{
     io,
@@ -8,24 +8,24 @@ use std::{
 
 use tokio::process::{Child, ChildStdin};
 
-use super::CARETAKER;
+use super::REAPER;
 
-/// The host's end of a caretaker. With it the caretaker ends.
+/// The host's end of a reaper. With it the reaper ends.
 #[derive(Debug)]
-pub(crate) struct Caretaker {
+pub(crate) struct Reaper {
     _process: Child,
-    /// The monitor of the attach point waits for its end.
+    /// The reaper waits for its end.
     _alive: Option<ChildStdin>,
 }
 
-impl Caretaker {
+impl Reaper {
     /// Has a folder removed when this process ends, however it does.
     ///
     /// # Errors
     ///
     /// The launcher cannot be started.
     pub(crate) fn of(folder: &Path, launcher: &Path) -> io::Result<Self> {
-        let mut process = super::command(launcher, CARETAKER)
+        let mut process = super::command(launcher, REAPER)
             .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
