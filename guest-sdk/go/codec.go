@@ -6,7 +6,7 @@ package mortise
 
 import "encoding/json"
 
-// codec is how the values in frames are written, as was agreed in the greeting.
+// codec is how the values in frames are written, as was agreed in the handshake.
 type codec interface {
 	encode(value any) ([]byte, error)
 	decode(content []byte, into any) error
@@ -21,7 +21,7 @@ var (
 	codecNames = []string{"json"}
 )
 
-// jsonCodec is the codec that every side has, and that of the greeting.
+// jsonCodec is the codec that every side has, and that of the handshake.
 type jsonCodec struct{}
 
 func (jsonCodec) encode(value any) ([]byte, error)      { return json.Marshal(value) }

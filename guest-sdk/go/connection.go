@@ -102,7 +102,7 @@ type failing struct {
 	Error failure `json:"error"`
 }
 
-// message is any frame after the greeting as it is read.
+// message is any frame after the handshake as it is read.
 type message struct {
 	Type     string   `json:"type"`
 	ID       *uint64  `json:"id,omitempty"`
@@ -116,20 +116,20 @@ type message struct {
 	Traceparent string `json:"traceparent,omitempty"`
 }
 
-func newConnection(raw net.Conn, greeting welcome) *connection {
+func newConnection(raw net.Conn, terms welcome) *connection {
 	c := &connection{
 		raw:      raw,
-		maxFrame: greeting.MaxFrame,
-		codec:    codecs[greeting.Codec],
+		maxFrame: terms.MaxFrame,
+		codec:    codecs[terms.Codec],
 		workless: make(chan func()),
-		slots:    make(chan struct{}, greeting.MaxCalls),
+		slots:    make(chan struct{}, terms.MaxCalls),
 		ended:    make(chan struct{}),
 		next:     1,
 		asked:    map[uint64]chan outcome{},
 		working:  map[uint64]*call{},
 		contexts: map[uint64]context.Context{},
 	}
-	for _, feature := range greeting.Features {
+	for _, feature := range terms.Features {
 		c.streaming = c.streaming || feature == featureStreaming
 	}
 	return c

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// The longest frame of the greeting, in bytes.
-	greetingFrame = 64 << 10
+	// The longest frame of the handshake, in bytes.
+	handshakeFrame = 64 << 10
 	// The longest frame this side takes: every webhook fits.
 	maxFrame = 32 << 20
 	// The most that a server may announce.

@@ -11,7 +11,7 @@ use mortise_protocol::{
     calls::{Calls, Event},
     codec::{Codec, Payload},
     frame,
-    greeting::{Greeting, Terms},
+    handshake::{Handshake, Terms},
     imports::Import,
     message::{Message, Outgoing},
     methods,
@@ -22,7 +22,7 @@ use mortise_protocol::{
 const MOST: (usize, usize) = (4, 2000);
 
 /// A whole connection: the first byte says how the stream is cut into reads,
-/// the rest is the stream. A greeting, then messages in the codec that was
+/// the rest is the stream. A handshake, then messages in the codec that was
 /// agreed on; answers to the host's own calls 1 to 3 are taken as such, the
 /// third of which is a webhook's that may be streamed.
 pub(super) fn connection(input: &[u8]) {
@@ -56,7 +56,7 @@ pub(super) fn connection(input: &[u8]) {
             };
             assert!((1..=LEAST_MAX_FRAME).contains(&content.len()));
             let Some(codec) = agreed else {
-                let Ok(Greeting::Hello(hello)) = Greeting::read(&content) else {
+                let Ok(Handshake::Hello(hello)) = Handshake::read(&content) else {
                     return;
                 };
                 let Ok((welcome, agreement)) = terms.answer(&hello) else {

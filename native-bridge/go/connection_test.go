@@ -16,14 +16,14 @@ import (
 func connected(t *testing.T) (*connection, net.Conn) {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { theirs.Close() })
-	c := newConnection(ours, welcome{Codec: "json", MaxFrame: greetingFrame, MaxCalls: 1})
+	c := newConnection(ours, welcome{Codec: "json", MaxFrame: handshakeFrame, MaxCalls: 1})
 	t.Cleanup(c.end)
 	return c, theirs
 }
 
 func TestMessagesThatAreTooLong(t *testing.T) {
 	c, theirs := connected(t)
-	long := strings.Repeat("x", greetingFrame)
+	long := strings.Repeat("x", handshakeFrame)
 	err := c.ask("storage.set", 1, params{"value": long}, nil)
 	var why *Error
 	if !errors.As(err, &why) || why.Kind != Invalid || !strings.Contains(why.Text, "more than the 65536 that the server takes") {
@@ -39,7 +39,7 @@ func TestMessagesThatAreTooLong(t *testing.T) {
 			t.Fatal(err)
 		}
 		go (<-opened).reply(result)
-		content, err := readFrame(theirs, greetingFrame)
+		content, err := readFrame(theirs, handshakeFrame)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestMessagesThatAreTooLong(t *testing.T) {
 		}
 	}
 	go (&call{id: 8, connection: c, cancel: func() {}}).sendFailure(failure{Kind: kindCrashed, Text: "panic: x", Details: long})
-	content, err := readFrame(theirs, greetingFrame)
+	content, err := readFrame(theirs, handshakeFrame)
 	if err != nil || string(content) != `{"type":"error","id":8,"error":{"kind":"crashed","text":"panic: x"}}` {
 		t.Errorf("%.200s, %v", content, err)
 	}

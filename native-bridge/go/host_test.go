@@ -127,7 +127,7 @@ func spawn(t testing.TB, name string) *testHost {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.raw.Close() })
-	content, err := readFrame(h.raw, greetingFrame)
+	content, err := readFrame(h.raw, handshakeFrame)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@
 // One process serves all users of the plugin: NewGotifyPluginInstance is called
 // once for each, and package globals are shared among them, as in Gotify.
 //
-// The files of this package: serve.go is what a plugin calls; greeting.go,
+// The files of this package: serve.go is what a plugin calls; handshake.go,
 // frame.go, codec.go, msgpack.go and connection.go are the protocol (PROTOCOL.md
 // in the folder above), contract.go, variant.go, failure.go and permission.go the
 // values in it; process.go directs calls to instances, instance.go keeps v1's

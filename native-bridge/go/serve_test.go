@@ -34,7 +34,7 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-func TestGreeting(t *testing.T) {
+func TestHandshake(t *testing.T) {
 	h := spawn(t, "poller")
 	if h.hello.Type != "hello" || h.hello.Protocol != "mortise-native" || h.hello.Secret != secret ||
 		h.hello.Versions[0] != 1 || h.hello.Contracts[0] != "0.2.0" || !reflect.DeepEqual(h.hello.Codecs, []string{"msgpack", "json"}) ||
@@ -61,13 +61,13 @@ func TestDescriptor(t *testing.T) {
 		own.Close()
 		_ = command.Wait()
 	}()
-	content, err := readFrame(own, greetingFrame)
+	content, err := readFrame(own, handshakeFrame)
 	if err != nil || !strings.Contains(string(content), secret) {
 		t.Errorf("%v: %s", err, content)
 	}
 }
 
-func TestGreetingsThatEndIt(t *testing.T) {
+func TestHandshakesThatEndIt(t *testing.T) {
 	welcome := params{"type": "welcome", "protocol": "mortise-native", "version": 1, "contract": "0.2.0",
 		"codec": "json", "max_frame": 65536, "max_calls": 1}
 	with := func(name string, value any) params {

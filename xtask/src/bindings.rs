@@ -22,7 +22,7 @@ const WIRE: [&str; 7] = [
     "connection.go",
     "failure.go",
     "frame.go",
-    "greeting.go",
+    "handshake.go",
     "process.go",
     "trace.go",
 ];

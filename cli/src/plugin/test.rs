@@ -186,7 +186,7 @@ fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     settings.restart.longest = Duration::from_millis(100);
     settings.restart.give_up_after = u32::MAX;
     settings.stop.ask = Duration::from_secs(1);
-    settings.greeting = Duration::from_secs(30);
+    settings.handshake = Duration::from_secs(30);
     settings.describe = Duration::from_secs(30);
     let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(mortise_backends::wasm(None)?)];
     loaders.extend(mortise_backends::native(settings)?);

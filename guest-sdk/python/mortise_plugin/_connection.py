@@ -16,13 +16,13 @@ from ._data import ERRORS, Mismatch, from_data
 from ._types import Invalid, Unavailable
 from ._version import CONTRACT, __version__
 
-_GREETING_FRAME = 64 << 10
+_HANDSHAKE_FRAME = 64 << 10
 _MAX_FRAME = 32 << 20
 _MOST_MAX_FRAME = 256 << 20
 _GREATEST_ID = 2**53 - 1
 _ASK_SECONDS = 30.0
 _CONNECT_SECONDS = 5.0
-_GREETING_SECONDS = 10.0
+_HANDSHAKE_SECONDS = 10.0
 
 
 class Ended(Exception):
@@ -265,12 +265,12 @@ def _open(path: str) -> socket.socket:
 
 
 def connect(path: str, secret: str) -> Connection:
-    """Opens the connection and exchanges greetings."""
+    """Opens the connection and does the handshake."""
     if not hasattr(socket, "AF_UNIX"):
         raise Ended("MORTISE_SOCKET is of a kind that Python cannot use here; run the plugin on a Unix system")
     try:
         raw = _open(path)
-        raw.settimeout(_GREETING_SECONDS)
+        raw.settimeout(_HANDSHAKE_SECONDS)
         raw.sendall(
             _encode(
                 {
@@ -284,7 +284,7 @@ def connect(path: str, secret: str) -> Connection:
                     "secret": secret,
                     "sdk": f"mortise-python {__version__}",
                 },
-                _GREETING_FRAME,
+                _HANDSHAKE_FRAME,
             )
         )
     except OSError as error:
@@ -292,16 +292,16 @@ def connect(path: str, secret: str) -> Connection:
             f"the server's socket in MORTISE_SOCKET cannot be reached ({error}); is the server running?"
         ) from None
     stream = typing.cast(BinaryIO, raw.makefile("rb", buffering=1 << 16))
-    welcome = _read_frame(stream, _GREETING_FRAME)
+    welcome = _read_frame(stream, _HANDSHAKE_FRAME)
     if welcome["type"] == "reject":
         raise Ended(f"the server rejected this plugin: {welcome.get('text')}")
     if welcome["type"] != "welcome" or welcome.get("protocol") != "mortise-native":
-        raise Ended(f"what answers at MORTISE_SOCKET is no Mortise server: it greeted with {welcome['type']!r}")
+        raise Ended(f"what answers at MORTISE_SOCKET is no Mortise server: it answered the handshake with {welcome['type']!r}")
     chosen = (welcome.get("version"), welcome.get("contract"), welcome.get("codec"))
     if chosen != (1, CONTRACT, "json"):
         raise Ended(f"the server chose protocol, contract and codec {chosen}, which this plugin did not offer")
     frame, calls = welcome.get("max_frame"), welcome.get("max_calls")
-    if type(frame) is not int or type(calls) is not int or not _GREETING_FRAME <= frame <= _MOST_MAX_FRAME or calls < 1:
+    if type(frame) is not int or type(calls) is not int or not _HANDSHAKE_FRAME <= frame <= _MOST_MAX_FRAME or calls < 1:
         raise Ended(f"the server announced a max_frame of {frame} and max_calls of {calls}, which are out of bounds")
     raw.settimeout(None)
     return Connection(raw, stream, welcome)

@@ -247,7 +247,7 @@ class Host:
         return answer["status"], base64.b64decode(answer["body"]).decode()
 
 
-class Greeting(unittest.TestCase):
+class Handshake(unittest.TestCase):
     def by_hand(self, **environment):
         return subprocess.run(
             [sys.executable, str(HERE / "plugins" / "everything.py")],
@@ -288,7 +288,7 @@ class Greeting(unittest.TestCase):
         self.assertEqual((hello["versions"], hello["contracts"], hello["codecs"]), ([1], ["0.2.0"], ["json"]))
         self.assertEqual(hello["max_frame"], 33554432)
 
-    def test_greetings_that_end_it(self):
+    def test_handshakes_that_end_it(self):
         for welcome, says in (
             ({"type": "reject", "text": "the secret is wrong"}, "rejected this plugin: the secret is wrong"),
             ({**WELCOME, "protocol": "http"}, "no Mortise server"),

@@ -17,7 +17,7 @@ use mortise_protocol::{
     DESCRIPTOR_PREFIX, NAME, SECRET_VARIABLE, SOCKET_VARIABLE, VERSIONS,
     codec::Codec,
     frame,
-    greeting::{Greeting, Hello},
+    handshake::{Handshake, Hello},
     message::Outgoing,
     methods::{self, Created},
 };
@@ -155,10 +155,10 @@ fn plugin() {
         secret: std::env::var(SECRET_VARIABLE).unwrap(),
         sdk: "bench".into(),
     };
-    Greeting::Hello(hello).put(&mut answer).unwrap();
+    Handshake::Hello(hello).put(&mut answer).unwrap();
     socket.say(&answer);
     let welcome = &socket.hear().unwrap()[frame::HEADER..];
-    let Ok(Greeting::Welcome(welcome)) = Greeting::read(welcome) else {
+    let Ok(Handshake::Welcome(welcome)) = Handshake::read(welcome) else {
         return;
     };
     let codec = Codec::ALL

@@ -11,7 +11,7 @@ use crate::{
 use mortise_protocol::{
     MAX_CALLS, MAX_FRAME,
     codec::Codec,
-    greeting::{Terms, WEBHOOK_STREAM},
+    handshake::{Terms, WEBHOOK_STREAM},
 };
 
 /// Of all native plugins of a host.
@@ -41,8 +41,8 @@ pub struct Settings {
     pub protected: Protected,
     /// The `PATH` of plugins.
     pub search_path: String,
-    /// From a process's start to its greeting.
-    pub greeting: Duration,
+    /// From a process's start to its handshake.
+    pub handshake: Duration,
     /// For `manifest.describe`.
     pub describe: Duration,
     /// The steps of stopping a plugin.
@@ -105,7 +105,7 @@ impl Default for Settings {
             readable: Vec::new(),
             protected: Protected::default(),
             search_path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            greeting: Duration::from_secs(5),
+            handshake: Duration::from_secs(5),
             describe: Duration::from_secs(10),
             stop: StopLadder::default(),
             restart: Restart::default(),

@@ -34,7 +34,7 @@ impl Codec {
     /// All of them, in the host's order of preference.
     pub const ALL: [Self; 2] = [Self::MsgPack, Self::Json];
 
-    /// Its name in the greeting.
+    /// Its name in the handshake.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -42,7 +42,7 @@ impl Codec {
         }
     }
 
-    /// Returns the codec of a name in the greeting.
+    /// Returns the codec of a name in the handshake.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`frame`]: frames in a stream of bytes.
 //! - [`codec`]: the content of a frame, as JSON or MessagePack.
-//! - [`greeting`]: hello, and welcome or reject.
+//! - [`handshake`]: hello, and welcome or reject.
 //! - [`message`]: call, reply, error, cancel and notify.
 //! - [`calls`]: the open calls in either direction.
 //! - [`methods`], [`imports`]: the functions that hosts and plugins call, by name,
@@ -16,7 +16,7 @@
 pub mod calls;
 pub mod codec;
 pub mod frame;
-pub mod greeting;
+pub mod handshake;
 pub mod imports;
 pub mod message;
 pub mod methods;
@@ -24,11 +24,11 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 
-/// The name both sides give in the greeting.
+/// The name both sides give in the handshake.
 pub const NAME: &str = "mortise-native";
 /// The versions of the protocol that this side speaks, best first.
 pub const VERSIONS: &[u32] = &[1];
-/// The longest frame of the greeting, and the least that a side may announce,
+/// The longest frame of the handshake, and the least that a side may announce,
 /// in bytes.
 pub const LEAST_MAX_FRAME: usize = 64 << 10;
 /// The most that a side may announce as its longest frame, in bytes.
@@ -69,8 +69,8 @@ pub enum Violation {
     #[error("a frame that is not a message of this protocol: {0}")]
     Malformed(String),
     /// Something else than a hello at the beginning.
-    #[error("`{0}` where the greeting `hello` was expected")]
-    NotGreeted(String),
+    #[error("`{0}` where the handshake's `hello` was expected")]
+    NoHandshake(String),
     /// A call under an id that is still in use.
     #[error("a call with the id {0}, which is still open")]
     IdInUse(u64),

@@ -7,7 +7,7 @@
 //! plugin ends it, breaks the protocol, does not read, or does not answer a
 //! cancelled call or a ping.
 //!
-//! - [`greet`]: the handshake.
+//! - [`handshake`]: the handshake.
 //! - this module: calls to the plugin, and the end.
 //! - `reading`: received messages.
 //! - `outbox`: messages to send.
@@ -17,7 +17,7 @@
 
 mod deadlines;
 mod errors;
-mod greet;
+mod handshake;
 mod outbox;
 mod reading;
 mod streamed;
@@ -39,7 +39,7 @@ use tokio::{
 };
 
 pub use self::errors::{AskError, Closed};
-pub use self::greet::{GreetError, Greeted, greet};
+pub use self::handshake::{HandshakeError, OpenLink, handshake};
 pub(crate) use self::streamed::Streamed;
 use self::{
     deadlines::Deadlines,
@@ -49,7 +49,7 @@ use crate::{activity::Activity, transport::Link};
 use mortise_protocol::{
     calls::Calls,
     codec::Payload,
-    greeting::Agreement,
+    handshake::Agreement,
     message::{Call, Failure, FailureKind, Outgoing},
     methods::{self, Empty, Method},
     stream,
@@ -106,7 +106,7 @@ impl Default for Patience {
     }
 }
 
-/// A greeted connection. Clones are the same connection.
+/// A connection after its handshake. Clones are the same connection.
 #[derive(Clone)]
 pub struct Connection {
     shared: Arc<Shared>,
@@ -156,14 +156,14 @@ type Bare<'a> = Outgoing<'a, ()>;
 const WATCH: Duration = Duration::from_millis(500);
 
 impl Connection {
-    /// Serves a connection that was greeted, until it ends.
-    pub fn open(greeted: Greeted, handler: Arc<dyn Handler>, patience: Patience) -> Self {
-        let Greeted {
+    /// Serves a connection after its handshake, until it ends.
+    pub fn open(opened: OpenLink, handler: Arc<dyn Handler>, patience: Patience) -> Self {
+        let OpenLink {
             link: Link { reader, writer },
             buffer,
             agreement,
             ..
-        } = greeted;
+        } = opened;
         let most_bytes = agreement.receive_limit.saturating_mul(2);
         let shared = Arc::new(Shared {
             calls: Mutex::new(Calls::new(agreement.max_calls, most_bytes)),

@@ -12,7 +12,7 @@ use mortise_protocol::{
     calls::Event,
     codec::{DecodeError, Payload},
     frame,
-    greeting::WEBHOOK_STREAM,
+    handshake::WEBHOOK_STREAM,
     message::{Call, Failure, FailureKind, Message, Outgoing},
     stream,
 };

@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Answer, AskError, Closed, Connection, GreetError, Handler, Patience, greet};
+use super::{Answer, AskError, Closed, Connection, Handler, HandshakeError, Patience, handshake};
 use crate::transport::{Link, in_memory};
 use mortise_protocol::{
     codec::{Codec, Payload},
     frame,
-    greeting::Terms,
+    handshake::Terms,
     message::{Call, Failure, FailureKind},
     methods::{self, Empty},
 };
@@ -91,9 +91,9 @@ async fn connected(patience: Patience) -> (Connection, Plugin) {
         buffer: BytesMut::new(),
     };
     plugin.say(&hello()).await;
-    let greeted = greet(host, &terms(), SECRET).await.unwrap();
+    let opened = handshake(host, &terms(), SECRET).await.unwrap();
     assert_eq!(plugin.hear().await["type"], "welcome");
-    (Connection::open(greeted, Arc::new(Host), patience), plugin)
+    (Connection::open(opened, Arc::new(Host), patience), plugin)
 }
 
 fn quick() -> Patience {
@@ -349,9 +349,9 @@ async fn the_wrong_process_is_turned_away() {
         let mut hello = hello();
         hello[change.0] = change.1;
         plugin.say(&hello).await;
-        let error = greet(host, &terms(), SECRET).await.unwrap_err();
+        let error = handshake(host, &terms(), SECRET).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
-        if !matches!(error, GreetError::Violation(_)) {
+        if !matches!(error, HandshakeError::Violation(_)) {
             assert_eq!(plugin.hear().await["type"], "reject");
         }
     }

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Phase, Supervisor, running::Running};
 use crate::{
-    connection::{Greeted, greet},
+    connection::{OpenLink, handshake},
     folders,
     lasting::Version,
     launch::Reaper,
@@ -67,7 +67,7 @@ impl Supervisor {
     }
 
     /// Puts a process that was started by hand in the place of the one before.
-    async fn take_in(self: Arc<Self>, greeted: Greeted) {
+    async fn take_in(self: Arc<Self>, opened: OpenLink) {
         let turn = self.take_turn().await;
         if let Some(over) = self.over().filter(|before| before.is_over()) {
             // What follows from its end must not come after this.
@@ -80,7 +80,7 @@ impl Supervisor {
         self.crashes.lock().clear();
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
         let imports = Arc::clone(&self.imports);
-        let running = Running::attached(&self.shared, greeted, imports, generation);
+        let running = Running::attached(&self.shared, opened, imports, generation);
         match self.identified(running).await {
             Ok(running) => {
                 self.note(Level::Info, "a process that was started by hand took over");
@@ -145,11 +145,11 @@ async fn listen(supervisor: Weak<Supervisor>, listener: Listener, secret: String
 
 async fn let_in(supervisor: Arc<Supervisor>, link: Link, secret: String) {
     let terms = supervisor.shared.settings.terms();
-    let greeting = supervisor.shared.settings.greeting;
-    let why = match tokio::time::timeout(greeting, greet(link, &terms, &secret)).await {
-        Ok(Ok(greeted)) => return supervisor.take_in(greeted).await,
+    let deadline = supervisor.shared.settings.handshake;
+    let why = match tokio::time::timeout(deadline, handshake(link, &terms, &secret)).await {
+        Ok(Ok(opened)) => return supervisor.take_in(opened).await,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it sent no handshake within {greeting:?}"),
+        Err(_) => format!("it sent no handshake within {deadline:?}"),
     };
     supervisor.log().write(
         Level::Warn,

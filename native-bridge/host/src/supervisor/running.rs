@@ -1,4 +1,4 @@
-//! A process that greeted: calls into it, and its end.
+//! A process after its handshake: calls into it, and its end.
 
 use std::{
     path::Path,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     activity::Activity,
-    connection::{AskError, Closed, Connection, GreetError, Greeted, Streamed, greet},
+    connection::{AskError, Closed, Connection, HandshakeError, OpenLink, Streamed, handshake},
     imports::Imports,
     launch::plan::{Plan, StopCommand},
     sandbox::{Mode, Policy, ProcessLimits, Reach},
@@ -42,7 +42,7 @@ pub(crate) struct Postmortem {
     pub(crate) details: String,
 }
 
-/// A process that greeted.
+/// A process after its handshake.
 pub(crate) struct Running {
     /// The number of this start.
     pub(crate) generation: u64,
@@ -89,7 +89,7 @@ impl Running {
         &self.connection.agreement().contract
     }
 
-    /// Starts a process and waits for its greeting.
+    /// Starts a process and waits for its handshake.
     ///
     /// # Errors
     ///
@@ -149,29 +149,29 @@ impl Running {
             .await
             .map_err(|error| host(&format!("{}: {error}", launcher.display())))?;
         let terms = settings.terms();
-        let greeted = tokio::select! {
+        let opened = tokio::select! {
             biased;
-            greeted = greet(link, &terms, &secret) => Some(greeted),
+            opened = handshake(link, &terms, &secret) => Some(opened),
             _ = process.exited() => None,
-            () = tokio::time::sleep(settings.greeting) => None,
+            () = tokio::time::sleep(settings.handshake) => None,
         };
-        let error = match greeted {
-            Some(Ok(greeted)) => {
+        let error = match opened {
+            Some(Ok(opened)) => {
                 tracing::debug!(file = %file.display(), generation, "started a process");
-                // Empty until the report is there, which can come after the greeting.
+                // Empty until the report is there, which can come after the handshake.
                 let protection = process.protection();
                 if protection.missing.is_empty() && !protection.applied.is_empty() {
                     shared.protects.store(true, Ordering::Relaxed);
                 }
                 return Ok(Arc::new(Self {
                     log_from,
-                    ..Self::new(shared, greeted, Some(process), reach, imports, generation)
+                    ..Self::new(shared, opened, Some(process), reach, imports, generation)
                 }));
             }
             Some(Err(error)) => {
                 if matches!(
                     error,
-                    GreetError::Ended | GreetError::Io(_) | GreetError::WrongSecret
+                    HandshakeError::Ended | HandshakeError::Io(_) | HandshakeError::WrongSecret
                 ) {
                     // It ends, most likely; otherwise it is ended.
                     let _ = tokio::time::timeout(LINGER, process.exited()).await;
@@ -184,33 +184,34 @@ impl Running {
         let exit = tokio::time::timeout(Duration::ZERO, process.exited()).await;
         process.kill(settings.stop.kill).await;
         let output = after_newline(printed(&imports, log_from));
-        let deadline = settings.greeting;
+        let deadline = settings.handshake;
         Err(match (error, exit) {
             (
-                None | Some(GreetError::Ended | GreetError::Io(_) | GreetError::WrongSecret),
+                None
+                | Some(HandshakeError::Ended | HandshakeError::Io(_) | HandshakeError::WrongSecret),
                 Ok(exit),
             ) => StartError::Exited { exit, output },
-            (None | Some(GreetError::Ended | GreetError::Io(_)), Err(_)) => {
+            (None | Some(HandshakeError::Ended | HandshakeError::Io(_)), Err(_)) => {
                 StartError::Silent { deadline, output }
             }
-            (Some(error), _) => StartError::Greeting { error, output },
+            (Some(error), _) => StartError::Handshake { error, output },
         })
     }
 
     /// Serves a process that was started by hand.
     pub(crate) fn attached(
         shared: &Shared,
-        greeted: Greeted,
+        opened: OpenLink,
         imports: Arc<Imports>,
         generation: u64,
     ) -> Arc<Self> {
         let reach = Reach::default();
-        Arc::new(Self::new(shared, greeted, None, reach, imports, generation))
+        Arc::new(Self::new(shared, opened, None, reach, imports, generation))
     }
 
     fn new(
         shared: &Shared,
-        greeted: Greeted,
+        opened: OpenLink,
         process: Option<Process>,
         reach: Reach,
         imports: Arc<Imports>,
@@ -220,7 +221,7 @@ impl Running {
         Self {
             generation,
             reach,
-            connection: Connection::open(greeted, handler, shared.settings.patience),
+            connection: Connection::open(opened, handler, shared.settings.patience),
             process,
             log_from: imports.log().written(),
             imports,

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use mortise_runtime::{LoadError, Step};
 
 use super::process::Exit;
-use crate::connection::GreetError;
+use crate::connection::HandshakeError;
 
 /// The reason for which a process could not be started. The text has its
 /// output, on several lines.
@@ -17,12 +17,15 @@ pub(crate) enum StartError {
     /// It never became a process, or ended first.
     #[error("{exit}{output}")]
     Exited { exit: Exit, output: String },
-    /// It did not greet in time.
+    /// It sent no handshake in time.
     #[error("it sent no handshake within {deadline:?}{output}")]
     Silent { deadline: Duration, output: String },
     /// Its handshake was not acceptable.
     #[error("{error}{output}")]
-    Greeting { error: GreetError, output: String },
+    Handshake {
+        error: HandshakeError,
+        output: String,
+    },
     /// It does not say who it is.
     #[error("{0}")]
     Describe(String),
@@ -56,7 +59,7 @@ impl StartError {
                  older SDK connects by path and cannot use a descriptor; an executable that is no \
                  plugin does not belong in the plugins folder",
             ),
-            Self::Greeting { .. } => (
+            Self::Handshake { .. } => (
                 Step::Start,
                 "a handshake that this host understands",
                 "build it with a current SDK, or update the server",

@@ -19,7 +19,7 @@ use crate::support::{
 
 async fn report(behaviour: &str, change: impl FnOnce(&mut Settings)) -> LoadError {
     let world = World::with(|settings| {
-        settings.greeting = Duration::from_secs(2);
+        settings.handshake = Duration::from_secs(2);
         settings.describe = Duration::from_secs(2);
         change(settings);
     });
@@ -97,7 +97,7 @@ async fn the_start_of_a_process_takes_nothing_of_the_time_for_a_call() {
 }
 
 #[tokio::test]
-async fn each_that_does_not_greet_is_reported() {
+async fn each_that_sends_no_handshake_is_reported() {
     for (behaviour, step, found) in [
         ("silent", Step::Unstarted, "sent no handshake within 2s"),
         ("mute", Step::Unstarted, "sent no handshake within 2s"),
@@ -107,14 +107,14 @@ async fn each_that_does_not_greet_is_reported() {
             "exited with status 3; it printed:\ngiving up: no reason",
         ),
         ("abort-at-once", Step::Start, "killed by signal 6"),
-        ("ends-before-greeting", Step::Start, "exited with status 0"),
+        ("ends-before-handshake", Step::Start, "exited with status 0"),
         ("garbage", Step::Start, "a frame of 1195725856 bytes"),
         ("half-frame", Step::Unstarted, "sent no handshake within 2s"),
         ("oversized", Step::Start, "a frame of 2147483647 bytes"),
         (
-            "call-before-greeting",
+            "call-before-handshake",
             Step::Start,
-            "`call` where the greeting `hello` was expected",
+            "`call` where the handshake's `hello` was expected",
         ),
         // It printed why, and ended.
         ("wrong-secret", Step::Start, "rejected: the secret is wrong"),

@@ -15,7 +15,7 @@ pub(crate) fn be_born(behaviour: &str) {
             std::process::exit(3);
         }
         "abort-at-once" => std::process::abort(),
-        "ends-before-greeting" => drop(Wire::connect()),
+        "ends-before-handshake" => drop(Wire::connect()),
         "mute" => {
             let _wire = Wire::connect();
             forever();
@@ -32,12 +32,12 @@ pub(crate) fn be_born(behaviour: &str) {
             Wire::connect().raw(&[0x7f, 0xff, 0xff, 0xff]);
             forever();
         }
-        "call-before-greeting" => {
+        "call-before-handshake" => {
             Wire::connect().say(&json!({"type": "call", "id": 1, "method": "storage.get"}));
             forever();
         }
-        "wrong-secret" => greeted(|hello| hello["secret"] = json!("0".repeat(64))),
-        "wrong-version" => greeted(|hello| hello["versions"] = json!([99])),
+        "wrong-secret" => after_handshake(|hello| hello["secret"] = json!("0".repeat(64))),
+        "wrong-version" => after_handshake(|hello| hello["versions"] = json!([99])),
         "forks" => {
             // One that stays in the group, and one that makes a session of its
             // own and outlives its parent.
@@ -46,19 +46,19 @@ pub(crate) fn be_born(behaviour: &str) {
                 .args(["-c", "setsid sleep 601 & exit 0"])
                 .status()
                 .unwrap();
-            greeted(|_| {});
+            after_handshake(|_| {});
         }
         "ignores-term" => {
             ignore_term();
-            greeted(|_| {});
+            after_handshake(|_| {});
         }
-        _ => greeted(|_| {}),
+        _ => after_handshake(|_| {}),
     }
 }
 
-fn greeted(change: impl FnOnce(&mut serde_json::Value)) {
+fn after_handshake(change: impl FnOnce(&mut serde_json::Value)) {
     let wire = Wire::connect();
-    wire.greet(change);
+    wire.handshake(change);
     serve::serve(wire);
 }
 

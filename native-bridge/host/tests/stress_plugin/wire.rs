@@ -75,7 +75,7 @@ impl Wire {
         Some(serde_json::from_slice(&content).unwrap())
     }
 
-    pub(crate) fn greet(&self, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn handshake(&self, change: impl FnOnce(&mut Value)) {
         let mut hello = json!({
             "type": "hello", "protocol": "mortise-native", "versions": [1],
             "contracts": ["0.1.0"], "codecs": ["json"], "features": ["webhook-stream"],

@@ -15,7 +15,7 @@ use mortise_protocol::{
     calls::{Calls, Event},
     codec::{Codec, Payload},
     frame,
-    greeting::{Agreement, Greeting, Hello},
+    handshake::{Agreement, Handshake, Hello},
     imports::{Import, Page},
     message::{self, Call, Failure, FailureKind, Message},
     methods::{Blob, Empty},
@@ -129,12 +129,12 @@ impl Wire {
             format!("the host did not answer the handshake: {error}")
         };
         let mut frame = Vec::new();
-        Greeting::Hello(hello.clone())
+        Handshake::Hello(hello.clone())
             .put(&mut frame)
             .map_err(|error| failed(&error))?;
         let answer = stream.write_all(&frame).and_then(|()| incoming.frame());
         let answer = answer.map_err(|error| failed(&error))?;
-        let answer = Greeting::read(&answer).map_err(|error| failed(&error))?;
+        let answer = Handshake::read(&answer).map_err(|error| failed(&error))?;
         let agreement = hello.agree(answer).map_err(|reject| reject.text)?;
         incoming.limit = agreement.receive_limit;
         let wire = Self {

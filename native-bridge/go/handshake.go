@@ -2,7 +2,7 @@
 
 package mortise
 
-// The start of a process, and its greeting. This file and codec.go,
+// The start of a process, and its handshake. This file and codec.go,
 // frame.go, connection.go, failure.go and process.go know nothing of Gotify's plugins:
 // guest-sdk/go links them, for the native plugins that are made with it.
 
@@ -27,7 +27,7 @@ const (
 	descriptorPrefix = "fd:"
 	secretVariable   = "MORTISE_SECRET"
 	connectTimeout   = 5 * time.Second
-	greetingTimeout  = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
 	featureStreaming = "webhook-stream"
 )
 
@@ -88,7 +88,7 @@ type welcome struct {
 	Text     string   `json:"text"`
 }
 
-// connect opens the connection and exchanges greetings.
+// connect opens the connection and does the handshake.
 func connect(socket, secret string, features []string) (*connection, error) {
 	if strings.HasPrefix(socket, `\\.\pipe\`) {
 		return nil, fmt.Errorf("%s is the named pipe %s, which this module cannot use; run the plugin where the server offers a Unix domain socket", socketVariable, socket)
@@ -97,12 +97,12 @@ func connect(socket, secret string, features []string) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the server's socket in %s cannot be reached (%w); is the server running?", socketVariable, err)
 	}
-	greeting, err := greet(raw, secret, features)
+	terms, err := handshake(raw, secret, features)
 	if err != nil {
 		raw.Close()
 		return nil, err
 	}
-	return newConnection(raw, greeting), nil
+	return newConnection(raw, terms), nil
 }
 
 // open takes the connection that the server opened for this process (fd:3), or
@@ -122,12 +122,12 @@ func open(socket string) (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-func greet(raw net.Conn, secret string, features []string) (welcome, error) {
+func handshake(raw net.Conn, secret string, features []string) (welcome, error) {
 	var answer welcome
-	if err := raw.SetDeadline(time.Now().Add(greetingTimeout)); err != nil {
+	if err := raw.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return answer, err
 	}
-	frame, err := appendFrame(nil, greetingFrame, jsonCodec{}, hello{
+	frame, err := appendFrame(nil, handshakeFrame, jsonCodec{}, hello{
 		Type:      "hello",
 		Protocol:  protocolName,
 		Versions:  []int{protocolVersion},
@@ -142,26 +142,26 @@ func greet(raw net.Conn, secret string, features []string) (welcome, error) {
 		return answer, err
 	}
 	if _, err := raw.Write(frame); err != nil {
-		return answer, fmt.Errorf("the greeting could not be sent: %w", err)
+		return answer, fmt.Errorf("the handshake could not be sent: %w", err)
 	}
-	content, err := readFrame(raw, greetingFrame)
+	content, err := readFrame(raw, handshakeFrame)
 	if errors.Is(err, io.EOF) {
-		return answer, errors.New("the server ended the connection without a greeting")
+		return answer, errors.New("the server ended the connection before the handshake")
 	}
 	if err != nil {
-		return answer, fmt.Errorf("no greeting from the server: %w", err)
+		return answer, fmt.Errorf("the server did not answer the handshake: %w", err)
 	}
 	if err := json.Unmarshal(content, &answer); err != nil {
-		return answer, fmt.Errorf("the server's greeting is not what this module understands: %w", err)
+		return answer, fmt.Errorf("the server's handshake is not what this module understands: %w", err)
 	}
 	switch {
 	case answer.Type == "reject":
 		return answer, fmt.Errorf("the server rejected this plugin: %s", answer.Text)
 	case answer.Type != "welcome" || answer.Protocol != protocolName:
-		return answer, fmt.Errorf("what answers at %s is no Mortise server: it greeted with %q of the protocol %q", socketVariable, answer.Type, answer.Protocol)
+		return answer, fmt.Errorf("what answers at %s is no Mortise server: it answered the handshake with %q of the protocol %q", socketVariable, answer.Type, answer.Protocol)
 	case answer.Version != protocolVersion || codecs[answer.Codec] == nil || answer.Contract != contractVersion:
 		return answer, fmt.Errorf("the server chose protocol %d, contract %s and codec %s, which this plugin did not offer", answer.Version, answer.Contract, answer.Codec)
-	case answer.MaxFrame < greetingFrame || answer.MaxFrame > mostMaxFrame || answer.MaxCalls < 1:
+	case answer.MaxFrame < handshakeFrame || answer.MaxFrame > mostMaxFrame || answer.MaxCalls < 1:
 		return answer, fmt.Errorf("the server announced a max_frame of %d and max_calls of %d, which are out of bounds", answer.MaxFrame, answer.MaxCalls)
 	}
 	return answer, raw.SetDeadline(time.Time{})

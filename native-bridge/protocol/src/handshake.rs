@@ -71,10 +71,10 @@ pub struct Reject {
     pub text: String,
 }
 
-/// A frame of the greeting.
+/// A frame of the handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Greeting {
+pub enum Handshake {
     /// The plugin's.
     Hello(Hello),
     /// The host's, when it goes on.
@@ -83,12 +83,12 @@ pub enum Greeting {
     Reject(Reject),
 }
 
-impl Greeting {
+impl Handshake {
     /// Appends it as a frame.
     ///
     /// # Errors
     ///
-    /// A greeting longer than [`LEAST_MAX_FRAME`].
+    /// A handshake longer than [`LEAST_MAX_FRAME`].
     pub fn put(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
         Codec::Json.put(buffer, LEAST_MAX_FRAME, self)
     }
@@ -97,7 +97,7 @@ impl Greeting {
     ///
     /// # Errors
     ///
-    /// Content that is no greeting.
+    /// Content that is no handshake.
     pub fn read(content: &[u8]) -> Result<Self, Violation> {
         #[derive(Deserialize)]
         struct Type<'a> {
@@ -108,7 +108,7 @@ impl Greeting {
             .read(content)
             .map_err(|error| match Codec::Json.read::<Type<'_>>(content) {
                 Ok(other) if !matches!(&*other.kind, "hello" | "welcome" | "reject") => {
-                    Violation::NotGreeted(other.kind.chars().take(64).collect())
+                    Violation::NoHandshake(other.kind.chars().take(64).collect())
                 }
                 _ => Violation::Malformed(error.to_string()),
             })
@@ -121,11 +121,11 @@ impl Hello {
     /// # Errors
     ///
     /// [`Reject`]: the host's, or one that names something this side did not offer.
-    pub fn agree(&self, answer: Greeting) -> Result<Agreement, Reject> {
+    pub fn agree(&self, answer: Handshake) -> Result<Agreement, Reject> {
         let welcome = match answer {
-            Greeting::Welcome(welcome) => welcome,
-            Greeting::Reject(reject) => return Err(reject),
-            Greeting::Hello(_) => {
+            Handshake::Welcome(welcome) => welcome,
+            Handshake::Reject(reject) => return Err(reject),
+            Handshake::Hello(_) => {
                 let text = "the host answered the handshake with `hello`; MORTISE_SOCKET names \
                             another plugin";
                 return Err(Reject { text: text.into() });
@@ -332,7 +332,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Greeting, Hello, Reject, Terms, Welcome};
+    use super::{Handshake, Hello, Reject, Terms, Welcome};
     use crate::{Violation, codec::Codec};
 
     fn terms() -> Terms {
@@ -430,7 +430,7 @@ mod tests {
     fn a_plugin_agrees_to_its_own_offer_only() {
         let hello = hello();
         let (welcome, host) = terms().answer(&hello).unwrap();
-        let agreement = hello.agree(Greeting::Welcome(welcome.clone())).unwrap();
+        let agreement = hello.agree(Handshake::Welcome(welcome.clone())).unwrap();
         assert_eq!(agreement.codec, host.codec);
         assert_eq!(agreement.send_limit, host.receive_limit);
         assert_eq!(agreement.receive_limit, host.send_limit);
@@ -446,12 +446,12 @@ mod tests {
         for (change, expected) in changes {
             let mut welcome = welcome.clone();
             change(&mut welcome);
-            let reject = hello.agree(Greeting::Welcome(welcome)).unwrap_err();
+            let reject = hello.agree(Handshake::Welcome(welcome)).unwrap_err();
             assert!(reject.text.contains(expected), "{reject}");
         }
         let reject = Reject { text: "no".into() };
-        assert_eq!(hello.agree(Greeting::Reject(reject.clone())), Err(reject));
-        assert!(hello.agree(Greeting::Hello(hello.clone())).is_err());
+        assert_eq!(hello.agree(Handshake::Reject(reject.clone())), Err(reject));
+        assert!(hello.agree(Handshake::Hello(hello.clone())).is_err());
     }
 
     #[test]
@@ -459,17 +459,17 @@ mod tests {
         let text = br#"{"type":"hello","protocol":"mortise-native","versions":[7,1],
             "contracts":["0.3.0","0.1.0"],"codecs":["json"],"max_frame":131072,"new":{"a":[1]},
             "features":["webhook-stream","unknown"]}"#;
-        assert_eq!(Greeting::read(text), Ok(Greeting::Hello(hello())));
+        assert_eq!(Handshake::read(text), Ok(Handshake::Hello(hello())));
         let mut buffer = Vec::new();
-        Greeting::Hello(hello()).put(&mut buffer).unwrap();
-        assert_eq!(Greeting::read(&buffer[4..]), Ok(Greeting::Hello(hello())));
+        Handshake::Hello(hello()).put(&mut buffer).unwrap();
+        assert_eq!(Handshake::read(&buffer[4..]), Ok(Handshake::Hello(hello())));
     }
 
     #[test]
     fn tells_another_message_from_garbage() {
         assert_eq!(
-            Greeting::read(br#"{"type":"call","id":1}"#),
-            Err(Violation::NotGreeted("call".into()))
+            Handshake::read(br#"{"type":"call","id":1}"#),
+            Err(Violation::NoHandshake("call".into()))
         );
         for text in [
             &b"GET / HTTP/1.1"[..],
@@ -477,7 +477,10 @@ mod tests {
             b"[]",
             b"{\"type\":\"hello\"}",
         ] {
-            assert!(matches!(Greeting::read(text), Err(Violation::Malformed(_))));
+            assert!(matches!(
+                Handshake::read(text),
+                Err(Violation::Malformed(_))
+            ));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The host's part of the greeting on a fresh connection.
+//! The host's part of the handshake on a fresh connection.
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -6,12 +6,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::transport::Link;
 use mortise_protocol::{
     LEAST_MAX_FRAME, Violation, frame,
-    greeting::{Agreement, Greeting, Hello, Reject, Terms},
+    handshake::{Agreement, Handshake, Hello, Reject, Terms},
 };
 
 /// A connection on which both sides agreed.
 #[derive(Debug)]
-pub struct Greeted {
+pub struct OpenLink {
     /// The connection.
     pub link: Link,
     /// The bytes that arrived after the hello.
@@ -25,7 +25,7 @@ pub struct Greeted {
 /// The reason for which the handshake failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum GreetError {
+pub enum HandshakeError {
     /// The connection ended first.
     #[error("the connection ended before the handshake")]
     Ended,
@@ -48,23 +48,27 @@ pub enum GreetError {
 ///
 /// # Errors
 ///
-/// [`GreetError`]; the plugin received a rejection if that makes sense.
-pub async fn greet(mut link: Link, terms: &Terms, secret: &str) -> Result<Greeted, GreetError> {
+/// [`HandshakeError`]; the plugin received a rejection if that makes sense.
+pub async fn handshake(
+    mut link: Link,
+    terms: &Terms,
+    secret: &str,
+) -> Result<OpenLink, HandshakeError> {
     let mut buffer = BytesMut::with_capacity(1024);
     let hello = loop {
         if let Some(content) = frame::take(&mut buffer, LEAST_MAX_FRAME)? {
-            match Greeting::read(&content)? {
-                Greeting::Hello(hello) => break hello,
-                Greeting::Welcome(_) => {
-                    return Err(Violation::NotGreeted("welcome".to_owned()).into());
+            match Handshake::read(&content)? {
+                Handshake::Hello(hello) => break hello,
+                Handshake::Welcome(_) => {
+                    return Err(Violation::NoHandshake("welcome".to_owned()).into());
                 }
-                Greeting::Reject(_) => {
-                    return Err(Violation::NotGreeted("reject".to_owned()).into());
+                Handshake::Reject(_) => {
+                    return Err(Violation::NoHandshake("reject".to_owned()).into());
                 }
             }
         }
         if link.reader.read_buf(&mut buffer).await? == 0 {
-            return Err(GreetError::Ended);
+            return Err(HandshakeError::Ended);
         }
     };
     if !same(hello.secret.as_bytes(), secret.as_bytes()) {
@@ -73,13 +77,13 @@ pub async fn greet(mut link: Link, terms: &Terms, secret: &str) -> Result<Greete
                    one connection"
                 .to_owned(),
         };
-        say(&mut link, &Greeting::Reject(reject)).await?;
-        return Err(GreetError::WrongSecret);
+        say(&mut link, &Handshake::Reject(reject)).await?;
+        return Err(HandshakeError::WrongSecret);
     }
     match terms.answer(&hello) {
         Ok((welcome, agreement)) => {
-            say(&mut link, &Greeting::Welcome(welcome)).await?;
-            Ok(Greeted {
+            say(&mut link, &Handshake::Welcome(welcome)).await?;
+            Ok(OpenLink {
                 link,
                 buffer,
                 agreement,
@@ -87,15 +91,15 @@ pub async fn greet(mut link: Link, terms: &Terms, secret: &str) -> Result<Greete
             })
         }
         Err(reject) => {
-            say(&mut link, &Greeting::Reject(reject.clone())).await?;
-            Err(GreetError::Rejected(reject))
+            say(&mut link, &Handshake::Reject(reject.clone())).await?;
+            Err(HandshakeError::Rejected(reject))
         }
     }
 }
 
-async fn say(link: &mut Link, greeting: &Greeting) -> std::io::Result<()> {
+async fn say(link: &mut Link, handshake: &Handshake) -> std::io::Result<()> {
     let mut frame = Vec::new();
-    greeting
+    handshake
         .put(&mut frame)
         .map_err(|error| std::io::Error::other(error.to_string()))?;
     link.writer.write_all(&frame).await?;
