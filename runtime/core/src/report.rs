@@ -35,8 +35,8 @@ pub enum Step {
     Duplicate,
     /// Checking the server's own copy, which is not the file that was installed.
     Copy,
-    /// Checking who changed the file, which only orders may do.
-    Unordered,
+    /// Checking who changed the file, which only commands may do.
+    ChangedByHand,
     /// Checking its permissions, which have to be approved.
     Approval,
     /// Starting its process, or its instances.
@@ -58,9 +58,11 @@ impl Step {
             Self::Compile => "compile",
             Self::Link => "link",
             Self::Describe => "describe",
-            Self::Manifest | Self::Duplicate | Self::Copy | Self::Unordered | Self::Approval => {
-                "check"
-            }
+            Self::Manifest
+            | Self::Duplicate
+            | Self::Copy
+            | Self::ChangedByHand
+            | Self::Approval => "check",
             Self::Start | Self::Unstarted => "start",
         }
     }

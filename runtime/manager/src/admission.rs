@@ -111,7 +111,7 @@ impl Plugins {
     }
 }
 
-/// Decides about a version. Called with the order about the plugin under way,
+/// Decides about a version. Called while a command about the plugin is under way,
 /// so it must not give another one.
 pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admission {
     let Candidate { new, running } = candidate;

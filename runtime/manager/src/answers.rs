@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    OrderError, Plugins, Status,
+    CommandError, Plugins, Status,
     actor::Actor,
     audit::Action,
     embedder::GrantRecord,
@@ -162,14 +162,14 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError::NothingPending`]; [`OrderError::Load`] if it does not come
+    /// [`CommandError::NothingPending`]; [`CommandError::Load`] if it does not come
     /// up after all, and then what ran goes on.
     pub async fn approve(
         self: &Arc<Self>,
         id: &str,
         approval: Approval,
         by: &Actor,
-    ) -> Result<Status, OrderError> {
+    ) -> Result<Status, CommandError> {
         let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         let (
@@ -180,7 +180,7 @@ impl Plugins {
             Some(identity),
         ) = (entry.waiting, entry.dealt)
         else {
-            return Err(OrderError::NothingPending(id.to_owned()));
+            return Err(CommandError::NothingPending(id.to_owned()));
         };
         let wants = || difference.wants.iter().map(|request| &request.permission);
         if approval == Approval::AsAsked {
@@ -205,7 +205,7 @@ impl Plugins {
         self.load_file(&turn, &entry.file, identity, cause).await?;
         drop(turn);
         self.status(id)
-            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+            .ok_or_else(|| CommandError::Unknown(id.to_owned()))
     }
 
     /// Every version that waits for the administrator.

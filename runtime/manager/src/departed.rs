@@ -51,7 +51,7 @@ impl Plugins {
         let id = &new.manifest().id;
         let failed = |error: &dyn std::fmt::Display| LoadError {
             file: file.to_owned(),
-            step: Step::Unordered,
+            step: Step::ChangedByHand,
             expected: "to end the grants of the plugin that had this id".to_owned(),
             found: error.to_string(),
             fix: "check the server's log and its data directory, and install it again".to_owned(),
@@ -63,7 +63,7 @@ impl Plugins {
         if *by == Actor::Folder && was_left(identity, &departed) {
             return Err(LoadError {
                 file: file.to_owned(),
-                step: Step::Unordered,
+                step: Step::ChangedByHand,
                 expected: "a file that came after the plugin was uninstalled".to_owned(),
                 found: format!("the id `{id}`, which was uninstalled while this file was there"),
                 fix: format!(

@@ -1,5 +1,5 @@
 //! From a file in the plugins folder to a plugin that runs. At the start, when
-//! the watch tells of a change, and by an administrator's order, it is this
+//! the watch tells of a change, and by an administrator's command, it is this
 //! one way:
 //!
 //! 1. It is staged, verified and loaded, each once ([`load`](super::load)).
@@ -454,7 +454,7 @@ impl Plugins {
         }
         Err(LoadError {
             file: file.to_owned(),
-            step: Step::Unordered,
+            step: Step::ChangedByHand,
             expected: format!("the installed file, {}", installed.digest()),
             found: format!("{}, which no command installed", new.digest()),
             fix: format!(

@@ -12,7 +12,7 @@
 //! - `installed`: the installed plugins and their status.
 //! - `load`: staging, verifying and loading a version, each once.
 //! - `folder`: from a file in the plugins folder to an active version.
-//! - `orders`: the administrator's commands: install, reload, roll back, uninstall.
+//! - `commands`: the administrator's commands: install, reload, roll back, uninstall.
 //! - `upload`: a file on its way in.
 //! - `unfinished`: copies that a killed program left in the folder.
 //! - `admission`: the decision whether a version may run.
@@ -51,6 +51,7 @@ mod answers;
 mod audit;
 mod call_trace;
 mod chain;
+mod commands;
 pub mod configuration;
 mod configure;
 mod control;
@@ -71,7 +72,6 @@ mod load;
 pub mod local;
 pub mod logs;
 pub mod measured;
-mod orders;
 mod position;
 mod recovery;
 mod regrant;
@@ -113,13 +113,13 @@ pub use self::{
     admission::Difference,
     answers::{AnswerError, Approval, Pending},
     chain::Place,
+    commands::CommandError,
     control::{ControlError, gotify_name},
     embedder::{Catalogue, EmbedderError, RegistrySource, Users},
     filters::{Filtered, Outcome},
     grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     lease::Lease,
-    orders::OrderError,
     position::Position,
     settings::{BackendError, ChangedFile, Retry, Settings, StartError},
     signature::{Trust, read_signature_file, signature_file},

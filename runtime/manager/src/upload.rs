@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mortise_runtime::types::Manifest;
 
-use super::{OrderError, embedder::RegistrySource};
+use super::{CommandError, embedder::RegistrySource};
 
 /// A plugin's file on its way into the server.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ impl<'a> Upload<'a> {
 }
 
 /// Sees that a file is the version that was announced, and asks for the same.
-pub(super) fn is_announced(found: &Manifest, announced: &Manifest) -> Result<(), OrderError> {
+pub(super) fn is_announced(found: &Manifest, announced: &Manifest) -> Result<(), CommandError> {
     for (what, found, announced) in [
         ("id", &found.id, &announced.id),
         ("version", &found.version, &announced.version),
     ] {
         if found != announced {
             let text = format!("it has the {what} `{found}`, not `{announced}`");
-            return Err(OrderError::Announced(text));
+            return Err(CommandError::Announced(text));
         }
     }
     let more = |all: &Manifest, than: &Manifest| {
@@ -53,8 +53,10 @@ pub(super) fn is_announced(found: &Manifest, announced: &Manifest) -> Result<(),
         more.map(ToString::to_string).next()
     };
     match (more(found, announced), more(announced, found)) {
-        (Some(more), _) => Err(OrderError::Announced(format!("it also asks for {more}"))),
-        (None, Some(less)) => Err(OrderError::Announced(format!("it does not ask for {less}"))),
+        (Some(more), _) => Err(CommandError::Announced(format!("it also asks for {more}"))),
+        (None, Some(less)) => Err(CommandError::Announced(format!(
+            "it does not ask for {less}"
+        ))),
         (None, None) => Ok(()),
     }
 }

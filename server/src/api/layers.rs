@@ -26,7 +26,7 @@ use crate::{config::ResponseHeader, state::AppState};
 const BODY_BYTES: usize = 2 << 20;
 /// The longest time for an administrator's command: the server may have to
 /// download and compile a plugin.
-const ORDER: Duration = Duration::from_secs(900);
+const COMMAND: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
     let body_timeout = RequestBodyTimeoutLayer::new(state.config.limits.body_timeout);
@@ -54,11 +54,11 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     let client = client(&state, &request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let ordered = route
+    let is_command = route
         .as_ref()
         .is_some_and(|route| route.as_str().starts_with("/admin/"));
-    let most = if ordered {
-        ORDER
+    let most = if is_command {
+        COMMAND
     } else {
         settings.limits.request_timeout
     };

@@ -187,7 +187,7 @@ impl Events {
         });
     }
 
-    /// A number that no other order has, to tell its events apart.
+    /// A number that no other command has, to tell its events apart.
     pub(crate) fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }

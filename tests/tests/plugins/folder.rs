@@ -190,7 +190,7 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
 
     // A copy that was left in the folder is not loaded, now or after a restart.
     rig.plugins().uninstall("a", &BY).await.unwrap();
-    let left = [("left.wasm".to_owned(), Step::Unordered)];
+    let left = [("left.wasm".to_owned(), Step::ChangedByHand)];
     assert_eq!(rig.failed(), left);
     rig.stop().await;
     let rig = Rig::start(data.path()).await;

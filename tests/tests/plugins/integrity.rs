@@ -6,7 +6,7 @@ use mortise_runtime::{Digest, Step};
 use mortise_server::{
     auth::Actor,
     config::Changed,
-    plugins::{OrderError, Signature, Upload, Waiting},
+    plugins::{CommandError, Signature, Upload, Waiting},
 };
 use mortise_tests::{minisign::Signer, web};
 use reqwest::Method;
@@ -140,7 +140,7 @@ async fn a_signature_comes_and_goes_with_the_version_it_is_of() {
     install(&two, Some(frank.sign(&two))).await.unwrap();
     assert_eq!(rig.stored("backup", "done").await.title, "two");
     let refused = install(&version("three"), None).await.unwrap_err();
-    let OrderError::Load(report) = refused else {
+    let CommandError::Load(report) = refused else {
         panic!("{refused}")
     };
     assert_eq!(report.step, Step::SignatureMissing);

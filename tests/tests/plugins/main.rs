@@ -50,7 +50,7 @@ use mortise_server::{
     auth::Actor,
     config::Retry,
     pipeline::{PostError, Posted, Sender, TraceEntry},
-    plugins::{OrderError, Plugins, Slot, Status, Upload},
+    plugins::{CommandError, Plugins, Slot, Status, Upload},
     time::{Clock, ClockHand},
 };
 use mortise_store::{MessageRow, NewApplication};
@@ -109,7 +109,7 @@ impl Rig {
     }
 
     /// Installs a plugin by order.
-    async fn installed(&self, bytes: &[u8]) -> Result<Status, OrderError> {
+    async fn installed(&self, bytes: &[u8]) -> Result<Status, CommandError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, bytes).unwrap();
         self.plugins().install(Upload::of(file.path()), &BY).await

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mortise_runtime::Step;
-use mortise_server::plugins::OrderError;
+use mortise_server::plugins::CommandError;
 
 use crate::{
     BY, Rig, data,
@@ -20,9 +20,9 @@ fn version(title: &str) -> Vec<u8> {
 }
 
 /// The step at which an order failed.
-fn step<T: std::fmt::Debug>(outcome: Result<T, OrderError>) -> Step {
+fn step<T: std::fmt::Debug>(outcome: Result<T, CommandError>) -> Step {
     match outcome {
-        Err(OrderError::Load(report)) => {
+        Err(CommandError::Load(report)) => {
             assert!(!report.fix.is_empty());
             report.step
         }
@@ -177,7 +177,7 @@ async fn the_version_before_can_be_had_back() {
     let file = data.path().join("plugins/a.wasm");
     let none = rig.plugins().rollback("a", &BY).await;
     assert!(
-        matches!(none, Err(OrderError::NothingBefore(_))),
+        matches!(none, Err(CommandError::NothingBefore(_))),
         "{none:?}"
     );
     let slot = rig.enable("a").await;

@@ -58,7 +58,7 @@ pub enum Condition {
     SignatureUntrusted,
     /// The trust file cannot be used, so no signature can be checked.
     TrustBroken,
-    /// The plugin's file was changed by no order, which the server does not
+    /// The plugin's file was changed by no command, which the server does not
     /// allow.
     ChangeRejected,
     /// The plugin's file was removed.
@@ -103,7 +103,7 @@ impl Condition {
     /// Returns the condition for a file that does not load.
     pub(super) fn of(report: &LoadError) -> Self {
         match report.step {
-            Step::Unordered => Self::ChangeRejected,
+            Step::ChangedByHand => Self::ChangeRejected,
             Step::SignatureMissing => Self::SignatureMissing,
             Step::SignatureWrong => Self::SignatureWrong,
             Step::SignatureUntrusted => Self::SignatureUntrusted,

@@ -5,7 +5,7 @@
 //! - this module: where to look, and what users' instances have to be told of.
 //! - `status`: the same of the plugin's file and process.
 //! - `limits`: the same of the limits that an instance has reached.
-//! - `remedy`: the order that mends a finding, where one does.
+//! - `remedy`: the command that mends a finding, where one does.
 //! - `finding`: the conditions, and their form.
 
 mod finding;
@@ -108,7 +108,7 @@ impl Plugins {
         })
     }
 
-    /// Names the order that mends a finding. A finding about another user is
+    /// Names the command that mends a finding. A finding about another user is
     /// that user's to mend.
     async fn add_remedies(
         &self,

@@ -1,4 +1,4 @@
-//! The remedy of a finding, where one order mends it: as a command, and as the
+//! The remedy of a finding, where one command mends it, and the
 //! call of the API that does the same.
 
 use serde::Serialize;
@@ -36,7 +36,7 @@ impl Call {
 /// finding is about the reader or about everybody.
 pub(super) fn add(finding: &mut Finding, status: &Status, own: Option<i64>) {
     let id = &status.id;
-    let order = |command: &str, name: &str, body: Option<Value>| {
+    let of_administrator = |command: &str, name: &str, body: Option<Value>| {
         let encoded: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
         Some((
             format!("mortise plugin {command}"),
@@ -53,17 +53,21 @@ pub(super) fn add(finding: &mut Finding, status: &Status, own: Option<i64>) {
     };
     let given_up = matches!(status.state, PluginState::GivenUp { .. });
     let remedy = match finding.condition {
-        Condition::PendingApproval => order(&format!("approve {id}"), "approve", Some(json!({}))),
-        Condition::FileChanged | Condition::ChangeRejected => {
-            order(&format!("reload {id}"), "reload", None)
+        Condition::PendingApproval => {
+            of_administrator(&format!("approve {id}"), "approve", Some(json!({})))
         }
-        Condition::CrashLoop if given_up => order(&format!("reload {id}"), "reload", None),
-        Condition::GrantMissing => order(
+        Condition::FileChanged | Condition::ChangeRejected => {
+            of_administrator(&format!("reload {id}"), "reload", None)
+        }
+        Condition::CrashLoop if given_up => {
+            of_administrator(&format!("reload {id}"), "reload", None)
+        }
+        Condition::GrantMissing => of_administrator(
             &format!("grant {id} --as-asked"),
             "grant",
             Some(json!({ "asAsked": true })),
         ),
-        Condition::TimersOff => order(
+        Condition::TimersOff => of_administrator(
             &format!("grant {id} --timers"),
             "grant",
             Some(json!({ "allow": { "timers": true } })),

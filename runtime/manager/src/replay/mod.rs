@@ -37,7 +37,7 @@ pub use self::{
     recorded::{RecordedCall, RecordedVerdict},
 };
 use super::{
-    OrderError, Plugins, Slot, Upload,
+    CommandError, Plugins, Slot, Upload,
     embedder::{EmbedderError, TracedId, TracedMessage},
     installed::Waiting,
     signature::read_signature,
@@ -218,7 +218,7 @@ pub enum ReplayError {
     NoFilter(String),
     /// It does not load, or no version waits for approval.
     #[error(transparent)]
-    Order(#[from] OrderError),
+    Command(#[from] CommandError),
     /// It does not start.
     #[error("version {version} does not start: {cause}")]
     Start {
@@ -335,7 +335,7 @@ impl Plugins {
         config: Option<String>,
     ) -> Result<Trial, ReplayError> {
         let manifest = plugin.manifest();
-        // The user orders it, and nothing leaves the instance.
+        // The user asked for it, and nothing leaves the instance.
         let consent = Arc::new(AtomicBool::new(true));
         let host = ReplayHost::of(self.host_of(slot, manifest, consent)).await;
         let host = Arc::new(host.map_err(EmbedderError::new)?);
@@ -438,7 +438,7 @@ impl Plugins {
                 let id = &active.manifest().id;
                 let entry = self.entry(id)?;
                 if !matches!(entry.waiting, Some(Waiting::Pending { .. })) {
-                    return Err(OrderError::NothingPending(id.clone()).into());
+                    return Err(CommandError::NothingPending(id.clone()).into());
                 }
                 let name = entry.file.file_name().map(OsStr::to_owned);
                 let signature = read_signature(&entry.file)?;

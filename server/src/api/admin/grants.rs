@@ -17,12 +17,12 @@ use utoipa_axum::routes;
 use crate::{
     api::{
         ApiError, Routes,
+        command::carry_out,
         extract::{Fields, Name},
-        order::order,
         plugins::Asked,
     },
     auth::Caller,
-    plugins::{AnswerError, Approval, OrderError, Pending, Plugins, Status, grants::Answer},
+    plugins::{AnswerError, Approval, CommandError, Pending, Plugins, Status, grants::Answer},
     state::AppState,
     time::rfc3339,
 };
@@ -145,7 +145,7 @@ async fn grant(
         return Err(ApiError::bad_request("nothing to grant"));
     }
     let (by, plugin) = (caller.actor(), id.clone());
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         if !is_empty {
             plugins.grant(&plugin, &more, &by).await?;
         }
@@ -197,7 +197,7 @@ async fn revoke(
         ));
     }
     let (by, plugin) = (caller.actor(), id.clone());
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         plugins.revoke(&plugin, &less, &by).await
     })
     .await?;
@@ -234,7 +234,7 @@ async fn approve(
     } else {
         Approval::AsAsked
     };
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         plugins.approve(&id, approval, &by).await
     })
     .await
@@ -292,7 +292,7 @@ async fn denials(
 
 fn known(plugins: &Arc<Plugins>, id: &str) -> Result<Manifest, ApiError> {
     let manifest = plugins.manifest(id);
-    manifest.ok_or_else(|| OrderError::Unknown(id.to_owned()).into())
+    manifest.ok_or_else(|| CommandError::Unknown(id.to_owned()).into())
 }
 
 /// The grants to add or to remove. Users answer for their part themselves.

@@ -8,8 +8,8 @@ use utoipa_axum::routes;
 use crate::{
     api::{
         ApiError, Routes,
+        command::carry_out,
         extract::{Fields, Name},
-        order::order,
     },
     auth::Caller,
     plugins::{TrustError, TrustedKey},
@@ -95,7 +95,7 @@ async fn add(
     Fields(KeyOf { key, name }): Fields<KeyOf>,
 ) -> Result<Json<TrustedKeys>, ApiError> {
     let by = caller.actor();
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         plugins.trust_key(TrustedKey { key, name }, &by).await
     })
     .await?;
@@ -112,7 +112,7 @@ async fn remove(
     Name(key): Name,
 ) -> Result<Json<TrustedKeys>, ApiError> {
     let by = caller.actor();
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         plugins.distrust_key(&key, &by).await
     })
     .await?;

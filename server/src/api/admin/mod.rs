@@ -27,14 +27,14 @@ use self::{
 };
 use super::{
     ApiError, Routes,
+    command::{Uploaded, carry_out, named, receive},
     extract::{Fields, Name, Parameters, content_type},
-    order::{Uploaded, named, order, receive},
 };
 use crate::{
     auth::Caller,
     hosting::arriving::{self, ArrivalError},
     oci::Reference,
-    plugins::{OrderError, Status, Upload, doctor::Diagnosis},
+    plugins::{CommandError, Status, Upload, doctor::Diagnosis},
     state::AppState,
 };
 
@@ -54,22 +54,22 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .merge(usage::routes)
 }
 
-impl From<OrderError> for ApiError {
-    fn from(error: OrderError) -> Self {
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
         let text = error.to_string();
         match error {
-            OrderError::Unknown(_) => Self::not_found(text),
-            OrderError::Load(report) => {
+            CommandError::Unknown(_) => Self::not_found(text),
+            CommandError::Load(report) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, text).with_report(&report)
             }
-            OrderError::NothingBefore(_)
-            | OrderError::Missing(_)
-            | OrderError::Pending(_)
-            | OrderError::Attach { .. }
-            | OrderError::NotAttached(_)
-            | OrderError::NothingPending(_)
-            | OrderError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
-            OrderError::Announced(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+            CommandError::NothingBefore(_)
+            | CommandError::Missing(_)
+            | CommandError::Pending(_)
+            | CommandError::Attach { .. }
+            | CommandError::NotAttached(_)
+            | CommandError::NothingPending(_)
+            | CommandError::Taken(_) => Self::new(StatusCode::CONFLICT, text),
+            CommandError::Announced(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
             // In full: it is the administrator who has to mend it.
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
@@ -164,7 +164,7 @@ async fn install(
     };
     progress.step(Step::Checking);
     let by = caller.actor();
-    let done = order(&state, |plugins| async move {
+    let done = carry_out(&state, |plugins| async move {
         let upload = Upload {
             name: name.as_deref(),
             signature,
@@ -184,7 +184,7 @@ async fn install(
     responses((status = 200, body = Status), (status = 404)))]
 async fn status(State(state): State<AppState>, Name(id): Name) -> Result<Json<Status>, ApiError> {
     let status = state.plugins.status(&id);
-    Ok(Json(status.ok_or(OrderError::Unknown(id))?))
+    Ok(Json(status.ok_or(CommandError::Unknown(id))?))
 }
 
 /// Removes a plugin and its file; its users' data stays for its return.
@@ -197,7 +197,7 @@ async fn uninstall(
     Name(id): Name,
 ) -> Result<(), ApiError> {
     let by = caller.actor();
-    order(&state, |plugins| async move {
+    carry_out(&state, |plugins| async move {
         plugins.uninstall(&id, &by).await
     })
     .await
@@ -218,7 +218,7 @@ async fn reload(
     Name(id): Name,
 ) -> Result<Json<Status>, ApiError> {
     let by = caller.actor();
-    let done = order(
+    let done = carry_out(
         &state,
         |plugins| async move { plugins.reload(&id, &by).await },
     );
@@ -240,7 +240,7 @@ async fn rollback(
     Name(id): Name,
 ) -> Result<Json<Status>, ApiError> {
     let by = caller.actor();
-    let done = order(
+    let done = carry_out(
         &state,
         |plugins| async move { plugins.rollback(&id, &by).await },
     );
@@ -328,7 +328,7 @@ async fn logs(
     Parameters(Since { since }): Parameters<Since>,
 ) -> Result<Json<Vec<LogLine>>, ApiError> {
     if state.plugins.status(&id).is_none() {
-        return Err(OrderError::Unknown(id).into());
+        return Err(CommandError::Unknown(id).into());
     }
     let lines = state.plugins.logs(&id, caller.user.id, since);
     Ok(Json(lines.into_iter().map(LogLine::from).collect()))

@@ -1,5 +1,5 @@
 //! The progress of an installation, as live events for the administrator who
-//! gave the order.
+//! gave the command.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 /// The event `install`.
 #[derive(Serialize, ToSchema)]
 struct Installation<'a> {
-    /// The same in all events of one order.
+    /// The same in all events of one command.
     order: u64,
     step: Step,
     /// Bytes that have arrived.
@@ -49,7 +49,7 @@ pub(super) enum Step {
     Checking,
     /// It runs, or waits for approval.
     Done,
-    /// Nothing changed. The answer to the order says why.
+    /// Nothing changed. The response to the command says why.
     Failed,
 }
 

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::{
-    named, order,
+    carry_out, named,
     progress::{Progress, Step},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     auth::Caller,
     oci::{self, Artifact, DockerFile, Found, Reference, RegistryError},
     plugins::{
-        Difference, OrderError, Signature, Status, Upload, VersionOf, embedder::RegistrySource,
+        CommandError, Difference, Signature, Status, Upload, VersionOf, embedder::RegistrySource,
     },
     state::AppState,
 };
@@ -178,7 +178,7 @@ async fn update(
 /// Finds the newest version of an installed plugin.
 async fn newest(state: &AppState, id: &str, expected: Option<Digest>) -> Result<Found, ApiError> {
     let status = state.plugins.status(id);
-    let status = status.ok_or_else(|| OrderError::Unknown(id.to_owned()))?;
+    let status = status.ok_or_else(|| CommandError::Unknown(id.to_owned()))?;
     let Some(source) = status.source else {
         let text = format!(
             "`{id}` was not installed from a registry, so its updates are not known; install it \
@@ -234,7 +234,7 @@ async fn install(
     .await?;
     progress.step(Step::Checking);
     let by = caller.actor();
-    let done = order(state, |plugins| async move {
+    let done = carry_out(state, |plugins| async move {
         let artifact = found.artifact;
         let called = artifact.reference.clone();
         let upload = Upload {

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use crate::{
     api::{ApiError, Routes, extract::Name},
-    plugins::OrderError,
+    plugins::CommandError,
     state::AppState,
     time::rfc3339,
 };
@@ -72,7 +72,7 @@ struct ReachedAt {
     responses((status = 200, body = Usage), (status = 404)))]
 async fn usage(State(state): State<AppState>, Name(id): Name) -> Result<Json<Usage>, ApiError> {
     if state.plugins.status(&id).is_none() {
-        return Err(OrderError::Unknown(id).into());
+        return Err(CommandError::Unknown(id).into());
     }
     let slots = state.plugins.slots_of(&id);
     let mut users = Vec::new();

@@ -18,9 +18,9 @@ use super::own;
 use crate::{
     api::{
         ApiError, Routes,
+        command::{Uploaded, carry_out, named, receive},
         error::required,
         extract::{Fields, Id, Object, Parameters},
-        order::{Uploaded, named, order, receive},
     },
     auth::Caller,
     pipeline::contract_priority,
@@ -47,7 +47,7 @@ impl From<ReplayError> for ApiError {
     fn from(error: ReplayError) -> Self {
         let text = error.to_string();
         match error {
-            ReplayError::Order(error) => error.into(),
+            ReplayError::Command(error) => error.into(),
             ReplayError::Embedder(error) => error.into(),
             ReplayError::Busy => Self::new(StatusCode::CONFLICT, text),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
@@ -147,7 +147,7 @@ async fn replay(
 ) -> Result<Json<Replay>, ApiError> {
     let slot = own(&state, &caller, id).await?;
     let period = calls.period(CALLS);
-    let replayed = order(&state, |plugins| async move {
+    let replayed = carry_out(&state, |plugins| async move {
         plugins.replay(&slot, Candidate::Active, period).await
     });
     replayed.await.map(Json)
@@ -177,7 +177,7 @@ async fn replay_candidate(
     let period = calls.period(CALLS);
     let path = receive(&state, request, file.digest, |_, _| {}).await?;
     let is_empty = path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    let replayed = order(&state, |plugins| async move {
+    let replayed = carry_out(&state, |plugins| async move {
         if is_empty {
             return plugins.replay(&slot, Candidate::Pending, period).await;
         }
@@ -189,7 +189,7 @@ async fn replay_candidate(
         let candidate = Candidate::File(Box::new(upload));
         let replayed = plugins.replay(&slot, candidate, period).await;
         replayed.map_err(|error| match error {
-            ReplayError::Order(error) => named(error, &path, "the uploaded file".into()).into(),
+            ReplayError::Command(error) => named(error, &path, "the uploaded file".into()).into(),
             other => other,
         })
     });
@@ -276,7 +276,7 @@ async fn try_filter(
     if let Err(error) = draft.content.check(state.config.max_message_size.bytes()) {
         return Err(ApiError::bad_request(error.to_string()));
     }
-    let tried = order(&state, |plugins| async move {
+    let tried = carry_out(&state, |plugins| async move {
         plugins.try_filter(&slot, &draft, sample.config).await
     });
     tried.await.map(Json)

@@ -1,4 +1,4 @@
-//! Orders: they go on when their request is given up, so that none is half carried out,
+//! Commands: they go on when their request is given up, so that none is half carried out,
 //! and files that come with them.
 
 use std::{
@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::ApiError;
 use crate::{
     hosting::arriving::Arriving,
-    plugins::{OrderError, Plugins},
+    plugins::{CommandError, Plugins},
     state::AppState,
 };
 
@@ -59,26 +59,26 @@ pub(super) async fn receive(
 }
 
 /// Has a report name a file as its sender does: its name here says nothing to them.
-pub(super) fn named(error: OrderError, file: &Path, called: PathBuf) -> OrderError {
+pub(super) fn named(error: CommandError, file: &Path, called: PathBuf) -> CommandError {
     match error {
-        OrderError::Load(mut report) if report.file == *file => {
+        CommandError::Load(mut report) if report.file == *file => {
             report.file = called;
-            OrderError::Load(report)
+            CommandError::Load(report)
         }
         other => other,
     }
 }
 
-/// Carries out an order to its end, whatever becomes of its request.
-pub(super) async fn order<T, Error, Done>(
+/// Carries out a command to its end, whatever becomes of its request.
+pub(super) async fn carry_out<T, Error, Done>(
     state: &AppState,
-    order: impl FnOnce(Arc<Plugins>) -> Done,
+    command: impl FnOnce(Arc<Plugins>) -> Done,
 ) -> Result<T, ApiError>
 where
     T: Send + 'static,
     Error: Into<ApiError> + Send + 'static,
     Done: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    let done = state.plugins.carry_out(order(Arc::clone(&state.plugins)));
+    let done = state.plugins.carry_out(command(Arc::clone(&state.plugins)));
     done.await.map_err(ApiError::internal)?.map_err(Into::into)
 }

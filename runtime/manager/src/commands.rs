@@ -1,4 +1,4 @@
-//! An administrator's orders about plugins: install, reload, roll back,
+//! An administrator's commands about plugins: install, reload, roll back,
 //! uninstall. They go the way that a change in the folder goes (`folder`), and
 //! return when it is done.
 
@@ -36,7 +36,7 @@ use super::{
 /// The reason for which a command failed. The previous version keeps running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OrderError {
+pub enum CommandError {
     /// No plugin of this id is installed.
     #[error("no plugin `{0}` is installed; `mortise plugin list` shows those that are")]
     Unknown(String),
@@ -97,12 +97,12 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError`]. A file that does not load or come up changes nothing.
+    /// [`CommandError`]. A file that does not load or come up changes nothing.
     pub async fn install(
         self: &Arc<Self>,
         upload: Upload<'_>,
         by: &Actor,
-    ) -> Result<Status, OrderError> {
+    ) -> Result<Status, CommandError> {
         let turn = self.turns.take().await;
         let name = copy_name(upload.name);
         let staged = self
@@ -120,7 +120,7 @@ impl Plugins {
         upload: &Upload<'_>,
         staged: &Staged,
         by: &Actor,
-    ) -> Result<Status, OrderError> {
+    ) -> Result<Status, CommandError> {
         let verified = self
             .verify(upload.file, staged, upload.signature.clone())
             .await?;
@@ -138,7 +138,7 @@ impl Plugins {
             }
         };
         if !self.has_file(&id, &file) && matches!(Identity::read(&file), Ok(Some(_))) {
-            return Err(OrderError::Taken(file));
+            return Err(CommandError::Taken(file));
         }
         let aside = aside(&staged.file, &self.settings.folder).await?;
         let identity = look(&aside)?;
@@ -157,7 +157,7 @@ impl Plugins {
         self.installed
             .change(&id, |entry| entry.source.clone_from(&upload.source));
         self.placed(&id, look(&file)?).await;
-        self.status(&id).ok_or(OrderError::Unknown(id))
+        self.status(&id).ok_or(CommandError::Unknown(id))
     }
 
     /// Loads a plugin anew from its file, whether it changed or not: new
@@ -166,14 +166,14 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError`].
-    pub async fn reload(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
+    /// [`CommandError`].
+    pub async fn reload(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, CommandError> {
         let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         self.load_by_command(&turn, &entry.file, Cause { by, anew: true })
             .await?;
         self.status(id)
-            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+            .ok_or_else(|| CommandError::Unknown(id.to_owned()))
     }
 
     /// Returns to the version before, and puts it into the plugins folder. A
@@ -181,12 +181,12 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError`].
-    pub async fn rollback(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, OrderError> {
+    /// [`CommandError`].
+    pub async fn rollback(self: &Arc<Self>, id: &str, by: &Actor) -> Result<Status, CommandError> {
         let _turn = self.turns.take().await;
         let entry = self.entry(id)?;
         let Some(previous) = entry.previous.clone() else {
-            return Err(OrderError::NothingBefore(id.to_owned()));
+            return Err(CommandError::NothingBefore(id.to_owned()));
         };
         let digest = previous.described.digest;
         let copy = self.versions.file(&digest, &previous.name);
@@ -196,7 +196,7 @@ impl Plugins {
         };
         let admitted = match admission::admit(self, candidate).await {
             Admission::Run(admitted) => admitted,
-            Admission::Pending(difference) => return Err(OrderError::Pending(difference)),
+            Admission::Pending(difference) => return Err(CommandError::Pending(difference)),
         };
         let signature = previous.signed.clone().map(|signed| signed.text);
         let signed = self
@@ -219,7 +219,7 @@ impl Plugins {
             fix: "put that version into the plugins folder again".to_owned(),
         })?;
         if entry.is_missing() {
-            return Err(OrderError::Missing(entry.file));
+            return Err(CommandError::Missing(entry.file));
         }
         let (now, before) = (VersionOf::of(&back.current), VersionOf::of(&entry.current));
         self.swap(admitted, back).await?;
@@ -239,7 +239,7 @@ impl Plugins {
             self.placed(id, identity).await;
         }
         self.status(id)
-            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+            .ok_or_else(|| CommandError::Unknown(id.to_owned()))
     }
 
     /// Removes a plugin and its file. What its users stored stays for its
@@ -247,8 +247,8 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError::Unknown`], [`OrderError::File`].
-    pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), OrderError> {
+    /// [`CommandError::Unknown`], [`CommandError::File`].
+    pub async fn uninstall(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), CommandError> {
         let turn = self.turns.take().await;
         let entry = self.entry(id)?;
         self.note_departure(id, &entry).await;
@@ -256,7 +256,7 @@ impl Plugins {
             if let Err(source) = tokio::fs::remove_file(&entry.file).await
                 && source.kind() != io::ErrorKind::NotFound
             {
-                return Err(OrderError::File {
+                return Err(CommandError::File {
                     path: entry.file,
                     source,
                 });
@@ -290,20 +290,20 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError::Unknown`], [`OrderError::Attach`].
+    /// [`CommandError::Unknown`], [`CommandError::Attach`].
     pub async fn attach(
         &self,
         id: &str,
         lasting: bool,
         by: &Actor,
-    ) -> Result<Attachment, OrderError> {
+    ) -> Result<Attachment, CommandError> {
         let entry = self.entry(id)?;
         let attachment = if lasting {
             entry.current.attach_lasting()
         } else {
             entry.current.attach()
         };
-        let attachment = attachment.map_err(|error| OrderError::Attach {
+        let attachment = attachment.map_err(|error| CommandError::Attach {
             id: id.to_owned(),
             why: error.to_string(),
         })?;
@@ -317,11 +317,11 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`OrderError::Unknown`], [`OrderError::NotAttached`], [`OrderError::Attach`].
-    pub async fn detach(&self, id: &str, by: &Actor) -> Result<(), OrderError> {
+    /// [`CommandError::Unknown`], [`CommandError::NotAttached`], [`CommandError::Attach`].
+    pub async fn detach(&self, id: &str, by: &Actor) -> Result<(), CommandError> {
         let entry = self.entry(id)?;
         if !self.end_lasting(id)? {
-            return Err(OrderError::NotAttached(id.to_owned()));
+            return Err(CommandError::NotAttached(id.to_owned()));
         }
         let details = audit::versions(&VersionOf::of(&entry.current), None);
         self.audit(by, Action::Detached, id, &details).await;
@@ -329,10 +329,10 @@ impl Plugins {
     }
 
     /// False if the plugin has no lasting place.
-    fn end_lasting(&self, id: &str) -> Result<bool, OrderError> {
+    fn end_lasting(&self, id: &str) -> Result<bool, CommandError> {
         let mut ended = false;
         for loader in self.loaders.get().into_iter().flat_map(|all| all.iter()) {
-            ended |= loader.detach(id).map_err(|error| OrderError::Attach {
+            ended |= loader.detach(id).map_err(|error| CommandError::Attach {
                 id: id.to_owned(),
                 why: error.to_string(),
             })?;
@@ -340,16 +340,16 @@ impl Plugins {
         Ok(ended)
     }
 
-    /// Carries out an order to its end, though who gave it may give up.
+    /// Carries out a command to its end, though who gave it may give up.
     ///
     /// # Errors
     ///
     /// That it panicked.
     pub async fn carry_out<T: Send + 'static>(
         &self,
-        order: impl Future<Output = T> + Send + 'static,
+        command: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        self.tasks.spawn(order).await
+        self.tasks.spawn(command).await
     }
 
     /// Returns a plugin's status; none if it is not installed.
@@ -368,10 +368,10 @@ impl Plugins {
         self.installed.list()
     }
 
-    pub(super) fn entry(&self, id: &str) -> Result<Entry, OrderError> {
+    pub(super) fn entry(&self, id: &str) -> Result<Entry, CommandError> {
         self.installed
             .get(id)
-            .ok_or_else(|| OrderError::Unknown(id.to_owned()))
+            .ok_or_else(|| CommandError::Unknown(id.to_owned()))
     }
 
     /// Returns true if the file belongs to this plugin: after a removal,
@@ -386,7 +386,7 @@ impl Plugins {
         turn: &Turn<'_>,
         file: &Path,
         cause: Cause<'_>,
-    ) -> Result<(), OrderError> {
+    ) -> Result<(), CommandError> {
         let identity = look(file)?;
         Ok(self.load_file(turn, file, identity, cause).await?)
     }
@@ -407,11 +407,11 @@ impl Plugins {
 }
 
 /// The identity of a file that is there.
-fn look(file: &Path) -> Result<Identity, OrderError> {
+fn look(file: &Path) -> Result<Identity, CommandError> {
     match Identity::read(file) {
         Ok(Some(identity)) => Ok(identity),
-        Ok(None) => Err(OrderError::Missing(file.to_owned())),
-        Err(source) => Err(OrderError::File {
+        Ok(None) => Err(CommandError::Missing(file.to_owned())),
+        Err(source) => Err(CommandError::File {
             path: file.to_owned(),
             source,
         }),
@@ -433,7 +433,7 @@ fn file_name(id: &str, backend: Backend) -> String {
 }
 
 /// Puts a signature beside a file, in place of the one that is there.
-async fn put_signature(file: &Path, text: Option<String>) -> Result<(), OrderError> {
+async fn put_signature(file: &Path, text: Option<String>) -> Result<(), CommandError> {
     let path = signature_file(file);
     blocking(&path.clone(), move || match text {
         Some(text) => std::fs::write(&path, text),
@@ -447,7 +447,7 @@ async fn put_signature(file: &Path, text: Option<String>) -> Result<(), OrderErr
 
 /// A copy of a file under a hidden name in a folder, which the watch passes
 /// over; it goes with the value.
-async fn aside(source: &Path, folder: &Path) -> Result<TempPath, OrderError> {
+async fn aside(source: &Path, folder: &Path) -> Result<TempPath, CommandError> {
     let (from, to) = (source.to_owned(), folder.to_owned());
     blocking(folder, move || aside_now(&from, &to)).await
 }
@@ -468,7 +468,7 @@ fn aside_now(source: &Path, folder: &Path) -> io::Result<TempPath> {
 }
 
 /// Gives a file its name and replaces the previous one.
-async fn put(aside: TempPath, file: &Path) -> Result<(), OrderError> {
+async fn put(aside: TempPath, file: &Path) -> Result<(), CommandError> {
     let to = file.to_owned();
     blocking(file, move || {
         aside.persist(&to).map_err(|error| error.error)?;
@@ -481,11 +481,11 @@ async fn put(aside: TempPath, file: &Path) -> Result<(), OrderError> {
 async fn blocking<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, OrderError> {
+) -> Result<T, CommandError> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(|source| OrderError::File {
+        .map_err(|source| CommandError::File {
             path: path.to_owned(),
             source,
         })
