@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    commands::Named,
     grant,
-    orders::Named,
     remote::{Body, Which, understood},
     show::{printable, table},
     status::{Status, VersionOf},
@@ -177,10 +177,10 @@ impl PendingVersions {
 
 impl Approve {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
-        let order = Body::Json(json!({ "without": self.without }));
+        let body = Body::Json(json!({ "without": self.without }));
         let remote = self.plugin.which.remote()?;
         let path = self.plugin.path("/approve");
-        let answer = remote.send(Method::POST, &path, order).await?;
+        let answer = remote.send(Method::POST, &path, body).await?;
         if self.plugin.json {
             return Ok(format!("{answer}\n"));
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Refusal,
-    orders::{Named, Own},
+    commands::{Named, Own},
     remote::{Body, Remote},
     show::{paint, printable, table},
 };
@@ -48,7 +48,7 @@ struct Letter {
     date: String,
 }
 
-/// A message, and the error if the order failed.
+/// A message, and the error if the command failed.
 #[derive(Debug, Serialize)]
 struct Outcome {
     message: i64,
@@ -60,9 +60,9 @@ impl DeadLetters {
         let remote = self.plugin.which.remote()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
         let letters: Vec<Letter> = remote.get(&own.path("/dead-letters")).await?;
-        let (order, chosen) = match (&self.retry, &self.remove) {
-            (Some(chosen), _) => (Order::Retry, chosen),
-            (None, Some(chosen)) => (Order::Remove, chosen),
+        let (command, chosen) = match (&self.retry, &self.remove) {
+            (Some(chosen), _) => (Command::Retry, chosen),
+            (None, Some(chosen)) => (Command::Remove, chosen),
             (None, None) => return Ok((self.list(&letters)?, ExitCode::SUCCESS)),
         };
         let mut messages = if chosen.is_empty() {
@@ -73,12 +73,12 @@ impl DeadLetters {
         messages.sort_unstable();
         let mut outcomes = Vec::new();
         for message in messages {
-            let error = order.carry_out(&remote, &own, message).await?;
+            let error = command.carry_out(&remote, &own, message).await?;
             outcomes.push(Outcome { message, error });
         }
         let failed = outcomes.iter().any(|outcome| outcome.error.is_some());
         let code = ExitCode::from(u8::from(failed));
-        Ok((self.outcome(&order, &outcomes)?, code))
+        Ok((self.outcome(&command, &outcomes)?, code))
     }
 
     fn list(&self, letters: &[Letter]) -> anyhow::Result<String> {
@@ -102,7 +102,7 @@ impl DeadLetters {
         Ok(format!("{table}\n"))
     }
 
-    fn outcome(&self, order: &Order, outcomes: &[Outcome]) -> anyhow::Result<String> {
+    fn outcome(&self, command: &Command, outcomes: &[Outcome]) -> anyhow::Result<String> {
         if self.plugin.json {
             let all = json!({ "id": self.plugin.id, "messages": outcomes });
             return Ok(format!("{all}\n"));
@@ -114,7 +114,7 @@ impl DeadLetters {
         for Outcome { message, error } in outcomes {
             match error {
                 None => {
-                    let done = paint(order.done(), Style::new().green().bold());
+                    let done = paint(command.done(), Style::new().green().bold());
                     writeln!(text, "{done} {message}")?;
                 }
                 Some(error) => {
@@ -127,14 +127,14 @@ impl DeadLetters {
     }
 }
 
-/// The order for a dead letter.
+/// The command for a dead letter.
 #[derive(Debug)]
-enum Order {
+enum Command {
     Retry,
     Remove,
 }
 
-impl Order {
+impl Command {
     const fn done(&self) -> &'static str {
         match self {
             Self::Retry => "delivered",

@@ -115,7 +115,7 @@ impl Filters {
     /// Has the filters of `--only` asked about the messages of the named applications alone.
     async fn choose_applications(&self, remote: &Remote, filters: &[Filter]) -> anyhow::Result<()> {
         let known = application::all(remote).await?;
-        let mut orders = Vec::with_capacity(self.only.len());
+        let mut choices = Vec::with_capacity(self.only.len());
         for choice in &self.only {
             let (part, names) = choice.split_once('=').with_context(|| {
                 format!("`{choice}` names no applications; write it as `rules=backup,ci`")
@@ -132,9 +132,9 @@ impl Filters {
                         .collect::<anyhow::Result<Vec<_>>>()?,
                 ),
             };
-            orders.push((filter, chosen));
+            choices.push((filter, chosen));
         }
-        for (filter, applications) in orders {
+        for (filter, applications) in choices {
             let path = format!("/plugin/{filter}/filter/applications");
             let body = Body::Json(json!({ "applications": applications }));
             remote.send(Method::PUT, &path, body).await?;

@@ -160,12 +160,12 @@ impl Grant {
             Place::Server(remote) => {
                 let limits: BTreeMap<_, _> = self.limit.iter().cloned().collect();
                 let path = format!("/admin/plugins/{}/grant", encoded(&self.id));
-                let order = json!({
+                let body = json!({
                     "asAsked": self.as_asked,
                     "allow": more,
                     "limits": limits,
                 });
-                let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
+                let rights = remote.send(Method::POST, &path, Body::Json(body)).await?;
                 self.said(rights, "it has effect now")
             }
             Place::File(path) => self.write(&path, more).await,
@@ -241,8 +241,8 @@ impl Revoke {
         let (rights, note) = match self.which.place().await? {
             Place::Server(remote) => {
                 let path = format!("/admin/plugins/{}/revoke", encoded(&self.id));
-                let order = json!({ "all": self.all, "allow": less });
-                let rights = remote.send(Method::POST, &path, Body::Json(order)).await?;
+                let body = json!({ "all": self.all, "allow": less });
+                let rights = remote.send(Method::POST, &path, Body::Json(body)).await?;
                 (rights, "it has effect now".to_owned())
             }
             Place::File(path) => {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    commands::{self, Purpose},
     named::candidates,
-    orders::{self, Purpose},
     remote::{Body, Which, encoded, understood},
     show::{printable, table},
 };
@@ -88,7 +88,7 @@ impl Keys {
         let key = if trust.starts_with(KEY_PREFIX) && !Path::new(trust).exists() {
             trust.to_owned()
         } else {
-            let text = orders::read(trust, Purpose::Configuration)?;
+            let text = commands::read(trust, Purpose::Configuration)?;
             let text = String::from_utf8_lossy(&text);
             let line = text.lines().find(|line| line.starts_with(KEY_PREFIX));
             line.with_context(|| format!("{trust} has no public key of minisign"))?

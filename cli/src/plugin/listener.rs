@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    orders::{Named, Own},
+    commands::{Named, Own},
     remote::{Body, understood},
 };
 

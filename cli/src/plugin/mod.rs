@@ -2,7 +2,7 @@
 //!
 //! - `author`: create, build, develop and release a plugin.
 //! - `check`: examine a file; `test`: run its cases; both without a server.
-//! - `orders`: install, reload, roll back, uninstall, enable, disable.
+//! - `commands`: install, reload, roll back, uninstall, enable, disable.
 //! - `doctor`: a plugin's problems.
 //! - `status`: the status of plugins; `read`: logs and the audit log.
 //! - `grant`: grant and revoke; `asked`: requested permissions, pending
@@ -25,6 +25,7 @@ mod application;
 mod asked;
 mod author;
 mod check;
+mod commands;
 mod dead_letters;
 mod doctor;
 mod filters;
@@ -32,7 +33,6 @@ mod grant;
 mod keys;
 mod listener;
 mod named;
-mod orders;
 mod own;
 mod progress;
 mod push;
@@ -95,7 +95,7 @@ enum Command {
     /// Run a plugin's cases against a scripted host in memory.
     Test(test::Test),
     /// Install or replace a plugin.
-    Install(orders::Install),
+    Install(commands::Install),
     /// Install the newest versions of plugins that came from a registry.
     Update(registry::Update),
     /// Publish a plugin's file in a registry.
@@ -108,29 +108,29 @@ enum Command {
     #[command(after_help = "Examples:
   mortise plugin status io.example.weather
   mortise plugin status weather --json")]
-    Status(orders::Named),
+    Status(commands::Named),
     /// List a plugin's problems and their fixes.
     #[command(after_help = "Examples:
   mortise plugin doctor io.example.weather
   mortise plugin doctor weather.wasm")]
-    Doctor(orders::Named),
+    Doctor(commands::Named),
     /// Enable a plugin for yourself, and consent to its requests.
     #[command(after_help = "Examples:
   mortise plugin enable io.example.weather
   MORTISE_PASSWORD=... mortise plugin enable weather --url https://push.example.org --user ann")]
-    Enable(orders::Named),
+    Enable(commands::Named),
     /// Disable a plugin for yourself.
     #[command(after_help = "Examples:
   mortise plugin disable io.example.weather
   mortise plugin disable weather --json")]
-    Disable(orders::Named),
+    Disable(commands::Named),
     /// Show or change your configuration of a plugin.
     Config(own::Config),
     /// Show a plugin's text for you, and the address of its webhook.
     #[command(after_help = "Examples:
   mortise plugin display io.example.weather
   mortise plugin display weather --json")]
-    Display(orders::Named),
+    Display(commands::Named),
     /// Show or change the messages that a listener receives next.
     Listener(listener::Listener),
     /// Show a listener's dead letters, and deliver them again or remove them.
@@ -139,7 +139,7 @@ enum Command {
     #[command(after_help = "Examples:
   mortise plugin timers clock
   mortise plugin timers io.example.clock --json")]
-    Timers(orders::Named),
+    Timers(commands::Named),
     /// Show the last calls of your plugin: deliveries, timers and webhooks.
     Trace(trace::Trace),
     /// Show or change your filters: their order, and the messages that they see.
@@ -152,17 +152,17 @@ enum Command {
     #[command(after_help = "Examples:
   mortise plugin reload io.example.weather
   mortise plugin reload weather --data-dir /var/lib/mortise")]
-    Reload(orders::Named),
+    Reload(commands::Named),
     /// Activate a plugin's previous version.
     #[command(after_help = "Examples:
   mortise plugin rollback io.example.weather
   mortise plugin rollback weather --json")]
-    Rollback(orders::Named),
+    Rollback(commands::Named),
     /// Remove a plugin, and keep its users' stored values.
     #[command(after_help = "Examples:
   mortise plugin uninstall io.example.weather
   mortise plugin uninstall weather --data-dir /var/lib/mortise")]
-    Uninstall(orders::Named),
+    Uninstall(commands::Named),
     /// Print the variables for a native plugin's process that you start by hand
     /// in place of the plugin's own.
     #[command(after_help = "\
@@ -174,7 +174,7 @@ Examples:
   gdb ./my-plugin
   mortise plugin attach io.example.native --lasting > my-plugin.env
   mortise plugin attach io.example.native --end")]
-    Attach(orders::Attach),
+    Attach(commands::Attach),
     /// Print a plugin's log.
     Logs(read::Logs),
     /// Print the audit log: changes to plugins, with actor and time.
@@ -183,7 +183,7 @@ Examples:
     #[command(after_help = "Examples:
   mortise plugin grants io.example.weather
   mortise plugin grants weather --json")]
-    Grants(orders::Named),
+    Grants(commands::Named),
     /// Grant permissions to a plugin.
     Grant(grant::Grant),
     /// Revoke permissions of a plugin.
@@ -198,7 +198,7 @@ Examples:
     #[command(after_help = "Examples:
   mortise plugin denials io.example.weather
   mortise plugin denials weather --json")]
-    Denials(orders::Named),
+    Denials(commands::Named),
 }
 
 impl Plugin {
@@ -252,7 +252,7 @@ impl Command {
             | Self::Reload(plugin)
             | Self::Rollback(plugin)
             | Self::Uninstall(plugin)
-            | Self::Attach(orders::Attach { named: plugin, .. })
+            | Self::Attach(commands::Attach { named: plugin, .. })
             | Self::Grants(plugin)
             | Self::Denials(plugin)
             | Self::Logs(read::Logs { plugin, .. })
@@ -314,7 +314,7 @@ impl Command {
             Self::Listener(listener) => listener.run().await?,
             Self::Filters(filters) => filters.run().await?,
             Self::Keys(keys) => keys.run().await?,
-            Self::Try(order) => order.run().await?,
+            Self::Try(sample) => sample.run().await?,
             Self::Replay(replay) => replay.run().await?,
             Self::Reload(plugin) => plugin.reload().await?,
             Self::Rollback(plugin) => plugin.rollback().await?,
@@ -351,7 +351,7 @@ impl Command {
             | Self::Trace(trace::Trace { plugin, .. })
             | Self::Try(try_filter::Try { plugin, .. })
             | Self::Replay(replay::Replay { plugin, .. })
-            | Self::Attach(orders::Attach { named: plugin, .. })
+            | Self::Attach(commands::Attach { named: plugin, .. })
             | Self::Doctor(plugin)
             | Self::Grants(plugin)
             | Self::Denials(plugin)

@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use serde_json::json;
 
 use super::{
-    orders::{self, Named, Own, Purpose},
+    commands::{self, Named, Own, Purpose},
     show::printable,
 };
 
@@ -37,7 +37,7 @@ impl Config {
         let remote = self.plugin.which.remote()?;
         // Before the server is asked: a file that cannot be read is no reason to.
         let new = self.file.as_deref();
-        let new = new.map(|file| orders::read(file, Purpose::Configuration));
+        let new = new.map(|file| commands::read(file, Purpose::Configuration));
         let new = new.transpose()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
         if let Some(text) = new {

@@ -19,19 +19,19 @@ struct Installation {
     total: Option<u64>,
 }
 
-/// Waits for an order to a server and shows its progress, if a person looks on.
+/// Waits for a command to a server and shows its progress, if a person looks on.
 pub(super) async fn shown<T>(
     remote: &Remote,
     is_wanted: bool,
-    order: impl Future<Output = T>,
+    command: impl Future<Output = T>,
 ) -> T {
     if !(is_wanted && std::io::stderr().is_terminal()) {
-        return order.await;
+        return command.await;
     }
     let bar = ProgressBar::new_spinner().with_message("waiting for the server");
     bar.enable_steady_tick(Duration::from_millis(100));
     let done = tokio::select! {
-        done = order => done,
+        done = command => done,
         // It goes on for ever, also without a stream.
         never = follow(remote, &bar) => match never {},
     };
@@ -40,7 +40,7 @@ pub(super) async fn shown<T>(
 }
 
 async fn follow(remote: &Remote, bar: &ProgressBar) -> std::convert::Infallible {
-    // Without events there is no progress to show; the order counts.
+    // Without events there is no progress to show; the command counts.
     let _: Option<()> = read(remote, bar).await;
     std::future::pending().await
 }

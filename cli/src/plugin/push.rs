@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{
     check::{Description, failed},
-    orders::read_file,
+    commands::read_file,
     show::paint,
 };
 

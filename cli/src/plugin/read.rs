@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::output::say;
 
 use super::{
-    orders::Named,
+    commands::Named,
     remote::{Remote, Which, encoded, understood},
     show::{paint, printable, table},
 };

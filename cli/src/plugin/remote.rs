@@ -68,7 +68,7 @@ pub(crate) struct Which {
     user: Option<String>,
 }
 
-/// A server that takes orders.
+/// A server that takes commands.
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     url: Url,
@@ -120,7 +120,7 @@ impl Refusal {
 /// server left one, and its address is free or belongs to another program.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no server takes orders on the data directory {}: start it with `mortise serve`, name its \
+    "no server takes commands on the data directory {}: start it with `mortise serve`, name its \
      directory with --data-dir, or name its address with --url",
     _0.display()
 )]

@@ -20,7 +20,7 @@ use url::form_urlencoded;
 
 use super::{
     Refusal,
-    orders::{self, Named, Own},
+    commands::{self, Named, Own},
     remote::{Body, Remote, understood},
     show::{paint, printable},
 };
@@ -145,7 +145,7 @@ impl Replay {
     pub(super) async fn run(&self) -> anyhow::Result<String> {
         // Before the server is asked: a file that cannot be read is no reason to.
         let file = self.version.as_deref();
-        let file = file.map(orders::read_file).transpose()?;
+        let file = file.map(commands::read_file).transpose()?;
         let remote = self.plugin.which.remote()?;
         let own = Own::find(&remote, &self.plugin.id).await?;
         if let Some(cases) = &self.cases {
@@ -154,8 +154,8 @@ impl Replay {
         let mut query = self.query();
         let path = match (&self.version, self.pending) {
             (Some(version), _) => {
-                let signature = orders::signature_beside(version)?;
-                orders::describe(&mut query, Some(version), signature.as_deref());
+                let signature = commands::signature_beside(version)?;
+                commands::describe(&mut query, Some(version), signature.as_deref());
                 "/replay/candidate"
             }
             (None, true) => "/replay/candidate",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    orders::Named,
+    commands::Named,
     remote::{Which, understood},
     show::{Report, line, paint, printable, table},
 };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    orders::{Named, Own},
+    commands::{Named, Own},
     remote::understood,
     show::{printable, table},
 };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     application,
-    orders::{self, Named, Own, Purpose},
+    commands::{self, Named, Own, Purpose},
     remote::{Body, understood},
     replay::{Answer, Effects},
     show::printable,
@@ -69,7 +69,7 @@ impl Try {
             body.insert("extras".to_owned(), extras);
         }
         if let Some(file) = &self.config {
-            let text = orders::read(file, Purpose::Configuration)?;
+            let text = commands::read(file, Purpose::Configuration)?;
             let text = String::from_utf8(text).with_context(|| format!("{file} is no UTF-8"))?;
             body.insert("config".to_owned(), text.into());
         }

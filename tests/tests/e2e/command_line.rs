@@ -343,7 +343,7 @@ async fn who_may_not_give_orders_is_told_what_to_do() {
     let data = Data::new();
     let said_no = refused(plugin(&data, &["list"]));
     assert!(
-        said_no.contains("no server takes orders") && said_no.contains("--url"),
+        said_no.contains("no server takes commands") && said_no.contains("--url"),
         "{said_no}"
     );
     let server = data.serve().await;
@@ -416,7 +416,7 @@ async fn the_key_is_the_servers_users_alone_and_good_for_one_run() {
     // A killed server's address has no server.
     drop(data.serve().await);
     assert!(file.exists());
-    let none = "no server takes orders";
+    let none = "no server takes commands";
     let gone = refused(plugin(&data, &["list"]));
     assert!(gone.contains(none), "{gone}");
 

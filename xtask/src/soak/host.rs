@@ -116,7 +116,7 @@ impl Host {
 
     fn with(server: Server, api: Api, data: &Path, tokens: Tokens) -> Result<Self> {
         let local = std::fs::read(data.join("running.json"))
-            .context("the server tells no key for orders")?;
+            .context("the server has no key for commands")?;
         let client = Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(60));

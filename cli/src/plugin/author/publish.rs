@@ -21,7 +21,7 @@ use serde_json::json;
 use super::{
     super::{
         check::{Description, failed},
-        orders::read_file,
+        commands::read_file,
         push::{Texts, described_by, push_files},
         show::paint,
     },

@@ -100,7 +100,7 @@ pub(super) const DEEDS: &[Deed] = &[
         &[Text("/proc/self/environ")],
     ),
     Deed::component(
-        "read the key for orders",
+        "read the key for commands",
         "read",
         &[Text("{data}/running.json")],
     ),

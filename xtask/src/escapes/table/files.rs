@@ -43,7 +43,7 @@ pub(super) const DEEDS: &[Deed] = &[
         &[Text("{outside}/..")],
     ),
     Deed::new(
-        "read the key for orders",
+        "read the key for commands",
         "read",
         &[Text("{data}/running.json")],
     ),

@@ -65,7 +65,7 @@ pub(super) enum Event {
         report: Report,
         running: Option<String>,
     },
-    /// An order about it was refused or not answered: what ran goes on.
+    /// A command about it was refused or not answered: what ran goes on.
     Failed {
         error: String,
         running: Option<String>,

@@ -23,7 +23,7 @@ use super::{
     follow::Follower,
 };
 use crate::plugin::{
-    orders::{self, Own},
+    commands::{self, Own},
     remote::{Body, Refusal, Remote, Which, encoded, understood},
     status::Status,
 };
@@ -216,7 +216,7 @@ impl Host {
 
     async fn try_load(&mut self, file: &Path) -> anyhow::Result<Event> {
         let begin = Instant::now();
-        let bytes = orders::read_file(file)?;
+        let bytes = commands::read_file(file)?;
         let installed = self
             .remote
             .send(Method::POST, "/admin/plugins", Body::File(bytes));
@@ -231,7 +231,7 @@ impl Host {
                 });
             };
             let how = json!({ "without": granting == Granting::None });
-            status = understood(self.order(&status.id, "approve", how).await?)?;
+            status = understood(self.send_command(&status.id, "approve", how).await?)?;
         }
         let before = self.leave_other(&status.id).await?;
         // Without its digest until all below is done: what breaks off is done
@@ -304,14 +304,15 @@ impl Host {
     async fn set_up(&mut self, id: &str) -> anyhow::Result<bool> {
         let granting = self.throw_away.as_ref().map(|own| own.granting);
         if granting == Some(Granting::AsAsked) {
-            self.order(id, "grant", json!({ "asAsked": true })).await?;
+            self.send_command(id, "grant", json!({ "asAsked": true }))
+                .await?;
         }
         let own = Own::find(&self.remote, id).await?;
         let configured = self.configure(&own).await?;
         if granting.is_some() {
             match (own.enabled, own.wants_more()) {
-                (false, _) => own.order(&self.remote, "enable").await?,
-                (true, true) => own.order(&self.remote, "consent").await?,
+                (false, _) => own.send_command(&self.remote, "enable").await?,
+                (true, true) => own.send_command(&self.remote, "consent").await?,
                 (true, false) => {}
             }
         }
@@ -335,10 +336,10 @@ impl Host {
         Ok(true)
     }
 
-    async fn order(&self, id: &str, what: &str, order: Value) -> anyhow::Result<Value> {
+    async fn send_command(&self, id: &str, what: &str, body: Value) -> anyhow::Result<Value> {
         let path = format!("/admin/plugins/{}/{what}", encoded(id));
         self.remote
-            .send(Method::POST, &path, Body::Json(order))
+            .send(Method::POST, &path, Body::Json(body))
             .await
     }
 

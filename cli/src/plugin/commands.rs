@@ -1,5 +1,5 @@
 //! `mortise plugin install`, `reload`, `rollback`, `uninstall`, `enable` and
-//! `disable`: orders to a running server.
+//! `disable`: commands to a running server.
 
 use std::{
     ffi::OsStr,
@@ -82,7 +82,7 @@ impl Install {
         let answer = if Reference::is_meant(&self.source) {
             self.order_version(&remote).await?
         } else {
-            self.order(&remote).await?
+            self.send_command(&remote).await?
         };
         if self.json {
             return Ok(format!("{answer}\n"));
@@ -132,7 +132,7 @@ impl Install {
         progress::shown(remote, !self.json, sending).await
     }
 
-    async fn order(&self, remote: &Remote) -> anyhow::Result<Value> {
+    async fn send_command(&self, remote: &Remote) -> anyhow::Result<Value> {
         let is_url = ["https://", "http://"]
             .iter()
             .any(|scheme| self.source.starts_with(scheme));
@@ -295,14 +295,14 @@ impl Named {
     }
 
     pub(super) async fn reload(&self) -> anyhow::Result<String> {
-        self.order("/reload", "reloaded").await
+        self.send_command("/reload", "reloaded").await
     }
 
     pub(super) async fn rollback(&self) -> anyhow::Result<String> {
-        self.order("/rollback", "rolled back to").await
+        self.send_command("/rollback", "rolled back to").await
     }
 
-    async fn order(&self, what: &str, done: &str) -> anyhow::Result<String> {
+    async fn send_command(&self, what: &str, done: &str) -> anyhow::Result<String> {
         let remote = self.which.remote()?;
         let answer = remote
             .send(Method::POST, &self.path(what), Body::None)
@@ -336,7 +336,7 @@ impl Named {
         } else {
             "enable"
         };
-        plugin.order(&remote, what).await?;
+        plugin.send_command(&remote, what).await?;
         let plugin = Own::find(&remote, &self.id).await?;
         let consented: Vec<_> = plugin
             .permissions
@@ -358,7 +358,7 @@ impl Named {
         let remote = self.which.remote()?;
         Own::find(&remote, &self.id)
             .await?
-            .order(&remote, "disable")
+            .send_command(&remote, "disable")
             .await?;
         Ok(self.done("disabled", "its configuration and its data stay"))
     }
@@ -423,7 +423,7 @@ impl Own {
     }
 
     /// Does one of its user's actions, such as `enable`.
-    pub(super) async fn order(&self, remote: &Remote, what: &str) -> anyhow::Result<()> {
+    pub(super) async fn send_command(&self, remote: &Remote, what: &str) -> anyhow::Result<()> {
         let path = self.path(&format!("/{what}"));
         remote.send(Method::POST, &path, Body::None).await?;
         Ok(())
