@@ -15,7 +15,7 @@ use super::{
     show::{printable, table},
     status::{Status, VersionOf},
 };
-use mortise_server::plugins::grants::Answer;
+use mortise_server::plugins::grants::PluginGrants;
 
 /// All pending versions.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,7 @@ pub(super) struct Approve {
 #[serde(rename_all = "camelCase")]
 struct Rights {
     asked: Vec<Asked>,
-    allowed: Answer,
+    allowed: PluginGrants,
     answered_at: Option<String>,
 }
 

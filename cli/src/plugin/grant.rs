@@ -24,7 +24,7 @@ use super::{
 };
 use mortise_server::{
     hosting,
-    plugins::grants::{self, Answer, GrantsFile},
+    plugins::grants::{self, GrantsFile, PluginGrants},
 };
 
 /// The permissions to grant. Earlier grants stay.
@@ -174,13 +174,13 @@ impl Grant {
 
     async fn write(&self, path: &Path, mut more: HostGrants) -> anyhow::Result<String> {
         if self.as_asked {
-            more.join(Answer::as_asked(&self.installed().await?)?.grants);
+            more.join(PluginGrants::as_asked(&self.installed().await?)?.grants);
         }
         grants::grant(path, &self.id, &more)?;
         if !self.limit.is_empty() {
             grants::limit(path, &self.id, &self.limit)?;
         }
-        let allowed = GrantsFile::read(path)?.answer(&self.id);
+        let allowed = GrantsFile::read(path)?.of(&self.id);
         let rights = json!({ "id": self.id, "allowed": allowed });
         let note = format!("it is in {} for the next server", path.display());
         self.said(rights, &note)
@@ -247,7 +247,7 @@ impl Revoke {
             }
             Place::File(path) => {
                 if self.all {
-                    less.join(GrantsFile::read(&path)?.answer(&self.id).grants);
+                    less.join(GrantsFile::read(&path)?.of(&self.id).grants);
                 }
                 let changed = grants::revoke(&path, &self.id, &less)?;
                 anyhow::ensure!(
@@ -256,7 +256,7 @@ impl Revoke {
                     self.id,
                     path.display()
                 );
-                let allowed = GrantsFile::read(&path)?.answer(&self.id);
+                let allowed = GrantsFile::read(&path)?.of(&self.id);
                 let note = format!("it is in {} for the next server", path.display());
                 (json!({ "id": self.id, "allowed": allowed }), note)
             }
@@ -270,10 +270,10 @@ impl Revoke {
 
 /// Shows a plugin's grants.
 fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
-    let answer = rights.get_mut("allowed").map(Value::take);
-    let answer: Answer = super::remote::understood(answer.unwrap_or_default())?;
+    let allowed = rights.get_mut("allowed").map(Value::take);
+    let allowed: PluginGrants = super::remote::understood(allowed.unwrap_or_default())?;
     let mut text = format!("{id} is allowed now; {note}:\n");
-    let lines = lines(&answer);
+    let lines = lines(&allowed);
     if lines.is_empty() {
         text.push_str("  no permission from the administrator\n");
     }
@@ -285,9 +285,9 @@ fn allowed(id: &str, mut rights: Value, note: &str) -> anyhow::Result<String> {
 
 /// Returns the grants, one in each line, and the limits that differ from the
 /// defaults.
-pub(super) fn lines(answer: &Answer) -> Vec<String> {
+pub(super) fn lines(allowed: &PluginGrants) -> Vec<String> {
     let mut lines = Vec::new();
-    let granted = &answer.grants;
+    let granted = &allowed.grants;
     for (name, granted) in [("webhook", granted.webhook), ("timers", granted.timers)] {
         if granted {
             lines.push(name.to_owned());
@@ -302,7 +302,7 @@ pub(super) fn lines(answer: &Answer) -> Vec<String> {
         ("files", files),
         ("environment", texts(&granted.environment)),
         ("send-to-users", texts(&granted.send_to_users)),
-        ("limits", limits(answer)),
+        ("limits", limits(allowed)),
     ] {
         if !values.is_empty() {
             lines.push(format!("{name}: {}", values.join(", ")));
@@ -311,13 +311,13 @@ pub(super) fn lines(answer: &Answer) -> Vec<String> {
     lines
 }
 
-fn limits(answer: &Answer) -> Vec<String> {
+fn limits(allowed: &PluginGrants) -> Vec<String> {
     let fields = |limits: &Limits| match serde_json::to_value(limits) {
         Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
     let defaults = fields(&Limits::default());
-    let set = fields(&answer.limits).into_iter();
+    let set = fields(&allowed.limits).into_iter();
     set.filter(|(name, value)| defaults.get(name) != Some(value))
         .map(|(name, value)| format!("{name} {value}"))
         .collect()

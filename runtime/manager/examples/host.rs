@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use async_trait::async_trait;
 use mortise_manager::{
     Actor, EmbedderError, Outcome, Plugins, Settings, Upload, Users, embedder::Sender,
-    grants::Answer, local::LocalCatalogue,
+    grants::PluginGrants, local::LocalCatalogue,
 };
 use mortise_runtime::{Loader, types::*};
 use tokio::sync::oneshot::{Receiver, channel};
@@ -63,7 +63,7 @@ pub(crate) async fn host(directory: &Path, versions: [&Path; 2], backends: Vec<A
     let id = plugins.install(first, &by).await?.id;
     let manifest = plugins.manifest(&id).ok_or("it was removed")?;
     if manifest.wants.iter().all(|request| allow(&format!("{}: {}", request.permission, request.reason))) {
-        plugins.grant(&id, &Answer::as_asked(&manifest)?.grants, &by).await?;
+        plugins.grant(&id, &PluginGrants::as_asked(&manifest)?.grants, &by).await?;
     }
     let slot = plugins.of_user(1).await?.pop().ok_or("it was removed")?;
     plugins.enable(&slot, &by).await?; // Ada consents to the requests about her messages.

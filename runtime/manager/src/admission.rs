@@ -83,7 +83,7 @@ impl Difference {
 
 impl Plugins {
     /// Returns the permissions that a version would ask for beyond the active
-    /// one: those of the administrator without an answer, and those of the users
+    /// one: those of the administrator without a decision, and those of the users
     /// that the active version does not ask for. For a plugin that is not
     /// installed, all that it asks for.
     pub async fn new_requests(&self, new: &Manifest) -> Difference {
@@ -118,7 +118,7 @@ pub(super) async fn admit(plugins: &Plugins, candidate: Candidate<'_>) -> Admiss
     let Some(running) = running else {
         return Admission::Run(Admitted(()));
     };
-    let mut answered = Grants::from(plugins.grants().answer(&new.id).grants);
+    let mut answered = Grants::from(plugins.grants().of(&new.id).grants);
     let asked = plugins.asked(&new.id).await;
     let before = running.wants.iter().map(|request| &request.permission);
     for permission in before.chain(&asked) {

@@ -74,9 +74,9 @@ pub enum CommandError {
     /// No version waits for approval.
     #[error("no version of `{0}` waits for approval; `mortise plugin status {0}` shows its status")]
     NothingPending(String),
-    /// The answer could not be written.
+    /// The grants could not be written.
     #[error(transparent)]
-    Answer(#[from] GrantsError),
+    Grants(#[from] GrantsError),
     /// The file asks for other permissions, or is another version, than its
     /// registry announced.
     #[error(

@@ -72,7 +72,7 @@ impl Plugins {
         slot: &Arc<Slot>,
         by: &Actor,
     ) -> Result<(), ControlError> {
-        let changed = self.take_answers(&Actor::Folder).await;
+        let changed = self.apply_grants(&Actor::Folder).await;
         if !changed.is_empty() {
             let plugins = Arc::clone(self);
             self.tasks

@@ -97,9 +97,9 @@ impl Plugins {
 
     /// Ends all grants of the administrator to a plugin. Its limits stay.
     async fn end_grants(self: &Arc<Self>, id: &str, by: &Actor) -> Result<(), grants::GrantsError> {
-        let (plugin, all) = (id.to_owned(), self.grants().answer(id).grants);
+        let (plugin, all) = (id.to_owned(), self.grants().of(id).grants);
         let revoke = move |path: &Path| grants::revoke(path, &plugin, &all);
-        self.write_answers(by, revoke).await.map(drop)
+        self.write_grants(by, revoke).await.map(drop)
     }
 }
 

@@ -142,7 +142,7 @@ impl Plugins {
     ) -> Vec<(PathBuf, Identity)> {
         let turn = self.turns.take().await;
         self.recall(installed, &copies).await;
-        self.note_answers().await;
+        self.note_grants().await;
         for (file, identity) in files.iter().filter(|(file, _)| !is_signature(file)) {
             self.appeared(&turn, file, *identity).await;
         }

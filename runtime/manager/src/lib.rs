@@ -30,7 +30,7 @@
 //! - `position`: the messages that a listener receives next.
 //! - [`trace`]: the records of a message's filters and of the other calls; `call_trace`
 //!   keeps the latter.
-//! - [`grants`]: the administrator's grants; `answers`: their changes while the
+//! - [`grants`]: the administrator's grants; `granting`: their changes while the
 //!   program runs, and `regrant`, the effect of a change.
 //! - `audit`: the actors of changes, and [`logs`]: the logs for the administrator.
 //! - [`doctor`]: the problems of a plugin, and their fixes.
@@ -47,7 +47,6 @@
 mod actor;
 mod admission;
 mod again;
-mod answers;
 mod audit;
 mod call_trace;
 mod chain;
@@ -61,6 +60,7 @@ pub mod doctor;
 pub mod embedder;
 mod filters;
 mod folder;
+mod granting;
 pub mod grants;
 mod hops;
 mod host;
@@ -111,12 +111,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     actor::Actor,
     admission::Difference,
-    answers::{AnswerError, Approval, Pending},
     chain::Place,
     commands::CommandError,
     control::{ControlError, gotify_name},
     embedder::{Catalogue, EmbedderError, RegistrySource, Users},
     filters::{Filtered, Outcome},
+    granting::{Approval, GrantChangeError, Pending},
     grants::grant_command,
     installed::{PluginState, Signature, Status, VersionOf, Waiting},
     lease::Lease,
@@ -129,9 +129,9 @@ pub use self::{
     upload::Upload,
 };
 use self::{
-    answers::Answers,
     call_trace::CallTraces,
     embedder::{Selection, UserPlugin},
+    granting::CurrentGrants,
     grants::GrantsFile,
     hops::Hops,
     installed::Installed,
@@ -162,9 +162,9 @@ pub struct Plugins {
     opened: OnceLock<()>,
     /// Held while something is done about which plugins there are.
     turns: Turns,
-    answers: RwLock<Answers>,
-    /// Held while the administrator's answers are read or changed.
-    answering: tokio::sync::Mutex<()>,
+    current_grants: RwLock<CurrentGrants>,
+    /// Held while the administrator's grants are read or changed.
+    granting: tokio::sync::Mutex<()>,
     slots: RwLock<Slots>,
     working: Working,
     /// The number of instances of each user that have yet to be brought up at the
@@ -216,8 +216,8 @@ impl Plugins {
             opened: OnceLock::new(),
             turns: Turns::default(),
             settings,
-            answers: RwLock::default(),
-            answering: tokio::sync::Mutex::default(),
+            current_grants: RwLock::default(),
+            granting: tokio::sync::Mutex::default(),
             slots: RwLock::default(),
             working: Working::default(),
             starting: watch::Sender::default(),
@@ -246,7 +246,7 @@ impl Plugins {
         // Looked at while the backends come up.
         let plugins = Arc::clone(self);
         let found = tokio::spawn(async move { plugins.look_around().await });
-        self.take_answers(&Actor::Folder).await;
+        self.apply_grants(&Actor::Folder).await;
         let loaders = backends().map_err(StartError::Backend)?;
         let _: Result<(), _> = self.loaders.set(loaders.into());
         let found = match found.await {
@@ -290,7 +290,7 @@ impl Plugins {
         self.tasks
             .spawn(folder::run(Arc::clone(self), seen, self.stopping.clone()));
         self.tasks
-            .spawn(answers::run(Arc::clone(self), self.stopping.clone()));
+            .spawn(granting::run(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -420,8 +420,8 @@ impl Plugins {
 
     /// Returns the error of the administrator's file, if it cannot be used.
     pub fn grants_problem(&self) -> Option<String> {
-        let answers = self.answers.read();
-        answers.problem.as_ref().map(ToString::to_string)
+        let current = self.current_grants.read();
+        current.problem.as_ref().map(ToString::to_string)
     }
 
     /// Returns the path of the administrator's grants.
@@ -429,9 +429,9 @@ impl Plugins {
         &self.settings.grants
     }
 
-    /// The administrator's answers as last read.
+    /// The administrator's grants as last read.
     pub fn grants(&self) -> Arc<GrantsFile> {
-        Arc::clone(&self.answers.read().file)
+        Arc::clone(&self.current_grants.read().file)
     }
 
     /// The runtime's handle of an instance; made if it is not there.
@@ -541,7 +541,7 @@ impl Plugins {
             return Ok(None);
         };
         let webhook_path = self.users.webhook_path(row.id, &row.token);
-        let limits = self.grants().answer(&row.plugin).limits;
+        let limits = self.grants().of(&row.plugin).limits;
         let mut slots = self.slots.write();
         // Done while the slots are locked, so that a swap finds the slot among
         // them.

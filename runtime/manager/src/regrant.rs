@@ -10,32 +10,32 @@ use std::{
 use futures_util::future::join_all;
 use mortise_runtime::{Instance, Plugin as _, Rights, grants::UserGrants, types::Manifest};
 
-use super::{ControlError, Plugins, Slot, grants::Answer, turn::SlotTurn};
+use super::{ControlError, Plugins, Slot, grants::PluginGrants, turn::SlotTurn};
 
 impl Plugins {
     /// Returns the rights and limits of an instance of this version for a
     /// slot's user.
     pub(super) fn rights(&self, slot: &Slot, manifest: &Manifest) -> Rights {
-        let answer = self.answer_in_force(&manifest.id);
+        let granted = self.grants_in_force(&manifest.id);
         Rights {
-            grants: answer.with_consent(manifest, &slot.consented()),
-            limits: answer.limits,
+            grants: granted.with_consent(manifest, &slot.consented()),
+            limits: granted.limits,
         }
     }
 
-    /// The administrator's answer without the directories that overlap the
+    /// The administrator's grants without the directories that overlap the
     /// server's own: they may have been granted before, or in the file.
-    pub(super) fn answer_in_force(&self, id: &str) -> Answer {
-        let mut answer = self.grants().answer(id);
+    pub(super) fn grants_in_force(&self, id: &str) -> PluginGrants {
+        let mut granted = self.grants().of(id);
         let protected = &self.settings.protected;
-        answer
+        granted
             .grants
             .files
             .retain(|directory| protected.check(Path::new(&directory.path)).is_ok());
-        answer
+        granted
     }
 
-    /// Puts the answers of now into force for all instances of a plugin.
+    /// Puts the current grants into force for all instances of a plugin.
     pub(super) async fn regrant(self: &Arc<Self>, id: &str) {
         let slots = self.slots_of(id);
         join_all(slots.iter().map(async |slot| {
@@ -61,7 +61,7 @@ impl Plugins {
     pub(super) async fn hold_to_rights(&self, slot: &Slot) {
         slot.log.set_bound(
             self.grants()
-                .answer(&slot.plugin().manifest().id)
+                .of(&slot.plugin().manifest().id)
                 .limits
                 .log_bytes,
         );

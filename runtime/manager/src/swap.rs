@@ -74,7 +74,7 @@ impl Plugins {
     async fn swap_version(self: &Arc<Self>, entry: Entry) -> Result<(), LoadError> {
         let new = Arc::clone(&entry.current);
         let id = new.manifest().id.clone();
-        if self.grants().answer(&id).limits.versions_at_once < 2 {
+        if self.grants().of(&id).limits.versions_at_once < 2 {
             return self.replace(entry).await;
         }
         let moves = self

@@ -146,13 +146,13 @@ async fn call(
     if !slot.is_enabled() {
         return Err(ApiError::bad_request("plugin is disabled"));
     }
-    let answer = state.plugins.grants().answer(&slot.plugin().manifest().id);
-    let own_page = answer.grants.cookies.is_empty() && own_page::is_from(request.headers());
+    let granted = state.plugins.grants().of(&slot.plugin().manifest().id);
+    let own_page = granted.grants.cookies.is_empty() && own_page::is_from(request.headers());
     if own_page && let Some(answer) = own_page::preflight(request.method(), request.headers()) {
         return Ok(answer);
     }
     let head = request.method() == Method::HEAD;
-    let request = taken(&slot, origin, request, answer.limits.webhook_body_bytes).await?;
+    let request = taken(&slot, origin, request, granted.limits.webhook_body_bytes).await?;
     match state.plugins.webhook(&slot, request).await {
         Ok(WebhookAnswer {
             status,
@@ -160,7 +160,7 @@ async fn call(
             body,
         }) => {
             let body = passed_on(slot, body);
-            let mut response = given(status, &headers, body, &answer.grants.cookies);
+            let mut response = given(status, &headers, body, &granted.grants.cookies);
             if own_page {
                 own_page::let_read(&mut response);
             }

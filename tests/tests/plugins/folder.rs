@@ -206,12 +206,12 @@ async fn an_uninstalled_plugins_id_is_not_taken_over() {
     };
     rig.plugins().grant("a", &more, &BY).await.unwrap();
     rig.plugins().uninstall("a", &BY).await.unwrap();
-    assert!(rig.plugins().answer("a").grants.timers);
-    assert!(rig.plugins().answered("a").await.is_some());
+    assert!(rig.plugins().grants_of("a").grants.timers);
+    assert!(rig.plugins().grant_record("a").await.is_some());
     rig.installed(&version("another")).await.unwrap();
-    assert!(!rig.plugins().answer("a").grants.timers);
+    assert!(!rig.plugins().grants_of("a").grants.timers);
     // The administrator is asked about this file, as about any new one.
-    assert_eq!(rig.plugins().answered("a").await, None);
+    assert_eq!(rig.plugins().grant_record("a").await, None);
     assert_eq!(rig.title().await, "plain");
     rig.enable("a").await;
     assert_eq!(rig.title().await, "another");

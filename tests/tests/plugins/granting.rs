@@ -1,4 +1,4 @@
-//! The administrator's answers, given to a running server on the command line,
+//! The administrator's grants, given to a running server on the command line,
 //! which passes them on to the API.
 
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! The administrator's answers, and what a plugin is without them.
+//! The administrator's grants, and what a plugin is without them.
 
 use crate::{
     Rig, data,

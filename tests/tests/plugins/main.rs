@@ -7,8 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
-mod answers;
 mod calls;
+mod changed_grants;
+mod commands;
 mod configuration;
 mod control;
 mod doctor;
@@ -26,7 +27,6 @@ mod intent;
 mod listeners;
 mod metrics;
 mod natives;
-mod orders;
 mod own_messages;
 mod replay;
 mod residence;

@@ -158,7 +158,7 @@ impl Plugins {
     fn of_grants(&self, entry: &Entry) -> Vec<Finding> {
         let manifest = entry.current.manifest();
         let file = self.grants();
-        let answer = self.answer_in_force(&manifest.id);
+        let granted = self.grants_in_force(&manifest.id);
         let command = grant_command(manifest, &file).unwrap_or_default();
         let asks_for_timers = manifest
             .wants
@@ -169,7 +169,7 @@ impl Plugins {
             .capabilities()
             .map_or(asks_for_timers, |can| can.contains(Capability::Timer));
         let mut findings = Vec::new();
-        if has_timer && !answer.grants.timers {
+        if has_timer && !granted.grants.timers {
             let fix = if asks_for_timers {
                 format!("to wake it: {command}")
             } else {
@@ -182,7 +182,7 @@ impl Plugins {
             let found = "it is made to be woken by timers, which is not granted: they do not fire";
             findings.push(Condition::TimersOff.finding(found, fix));
         }
-        for request in answer
+        for request in granted
             .with_consent(manifest, &UserGrants::as_asked(manifest))
             .missing(manifest)
         {
@@ -303,7 +303,7 @@ impl Plugins {
             lines_gone: slot.log.dropped(),
             reached: &slot.reached(),
         };
-        findings.extend(of_limits(id, &self.grants().answer(id).limits, &used));
+        findings.extend(of_limits(id, &self.grants().of(id).limits, &used));
         Ok(findings)
     }
 }

@@ -13,12 +13,12 @@
 //! call-ms = 2000
 //! ```
 //!
-//! Only what the administrator answers for has a place here. What concerns a
-//! user's own messages is answered by that user, by enabling the plugin, and
+//! Only what the administrator decides about has a place here. What concerns a
+//! user's own messages is decided by that user, by enabling the plugin, and
 //! cannot be granted over their head ([`UserGrants`]).
 //!
 //! This module reads the file and, in `edit`, changes it. Taking what it says
-//! into use while the server runs is `super::answers`.
+//! into use while the server runs is `super::granting`.
 
 mod edit;
 
@@ -42,7 +42,7 @@ const MOST_BYTES: u64 = 4 << 20;
 /// The administrator's grants to one plugin, and its limits. As text, one map
 /// that has the limits as its field `limits`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct PluginGrants {
     /// The grants.
     #[serde(flatten)]
     pub grants: HostGrants,
@@ -50,7 +50,7 @@ pub struct Answer {
     pub limits: Limits,
 }
 
-impl Answer {
+impl PluginGrants {
     /// The administrator's part of a manifest's requests.
     ///
     /// # Errors
@@ -70,14 +70,14 @@ impl Answer {
     }
 }
 
-impl From<HostGrants> for Answer {
+impl From<HostGrants> for PluginGrants {
     fn from(grants: HostGrants) -> Self {
         let limits = Limits::default();
         Self { grants, limits }
     }
 }
 
-impl<'de> Deserialize<'de> for Answer {
+impl<'de> Deserialize<'de> for PluginGrants {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         flat::deserialize(deserializer).map(|(grants, LimitsField(limits))| Self { grants, limits })
     }
@@ -98,7 +98,7 @@ impl flat::Fields for LimitsField {
 /// Returns the command that grants the requests to the administrator that are not
 /// granted; none if nothing is missing.
 pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String> {
-    Grants::from(grants.answer(&manifest.id).grants)
+    Grants::from(grants.of(&manifest.id).grants)
         .missing(manifest)
         .find(|request| !request.permission.is_for_user())
         .map(|_| format!("mortise plugin grant {} --as-asked", manifest.id))
@@ -106,7 +106,7 @@ pub fn grant_command(manifest: &Manifest, grants: &GrantsFile) -> Option<String>
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GrantsFile(BTreeMap<String, Answer>);
+pub struct GrantsFile(BTreeMap<String, PluginGrants>);
 
 /// A grants file that cannot be used or changed.
 #[derive(Debug, thiserror::Error)]
@@ -156,11 +156,11 @@ impl GrantsFile {
     }
 
     /// Returns the administrator's grants to this plugin.
-    pub fn answer(&self, plugin: &str) -> Answer {
+    pub fn of(&self, plugin: &str) -> PluginGrants {
         self.0.get(plugin).cloned().unwrap_or_default()
     }
 
-    /// Every plugin that has an answer.
+    /// Every plugin that has grants or limits.
     pub fn plugins(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -213,7 +213,7 @@ mod tests {
         types::{Directory, Manifest, Permission, Request},
     };
 
-    use super::{Answer, GrantsFile, grant, limit, revoke};
+    use super::{GrantsFile, PluginGrants, grant, limit, revoke};
 
     fn parse(text: &str) -> Result<GrantsFile, String> {
         GrantsFile::parse(Path::new("grants.toml"), text).map_err(|error| error.to_string())
@@ -222,11 +222,11 @@ mod tests {
     #[test]
     fn what_is_left_out_is_denied() {
         let file = parse("[\"a.b\"]\nwebhook = true\n[\"a.b\".limits]\ncall-ms = 7\n").unwrap();
-        let answer = file.answer("a.b");
-        let granted = &answer.grants;
+        let read = file.of("a.b");
+        let granted = &read.grants;
         assert!(granted.webhook && !granted.timers && granted.http.is_empty());
-        assert_eq!(answer.limits.call_ms, 7);
-        assert_eq!(file.answer("other"), Answer::default());
+        assert_eq!(read.limits.call_ms, 7);
+        assert_eq!(file.of("other"), PluginGrants::default());
     }
 
     #[test]
@@ -310,10 +310,10 @@ mod tests {
             assert!(text.contains(kept), "{text}");
         }
         let file = GrantsFile::read(&path).unwrap();
-        let mut expected = Answer::from(more);
+        let mut expected = PluginGrants::from(more);
         expected.limits.call_ms = 5;
-        assert_eq!(file.answer("a.b"), expected);
-        assert!(file.answer("c/d").grants.timers);
+        assert_eq!(file.of("a.b"), expected);
+        assert!(file.of("c/d").grants.timers);
         assert_eq!(text.matches("x.org").count(), 1, "{text}");
     }
 
@@ -338,7 +338,7 @@ mod tests {
         };
         assert!(revoke(&path, "a.b", &less).unwrap());
         assert!(!revoke(&path, "a.b", &less).unwrap());
-        let granted = GrantsFile::read(&path).unwrap().answer("a.b").grants;
+        let granted = GrantsFile::read(&path).unwrap().of("a.b").grants;
         assert!(granted.webhook && !granted.timers && granted.files.is_empty());
         assert_eq!(granted.http, ["y.org".parse().unwrap()].into());
         let text = std::fs::read_to_string(&path).unwrap();
@@ -355,13 +355,13 @@ mod tests {
         let set = |name: &str, value| limit(&path, "a.b", &[(name.to_owned(), value)]);
         assert!(set("call-ms", Some(7)).unwrap());
         assert!(set("timers", Some(1)).unwrap());
-        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        let limits = GrantsFile::read(&path).unwrap().of("a.b").limits;
         assert_eq!((limits.call_ms, limits.timers), (7, 1));
         assert!(set("call-ms", None).unwrap());
         let error = set("cal-ms", Some(1)).unwrap_err().to_string();
         assert!(error.contains("unknown field `cal-ms`"), "{error}");
         assert!(set("timers", Some(u64::MAX)).is_err());
-        let limits = GrantsFile::read(&path).unwrap().answer("a.b").limits;
+        let limits = GrantsFile::read(&path).unwrap().of("a.b").limits;
         assert_eq!((limits.call_ms, limits.timers), (10_000, 1));
     }
 
@@ -403,7 +403,7 @@ mod tests {
             listens: None,
         };
         let consent = UserGrants::as_asked(&manifest);
-        let denied = Answer::default().with_consent(&manifest, &consent);
+        let denied = PluginGrants::default().with_consent(&manifest, &consent);
         assert!(denied.user.send_messages && denied.user.read_messages.contains("backup"));
         assert!(!denied.host.webhook && denied.host.http.is_empty());
         assert!(!denied.user.filter_messages);
@@ -412,7 +412,7 @@ mod tests {
             .map(|request| request.permission.name())
             .collect();
         assert_eq!(missing, ["webhook", "http"]);
-        let all = Answer::as_asked(&manifest)
+        let all = PluginGrants::as_asked(&manifest)
             .unwrap()
             .with_consent(&manifest, &consent);
         assert_eq!(all.missing(&manifest).count(), 0);

@@ -480,7 +480,7 @@ impl Plugins {
         let limits = Limits {
             messages_per_minute: u32::MAX,
             writes_per_minute: u32::MAX,
-            ..self.answer_in_force(&manifest.id).limits
+            ..self.grants_in_force(&manifest.id).limits
         };
         InstanceSetup {
             user: slot.user.clone(),

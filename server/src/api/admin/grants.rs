@@ -22,7 +22,9 @@ use crate::{
         plugins::Asked,
     },
     auth::Caller,
-    plugins::{AnswerError, Approval, CommandError, Pending, Plugins, Status, grants::Answer},
+    plugins::{
+        Approval, CommandError, GrantChangeError, Pending, Plugins, Status, grants::PluginGrants,
+    },
     state::AppState,
     time::rfc3339,
 };
@@ -37,12 +39,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .admin(routes!(denials))
 }
 
-impl From<AnswerError> for ApiError {
-    fn from(error: AnswerError) -> Self {
+impl From<GrantChangeError> for ApiError {
+    fn from(error: GrantChangeError) -> Self {
         let text = error.to_string();
         match error {
-            AnswerError::NotGranted(_) => Self::new(StatusCode::CONFLICT, text),
-            AnswerError::Protected(_) => Self::bad_request(text),
+            GrantChangeError::NotGranted(_) => Self::new(StatusCode::CONFLICT, text),
+            GrantChangeError::Protected(_) => Self::bad_request(text),
             // In full: it is the administrator's file.
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, text),
         }
@@ -59,14 +61,14 @@ struct Rights {
     asked: Vec<Asked>,
     /// The administrator's grants, as in the grants file.
     #[schema(value_type = Object)]
-    allowed: Answer,
+    allowed: PluginGrants,
     /// The time of the administrator's last change; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     answered_at: Option<String>,
 }
 
 async fn rights(state: &AppState, id: String) -> Rights {
-    let allowed = state.plugins.answer(&id);
+    let allowed = state.plugins.grants_of(&id);
     let manifest = state.plugins.manifest(&id);
     let asked = manifest.as_ref().map_or_else(Vec::new, |manifest| {
         // Users grant their part by enabling the plugin.
@@ -76,12 +78,12 @@ async fn rights(state: &AppState, id: String) -> Rights {
             .map(|request| Asked::new(request, grants.allows(&request.permission)))
             .collect()
     });
-    let answered = state.plugins.answered(&id).await;
+    let record = state.plugins.grant_record(&id).await;
     Rights {
         id,
         asked,
         allowed,
-        answered_at: answered.map(|answered| rfc3339(answered.answered_ms)),
+        answered_at: record.map(|record| rfc3339(record.answered_ms)),
     }
 }
 
@@ -131,7 +133,7 @@ async fn grant(
     if asked.as_asked {
         let manifest = known(&state.plugins, &id)?;
         // A checked manifest has patterns that parse.
-        let all = Answer::as_asked(&manifest).map_err(ApiError::internal)?;
+        let all = PluginGrants::as_asked(&manifest).map_err(ApiError::internal)?;
         more.join(all.grants);
     }
     let limits: Vec<_> = asked.limits.into_iter().collect();
@@ -152,7 +154,7 @@ async fn grant(
         if !limits.is_empty() {
             plugins.set_limits(&plugin, limits, &by).await?;
         }
-        Ok::<_, AnswerError>(())
+        Ok::<_, GrantChangeError>(())
     })
     .await?;
     Ok(Json(rights(&state, id).await))
@@ -190,7 +192,7 @@ async fn revoke(
 ) -> Result<Json<Rights>, ApiError> {
     let mut less = part(asked.allow, &asked.permissions)?;
     if asked.all {
-        less.join(state.plugins.answer(&id).grants);
+        less.join(state.plugins.grants_of(&id).grants);
     } else if less == HostGrants::default() {
         return Err(ApiError::bad_request(
             "nothing to revoke: name permissions, or set `all`",

@@ -108,7 +108,7 @@ async fn usage(State(state): State<AppState>, Name(id): Name) -> Result<Json<Usa
                 .collect(),
         });
     }
-    let limits = limits(&state.plugins.answer(&id).limits);
+    let limits = limits(&state.plugins.grants_of(&id).limits);
     Ok(Json(Usage { limits, users }))
 }
 

@@ -95,7 +95,7 @@ async fn shown(state: &AppState, slot: &Slot) -> PluginConf {
     let manifest = plugin.manifest();
     let file = state.plugins.grants();
     let consent = slot.consented();
-    let grants = file.answer(&manifest.id).with_consent(manifest, &consent);
+    let grants = file.of(&manifest.id).with_consent(manifest, &consent);
     PluginConf {
         id: slot.id,
         name: manifest.name.clone(),

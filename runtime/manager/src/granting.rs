@@ -19,7 +19,7 @@ use super::{
     audit::Action,
     embedder::GrantRecord,
     folder::Cause,
-    grants::{self, Answer, GrantsError, GrantsFile},
+    grants::{self, GrantsError, GrantsFile, PluginGrants},
     installed::Waiting,
     time::now_ms,
 };
@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// The reason for which a change of grants failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AnswerError {
+pub enum GrantChangeError {
     /// The grants file.
     #[error(transparent)]
     File(#[from] GrantsError),
@@ -43,9 +43,9 @@ pub enum AnswerError {
     Protected(#[from] Overlap),
 }
 
-/// The answers as last read.
+/// The grants as last read.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct CurrentGrants {
     pub(super) file: Arc<GrantsFile>,
     pub(super) problem: Option<Arc<GrantsError>>,
     /// The file as it was then; none if it was not there.
@@ -77,7 +77,7 @@ pub struct Pending {
 
 /// Applies changes made by hand until asked to stop.
 pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
-    let mut last = plugins.answers.read().seen;
+    let mut last = plugins.current_grants.read().seen;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -85,8 +85,8 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
         }
         let now = plugins.look();
         let settled = std::mem::replace(&mut last, now) == now;
-        if settled && now != plugins.answers.read().seen {
-            let changed = plugins.take_answers(&Actor::Folder).await;
+        if settled && now != plugins.current_grants.read().seen {
+            let changed = plugins.apply_grants(&Actor::Folder).await;
             plugins.reconsider(&changed, &Actor::Folder).await;
         }
     }
@@ -98,14 +98,14 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`AnswerError::File`] and [`AnswerError::Protected`]; nothing has changed
-    /// then.
+    /// [`GrantChangeError::File`] and [`GrantChangeError::Protected`]; nothing has
+    /// changed then.
     pub async fn grant(
         self: &Arc<Self>,
         id: &str,
         more: &HostGrants,
         by: &Actor,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<(), GrantChangeError> {
         for directory in &more.files {
             let path = Path::new(&directory.path);
             self.settings.protected.check(path)?;
@@ -121,13 +121,13 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`AnswerError`]; nothing has changed then.
+    /// [`GrantChangeError`]; nothing has changed then.
     pub async fn revoke(
         self: &Arc<Self>,
         id: &str,
         less: &HostGrants,
         by: &Actor,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<(), GrantChangeError> {
         let (plugin, less) = (id.to_owned(), less.clone());
         let changed = self
             .edit(by, move |path| grants::revoke(path, &plugin, &less))
@@ -135,7 +135,7 @@ impl Plugins {
         if changed {
             Ok(())
         } else {
-            Err(AnswerError::NotGranted(id.to_owned()))
+            Err(GrantChangeError::NotGranted(id.to_owned()))
         }
     }
 
@@ -144,14 +144,14 @@ impl Plugins {
     ///
     /// # Errors
     ///
-    /// [`AnswerError::File`], also for a limit that there is none of; nothing
-    /// has changed then.
+    /// [`GrantChangeError::File`], also for a limit that there is none of; nothing has
+    /// changed then.
     pub async fn set_limits(
         self: &Arc<Self>,
         id: &str,
         limits: Vec<(String, Option<u64>)>,
         by: &Actor,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<(), GrantChangeError> {
         let plugin = id.to_owned();
         self.edit(by, move |path| grants::limit(path, &plugin, &limits))
             .await?;
@@ -187,13 +187,13 @@ impl Plugins {
             // A checked manifest has patterns that parse.
             let more = HostGrants::of(wants()).unwrap_or_default();
             let plugin = id.to_owned();
-            self.write_answers(by, move |path| grants::grant(path, &plugin, &more))
+            self.write_grants(by, move |path| grants::grant(path, &plugin, &more))
                 .await?;
         }
-        // Granted or not, it is answered.
+        // Granted or not, it is decided.
         let mut asked = self.asked(id).await;
         asked.extend(wants().cloned());
-        self.note_answer(id, asked).await;
+        self.note_record(id, asked).await;
         let details = json!({
             "version": version.version,
             "digest": version.digest,
@@ -232,13 +232,13 @@ impl Plugins {
     }
 
     /// Returns a plugin's grants and limits.
-    pub fn answer(&self, id: &str) -> Answer {
-        self.grants().answer(id)
+    pub fn grants_of(&self, id: &str) -> PluginGrants {
+        self.grants().of(id)
     }
 
-    /// Returns the recorded answer about a plugin: the requests at that time,
+    /// Returns the record of a plugin's grants: the requests at that time,
     /// and the time.
-    pub async fn answered(&self, id: &str) -> Option<GrantRecord> {
+    pub async fn grant_record(&self, id: &str) -> Option<GrantRecord> {
         self.catalogue
             .grant_record(id)
             .await
@@ -246,10 +246,10 @@ impl Plugins {
             .unwrap_or_default()
     }
 
-    /// Returns the requests at the time of the administrator's last answer.
+    /// Returns the requests at the time when the administrator last decided.
     pub(super) async fn asked(&self, id: &str) -> Vec<Permission> {
-        let answered = self.answered(id).await;
-        answered.map(|record| record.asked).unwrap_or_default()
+        let record = self.grant_record(id).await;
+        record.map(|record| record.asked).unwrap_or_default()
     }
 
     /// Changes the file and takes it into use. Whether it changed.
@@ -258,21 +258,21 @@ impl Plugins {
         by: &Actor,
         change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
     ) -> Result<bool, GrantsError> {
-        let (edited, changed) = self.write_answers(by, change).await?;
+        let (edited, changed) = self.write_grants(by, change).await?;
         self.reconsider(&changed, by).await;
         Ok(edited)
     }
 
     /// Changes the file and applies it, without a look at versions that wait.
     /// Returns true if it changed, and the plugins with changed grants.
-    pub(super) async fn write_answers(
+    pub(super) async fn write_grants(
         self: &Arc<Self>,
         by: &Actor,
         change: impl FnOnce(&Path) -> Result<bool, GrantsError> + Send + 'static,
     ) -> Result<(bool, Vec<String>), GrantsError> {
-        let _turn = self.answering.lock().await;
+        let _turn = self.granting.lock().await;
         // Changes by hand in the meantime have no other actor.
-        let mut changed = self.take_answers_in_turn(&Actor::Folder).await;
+        let mut changed = self.apply_grants_in_turn(&Actor::Folder).await;
         let path = self.settings.grants.clone();
         let edited = tokio::task::spawn_blocking({
             let path = path.clone();
@@ -285,31 +285,31 @@ impl Plugins {
                 source: io::Error::other(error),
             })
         })?;
-        changed.extend(self.take_answers_in_turn(by).await);
+        changed.extend(self.apply_grants_in_turn(by).await);
         Ok((edited, changed))
     }
 
     /// Reads the file and applies it. Returns the plugins with changed grants.
-    pub(super) async fn take_answers(self: &Arc<Self>, by: &Actor) -> Vec<String> {
-        let _turn = self.answering.lock().await;
-        self.take_answers_in_turn(by).await
+    pub(super) async fn apply_grants(self: &Arc<Self>, by: &Actor) -> Vec<String> {
+        let _turn = self.granting.lock().await;
+        self.apply_grants_in_turn(by).await
     }
 
-    async fn take_answers_in_turn(self: &Arc<Self>, by: &Actor) -> Vec<String> {
+    async fn apply_grants_in_turn(self: &Arc<Self>, by: &Actor) -> Vec<String> {
         let seen = self.look();
         let path = self.settings.grants.clone();
         let file = tokio::task::spawn_blocking(move || GrantsFile::read(&path)).await;
         let before = {
-            let mut answers = self.answers.write();
-            answers.seen = seen;
+            let mut current = self.current_grants.write();
+            current.seen = seen;
             match file {
                 Ok(Ok(file)) => {
-                    answers.problem = None;
-                    std::mem::replace(&mut answers.file, Arc::new(file))
+                    current.problem = None;
+                    std::mem::replace(&mut current.file, Arc::new(file))
                 }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "the grants file cannot be used");
-                    answers.problem = Some(Arc::new(error));
+                    current.problem = Some(Arc::new(error));
                     return Vec::new();
                 }
                 Err(error) => {
@@ -326,17 +326,16 @@ impl Plugins {
             .collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|id| before.answer(id) != now.answer(id));
+        ids.retain(|id| before.of(id) != now.of(id));
         for id in &ids {
             self.regrant(id).await;
-            self.note_change(id, &before.answer(id), &now.answer(id), by)
-                .await;
+            self.note_change(id, &before.of(id), &now.of(id), by).await;
         }
         ids
     }
 
-    /// Notes and tells of a changed answer, once plugins are there to have it.
-    async fn note_change(&self, id: &str, before: &Answer, now: &Answer, by: &Actor) {
+    /// Records changed grants, once plugins are there to have them.
+    async fn note_change(&self, id: &str, before: &PluginGrants, now: &PluginGrants, by: &Actor) {
         if self.opened.get().is_none() {
             return;
         }
@@ -354,7 +353,7 @@ impl Plugins {
         if let Some(entry) = self.installed.get(id) {
             let wants = entry.current.manifest().wants.iter();
             let asked = wants.map(|request| request.permission.clone()).collect();
-            self.note_answer(id, asked).await;
+            self.note_record(id, asked).await;
         }
         for (action, details) in [
             (Action::Granted, differing(before, now)),
@@ -366,11 +365,11 @@ impl Plugins {
         }
     }
 
-    /// Notes that the administrator answered about these.
-    async fn note_answer(&self, id: &str, asked: Vec<Permission>) {
+    /// Notes that the administrator decided about these.
+    async fn note_record(&self, id: &str, asked: Vec<Permission>) {
         let record = GrantRecord {
             asked,
-            allowed: self.grants().answer(id).grants.into(),
+            allowed: self.grants().of(id).grants.into(),
             answered_ms: now_ms(),
         };
         if let Err(error) = self.catalogue.set_grant_record(id, &record).await {
@@ -380,7 +379,7 @@ impl Plugins {
 
     /// Compares installed plugins with the records at the start: the file may
     /// have changed while no server ran.
-    pub(super) async fn note_answers(&self) {
+    pub(super) async fn note_grants(&self) {
         // In one go: there may be many, and the server waits for it.
         let mut noted = match self.catalogue.grant_records().await {
             Ok(noted) => noted,
@@ -397,7 +396,7 @@ impl Plugins {
             .chain(noted.keys().cloned())
             .collect();
         for id in ids.iter().filter(|id| self.installed.has(id)) {
-            let allowed = file.answer(id).grants;
+            let allowed = file.of(id).grants;
             let noted = noted.remove(id).map(|noted| noted.allowed.host);
             self.note_allowed(id, &noted.unwrap_or_default(), &allowed, &Actor::Folder)
                 .await;

@@ -1,4 +1,4 @@
-//! Answers that change while the server runs, and versions that wait for one.
+//! Grants that change while the server runs, and versions that wait for one.
 
 use mortise_runtime::grants::HostGrants;
 use mortise_server::{
@@ -82,7 +82,7 @@ async fn a_version_that_asks_for_more_waits_while_the_one_before_goes_on() {
     assert_eq!((status.waiting, status.digest != before), (None, true));
     assert_eq!(rig.title().await, "two");
     assert_eq!(rig.hook("a").await, 200);
-    assert!(plugins.answer("a").grants.webhook);
+    assert!(plugins.grants_of("a").grants.webhook);
     assert!(plugins.pending().is_empty());
     assert!(plugins.approve("a", Approval::AsAsked, &BY).await.is_err());
     let text = std::fs::read_to_string(data.path().join("grants.toml")).unwrap();
@@ -106,7 +106,7 @@ async fn what_was_denied_once_is_not_asked_again() {
     plugins.approve("a", Approval::Without, &BY).await.unwrap();
     assert_eq!(rig.title().await, "two");
     assert_eq!(rig.hook("a").await, 403);
-    assert!(!plugins.answer("a").grants.webhook);
+    assert!(!plugins.grants_of("a").grants.webhook);
 
     // The next one asks the same and starts by itself, also after one that did
     // not ask, and after a restart.
@@ -160,14 +160,14 @@ async fn grants_and_limits_are_changed_by_order() {
     assert_eq!(rig.hook("a").await, 403);
     plugins.grant("a", &webhook, &BY).await.unwrap();
     assert_eq!(rig.hook("a").await, 200);
-    assert_eq!(plugins.answered("a").await.unwrap().asked.len(), 2);
+    assert_eq!(plugins.grant_record("a").await.unwrap().asked.len(), 2);
     plugins.revoke("a", &webhook, &BY).await.unwrap();
     assert_eq!(rig.hook("a").await, 403);
     let error = plugins.revoke("a", &webhook, &BY).await.unwrap_err();
     assert!(error.to_string().contains("has no such grant"), "{error}");
     let limits = vec![("call-ms".to_owned(), Some(77))];
     plugins.set_limits("a", limits, &BY).await.unwrap();
-    assert_eq!(plugins.answer("a").limits.call_ms, 77);
+    assert_eq!(plugins.grants_of("a").limits.call_ms, 77);
     let text = std::fs::read_to_string(data.path().join("grants.toml")).unwrap();
     assert!(text.contains("# Ours."), "{text}");
     rig.stop().await;
