@@ -7,7 +7,7 @@
 //! plugin ends it, breaks the protocol, does not read, or does not answer a
 //! cancelled call or a ping.
 //!
-//! - [`handshake`]: the handshake.
+//! - [`handshake`]: the host's part of the handshake.
 //! - this module: calls to the plugin, and the end.
 //! - `reading`: received messages.
 //! - `outbox`: messages to send.
