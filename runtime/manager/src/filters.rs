@@ -154,14 +154,10 @@ impl Plugins {
                 .map_or(&filter.plugin, |manifest| &manifest.name)
                 .clone(),
             id: filter.plugin.clone(),
-            instance: filter.instance,
             version: manifest.map_or_else(String::new, |manifest| manifest.version.clone()),
-            action: TraceAction::Refused,
             cause: Some(Cause::NotAtWork),
             detail: "the plugin does not run at the moment; see `mortise plugin doctor`".to_owned(),
-            micros: 0,
-            changes: Vec::new(),
-            sent: Vec::new(),
+            ..TraceEntry::new(filter.instance, TraceAction::Refused)
         }
     }
 
@@ -237,13 +233,8 @@ fn entry(slot: &Slot, took: Duration) -> TraceEntry {
     TraceEntry {
         plugin: manifest.name.clone(),
         id: manifest.id.clone(),
-        instance: slot.id,
         version: manifest.version.clone(),
-        action: TraceAction::Keep,
-        cause: None,
-        detail: String::new(),
         micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        changes: Vec::new(),
-        sent: Vec::new(),
+        ..TraceEntry::new(slot.id, TraceAction::Keep)
     }
 }

@@ -53,19 +53,27 @@ pub struct TraceEntry {
 }
 
 impl TraceEntry {
-    /// The entry of a restoration at a time, RFC 3339.
-    pub const fn restored(at: String) -> Self {
+    /// An entry with an instance and an outcome alone.
+    pub(super) const fn new(instance: i64, action: TraceAction) -> Self {
         Self {
             plugin: String::new(),
             id: String::new(),
-            instance: 0,
+            instance,
             version: String::new(),
-            action: TraceAction::Restored,
+            action,
             cause: None,
-            detail: at,
+            detail: String::new(),
             micros: 0,
             changes: Vec::new(),
             sent: Vec::new(),
+        }
+    }
+
+    /// The entry of a restoration at a time, RFC 3339.
+    pub fn restored(at: String) -> Self {
+        Self {
+            detail: at,
+            ..Self::new(0, TraceAction::Restored)
         }
     }
 

@@ -123,14 +123,9 @@ mod tests {
         TraceEntry {
             plugin: "a".to_owned(),
             id: "org.example.a".to_owned(),
-            instance,
             version: "1.0.0".to_owned(),
-            action,
-            cause: None,
-            detail: String::new(),
             micros: 1,
-            changes: Vec::new(),
-            sent: Vec::new(),
+            ..TraceEntry::new(instance, action)
         }
     }
 
