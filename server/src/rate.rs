@@ -54,27 +54,38 @@ impl Rates {
         application: i64,
         address: IpAddr,
     ) -> Result<(), TooFast> {
-        let now = Instant::now();
-        let rate = limits.address_rate;
-        if let Some(wait) = self.addresses.lock().take(network(address), rate, now) {
-            return Err(TooFast {
-                name: "address",
-                rate,
-                setting: "--address-rate",
-                seconds: wait.as_secs() + 1,
-            });
-        }
-        let rate = limits.application_rate;
-        if let Some(wait) = self.applications.lock().take(application, rate, now) {
-            return Err(TooFast {
-                name: "application",
-                rate,
-                setting: "--application-rate",
-                seconds: wait.as_secs() + 1,
-            });
-        }
-        Ok(())
+        take_one(
+            &self.addresses,
+            network(address),
+            ("address", limits.address_rate, "--address-rate"),
+        )?;
+        take_one(
+            &self.applications,
+            application,
+            ("application", limits.application_rate, "--application-rate"),
+        )
     }
+}
+
+/// Takes one of a sender of a kind with this name, rate and setting. A rate of 0 is none:
+/// senders then share no lock.
+fn take_one<K: Copy + Eq + Hash>(
+    buckets: &Mutex<Buckets<K>>,
+    sender: K,
+    (name, rate, setting): (&'static str, u32, &'static str),
+) -> Result<(), TooFast> {
+    if rate == 0 {
+        return Ok(());
+    }
+    let wait = buckets.lock().take(sender, rate, Instant::now());
+    wait.map_or(Ok(()), |wait| {
+        Err(TooFast {
+            name,
+            rate,
+            setting,
+            seconds: wait.as_secs() + 1,
+        })
+    })
 }
 
 /// The rates that are left to senders of one kind.
@@ -101,11 +112,8 @@ impl Bucket {
 }
 
 impl<K: Copy + Eq + Hash> Buckets<K> {
-    /// Takes one of a sender; or the time until there is one. A rate of 0 is none.
+    /// Takes one of a sender; or the time until there is one.
     fn take(&mut self, sender: K, rate: u32, now: Instant) -> Option<Duration> {
-        if rate == 0 {
-            return None;
-        }
         let rate = f64::from(rate);
         if self.0.len() >= SENDERS && !self.0.contains_key(&sender) {
             self.forget(rate, now);
@@ -216,5 +224,20 @@ mod tests {
         }
         let error = rates.take(&limits, 0, address(0, 3)).unwrap_err();
         assert_eq!(error.name, "application");
+        let text = error.to_string();
+        for part in ["1 messages", "--application-rate"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_of_0_is_none_and_remembers_no_sender() {
+        let rates = Rates::default();
+        let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        for _ in 0..3 {
+            rates.take(&Limits::default(), 0, address).unwrap();
+        }
+        assert!(rates.addresses.lock().0.is_empty());
+        assert!(rates.applications.lock().0.is_empty());
     }
 }
