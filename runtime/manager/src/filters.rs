@@ -15,8 +15,10 @@ use std::{
 use mortise_runtime::{
     CallError, Plugin as _,
     log::Source,
+    trace::TARGET,
     types::{Draft, Level, Verdict},
 };
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{
     Plugins, Slot,
@@ -80,7 +82,7 @@ impl Plugins {
             let (by, reason) = (entry.plugin.clone(), entry.detail.clone());
             return Filtered {
                 outcome: Outcome::Refused { draft, by, reason },
-                trace: vec![entry],
+                trace: vec![spanned(&filter_span(), entry)],
             };
         }
         // Once: their user may choose other applications meanwhile.
@@ -95,24 +97,25 @@ impl Plugins {
             let share = if to_ask > 0 { left / 2 } else { left };
             let heard = self.hops.give(slot.id, sender.hops());
             let call = self.call_traces.begin(slot.id);
-            let verdict = self.ask(slot, &draft, share).await;
+            let span = filter_span();
+            let verdict = self.ask(slot, &draft, share).instrument(span.clone()).await;
             drop(heard);
             let mut entry = entry(slot, began.elapsed());
             entry.sent = call.sent();
             drop(call);
             let by = entry.plugin.clone();
             match verdict {
-                Ok(Verdict::Keep) => trace.push(entry),
+                Ok(Verdict::Keep) => trace.push(spanned(&span, entry)),
                 Ok(Verdict::Replace(content)) => {
                     entry.action = TraceAction::Replace;
                     entry.changes = space.changes(&draft.content, &content);
-                    trace.push(entry);
+                    trace.push(spanned(&span, entry));
                     draft.content = content;
                 }
                 Ok(Verdict::Drop(reason)) => {
                     entry.action = TraceAction::Drop;
                     entry.detail.clone_from(&reason);
-                    trace.push(entry);
+                    trace.push(spanned(&span, entry));
                     let text = format!("dropped a message of {}: {reason}", draft.application.name);
                     slot.log.write(Level::Info, Source::Host, &text);
                     return Filtered {
@@ -129,7 +132,7 @@ impl Plugins {
                     };
                     entry.cause = Some(cause);
                     entry.detail.clone_from(&reason);
-                    trace.push(entry);
+                    trace.push(spanned(&span, entry));
                     if closed {
                         return Filtered {
                             outcome: Outcome::Refused { draft, by, reason },
@@ -237,4 +240,42 @@ fn entry(slot: &Slot, took: Duration) -> TraceEntry {
         micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         ..TraceEntry::new(slot.id, TraceAction::Keep)
     }
+}
+
+/// The span of a filter, also of one that cannot be called. [`spanned`] gives it its fields.
+fn filter_span() -> Span {
+    tracing::info_span!(
+        target: TARGET,
+        "filter",
+        plugin.id = Empty,
+        plugin.version = Empty,
+        filter.action = Empty,
+        filter.changes = Empty,
+        filter.cause = Empty,
+        filter.reason = Empty,
+        error = Empty,
+    )
+}
+
+/// Gives a filter's span the fields of its entry, and returns the entry. The texts of the
+/// message stay here: they are not the collector's.
+fn spanned(span: &Span, entry: TraceEntry) -> TraceEntry {
+    if span.is_disabled() {
+        return entry;
+    }
+    span.record("plugin.id", entry.id.as_str());
+    span.record("plugin.version", entry.version.as_str());
+    span.record("filter.action", entry.action.name());
+    if !entry.changes.is_empty() {
+        let fields: Vec<_> = entry.changes.iter().map(|one| one.field.name()).collect();
+        span.record("filter.changes", fields.join(",").as_str());
+    }
+    if !entry.detail.is_empty() {
+        span.record("filter.reason", entry.detail.as_str());
+    }
+    if let Some(cause) = entry.cause {
+        span.record("filter.cause", cause.name());
+        span.record("error", true);
+    }
+    entry
 }

@@ -475,7 +475,7 @@ impl Plugins {
         let instance = plugin.instance(setup).await;
         slot.failing.made(&instance);
         let failing = Arc::clone(&slot.failing);
-        let measured = Measured::wrap(instance?, calls, failing, &manifest.id);
+        let measured = Measured::wrap(instance?, calls, failing, manifest);
         Ok(InstanceHandle::new(measured))
     }
 

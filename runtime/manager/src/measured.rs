@@ -17,9 +17,9 @@ use mortise_runtime::{
     contract::export::{self, Export},
     plugin::WebhookAnswer,
     trace,
-    types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
+    types::{Draft, Manifest, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
-use tracing::{Instrument as _, field::Empty};
+use tracing::{Instrument as _, Span, field::Empty};
 
 /// The upper bounds of the histogram of times, in seconds. Beyond them, there is a
 /// last part for all longer calls.
@@ -189,6 +189,7 @@ pub(super) struct Measured {
     failing: Arc<Failing>,
     /// The plugin's id.
     plugin: String,
+    version: String,
 }
 
 impl Measured {
@@ -196,14 +197,14 @@ impl Measured {
         inner: Arc<dyn Instance>,
         calls: Arc<Calls>,
         failing: Arc<Failing>,
-        plugin: &str,
+        manifest: &Manifest,
     ) -> Arc<dyn Instance> {
-        let plugin = plugin.to_owned();
         Arc::new(Self {
             inner,
             calls,
             failing,
-            plugin,
+            plugin: manifest.id.clone(),
+            version: manifest.version.clone(),
         })
     }
 
@@ -218,9 +219,12 @@ impl Measured {
             "plugin",
             otel.name = export.name,
             plugin.id = self.plugin,
+            plugin.version = self.version,
             plugin.export = export.name,
             plugin.outcome = Empty,
             plugin.error = Empty,
+            timer.name = Empty,
+            http.response.status_code = Empty,
             error = Empty,
         );
         let answer = call.instrument(span.clone()).await;
@@ -286,8 +290,14 @@ impl Instance for Measured {
 
     /// The time is that until the answer's head.
     async fn webhook_in_pieces(&self, request: WebhookRequest) -> Result<WebhookAnswer, CallError> {
-        self.count(&export::WEBHOOK, self.inner.webhook_in_pieces(request))
-            .await
+        let call = async {
+            let answer = self.inner.webhook_in_pieces(request).await;
+            if let Ok(answer) = &answer {
+                Span::current().record("http.response.status_code", answer.status);
+            }
+            answer
+        };
+        self.count(&export::WEBHOOK, call).await
     }
 
     async fn filter(&self, draft: &Draft, deadline: Duration) -> Result<Verdict, CallError> {
@@ -301,8 +311,11 @@ impl Instance for Measured {
     }
 
     async fn on_timer(&self, name: &str) -> Result<(), CallError> {
-        self.count(&export::ON_TIMER, self.inner.on_timer(name))
-            .await
+        let call = async {
+            Span::current().record("timer.name", name);
+            self.inner.on_timer(name).await
+        };
+        self.count(&export::ON_TIMER, call).await
     }
 }
 

@@ -159,6 +159,17 @@ pub enum Cause {
     NotAtWork,
 }
 
+impl Cause {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::NotAtWork => "not_at_work",
+        }
+    }
+}
+
 /// A field of a message before and after a filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -195,6 +206,16 @@ pub enum Field {
 impl Field {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Title, Self::Message, Self::Priority, Self::Extras];
+
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Message => "message",
+            Self::Priority => "priority",
+            Self::Extras => "extras",
+        }
+    }
 }
 
 /// A call of a user's plugin.

@@ -154,13 +154,15 @@ async fn a_message_is_one_trace_from_its_sender_to_its_receiver() {
     assert_eq!(attribute(&request, "http.response.status_code"), "200");
     let of = |plugin: &str| [("plugin.id", json!(plugin))];
     let filters = collector.span("filters", &[]).await;
+    let filter = collector.span("filter", &of(RULES)).await;
     let rules = collector.span("filter.filter", &of(RULES)).await;
     let store = collector.span("store", &[]).await;
     let listener = collector.span("listener", &[]).await;
     let forward = collector.span("listener.on-messages", &of(FORWARD)).await;
     for (below, above) in [
         (&filters, &request),
-        (&rules, &filters),
+        (&filter, &filters),
+        (&rules, &filter),
         (&store, &request),
         (&listener, &store),
         (&forward, &listener),
@@ -168,7 +170,21 @@ async fn a_message_is_one_trace_from_its_sender_to_its_receiver() {
         assert_eq!(below["traceId"], TRACE, "{below}");
         assert_eq!(below["parentSpanId"], above["spanId"], "{below}");
     }
-    assert_eq!(attribute(&rules, "plugin.outcome"), "ok");
+    for call in [&rules, &forward] {
+        assert_eq!(attribute(call, "plugin.outcome"), "ok");
+    }
+    // The span has the same values as the API's trace.
+    let message = attribute(&store, "message.id");
+    let path = format!("/message/{}/trace", message.as_str().unwrap());
+    let trace = body(server.admin(Method::GET, &path).send().await.unwrap()).await;
+    assert_eq!(attribute(&filter, "filter.action"), trace[0]["action"]);
+    for span in [&filter, &rules] {
+        assert_eq!(attribute(span, "plugin.version"), trace[0]["version"]);
+    }
+    assert!(
+        attribute(&forward, "plugin.version").is_string(),
+        "{forward}"
+    );
     assert_eq!(
         attribute(&store, "message.id"),
         attribute(&listener, "message.id")
