@@ -40,12 +40,17 @@ pub struct DroppedRow {
     pub trace: Option<String>,
     /// The stored message that it would have changed; none for a new one.
     pub updates: Option<i64>,
+    /// The time at which it is deleted once it is restored, in milliseconds since the epoch;
+    /// none for never.
+    pub expires_ms: Option<i64>,
+    /// False for a change that leaves the time of its message as it is.
+    pub sets_expiry: bool,
 }
 
 macro_rules! columns {
     () => {
         "id, application_id, user_id, title, body, priority, extras, created_ms, refused, \
-         plugin, plugin_name, instance_id, reason, trace, updates"
+         plugin, plugin_name, instance_id, reason, trace, updates, expires_ms, sets_expiry"
     };
 }
 
@@ -66,8 +71,9 @@ impl Store {
             let row: Option<DroppedRow> = sqlx::query_as(concat!(
                 "INSERT INTO dropped_messages
                  (application_id, user_id, title, body, priority, extras, created_ms, refused,
-                  plugin, plugin_name, instance_id, reason, trace, updates)
-                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+                  plugin, plugin_name, instance_id, reason, trace, updates, expires_ms,
+                  sets_expiry)
+                 SELECT id, user_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
                  FROM applications WHERE id = ?1 AND user_id = ?2 RETURNING ",
                 columns!()
             ))
@@ -85,6 +91,8 @@ impl Store {
             .bind(&new.reason)
             .bind(&new.trace)
             .bind(new.updates)
+            .bind(new.expires_ms)
+            .bind(new.sets_expiry)
             .fetch_optional(&mut *transaction)
             .await?;
             rows.push(row);

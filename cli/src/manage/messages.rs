@@ -58,7 +58,8 @@ Examples:
     Dropped(Listed),
     /// Store a message that a filter dropped.
     #[command(after_help = "\
-`mortise message dropped` shows the number. Filters do not see the message again.
+`mortise message dropped` shows the number. Filters do not see the message again. If the message
+was to end at a time that has passed, it stays.
 
 Examples:
   mortise message restore 7
@@ -182,8 +183,11 @@ struct By {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Stored {
     id: i64,
+    /// The time at which it is deleted.
+    expires_at: Option<String>,
 }
 
 impl Message {
@@ -386,8 +390,11 @@ impl One {
         if self.common.json {
             return Ok(format!("{stored}\n"));
         }
-        let Stored { id } = understood(stored)?;
-        Ok(format!("stored as message {id}\n"))
+        let Stored { id, expires_at } = understood(stored)?;
+        let end = expires_at.map_or_else(String::new, |at| {
+            format!(", which ends at {}", printable(&at))
+        });
+        Ok(format!("stored as message {id}{end}\n"))
     }
 }
 

@@ -82,7 +82,7 @@ async fn forget(
 }
 
 /// Stores a dropped message after all. No filter is asked about it; its trace
-/// is kept.
+/// is kept. It is deleted at the time that its sender gave, unless this has passed.
 #[utoipa::path(post, path = "/message/dropped/{id}/restore", tag = "message",
     params(("id" = i64, Path)),
     responses((status = 200, body = model::Message), (status = 404)))]

@@ -32,6 +32,10 @@ pub(crate) struct Dropped {
     /// The stored message that it would have changed, and that it changes if it is restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     updates: Option<i64>,
+    /// The time at which it is deleted once it is restored, RFC 3339; left out if there is
+    /// none. A restoration ignores a time that has passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     /// The record of the filters that were asked.
     pub(super) trace: Vec<TraceEntry>,
     /// When it is forgotten, RFC 3339; sooner if many others come.
@@ -86,6 +90,7 @@ impl From<&DroppedRow> for Dropped {
             },
             reason: row.reason.clone(),
             updates: row.updates,
+            expires_at: row.expires_ms.map(rfc3339),
             // Only traces were stored.
             trace: trace
                 .and_then(|trace| serde_json::from_str(trace).ok())

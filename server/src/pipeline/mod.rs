@@ -257,10 +257,11 @@ impl Pipeline {
         self.keeps_messages()?;
         let label = Label {
             priority: change.priority,
-            expires_ms: None,
+            expires_ms: change.expires.flatten(),
             token: None,
         };
-        match self.passed(user_id, draft, label, sender, Some(id)).await? {
+        let updates = Some((id, change));
+        match self.passed(user_id, draft, label, sender, updates).await? {
             Passed::Dropped { by, reason } => Ok(Some(Posted::Dropped { by, reason })),
             Passed::Stays(new) => {
                 let updated = self.store.update_message(id, &new, change.expires).await?;
@@ -285,14 +286,14 @@ impl Pipeline {
     }
 
     /// Checks a message, and has the filters decide about it; `updates` is the stored one
-    /// that it changes.
+    /// that it changes, with the change.
     async fn passed(
         &self,
         user_id: i64,
         mut draft: Draft,
         label: Label<'_>,
         sender: Sender,
-        updates: Option<i64>,
+        updates: Option<(i64, ChangedLabel)>,
     ) -> Result<Passed, PostError> {
         let priority = label.priority;
         draft.content.priority = contract_priority(priority);
@@ -308,13 +309,13 @@ impl Pipeline {
                 Outcome::Dropped { draft, by, reason } => {
                     self.check_sender(user_id, &draft, label).await?;
                     let kept = dropped(user_id, draft, &filtered.trace, false)?;
-                    self.keep.message(DroppedRow { updates, ..kept }).await;
+                    self.keep.message(labelled(kept, label, updates)).await;
                     return Ok(Passed::Dropped { by, reason });
                 }
                 Outcome::Refused { draft, by, reason } => {
                     self.check_sender(user_id, &draft, label).await?;
                     let kept = dropped(user_id, draft, &filtered.trace, true)?;
-                    self.keep.message(DroppedRow { updates, ..kept }).await;
+                    self.keep.message(labelled(kept, label, updates)).await;
                     return Err(PostError::Refused { by, reason });
                 }
             }
@@ -391,8 +392,8 @@ impl Pipeline {
 
     /// Stores a message that a filter had dropped, as that filter was given it; a dropped
     /// change changes its message, if that is still there. No filter is asked about it;
-    /// listeners receive a new message, and those who are connected both. None if the user
-    /// has no such message.
+    /// listeners receive a new message, and those who are connected both. It has the time at
+    /// which it is deleted, unless this has passed. None if the user has no such message.
     ///
     /// # Errors
     ///
@@ -401,6 +402,10 @@ impl Pipeline {
         let Some(dropped) = self.store.dropped_message(user_id, id).await? else {
             return Ok(None);
         };
+        let now_ms = self.store.now_ms();
+        // A time that has passed would delete at once the message that the user wants back.
+        let expires = dropped.sets_expiry.then_some(dropped.expires_ms);
+        let expires = expires.filter(|at| at.is_none_or(|at| at > now_ms));
         let new = NewMessage {
             application_id: dropped.application_id,
             user_id,
@@ -408,15 +413,15 @@ impl Pipeline {
             body: dropped.body,
             priority: dropped.priority.into(),
             extras: dropped.extras,
-            created_ms: self.store.now_ms(),
-            expires_ms: None,
-            trace: restored(dropped.trace.as_deref(), self.store.now_ms()),
+            created_ms: now_ms,
+            expires_ms: expires.flatten(),
+            trace: restored(dropped.trace.as_deref(), now_ms),
             restores: Some(id),
             hops: 0,
         };
         if let Some(updates) = dropped.updates
             && self.forward.is_none()
-            && let Some(message) = self.store.update_message(updates, &new, None).await?
+            && let Some(message) = self.store.update_message(updates, &new, expires).await?
         {
             self.hub.publish(&message);
             self.store.forget_dropped(user_id, Some(id)).await?;
@@ -461,7 +466,26 @@ fn dropped(
         // Strings and numbers always serialize.
         trace: serde_json::to_string(trace).ok(),
         updates: None,
+        expires_ms: None,
+        sets_expiry: false,
     })
+}
+
+/// A dropped message with the parts that filters are not given.
+fn labelled(
+    kept: DroppedRow,
+    label: Label<'_>,
+    updates: Option<(i64, ChangedLabel)>,
+) -> DroppedRow {
+    DroppedRow {
+        updates: updates.map(|(id, _)| id),
+        expires_ms: label.expires_ms,
+        sets_expiry: match updates {
+            Some((_, change)) => change.expires.is_some(),
+            None => label.expires_ms.is_some(),
+        },
+        ..kept
+    }
 }
 
 /// The trace of a dropped message that is restored now; none if it had none.

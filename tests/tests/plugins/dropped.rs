@@ -1,5 +1,8 @@
 //! Messages that filters dropped: kept, shown with their trace, restored.
 
+use std::time::Duration;
+
+use mortise_server::time::rfc3339;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -73,6 +76,49 @@ async fn a_dropped_message_is_kept_with_its_trace_and_restored_once() {
     assert!(dropped(&rig).await.is_empty());
     let ears = rig.slot("ears").await;
     until("the listener got it", async || said(&ears) == ["done"]).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_restored_message_ends_at_its_time_unless_it_has_passed() {
+    let data = data(&[("drops", plugin("drops", &[FILTER], &[dropping()]))]);
+    let rig = Rig::start(data.path()).await;
+    let changed = rig.stored("backup", "before").await.id;
+    rig.enable("drops").await;
+    let send = async |method: Method, path: &str, body: Value| {
+        let url = format!("{}{path}", rig.server.url());
+        let request = rig.client.request(method, url);
+        let request = request.header("x-gotify-key", "backup").json(&body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{body}");
+    };
+    let now = rig.server.state().config.clock.now_ms();
+    let (soon, late) = (rfc3339(now + 600_000), rfc3339(now + 3_600_000));
+    for end in [&soon, &late] {
+        let new = json!({ "message": "new", "expiresAt": end });
+        send(Method::POST, "/message", new).await;
+    }
+    let message = format!("/message/{changed}");
+    for change in [
+        json!({ "message": "ends", "expiresAt": late }),
+        json!({ "message": "keeps its end" }),
+        json!({ "message": "stays", "expiresAt": "" }),
+    ] {
+        send(Method::PUT, &message, change).await;
+    }
+    rig.clock.advance(Duration::from_secs(1200));
+    let end = |message: &Value| message.get("expiresAt").cloned();
+    let mut kept = dropped(&rig).await;
+    kept.reverse();
+    let (soon, late) = (Some(json!(soon)), Some(json!(late)));
+    let ends: Vec<_> = kept.iter().map(end).collect();
+    assert_eq!(ends, [soon, late.clone(), late.clone(), None, None]);
+    let mut ends = Vec::new();
+    for one in &kept {
+        let path = format!("/message/dropped/{}/restore", one["id"]);
+        ends.push(end(&rig.api(Method::POST, &path, "").await));
+    }
+    assert_eq!(ends, [None, late.clone(), late.clone(), late, None]);
     rig.stop().await;
 }
 

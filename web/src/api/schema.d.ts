@@ -821,7 +821,7 @@ export interface paths {
         put?: never;
         /**
          * Stores a dropped message after all. No filter is asked about it; its trace
-         *     is kept.
+         *     is kept. It is deleted at the time that its sender gave, unless this has passed.
          */
         post: operations["post_message_dropped_id_restore"];
         delete?: never;
@@ -1967,6 +1967,11 @@ export interface components {
             by: components["schemas"]["DroppedBy"];
             /** @description When it came, RFC 3339. */
             date: string;
+            /**
+             * @description The time at which it is deleted once it is restored, RFC 3339; left out if there is
+             *     none. A restoration ignores a time that has passed.
+             */
+            expiresAt?: string | null;
             extras?: Record<string, never> | null;
             /**
              * Format: int64

@@ -110,6 +110,12 @@ export default function DroppedMessages() {
                   <em>Restore</em> stores a new message.
                 </p>
               )}
+              {message.expiresAt && (
+                <p className="small muted">
+                  Its sender has it deleted <Time date={message.expiresAt} />. <em>Restore</em> ignores a time that has
+                  passed.
+                </p>
+              )}
               <Body text={message.message} {...shown(message)} />
               <p className="small muted">
                 Deleted for good <Time date={message.keptUntil} />
