@@ -156,7 +156,7 @@ impl Serve {
 }
 
 /// Settings that change while the server runs.
-const RELOADED: [&str; 19] = [
+const RELOADED: [&str; 20] = [
     "tls-cert",
     "tls-key",
     "trusted-proxy",
@@ -176,6 +176,7 @@ const RELOADED: [&str; 19] = [
     "address-rate",
     "keep-messages-for",
     "keep-messages",
+    "keep-traces-for",
 ];
 
 fn report(error: StartError) -> miette::Report {

@@ -288,7 +288,7 @@ pub struct Config {
     #[command(flatten)]
     pub limits: Limits,
 
-    /// The time and number for which messages are kept.
+    /// The time and number for which messages and their traces are kept.
     #[command(flatten)]
     pub retention: Retention,
 

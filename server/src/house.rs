@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mortise_store::{Store, StoreError};
 
-use crate::state::AppState;
+use crate::{pipeline::stored_trace, state::AppState};
 
 /// The interval.
 const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
@@ -12,7 +12,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5 * 60);
 /// listeners have had it, and at most, in milliseconds.
 const HAD_MS: i64 = 10 * 60 * 1000;
 const PASSED_BY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Messages that one statement deletes, so that senders never wait long.
+/// Messages that one statement deletes or changes, so that senders never wait long.
 const AT_A_TIME: u32 = 1_000;
 
 /// The interval in which messages whose time is over are deleted, in milliseconds.
@@ -79,6 +79,9 @@ async fn tidy(state: AppState) {
             Ok(deleted) => tracing::info!(deleted, "deleted old messages"),
             Err(error) => tracing::warn!(%error, "old messages were not deleted"),
         }
+        if let Err(error) = remove_old_traces(&state).await {
+            tracing::warn!(%error, "old traces of messages were not removed");
+        }
         if let Err(error) = shrink(&state.store).await {
             tracing::warn!(%error, "the database's free space was not given back");
         }
@@ -102,8 +105,7 @@ pub async fn retain(state: &AppState) -> Result<u64, StoreError> {
     let retention = state.settings().retention.clone();
     let mut deleted = 0;
     if let Some(age) = retention.keep_messages_for {
-        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let before = state.now_ms().saturating_sub(age);
+        let before = ago(state, age);
         loop {
             let now = state
                 .store
@@ -132,4 +134,28 @@ pub async fn retain(state: &AppState) -> Result<u64, StoreError> {
         }
     }
     Ok(deleted)
+}
+
+/// Removes the traces of messages for which the settings keep none. The messages stay.
+///
+/// # Errors
+///
+/// [`StoreError::Query`].
+pub async fn remove_old_traces(state: &AppState) -> Result<(), StoreError> {
+    let before = ago(state, state.settings().retention.keep_traces_for);
+    let (mark, marked) = (stored_trace::CHANGED, stored_trace::UNKNOWN);
+    while state
+        .store
+        .remove_traces_before(before, AT_A_TIME, mark, marked)
+        .await?
+    {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// The time that was this long ago, in milliseconds since the epoch.
+pub(crate) fn ago(state: &AppState, age: Duration) -> i64 {
+    let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    state.now_ms().saturating_sub(age)
 }

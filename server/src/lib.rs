@@ -61,7 +61,7 @@ pub mod tls;
 pub mod upstream;
 
 pub use config::Config;
-pub use house::retain;
+pub use house::{remove_old_traces, retain};
 pub use mortise_manager as plugins;
 pub use plugins::configuration;
 pub use server::{Server, StartError};

@@ -33,7 +33,12 @@ mod traced_versions;
 mod upstream;
 mod users;
 
-use std::{fs, io, path::Path, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, FromRow, Sqlite, SqliteExecutor, SqlitePool,
@@ -84,6 +89,8 @@ pub struct Store {
     clock: Clock,
     senders: Senders,
     versions: traced_versions::Known,
+    /// See [`Store::remove_traces_before`].
+    untraced: Arc<AtomicI64>,
 }
 
 /// The reason for which a database operation failed.
@@ -252,6 +259,7 @@ impl Store {
             clock: Clock::default(),
             senders,
             versions: traced_versions::Known::default(),
+            untraced: Arc::default(),
         };
         store.make_shrinkable(&path).await?;
         Ok(store)

@@ -559,6 +559,68 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn old_traces_are_removed_a_batch_at_a_time_and_the_messages_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user, applications) = people(&store).await;
+        let traces = ["[kept]", "[changed]", "?", "[kept]", "[kept]"];
+        let new: Vec<_> = traces
+            .iter()
+            .zip(0..)
+            .map(|(trace, created_ms)| NewMessage {
+                created_ms,
+                trace: Some((*trace).to_owned()),
+                ..message(user, applications[0], "b")
+            })
+            .collect();
+        store.create_messages(&new).await.unwrap();
+        let remove = async |before_ms: i64, most: u32| {
+            let removed = store.remove_traces_before(before_ms, most, "changed", "?");
+            removed.await.unwrap()
+        };
+        let left = async || {
+            let mut left = Vec::new();
+            for id in 1..=5 {
+                left.push(store.message_trace(user, id).await.unwrap().unwrap());
+            }
+            left
+        };
+        let (kept, marked) = (Some("[kept]".to_owned()), Some("?".to_owned()));
+        assert!(remove(3, 2).await);
+        let first = [&None, &marked, &marked, &kept, &kept];
+        assert_eq!(left().await.iter().collect::<Vec<_>>(), first);
+        // The fourth is new.
+        assert!(!remove(3, 2).await);
+        assert_eq!(left().await.iter().collect::<Vec<_>>(), first);
+        assert!(remove(9, 2).await);
+        assert!(!remove(9, 2).await);
+        assert_eq!(left().await, [None, marked.clone(), marked, None, None]);
+        store.close().await;
+    }
+
+    /// Long messages are written anew in several batches.
+    #[tokio::test]
+    async fn traces_of_long_messages_are_removed_few_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (user, applications) = people(&store).await;
+        let long = NewMessage {
+            trace: Some("[]".to_owned()),
+            ..message(user, applications[0], &"b".repeat(5 << 20))
+        };
+        let new = [long.clone(), long.clone(), long];
+        store.create_messages(&new).await.unwrap();
+        for more in [true, true, false] {
+            let removed = store.remove_traces_before(9, 100, "changed", "?");
+            assert_eq!(removed.await.unwrap(), more);
+        }
+        for id in 1..=3 {
+            assert_eq!(store.message_trace(user, id).await.unwrap(), Some(None));
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
     async fn a_reader_is_given_the_priorities_that_it_wants() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();

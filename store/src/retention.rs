@@ -1,8 +1,13 @@
 //! Messages that are not kept for ever.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::QueryBuilder;
 
 use super::{Store, StoreError};
+
+/// Bytes of messages whose traces are removed at a time: their rows are written anew.
+const REWRITTEN_BYTES: i64 = 8 << 20;
 
 impl Store {
     /// Deletes at most `most` messages that were stored before a time, oldest
@@ -34,6 +39,71 @@ impl Store {
         query.push(")");
         let deleted = query.build().execute(&self.writer).await?;
         Ok(deleted.rows_affected())
+    }
+
+    /// Removes the traces of messages that were stored before a time; the messages stay. A
+    /// trace that contains the text `mark` is replaced by `marked`. Each call looks at no more
+    /// than `most` messages, in the order of their ids, and goes on where the last one ended:
+    /// no index helps to find old ones, as it would slow the storing of each message.
+    /// Returns true if there may be more.
+    ///
+    /// A trace that a later change of an old message stores is removed after the next start. A
+    /// message whose time is ahead holds up those after it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn remove_traces_before(
+        &self,
+        before_ms: i64,
+        most: u32,
+        mark: &str,
+        marked: &str,
+    ) -> Result<bool, StoreError> {
+        let mut last = self.untraced.load(Ordering::Relaxed);
+        // Searched for beside the connection that writes.
+        let next: Vec<(i64, bool, bool, i64)> = sqlx::query_as(
+            "SELECT id, created_ms < ?2, trace IS NOT NULL AND trace <> ?3,
+             octet_length(title) + octet_length(body) + coalesce(octet_length(extras), 0)
+             FROM messages WHERE id > ?1 ORDER BY id LIMIT ?4",
+        )
+        .bind(last)
+        .bind(before_ms)
+        .bind(marked)
+        .bind(most)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut more = next.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+        let mut traced = Vec::new();
+        let mut bytes = 0_i64;
+        for (id, is_old, has_trace, size) in next {
+            if !is_old {
+                more = false;
+                break;
+            }
+            if has_trace {
+                bytes = bytes.saturating_add(size);
+                if bytes > REWRITTEN_BYTES && !traced.is_empty() {
+                    more = true;
+                    break;
+                }
+                traced.push(id);
+            }
+            last = id;
+        }
+        if !traced.is_empty() {
+            sqlx::query(
+                "UPDATE messages SET trace = CASE WHEN instr(trace, ?2) > 0 THEN ?3 END
+                 WHERE id IN (SELECT value FROM json_each(?1)) AND trace <> ?3",
+            )
+            .bind(crate::plugins::json(&traced))
+            .bind(mark)
+            .bind(marked)
+            .execute(&self.writer)
+            .await?;
+        }
+        self.untraced.store(last, Ordering::Relaxed);
+        Ok(more)
     }
 
     /// Deletes at most `most` messages whose time is over, and returns how many.

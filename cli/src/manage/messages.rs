@@ -348,6 +348,10 @@ impl One {
                 writeln!(text, "restored at {}", printable(&step.detail))?;
                 continue;
             }
+            if step.action == "not_kept" {
+                writeln!(text, "no trace is kept: {}", printable(&step.detail))?;
+                continue;
+            }
             let cause = step.cause.map_or_else(String::new, |cause| {
                 format!(" ({})", cause.replace('_', " "))
             });

@@ -21,7 +21,7 @@ const LEAD_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TraceEntry {
-    /// The plugin's name; empty for a restoration.
+    /// The plugin's name; empty for a restoration, and where no trace is kept.
     pub plugin: String,
     /// The manifest's id; empty in traces of older servers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -38,8 +38,8 @@ pub struct TraceEntry {
     /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// The reason of a drop or of a failure, as a sentence, or the time of a restoration,
-    /// RFC 3339; else empty.
+    /// The reason of a drop, of a failure, or for which no trace is kept, as a sentence; or
+    /// the time of a restoration, RFC 3339; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// Duration in microseconds.
@@ -74,6 +74,14 @@ impl TraceEntry {
         Self {
             detail: at,
             ..Self::new(0, TraceAction::Restored)
+        }
+    }
+
+    /// The entry in place of a trace that is not kept, for this reason.
+    pub fn not_kept(reason: String) -> Self {
+        Self {
+            detail: reason,
+            ..Self::new(0, TraceAction::NotKept)
         }
     }
 
@@ -129,6 +137,8 @@ pub enum TraceAction {
     Refused,
     /// No filter's: the user restored the message.
     Restored,
+    /// No filter's: the server keeps no trace of the message, or no longer.
+    NotKept,
 }
 
 impl TraceAction {
@@ -141,6 +151,7 @@ impl TraceAction {
             Self::Skipped => "skipped",
             Self::Refused => "refused",
             Self::Restored => "restored",
+            Self::NotKept => "not_kept",
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Sending},
+    house,
     pipeline::{
         ChangedLabel, Field, Label, Posted, Sender, TraceEntry, contract_priority, stored_trace,
     },
@@ -454,7 +455,8 @@ async fn delete(
     }
 }
 
-/// Shows what each filter did to a message before it was stored.
+/// Shows what each filter did to a message before it was stored. If the server keeps no
+/// trace of the message, the only entry has the action `not_kept` and the reason.
 #[utoipa::path(get, path = "/message/{id}/trace", tag = "message",
     params(("id" = i64, Path)), responses((status = 200, body = Vec<TraceEntry>), (status = 404)))]
 async fn trace(
@@ -496,15 +498,30 @@ async fn calls(
     }))
 }
 
-/// The effect of each filter on a message.
+/// The effect of each filter on a message, or one entry with the reason for which it is not
+/// kept.
 async fn trace_of(state: &AppState, user: i64, id: i64) -> Result<Vec<TraceEntry>, ApiError> {
     let trace = state.store.message_trace(user, id).await?;
-    match trace.ok_or_else(no_message)? {
-        None => Ok(Vec::new()),
-        Some(stored) => stored_trace::read(&state.store, &stored)
+    let trace = trace.ok_or_else(no_message)?;
+    if let Some(stored) = &trace
+        && stored != stored_trace::UNKNOWN
+    {
+        return stored_trace::read(&state.store, stored)
             .await
-            .map_err(ApiError::internal),
+            .map_err(ApiError::internal);
     }
+    let message = state.store.message(user, id).await?;
+    let message = message.ok_or_else(no_message)?;
+    let age = state.settings().retention.keep_traces_for;
+    let reason = if message.created_ms < house::ago(state, age) {
+        let age = humantime::format_duration(age);
+        format!("the server keeps traces for {age}, and this message is older")
+    } else if trace.is_some() || !state.config.keep_traces {
+        "the server kept no trace when the message passed its filters".to_owned()
+    } else {
+        return Ok(Vec::new());
+    };
+    Ok(vec![TraceEntry::not_kept(reason)])
 }
 
 /// Lists messages of an application, newest first.

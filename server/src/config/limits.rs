@@ -143,8 +143,8 @@ impl Default for Limits {
     }
 }
 
-/// The time and number for which messages are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+/// The time and number for which messages and their traces are kept.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Retention {
     /// Delete messages that are older than this, such as `90days` [default: keep
     /// them].
@@ -165,6 +165,27 @@ pub struct Retention {
         help_heading = "Retention"
     )]
     pub keep_messages: Option<NonZeroU32>,
+
+    /// Remove the traces of messages that are older than this; the messages stay.
+    #[arg(
+        long,
+        env = "MORTISE_KEEP_TRACES_FOR",
+        value_name = "TIME",
+        default_value = "30days",
+        value_parser = time,
+        help_heading = "Retention"
+    )]
+    pub keep_traces_for: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            keep_messages_for: None,
+            keep_messages: None,
+            keep_traces_for: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
 }
 
 /// A time that is not zero.
@@ -201,7 +222,9 @@ mod tests {
     #[test]
     fn a_time_has_a_unit_and_is_not_zero() {
         for wrong in ["0s", "5", "x"] {
-            assert!(Only::try_parse_from(["x", "--stream-ping", wrong]).is_err());
+            for setting in ["--stream-ping", "--keep-traces-for"] {
+                assert!(Only::try_parse_from(["x", setting, wrong]).is_err());
+            }
         }
     }
 }

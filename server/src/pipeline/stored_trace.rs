@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::plugins::trace::{Cause, Change, Field, TraceAction, TraceEntry};
 
 /// In place of the trace of a message that a filter changed, on a server that keeps no
-/// traces. Read, it has no entries.
+/// traces, or that has removed the trace. Read, it has no entries.
 pub(crate) const UNKNOWN: &str = "[]";
+/// A part of each trace in which a filter changed the message, and of no other one: texts
+/// have no quotation marks without a backslash.
+pub(crate) const CHANGED: &str = r#":"replace""#;
 
 /// The reason for which a stored trace cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +172,7 @@ impl From<ShortChange> for Change {
 mod tests {
     use mortise_store::Store;
 
-    use super::{read, write};
+    use super::{CHANGED, read, write};
     use crate::plugins::trace::{Cause, Change, Field, TraceAction, TraceEntry};
 
     fn kept() -> TraceEntry {
@@ -221,6 +224,25 @@ mod tests {
         let short = write(&store, vec![kept()]).await.unwrap().unwrap();
         assert_eq!(short, r#"[{"v":1,"i":7,"t":312}]"#);
         assert_eq!(write(&store, Vec::new()).await.unwrap(), None);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_trace_shows_without_being_read_if_a_filter_changed_the_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let said = TraceEntry {
+            action: TraceAction::Drop,
+            detail: r#"it has {"action":"replace"}"#.to_owned(),
+            ..kept()
+        };
+        for (trace, is_changed) in [(all(), true), (vec![kept(), said], false)] {
+            let whole = serde_json::to_string(&trace).unwrap();
+            let short = write(&store, trace).await.unwrap().unwrap();
+            for stored in [whole, short] {
+                assert_eq!(stored.contains(CHANGED), is_changed, "{stored}");
+            }
+        }
         store.close().await;
     }
 

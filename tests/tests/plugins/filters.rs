@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use mortise_server::pipeline::{Cause, PostError, Posted, TraceAction};
+use mortise_server::{
+    pipeline::{Cause, PostError, Posted, TraceAction},
+    remove_old_traces,
+};
 use mortise_tests::server::run;
 use reqwest::Method;
 
@@ -406,6 +409,34 @@ async fn restored(rig: &Rig) -> i64 {
 }
 
 #[tokio::test]
+async fn the_trace_of_an_old_message_is_removed_and_the_message_stays() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let data = data(&[("a", plugin("a", &[FILTER], &[titling("from a")]))]);
+    let rig = Rig::start(data.path()).await;
+    let plain = rig.stored("backup", "plain").await;
+    rig.enable("a").await;
+    let changed = rig.stored("backup", "changed").await;
+    rig.clock.advance(20 * DAY);
+    let recent = rig.stored("backup", "recent").await;
+    rig.clock.advance(11 * DAY);
+    remove_old_traces(rig.server.state()).await.unwrap();
+    assert_eq!(rig.trace(&recent).await[0].action, TraceAction::Replace);
+    for old in [&plain, &changed] {
+        let trace = rig.trace(old).await;
+        assert_eq!(trace[0].action, TraceAction::NotKept);
+        assert!(trace[0].detail.contains("for 30days"), "{trace:?}");
+    }
+    // A change still knows that the server lacks the message as it was sent.
+    for (message, expected) in [(&plain, 200), (&changed, 409)] {
+        let url = format!("{}/message/{}", rig.server.url(), message.id);
+        let change = rig.client.put(url).header("x-gotify-key", "backup");
+        let change = change.json(&serde_json::json!({ "priority": 5 }));
+        assert_eq!(change.send().await.unwrap().status(), expected);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn the_documents_have_a_sample_of_each_trace() {
     let filters = [
         ("keeps", keeping()),
@@ -469,6 +500,12 @@ async fn the_documents_have_a_sample_of_each_trace() {
     let refused = printed(&rig, restored(&rig).await, "traps").await;
     assert!(refused.contains("refused ("), "{refused}");
     samples.push("rules 1.0.0: refused (failed), 0.3 ms".to_owned());
+    only(&rig, "keeps").await;
+    let old = rig.stored("backup", "done").await.id;
+    rig.clock.advance(Duration::from_secs(31 * 24 * 60 * 60));
+    remove_old_traces(rig.server.state()).await.unwrap();
+    let old = printed(&rig, old, "keeps").await;
+    samples.extend(old.lines().next().map(str::to_owned));
     samples.retain(|sample| !SAMPLES.contains(sample.trim_end()));
     assert!(
         samples.is_empty(),

@@ -879,7 +879,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows what each filter did to a message before it was stored. */
+        /**
+         * Shows what each filter did to a message before it was stored. If the server keeps no
+         *     trace of the message, the only entry has the action `not_kept` and the reason.
+         */
         get: operations["get_message_id_trace"];
         put?: never;
         post?: never;
@@ -2787,7 +2790,7 @@ export interface components {
          * @description A filter's outcome.
          * @enum {string}
          */
-        TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused" | "restored";
+        TraceAction: "keep" | "replace" | "drop" | "skipped" | "refused" | "restored" | "not_kept";
         /** @description One filter's work on one message. */
         TraceEntry: {
             /** @description The outcome. */
@@ -2796,8 +2799,8 @@ export interface components {
             /** @description The fields that the filter changed. */
             changes?: components["schemas"]["Change"][];
             /**
-             * @description The reason of a drop or of a failure, as a sentence, or the time of a restoration,
-             *     RFC 3339; else empty.
+             * @description The reason of a drop, of a failure, or for which no trace is kept, as a sentence; or
+             *     the time of a restoration, RFC 3339; else empty.
              */
             detail?: string;
             /** @description The manifest's id; empty in traces of older servers. */
@@ -2812,7 +2815,7 @@ export interface components {
              * @description Duration in microseconds.
              */
             micros: number;
-            /** @description The plugin's name; empty for a restoration. */
+            /** @description The plugin's name; empty for a restoration, and where no trace is kept. */
             plugin: string;
             /** @description The messages that the plugin sent while it was asked. */
             sent?: number[];

@@ -90,7 +90,7 @@ fn reconstructed(traced: TracedMessage, own: usize) -> Result<RecordedCall, Inco
         TraceAction::Replace => RecordedVerdict::Replace(after),
         TraceAction::Drop => RecordedVerdict::Drop(entry.detail.clone()),
         TraceAction::Skipped | TraceAction::Refused => RecordedVerdict::Fail(entry.detail.clone()),
-        TraceAction::Restored => return Err(Incomplete),
+        TraceAction::Restored | TraceAction::NotKept => return Err(Incomplete),
     };
     Ok(RecordedCall {
         message: id,

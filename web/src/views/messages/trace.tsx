@@ -19,6 +19,7 @@ const ACTIONS: Record<TraceEntry["action"], { text: string; tone: Tone }> = {
   skipped: { text: "Skipped", tone: "error" },
   refused: { text: "Failed, message rejected", tone: "error" },
   restored: { text: "Restored", tone: "info" },
+  not_kept: { text: "No trace is kept", tone: "muted" },
 };
 
 const CAUSES: Record<string, string> = {
@@ -94,20 +95,21 @@ export function Steps({ steps }: { steps: readonly TraceEntry[] }) {
     <ol className="steps">
       {steps.map((step, index) => (
         <li key={index} className="step">
-          {step.action === "restored" ? <Restoration at={step.detail ?? ""} /> : <Step step={step} number={index + 1} />}
+          <Entry step={step} number={index + 1} />
         </li>
       ))}
     </ol>
   );
 }
 
-function Restoration({ at }: { at: string }) {
+/** A filter's effect, or an entry of no filter. */
+function Entry({ step, number }: { step: TraceEntry; number: number }) {
+  if (step.action !== "restored" && step.action !== "not_kept") return <Step step={step} number={number} />;
+  const detail = step.detail ?? "";
   return (
     <div className="step-head">
-      <Badge tone={ACTIONS.restored.tone}>{ACTIONS.restored.text}</Badge>
-      <span className="muted small">
-        <Time date={at} />
-      </span>
+      <Badge tone={ACTIONS[step.action].tone}>{ACTIONS[step.action].text}</Badge>
+      <span className="muted small">{step.action === "restored" ? <Time date={detail} /> : detail}</span>
     </div>
   );
 }
