@@ -45,7 +45,8 @@ Examples:
     Delete(Delete),
     /// Show the effect of each filter on a message, and its deliveries to listeners.
     #[command(after_help = "\
-If a plugin sent the message, the command shows the call in which it did.
+If a plugin sent the message, the command shows the call in which it did. If the plugin
+did so for another user, it shows the plugin alone.
 
 Examples:
   mortise message trace 42
@@ -280,8 +281,16 @@ fn excerpt(text: &str) -> String {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Calls {
+    /// The plugin from whose application it came.
+    of_plugin: Option<OfPlugin>,
     sent_in: Vec<Call>,
     delivered_in: Vec<Call>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfPlugin {
+    module_path: String,
 }
 
 /// The path of all messages, or of an application's.
@@ -327,10 +336,15 @@ impl One {
         }
         let steps: Vec<Step> = understood(trace)?;
         let Calls {
+            of_plugin,
             sent_in,
             delivered_in,
         } = understood(calls)?;
         let mut text = String::new();
+        if let Some(plugin) = of_plugin.filter(|_| sent_in.is_empty()) {
+            let plugin = printable(&plugin.module_path);
+            writeln!(text, "from {plugin}; no call of yours that sent it is kept")?;
+        }
         for call in sent_in {
             writeln!(
                 text,

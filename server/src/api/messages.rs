@@ -471,13 +471,28 @@ async fn trace(
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallsAbout {
-    /// Those in which a plugin sent it.
+    /// The caller's plugin from whose application it came, also if the plugin sent it for
+    /// another user; absent if it came from no plugin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_plugin: Option<OfPlugin>,
+    /// Those in which the caller's plugin sent it. A call for another user is not shown.
     sent_in: Vec<PluginCall>,
     /// Those in which a plugin's listener was given it, failed ones included.
     delivered_in: Vec<PluginCall>,
 }
 
-/// Shows the calls in which a plugin sent a message, or was given it, oldest first.
+/// A plugin from which a message came.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OfPlugin {
+    /// The plugin, as in `/plugin/{id}`.
+    plugin: i64,
+    /// The manifest's id.
+    module_path: String,
+}
+
+/// Shows the plugin from which a message came, and the calls in which a plugin sent the
+/// message or was given it, oldest first.
 #[utoipa::path(get, path = "/message/{id}/calls", tag = "message",
     params(("id" = i64, Path)), responses((status = 200, body = CallsAbout), (status = 404)))]
 async fn calls(
@@ -492,7 +507,12 @@ async fn calls(
         .await?
         .ok_or_else(no_message)?;
     state.plugins.store_call_traces().await?;
+    let of_plugin = state.store.plugin_of_message(user, id).await?;
     Ok(Json(CallsAbout {
+        of_plugin: of_plugin.map(|(plugin, module_path)| OfPlugin {
+            plugin,
+            module_path,
+        }),
         sent_in: PluginCall::of(state.store.calls_that_sent(user, id).await?),
         delivered_in: PluginCall::of(state.store.deliveries_of(user, id).await?),
     }))

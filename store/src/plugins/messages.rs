@@ -121,6 +121,28 @@ impl Store {
         )
     }
 
+    /// Returns the instance, and the id of its plugin, to which the application of a user's
+    /// message belongs; none if it belongs to no plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn plugin_of_message(
+        &self,
+        user_id: i64,
+        id: i64,
+    ) -> Result<Option<(i64, String)>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT i.id, i.plugin FROM messages m JOIN applications a ON a.id = m.application_id
+             JOIN plugin_instances i ON i.id = a.plugin_instance_id
+             WHERE m.id = ? AND m.user_id = ?",
+        )
+        .bind(id)
+        .bind(user_id)
+        .fetch_optional(&self.readers)
+        .await?)
+    }
+
     /// Returns messages that an instance sent, newest first, with an id below
     /// `before`.
     ///

@@ -135,6 +135,21 @@ async fn one_message_goes_to_several_users() {
     let listed: Value = serde_json::from_str(&listed.text().await.unwrap()).unwrap();
     assert_eq!(listed["messages"][0]["message"], "hello");
     assert_eq!(told.messages().await.len(), 1);
+    // The recipient sees the plugin that sent it, and neither the call nor its user.
+    let about = format!("/message/{}/calls", listed["messages"][0]["id"]);
+    let about = told
+        .rig
+        .client
+        .get(format!("{}{about}", told.rig.server.url()))
+        .basic_auth("bob", Some(PASSWORD));
+    let about: Value = about.send().await.unwrap().json().await.unwrap();
+    assert_eq!(about["ofPlugin"]["modulePath"], ID, "{about}");
+    assert_eq!(about["sentIn"], json!([]));
+    assert!(!about.to_string().contains("ada"), "{about}");
+    let own = format!("/message/{}/calls", told.messages().await[0]["id"]);
+    let own = told.rig.api(Method::GET, &own, "").await;
+    assert_eq!(own["ofPlugin"]["modulePath"], ID, "{own}");
+    assert_eq!(own["sentIn"][0]["kind"], "webhook", "{own}");
     // To all, and after the grant is gone, to nobody.
     let answer = told.tell("send-to * again").await.unwrap();
     assert_eq!(

@@ -862,7 +862,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows the calls in which a plugin sent a message, or was given it, oldest first. */
+        /**
+         * Shows the plugin from which a message came, and the calls in which a plugin sent the
+         *     message or was given it, oldest first.
+         */
         get: operations["get_message_id_calls"];
         put?: never;
         post?: never;
@@ -1730,7 +1733,8 @@ export interface components {
         CallsAbout: {
             /** @description Those in which a plugin's listener was given it, failed ones included. */
             deliveredIn: components["schemas"]["PluginCall"][];
-            /** @description Those in which a plugin sent it. */
+            ofPlugin?: components["schemas"]["OfPlugin"] | null;
+            /** @description Those in which the caller's plugin sent it. A call for another user is not shown. */
             sentIn: components["schemas"]["PluginCall"][];
         };
         /**
@@ -2290,6 +2294,16 @@ export interface components {
              * @description Those after this one; after 0, all that are stored; null for those to come.
              */
             after?: number | null;
+        };
+        /** @description A plugin from which a message came. */
+        OfPlugin: {
+            /** @description The manifest's id. */
+            modulePath: string;
+            /**
+             * Format: int64
+             * @description The plugin, as in `/plugin/{id}`.
+             */
+            plugin: number;
         };
         /** @description Dropped messages, newest first. */
         PagedDropped: {

@@ -50,8 +50,14 @@ function TraceOf({ message }: { message: Message }) {
         {(steps) => <Steps steps={steps} />}
       </Loaded>
       <Loaded query={calls} of="the deliveries">
-        {({ sentIn, deliveredIn }) => (
+        {({ ofPlugin, sentIn, deliveredIn }) => (
           <>
+            {ofPlugin && sentIn.length === 0 && (
+              <p>
+                From <Link to={`/plugins/${ofPlugin.plugin}`}>{ofPlugin.modulePath}</Link>. No call of yours that sent
+                it is kept.
+              </p>
+            )}
             {sentIn.length > 0 && <CallList title="Sent by" calls={sentIn} />}
             {deliveredIn.length > 0 && <CallList title="Delivered to" calls={deliveredIn} />}
           </>
