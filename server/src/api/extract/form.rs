@@ -1,9 +1,6 @@
 //! Fields of queries and forms, as pairs in the order they stand in.
 
-use axum::extract::Multipart;
-
-use super::{json, multipart};
-use crate::api::ApiError;
+use super::json;
 
 /// Names and values.
 pub(super) type Pairs = Vec<(String, String)>;
@@ -46,19 +43,6 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte)
         .to_digit(16)
         .and_then(|digit| u8::try_from(digit).ok())
-}
-
-/// Reads the named parts of a multipart form.
-pub(super) async fn parts(mut parts: Multipart) -> Result<Pairs, ApiError> {
-    let mut pairs = Vec::new();
-    while let Some(part) = parts.next_field().await.map_err(multipart)? {
-        let Some(name) = part.name().map(str::to_owned) else {
-            continue;
-        };
-        let bytes = part.bytes().await.map_err(multipart)?;
-        pairs.push((name, json::text(bytes.into())));
-    }
-    Ok(pairs)
 }
 
 #[cfg(test)]

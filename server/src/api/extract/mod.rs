@@ -9,17 +9,19 @@
 //!   several equal keys counts, bytes after the first value are ignored, and bad
 //!   Unicode is replaced (see `json`).
 //! * In forms and queries the first of several equal fields counts, and numbers
-//!   and booleans are read as shells write them (see `value`).
+//!   and booleans are read as shells write them (see `value`). Multipart forms may
+//!   be written by hand (see `parts`).
 
 mod expiry;
 mod form;
 mod json;
 mod origin;
+mod parts;
 mod value;
 
 use axum::{
     extract::{
-        FromRequest, FromRequestParts, Multipart, Path, Request,
+        FromRequest, FromRequestParts, Path, Request,
         multipart::MultipartError,
         rejection::{BytesRejection, FailedToBufferBody},
     },
@@ -50,10 +52,12 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Fields<T> {
         match content_type(request.headers()).as_str() {
             "application/json" => from_json(body(request, state).await?),
             "multipart/form-data" => {
-                let parts = Multipart::from_request(request, state)
-                    .await
-                    .map_err(|error| ApiError::bad_request(error.body_text()))?;
-                from_pairs(form::parts(parts).await?, Repeated::FirstCounts)
+                let boundary = parts::boundary(request.headers())
+                    .ok_or_else(|| ApiError::bad_request("the multipart form names no boundary"))?;
+                let body = body(request, state).await?;
+                let pairs = parts::read(&body, &boundary)
+                    .ok_or_else(|| ApiError::bad_request("the multipart form is cut off"))?;
+                from_pairs(pairs, Repeated::FirstCounts)
             }
             kind => {
                 let query = form::pairs(request.uri().query().unwrap_or_default().as_bytes());

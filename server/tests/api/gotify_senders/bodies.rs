@@ -128,6 +128,49 @@ async fn extras_in_a_form() {
     running.server.shutdown().await;
 }
 
+/// Scripts and small boards write forms without a library.
+#[tokio::test]
+async fn a_multipart_form_written_by_hand() {
+    let running = start().await;
+    let token = sender(&running).await;
+    let target = format!("/message?token={token}");
+    let body = multipart(&[("title", "T"), ("message", "a\nb"), ("priority", "5")]);
+    let body = String::from_utf8(body).unwrap();
+    for written in [
+        body.clone(),
+        body.replace("\r\n", "\n"),
+        body.replace("form-data; name=", "form-data;\r\n name="),
+        body.replace("form-data; name=", "Form-Data;NAME = "),
+        body.replace('"', ""),
+        body.replace("--b--\r\n", "--b--"),
+        format!("A form of several parts.\r\n\r\n{body}\r\nIts end."),
+    ] {
+        for kind in [
+            "multipart/form-data; boundary=b",
+            "multipart/form-data;Boundary = \"b\"",
+        ] {
+            let headers = [("Content-Type", kind)];
+            let answer = raw(&running, "POST", &target, &headers, written.as_bytes()).await;
+            assert_eq!(
+                chosen(answer),
+                json!(["T", "a\nb", 5]),
+                "{kind} {written:?}"
+            );
+        }
+    }
+    let cut = body.replace("--b--", "");
+    for (kind, body, says) in [
+        ("multipart/form-data; boundary=b", cut.as_str(), "cut off"),
+        ("multipart/form-data", body.as_str(), "boundary"),
+    ] {
+        let headers = [("Content-Type", kind)];
+        let error = raw(&running, "POST", &target, &headers, body.as_bytes()).await;
+        let text = error.is(400).json()["errorDescription"].to_string();
+        assert!(text.contains(says), "{text}");
+    }
+    running.server.shutdown().await;
+}
+
 #[tokio::test]
 async fn null_for_an_absent_field() {
     let running = start().await;
