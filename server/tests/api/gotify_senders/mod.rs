@@ -3,6 +3,7 @@
 
 mod bodies;
 mod paths;
+mod programs;
 mod sessions;
 mod settings;
 mod sizes;
@@ -62,10 +63,16 @@ async fn raw(
         "Connection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     ));
+    let mut request = request.into_bytes();
+    request.extend(body);
+    exchange(running, &request).await
+}
+
+/// Sends bytes on a connection of their own and reads the answer to its end.
+async fn exchange(running: &Running, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(running.server.addr()).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
     // The server may answer before it has read everything.
-    let _ = stream.write_all(body).await;
+    let _ = stream.write_all(request).await;
     let mut bytes = Vec::new();
     tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes))
         .await

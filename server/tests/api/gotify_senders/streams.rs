@@ -13,24 +13,26 @@ use crate::support::{ADMIN, Running, ok, start};
 /// A stream of a client of the administrator; and the client's id.
 async fn connect(running: &Running) -> (i64, TcpStream) {
     let (id, client) = running.client(&ADMIN).await;
+    let (_, stream) = open(running, secret(&client), "").await;
+    (id, stream)
+}
+
+/// Opens a stream with more headers: the head of the answer, and the stream.
+async fn open(running: &Running, token: &str, headers: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(running.server.addr()).await.unwrap();
     let request = format!(
-        "GET /stream?token={} HTTP/1.1\r\nHost: push.example\r\nConnection: Upgrade\r\n\
+        "GET /stream?token={token} HTTP/1.1\r\nHost: push.example\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-        secret(&client)
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{headers}\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
-    assert!(
-        head.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&head)
-    );
-    (id, stream)
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    (head, stream)
 }
 
 /// Everything that comes until the server ends the connection.
@@ -49,6 +51,18 @@ fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode, 0x80 | length, 0, 0, 0, 0];
     frame.extend(payload);
     frame
+}
+
+/// The crate `gotify` offers to compress a stream, and cannot read one that is.
+#[tokio::test]
+async fn a_stream_is_not_compressed() {
+    let running = start().await;
+    let (_, client) = running.client(&ADMIN).await;
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let (head, _stream) = open(&running, secret(&client), offer).await;
+    let head = head.to_ascii_lowercase();
+    assert!(!head.contains("sec-websocket-extensions"), "{head}");
+    running.server.shutdown().await;
 }
 
 #[tokio::test]
