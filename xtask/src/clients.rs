@@ -17,9 +17,10 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 8] = [
+const PYTHON: [&str; 9] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
+    "gotify-handler==1.0.3",
     "gotify-message==0.2.1",
     "gotify[stream]==0.6.0",
     "gotipy==0.2.2",
@@ -33,6 +34,8 @@ const ZIG: &str = "ziglang==0.15.2";
 const NPM: &str = "tests/npm";
 /// From npm, too: the OpenID provider, and the program that runs it.
 const OIDC: &str = "tests/oidc";
+/// From npm, too: Gotify clients.
+const SENDERS: &str = "tests/senders";
 /// From the Go module proxy. It insists on tokens of Gotify's old form.
 const SHOUTRRR: (&str, &str) = ("github.com/containrrr/shoutrrr/shoutrrr", "v0.8.0");
 /// From the Go module proxy, too: the authority that issues the tests' certificates,
@@ -56,6 +59,8 @@ pub(crate) struct Clients {
     pub(crate) oidc: PathBuf,
     /// The folder of the programs of the certificate authority.
     pub(crate) pebble: PathBuf,
+    /// The folder of the clients from npm.
+    pub(crate) senders: PathBuf,
 }
 
 impl Clients {
@@ -65,6 +70,7 @@ impl Clients {
         Ok(Self {
             oidc: oidc(workspace)?,
             python: python(workspace)?,
+            senders: senders(workspace)?,
             shoutrrr: shoutrrr(workspace)
                 .context("the Go client is not to be had: this needs `go` and its module proxy")?,
             pebble: pebble(workspace).context(
@@ -79,6 +85,7 @@ impl Clients {
             .env("MORTISE_TEST_OIDC", &self.oidc)
             .env("MORTISE_TEST_PEBBLE", &self.pebble)
             .env("MORTISE_TEST_PYTHON", &self.python)
+            .env("MORTISE_TEST_SENDERS", &self.senders)
             .env("MORTISE_TEST_SHOUTRRR", &self.shoutrrr);
     }
 }
@@ -95,7 +102,7 @@ pub(crate) fn path_for_authors(workspace: &Workspace) -> Result<OsString> {
 }
 
 fn python(workspace: &Workspace) -> Result<PathBuf> {
-    let modules = "apprise, gotify, gotify_message, gotipy, websockets";
+    let modules = "apprise, gotify, gotify_handler, gotify_message, gotipy, websockets";
     install_python(workspace, "python", &PYTHON, modules)
 }
 
@@ -156,6 +163,13 @@ fn oidc(workspace: &Workspace) -> Result<PathBuf> {
     std::fs::copy(workspace.root.join(OIDC).join("provider.mjs"), &script)
         .with_context(|| format!("{OIDC}/provider.mjs cannot be copied"))?;
     Ok(script)
+}
+
+/// Puts the Gotify clients from npm into a folder, and returns it.
+fn senders(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("senders");
+    install_npm(workspace, SENDERS, &folder)?;
+    Ok(folder)
 }
 
 fn install_npm(workspace: &Workspace, source: &str, folder: &Path) -> Result<()> {

@@ -194,6 +194,115 @@ assert sent['message'] == 'disk full', sent
         .await;
 }
 
+/// A handler of Python's module `logging`.
+#[tokio::test]
+async fn gotify_handler_sends_through_a_filter() {
+    let set = Set::up().await;
+    let script = "
+import logging, sys
+from gotify_handler import GotifyHandler
+url, token = sys.argv[1:]
+log = logging.getLogger('nightly')
+log.addHandler(GotifyHandler(url, token))
+log.error('ERROR: %s full', 'disk')
+";
+    let python = client("MORTISE_TEST_PYTHON");
+    let arguments = ["-c", script, set.server.url(), &set.app_token];
+    run(Command::new(python).args(arguments)).await;
+    let messages = set.server.messages().await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0]["title"], "[error] ERROR:nightly");
+    assert_eq!(messages[0]["message"], "disk full");
+    assert_eq!(messages[0]["priority"], 8);
+}
+
+/// A command that runs a script beside the clients from npm.
+fn node(script: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("node");
+    command
+        .current_dir(client("MORTISE_TEST_SENDERS"))
+        .args(["--input-type=module", "--eval", script, "--"])
+        .args(arguments);
+    command
+}
+
+#[tokio::test]
+async fn the_npm_client_gotify_sends_through_a_filter() {
+    let set = Set::up().await;
+    // A title and a priority that are not given are left out.
+    let script = "
+import client from 'gotify';
+const [server, app] = process.argv.slice(1);
+const sent = await client.gotify({ server, app, title: 'nightly', message: 'ERROR: disk full' });
+if (sent.message !== 'disk full') throw new Error(JSON.stringify(sent));
+";
+    let arguments = [set.server.url(), &set.app_token];
+    set.assert_filtered(&mut node(script, &arguments)).await;
+}
+
+#[tokio::test]
+async fn the_npm_client_gotify_client_sends_through_a_filter() {
+    let set = Set::up().await;
+    let script = "
+import { GotifyClient } from 'gotify-client';
+const [url, app] = process.argv.slice(1);
+const client = new GotifyClient(url, { app });
+const sent = await client.message.createMessage({ title: 'nightly', message: 'ERROR: disk full' });
+if (sent.message !== 'disk full') throw new Error(JSON.stringify(sent));
+";
+    let arguments = [set.server.url(), &set.app_token];
+    set.assert_filtered(&mut node(script, &arguments)).await;
+}
+
+/// It names a type also for requests without a body.
+#[tokio::test]
+async fn the_npm_client_gotify_client_reads_and_changes() {
+    let set = Set::up().await;
+    let script = "
+import { GotifyClient } from 'gotify-client';
+const [url, app, token] = process.argv.slice(1);
+const client = new GotifyClient(url + '/', { app, client: token });
+for (const message of ['one', 'two']) await client.message.createMessage({ message });
+const page = await client.message.getMessages({ limit: 1 });
+const { since, limit } = page.paging;
+const rest = await client.message.getMessages({ limit, since });
+console.log('pages', page.messages[0].message, rest.messages[0].message);
+const made = await client.application.createApp({ name: 'made', description: 'd' });
+const changed = await client.application.updateApplication(made.id, { name: 'changed' });
+const image = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const file = new Blob([image], { type: 'image/png' });
+const shown = await client.application.uploadAppImage(made.id, { file });
+console.log('application', changed.name, shown.image.endsWith('.png'));
+await client.application.removeAppImage(made.id);
+const phone = await client.client.createClient({ name: 'tablet' });
+const renamed = await client.client.updateClient(phone.id, { name: 'renamed' });
+console.log('client', renamed.name, (await client.client.getClients()).length);
+console.log('user', (await client.current.currentUser()).name);
+console.log('health', (await client.health.getHealth()).health);
+console.log('version', typeof (await client.version.getVersion()).version);
+console.log('plugins', (await client.plugin.getPlugins()).length);
+await client.message.deleteMessage(rest.messages[0].id);
+await client.application.deleteAppMessages(page.messages[0].appid);
+console.log('left', (await client.message.getMessages()).messages.length);
+";
+    let arguments = [set.server.url(), &set.app_token, &set.client_token];
+    let printed = run(&mut node(script, &arguments)).await;
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "pages two one",
+            "application changed true",
+            "client renamed 2",
+            "user admin",
+            "health green",
+            "version string",
+            "plugins 1",
+            "left 0",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn the_python_client_reads_and_listens() {
     let set = Set::up().await;
