@@ -103,3 +103,18 @@ async fn a_body_follows_a_redirect() {
     assert_eq!(crate::support::ok(sent)["message"], "m");
     running.server.shutdown().await;
 }
+
+/// The library below the server reads no such address; Gotify does.
+#[tokio::test]
+async fn an_address_with_characters_that_must_be_encoded() {
+    let running = start().await;
+    let token = sender(&running).await;
+    let target = format!("/message?token={token}&message=");
+    for (written, encoded) in [("<b>", "%3Cb%3E"), ("\"a\"", "%22a%22")] {
+        let answer = raw(&running, "POST", &format!("{target}{written}"), &[], b"").await;
+        answer.is(400);
+        let answer = raw(&running, "POST", &format!("{target}{encoded}"), &[], b"").await;
+        assert_eq!(answer.is(200).json()["message"], written);
+    }
+    running.server.shutdown().await;
+}

@@ -77,6 +77,30 @@ const SENT: &[Sent] = &[
         shown: || json!(["Episode Grabbed", "A & B - 1x01", 5]),
     },
     Sent {
+        program: "Sonarr and Radarr",
+        token: Token::Query,
+        before: "",
+        kind: JSON_KIND,
+        body: "{\n  \"title\": \"Episode Grabbed\",\n  \"message\": \"A - 1x01\\n\\n[TVDb](https://a.example)\",\n\
+               \x20 \"priority\": 5,\n  \"extras\": {\n    \"client::display\": {\n      \"contentType\": \"text/markdown\"\n    },\n\
+               \x20   \"client::notification\": {\n      \"bigImageUrl\": \"https://a.example/b.jpg\"\n    }\n  }\n}",
+        shown: || {
+            json!([
+                "Episode Grabbed",
+                "A - 1x01\n\n[TVDb](https://a.example)",
+                5
+            ])
+        },
+    },
+    Sent {
+        program: "programs in Go, with `null` for extras that they lack",
+        token: Token::Query,
+        before: "",
+        kind: JSON_KIND,
+        body: r#"{"title":"","message":"m","priority":null,"extras":{"client::notification":null,"client::display":{"contentType":"text/markdown"}}}"#,
+        shown: || json!(["Sender", "m", 4]),
+    },
+    Sent {
         program: "Netdata",
         token: Token::Query,
         before: "",
