@@ -169,7 +169,10 @@ impl Server {
                 let tokens = &config.upstream_tokens;
                 Some(Upstream::open(url, tokens, &store, &passwords).await?)
             }
-            None => None,
+            None => {
+                store.forget_followed().await?;
+                None
+            }
         };
         let hub = Arc::new(Hub::default());
         let events = Arc::new(Events::default());

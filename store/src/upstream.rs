@@ -245,7 +245,8 @@ impl Store {
         )
     }
 
-    /// Notes the newest message there that was followed for a user.
+    /// Sets the newest message there that was followed for a user. Listeners receive no
+    /// newer one.
     ///
     /// # Errors
     ///
@@ -259,6 +260,34 @@ impl Store {
         .bind(message)
         .execute(&self.writer)
         .await?;
+        Ok(())
+    }
+
+    /// Lets listeners receive the messages there up to this one too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn follow_to(&self, user_id: i64, message: i64) -> Result<(), StoreError> {
+        // Two messages that were sent at once may come in the other order.
+        sqlx::query("UPDATE upstream_followed SET message = max(message, ?2) WHERE user_id = ?1")
+            .bind(user_id)
+            .bind(message)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets the newest followed messages of all users: listeners receive messages as
+    /// soon as they are stored here.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn forget_followed(&self) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM upstream_followed")
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 
@@ -285,7 +314,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::Store;
-    use crate::TokenHash;
+    use crate::{NewMessage, Readable, TokenHash};
 
     #[tokio::test]
     async fn the_newest_followed_message_survives_a_restart() {
@@ -299,6 +328,55 @@ mod tests {
         let store = Store::open(folder.path()).await.unwrap();
         assert_eq!(store.followed(ann).await.unwrap(), Some(9));
         assert_eq!(store.followed(ben).await.unwrap(), None);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn listeners_receive_messages_up_to_the_newest_followed_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let ann = store.create_user("ann", "hash", true).await.unwrap().id;
+        let application = store.mirror_application(ann, 1, "one", 0).await.unwrap();
+        let new = NewMessage {
+            application_id: application,
+            user_id: ann,
+            title: "t".to_owned(),
+            body: "b".to_owned(),
+            priority: 0,
+            extras: None,
+            created_ms: 1,
+            expires_ms: None,
+            trace: None,
+            restores: None,
+            hops: 0,
+        };
+        let given = async || {
+            let readable = Readable {
+                instance: 1,
+                user_id: ann,
+                applications: None,
+                min_priority: None,
+            };
+            let given = store.messages_after(readable, 0, 10).await.unwrap();
+            let given: Vec<i64> = given.iter().map(|message| message.id).collect();
+            (given, store.newest_message(ann).await.unwrap())
+        };
+        // Without a first stream, nothing can have been missed.
+        store.pass_by(7, &new).await.unwrap();
+        assert_eq!(given().await, (vec![7], 7));
+        store.set_followed(ann, 7).await.unwrap();
+        // Message 8 is missed at first, and then caught up with.
+        store.pass_by(9, &new).await.unwrap();
+        assert_eq!(given().await, (vec![7], 7));
+        store.pass_by(8, &new).await.unwrap();
+        store.follow_to(ann, 8).await.unwrap();
+        assert_eq!(given().await, (vec![7, 8], 8));
+        store.follow_to(ann, 9).await.unwrap();
+        store.follow_to(ann, 8).await.unwrap();
+        assert_eq!(given().await, (vec![7, 8, 9], 9));
+        store.set_followed(ann, 7).await.unwrap();
+        store.forget_followed().await.unwrap();
+        assert_eq!(given().await, (vec![7, 8, 9], 9));
         store.close().await;
     }
 

@@ -14,7 +14,7 @@ use super::{
     Upstream, UpstreamError,
     gotify::{Gotify, Message},
 };
-use crate::{client, pipeline::Chain as _, state::AppState};
+use crate::{client, state::AppState};
 
 /// The pauses between attempts to connect: the first, doubled each time up to the
 /// longest.
@@ -107,7 +107,9 @@ impl Follower<'_> {
     }
 
     /// Takes the messages that came since the last one, also since that of an earlier run
-    /// of the server. Before the first stream, messages are no news.
+    /// of the server. Before the first stream, messages are no news. Messages that passed
+    /// through this server meanwhile are in their turn: listeners receive only messages
+    /// that were taken here.
     async fn catch_up(&self) -> Result<(), UpstreamError> {
         let store = &self.state.store;
         let mut page = self.gotify.messages(0).await?;
@@ -136,14 +138,16 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Takes a message, and notes then that it was taken.
+    /// Takes a message, which listeners receive then.
     async fn take(&self, message: Message) -> Result<(), UpstreamError> {
         let id = message.id;
-        self.pass_on(message).await?;
-        Ok(self.state.store.set_followed(self.user, id).await?)
+        self.keep(message).await?;
+        self.state.store.follow_to(self.user, id).await?;
+        self.state.plugins.note_message(self.user);
+        Ok(())
     }
 
-    async fn pass_on(&self, message: Message) -> Result<(), UpstreamError> {
+    async fn keep(&self, message: Message) -> Result<(), UpstreamError> {
         let store = &self.state.store;
         let mut application = store.application_of_upstream(message.appid).await?;
         if application.is_none() {
@@ -171,10 +175,7 @@ impl Follower<'_> {
             restores: None,
             hops: 0,
         };
-        if store.pass_by(message.id, &new).await? {
-            let stored = new.row(message.id);
-            self.state.plugins.message_stored(&stored);
-        }
+        store.pass_by(message.id, &new).await?;
         Ok(())
     }
 }

@@ -101,6 +101,16 @@ macro_rules! readable {
     };
 }
 
+/// The newest message that listeners of a user may receive. In front of a Gotify, it is the
+/// newest followed one: an older message may still be missing here, and listeners would
+/// never go back to it.
+macro_rules! newest_for_listeners {
+    () => {
+        " coalesce((SELECT message FROM upstream_followed WHERE user_id = ?1),
+                   9223372036854775807) "
+    };
+}
+
 impl Store {
     /// One message of a user, with where it comes from.
     ///
@@ -198,7 +208,8 @@ impl Store {
     }
 
     /// Returns messages that an instance may read and that were stored after
-    /// the message `after`, oldest first.
+    /// the message `after`, oldest first; in front of a Gotify, up to the newest followed
+    /// one.
     ///
     /// # Errors
     ///
@@ -213,7 +224,9 @@ impl Store {
             sourced!(),
             "WHERE",
             readable!(),
-            "AND m.id > ?4 ORDER BY m.id LIMIT ?5"
+            "AND m.id > ?4 AND m.id <=",
+            newest_for_listeners!(),
+            "ORDER BY m.id LIMIT ?5"
         ))
         .bind(readable.user_id)
         .bind(readable.instance)
@@ -225,18 +238,20 @@ impl Store {
         given(rows).await
     }
 
-    /// The id of the user's newest message; 0 if there is none.
+    /// The id of the user's newest message, in front of a Gotify of those that were
+    /// followed; 0 if there is none.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
     pub async fn newest_message(&self, user_id: i64) -> Result<i64, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM messages WHERE user_id = ?")
-                .bind(user_id)
-                .fetch_one(&self.readers)
-                .await?,
-        )
+        Ok(sqlx::query_scalar(concat!(
+            "SELECT coalesce(max(id), 0) FROM messages WHERE user_id = ?1 AND id <=",
+            newest_for_listeners!()
+        ))
+        .bind(user_id)
+        .fetch_one(&self.readers)
+        .await?)
     }
 
     /// Notes how far an instance's listener was fed.

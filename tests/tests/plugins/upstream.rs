@@ -9,7 +9,7 @@ use tokio::{
 use reqwest::Method;
 
 use crate::{
-    PASSWORD, Rig, data,
+    ADA, PASSWORD, Rig, data,
     fixture::{FILTER, READ_ALL, SEND, WEBHOOK, dropping, listening, plugin, sending, titling},
     grant, said, until,
 };
@@ -303,6 +303,46 @@ async fn listeners_get_the_messages_that_came_while_the_server_was_down() {
     .await;
     // The ones before had come already.
     assert_eq!(said(&listener), ["missed", "missed, too"]);
+    front.stop().await;
+    gotify.rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_passes_without_a_stream_overtakes_no_missed_one() {
+    let gotify = Gotify::start().await;
+    let data = data(&[("l", plugin("l", &[READ_ALL], &[listening('!')]))]);
+    let front = gotify.front(&data).await;
+    let listener = front.enable("l").await;
+    until("the stream brought a message", async || {
+        send(&outside(&front), gotify.token(), "again").await;
+        !said(&listener).is_empty()
+    })
+    .await;
+    send(&outside(&front), gotify.token(), "last").await;
+    until("the last one came", async || {
+        said(&listener).iter().any(|text| text == "last")
+    })
+    .await;
+    front.stop().await;
+    // Another client takes the only place for a stream.
+    let hub = &gotify.rig.server.state().hub;
+    hub.set_most(1);
+    until("the stream ended", async || hub.connections() == 0).await;
+    let stream = hub.subscribe(ADA, None).unwrap();
+    let front = gotify.front(&data).await;
+    let listener = front.slot("l").await;
+    send(&gotify.rig.server.url(), gotify.token(), "missed").await;
+    let (_, through) = send(&outside(&front), gotify.token(), "through").await;
+    // The server here has it already.
+    let id = through["id"].as_i64().unwrap();
+    let store = &front.server.state().store;
+    assert!(store.sourced_message(ADA, id).await.unwrap().is_some());
+    drop(stream);
+    until("both came", async || {
+        said(&listener).iter().any(|text| text == "through")
+    })
+    .await;
+    assert_eq!(said(&listener), ["missed", "through"]);
     front.stop().await;
     gotify.rig.stop().await;
 }
