@@ -243,18 +243,14 @@ fn announce(server: &Server, json: bool) -> io::Result<()> {
                 writeln!(out, "password, shown only now: {password}")?;
             }
         }
-        let scheme = if server.is_secure() { "https" } else { "http" };
-        match server.served() {
-            Some(served) if served == server.addr() => writeln!(out, "listening on {url}")?,
-            Some(served) => writeln!(
+        let listens = server.listens().join(", ");
+        if server.served() == Some(server.addr()) {
+            writeln!(out, "listening on {listens}")?;
+        } else {
+            writeln!(
                 out,
-                "listening on {scheme}://{served}, and for the command line on {url}"
-            )?,
-            None => writeln!(
-                out,
-                "listening on {}, and for the command line on {url}",
-                server.listens()
-            )?,
+                "listening on {listens}, and for the command line on {url}"
+            )?;
         }
     }
     out.flush()

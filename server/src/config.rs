@@ -42,15 +42,16 @@ use crate::{client::origin, time::Clock};
 #[derive(Clone, clap::Args)]
 pub struct Config {
     /// Address and port to listen on, where port 0 picks a free one; or
-    /// `unix:/run/mortise.sock`, or `systemd` for the socket that systemd passes
-    /// on.
+    /// `unix:/run/mortise.sock`, or `systemd` for the sockets that systemd passes
+    /// on. May be repeated or separated by commas.
     #[arg(
         long,
         env = "MORTISE_LISTEN",
         value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:8080"
+        default_value = "127.0.0.1:8080",
+        value_delimiter = ','
     )]
-    pub listen: Listen,
+    pub listen: Vec<Listen>,
 
     /// Path below which the server is, such as `/push`, if a proxy passes it on.
     #[arg(
@@ -361,7 +362,7 @@ impl Config {
     /// tests, benchmarks and embedders.
     pub fn on(data_dir: &Path) -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
             path_prefix: PathPrefix::default(),
             tls_cert: None,
             tls_key: None,

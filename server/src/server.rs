@@ -3,7 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -44,7 +44,7 @@ use crate::{
 pub struct Server {
     state: AppState,
     address: SocketAddr,
-    listens: Listen,
+    listens: Vec<String>,
     served: Option<SocketAddr>,
     tls: Option<Arc<Tls>>,
     stopping: CancellationToken,
@@ -163,7 +163,8 @@ impl Server {
         let first_run = create_admin(&config, &store, &passwords).await?;
         let tls = Tls::of(&config)?;
         let acme = Acme::open(&config, tls.as_ref())?;
-        let (sockets, served, address) = sockets(&config).await?;
+        let sockets = Sockets::bind(&config).await?;
+        let (address, served, listens) = (sockets.address, sockets.served, sockets.shown.clone());
         let upstream = match &config.upstream {
             Some(url) => {
                 let tokens = &config.upstream_tokens;
@@ -207,7 +208,6 @@ impl Server {
         plugins.start(backends).await?;
         let oidc = Oidc::of(&config.oidc);
         let live = Live::new(config.clone());
-        let listens = config.listen.clone();
         let state = AppState::from(Parts {
             config,
             live,
@@ -232,7 +232,7 @@ impl Server {
             Some(upstream) => upstream::front(upstream, &state, own.clone()),
             None => own.clone(),
         };
-        let entrances = entrances(sockets, tls.as_ref(), front, own);
+        let entrances = entrances(sockets, tls.as_ref(), &front, &own);
         let serving = listen::Serving {
             limits: state.config.limits.clone(),
             prefix: state.config.path_prefix.clone(),
@@ -287,8 +287,8 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Returns the address for everybody; none if it listens on a socket in the file
-    /// system. It is [`Server::addr`], unless that is for the command line alone.
+    /// Returns the first address for everybody; none if it listens on sockets in the file
+    /// system only. It is [`Server::addr`], unless that is for the command line alone.
     pub const fn served(&self) -> Option<SocketAddr> {
         self.served
     }
@@ -298,8 +298,8 @@ impl Server {
         self.tls.is_some()
     }
 
-    /// The address that the settings name.
-    pub const fn listens(&self) -> &Listen {
+    /// Its addresses for everybody, such as `https://[::]:443` or `unix:/run/mortise.sock`.
+    pub fn listens(&self) -> &[String] {
         &self.listens
     }
 
@@ -351,41 +351,89 @@ impl Server {
     }
 }
 
-/// Binds the sockets, and returns them with the address for the command line. That
-/// speaks plain HTTP over TCP to this server's own API: where the settings name
-/// something else, it has a port of loopback, the second socket.
-async fn sockets(
-    config: &Config,
-) -> Result<(Vec<Socket>, Option<SocketAddr>, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen {
-        address: config.listen.clone(),
-        source,
-    };
-    let socket = Socket::bind(&config.listen).await.map_err(failed)?;
-    let served = socket.address().map_err(failed)?;
-    let plain = !config.has_tls() && config.upstream.is_none();
-    if let Some(address) = served.filter(|_| plain) {
-        return Ok((vec![socket], served, address));
-    }
-    let (own, address) = Socket::on_loopback().await.map_err(failed)?;
-    Ok((vec![socket, own], served, address))
+/// The sockets of a server.
+struct Sockets {
+    /// For everybody.
+    open: Vec<Socket>,
+    /// For the command line, if the others are not for it.
+    own: Option<Socket>,
+    /// The addresses for everybody, as people write them.
+    shown: Vec<String>,
+    /// The first address of TCP for everybody.
+    served: Option<SocketAddr>,
+    /// The address for the command line.
+    address: SocketAddr,
 }
 
-/// The first socket serves everybody, the second one the command line.
+impl Sockets {
+    /// Binds the sockets. The command line speaks plain HTTP over TCP to this server's own
+    /// API: where the settings name something else, it has a port of loopback.
+    async fn bind(config: &Config) -> Result<Self, StartError> {
+        let scheme = if config.has_tls() { "https" } else { "http" };
+        let mut shown = Vec::new();
+        let (open, served) = bound(&config.listen, scheme, &mut shown).await?;
+        let plain = !config.has_tls() && config.upstream.is_none();
+        let (own, address) = match served.filter(|_| plain) {
+            Some(address) => (None, address),
+            None => {
+                let loopback = Socket::on_loopback().await;
+                let (own, address) = loopback.map_err(|source| StartError::Listen {
+                    address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
+                    source,
+                })?;
+                (Some(own), address)
+            }
+        };
+        Ok(Self {
+            open,
+            own,
+            shown,
+            served,
+            address,
+        })
+    }
+}
+
+/// Binds the sockets of these addresses, and returns them with the first address of TCP.
+async fn bound(
+    addresses: &[Listen],
+    scheme: &str,
+    shown: &mut Vec<String>,
+) -> Result<(Vec<Socket>, Option<SocketAddr>), StartError> {
+    let mut sockets = Vec::new();
+    let mut first = None;
+    for listen in addresses {
+        let failed = |source| StartError::Listen {
+            address: listen.clone(),
+            source,
+        };
+        for socket in Socket::bind(listen).await.map_err(failed)? {
+            let address = socket.address().map_err(failed)?;
+            shown.push(match address {
+                Some(address) => format!("{scheme}://{address}"),
+                None => listen.to_string(),
+            });
+            first = first.or(address);
+            sockets.push(socket);
+        }
+    }
+    Ok((sockets, first))
+}
+
+/// The sockets with the routes on them.
 fn entrances(
-    sockets: Vec<Socket>,
+    sockets: Sockets,
     tls: Option<&Arc<Tls>>,
-    front: Router,
-    own: Router,
+    front: &Router,
+    own: &Router,
 ) -> Vec<listen::Entrance> {
-    let served = [(tls.cloned(), front), (None, own)];
-    sockets
-        .into_iter()
-        .zip(served)
-        .map(|(socket, (tls, router))| listen::Entrance {
+    let open = sockets.open.into_iter().map(|socket| (socket, tls, front));
+    let own = sockets.own.into_iter().map(|socket| (socket, None, own));
+    open.chain(own)
+        .map(|(socket, tls, router)| listen::Entrance {
             socket,
-            tls,
-            router,
+            tls: tls.cloned(),
+            router: router.clone(),
         })
         .collect()
 }

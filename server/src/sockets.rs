@@ -51,12 +51,12 @@ impl Drop for FileSocket {
 }
 
 impl Socket {
-    /// Binds a socket.
-    pub(crate) async fn bind(listen: &Listen) -> io::Result<Self> {
+    /// Binds the sockets of an address: one, unless systemd passes on several.
+    pub(crate) async fn bind(listen: &Listen) -> io::Result<Vec<Self>> {
         match listen {
-            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Listen::Tcp(address) => Ok(vec![Self::Tcp(TcpListener::bind(address).await?)]),
             #[cfg(unix)]
-            Listen::Unix(path) => unix(path),
+            Listen::Unix(path) => Ok(vec![unix(path)?]),
             #[cfg(unix)]
             Listen::Systemd => inherited(),
             #[cfg(not(unix))]
@@ -131,9 +131,9 @@ fn unix(path: &std::path::Path) -> io::Result<Socket> {
     Ok(Socket::Unix(socket))
 }
 
-/// The socket that the process was started with.
+/// The sockets that the process was started with.
 #[cfg(unix)]
-fn inherited() -> io::Result<Socket> {
+fn inherited() -> io::Result<Vec<Socket>> {
     let mut passed = listenfd::ListenFd::from_env();
     if passed.len() == 0 {
         return Err(io::Error::new(
@@ -142,14 +142,20 @@ fn inherited() -> io::Result<Socket> {
              address",
         ));
     }
-    if let Ok(Some(listener)) = passed.take_tcp_listener(0) {
+    let count = passed.len();
+    (0..count).map(|index| taken(&mut passed, index)).collect()
+}
+
+#[cfg(unix)]
+fn taken(passed: &mut listenfd::ListenFd, index: usize) -> io::Result<Socket> {
+    if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
         listener.set_nonblocking(true)?;
         return TcpListener::from_std(listener).map(Socket::Tcp);
     }
-    let listener = passed.take_unix_listener(0)?.ok_or_else(|| {
+    let listener = passed.take_unix_listener(index)?.ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::NotFound,
-            "the socket that was passed on is gone",
+            "a socket that was passed on is gone",
         )
     })?;
     listener.set_nonblocking(true)?;

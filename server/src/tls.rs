@@ -342,8 +342,11 @@ fn check_acme(config: &Config) -> Result<(), TlsError> {
     if acme.domains.len() > NAMES {
         return Err(TlsError::Many(acme.domains.len()));
     }
-    if matches!(config.listen, Listen::Unix(_)) {
-        return Err(TlsError::Unreachable(config.listen.clone()));
+    let is_file = |listen: &Listen| matches!(listen, Listen::Unix(_));
+    if let Some(first) = config.listen.first()
+        && config.listen.iter().all(is_file)
+    {
+        return Err(TlsError::Unreachable(first.clone()));
     }
     acme.external_account()?;
     roots(config).map(drop)

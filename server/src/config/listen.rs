@@ -1,4 +1,4 @@
-//! The address that the server listens on.
+//! The addresses that the server listens on.
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
@@ -10,7 +10,7 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// A socket in the file system.
     Unix(PathBuf),
-    /// The socket that systemd passes on, of either kind.
+    /// The sockets that systemd passes on, of either kind.
     Systemd,
 }
 

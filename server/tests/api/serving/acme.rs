@@ -169,7 +169,7 @@ impl Authority {
 
     /// Settings of a server at this address.
     fn settings(&self, config: &mut Config, address: SocketAddr) {
-        config.listen = Listen::Tcp(address);
+        config.listen = vec![Listen::Tcp(address)];
         config.acme.domains = NAMES.iter().map(|name| name.parse().unwrap()).collect();
         config.acme.accept_terms = true;
         config.acme.contacts = vec!["admin@example.test".to_owned()];
@@ -501,7 +501,7 @@ async fn settings_that_no_authority_serves_are_refused_at_the_start() {
             "remove",
         ),
         (
-            |config| config.listen = Listen::Unix("m.sock".into()),
+            |config| config.listen = vec![Listen::Unix("m.sock".into())],
             "listens on unix:m.sock",
             "[::]:443",
         ),

@@ -47,7 +47,7 @@ async fn a_client_by_tls_chooses_http2() {
     certificate(files.path(), "one");
     let address = SocketAddr::from(([127, 0, 0, 1], free_port().await));
     let running = with(|config| {
-        config.listen = Listen::Tcp(address);
+        config.listen = vec![Listen::Tcp(address)];
         config.tls_cert = Some(files.path().join("tls.pem"));
         config.tls_key = Some(files.path().join("tls.key"));
         config.path_prefix = "/push".parse().unwrap();

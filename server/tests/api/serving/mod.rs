@@ -4,7 +4,7 @@
 mod acme;
 mod http2;
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use mortise_server::{
     Config, Server, StartError,
@@ -76,7 +76,7 @@ fn trusting(name: &str) -> ClientConfig {
 }
 
 /// Whether a server shows this certificate; it answers then.
-async fn shows(address: std::net::SocketAddr, name: &str) -> bool {
+async fn shows(address: SocketAddr, name: &str) -> bool {
     let config = trusting(name);
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
@@ -103,9 +103,9 @@ async fn free_port() -> u16 {
 async fn https_with_a_certificate_that_is_renewed() {
     let files = tempfile::tempdir().unwrap();
     certificate(files.path(), "one");
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], free_port().await));
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port().await));
     let running = with(|config| {
-        config.listen = Listen::Tcp(address);
+        config.listen = vec![Listen::Tcp(address)];
         config.tls_cert = Some(files.path().join("tls.pem"));
         config.tls_key = Some(files.path().join("tls.key"));
     })
@@ -138,7 +138,7 @@ async fn a_socket_in_the_file_system() {
     let start = async |path: &Path| {
         let directory = tempfile::tempdir().unwrap();
         let mut config = crate::support::config(&directory);
-        config.listen = Listen::Unix(path.to_owned());
+        config.listen = vec![Listen::Unix(path.to_owned())];
         Server::start(config, mortise_backends::of_server)
             .await
             .map(|server| (server, directory))
@@ -160,6 +160,41 @@ async fn a_socket_in_the_file_system() {
     let error = start(&path).await.unwrap_err();
     assert!(error.to_string().contains("no socket is there"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"a file");
+}
+
+#[tokio::test]
+async fn several_addresses() {
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("mortise.sock");
+    let free = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let other = SocketAddr::from(([127, 0, 0, 1], free_port().await));
+    let listen = vec![Listen::Unix(path.clone()), free, Listen::Tcp(other)];
+    let running = with(|config| config.listen = listen).await;
+    let server = &running.server;
+    let first = server.served().unwrap();
+    assert_eq!(server.addr(), first);
+    let shown = [
+        format!("unix:{}", path.display()),
+        format!("http://{first}"),
+        format!("http://{other}"),
+    ];
+    assert_eq!(server.listens(), shown);
+    let answer = asked(UnixStream::connect(&path).await.unwrap(), "/health").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for address in [first, other] {
+        let answer = asked(TcpStream::connect(address).await.unwrap(), "/health").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    // One that is taken is named.
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = crate::support::config(&directory);
+    config.listen.push(Listen::Tcp(other));
+    let error = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains(&other.to_string()), "{error}");
+    running.server.shutdown().await;
+    assert!(!path.exists());
 }
 
 #[tokio::test]

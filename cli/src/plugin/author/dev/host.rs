@@ -132,7 +132,7 @@ impl Host {
             .tempdir()
             .context("no temporary folder can be made")?;
         let mut settings = Config::on(folder.path());
-        settings.listen = std::net::SocketAddr::from(([127, 0, 0, 1], port)).into();
+        settings.listen = vec![std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()];
         let server = Server::start(settings, mortise_backends::of_server).await?;
         let url = server.url();
         let first = server.first_run().context("the folder was not new")?;
