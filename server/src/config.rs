@@ -75,6 +75,31 @@ pub struct Config {
     #[command(flatten)]
     pub acme: Acme,
 
+    /// Address and port for plain HTTP beside HTTPS, such as `[::]:80`. May be
+    /// repeated or separated by commas.
+    #[arg(
+        long,
+        env = "MORTISE_HTTP_LISTEN",
+        value_name = "ADDRESS:PORT",
+        value_delimiter = ','
+    )]
+    pub http_listen: Vec<Listen>,
+
+    /// Redirect browsers from plain HTTP to HTTPS, and reject requests that do not
+    /// only read; otherwise the server answers plain HTTP too.
+    #[arg(
+        long,
+        env = "MORTISE_REDIRECT_TO_HTTPS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        default_value = "true",
+        action = clap::ArgAction::Set,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub redirect_to_https: bool,
+
     /// Folder of the database, images, plugins and their cache; made if it is
     /// not there.
     #[arg(
@@ -329,6 +354,8 @@ impl fmt::Debug for Config {
             .field("tls_cert", &self.tls_cert)
             .field("tls_key", &self.tls_key)
             .field("acme", &self.acme)
+            .field("http_listen", &self.http_listen)
+            .field("redirect_to_https", &self.redirect_to_https)
             .field("data_dir", &self.data_dir)
             .field("plugins_dir", &self.plugins_dir)
             .field("admin_name", &self.admin_name)
@@ -367,6 +394,8 @@ impl Config {
             tls_cert: None,
             tls_key: None,
             acme: Acme::default(),
+            http_listen: Vec::new(),
+            redirect_to_https: true,
             data_dir: data_dir.to_owned(),
             plugins_dir: None,
             admin_name: "admin".to_owned(),

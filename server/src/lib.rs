@@ -6,7 +6,7 @@
 //! - [`settings`]: settings from all their sources, with a file's among them.
 //! - [`server`]: starts and stops the whole; what tests and embedders use.
 //! - `acme`: certificates from an authority.
-//! - `listen`: connections, and HTTP on them; `sockets`, and [`tls`].
+//! - `listen`: connections, and HTTP on them; `sockets`, [`tls`], and the `redirect` to it.
 //! - [`client`]: HTTP requests that the program makes itself.
 //! - [`local`]: the administrator's way in from the same machine.
 //! - [`state`]: what every request handler shares.
@@ -50,6 +50,7 @@ mod page;
 pub mod pipeline;
 mod private;
 mod rate;
+mod redirect;
 pub mod seen;
 pub mod server;
 pub mod settings;

@@ -30,6 +30,7 @@ use crate::{
     plugins::{self, Plugins},
     private,
     rate::Rates,
+    redirect,
     seen::Seen,
     sockets::Socket,
     state::{AppState, Live, Parts},
@@ -232,7 +233,12 @@ impl Server {
             Some(upstream) => upstream::front(upstream, &state, own.clone()),
             None => own.clone(),
         };
-        let entrances = entrances(sockets, tls.as_ref(), &front, &own);
+        let plain = if state.config.redirect_to_https {
+            redirect::to_https(served.map(|address| address.port()), &state)
+        } else {
+            front.clone()
+        };
+        let entrances = entrances(sockets, tls.as_ref(), &front, &plain, &own);
         let serving = listen::Serving {
             limits: state.config.limits.clone(),
             prefix: state.config.path_prefix.clone(),
@@ -353,8 +359,10 @@ impl Server {
 
 /// The sockets of a server.
 struct Sockets {
-    /// For everybody.
+    /// For everybody, by HTTPS if there is a certificate.
     open: Vec<Socket>,
+    /// For everybody, by plain HTTP beside HTTPS.
+    plain: Vec<Socket>,
     /// For the command line, if the others are not for it.
     own: Option<Socket>,
     /// The addresses for everybody, as people write them.
@@ -372,8 +380,9 @@ impl Sockets {
         let scheme = if config.has_tls() { "https" } else { "http" };
         let mut shown = Vec::new();
         let (open, served) = bound(&config.listen, scheme, &mut shown).await?;
-        let plain = !config.has_tls() && config.upstream.is_none();
-        let (own, address) = match served.filter(|_| plain) {
+        let (plain, _) = bound(&config.http_listen, "http", &mut shown).await?;
+        let is_own = !config.has_tls() && config.upstream.is_none();
+        let (own, address) = match served.filter(|_| is_own) {
             Some(address) => (None, address),
             None => {
                 let loopback = Socket::on_loopback().await;
@@ -386,6 +395,7 @@ impl Sockets {
         };
         Ok(Self {
             open,
+            plain,
             own,
             shown,
             served,
@@ -425,11 +435,17 @@ fn entrances(
     sockets: Sockets,
     tls: Option<&Arc<Tls>>,
     front: &Router,
+    plain: &Router,
     own: &Router,
 ) -> Vec<listen::Entrance> {
     let open = sockets.open.into_iter().map(|socket| (socket, tls, front));
+    let plain = sockets
+        .plain
+        .into_iter()
+        .map(|socket| (socket, None, plain));
     let own = sockets.own.into_iter().map(|socket| (socket, None, own));
-    open.chain(own)
+    open.chain(plain)
+        .chain(own)
         .map(|(socket, tls, router)| listen::Entrance {
             socket,
             tls: tls.cloned(),

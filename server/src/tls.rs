@@ -67,6 +67,9 @@ pub enum TlsError {
         "acme-domain and tls-cert are both set: the certificate comes from an authority or from a file"
     )]
     Both,
+    /// An address for plain HTTP without HTTPS.
+    #[error("http-listen is set, and there is no certificate: it is for plain HTTP beside HTTPS")]
+    OnlyPlain,
     /// The terms of service.
     #[error(
         "acme-domain is set and acme-accept-terms is not: {0} issues certificates to those who accept \
@@ -103,6 +106,9 @@ impl TlsError {
                  server's user may read"
             }
             Self::Both => "remove --acme-domain, or --tls-cert and --tls-key",
+            Self::OnlyPlain => {
+                "set --tls-cert and --tls-key, or --acme-domain; or name the address in --listen"
+            }
             Self::Terms(_) => "read the terms of service, and set --acme-accept-terms",
             Self::Unreachable(_) => "listen on an address such as [::]:443, or let a proxy do TLS",
             Self::Many(_) => "remove names from --acme-domain",
@@ -196,6 +202,7 @@ impl Tls {
     /// The certificate of the settings; none without one. That of an authority comes
     /// later.
     pub(crate) fn of(config: &Config) -> Result<Option<Arc<Self>>, TlsError> {
+        check_plain(config)?;
         check_acme(config)?;
         let from_authority = !config.acme.domains.is_empty();
         let certificate = read(config)?;
@@ -322,8 +329,18 @@ impl Tls {
 ///
 /// [`TlsError`].
 pub fn check(config: &Config) -> Result<(), TlsError> {
+    check_plain(config)?;
     check_acme(config)?;
     read(config).map(drop)
+}
+
+/// Checks that plain HTTP is beside HTTPS.
+fn check_plain(config: &Config) -> Result<(), TlsError> {
+    if config.http_listen.is_empty() || config.has_tls() {
+        Ok(())
+    } else {
+        Err(TlsError::OnlyPlain)
+    }
 }
 
 /// Checks the settings for an authority.

@@ -89,14 +89,10 @@ const FOR_PAGES: [(&str, &str); 3] = [
 ];
 
 /// Variables that have no effect here, and the reason.
-const WITHOUT_EFFECT: [(&str, &str); 9] = [
+const WITHOUT_EFFECT: [(&str, &str); 8] = [
     (
         "SERVER_KEEPALIVEPERIODSECONDS",
         "the server needs no keepalive probes: it pings its streams",
-    ),
-    (
-        "SERVER_SSL_REDIRECTTOHTTPS",
-        "the server has one address; let a proxy redirect from HTTP",
     ),
     (
         "SERVER_STREAM_ALLOWEDORIGINS",
@@ -120,13 +116,14 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
 ];
 
 /// Variables that are read together with others, or as something else.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "LOGLEVEL",
     "SERVER_LISTENADDR",
     "SERVER_PORT",
     "SERVER_SSL_ENABLED",
     "SERVER_SSL_LISTENADDR",
     "SERVER_SSL_PORT",
+    "SERVER_SSL_REDIRECTTOHTTPS",
     "SERVER_SSL_LETSENCRYPT_ACCEPTTOS",
     "SERVER_SSL_LETSENCRYPT_ENABLED",
     "SERVER_RESPONSEHEADERS",
@@ -389,18 +386,47 @@ fn certificate(
     Ok(())
 }
 
-/// The address, if one of its parts is given.
+/// The variables of the address for plain HTTP, and of that for HTTPS.
+const PLAIN: [&str; 2] = ["SERVER_LISTENADDR", "SERVER_PORT"];
+const SECURE: [&str; 2] = ["SERVER_SSL_LISTENADDR", "SERVER_SSL_PORT"];
+
+/// The addresses. With TLS, Gotify has one for plain HTTP too. Without TLS, there is none if
+/// no part of it is given.
 fn listen(converted: &mut Converted, given: &Given, tls: bool) -> Result<(), GotifyConfigError> {
-    let (host_name, port_name, usual) = if tls {
-        ("SERVER_SSL_LISTENADDR", "SERVER_SSL_PORT", "443")
-    } else {
-        ("SERVER_LISTENADDR", "SERVER_PORT", "80")
+    let is_given = |name: &&str| {
+        given
+            .get(*name)
+            .is_some_and(|value| !value.trim().is_empty())
     };
+    if !tls {
+        return if PLAIN.iter().any(is_given) {
+            address(converted, given, "listen", PLAIN, "80")
+        } else {
+            Ok(())
+        };
+    }
+    address(converted, given, "listen", SECURE, "443")?;
+    address(converted, given, "http-listen", PLAIN, "80")?;
+    let name = "SERVER_SSL_REDIRECTTOHTTPS";
+    if is_given(&name)
+        && let Some(value) = given.get(name)
+    {
+        let value = boolean(name, value)?.to_string();
+        converted.add("redirect-to-https", vec![value], name);
+    }
+    Ok(())
+}
+
+/// An address from its two variables.
+fn address(
+    converted: &mut Converted,
+    given: &Given,
+    setting: &'static str,
+    [host_name, port_name]: [&str; 2],
+    usual: &str,
+) -> Result<(), GotifyConfigError> {
     let host = given.get(host_name).map_or("", String::as_str).trim();
     let port = given.get(port_name).map_or("", String::as_str).trim();
-    if !tls && host.is_empty() && port.is_empty() {
-        return Ok(());
-    }
     let variable = if !host.is_empty() {
         host_name
     } else if !port.is_empty() {
@@ -409,7 +435,7 @@ fn listen(converted: &mut Converted, given: &Given, tls: bool) -> Result<(), Got
         "SERVER_SSL_ENABLED"
     };
     if host.starts_with("unix:") {
-        converted.add("listen", vec![host.to_owned()], variable);
+        converted.add(setting, vec![host.to_owned()], variable);
         return Ok(());
     }
     let port: u16 = if port.is_empty() { usual } else { port }
@@ -428,7 +454,7 @@ fn listen(converted: &mut Converted, given: &Given, tls: bool) -> Result<(), Got
             })?
             .to_string(),
     };
-    converted.add("listen", vec![address], variable);
+    converted.add(setting, vec![address], variable);
     Ok(())
 }
 
@@ -559,7 +585,7 @@ mod tests {
         );
         assert_eq!(
             settings("GOTIFY_SERVER_SSL_ENABLED=1\nGOTIFY_SERVER_SSL_PORT="),
-            ["listen=[::]:443"]
+            ["listen=[::]:443", "http-listen=[::]:80"]
         );
         assert_eq!(
             settings("export GOTIFY_SERVER_LISTENADDR=unix:/run/g.sock"),
@@ -570,11 +596,28 @@ mod tests {
                 "GOTIFY_SERVER_SSL_ENABLED=true\nGOTIFY_SERVER_SSL_CERTFILE=/c\n\
                  GOTIFY_SERVER_SSL_CERTKEY=/k"
             ),
-            ["tls-cert=/c", "tls-key=/k", "listen=[::]:443"]
+            [
+                "tls-cert=/c",
+                "tls-key=/k",
+                "listen=[::]:443",
+                "http-listen=[::]:80"
+            ]
         );
-        // Without TLS, the certificate has no effect there either.
         assert_eq!(
-            settings("GOTIFY_SERVER_SSL_CERTFILE=/c"),
+            settings(
+                "GOTIFY_SERVER_SSL_ENABLED=true\nGOTIFY_SERVER_SSL_LISTENADDR=192.0.2.1\n\
+                 GOTIFY_SERVER_LISTENADDR=unix:/run/g.sock\n\
+                 GOTIFY_SERVER_SSL_REDIRECTTOHTTPS=0"
+            ),
+            [
+                "listen=192.0.2.1:443",
+                "http-listen=unix:/run/g.sock",
+                "redirect-to-https=false"
+            ]
+        );
+        // Without TLS, these have no effect there either.
+        assert_eq!(
+            settings("GOTIFY_SERVER_SSL_CERTFILE=/c\nGOTIFY_SERVER_SSL_REDIRECTTOHTTPS=true"),
             Vec::<String>::new()
         );
         assert_eq!(
@@ -672,12 +715,18 @@ mod tests {
                 "acme-domain=a.example,b.example",
                 "acme-accept-terms=true",
                 "listen=[::]:443",
+                "http-listen=[::]:80",
             ]
         );
         let off = authority.replacen("true", "false", 1) + "GOTIFY_SERVER_SSL_ENABLED=true";
         assert_eq!(
             settings(&off),
-            ["tls-cert=/c", "tls-key=/k", "listen=[::]:443"]
+            [
+                "tls-cert=/c",
+                "tls-key=/k",
+                "listen=[::]:443",
+                "http-listen=[::]:80"
+            ]
         );
     }
 

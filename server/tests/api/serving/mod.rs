@@ -198,6 +198,58 @@ async fn several_addresses() {
 }
 
 #[tokio::test]
+async fn plain_http_beside_https_is_redirected() {
+    let files = tempfile::tempdir().unwrap();
+    certificate(files.path(), "one");
+    let secure = SocketAddr::from(([127, 0, 0, 1], free_port().await));
+    let plain = SocketAddr::from(([127, 0, 0, 1], free_port().await));
+    let start = async |redirects: bool| {
+        with(|config| {
+            config.listen = vec![Listen::Tcp(secure)];
+            config.http_listen = vec![Listen::Tcp(plain)];
+            config.redirect_to_https = redirects;
+            config.tls_cert = Some(files.path().join("tls.pem"));
+            config.tls_key = Some(files.path().join("tls.key"));
+            config.path_prefix = "/push".parse().unwrap();
+        })
+        .await
+    };
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let health = format!("http://{plain}/push/health?a=b");
+    let running = start(true).await;
+    let listens = [format!("https://{secure}"), format!("http://{plain}")];
+    assert_eq!(running.server.listens(), listens);
+    let answer = client.get(&health).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    let target = format!("https://{secure}/push/health?a=b");
+    assert_eq!(answer.headers()["location"], target.as_str());
+    assert!(answer.headers().contains_key("x-request-id"));
+    // A message was sent in the clear: its sender has to notice.
+    let message = client.post(format!("http://{plain}/push/message?token=A"));
+    let answer = message.body("message=m").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(answer["errorDescription"], "Use HTTPS");
+    assert!(shows(secure, "one").await);
+    running.server.shutdown().await;
+    let running = start(false).await;
+    assert_eq!(client.get(&health).send().await.unwrap().status(), 200);
+    assert!(shows(secure, "one").await);
+    running.server.shutdown().await;
+    // Without HTTPS, there is nothing to redirect to.
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = crate::support::config(&directory);
+    config.http_listen = vec![Listen::Tcp(plain)];
+    let error = Server::start(config, mortise_backends::of_server)
+        .await
+        .unwrap_err();
+    assert!(error.help().unwrap().contains("--listen"), "{error}");
+}
+
+#[tokio::test]
 async fn below_a_path() {
     let running = with(|config| config.path_prefix = "/push".parse().unwrap()).await;
     let connect = || TcpStream::connect(running.server.addr());
