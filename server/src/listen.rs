@@ -46,11 +46,6 @@ use crate::{
     tls::{HTTP_2, Tls},
 };
 
-/// The time in which the other side must take some of an answer.
-const TAKEN: Duration = Duration::from_secs(60);
-/// The longest head, in bytes: the longest address that the library reads, 64 KiB, and
-/// as much for the headers. A connection may take this much memory.
-const HEAD_BYTES: usize = 128 << 10;
 /// The most requests at a time on a connection by HTTP/2.
 const STREAMS: u32 = 128;
 /// The most requests on a connection by HTTP/2 that its client may have taken back
@@ -304,6 +299,8 @@ async fn connection(
     let place = Arc::new(place);
     let watched = Arc::downgrade(&place);
     let head = serving.limits.head_timeout;
+    let head_bytes = serving.limits.max_head_size.bytes();
+    let patience = serving.limits.answer_timeout;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         if http2 {
@@ -332,7 +329,7 @@ async fn connection(
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, busy)))
         }
     });
-    let stream = TokioIo::new(Patient::new(stream, TAKEN));
+    let stream = TokioIo::new(Patient::new(stream, patience));
     let ended = if http2 {
         let [after, within] = ALIVE;
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -340,7 +337,7 @@ async fn connection(
             .max_concurrent_streams(STREAMS)
             .max_pending_accept_reset_streams(RESET_STREAMS)
             .max_local_error_reset_streams(RESET_STREAMS)
-            .max_header_list_size(HEAD_BYTES as u32)
+            .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(after)
             .keep_alive_timeout(within)
             .serve_connection(stream, service);
@@ -349,7 +346,7 @@ async fn connection(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head)
-            .max_buf_size(HEAD_BYTES)
+            .max_buf_size(head_bytes)
             .serve_connection(stream, service)
             .with_upgrades();
         served(connection, std::future::pending(), &cut, &stopping).await

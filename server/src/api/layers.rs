@@ -21,18 +21,16 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{ApiError, Origin, cors::cors};
 use crate::{config::ResponseHeader, state::AppState};
 
-/// The longest body that is read whole, in bytes; routes that take messages and
-/// images have bounds of their own.
-const BODY_BYTES: usize = 2 << 20;
 /// The longest time for an administrator's command: the server may have to
 /// download and compile a plugin.
 const COMMAND: Duration = Duration::from_secs(900);
 
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
-    let body_timeout = RequestBodyTimeoutLayer::new(state.config.limits.body_timeout);
+    let limits = &state.config.limits;
+    // Routes that take messages and images have bounds of their own.
     let router = router
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(body_timeout);
+        .layer(DefaultBodyLimit::max(limits.max_body_size.bytes()))
+        .layer(RequestBodyTimeoutLayer::new(limits.body_timeout));
     timed(router, state).layer(from_fn_with_state(state.clone(), cors))
 }
 

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use super::Size;
+
 /// Bounds on connections, requests and streams.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Limits {
@@ -79,6 +81,41 @@ pub struct Limits {
     )]
     pub body_timeout: Duration,
 
+    /// Longest pause in which a client takes nothing of an answer, from 1s to 1h.
+    #[arg(
+        long,
+        env = "MORTISE_ANSWER_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = answer_time,
+        help_heading = "Limits"
+    )]
+    pub answer_timeout: Duration,
+
+    /// Longest head of a request, from `16KiB` to `1MiB`. A connection may take this
+    /// much memory.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_HEAD_SIZE",
+        value_name = "SIZE",
+        default_value = "128KiB",
+        value_parser = head_size,
+        help_heading = "Limits"
+    )]
+    pub max_head_size: Size,
+
+    /// Longest body of a request, from `64KiB` to `64MiB`; messages, images and
+    /// webhooks have bounds of their own.
+    #[arg(
+        long,
+        env = "MORTISE_MAX_BODY_SIZE",
+        value_name = "SIZE",
+        default_value = "2MiB",
+        value_parser = body_size,
+        help_heading = "Limits"
+    )]
+    pub max_body_size: Size,
+
     /// Time for open requests when the server stops.
     #[arg(
         long,
@@ -135,6 +172,9 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(60),
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(60),
+            max_head_size: Size::in_bytes(128 << 10),
+            max_body_size: Size::mebibytes(2),
             stop_timeout: Duration::from_secs(10),
             download_retry: Duration::from_secs(60),
             application_rate: 0,
@@ -198,6 +238,32 @@ fn time(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
+fn answer_time(text: &str) -> Result<Duration, String> {
+    let time = time(text)?;
+    let (least, most) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
+    if time < least || time > most {
+        return Err("the time must be from 1s to 1h".to_owned());
+    }
+    Ok(time)
+}
+
+fn head_size(text: &str) -> Result<Size, String> {
+    size(text, Size::in_bytes(16 << 10), Size::mebibytes(1))
+}
+
+fn body_size(text: &str) -> Result<Size, String> {
+    size(text, Size::in_bytes(64 << 10), Size::mebibytes(64))
+}
+
+/// A size within bounds.
+fn size(text: &str, least: Size, most: Size) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size < least || size > most {
+        return Err(format!("the size must be from {least} to {most}"));
+    }
+    Ok(size)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -224,6 +290,26 @@ mod tests {
         for wrong in ["0s", "5", "x"] {
             for setting in ["--stream-ping", "--keep-traces-for"] {
                 assert!(Only::try_parse_from(["x", setting, wrong]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_have_bounds() {
+        for (flag, least, most, wrong) in [
+            ("--answer-timeout", "1s", "1h", ["999ms", "61m"]),
+            ("--max-head-size", "16KiB", "1MiB", ["16383", "1048577"]),
+            ("--max-body-size", "64KiB", "64MiB", ["65535", "65MiB"]),
+        ] {
+            for right in [least, most] {
+                assert!(Only::try_parse_from(["x", flag, right]).is_ok(), "{flag}");
+            }
+            for wrong in wrong {
+                let Err(error) = Only::try_parse_from(["x", flag, wrong]) else {
+                    panic!("{flag} {wrong}");
+                };
+                let says = format!("from {least} to {most}");
+                assert!(error.to_string().contains(&says), "{error}");
             }
         }
     }

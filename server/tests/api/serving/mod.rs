@@ -346,6 +346,34 @@ async fn a_user_has_as_many_streams_as_the_settings_say() {
 }
 
 #[tokio::test]
+async fn a_request_is_as_long_as_the_settings_say() {
+    let (head, body) = ("h".repeat(20 << 10), "b".repeat(65 << 10));
+    for (head_size, body_size, fits) in [("128KiB", "2MiB", true), ("16KiB", "64KiB", false)] {
+        let running = with(|config| {
+            config.limits.max_head_size = head_size.parse().unwrap();
+            config.limits.max_body_size = body_size.parse().unwrap();
+        })
+        .await;
+        let request = running.request(reqwest::Method::GET, "/health", &ADMIN);
+        // The server may close the connection before the client has read the answer.
+        let answer = request.header("x-long", &head).send().await;
+        let expected: u16 = if fits { 200 } else { 431 };
+        match answer {
+            Ok(answer) => assert_eq!(answer.status().as_u16(), expected),
+            Err(error) => assert!(!fits, "{error}"),
+        }
+        let application = json!({ "name": "one", "description": body });
+        let made = running.post("/application", &ADMIN, application).await;
+        if fits {
+            ok(made);
+        } else {
+            refused(made, 413, "too long");
+        }
+        running.server.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn a_sender_that_sends_too_much_waits() {
     let running = with(|config| {
         config.limits = Limits {
