@@ -96,44 +96,69 @@ async fn shrink(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Deletes messages that the settings do not keep, and returns their number.
+/// Deletes messages that the settings or their application do not keep, and returns their
+/// number.
 ///
 /// # Errors
 ///
 /// [`StoreError::Query`].
 pub async fn retain(state: &AppState) -> Result<u64, StoreError> {
     let retention = state.settings().retention.clone();
+    let store = &state.store;
     let mut deleted = 0;
     if let Some(age) = retention.keep_messages_for {
-        let before = ago(state, age);
-        loop {
-            let now = state
-                .store
-                .delete_messages_before(before, AT_A_TIME)
-                .await?;
-            deleted += now;
-            if now < u64::from(AT_A_TIME) {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+        deleted += delete_before(store, None, ago(state, age)).await?;
     }
     if let Some(most) = retention.keep_messages {
-        for application in state.store.applications_with_more_than(most.get()).await? {
-            loop {
-                let now = state
-                    .store
-                    .delete_messages_beyond(application, most.get(), AT_A_TIME)
-                    .await?;
-                deleted += now;
-                if now < u64::from(AT_A_TIME) {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
+        for application in store.applications_with_more_than(most.get()).await? {
+            deleted += delete_beyond(store, application, most.get()).await?;
+        }
+    }
+    // The narrower bound counts, as a user must not keep more than the settings allow.
+    for application in store.applications_with_retention().await? {
+        if let Some(age) = application.keep_messages_for_ms {
+            let before = state.now_ms().saturating_sub(age);
+            deleted += delete_before(store, Some(application.id), before).await?;
+        }
+        if let Some(most) = application.keep_messages {
+            deleted += delete_beyond(store, application.id, most).await?;
         }
     }
     Ok(deleted)
+}
+
+/// Deletes messages that were stored before a time, of one application or of all.
+async fn delete_before(
+    store: &Store,
+    application: Option<i64>,
+    before_ms: i64,
+) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    loop {
+        let now = store
+            .delete_messages_before(application, before_ms, AT_A_TIME)
+            .await?;
+        deleted += now;
+        if now < u64::from(AT_A_TIME) {
+            return Ok(deleted);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Deletes messages of an application beyond its newest ones.
+async fn delete_beyond(store: &Store, application: i64, most: u32) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    loop {
+        let now = store
+            .delete_messages_beyond(application, most, AT_A_TIME)
+            .await?;
+        deleted += now;
+        if now < u64::from(AT_A_TIME) {
+            return Ok(deleted);
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Removes the traces of messages for which the settings keep none. The messages stay.

@@ -27,6 +27,11 @@ pub struct ApplicationRow {
     pub plugin_instance_id: Option<i64>,
     /// The plugin's application; empty for the main one.
     pub plugin_key: Option<String>,
+    /// The time for which its messages are kept, in milliseconds; none for no bound of its
+    /// own.
+    pub keep_messages_for_ms: Option<i64>,
+    /// The number of its newest messages that are kept; none for no bound of its own.
+    pub keep_messages: Option<u32>,
 }
 
 impl ApplicationRow {

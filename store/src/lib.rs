@@ -412,7 +412,7 @@ mod tests {
             "{error}"
         );
         let text = error.to_string();
-        for part in ["mortise.db", "newer version", "9999", "up to 49", "backup"] {
+        for part in ["mortise.db", "newer version", "9999", "up to 50", "backup"] {
             assert!(text.contains(part), "{text}");
         }
     }

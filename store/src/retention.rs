@@ -4,30 +4,85 @@ use std::sync::atomic::Ordering;
 
 use sqlx::QueryBuilder;
 
-use super::{Store, StoreError};
+use super::{ApplicationRow, Store, StoreError, last_row};
 
 /// Bytes of messages whose traces are removed at a time: their rows are written anew.
 const REWRITTEN_BYTES: i64 = 8 << 20;
 
 impl Store {
-    /// Deletes at most `most` messages that were stored before a time, oldest
-    /// first, and returns how many.
+    /// Sets the time, in milliseconds, and the number for which messages of a user's
+    /// application are kept; none for no bound. None if the user has no such application.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn set_application_retention(
+        &self,
+        user_id: i64,
+        id: i64,
+        keep_for_ms: Option<i64>,
+        keep: Option<u32>,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        let change = sqlx::query_as(
+            "UPDATE applications SET keep_messages_for_ms = ?, keep_messages = ?
+             WHERE id = ? AND user_id = ? RETURNING *",
+        )
+        .bind(keep_for_ms)
+        .bind(keep)
+        .bind(id)
+        .bind(user_id);
+        Ok(last_row(change, &self.writer).await?)
+    }
+
+    /// The applications that have a bound of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Query`].
+    pub async fn applications_with_retention(&self) -> Result<Vec<ApplicationRow>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT * FROM applications
+             WHERE keep_messages_for_ms IS NOT NULL OR keep_messages IS NOT NULL",
+        )
+        .fetch_all(&self.readers)
+        .await?)
+    }
+
+    /// Deletes at most `most` messages that were stored before a time, of one application
+    /// or of all, oldest first, and returns how many.
     ///
     /// # Errors
     ///
     /// [`StoreError::Query`].
     pub async fn delete_messages_before(
         &self,
+        application: Option<i64>,
         before_ms: i64,
         most: u32,
     ) -> Result<u64, StoreError> {
         // Searched for beside the connection that writes.
-        let old: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM messages WHERE created_ms < ? ORDER BY id LIMIT ?")
+        let old: Vec<i64> = match application {
+            None => {
+                sqlx::query_scalar(
+                    "SELECT id FROM messages WHERE created_ms < ? ORDER BY id LIMIT ?",
+                )
                 .bind(before_ms)
                 .bind(most)
                 .fetch_all(&self.readers)
-                .await?;
+                .await?
+            }
+            Some(application) => {
+                sqlx::query_scalar(
+                    "SELECT id FROM messages WHERE application_id = ? AND created_ms < ?
+                     ORDER BY id LIMIT ?",
+                )
+                .bind(application)
+                .bind(before_ms)
+                .bind(most)
+                .fetch_all(&self.readers)
+                .await?
+            }
+        };
         if old.is_empty() {
             return Ok(0);
         }

@@ -1,6 +1,6 @@
 //! `mortise app`: the applications that send messages.
 
-use std::process::ExitCode;
+use std::{num::NonZeroU32, process::ExitCode, time::Duration};
 
 use http::Method;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ Examples:
   mortise app list
   mortise app token backup
       replaces the token; the old one is no longer valid
+  mortise app retention backup --keep-messages-for 30days
+      deletes its messages that are older
   mortise app delete backup")]
 pub(crate) struct App {
     #[command(subcommand)]
@@ -44,6 +46,13 @@ enum Command {
   mortise app token backup
   mortise app token 3 --json")]
     Token(One),
+    /// Set the messages of an application that the server keeps, within those that the
+    /// server's settings keep.
+    #[command(after_help = "Examples:
+  mortise app retention backup --keep-messages-for 30days --keep-messages 500
+  mortise app retention backup
+      keeps all that the server's settings keep")]
+    Retention(Retention),
     /// Delete an application with its messages.
     #[command(after_help = "Examples:
   mortise app delete backup
@@ -71,6 +80,31 @@ struct One {
     app: String,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+struct Retention {
+    /// The application's name or number.
+    app: String,
+    /// Delete its messages that are older than this, such as `30days` [default: keep
+    /// them].
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    keep_messages_for: Option<Duration>,
+    /// Keep this many of its newest messages [default: all].
+    #[arg(long, value_name = "COUNT")]
+    keep_messages: Option<NonZeroU32>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A time of whole seconds.
+fn age(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a time as 12h or 90days"))?;
+    match time.as_secs() {
+        0 => Err("the time must be at least 1s".to_owned()),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
 }
 
 /// An application as the server shows it.
@@ -105,6 +139,7 @@ impl App {
             Command::List(common) => carry_out(common.json, list(&common)),
             Command::Add(add) => carry_out(add.common.json, add.run()),
             Command::Token(one) => carry_out(one.common.json, one.token()),
+            Command::Retention(retention) => carry_out(retention.common.json, retention.run()),
             Command::Delete(one) => carry_out(one.common.json, one.delete()),
         }
     }
@@ -140,6 +175,31 @@ impl Add {
             return Ok(format!("{added}\n"));
         }
         token(part(&added, "/token"))
+    }
+}
+
+impl Retention {
+    async fn run(&self) -> anyhow::Result<String> {
+        let remote = self.common.which.remote()?;
+        let id = named(&remote, &self.app).await?.id;
+        let path = format!("/application/{id}/retention");
+        let body = json!({
+            "keepMessagesForSeconds": self.keep_messages_for.map(|time| time.as_secs()),
+            "keepMessages": self.keep_messages,
+        });
+        let changed = remote.send(Method::PUT, &path, Body::Json(body)).await?;
+        if self.common.json {
+            return Ok(format!("{changed}\n"));
+        }
+        let count = match self.keep_messages {
+            Some(count) => format!("the newest {count} messages"),
+            None => "all messages".to_owned(),
+        };
+        let time = match self.keep_messages_for {
+            Some(time) => format!(" for {}", humantime::format_duration(time)),
+            None => String::new(),
+        };
+        Ok(format!("application {id} keeps {count}{time}\n"))
     }
 }
 

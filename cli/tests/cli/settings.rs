@@ -395,6 +395,12 @@ fn scripts_manage_a_server() {
     assert_ne!(new.trim(), token);
     fails(&["send", "--url", &url, "--token", token, "far"], "token");
     assert!(run(&["app", "list"]).contains("backup"));
+    let keeps = ["--keep-messages", "500", "--keep-messages-for", "30days"];
+    let retention = [&["app", "retention", "other"][..], &keeps].concat();
+    let expected = "application 2 keeps the newest 500 messages for 30days\n";
+    assert_eq!(run(&retention), expected);
+    let all = "application 2 keeps all messages\n";
+    assert_eq!(run(&["app", "retention", "other"]), all);
     run(&["app", "delete", "other"]);
 
     let client = run(&["client", "add", "phone"]);

@@ -22,11 +22,14 @@ use crate::{
 
 /// The longest description, in bytes.
 const DESCRIPTION_BYTES: usize = 1 << 20;
+/// The longest time for which messages are kept, in seconds: 100 years.
+const KEEP_SECONDS: u32 = 100 * 366 * 24 * 60 * 60;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .client(routes!(list, create))
         .client(routes!(update))
+        .client(routes!(retain))
         .elevated(routes!(delete))
         .elevated(routes!(secure))
 }
@@ -127,6 +130,51 @@ async fn update(
         .map_err(sort_key)?
         .ok_or_else(|| no_application(id))?;
     Ok(Json(model::Application::from(&row)))
+}
+
+/// The messages of an application that are kept. A part that is left out, or 0, has no bound.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ApplicationRetention {
+    /// Seconds for which messages are kept; at most 100 years.
+    keep_messages_for_seconds: Option<i64>,
+    /// The number of the newest messages that are kept.
+    keep_messages: Option<i64>,
+}
+
+/// Sets the messages of an application that are kept, within those that the server keeps.
+#[utoipa::path(put, path = "/application/{id}/retention", tag = "application",
+    params(("id" = i64, Path)), request_body = ApplicationRetention,
+    responses((status = 200, body = model::Application), (status = 400), (status = 404)))]
+async fn retain(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id,
+    Fields(retention): Fields<ApplicationRetention>,
+) -> Result<Json<model::Application>, ApiError> {
+    let seconds = retention.keep_messages_for_seconds;
+    let seconds = bound("keepMessagesForSeconds", seconds, KEEP_SECONDS)?;
+    let count = bound("keepMessages", retention.keep_messages, u32::MAX)?;
+    let time = seconds.map(|seconds| i64::from(seconds) * 1000);
+    let row = state
+        .store
+        .set_application_retention(caller.user.id, id, time, count)
+        .await?
+        .ok_or_else(|| no_application(id))?;
+    Ok(Json(model::Application::from(&row)))
+}
+
+/// A bound that is at most `most`; none for 0.
+fn bound(name: &str, given: Option<i64>, most: u32) -> Result<Option<u32>, ApiError> {
+    let Some(given) = given.filter(|number| *number != 0) else {
+        return Ok(None);
+    };
+    match u32::try_from(given) {
+        Ok(number) if number <= most => Ok(Some(number)),
+        _ => Err(ApiError::bad_request(format!(
+            "`{name}` must be from 0 to {most}"
+        ))),
+    }
 }
 
 /// Deletes an application with its messages.

@@ -98,6 +98,12 @@ pub struct Application {
     pub last_used: Option<String>,
     /// Fractional index that orders applications.
     pub sort_key: String,
+    /// Seconds for which its messages are kept; left out if it has no bound of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_messages_for_seconds: Option<i64>,
+    /// The number of its newest messages that are kept; left out if it has no bound of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_messages: Option<u32>,
 }
 
 impl From<&ApplicationRow> for Application {
@@ -116,6 +122,8 @@ impl From<&ApplicationRow> for Application {
             created_at: rfc3339(row.created_ms),
             last_used: row.last_used_ms.map(rfc3339),
             sort_key: row.sort_key.clone(),
+            keep_messages_for_seconds: row.keep_messages_for_ms.map(|time| time / 1000),
+            keep_messages: row.keep_messages,
         }
     }
 }

@@ -428,6 +428,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/application/{id}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the messages of an application that are kept, within those that the server keeps. */
+        put: operations["put_application_id_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/application/{id}/security": {
         parameters: {
             query?: never;
@@ -1583,6 +1600,16 @@ export interface components {
             image: string;
             /** @description True if it belongs to a plugin and so cannot be deleted. */
             internal: boolean;
+            /**
+             * Format: int32
+             * @description The number of its newest messages that are kept; left out if it has no bound of its own.
+             */
+            keepMessages?: number | null;
+            /**
+             * Format: int64
+             * @description Seconds for which its messages are kept; left out if it has no bound of its own.
+             */
+            keepMessagesForSeconds?: number | null;
             /** @description RFC 3339, to within some minutes. */
             lastUsed?: string | null;
             /** @description As the user named it. */
@@ -1608,6 +1635,19 @@ export interface components {
             name: string;
             /** @description Fractional index that orders applications; at most 255 bytes. */
             sortKey?: string;
+        };
+        /** @description The messages of an application that are kept. A part that is left out, or 0, has no bound. */
+        ApplicationRetention: {
+            /**
+             * Format: int64
+             * @description The number of the newest messages that are kept.
+             */
+            keepMessages?: number | null;
+            /**
+             * Format: int64
+             * @description Seconds for which messages are kept; at most 100 years.
+             */
+            keepMessagesForSeconds?: number | null;
         };
         /** @description The way in which a pending version may run. */
         Approve: {
@@ -4065,6 +4105,43 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_application_id_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplicationRetention"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Application"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -234,7 +234,7 @@ pub enum ReplayError {
 
 impl From<LoadError> for ReplayError {
     fn from(report: LoadError) -> Self {
-        Self::Order(report.into())
+        Self::Command(report.into())
     }
 }
 

@@ -463,6 +463,47 @@ async fn old_messages_go() {
 }
 
 #[tokio::test]
+async fn an_application_keeps_its_own_number_of_messages() {
+    let (running, clock) = crate::support::start_with_clock().await;
+    let (one, sender) = running.application("one").await;
+    let (two, other) = running.application("two").await;
+    for sender in [&sender, &sender, &sender, &other] {
+        ok(running
+            .post("/message", sender, json!({"message": "m"}))
+            .await);
+    }
+    let retention = format!("/application/{one}/retention");
+    let set = async |bounds: serde_json::Value| running.put(&retention, &ADMIN, bounds).await;
+    let retained = async || {
+        mortise_server::retain(running.server.state())
+            .await
+            .unwrap()
+    };
+    let shown = ok(set(json!({"keepMessages": 2})).await);
+    assert_eq!(shown["keepMessages"], 2);
+    assert_eq!(shown["keepMessagesForSeconds"], serde_json::Value::Null);
+    assert_eq!(retained().await, 1);
+    assert_eq!(ids(&running, one).await, [3, 2]);
+    let shown = ok(set(json!({"keepMessagesForSeconds": 60})).await);
+    assert_eq!(shown["keepMessagesForSeconds"], 60);
+    assert_eq!(shown["keepMessages"], serde_json::Value::Null);
+    assert_eq!(retained().await, 0);
+    clock.advance(Duration::from_secs(61));
+    assert_eq!(retained().await, 2);
+    assert_eq!(ids(&running, one).await, Vec::<i64>::new());
+    assert_eq!(ids(&running, two).await, [4]);
+    // No bound is not in the answer, as Gotify's clients know it.
+    let shown = ok(set(json!({"keepMessages": 0})).await);
+    assert!(shown.get("keepMessages").is_none(), "{shown}");
+    assert!(shown.get("keepMessagesForSeconds").is_none(), "{shown}");
+    let negative = set(json!({"keepMessages": -1})).await;
+    refused(negative, 400, "`keepMessages` must be from 0");
+    let long = set(json!({"keepMessagesForSeconds": 1_u64 << 40})).await;
+    refused(long, 400, "`keepMessagesForSeconds` must be from 0");
+    running.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn metrics_and_readiness() {
     let running = with(|_| {}).await;
     let ready = ok(running.get("/ready", &As::Nobody).await);
