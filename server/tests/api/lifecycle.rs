@@ -112,7 +112,7 @@ async fn an_address_that_is_taken_is_named() {
     let running = start().await;
     let directory = tempfile::tempdir().unwrap();
     let config = Config {
-        listen: running.server.addr().into(),
+        listen: vec![running.server.addr().into()],
         ..config(&directory)
     };
     let error = Server::start(config, mortise_backends::of_server)
