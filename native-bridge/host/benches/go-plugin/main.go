@@ -41,7 +41,9 @@ func (filterPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, connecti
 }
 
 // filter keeps every draft.
-type filter struct{ record.UnimplementedFilterServer }
+type filter struct {
+	record.UnimplementedFilterServer
+}
 
 func (filter) Filter(_ context.Context, draft *record.Draft) (*record.Verdict, error) {
 	if draft.GetContent().GetBody() == "" {
