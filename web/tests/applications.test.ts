@@ -41,9 +41,13 @@ stage("applications", (stage) => {
       await page.getByRole("button", { name: `Edit ${name("Changing")}` }).click();
       await page.getByLabel("Name").fill(name("Changed"));
       await page.getByLabel("Default priority").fill("7");
+      await page.getByLabel("Days to keep messages").fill("30");
+      await page.getByLabel("Messages to keep").fill("500");
+      await visitor.look("application-edited");
       await page.getByRole("button", { name: "Save" }).click();
       const row = page.getByRole("row", { name: name("Changed") });
       await row.getByText("Priority 7").waitFor();
+      await row.getByText("keeps messages for 30 days · keeps the 500 newest").waitFor();
       const png = Buffer.from(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
         "base64",

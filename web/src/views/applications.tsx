@@ -103,6 +103,7 @@ export default function Applications() {
                       ) : (
                         "never used"
                       )}
+                      {kept(one)}
                     </p>
                   </div>
                   <div className="row-side">
@@ -190,6 +191,18 @@ function fields({ name, description, defaultPriority, sortKey }: Application) {
   return { name, description, defaultPriority, sortKey };
 }
 
+const DAY = 24 * 60 * 60;
+
+/** The messages that an application keeps, in words; empty without a bound of its own. */
+function kept({ keepMessagesForSeconds: seconds, keepMessages: count }: Application) {
+  const days = seconds && Math.round((seconds / DAY) * 10) / 10;
+  const time = days ? ` · keeps messages for ${days} ${days === 1 ? "day" : "days"}` : "";
+  return time + (count ? ` · keeps the ${count} newest` : "");
+}
+
+/** The value of a number field, whose empty text is not a number. */
+const orZero = (value: number) => (Number.isNaN(value) ? 0 : value);
+
 interface EditorProps {
   application: Application | null;
   onDone: (created: { name: string; token: string } | null) => void;
@@ -200,19 +213,19 @@ function Editor({ application, onDone, onCancel }: EditorProps) {
   const [name, setName] = useState(application?.name ?? "");
   const [description, setDescription] = useState(application?.description ?? "");
   const [priority, setPriority] = useState(application?.defaultPriority ?? 0);
+  const [days, setDays] = useState((application?.keepMessagesForSeconds ?? Number.NaN) / DAY);
+  const [count, setCount] = useState(application?.keepMessages ?? Number.NaN);
   const save = useMutation({
     mutationFn: async () => {
-      const changed = { name, description, defaultPriority: Number.isNaN(priority) ? 0 : priority };
+      const changed = { name, description, defaultPriority: orZero(priority) };
       if (!application) {
         const { token } = await unwrap(api.POST("/application", { body: { ...changed, sortKey: "" } }));
         return { name, token };
       }
-      await unwrap(
-        api.PUT("/application/{id}", {
-          params: { path: { id: application.id } },
-          body: { ...changed, sortKey: application.sortKey },
-        }),
-      );
+      const params = { path: { id: application.id } };
+      await unwrap(api.PUT("/application/{id}", { params, body: { ...changed, sortKey: application.sortKey } }));
+      const retention = { keepMessagesForSeconds: Math.round(orZero(days) * DAY), keepMessages: orZero(count) };
+      await unwrap(api.PUT("/application/{id}/retention", { params, body: retention }));
       return null;
     },
     onSuccess: onDone,
@@ -234,6 +247,26 @@ function Editor({ application, onDone, onCancel }: EditorProps) {
         onChange={setPriority}
         formatOptions={{ maximumFractionDigits: 0 }}
       />
+      {application && (
+        <>
+          <NumberInput
+            label="Days to keep messages"
+            description="Older messages are deleted. Empty: as the server’s settings say."
+            value={days}
+            onChange={setDays}
+            minValue={0}
+            formatOptions={{ maximumFractionDigits: 3 }}
+          />
+          <NumberInput
+            label="Messages to keep"
+            description="Only the newest ones stay. Empty: as the server’s settings say."
+            value={count}
+            onChange={setCount}
+            minValue={0}
+            formatOptions={{ maximumFractionDigits: 0 }}
+          />
+        </>
+      )}
       {save.isError && <ErrorNotice error={save.error} />}
       <footer className="dialog-foot">
         <Button onPress={onCancel}>Cancel</Button>
