@@ -23,11 +23,6 @@ const PLATFORMS: [(&str, &str); 2] = [
     ("aarch64-unknown-linux-musl", "aarch64-linux-musl"),
 ];
 
-/// The platform of static programs for this machine's processor.
-pub(crate) fn static_platform() -> String {
-    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
-}
-
 /// Prepares a command of cargo for a platform: installs its standard library if it is
 /// missing, and names the compiler for C. For other platforms than those above, the
 /// person who builds provides both.

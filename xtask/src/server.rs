@@ -38,9 +38,10 @@ pub(crate) fn build_release(workspace: &Workspace) -> Result<PathBuf> {
     build_in("release", "release", workspace, None)
 }
 
-/// Builds the server for release, for a platform as rustc names it.
-pub(crate) fn build_for(workspace: &Workspace, target: &str) -> Result<PathBuf> {
-    build_in("release", "release", workspace, Some(target))
+/// Builds the server for release, for a platform as rustc names it; for this machine's
+/// if none.
+pub(crate) fn build_for(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    build_in("release", "release", workspace, target)
 }
 
 fn build_in(

@@ -39,7 +39,6 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use self::trial::run_short;
 use self::{program::Program, tree::Tree};
 use crate::{
-    cross,
     run::{answers, output, run as run_command, say},
     server, web,
     workspace::Workspace,
@@ -73,8 +72,7 @@ pub(crate) struct Arguments {
     /// Make only these.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     only: Vec<Kind>,
-    /// Build for this platform, named as rustc does, such as aarch64-unknown-linux-musl;
-    /// if none, a static program for this machine's processor.
+    /// Build for this platform, named as rustc does, such as aarch64-unknown-linux-musl.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
     /// Package this program, which was built for `--target`, and build none.
@@ -161,10 +159,9 @@ struct Release<'a> {
 
 /// Makes packages, and tries them on request.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let triple = match (&arguments.target, &arguments.program) {
-        (Some(triple), _) => triple.clone(),
-        (None, Some(_)) => workspace.host()?,
-        (None, None) => cross::static_platform(),
+    let triple = match &arguments.target {
+        Some(triple) => triple.clone(),
+        None => workspace.host()?,
     };
     let platform = Platform::new(&triple)?;
     needs(&platform, arguments.sign.is_some())?;
@@ -172,7 +169,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Some(program) => program.clone(),
         None => {
             web::build(workspace).context("the program contains the page")?;
-            server::build_for(workspace, &triple)?
+            server::build_for(workspace, arguments.target.as_deref())?
         }
     };
     let folder = workspace.target.join("dist");
