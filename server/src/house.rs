@@ -133,26 +133,23 @@ async fn delete_before(
     application: Option<i64>,
     before_ms: i64,
 ) -> Result<u64, StoreError> {
-    let mut deleted = 0;
-    loop {
-        let now = store
-            .delete_messages_before(application, before_ms, AT_A_TIME)
-            .await?;
-        deleted += now;
-        if now < u64::from(AT_A_TIME) {
-            return Ok(deleted);
-        }
-        tokio::task::yield_now().await;
-    }
+    in_batches(|| store.delete_messages_before(application, before_ms, AT_A_TIME)).await
 }
 
 /// Deletes messages of an application beyond its newest ones.
 async fn delete_beyond(store: &Store, application: i64, most: u32) -> Result<u64, StoreError> {
+    in_batches(|| store.delete_messages_beyond(application, most, AT_A_TIME)).await
+}
+
+/// Deletes messages, at most [`AT_A_TIME`] with each call, until there are none left, and
+/// returns their number.
+async fn in_batches<F>(mut delete: impl FnMut() -> F) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
     let mut deleted = 0;
     loop {
-        let now = store
-            .delete_messages_beyond(application, most, AT_A_TIME)
-            .await?;
+        let now = delete().await?;
         deleted += now;
         if now < u64::from(AT_A_TIME) {
             return Ok(deleted);

@@ -242,7 +242,9 @@ impl Plugins {
         self.catalogue
             .grant_record(id)
             .await
-            .inspect_err(|error| tracing::error!(%error, "the new grants were not read"))
+            .inspect_err(
+                |error| tracing::error!(%error, "the record of a plugin's grants was not read"),
+            )
             .unwrap_or_default()
     }
 
@@ -384,7 +386,7 @@ impl Plugins {
         let mut noted = match self.catalogue.grant_records().await {
             Ok(noted) => noted,
             Err(error) => {
-                tracing::error!(%error, "the new grants were not read");
+                tracing::error!(%error, "the records of the grants were not read");
                 return;
             }
         };
