@@ -417,6 +417,20 @@ mod tests {
         }
     }
 
+    /// Without them all works, but each message waits longer for the disk.
+    #[tokio::test]
+    async fn sqlite_has_the_flags_of_this_workspace() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options")
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        let has = |name: &str| options.iter().any(|option| option == name);
+        assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    }
+
     #[tokio::test]
     async fn a_database_of_each_older_version_is_brought_up_to_date() {
         let all = sqlx::migrate!();

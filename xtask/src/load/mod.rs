@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     short: bool,
     /// Measure the cost of traces instead: a server that keeps them and one that does not,
     /// in turns.
-    #[arg(long, conflicts_with = "gotify")]
+    #[arg(long, conflicts_with_all = ["gotify", "seconds"])]
     traces: bool,
     /// Print one line of JSON for each measurement instead of a table.
     #[arg(long)]
@@ -91,8 +91,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     let mortise = server::build_release(workspace)?;
     if arguments.traces {
-        let time = Duration::from_secs(arguments.seconds);
-        return traces::run(workspace, &mortise, time, traces::ROUNDS, arguments.json);
+        return traces::run(
+            workspace,
+            &mortise,
+            traces::TURN,
+            traces::TURNS,
+            arguments.json,
+        );
     }
     let plan = Plan {
         time: Duration::from_secs(arguments.seconds),

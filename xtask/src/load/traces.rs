@@ -1,6 +1,7 @@
 //! `cargo xtask load --traces`: the messages in a second of a server that keeps traces,
-//! beside one that does not. Both have a filter that changes each message. They take turns,
-//! so that whatever else the machine does hits both alike.
+//! beside one that does not. Both have a filter that changes each message. They take turns
+//! of a second, and the cost is the median over pairs of turns: a machine whose speed
+//! changes from second to second changes it for both of a pair.
 
 use std::{path::Path, time::Duration};
 
@@ -16,8 +17,12 @@ use crate::{
     workspace::Workspace,
 };
 
+/// The time of a turn.
+pub(super) const TURN: Duration = Duration::from_secs(1);
 /// The turns of each server.
-pub(super) const ROUNDS: usize = 9;
+pub(super) const TURNS: usize = 40;
+/// The turns between two lines of progress.
+const TURNS_OF_A_LINE: usize = 10;
 /// The senders of each measurement.
 const SENDERS: [usize; 2] = [1, 16];
 
@@ -25,17 +30,44 @@ const SENDERS: [usize; 2] = [1, 16];
 #[derive(Debug, Serialize)]
 struct Compared {
     senders: usize,
+    pairs: usize,
     with_per_second: f64,
     without_per_second: f64,
-    /// The share of messages that traces cost.
+    /// The share of messages that traces cost, as the median of all pairs.
     cost: f64,
+    /// The least and the greatest cost of the half of the pairs in the middle.
+    middle: [f64; 2],
+}
+
+impl Compared {
+    /// Of turns in pairs, with traces and without.
+    fn of(senders: usize, pairs: &[(f64, f64)]) -> Self {
+        let mut costs: Vec<f64> = pairs
+            .iter()
+            .map(|(with, without)| 1.0 - with / without)
+            .collect();
+        costs.sort_by(f64::total_cmp);
+        let quarter = costs.len() / 4;
+        let cost_at = |index: usize| costs.get(index).copied().unwrap_or(f64::NAN);
+        Self {
+            senders,
+            pairs: pairs.len(),
+            with_per_second: median(pairs.iter().map(|(with, _)| *with).collect()),
+            without_per_second: median(pairs.iter().map(|(_, without)| *without).collect()),
+            cost: cost_at(costs.len() / 2),
+            middle: [
+                cost_at(quarter),
+                cost_at(costs.len().saturating_sub(quarter + 1)),
+            ],
+        }
+    }
 }
 
 pub(super) fn run(
     workspace: &Workspace,
     mortise: &Path,
-    time: Duration,
-    rounds: usize,
+    turn: Duration,
+    turns: usize,
     json: bool,
 ) -> Result<()> {
     let stamp = workspace.root.join("tests/guests/stamp");
@@ -49,7 +81,7 @@ pub(super) fn run(
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be set up")?
-        .block_on(compare(mortise, &folder, &filter, time, rounds))?;
+        .block_on(compare(mortise, &folder, &filter, turn, turns))?;
     std::fs::remove_dir_all(&folder)
         .with_context(|| format!("{} cannot be removed", folder.display()))?;
     tell(&compared, json)
@@ -59,8 +91,8 @@ async fn compare(
     mortise: &Path,
     folder: &Path,
     filter: &Path,
-    time: Duration,
-    rounds: usize,
+    turn: Duration,
+    turns: usize,
 ) -> Result<Vec<Compared>> {
     let start = async |name: &str, kept: &str| {
         let settings = format!("keep-traces = {kept}\n");
@@ -70,29 +102,27 @@ async fn compare(
     let without = start("without", "false").await?;
     let mut compared = Vec::new();
     for senders in SENDERS {
-        let (mut on, mut off) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
-            say(format_args!(
-                "{senders} senders, turn {} of {rounds}",
-                round + 1
-            ));
-            // The first of a round has a colder machine: it is each of them in turn.
-            let turns = [(&with, &mut on), (&without, &mut off)];
-            let in_order: Vec<_> = match round % 2 {
-                0 => turns.into_iter().collect(),
-                _ => turns.into_iter().rev().collect(),
-            };
-            for (target, rates) in in_order {
-                rates.push(senders::run(target, senders, time).await?.per_second());
+        let mut pairs = Vec::with_capacity(turns);
+        let rate =
+            async |target| anyhow::Ok(senders::run(target, senders, turn).await?.per_second());
+        for number in 0..turns {
+            if number % TURNS_OF_A_LINE == 0 {
+                say(format_args!(
+                    "{senders} senders, turn {} of {turns}",
+                    number + 1
+                ));
             }
+            // The first of a pair finds the disk as the pair before left it: it is each of
+            // them in turn.
+            pairs.push(if number % 2 == 0 {
+                let on = rate(&with).await?;
+                (on, rate(&without).await?)
+            } else {
+                let off = rate(&without).await?;
+                (rate(&with).await?, off)
+            });
         }
-        let (with_per_second, without_per_second) = (median(on), median(off));
-        compared.push(Compared {
-            senders,
-            with_per_second,
-            without_per_second,
-            cost: 1.0 - with_per_second / without_per_second,
-        });
+        compared.push(Compared::of(senders, &pairs));
     }
     with.stop().await?;
     without.stop().await?;
@@ -112,6 +142,7 @@ fn tell(compared: &[Compared], json: bool) -> Result<()> {
         "messages/s with traces",
         "without",
         "cost of traces",
+        "half of the pairs",
     ]);
     for one in compared {
         table.add_row([
@@ -119,6 +150,11 @@ fn tell(compared: &[Compared], json: bool) -> Result<()> {
             format!("{:.0}", one.with_per_second),
             format!("{:.0}", one.without_per_second),
             format!("{:.1} %", one.cost * 100.0),
+            format!(
+                "{:.1} to {:.1} %",
+                one.middle[0] * 100.0,
+                one.middle[1] * 100.0
+            ),
         ]);
     }
     print(&table.trim_fmt())
