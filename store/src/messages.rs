@@ -88,37 +88,39 @@ impl NewMessage {
 
 /// The most messages that are stored by one statement.
 pub const TOGETHER: usize = 128;
+/// The step between the sizes of statements, and the largest size that is a double of
+/// the one before.
+const STEP: usize = 8;
 const _: () = assert!(
-    TOGETHER.is_power_of_two(),
+    TOGETHER.is_multiple_of(STEP),
     "the last statement has as many places"
 );
 
-/// The statements for up to 1, 2, 4 and so on messages, until [`TOGETHER`]. So few
-/// that each connection keeps them prepared.
-static INSERTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let places = std::iter::successors(Some(1), |places| Some(places * 2));
-    places
-        .take_while(|places| *places <= TOGETHER)
-        .map(insertion)
+/// The statements by their places for messages: 1, 2, 4 and 8, then 8 more each until
+/// [`TOGETHER`]. So few that each connection keeps them prepared, and so many that few
+/// places are empty.
+static INSERTIONS: LazyLock<Vec<(usize, String)>> = LazyLock::new(|| {
+    let doubles = std::iter::successors(Some(1), |places| Some(places * 2));
+    doubles
+        .take_while(|places| *places < STEP)
+        .chain((STEP..=TOGETHER).step_by(STEP))
+        .map(|places| (places, insertion(places)))
         .collect()
 });
 
-/// Stores messages in their order; a place without an application is empty. Fails if
-/// an application is not there, as the column must not be null. It returns no ids:
-/// the thread that executes it would wake the one that waits for each of them.
+/// Stores messages in their order, as SQLite reads rows of values one after the other:
+/// a sort would copy each text once more. A place without an application is empty.
+/// Fails if an application is not there, as the column must not be null. It returns no
+/// ids: the thread that executes it would wake the one that waits for each of them.
 fn insertion(places: usize) -> String {
-    let values: Vec<_> = (0..places)
-        .map(|place| format!("({place}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"))
-        .collect();
     format!(
         "INSERT INTO messages
          (application_id, user_id, title, body, priority, extras, created_ms, expires_ms, trace,
           hops)
-         SELECT a.id, column3, column4, column5, column6, column7, column8, column9, column10,
-          column11
-         FROM (VALUES {}) LEFT JOIN applications a ON a.id = column2 AND a.user_id = column3
-         WHERE column2 IS NOT NULL ORDER BY column1",
-        values.join(", ")
+         SELECT (SELECT id FROM applications WHERE id = column1 AND user_id = column2), column2,
+          column3, column4, column5, column6, column7, column8, column9, column10
+         FROM (VALUES {}) WHERE column1 IS NOT NULL",
+        vec!["(?,?,?,?,?,?,?,?,?,?)"; places].join(",")
     )
 }
 
@@ -128,11 +130,11 @@ async fn insert(
     new: &[NewMessage],
     to: impl SqliteExecutor<'_>,
 ) -> Result<Option<RangeInclusive<i64>>, sqlx::Error> {
-    let places = new.len().next_power_of_two();
-    let text = INSERTIONS.get(places.ilog2() as usize);
-    let text = text.ok_or_else(|| sqlx::Error::Protocol("too many messages".to_owned()))?;
+    let fitting = INSERTIONS.iter().find(|(places, _)| *places >= new.len());
+    let (places, text) =
+        fitting.ok_or_else(|| sqlx::Error::Protocol("too many messages".to_owned()))?;
     let mut query = sqlx::query(text.as_str());
-    for place in 0..places {
+    for place in 0..*places {
         let new = new.get(place);
         query = query
             .bind(new.map(|new| new.application_id))
@@ -531,7 +533,7 @@ mod tests {
         let store = Store::open(folder.path()).await.unwrap();
         let (user, applications) = people(&store).await;
         let mut all = Vec::new();
-        for count in [0, 1, 2, 3, 37, 128, 129, 300] {
+        for count in (0..=64_usize).chain([127, 128, 129, 300]) {
             let new: Vec<_> = (0..count)
                 .map(|n| NewMessage {
                     expires_ms: (n % 3 == 0).then_some(9),
