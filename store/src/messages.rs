@@ -66,15 +66,15 @@ pub struct NewMessage {
 
 impl NewMessage {
     /// Returns the message with this id.
-    pub fn row(&self, id: i64) -> MessageRow {
+    pub fn into_row(self, id: i64) -> MessageRow {
         MessageRow {
             id,
             application_id: self.application_id,
             user_id: self.user_id,
-            title: self.title.clone(),
-            body: self.body.clone(),
+            title: self.title,
+            body: self.body,
             priority: self.priority,
-            extras: self.extras.clone(),
+            extras: self.extras,
             created_ms: self.created_ms,
             expires_ms: self.expires_ms,
         }
@@ -217,10 +217,10 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Stores messages in one transaction, in their order; up to [`TOGETHER`] are
-    /// stored by one statement. None for a message whose application is not there or
-    /// another user's, or that restores a dropped message which is not there: either
-    /// may have gone a moment ago.
+    /// Stores messages in one transaction, in their order, and returns their ids; up to
+    /// [`TOGETHER`] are stored by one statement. None for a message whose application is
+    /// not there or another user's, or that restores a dropped message which is not
+    /// there: either may have gone a moment ago.
     ///
     /// # Errors
     ///
@@ -228,7 +228,7 @@ impl Store {
     pub async fn create_messages(
         &self,
         new: &[NewMessage],
-    ) -> Result<Vec<Option<MessageRow>>, StoreError> {
+    ) -> Result<Vec<Option<i64>>, StoreError> {
         if new.is_empty() {
             return Ok(Vec::new());
         }
@@ -239,18 +239,14 @@ impl Store {
             && new.len() <= TOGETHER
             && let Some(ids) = insert(new, &self.writer).await?
         {
-            let rows = new.iter().zip(ids).map(|(new, id)| Some(new.row(id)));
-            return Ok(rows.collect());
+            return Ok(ids.map(Some).collect());
         }
         self.create_one_by_one(new).await
     }
 
-    async fn create_one_by_one(
-        &self,
-        new: &[NewMessage],
-    ) -> Result<Vec<Option<MessageRow>>, StoreError> {
+    async fn create_one_by_one(&self, new: &[NewMessage]) -> Result<Vec<Option<i64>>, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let mut rows = Vec::with_capacity(new.len());
+        let mut stored = Vec::with_capacity(new.len());
         for new in new {
             if let Some(dropped) = new.restores {
                 let forgotten =
@@ -260,15 +256,15 @@ impl Store {
                         .execute(&mut *transaction)
                         .await?;
                 if forgotten.rows_affected() == 0 {
-                    rows.push(None);
+                    stored.push(None);
                     continue;
                 }
             }
             let ids = insert(slice::from_ref(new), &mut *transaction).await?;
-            rows.push(ids.map(|ids| new.row(*ids.end())));
+            stored.push(ids.map(|ids| *ids.end()));
         }
         transaction.commit().await?;
-        Ok(rows)
+        Ok(stored)
     }
 
     /// Gives a message new texts, priority, extras and trace, and if `expires` is given,
@@ -541,10 +537,10 @@ mod tests {
                     ..message(user, applications[n % 2], &format!("{count}, {n}"))
                 })
                 .collect();
-            let rows = store.create_messages(&new).await.unwrap();
-            assert_eq!(rows.len(), count);
-            for (row, new) in rows.iter().zip(&new) {
-                let row = row.as_ref().unwrap();
+            let ids = store.create_messages(&new).await.unwrap();
+            assert_eq!(ids.len(), count);
+            for (id, new) in ids.iter().zip(&new) {
+                let row = &new.clone().into_row(id.unwrap());
                 let found = store.message(user, row.id).await.unwrap();
                 assert_eq!(found.as_ref(), Some(row));
                 assert_eq!(
@@ -664,8 +660,8 @@ mod tests {
                     .map(|n| message(user, here, &n.to_string()))
                     .collect();
                 new[lost].application_id = 99;
-                let rows = store.create_messages(&new).await.unwrap();
-                let found: Vec<_> = rows.iter().map(Option::is_some).collect();
+                let ids = store.create_messages(&new).await.unwrap();
+                let found: Vec<_> = ids.iter().map(Option::is_some).collect();
                 let expected: Vec<_> = (0..count).map(|n| n != lost).collect();
                 assert_eq!(found, expected);
                 let page = Page {

@@ -83,7 +83,7 @@ async fn run(
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room, waiting.span));
         }
-        let stored = store_all(&store, &new).await;
+        let stored = store_all(&store, new).await;
         for (stored, (done, _room, span)) in stored.into_iter().zip(senders) {
             if let Ok(message) = &stored {
                 span.record("message.id", message.id);
@@ -101,11 +101,12 @@ async fn run(
 
 /// Stores a group; where that fails, each on its own, so that one message
 /// cannot take the others with it.
-async fn store_all(store: &Store, new: &[NewMessage]) -> Vec<Result<MessageRow, PostError>> {
-    match store.create_messages(new).await {
-        Ok(rows) => rows
+async fn store_all(store: &Store, new: Vec<NewMessage>) -> Vec<Result<MessageRow, PostError>> {
+    match store.create_messages(&new).await {
+        Ok(ids) => new
             .into_iter()
-            .map(|row| row.ok_or(PostError::NoApplication))
+            .zip(ids)
+            .map(|(new, id)| row(new, id))
             .collect(),
         Err(error) if new.len() == 1 => vec![Err(error.into())],
         Err(_) => {
@@ -118,10 +119,12 @@ async fn store_all(store: &Store, new: &[NewMessage]) -> Vec<Result<MessageRow, 
     }
 }
 
-async fn store_one(store: &Store, new: &NewMessage) -> Result<MessageRow, PostError> {
-    let rows = store.create_messages(slice::from_ref(new)).await?;
-    rows.into_iter()
-        .flatten()
-        .next()
+async fn store_one(store: &Store, new: NewMessage) -> Result<MessageRow, PostError> {
+    let ids = store.create_messages(slice::from_ref(&new)).await?;
+    row(new, ids.into_iter().flatten().next())
+}
+
+fn row(new: NewMessage, id: Option<i64>) -> Result<MessageRow, PostError> {
+    id.map(|id| new.into_row(id))
         .ok_or(PostError::NoApplication)
 }

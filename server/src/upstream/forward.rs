@@ -79,7 +79,7 @@ impl Forwarding {
         let token = sender.map(Token::reveal).or(application.token.as_deref());
         let sent = gotify.send(application.upstream_id, token, body).await;
         let id = self.sent(sent, sender).await?;
-        let stored = new.row(id);
+        let stored = new.clone().into_row(id);
         if self.store.pass_by(id, new).await? {
             self.chain.message_stored(&stored);
         }
