@@ -77,8 +77,9 @@ async fn run(
 ) {
     let mut group = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut group, TOGETHER).await > 0 {
-        let mut new = Vec::with_capacity(group.len());
-        let mut senders = Vec::with_capacity(group.len());
+        let last = group.len();
+        let mut new = Vec::with_capacity(last);
+        let mut senders = Vec::with_capacity(last);
         for waiting in group.drain(..) {
             new.push(waiting.new);
             senders.push((waiting.done, waiting.room, waiting.span));
@@ -93,10 +94,18 @@ async fn run(
             // The sender of the message may be gone.
             let _ = done.send(stored);
         }
-        // The answers go out first, and more messages come in meanwhile: a large group
-        // costs the disk no more than a small one.
-        task::yield_now().await;
+        if leaves_time(last, waiting.len()) {
+            task::yield_now().await;
+        }
     }
+}
+
+/// Returns true if the answers to the last group should go out before the next one is
+/// taken, so that their senders' next messages come into it: a large group costs the
+/// disk no more than a small one. When half as many wait already, the disk has enough
+/// to do.
+const fn leaves_time(last: usize, waiting: usize) -> bool {
+    waiting * 2 < last
 }
 
 /// Stores a group; where that fails, each on its own, so that one message
@@ -127,4 +136,18 @@ async fn store_one(store: &Store, new: NewMessage) -> Result<MessageRow, PostErr
 fn row(new: NewMessage, id: Option<i64>) -> Result<MessageRow, PostError> {
     id.map(|id| new.into_row(id))
         .ok_or(PostError::NoApplication)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leaves_time;
+
+    #[test]
+    fn a_group_is_taken_at_once_where_half_as_many_wait_as_were_in_the_last() {
+        assert!(leaves_time(1, 0));
+        assert!(!leaves_time(1, 1));
+        assert!(leaves_time(64, 31));
+        assert!(!leaves_time(64, 32));
+        assert!(!leaves_time(64, 100));
+    }
 }
