@@ -25,22 +25,27 @@ use crate::{config::ResponseHeader, state::AppState};
 /// download and compile a plugin.
 const COMMAND: Duration = Duration::from_secs(900);
 
+/// Bounds each request and answers pages of other origins. All is one layer, as the
+/// router allocates each layer's service and future for each request.
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
     let limits = &state.config.limits;
-    // Routes that take messages and images have bounds of their own.
-    let router = router
-        .layer(DefaultBodyLimit::max(limits.max_body_size.bytes()))
-        .layer(RequestBodyTimeoutLayer::new(limits.body_timeout));
-    timed(router, state).layer(from_fn_with_state(state.clone(), cors))
+    // The first is the outermost. Routes that take messages and images have bounds of
+    // their own.
+    router.layer((
+        from_fn_with_state(state.clone(), cors),
+        CatchPanicLayer::custom(panicked),
+        from_fn_with_state(state.clone(), time),
+        RequestBodyTimeoutLayer::new(limits.body_timeout),
+        DefaultBodyLimit::max(limits.max_body_size.bytes()),
+    ))
 }
 
 /// Bounds the time of each request, logs and counts it, and answers panics.
 pub(crate) fn timed(router: Router, state: &AppState) -> Router {
-    answer_panics(router.layer(from_fn_with_state(state.clone(), time)))
-}
-
-fn answer_panics(router: Router) -> Router {
-    router.layer(CatchPanicLayer::custom(panicked))
+    router.layer((
+        CatchPanicLayer::custom(panicked),
+        from_fn_with_state(state.clone(), time),
+    ))
 }
 
 /// Ends what takes too long, and logs each request by its route: an address
@@ -172,13 +177,15 @@ mod tests {
         routing::get,
     };
     use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
 
     #[tokio::test]
     async fn a_panic_is_answered_without_its_text() {
         async fn panics() {
             panic!("a secret");
         }
-        let router = super::answer_panics(Router::new().route("/", get(panics)));
+        let panics = Router::new().route("/", get(panics));
+        let router = panics.layer(CatchPanicLayer::custom(super::panicked));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         let body = to_bytes(response.into_body(), 1 << 10).await.unwrap();
