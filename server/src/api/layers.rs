@@ -15,10 +15,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use mortise_runtime::trace;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty};
 
-use super::{ApiError, Origin, cors::cors};
+use super::{ApiError, Origin, cors::cors, pauses};
 use crate::{config::ResponseHeader, state::AppState};
 
 /// The longest time for an administrator's command: the server may have to
@@ -29,13 +30,14 @@ const COMMAND: Duration = Duration::from_secs(900);
 /// router allocates each layer's service and future for each request.
 pub(super) fn bound(router: Router, state: &AppState) -> Router {
     let limits = &state.config.limits;
+    let longest_pause = limits.body_timeout;
     // The first is the outermost. Routes that take messages and images have bounds of
     // their own.
     router.layer((
         from_fn_with_state(state.clone(), cors),
         CatchPanicLayer::custom(panicked),
         from_fn_with_state(state.clone(), time),
-        RequestBodyTimeoutLayer::new(limits.body_timeout),
+        MapRequestLayer::new(move |request: Request| pauses::bounded(request, longest_pause)),
         DefaultBodyLimit::max(limits.max_body_size.bytes()),
     ))
 }

@@ -24,6 +24,7 @@ pub mod model;
 mod oidc;
 mod own_page;
 mod paths;
+mod pauses;
 mod plugins;
 mod routes;
 mod session;
