@@ -95,11 +95,12 @@ pub(crate) async fn serve(
                     break;
                 };
                 let serving = Arc::clone(serving);
+                // Tokens of its own: a connection locks them each time that it is polled.
+                let (stopping, kill) = (stopping.child_token(), kill.child_token());
                 let connection = {
                     let (tls, router) = (tls.clone(), router.clone());
-                    enter(stream, peer, place, tls, router, serving, stopping.clone())
+                    enter(stream, peer, place, tls, router, serving, stopping)
                 };
-                let kill = kill.clone();
                 connections.spawn(async move {
                     kill.run_until_cancelled(connection).await;
                 });
