@@ -3,9 +3,16 @@
 //! with the most of them: there to one that never had a request, else to the one
 //! that is idle for longest. So idle connections keep no client out.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,31 +20,37 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(super) struct Places {
     most: usize,
-    state: Mutex<State>,
+    taken: Mutex<HashMap<u64, Arc<Taken>>>,
+    /// Grows with each connection and with the end of each request.
+    next: AtomicU64,
     /// Told when a connection ended or became idle.
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    taken: HashMap<u64, Taken>,
-    next: u64,
-}
-
+/// A connection. Its requests are counted without a lock, which all connections would
+/// share. A request that begins while its connection is chosen to make room is lost
+/// like one that comes a moment later.
 #[derive(Debug)]
 struct Taken {
     address: IpAddr,
-    requests: usize,
+    requests: AtomicUsize,
     /// Whether a request was answered on it.
-    served: bool,
+    served: AtomicBool,
     /// Grows with the time at which the last request ended.
-    idle_since: u64,
+    idle_since: AtomicU64,
     cut: CancellationToken,
 }
 
 impl Taken {
     fn is_idle(&self) -> bool {
-        self.requests == 0 && !self.cut.is_cancelled()
+        self.requests.load(Ordering::Acquire) == 0 && !self.cut.is_cancelled()
+    }
+
+    /// Returns the order in which idle connections make room: first those that never
+    /// had a request.
+    fn rank(&self) -> (bool, u64) {
+        let served = self.served.load(Ordering::Relaxed);
+        (served, self.idle_since.load(Ordering::Relaxed))
     }
 }
 
@@ -46,7 +59,7 @@ impl Taken {
 pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
-    cut: CancellationToken,
+    taken: Arc<Taken>,
 }
 
 /// A request on a connection, until its answer is there.
@@ -59,13 +72,14 @@ impl Places {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most: most.max(1),
-            state: Mutex::default(),
+            taken: Mutex::default(),
+            next: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    fn moment(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Takes a place for a connection from an address. Waits only while every
@@ -81,69 +95,62 @@ impl Places {
     }
 
     fn try_take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let mut state = self.state();
-        if state.taken.len() >= self.most {
+        let mut all = self.taken.lock();
+        if all.len() >= self.most {
             // It leaves its place when it has ended, a moment later.
-            state.longest_idle()?.cut.cancel();
+            longest_idle(&all)?.cut.cancel();
         }
         // Beside those that are ending, so that a slow end delays no other.
-        let ending = state.taken.values().filter(|one| one.cut.is_cancelled());
-        if state.taken.len() - ending.count() >= self.most {
+        let ending = all.values().filter(|one| one.cut.is_cancelled());
+        if all.len() - ending.count() >= self.most {
             return None;
         }
-        let cut = CancellationToken::new();
-        let number = state.next;
-        state.next += 1;
-        let taken = Taken {
+        let number = self.moment();
+        let taken = Arc::new(Taken {
             address: address.to_canonical(),
-            requests: 0,
-            served: false,
-            idle_since: number,
-            cut: cut.clone(),
-        };
-        state.taken.insert(number, taken);
+            requests: AtomicUsize::new(0),
+            served: AtomicBool::new(false),
+            idle_since: AtomicU64::new(number),
+            cut: CancellationToken::new(),
+        });
+        all.insert(number, Arc::clone(&taken));
         Some(Place {
             places: Arc::clone(self),
             number,
-            cut,
+            taken,
         })
     }
 }
 
-impl State {
-    /// Returns the connection that makes room: of the address with the most idle
-    /// ones, one that never had a request, else the one that is idle for longest.
-    fn longest_idle(&self) -> Option<&Taken> {
-        let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
-        let idle = || self.taken.values().filter(|one| one.is_idle());
-        for one in idle() {
-            *of_address.entry(one.address).or_default() += 1;
-        }
-        let most = of_address.values().max().copied()?;
-        idle()
-            .filter(|one| of_address.get(&one.address) == Some(&most))
-            .min_by_key(|one| (one.served, one.idle_since))
+/// Returns the connection that makes room: of the address with the most idle
+/// ones, one that never had a request, else the one that is idle for longest.
+fn longest_idle(all: &HashMap<u64, Arc<Taken>>) -> Option<&Arc<Taken>> {
+    let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
+    let idle: Vec<_> = all.values().filter(|one| one.is_idle()).collect();
+    for one in &idle {
+        *of_address.entry(one.address).or_default() += 1;
     }
+    let most = of_address.values().max().copied()?;
+    idle.into_iter()
+        .filter(|one| of_address.get(&one.address) == Some(&most))
+        .min_by_key(|one| one.rank())
 }
 
 impl Place {
     /// Ends the connection when it is cancelled.
     pub(super) fn cut(&self) -> CancellationToken {
-        self.cut.clone()
+        self.taken.cut.clone()
     }
 
     /// Returns a number that changes with each request; none while there is one.
     pub(super) fn idle_since(&self) -> Option<u64> {
-        let state = self.places.state();
-        let taken = state.taken.get(&self.number)?;
-        taken.is_idle().then_some(taken.idle_since)
+        let idle = self.taken.is_idle();
+        idle.then(|| self.taken.idle_since.load(Ordering::Relaxed))
     }
 
     /// Keeps the connection from making room for others, until its request ends.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
-        if let Some(taken) = self.places.state().taken.get_mut(&self.number) {
-            taken.requests += 1;
-        }
+        self.taken.requests.fetch_add(1, Ordering::AcqRel);
         Busy {
             place: Arc::clone(self),
         }
@@ -152,23 +159,20 @@ impl Place {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let places = &self.place.places;
-        let mut state = places.state();
-        let now = state.next;
-        state.next += 1;
-        if let Some(taken) = state.taken.get_mut(&self.place.number) {
-            taken.requests -= 1;
-            taken.served = true;
-            taken.idle_since = now;
-        }
-        drop(state);
+        let Place { places, taken, .. } = &*self.place;
+        taken.served.store(true, Ordering::Relaxed);
+        taken
+            .idle_since
+            .fetch_max(places.moment(), Ordering::Relaxed);
+        // Last, so that one that finds the connection idle finds the rest as well.
+        taken.requests.fetch_sub(1, Ordering::AcqRel);
         places.changed.notify_one();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.state().taken.remove(&self.number);
+        self.places.taken.lock().remove(&self.number);
         self.places.changed.notify_one();
     }
 }
@@ -210,6 +214,20 @@ mod tests {
         let new = places.take(HONEST).await;
         assert!(never.cut().is_cancelled());
         assert!(!used.cut().is_cancelled() && !new.cut().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_idle_after_the_last_of_its_requests() {
+        let places = Places::new(1);
+        let place = Arc::new(places.take(HONEST).await);
+        let before = place.idle_since();
+        let (one, other) = (place.busy(), place.busy());
+        assert_eq!(place.idle_since(), None);
+        drop(one);
+        assert_eq!(place.idle_since(), None);
+        drop(other);
+        let after = place.idle_since();
+        assert!(after.is_some() && after != before);
     }
 
     #[tokio::test]
