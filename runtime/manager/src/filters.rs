@@ -8,6 +8,7 @@
 //! without filters pays one look into a map.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use mortise_runtime::{
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{
-    Plugins, Slot,
+    Lease, Plugins, Slot,
     embedder::Sender,
     trace::{Cause, Space, TraceAction, TraceEntry},
     working::Required,
@@ -170,6 +171,24 @@ impl Plugins {
         self.working.wake_listeners(user_id);
     }
 
+    /// The runtime's handle of an instance that may have to be made, which may spawn a
+    /// process: the deadline holds for that too. None if it passed.
+    ///
+    /// In a box and in a function of its own, because it is rare and large: the future of
+    /// each message would have to make room for it.
+    #[cold]
+    #[inline(never)]
+    fn instance_within<'a>(
+        &'a self,
+        slot: &'a Slot,
+        share: Duration,
+    ) -> Pin<Box<dyn Future<Output = Made> + Send + 'a>> {
+        Box::pin(async move {
+            let made = tokio::time::timeout(share, self.instance(slot)).await;
+            made.ok()
+        })
+    }
+
     /// One filter's verdict.
     async fn ask(
         &self,
@@ -184,13 +203,13 @@ impl Plugins {
         if share.is_zero() {
             return Err(timed_out("earlier filters used up the time".to_owned()));
         }
-        // Making an instance may spawn a process; the deadline holds for that
-        // too.
-        let made = tokio::time::timeout(share, self.instance(slot)).await;
-        let result = match made {
-            Ok(Ok(instance)) => instance.filter(draft, share).await,
-            Ok(Err(error)) => Err(error),
-            Err(_) => return Err(timed_out(format!("it did not start within {share:?}"))),
+        let result = match Self::made_instance(slot) {
+            Some(instance) => instance.filter(draft, share).await,
+            None => match self.instance_within(slot, share).await {
+                Some(Ok(instance)) => instance.filter(draft, share).await,
+                Some(Err(error)) => Err(error),
+                None => return Err(timed_out(format!("it did not start within {share:?}"))),
+            },
         };
         result.map_err(|error| {
             match error {
@@ -207,6 +226,10 @@ impl Plugins {
         })
     }
 }
+
+/// The runtime's handle of an instance, or the reason for which there is none; none if the
+/// time passed.
+type Made = Option<Result<Lease, CallError>>;
 
 /// The reason for which a filter has no verdict.
 #[derive(Debug)]

@@ -454,6 +454,14 @@ impl Plugins {
         Ok(made.insert(new).lease())
     }
 
+    /// The runtime's handle of an instance, if it is there and nobody makes or replaces it.
+    fn made_instance(slot: &Slot) -> Option<Lease> {
+        let made = slot.made.try_lock().ok()?;
+        let lease = made.as_ref()?.lease();
+        slot.used();
+        Some(lease)
+    }
+
     /// Makes a handle of a version for a slot, with the grants and limits of
     /// now. Nothing calls it yet.
     async fn make(&self, slot: &Slot, plugin: &OnDemand) -> Result<InstanceHandle, CallError> {

@@ -14,7 +14,11 @@ mod call;
 mod slot;
 mod up;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -46,6 +50,8 @@ pub(super) struct WasmInstance {
     user: User,
     guard: Arc<Guard>,
     slot: Mutex<Slot>,
+    /// Calls that wait for the slot, or bring the instance up for themselves.
+    waiting: AtomicUsize,
     /// Taken by the one webhook call that may wait for the slot or have it:
     /// whatever strangers send, a filter waits for one of them at most.
     webhooks: Semaphore,
@@ -94,6 +100,7 @@ impl WasmInstance {
             user,
             guard: Arc::new(Guard::new(host, Rights { grants, limits }, log, denials)),
             slot: Mutex::new(Slot::new(config)),
+            waiting: AtomicUsize::new(0),
             webhooks: Semaphore::new(1),
             webhook_ends: parking_lot::Mutex::default(),
         }
