@@ -29,21 +29,23 @@ const GIVEN_UP: &str = "the client went away before the answer";
 /// The time in which traces gather before they are stored.
 const GATHERING: Duration = Duration::from_secs(1);
 
-/// The open calls, and the traces that are not stored yet.
+/// The traces that are not stored yet.
 #[derive(Debug, Default)]
 pub(super) struct CallTraces {
-    open: Mutex<Open>,
     ended: Mutex<HashMap<i64, VecDeque<CallTrace>>>,
     /// Held while traces are stored, so that nobody reads before their end.
     storing: tokio::sync::Mutex<()>,
     added: Notify,
 }
 
+/// The open calls of an instance.
+#[derive(Debug, Default)]
+pub(super) struct OpenCalls(Mutex<Open>);
+
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By instance.
-    calls: HashMap<i64, Vec<OpenCall>>,
+    calls: Vec<OpenCall>,
 }
 
 #[derive(Debug)]
@@ -54,64 +56,62 @@ struct OpenCall {
 
 /// A call that has not ended; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Call<'traces> {
-    traces: &'traces CallTraces,
-    instance: i64,
+pub(super) struct Call<'calls> {
+    calls: &'calls OpenCalls,
     number: u64,
+    ended: bool,
 }
 
 impl Call<'_> {
-    /// Takes the messages that the plugin sent since the call began.
-    pub(super) fn sent(&self) -> Vec<u64> {
-        let mut open = self.traces.open.lock();
-        let calls = open.calls.get_mut(&self.instance);
-        let call = calls.and_then(|calls| calls.iter_mut().find(|one| one.number == self.number));
-        call.map(|call| std::mem::take(&mut call.sent))
-            .unwrap_or_default()
+    /// Ends the call, and returns the messages that the plugin sent since it began.
+    pub(super) fn end(&mut self) -> Vec<u64> {
+        if std::mem::replace(&mut self.ended, true) {
+            return Vec::new();
+        }
+        let mut open = self.calls.0.lock();
+        let mut calls = open.calls.iter();
+        match calls.position(|one| one.number == self.number) {
+            Some(place) => open.calls.swap_remove(place).sent,
+            None => Vec::new(),
+        }
     }
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let mut open = self.traces.open.lock();
-        if let Some(calls) = open.calls.get_mut(&self.instance) {
-            calls.retain(|one| one.number != self.number);
-            if calls.is_empty() {
-                open.calls.remove(&self.instance);
+        self.end();
+    }
+}
+
+impl OpenCalls {
+    /// Notes that the instance is called.
+    pub(super) fn begin(&self) -> Call<'_> {
+        let mut open = self.0.lock();
+        let number = open.next;
+        open.next += 1;
+        open.calls.push(OpenCall {
+            number,
+            sent: Vec::new(),
+        });
+        drop(open);
+        Call {
+            calls: self,
+            number,
+            ended: false,
+        }
+    }
+
+    /// Notes that the instance sent a message.
+    pub(super) fn sent(&self, message: u64) {
+        for call in &mut self.0.lock().calls {
+            if call.sent.len() < SENT {
+                call.sent.push(message);
             }
         }
     }
 }
 
 impl CallTraces {
-    /// Notes that an instance is called.
-    pub(super) fn begin(&self, instance: i64) -> Call<'_> {
-        let mut open = self.open.lock();
-        let number = open.next;
-        open.next += 1;
-        let call = OpenCall {
-            number,
-            sent: Vec::new(),
-        };
-        open.calls.entry(instance).or_default().push(call);
-        drop(open);
-        Call {
-            traces: self,
-            instance,
-            number,
-        }
-    }
-
-    /// Notes that an instance sent a message.
-    pub(super) fn sent(&self, instance: i64, message: u64) {
-        let mut open = self.open.lock();
-        for call in open.calls.get_mut(&instance).into_iter().flatten() {
-            if call.sent.len() < SENT {
-                call.sent.push(message);
-            }
-        }
-    }
-
     fn add(&self, trace: CallTrace) {
         let mut ended = self.ended.lock();
         let of_instance = ended.entry(trace.instance).or_default();
@@ -126,6 +126,7 @@ impl CallTraces {
 
 /// A call whose trace is kept. One that is dropped before its end was given up.
 struct Traced<'plugins> {
+    traces: &'plugins CallTraces,
     call: Call<'plugins>,
     trace: Option<CallTrace>,
     began: Instant,
@@ -154,8 +155,8 @@ impl Drop for Traced<'_> {
             return;
         };
         trace.micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        trace.sent = self.call.sent();
-        self.call.traces.add(trace);
+        trace.sent = self.call.end();
+        self.traces.add(trace);
     }
 }
 
@@ -175,9 +176,10 @@ impl Plugins {
         })
     }
 
-    fn trace_call(&self, slot: &Slot, subject: Subject) -> Traced<'_> {
+    fn trace_call<'a>(&'a self, slot: &'a Slot, subject: Subject) -> Traced<'a> {
         Traced {
-            call: self.call_traces.begin(slot.id),
+            traces: &self.call_traces,
+            call: slot.open_calls.begin(),
             trace: self.failing(slot, subject, (Cause::Failed, GIVEN_UP)),
             began: Instant::now(),
         }
@@ -271,34 +273,35 @@ pub(super) async fn run(plugins: Arc<Plugins>, stop: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallTraces, SENT};
+    use super::{OpenCalls, SENT};
 
     #[test]
     fn a_message_belongs_to_the_calls_that_were_open_when_it_was_sent() {
-        let traces = CallTraces::default();
-        traces.sent(1, 10);
-        let first = traces.begin(1);
-        traces.sent(1, 11);
-        let second = traces.begin(1);
-        let other = traces.begin(2);
-        traces.sent(1, 12);
-        assert_eq!(first.sent(), [11, 12]);
-        assert_eq!(second.sent(), [12]);
-        assert!(other.sent().is_empty());
-        drop(first);
-        traces.sent(1, 13);
-        assert_eq!(second.sent(), [13]);
-        drop((second, other));
-        assert!(traces.open.lock().calls.is_empty());
+        let [instance, other] = [OpenCalls::default(), OpenCalls::default()];
+        instance.sent(10);
+        let mut first = instance.begin();
+        instance.sent(11);
+        let mut second = instance.begin();
+        let mut other = other.begin();
+        instance.sent(12);
+        assert_eq!(first.end(), [11, 12]);
+        instance.sent(13);
+        assert_eq!(second.end(), [12, 13]);
+        assert!(other.end().is_empty());
+        let given_up = instance.begin();
+        instance.sent(14);
+        drop(given_up);
+        drop((first, second));
+        assert!(instance.0.lock().calls.is_empty());
     }
 
     #[test]
     fn a_call_that_sends_without_end_has_a_bounded_trace() {
-        let traces = CallTraces::default();
-        let call = traces.begin(1);
+        let calls = OpenCalls::default();
+        let mut call = calls.begin();
         for message in 0..10_000 {
-            traces.sent(1, message);
+            calls.sent(message);
         }
-        assert_eq!(call.sent().len(), SENT);
+        assert_eq!(call.end().len(), SENT);
     }
 }

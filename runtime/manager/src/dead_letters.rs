@@ -38,7 +38,7 @@ impl Plugins {
         if letter.message.id != message.unsigned_abs() {
             return Ok(false);
         }
-        let _heard = self.hops.give(slot.id, letter.hops);
+        let _heard = slot.hops.give(letter.hops);
         let batch = [letter.message];
         let call = self.with_trace(
             slot,

@@ -96,14 +96,13 @@ impl Plugins {
             let began = Instant::now();
             let left = end.saturating_duration_since(began);
             let share = if to_ask > 0 { left / 2 } else { left };
-            let heard = self.hops.give(slot.id, sender.hops());
-            let call = self.call_traces.begin(slot.id);
+            let heard = slot.hops.give(sender.hops());
+            let mut call = slot.open_calls.begin();
             let span = filter_span();
             let verdict = self.ask(slot, &draft, share).instrument(span.clone()).await;
             drop(heard);
             let mut entry = entry(slot, began.elapsed());
-            entry.sent = call.sent();
-            drop(call);
+            entry.sent = call.end();
             let by = entry.plugin.clone();
             match verdict {
                 Ok(Verdict::Keep) => trace.push(spanned(&span, entry)),

@@ -6,88 +6,83 @@
 //! without. The count of what an instance is given is kept here, in memory.
 
 use std::{
-    collections::HashMap,
+    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-
-use parking_lot::Mutex;
 
 /// The most plugins that answer each other in turn.
 const MOST: u8 = 16;
 /// The time after a call in which a message counts as an answer.
 const AFTER: Duration = Duration::from_secs(2);
-/// Instances beyond which those that answer nothing are forgotten.
-const INSTANCES: usize = 1024;
+/// In place of the end of a last call, if there was none.
+const NEVER: u64 = u64::MAX;
 
-/// The counts of the messages that instances were given lately.
-#[derive(Debug, Default)]
-pub(super) struct Hops {
-    hearing: Mutex<HashMap<i64, Hearing>>,
-}
-
-/// The messages that an instance is given.
+/// The count of the messages that an instance was given lately. It has no lock: each
+/// message that a filter is asked about changes it twice.
 #[derive(Debug)]
-struct Hearing {
+pub(super) struct Hops {
     /// Calls that are open.
-    calls: usize,
-    hops: u8,
-    ended: Instant,
+    calls: AtomicUsize,
+    hops: AtomicU8,
+    /// The end of the last call, in milliseconds since `since`.
+    ended_ms: AtomicU64,
+    since: Instant,
 }
 
-impl Hearing {
-    fn lasts(&self) -> bool {
-        self.calls > 0 || self.ended.elapsed() < AFTER
+impl Default for Hops {
+    fn default() -> Self {
+        Self {
+            calls: AtomicUsize::new(0),
+            hops: AtomicU8::new(0),
+            ended_ms: AtomicU64::new(NEVER),
+            since: Instant::now(),
+        }
     }
 }
 
 /// A call in which an instance is given messages.
 #[derive(Debug)]
-pub(super) struct Heard<'hops> {
-    hops: &'hops Hops,
-    instance: i64,
-}
+pub(super) struct Heard<'hops>(&'hops Hops);
 
 impl Drop for Heard<'_> {
     fn drop(&mut self) {
-        if let Some(hearing) = self.hops.hearing.lock().get_mut(&self.instance) {
-            hearing.calls -= 1;
-            hearing.ended = Instant::now();
-        }
+        self.0.ended_ms.store(self.0.now_ms(), Ordering::Relaxed);
+        // Whoever finds no call open finds the end of the last one.
+        self.0.calls.fetch_sub(1, Ordering::Release);
     }
 }
 
 impl Hops {
-    /// Notes that an instance is given messages of this count. What it sends from
+    /// Notes that the instance is given messages of this count. What it sends from
     /// now on answers these, and not those before.
-    pub(super) fn give(&self, instance: i64, hops: u8) -> Heard<'_> {
-        let mut instances = self.hearing.lock();
-        if instances.len() >= INSTANCES {
-            instances.retain(|_, hearing| hearing.lasts());
-        }
-        let hearing = instances.entry(instance).or_insert(Hearing {
-            calls: 0,
-            hops,
-            ended: Instant::now(),
-        });
-        hearing.hops = hops;
-        hearing.calls += 1;
-        drop(instances);
-        Heard {
-            hops: self,
-            instance,
+    pub(super) fn give(&self, hops: u8) -> Heard<'_> {
+        self.hops.store(hops, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Release);
+        Heard(self)
+    }
+
+    /// Returns the count of a message that the instance sends now. None at the end
+    /// of a loop.
+    pub(super) fn of_answer(&self) -> Option<u8> {
+        if self.lasts() {
+            let hops = self.hops.load(Ordering::Relaxed).saturating_add(1);
+            (hops <= MOST).then_some(hops)
+        } else {
+            Some(0)
         }
     }
 
-    /// Returns the count of a message that an instance sends now. None at the end
-    /// of a loop.
-    pub(super) fn of_answer(&self, instance: i64) -> Option<u8> {
-        match self.hearing.lock().get(&instance) {
-            Some(hearing) if hearing.lasts() => {
-                let hops = hearing.hops + 1;
-                (hops <= MOST).then_some(hops)
-            }
-            _ => Some(0),
+    fn lasts(&self) -> bool {
+        if self.calls.load(Ordering::Acquire) > 0 {
+            return true;
         }
+        let ended_ms = self.ended_ms.load(Ordering::Relaxed);
+        let passed = self.now_ms().saturating_sub(ended_ms);
+        ended_ms != NEVER && Duration::from_millis(passed) < AFTER
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(NEVER)
     }
 }
 
@@ -97,13 +92,13 @@ mod tests {
 
     #[test]
     fn plugins_that_answer_each_other_come_to_an_end() {
-        let hops = Hops::default();
+        let both = [Hops::default(), Hops::default()];
         let mut message = 0;
         let mut rounds = 0;
         loop {
-            let instance = i64::from(rounds % 2);
-            let heard = hops.give(instance, message);
-            let Some(count) = hops.of_answer(instance) else {
+            let instance = &both[rounds % 2];
+            let heard = instance.give(message);
+            let Some(count) = instance.of_answer() else {
                 break;
             };
             message = count;
@@ -111,12 +106,13 @@ mod tests {
             rounds += 1;
             assert!(rounds < 100, "it does not end");
         }
-        assert_eq!(rounds, i32::from(MOST));
+        assert_eq!(rounds, usize::from(MOST));
         // A message from outside begins anew, also for those that took part.
-        for instance in [0, 7] {
-            let _heard = hops.give(instance, 0);
-            assert_eq!(hops.of_answer(instance), Some(1));
+        let other = Hops::default();
+        for instance in [&both[0], &other] {
+            let _heard = instance.give(0);
+            assert_eq!(instance.of_answer(), Some(1));
         }
-        assert_eq!(hops.of_answer(8), Some(0));
+        assert_eq!(Hops::default().of_answer(), Some(0));
     }
 }

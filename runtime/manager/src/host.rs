@@ -18,7 +18,7 @@ use mortise_runtime::{
 use tokio::sync::Notify;
 
 use super::{
-    call_trace::CallTraces,
+    call_trace::OpenCalls,
     embedder::{
         Catalogue, EmbedderError, NewApplication, Readable, Selection, Sender, StoredTimer, Users,
     },
@@ -37,7 +37,7 @@ pub(super) struct InstanceHost {
     pub(super) catalogue: Arc<dyn Catalogue>,
     pub(super) users: Arc<dyn Users>,
     pub(super) hops: Arc<Hops>,
-    pub(super) call_traces: Arc<CallTraces>,
+    pub(super) open_calls: Arc<OpenCalls>,
     pub(super) timers: Arc<Notify>,
     pub(super) clock: Clock,
     pub(super) consent: Arc<AtomicBool>,
@@ -87,7 +87,7 @@ impl InstanceHost {
     /// The sender of a message of an instance of this plugin, in answer to the messages
     /// that this instance is given.
     fn sender(&self, instance: i64, origin: Origin) -> Result<Sender, Error> {
-        let Some(hops) = self.hops.of_answer(self.instance) else {
+        let Some(hops) = self.hops.of_answer() else {
             tracing::warn!(
                 plugin = self.manifest.id,
                 "a message was denied: plugins answer each other's messages without end"
@@ -110,7 +110,7 @@ impl InstanceHost {
         let draft = self.draft(application.await?, message.content);
         let sender = self.sender(to.instance, origin)?;
         let message = self.users.send(to.user_id, draft, sender).await?;
-        self.call_traces.sent(self.instance, message);
+        self.open_calls.sent(message);
         Ok(message)
     }
 

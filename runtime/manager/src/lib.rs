@@ -133,7 +133,6 @@ use self::{
     embedder::{Selection, UserPlugin},
     granting::CurrentGrants,
     grants::GrantsFile,
-    hops::Hops,
     installed::Installed,
     lease::InstanceHandle,
     measured::{Calls, Measured},
@@ -172,8 +171,7 @@ pub struct Plugins {
     starting: watch::Sender<HashMap<i64, usize>>,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
-    hops: Arc<Hops>,
-    call_traces: Arc<CallTraces>,
+    call_traces: CallTraces,
     /// The calls into each plugin since the start.
     calls: Mutex<HashMap<String, Arc<Calls>>>,
     /// The process log of each native plugin's previous version.
@@ -222,8 +220,7 @@ impl Plugins {
             working: Working::default(),
             starting: watch::Sender::default(),
             timers: Arc::default(),
-            hops: Arc::default(),
-            call_traces: Arc::default(),
+            call_traces: CallTraces::default(),
             calls: Mutex::default(),
             former_logs: Mutex::default(),
             replaying: Mutex::default(),
@@ -498,8 +495,8 @@ impl Plugins {
         host::InstanceHost {
             catalogue: Arc::clone(&self.catalogue),
             users: Arc::clone(&self.users),
-            hops: Arc::clone(&self.hops),
-            call_traces: Arc::clone(&self.call_traces),
+            hops: Arc::clone(&slot.hops),
+            open_calls: Arc::clone(&slot.open_calls),
             timers: Arc::clone(&self.timers),
             clock: self.settings.clock.clone(),
             consent,

@@ -207,7 +207,7 @@ impl Feed {
         let subject = Subject::messages(&batch);
         let call = self.plugins.with_trace(&self.slot, subject, async {
             let instance = self.plugins.instance(&self.slot).await?;
-            let _heard = self.plugins.hops.give(self.slot.id, hops);
+            let _heard = self.slot.hops.give(hops);
             instance.on_messages(&batch).instrument(span).await
         });
         let result = call.await;

@@ -20,8 +20,8 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    embedder::UserPlugin, lease::InstanceHandle, listeners::Wanted, measured::Failing,
-    time::now_ms, turn::SlotTurns, working::covers,
+    call_trace::OpenCalls, embedder::UserPlugin, hops::Hops, lease::InstanceHandle,
+    listeners::Wanted, measured::Failing, time::now_ms, turn::SlotTurns, working::covers,
 };
 
 /// One user's plugin.
@@ -51,6 +51,10 @@ pub struct Slot {
     pub(super) denials: Arc<Denials>,
     /// The functions whose last call failed.
     pub(super) failing: Arc<Failing>,
+    /// The count of the messages that it was given lately.
+    pub(super) hops: Arc<Hops>,
+    /// Its open calls, for their traces.
+    pub(super) open_calls: Arc<OpenCalls>,
     /// The task that feeds its listener; none if there is none.
     pub(super) feeding: Mutex<Option<Feeding>>,
     /// Told when its user has a new message.
@@ -122,6 +126,8 @@ impl Slot {
             retiring: Mutex::default(),
             denials: Arc::new(denials),
             failing: Arc::default(),
+            hops: Arc::default(),
+            open_calls: Arc::default(),
             wake: Notify::new(),
             consent: Arc::default(),
             used_ms: AtomicI64::new(now_ms()),
