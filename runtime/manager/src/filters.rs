@@ -103,7 +103,6 @@ impl Plugins {
             drop(heard);
             let mut entry = entry(slot, began.elapsed());
             entry.sent = call.end();
-            let by = entry.plugin.clone();
             match verdict {
                 Ok(Verdict::Keep) => trace.push(spanned(&span, entry)),
                 Ok(Verdict::Replace(content)) => {
@@ -113,6 +112,7 @@ impl Plugins {
                     draft.content = content;
                 }
                 Ok(Verdict::Drop(reason)) => {
+                    let by = entry.plugin.clone();
                     entry.action = TraceAction::Drop;
                     entry.detail.clone_from(&reason);
                     trace.push(spanned(&span, entry));
@@ -124,6 +124,7 @@ impl Plugins {
                     };
                 }
                 Err(Unanswered { cause, reason }) => {
+                    let by = entry.plugin.clone();
                     let closed = slot.state().fail_closed;
                     entry.action = if closed {
                         TraceAction::Refused
@@ -253,15 +254,13 @@ pub(super) fn cause(error: &CallError) -> Cause {
 
 /// The entry of a filter that left the message as it was.
 fn entry(slot: &Slot, took: Duration) -> TraceEntry {
-    let plugin = slot.plugin();
-    let manifest = plugin.manifest();
-    TraceEntry {
+    slot.with_manifest(|manifest| TraceEntry {
         plugin: manifest.name.clone(),
         id: manifest.id.clone(),
         version: manifest.version.clone(),
         micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         ..TraceEntry::new(slot.id, TraceAction::Keep)
-    }
+    })
 }
 
 /// The span of a filter, also of one that cannot be called. [`spanned`] gives it its fields.

@@ -93,7 +93,10 @@ mod working;
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -169,6 +172,8 @@ pub struct Plugins {
     /// The number of instances of each user that have yet to be brought up at the
     /// start.
     starting: watch::Sender<HashMap<i64, usize>>,
+    /// True until all of them were. Each message looks at it, and shares no lock for that.
+    any_starting: AtomicBool,
     /// Told when a timer was set or an instance with timers came to work.
     timers: Arc<Notify>,
     call_traces: CallTraces,
@@ -219,6 +224,7 @@ impl Plugins {
             slots: RwLock::default(),
             working: Working::default(),
             starting: watch::Sender::default(),
+            any_starting: AtomicBool::new(false),
             timers: Arc::default(),
             call_traces: CallTraces::default(),
             calls: Mutex::default(),
@@ -266,11 +272,14 @@ impl Plugins {
         for row in &enabled {
             *starting.entry(row.user_id).or_insert(0) += 1;
         }
+        self.any_starting
+            .store(!starting.is_empty(), Ordering::Release);
         self.starting.send_replace(starting);
         let plugins = Arc::clone(self);
         let resumed = self.tasks.spawn(async move {
             let resumed = plugins.resume_all(enabled).await;
             plugins.starting.send_replace(HashMap::new());
+            plugins.any_starting.store(false, Ordering::Release);
             resumed
         });
         // Goes on by itself after that: whatever plugins do, the server serves.
@@ -325,7 +334,7 @@ impl Plugins {
     /// Waits until a user's instances were brought up at the start, but no longer
     /// than filters may take: a message that comes early should not miss them.
     async fn wait_for_start(&self, user_id: i64) {
-        if self.starting.borrow().is_empty() {
+        if !self.any_starting.load(Ordering::Acquire) {
             return;
         }
         let mut starting = self.starting.subscribe();

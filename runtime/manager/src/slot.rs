@@ -13,7 +13,7 @@ use mortise_runtime::{
     limits::Limit,
     log::Source,
     registry::OnDemand,
-    types::{Level, User},
+    types::{Level, Manifest, User},
 };
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{sync::Notify, task::JoinHandle};
@@ -68,6 +68,9 @@ pub struct Slot {
     down: AtomicBool,
     consent: Arc<AtomicBool>,
     used_ms: AtomicI64,
+    /// True if its filter is asked about messages of all applications, as in its state:
+    /// most are, and need not lock it.
+    filters_all: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -131,6 +134,7 @@ impl Slot {
             wake: Notify::new(),
             consent: Arc::default(),
             used_ms: AtomicI64::new(now_ms()),
+            filters_all: AtomicBool::new(row.filter_applications.is_none()),
             state: Mutex::new(State {
                 enabled: row.enabled,
                 consented: row.consent.unwrap_or_default(),
@@ -146,6 +150,11 @@ impl Slot {
     /// The version of the plugin that it has.
     pub fn plugin(&self) -> Arc<OnDemand> {
         Arc::clone(&self.plugin.read())
+    }
+
+    /// Reads the manifest of that version.
+    pub(super) fn with_manifest<T>(&self, read: impl FnOnce(&Manifest) -> T) -> T {
+        read(self.plugin.read().manifest())
     }
 
     /// Gives it another version of the plugin, which is not at fault for what
@@ -222,7 +231,8 @@ impl Slot {
 
     /// Returns true if its filter is asked about messages of an application.
     pub(super) fn filters(&self, application: u64) -> bool {
-        covers(self.lock().filter_applications.as_deref(), application)
+        self.filters_all.load(Ordering::Acquire)
+            || covers(self.lock().filter_applications.as_deref(), application)
     }
 
     /// Returns true if the user enabled it.
@@ -253,7 +263,11 @@ impl Slot {
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.lock())
+        let mut state = self.lock();
+        let changed = change(&mut state);
+        let filters_all = state.filter_applications.is_none();
+        self.filters_all.store(filters_all, Ordering::Release);
+        changed
     }
 
     /// Returns the flag that allows it to use the user's messages: from before

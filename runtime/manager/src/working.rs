@@ -27,9 +27,9 @@ pub(super) struct Working(RwLock<HashMap<i64, OfUser>>);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chain {
     /// Those at work, in the order in which they are asked.
-    pub(super) filters: Arc<[Arc<Slot>]>,
+    pub(super) filters: Vec<Arc<Slot>>,
     /// Those without which no message passes and which are not at work.
-    pub(super) absent: Arc<[Required]>,
+    pub(super) absent: Vec<Required>,
 }
 
 /// A filter whose failure refuses a message.
@@ -58,7 +58,7 @@ pub(super) fn covers(applications: Option<&[u64]>, application: u64) -> bool {
 /// A user's instances at work.
 #[derive(Debug, Default)]
 struct OfUser {
-    chain: Chain,
+    chain: Arc<Chain>,
     /// By instance.
     required: BTreeMap<i64, Required>,
     listeners: Vec<Arc<Slot>>,
@@ -68,14 +68,15 @@ struct OfUser {
 impl OfUser {
     fn set_filters(&mut self, mut filters: Vec<Arc<Slot>>) {
         filters.sort_by_key(|slot| (slot.state().filter_order, slot.id));
-        self.chain.filters = filters.into();
+        Arc::make_mut(&mut self.chain).filters = filters;
         self.note_absent();
     }
 
     fn note_absent(&mut self) {
         let at_work = |id: i64| self.chain.filters.iter().any(|slot| slot.id == id);
         let absent = self.required.values().filter(|one| !at_work(one.instance));
-        self.chain.absent = absent.cloned().collect();
+        let absent = absent.cloned().collect();
+        Arc::make_mut(&mut self.chain).absent = absent;
     }
 
     fn is_empty(&self) -> bool {
@@ -88,11 +89,11 @@ impl OfUser {
 
 impl Working {
     /// A user's filters; none if there is none.
-    pub(super) fn filters(&self, user_id: i64) -> Option<Chain> {
+    pub(super) fn filters(&self, user_id: i64) -> Option<Arc<Chain>> {
         let users = self.read();
         let chain = &users.get(&user_id)?.chain;
         let any = !chain.filters.is_empty() || !chain.absent.is_empty();
-        any.then(|| chain.clone())
+        any.then(|| Arc::clone(chain))
     }
 
     /// Has no message of a user pass without this filter.
@@ -187,7 +188,7 @@ impl Working {
     /// Puts a user's filters in order again.
     pub(super) fn sort_filters(&self, user_id: i64) {
         if let Some(user) = self.write().get_mut(&user_id) {
-            user.set_filters(user.chain.filters.to_vec());
+            user.set_filters(user.chain.filters.clone());
         }
     }
 
