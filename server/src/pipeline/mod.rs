@@ -322,8 +322,12 @@ impl Pipeline {
         } else {
             (draft, Vec::new())
         };
-        // Content from filters is bounded like content from outside.
-        check(&draft.content, self.most)?;
+        let mut changes = trace.iter();
+        let is_changed = changes.any(|entry| entry.action == TraceAction::Replace);
+        if is_changed {
+            // Content from filters is bounded like content from outside.
+            check(&draft.content, self.most)?;
+        }
         let Draft {
             application,
             content,
@@ -336,8 +340,6 @@ impl Pipeline {
         let trace = if self.traces {
             stored_trace::write(&self.store, trace).await?
         } else {
-            let mut changes = trace.iter();
-            let is_changed = changes.any(|entry| entry.action == TraceAction::Replace);
             is_changed.then(|| stored_trace::UNKNOWN.to_owned())
         };
         Ok(Passed::Stays(NewMessage {
