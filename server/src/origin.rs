@@ -47,8 +47,24 @@ impl Origin {
         Some(origin)
     }
 
+    /// Returns the address of a request's client; none for one without a connection.
+    pub(crate) fn client_in(parts: &Parts, config: &Config) -> Option<IpAddr> {
+        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(Self::client_of(&parts.headers, peer.ip(), config))
+    }
+
+    /// Returns the address of the client of a request with these headers from a peer.
+    pub(crate) fn client_of(headers: &HeaderMap, peer: IpAddr, config: &Config) -> IpAddr {
+        if config.trusts(peer) {
+            Self::from_headers(headers, peer, config).client
+        } else {
+            // Most peers are clients, whose headers say nothing about them.
+            peer.to_canonical()
+        }
+    }
+
     /// Returns the origin of a request with these headers from a peer.
-    pub(crate) fn from_headers(headers: &HeaderMap, peer: IpAddr, config: &Config) -> Self {
+    fn from_headers(headers: &HeaderMap, peer: IpAddr, config: &Config) -> Self {
         origin(headers, peer, |address| config.trusts(address))
     }
 }

@@ -33,9 +33,15 @@ pub(super) async fn authorize(
     if let Some(identity) = identified.identity {
         parts.extensions.insert(identity);
     }
-    let origin = Origin::from_request_parts(&mut parts, &state).await;
+    let renew = match identified.renew {
+        Some(token) => {
+            let origin = Origin::from_request_parts(&mut parts, &state).await;
+            Some((token, origin))
+        }
+        None => None,
+    };
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(token) = identified.renew
+    if let Some((token, origin)) = renew
         && !response.headers().contains_key(header::SET_COOKIE)
     {
         let (secure, prefix) = (origin?.is_secure(), &state.config.path_prefix);

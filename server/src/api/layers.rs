@@ -4,7 +4,7 @@
 use std::{
     any::Any,
     hash::{BuildHasher as _, RandomState},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -25,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{ApiError, Origin, cors::cors, pauses};
-use crate::{config::ResponseHeader, state::AppState};
+use crate::{Config, config::ResponseHeader, state::AppState};
 
 /// The longest time for an administrator's command: the server may have to
 /// download and compile a plugin.
@@ -61,7 +61,7 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     let started = Instant::now();
     let settings = state.settings();
     let id = request_id(request.headers());
-    let client = client(&state, &request);
+    let client = client(&settings, &request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let is_command = route
@@ -72,7 +72,7 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     } else {
         settings.limits.request_timeout
     };
-    let span = span(&request, route.as_ref(), &client, &id);
+    let span = span(&request, route.as_ref(), client, &id);
     let answer = next.run(request).instrument(span.clone());
     let mut response = match tokio::time::timeout(most, answer).await {
         Ok(response) => response,
@@ -92,9 +92,9 @@ async fn time(State(state): State<AppState>, request: Request, next: Next) -> Re
     state.seen.request(method.as_str(), route, status, time);
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     if settings.access_log {
-        tracing::info!(target: "mortise_server::access", %method, route, status, micros, client, id, "answered");
+        tracing::info!(target: "mortise_server::access", %method, route, status, micros, client = text(client), id, "answered");
     } else {
-        tracing::debug!(target: "mortise_server::access", %method, route, status, micros, client, id, "answered");
+        tracing::debug!(target: "mortise_server::access", %method, route, status, micros, client = text(client), id, "answered");
     }
     let headers = response.headers_mut();
     add_configured(headers, &settings.response_headers);
@@ -114,7 +114,7 @@ pub(super) fn add_configured(headers: &mut HeaderMap, configured: &[ResponseHead
 }
 
 /// The span of a request, which continues its sender's trace.
-fn span(request: &Request, route: Option<&MatchedPath>, client: &str, id: &str) -> Span {
+fn span(request: &Request, route: Option<&MatchedPath>, client: Option<IpAddr>, id: &str) -> Span {
     let method = request.method();
     let route = route.map_or("", MatchedPath::as_str);
     let header = request.headers().get(trace::HEADER);
@@ -126,7 +126,7 @@ fn span(request: &Request, route: Option<&MatchedPath>, client: &str, id: &str) 
         traceparent = header.and_then(|value| value.to_str().ok()),
         http.request.method = %method,
         http.route = route,
-        client.address = client,
+        client.address = text(client),
         request.id = id,
         http.response.status_code = Empty,
         error = Empty,
@@ -157,16 +157,15 @@ fn request_id(headers: &HeaderMap) -> String {
     format!("{:016x}", KEYS.hash_one(number))
 }
 
-/// The address of a request's client.
-fn client(state: &AppState, request: &Request) -> String {
-    match request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        Some(ConnectInfo(peer)) => {
-            Origin::from_headers(request.headers(), peer.ip(), &state.settings())
-                .client
-                .to_string()
-        }
-        None => String::new(),
-    }
+/// The address of a request's client; none for a request without a connection.
+fn client(settings: &Config, request: &Request) -> Option<IpAddr> {
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    Some(Origin::client_of(request.headers(), peer.ip(), settings))
+}
+
+/// A client's address as logs have it.
+fn text(client: Option<IpAddr>) -> String {
+    client.map_or_else(String::new, |address| address.to_string())
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

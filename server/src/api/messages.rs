@@ -16,9 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::UtoipaMethodRouterExt as _, routes};
 
 use super::{
-    ApiError, Origin, Routes,
+    ApiError, Routes,
     error::required,
-    extract::{Expiry, Fields, Id, Object, Parameters, SentExpiry},
+    extract::{Client, Expiry, Fields, Id, Object, Parameters, SentExpiry},
     model,
     plugins::PluginCall,
 };
@@ -90,7 +90,7 @@ struct CreateMessage {
 async fn create(
     State(state): State<AppState>,
     sending: Sending,
-    origin: Origin,
+    Client(client): Client,
     Fields(new): Fields<CreateMessage>,
 ) -> Result<Response, ApiError> {
     let (application, token) = match sending {
@@ -109,7 +109,7 @@ async fn create(
     };
     required("message", &new.message)?;
     let limits = &state.settings().limits;
-    state.rates.take(limits, application.id, origin.client)?;
+    state.rates.take(limits, application.id, client)?;
     let priority = new.priority.unwrap_or(application.default_priority);
     let label = Label {
         priority,
@@ -220,7 +220,7 @@ impl UpdateMessage {
 async fn update(
     State(state): State<AppState>,
     sending: Sending,
-    origin: Origin,
+    Client(client): Client,
     Id(id): Id,
     Fields(change): Fields<UpdateMessage>,
 ) -> Result<Response, ApiError> {
@@ -276,7 +276,7 @@ async fn update(
     };
     required("message", &new.message)?;
     let limits = &state.settings().limits;
-    state.rates.take(limits, application.id, origin.client)?;
+    state.rates.take(limits, application.id, client)?;
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
     let sender = Sender::Application;

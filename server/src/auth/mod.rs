@@ -247,7 +247,10 @@ async fn authenticate(
     // has others of its own.
     let (basic, denied_basic) = apart(basic(request, &authority.config));
     let (token, denied_token) = apart(token(request));
-    let address = Origin::of(request, &authority.config).map(|origin| origin.client);
+    let address = match &basic {
+        Some(_) => Origin::client_in(request, &authority.config),
+        None => None,
+    };
     let found = if access == Access::Sender {
         match by_token(authority, access, token).await? {
             None => by_password(authority, address, basic).await?,

@@ -32,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use self::{
     expiry::{Expiry, SentExpiry},
+    origin::Client,
     value::Object,
 };
 use self::{
