@@ -2,8 +2,8 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use arc_swap::{ArcSwap, Guard};
 use mortise_store::{Store, TokenHash};
-use parking_lot::RwLock;
 
 use crate::{
     Config,
@@ -62,23 +62,28 @@ pub struct Parts {
 
 /// Settings that may be replaced while the server runs.
 #[derive(Debug)]
-pub struct Live(RwLock<Arc<Config>>);
+pub struct Live(ArcSwap<Config>);
 
 impl Live {
     /// These settings, for now.
     pub fn new(config: Config) -> Self {
-        Self(RwLock::new(Arc::new(config)))
+        Self(ArcSwap::from_pointee(config))
     }
 
     fn replace(&self, config: Config) {
-        *self.0.write() = Arc::new(config);
+        self.0.store(Arc::new(config));
     }
 }
 
 impl Parts {
     /// The settings as they are now.
     pub fn settings(&self) -> Arc<Config> {
-        Arc::clone(&self.live.0.read())
+        self.live.0.load_full()
+    }
+
+    /// The same, for a moment without waiting: it shares no counter with other requests.
+    pub(crate) fn settings_now(&self) -> Guard<Arc<Config>> {
+        self.live.0.load()
     }
 
     /// Returns the time now by the server's clock, in milliseconds since the epoch.

@@ -18,11 +18,12 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("mortise-dropped-by");
 /// The middleware that answers preflights and marks answers as readable. Plugins
 /// answer for their own pages.
 pub(super) async fn cors(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let settings = state.settings();
-    let cors = &settings.cors;
-    if cors.origins.is_empty() || is_plugins(request.uri().path()) {
+    let is_off = state.settings_now().cors.origins.is_empty();
+    if is_off || is_plugins(request.uri().path()) {
         return next.run(request).await;
     }
+    let settings = state.settings();
+    let cors = &settings.cors;
     let allowed = cors.allowed(request.headers()).cloned();
     let preflight = request.method() == Method::OPTIONS
         && request

@@ -1,5 +1,7 @@
 //! Messages: sending, listing, deleting, and what filters did to them.
 
+use std::net::IpAddr;
+
 use axum::{
     Json,
     extract::{DefaultBodyLimit, OriginalUri, State},
@@ -28,6 +30,7 @@ use crate::{
     pipeline::{
         ChangedLabel, Field, Label, Posted, Sender, TraceEntry, contract_priority, stored_trace,
     },
+    rate::TooFast,
     state::AppState,
 };
 
@@ -108,8 +111,7 @@ async fn create(
         }
     };
     required("message", &new.message)?;
-    let limits = &state.settings().limits;
-    state.rates.take(limits, application.id, client)?;
+    take_one(&state, &application, client)?;
     let priority = new.priority.unwrap_or(application.default_priority);
     let label = Label {
         priority,
@@ -128,6 +130,12 @@ async fn create(
         .post_with(application.user_id, draft, label, sender)
         .await?;
     Ok(answer(posted, &application, sent, priority, state.now_ms()))
+}
+
+/// Takes one message of an application's rate and of its client's.
+fn take_one(state: &AppState, application: &ApplicationRow, client: IpAddr) -> Result<(), TooFast> {
+    let limits = &state.settings_now().limits;
+    state.rates.take(limits, application.id, client)
 }
 
 /// The answer about a message. One that a filter dropped has the content that was
@@ -275,8 +283,7 @@ async fn update(
         expires_at: SentExpiry(None),
     };
     required("message", &new.message)?;
-    let limits = &state.settings().limits;
-    state.rates.take(limits, application.id, client)?;
+    take_one(&state, &application, client)?;
     let draft = draft(&application, new, priority, state.now_ms());
     let sent = draft.content.clone();
     let sender = Sender::Application;

@@ -10,7 +10,7 @@ impl FromRequestParts<AppState> for Origin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Self::of(parts, &state.settings()).ok_or_else(no_address)
+        Self::of(parts, &state.settings_now()).ok_or_else(no_address)
     }
 }
 
@@ -21,7 +21,7 @@ impl FromRequestParts<AppState> for Client {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let address = Origin::client_in(parts, &state.settings());
+        let address = Origin::client_in(parts, &state.settings_now());
         address.map(Self).ok_or_else(no_address)
     }
 }
