@@ -1,5 +1,7 @@
 //! The table `applications`: senders, and those that belong to plugins.
 
+use std::sync::Arc;
+
 use super::{Store, StoreError, TokenHash, inserted_row, last_row, sort_key};
 
 /// An application.
@@ -109,7 +111,7 @@ impl Store {
     pub async fn application_by_token(
         &self,
         token: &TokenHash,
-    ) -> Result<Option<ApplicationRow>, StoreError> {
+    ) -> Result<Option<Arc<ApplicationRow>>, StoreError> {
         let (state, now_ms) = (self.senders.state(), self.now_ms());
         if let Some(state) = state
             && let Some(kept) = self.senders.get(state, token, now_ms)
@@ -121,8 +123,9 @@ impl Store {
                 .bind(token.as_bytes())
                 .fetch_optional(&self.readers)
                 .await?;
+        let found = found.map(Arc::new);
         if let (Some(state), Some(found)) = (state, &found) {
-            self.senders.keep(state, *token, now_ms, found.clone());
+            self.senders.keep(state, *token, now_ms, Arc::clone(found));
         }
         Ok(found)
     }

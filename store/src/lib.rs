@@ -548,6 +548,9 @@ mod tests {
             );
         }
         let found = store.application_by_token(&token).await.unwrap().unwrap();
-        assert_eq!((found.name.as_str(), found.image), ("door", None));
+        assert_eq!(
+            (found.name.as_str(), found.image.as_deref()),
+            ("door", None)
+        );
     }
 }

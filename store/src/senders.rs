@@ -50,7 +50,7 @@ struct Cache {
     /// The value of `changes` at which all of them were read.
     at: u64,
     /// With the times at which they were read.
-    applications: HashMap<TokenHash, (i64, ApplicationRow)>,
+    applications: HashMap<TokenHash, (i64, Arc<ApplicationRow>)>,
 }
 
 impl fmt::Debug for Senders {
@@ -101,14 +101,16 @@ impl Senders {
         state: State,
         token: &TokenHash,
         now_ms: i64,
-    ) -> Option<ApplicationRow> {
+    ) -> Option<Arc<ApplicationRow>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         if kept.at != state.0 {
             return None;
         }
         let (read_ms, application) = kept.applications.get(token)?;
         let age_ms = now_ms.saturating_sub(*read_ms);
-        (0..KEPT_MS).contains(&age_ms).then(|| application.clone())
+        (0..KEPT_MS)
+            .contains(&age_ms)
+            .then(|| Arc::clone(application))
     }
 
     /// Keeps an application that was read after the table was in a state.
@@ -117,7 +119,7 @@ impl Senders {
         state: State,
         token: TokenHash,
         now_ms: i64,
-        application: ApplicationRow,
+        application: Arc<ApplicationRow>,
     ) {
         if application.name.len() + application.description.len() > TEXT_BYTES {
             return;
@@ -182,12 +184,12 @@ mod tests {
                 .unwrap()
         }
 
-        async fn find(&self, token: &TokenHash) -> Option<ApplicationRow> {
+        async fn find(&self, token: &TokenHash) -> Option<Arc<ApplicationRow>> {
             self.store.application_by_token(token).await.unwrap()
         }
 
         /// Finds an application until memory answers.
-        async fn find_kept(&self, token: &TokenHash) -> ApplicationRow {
+        async fn find_kept(&self, token: &TokenHash) -> Arc<ApplicationRow> {
             loop {
                 let found = self.find(token).await.unwrap();
                 let senders = &self.store.senders;

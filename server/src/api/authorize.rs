@@ -1,6 +1,8 @@
 //! Who is asking, in front of each handler: [`crate::auth`] decides, this passes the
 //! result on.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{header, request::Parts},
@@ -69,7 +71,7 @@ impl<S: Sync> FromRequestParts<S> for Sending {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match parts.extensions.get() {
             Some(Identity::Application(application, token)) => {
-                Ok(Self::As(application.clone(), token.clone()))
+                Ok(Self::As(Arc::clone(application), token.clone()))
             }
             Some(Identity::User(caller)) => Ok(Self::By(caller.clone())),
             Some(Identity::Guest) | None => Err(AuthError::Unauthorized.into()),

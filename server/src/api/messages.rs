@@ -1,6 +1,6 @@
 //! Messages: sending, listing, deleting, and what filters did to them.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json,
@@ -107,7 +107,7 @@ async fn create(
             let application = state.store.application(caller.user.id, new.appid).await?;
             let application =
                 application.ok_or_else(|| ApiError::bad_request("appid not found"))?;
-            (application, None)
+            (Arc::new(application), None)
         }
     };
     required("message", &new.message)?;
@@ -244,11 +244,10 @@ async fn update(
         // An application has only its own messages.
         Sending::As(own, _) if own.id != message.application_id => return Err(no_message()),
         Sending::As(own, _) => own,
-        Sending::By(_) => state
-            .store
-            .application(user, message.application_id)
-            .await?
-            .ok_or_else(no_message)?,
+        Sending::By(_) => {
+            let application = state.store.application(user, message.application_id);
+            Arc::new(application.await?.ok_or_else(no_message)?)
+        }
     };
     if change.keeps_content()
         && let Some(expires_ms) = change.expires_at.0

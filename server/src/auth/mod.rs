@@ -72,7 +72,7 @@ pub enum Access {
 #[derive(Clone, Debug)]
 pub(crate) enum Identity {
     /// An application, by its token.
-    Application(ApplicationRow, Token),
+    Application(Arc<ApplicationRow>, Token),
     /// A user.
     User(Caller),
     /// Anybody, where the settings let anybody register.
@@ -131,7 +131,7 @@ impl Caller {
 #[derive(Clone, Debug)]
 pub enum Sending {
     /// An application, by its token.
-    As(ApplicationRow, Token),
+    As(Arc<ApplicationRow>, Token),
     /// A user, who has yet to name one of their applications.
     By(Caller),
 }
