@@ -93,7 +93,7 @@ async fn restore(
 ) -> Result<Json<model::Message>, ApiError> {
     let message = state.pipeline.restore(caller.user.id, id).await?;
     let message = message.ok_or_else(no_dropped)?;
-    Ok(Json(model::Message::from(&message)))
+    Ok(Json(model::Message::from(message)))
 }
 
 fn no_dropped() -> ApiError {

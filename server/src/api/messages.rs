@@ -148,7 +148,7 @@ fn answer(
     now_ms: i64,
 ) -> Response {
     match posted {
-        Posted::Stored(message) => Json(model::Message::from(&message)).into_response(),
+        Posted::Stored(message) => Json(model::Message::from(message)).into_response(),
         Posted::Dropped { by, .. } => {
             let unstored = MessageRow {
                 id: 0,
@@ -164,7 +164,7 @@ fn answer(
             // Plugins' names may have characters that headers may not.
             let by = HeaderValue::from_str(&by.escape_default().to_string())
                 .unwrap_or(HeaderValue::from_static("a plugin"));
-            ([(DROPPED_BY, by)], Json(model::Message::from(&unstored))).into_response()
+            ([(DROPPED_BY, by)], Json(model::Message::from(unstored))).into_response()
         }
     }
 }
@@ -253,7 +253,7 @@ async fn update(
         && let Some(expires_ms) = change.expires_at.0
     {
         let message = expire(&state, user, id, expires_ms).await?;
-        return Ok(Json(model::Message::from(&message)).into_response());
+        return Ok(Json(model::Message::from(message)).into_response());
     }
     let given_priority = contract_priority(message.priority);
     let stored = Content {
@@ -421,7 +421,7 @@ fn paged(path: &str, limit: u32, listing: Listing) -> Json<model::PagedMessages>
     let end = (messages.len(), messages.last().map(|row| row.id));
     Json(model::PagedMessages {
         paging: paging(path, limit, end, more),
-        messages: messages.iter().map(model::Message::from).collect(),
+        messages: messages.into_iter().map(model::Message::from).collect(),
     })
 }
 

@@ -33,16 +33,21 @@ pub struct Message {
 
 impl From<&MessageRow> for Message {
     fn from(row: &MessageRow) -> Self {
+        row.clone().into()
+    }
+}
+
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
         Self {
             id: row.id,
             appid: row.application_id,
-            message: row.body.clone(),
-            title: row.title.clone(),
+            message: row.body,
+            title: row.title,
             priority: row.priority,
             // Only objects were stored.
             extras: row
                 .extras
-                .clone()
                 .and_then(|extras| RawValue::from_string(extras).ok()),
             date: rfc3339(row.created_ms),
             expires_at: row.expires_ms.map(rfc3339),
