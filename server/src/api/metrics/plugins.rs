@@ -36,7 +36,7 @@ fn filters(state: &AppState, text: &mut Text) {
     ] {
         text.describe(name, "counter", help);
         for ((plugin, outcome), times) in &all {
-            let labels = [("plugin", plugin.as_str()), ("outcome", *outcome)];
+            let labels = [("plugin", plugin.as_str()), ("outcome", outcome.as_str())];
             if seconds {
                 text.value(name, &labels, times.time.as_secs_f64());
             } else {
