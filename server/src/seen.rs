@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::pipeline::TraceEntry;
+use crate::plugins::trace::Asked;
 
 /// The most kinds of requests, and of filters' outcomes. Routes and methods are few; a
 /// bound is a bound.
@@ -60,11 +60,11 @@ impl Seen {
     }
 
     /// Notes the filters of a message.
-    pub fn filters(&self, trace: &[TraceEntry]) {
-        for entry in trace {
+    pub fn filters(&self, trace: &[Asked]) {
+        for Asked { version, entry } in trace {
             let time = Duration::from_micros(entry.micros);
             self.filters
-                .add((entry.id.as_str(), 0, entry.action.name()), time);
+                .add((version.id.as_str(), 0, entry.action.name()), time);
         }
     }
 

@@ -24,7 +24,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{
     Lease, Plugins, Slot,
     embedder::Sender,
-    trace::{Cause, Space, TraceAction, TraceEntry},
+    trace::{Asked, Cause, Space, TraceAction, TraceEntry},
     working::Required,
 };
 
@@ -34,7 +34,7 @@ pub struct Filtered {
     /// The decision about the message.
     pub outcome: Outcome,
     /// The effect of each filter, in order.
-    pub trace: Vec<TraceEntry>,
+    pub trace: Vec<Asked>,
 }
 
 /// The filters' decision about a message.
@@ -83,7 +83,7 @@ impl Plugins {
             let (by, reason) = (entry.plugin.clone(), entry.detail.clone());
             return Filtered {
                 outcome: Outcome::Refused { draft, by, reason },
-                trace: vec![spanned(&filter_span(), entry)],
+                trace: vec![spanned(&filter_span(), entry.into())],
             };
         }
         // Once: their user may choose other applications meanwhile.
@@ -101,21 +101,21 @@ impl Plugins {
             let span = filter_span();
             let verdict = self.ask(slot, &draft, share).instrument(span.clone()).await;
             drop(heard);
-            let mut entry = entry(slot, began.elapsed());
-            entry.sent = call.end();
+            let mut asked = asked_just_now(slot, began.elapsed());
+            asked.entry.sent = call.end();
             match verdict {
-                Ok(Verdict::Keep) => trace.push(spanned(&span, entry)),
+                Ok(Verdict::Keep) => trace.push(spanned(&span, asked)),
                 Ok(Verdict::Replace(content)) => {
-                    entry.action = TraceAction::Replace;
-                    entry.changes = space.changes(&draft.content, &content);
-                    trace.push(spanned(&span, entry));
+                    asked.entry.action = TraceAction::Replace;
+                    asked.entry.changes = space.changes(&draft.content, &content);
+                    trace.push(spanned(&span, asked));
                     draft.content = content;
                 }
                 Ok(Verdict::Drop(reason)) => {
-                    let by = entry.plugin.clone();
-                    entry.action = TraceAction::Drop;
-                    entry.detail.clone_from(&reason);
-                    trace.push(spanned(&span, entry));
+                    let by = asked.version.plugin.clone();
+                    asked.entry.action = TraceAction::Drop;
+                    asked.entry.detail.clone_from(&reason);
+                    trace.push(spanned(&span, asked));
                     let text = format!("dropped a message of {}: {reason}", draft.application.name);
                     slot.log.write(Level::Info, Source::Host, &text);
                     return Filtered {
@@ -124,16 +124,16 @@ impl Plugins {
                     };
                 }
                 Err(Unanswered { cause, reason }) => {
-                    let by = entry.plugin.clone();
+                    let by = asked.version.plugin.clone();
                     let closed = slot.state().fail_closed;
-                    entry.action = if closed {
+                    asked.entry.action = if closed {
                         TraceAction::Refused
                     } else {
                         TraceAction::Skipped
                     };
-                    entry.cause = Some(cause);
-                    entry.detail.clone_from(&reason);
-                    trace.push(spanned(&span, entry));
+                    asked.entry.cause = Some(cause);
+                    asked.entry.detail.clone_from(&reason);
+                    trace.push(spanned(&span, asked));
                     if closed {
                         return Filtered {
                             outcome: Outcome::Refused { draft, by, reason },
@@ -252,15 +252,15 @@ pub(super) fn cause(error: &CallError) -> Cause {
     }
 }
 
-/// The entry of a filter that left the message as it was.
-fn entry(slot: &Slot, took: Duration) -> TraceEntry {
-    slot.with_manifest(|manifest| TraceEntry {
-        plugin: manifest.name.clone(),
-        id: manifest.id.clone(),
-        version: manifest.version.clone(),
-        micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        ..TraceEntry::new(slot.id, TraceAction::Keep)
-    })
+/// A filter that left the message as it was.
+fn asked_just_now(slot: &Slot, took: Duration) -> Asked {
+    Asked {
+        version: slot.asked_version(),
+        entry: TraceEntry {
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            ..TraceEntry::new(slot.id, TraceAction::Keep)
+        },
+    }
 }
 
 /// The span of a filter, also of one that cannot be called. [`spanned`] gives it its fields.
@@ -280,12 +280,13 @@ fn filter_span() -> Span {
 
 /// Gives a filter's span the fields of its entry, and returns the entry. The texts of the
 /// message stay here: they are not the collector's.
-fn spanned(span: &Span, entry: TraceEntry) -> TraceEntry {
+fn spanned(span: &Span, asked: Asked) -> Asked {
     if span.is_disabled() {
-        return entry;
+        return asked;
     }
-    span.record("plugin.id", entry.id.as_str());
-    span.record("plugin.version", entry.version.as_str());
+    let Asked { version, entry } = &asked;
+    span.record("plugin.id", version.id.as_str());
+    span.record("plugin.version", version.version.as_str());
     span.record("filter.action", entry.action.name());
     if !entry.changes.is_empty() {
         let fields: Vec<_> = entry.changes.iter().map(|one| one.field.name()).collect();
@@ -298,5 +299,5 @@ fn spanned(span: &Span, entry: TraceEntry) -> TraceEntry {
         span.record("filter.cause", cause.name());
         span.record("error", true);
     }
-    entry
+    asked
 }

@@ -13,7 +13,7 @@ use mortise_runtime::{
     limits::Limit,
     log::Source,
     registry::OnDemand,
-    types::{Level, Manifest, User},
+    types::{Level, User},
 };
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{sync::Notify, task::JoinHandle};
@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     call_trace::OpenCalls, embedder::UserPlugin, hops::Hops, lease::InstanceHandle,
-    listeners::Wanted, measured::Failing, time::now_ms, turn::SlotTurns, working::covers,
+    listeners::Wanted, measured::Failing, time::now_ms, trace::AskedVersion, turn::SlotTurns,
+    working::covers,
 };
 
 /// One user's plugin.
@@ -60,7 +61,7 @@ pub struct Slot {
     /// Told when its user has a new message.
     pub(super) wake: Notify,
     /// The version of the plugin that the next handle is made of.
-    plugin: RwLock<Arc<OnDemand>>,
+    plugin: RwLock<Active>,
     /// True if the slot was removed from its user: nothing is created for it
     /// again.
     gone: AtomicBool,
@@ -72,6 +73,22 @@ pub struct Slot {
     /// most are, and need not lock it.
     filters_all: AtomicBool,
     state: Mutex<State>,
+}
+
+/// A version of the plugin.
+#[derive(Debug)]
+struct Active {
+    plugin: Arc<OnDemand>,
+    version: Arc<AskedVersion>,
+}
+
+impl Active {
+    fn of(plugin: Arc<OnDemand>) -> Self {
+        Self {
+            version: Arc::new(AskedVersion::of(plugin.manifest())),
+            plugin,
+        }
+    }
 }
 
 /// The task that feeds a listener.
@@ -116,7 +133,7 @@ impl Slot {
         Self {
             id: row.id,
             user,
-            plugin: RwLock::new(plugin),
+            plugin: RwLock::new(Active::of(plugin)),
             gone: AtomicBool::new(false),
             down: AtomicBool::new(false),
             feeding: Mutex::default(),
@@ -149,12 +166,12 @@ impl Slot {
 
     /// The version of the plugin that it has.
     pub fn plugin(&self) -> Arc<OnDemand> {
-        Arc::clone(&self.plugin.read())
+        Arc::clone(&self.plugin.read().plugin)
     }
 
-    /// Reads the manifest of that version.
-    pub(super) fn with_manifest<T>(&self, read: impl FnOnce(&Manifest) -> T) -> T {
-        read(self.plugin.read().manifest())
+    /// That version as traces name it.
+    pub(super) fn asked_version(&self) -> Arc<AskedVersion> {
+        Arc::clone(&self.plugin.read().version)
     }
 
     /// Gives it another version of the plugin, which is not at fault for what
@@ -163,7 +180,8 @@ impl Slot {
         if self.denials.begin_version(plugin.digest()) {
             self.forget_failures();
         }
-        *self.plugin.write() = plugin;
+        let active = Active::of(plugin);
+        *self.plugin.write() = active;
     }
 
     /// Returns true if nothing may be created for it any more. Read and set

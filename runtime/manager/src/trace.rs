@@ -3,7 +3,12 @@
 //! message does not multiply it in the database. That of a call is for listeners, timers and
 //! webhooks.
 
-use mortise_runtime::types::{Content, Message, WebhookRequest};
+use std::{
+    mem,
+    sync::{Arc, OnceLock},
+};
+
+use mortise_runtime::types::{Content, Manifest, Message, WebhookRequest};
 use serde::{Deserialize, Serialize};
 
 /// The longest text of one side of a [`Change`], in bytes.
@@ -117,6 +122,67 @@ impl TraceEntry {
             }
         }
         Some(content)
+    }
+}
+
+/// A version of a plugin, as traces name it.
+#[derive(Debug)]
+pub struct AskedVersion {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The manifest's id.
+    pub id: String,
+    /// The version.
+    pub version: String,
+    /// The embedder's number for it, which it may set to save looking it up.
+    pub number: OnceLock<i64>,
+}
+
+impl AskedVersion {
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        Self {
+            plugin: manifest.name.clone(),
+            id: manifest.id.clone(),
+            version: manifest.version.clone(),
+            number: OnceLock::new(),
+        }
+    }
+}
+
+/// A filter that was asked about a message. Most traces are stored without names, so that
+/// nobody copies them for each message.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its version.
+    pub version: Arc<AskedVersion>,
+    /// Its effect; the names of plugin and version are empty.
+    pub entry: TraceEntry,
+}
+
+impl Asked {
+    /// The entry with its names.
+    pub fn named(&self) -> TraceEntry {
+        TraceEntry {
+            plugin: self.version.plugin.clone(),
+            id: self.version.id.clone(),
+            version: self.version.version.clone(),
+            ..self.entry.clone()
+        }
+    }
+}
+
+impl From<TraceEntry> for Asked {
+    fn from(mut entry: TraceEntry) -> Self {
+        let version = AskedVersion {
+            plugin: mem::take(&mut entry.plugin),
+            id: mem::take(&mut entry.id),
+            version: mem::take(&mut entry.version),
+            number: OnceLock::new(),
+        };
+        Self {
+            version: Arc::new(version),
+            entry,
+        }
     }
 }
 

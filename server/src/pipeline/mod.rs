@@ -24,7 +24,7 @@ use tracing::{Instrument as _, field::Empty};
 pub(crate) use self::dropped_message::Dropped;
 pub use self::{chain::Chain, forward::Forward};
 use self::{commit::Commit, dropped::Keep};
-use crate::plugins::Outcome;
+use crate::plugins::{Outcome, trace::Asked};
 pub use crate::plugins::{
     embedder::Sender,
     trace::{Cause, Change, Field, TraceAction, TraceEntry},
@@ -323,7 +323,7 @@ impl Pipeline {
             (draft, Vec::new())
         };
         let mut changes = trace.iter();
-        let is_changed = changes.any(|entry| entry.action == TraceAction::Replace);
+        let is_changed = changes.any(|asked| asked.entry.action == TraceAction::Replace);
         if is_changed {
             // Content from filters is bounded like content from outside.
             check(&draft.content, self.most)?;
@@ -442,9 +442,10 @@ impl Pipeline {
 fn dropped(
     user_id: i64,
     draft: Draft,
-    trace: &[TraceEntry],
+    asked: &[Asked],
     refused: bool,
 ) -> Result<DroppedRow, PostError> {
+    let trace: Vec<TraceEntry> = asked.iter().map(Asked::named).collect();
     let (plugin, plugin_name, instance_id, reason) = match trace.last() {
         Some(last) => (&*last.id, &*last.plugin, last.instance, &*last.detail),
         None => ("", "", 0, ""),
@@ -466,7 +467,7 @@ fn dropped(
         instance_id,
         reason: reason.to_owned(),
         // Strings and numbers always serialize.
-        trace: serde_json::to_string(trace).ok(),
+        trace: serde_json::to_string(&trace).ok(),
         updates: None,
         expires_ms: None,
         sets_expiry: false,

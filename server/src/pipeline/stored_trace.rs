@@ -5,7 +5,7 @@
 use mortise_store::{Store, StoreError, TracedVersion};
 use serde::{Deserialize, Serialize};
 
-use crate::plugins::trace::{Cause, Change, Field, TraceAction, TraceEntry};
+use crate::plugins::trace::{Asked, AskedVersion, Cause, Change, Field, TraceAction, TraceEntry};
 
 /// In place of the trace of a message that a filter changed, on a server that keeps no
 /// traces, or that has removed the trace. Read, it has no entries.
@@ -83,22 +83,14 @@ fn is_keep(action: &TraceAction) -> bool {
 /// # Errors
 ///
 /// [`StoreError`].
-pub(super) async fn write(
-    store: &Store,
-    trace: Vec<TraceEntry>,
-) -> Result<Option<String>, StoreError> {
+pub(super) async fn write(store: &Store, trace: Vec<Asked>) -> Result<Option<String>, StoreError> {
     if trace.is_empty() {
         return Ok(None);
     }
     let mut entries = Vec::with_capacity(trace.len());
-    for entry in trace {
-        let version = TracedVersion {
-            plugin: entry.id,
-            name: entry.plugin,
-            version: entry.version,
-        };
+    for Asked { version, entry } in trace {
         entries.push(Short {
-            version: store.traced_version_id(&version).await?,
+            version: number(store, &version).await?,
             instance: entry.instance,
             micros: entry.micros,
             action: entry.action,
@@ -110,6 +102,21 @@ pub(super) async fn write(
     }
     // Strings and numbers always serialize.
     Ok(serde_json::to_string(&entries).ok())
+}
+
+/// Returns the number of a version, and keeps it with the version: the store hashes all of
+/// the names under a lock.
+async fn number(store: &Store, version: &AskedVersion) -> Result<i64, StoreError> {
+    if let Some(number) = version.number.get() {
+        return Ok(*number);
+    }
+    let traced = TracedVersion {
+        plugin: version.id.clone(),
+        name: version.plugin.clone(),
+        version: version.version.clone(),
+    };
+    let number = store.traced_version_id(&traced).await?;
+    Ok(*version.number.get_or_init(|| number))
 }
 
 /// Returns a trace from its stored form.
@@ -173,7 +180,7 @@ mod tests {
     use mortise_store::Store;
 
     use super::{CHANGED, read, write};
-    use crate::plugins::trace::{Cause, Change, Field, TraceAction, TraceEntry};
+    use crate::plugins::trace::{Asked, Cause, Change, Field, TraceAction, TraceEntry};
 
     fn kept() -> TraceEntry {
         TraceEntry {
@@ -188,6 +195,10 @@ mod tests {
             changes: Vec::new(),
             sent: Vec::new(),
         }
+    }
+
+    fn asked(trace: Vec<TraceEntry>) -> Vec<Asked> {
+        trace.into_iter().map(Asked::from).collect()
     }
 
     fn all() -> Vec<TraceEntry> {
@@ -218,10 +229,10 @@ mod tests {
     async fn a_trace_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let stored = write(&store, all()).await.unwrap().unwrap();
+        let stored = write(&store, asked(all())).await.unwrap().unwrap();
         assert_eq!(read(&store, &stored).await.unwrap(), all());
         // That of most messages is a few bytes.
-        let short = write(&store, vec![kept()]).await.unwrap().unwrap();
+        let short = write(&store, asked(vec![kept()])).await.unwrap().unwrap();
         assert_eq!(short, r#"[{"v":1,"i":7,"t":312}]"#);
         assert_eq!(write(&store, Vec::new()).await.unwrap(), None);
         store.close().await;
@@ -238,7 +249,7 @@ mod tests {
         };
         for (trace, is_changed) in [(all(), true), (vec![kept(), said], false)] {
             let whole = serde_json::to_string(&trace).unwrap();
-            let short = write(&store, trace).await.unwrap().unwrap();
+            let short = write(&store, asked(trace)).await.unwrap().unwrap();
             for stored in [whole, short] {
                 assert_eq!(stored.contains(CHANGED), is_changed, "{stored}");
             }
