@@ -79,6 +79,11 @@ impl<'a> Job<'a> {
         Ok(done)
     }
 
+    /// Warns the author of something that the build does not fail for.
+    pub fn warn(&self, text: &str) {
+        self.progress.warn(text);
+    }
+
     /// Finds a program on the path.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ pub trait Progress {
 
     /// The step that began last is done.
     fn done(&self, step: &str, time: Duration);
+
+    /// The plugin has something that will fail when it runs.
+    fn warn(&self, text: &str);
 }
 
 /// Reports nothing.
@@ -20,4 +23,6 @@ impl Progress for Silent {
     fn begin(&self, _step: &str) {}
 
     fn done(&self, _step: &str, _time: Duration) {}
+
+    fn warn(&self, _text: &str) {}
 }

@@ -27,6 +27,8 @@ use crate::{compare, first_plugin};
 use crate::{dist, escapes, load, soak};
 
 const FORMAT: [&str; 3] = ["fmt", "--all", "--check"];
+/// The SDK's features, which plugins choose; its tests and the documents' code use all.
+const SDK_FEATURES: [&str; 2] = ["--features", "mortise-plugin/http,mortise-plugin/tracing"];
 const CLIPPY: [&str; 6] = [
     "clippy",
     "--workspace",
@@ -251,7 +253,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         });
         steps.check("clippy", || run_command(host().args(CLIPPY)));
         steps.check("clippy of SDK and examples", || {
-            run_command(guests().args(CLIPPY))
+            let (arguments, lints) = CLIPPY.split_at(4);
+            run_command(guests().args(arguments).args(SDK_FEATURES).args(lints))
         });
         steps.check(
             "set up: other people's clients, after the checks beside it",
@@ -297,7 +300,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             ..Count::default()
         })
     });
-    steps.step("tests of SDK and examples", || count(guests().args(TEST)));
+    steps.step("tests of SDK and examples", || {
+        count(guests().args(TEST).args(SDK_FEATURES))
+    });
     // A browser mostly waits: beside what computes and measures nothing.
     thread::scope(|scope| {
         let browser = scope.spawn(|| Step::run(BROWSER.to_owned(), || in_browser(workspace)));

@@ -5,6 +5,7 @@ pub mod go;
 pub mod javascript;
 pub mod python;
 pub mod rust;
+mod sockets;
 
 use std::path::PathBuf;
 

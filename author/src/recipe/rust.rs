@@ -1,15 +1,21 @@
 //! Rust: `cargo` makes the component itself, with the macros of the crate
 //! `mortise-plugin`. The plugin's source names its capabilities.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use mortise_toolchain::{
     process::output,
     rust::{Build, Built, DEBIAN_PACKAGES, TARGET, Toolchain, executable},
 };
 
-use super::Recipe;
-use crate::{Error, MissingTool, job::Job};
+use super::{Recipe, sockets};
+use crate::{Error, MissingTool, job::Job, sdk};
+
+/// The file that names the plugin's dependencies.
+const MANIFEST: &str = "Cargo.toml";
 
 /// Plugins in Rust.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +25,10 @@ impl Recipe for Rust {
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let cargo = cargo(job)?;
         let toolchain = Toolchain::find().ok_or_else(missing_target)?;
+        own_sdk(job)?;
+        job.step("look for dependencies that open sockets", || {
+            find_sockets(job, &cargo)
+        })?;
         let build = Build {
             folder: job.folder(),
             target: None,
@@ -38,6 +48,7 @@ impl Recipe for Rust {
 
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let cargo = cargo(job)?;
+        own_sdk(job)?;
         let mut command = job.command(cargo);
         command.args([
             "build",
@@ -70,6 +81,43 @@ impl Recipe for Rust {
             format!("# makes target/{TARGET}/release/{name}.wasm"),
         ]
     }
+}
+
+/// Makes or updates the plugin's copy of the SDK, if the plugin depends on that.
+fn own_sdk(job: &Job<'_>) -> Result<(), Error> {
+    let manifest = fs::read_to_string(job.folder().join(MANIFEST)).unwrap_or_default();
+    // Cargo reports a malformed one.
+    let manifest: toml::Table = manifest.parse().unwrap_or_default();
+    let path = manifest
+        .get("dependencies")
+        .and_then(|dependencies| dependencies.get("mortise-plugin")?.get("path")?.as_str());
+    if path.is_some_and(|path| Path::new(path) == Path::new(sdk::FOLDER)) {
+        job.sdk()?;
+    }
+    Ok(())
+}
+
+/// Warns of the component's dependencies that open sockets.
+///
+/// # Errors
+///
+/// The plugin itself depends on one.
+fn find_sockets(job: &Job<'_>, cargo: &Path) -> Result<(), Error> {
+    let mut command = job.command(cargo);
+    command
+        .args(["tree", "--target", TARGET])
+        .args(["--edges", "normal,no-proc-macro", "--prefix", "depth"])
+        .args(["--format", sockets::FORMAT]);
+    for found in sockets::in_tree(&output(&mut command)?) {
+        if found.is_direct() {
+            return Err(Error::Project {
+                file: job.folder().join(MANIFEST),
+                text: found.describe(),
+            });
+        }
+        job.warn(&found.describe());
+    }
+    Ok(())
 }
 
 fn cargo(job: &Job<'_>) -> Result<PathBuf, Error> {

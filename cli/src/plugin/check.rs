@@ -35,7 +35,11 @@ impl Look {
                 Err(error) => failed(&error, self.json)?,
                 Ok(plugin) => {
                     let manifest = plugin.manifest();
-                    let text = if self.json {
+                    let warnings = match plugin.backend() {
+                        Backend::Wasm => warnings(&std::fs::read(&self.file)?),
+                        _ => Vec::new(),
+                    };
+                    let mut text = if self.json {
                         serde_json::json!({
                             "ok": true,
                             "file": self.file,
@@ -43,6 +47,7 @@ impl Look {
                             "version": manifest.version,
                             "backend": plugin.backend(),
                             "digest": plugin.digest(),
+                            "warnings": warnings,
                         })
                         .to_string()
                     } else {
@@ -54,6 +59,12 @@ impl Look {
                             manifest.version
                         )
                     };
+                    if !self.json {
+                        for warning in warnings {
+                            let label = paint("warning", Style::new().yellow().bold());
+                            write!(text, "\n{label} {warning}")?;
+                        }
+                    }
                     (text + "\n", ExitCode::SUCCESS)
                 }
             },
@@ -67,6 +78,33 @@ impl Look {
             Ok(found) => (describe(&found)?, ExitCode::SUCCESS),
         })
     }
+}
+
+/// Code of Rust's that no component can run: a part of its functions' names, and the
+/// warning.
+const NEVER_RUNS: [(&str, &str); 2] = [
+    (
+        "3std3net",
+        "its Rust code opens sockets or looks up names, which components are denied; send HTTP \
+         requests with the SDK's `Context::http`",
+    ),
+    (
+        "12wasm_bindgen",
+        "its Rust code calls a browser, as the crate `reqwest` does in WebAssembly, and crashes \
+         there; send HTTP requests with the SDK's `Context::http`",
+    ),
+];
+
+/// Warns of functions in a component that will fail. Recognizes them by their names, if the
+/// component has these.
+fn warnings(component: &[u8]) -> Vec<&'static str> {
+    let has = |name: &str| {
+        component
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    };
+    let found = NEVER_RUNS.into_iter().filter(|(name, _)| has(name));
+    found.map(|(_, warning)| warning).collect()
 }
 
 impl Description {

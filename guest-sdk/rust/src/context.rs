@@ -144,6 +144,21 @@ impl Context {
         http::follow(request, |hop| self.handle.http(hop))
     }
 
+    /// Sends a request of the crate `http`, and returns the whole response in its types:
+    /// [`Context::http`] with the defaults of [`HttpRequest`]. To change them, convert the
+    /// request with [`HttpRequest::from`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Context::http`].
+    #[cfg(feature = "http")]
+    pub fn request<B: Into<Vec<u8>>>(
+        &self,
+        request: ::http::Request<B>,
+    ) -> Result<::http::Response<Vec<u8>>, Error> {
+        self.http(request.into())?.try_into()
+    }
+
     /// Writes to the instance's log. Cuts entries at 8 KiB.
     pub fn log(&self, level: Level, text: impl AsRef<str>) {
         self.handle.log(level, text.as_ref());

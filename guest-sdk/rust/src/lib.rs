@@ -46,6 +46,8 @@
 //!   [`Listener`], [`Timer`]: the traits that a plugin implements.
 //! - [`Context`]: the functions of the host.
 //! - [`http`]: HTTP requests.
+//! - `events`, with the feature `tracing`: the events of the crate `tracing` in the
+//!   plugin's log.
 //! - `backend`: the boundary between this crate and the hosts.
 //!
 //! The plugin's log has everything that the plugin prints to standard output or
@@ -54,6 +56,8 @@
 mod backend;
 pub mod config;
 mod context;
+#[cfg(feature = "tracing")]
+pub mod events;
 pub mod http;
 mod plugin;
 #[cfg(not(target_family = "wasm"))]
@@ -111,6 +115,6 @@ macro_rules! main {
 }
 
 /// Runs the code on the page about writing plugins.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http", feature = "tracing"))]
 #[doc = include_str!("../../../docs/writing-a-plugin.md")]
 mod writing_a_plugin {}

@@ -136,6 +136,52 @@ async fn a_new_plugin_in_c_works() {
     shouts("c", |prefix| format!("prefix: {prefix}\n")).await;
 }
 
+/// Crates that open sockets are named by the build, before one fails in a call. Code that
+/// does so itself is named by `check`.
+#[test]
+fn sockets_in_a_component_in_rust_are_told_to_its_author() {
+    let folder = tempfile::tempdir().unwrap();
+    plugin(folder.path(), &["new", "shout", "--lang", "rust"]);
+    let inside = folder.path().join("shout");
+    std::fs::copy(guests::lock(), inside.join("Cargo.lock")).unwrap();
+    let client = inside.join("ureq");
+    std::fs::create_dir_all(client.join("src")).unwrap();
+    std::fs::write(client.join("src/lib.rs"), "").unwrap();
+    let manifest = "[package]\nname = \"ureq\"\nversion = \"0.0.1\"\nedition = \"2024\"\n";
+    std::fs::write(client.join("Cargo.toml"), manifest).unwrap();
+    let manifest = std::fs::read_to_string(inside.join("Cargo.toml")).unwrap();
+    let depends = "[dependencies]\nureq = { path = \"ureq\" }\n";
+    let manifest = manifest.replace("[dependencies]\n", depends);
+    std::fs::write(inside.join("Cargo.toml"), manifest).unwrap();
+    let output = Command::new(server::program())
+        .args(["plugin", "build"])
+        .current_dir(&inside)
+        .env("CARGO_TARGET_DIR", guests::target())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for part in [
+        "Cargo.toml: the component depends on `ureq`. ",
+        "`Context::request`",
+        "cfg(not(target_family",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let checked = |package: &str| {
+        let file = guests::example(package);
+        let output = plugin(folder.path(), &["check", file.to_str().unwrap()]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = checked("everything");
+    assert!(
+        said.contains("warning its Rust code opens sockets"),
+        "{said}"
+    );
+    let said = checked("rules");
+    assert!(!said.contains("warning"), "{said}");
+}
+
 /// Without tools, a build names the missing one, its purpose, and the way to
 /// install it.
 #[test]

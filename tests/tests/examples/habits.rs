@@ -16,6 +16,10 @@ fn conforms(language: &str, native: bool) {
     // Where npm's packages are found.
     let folder = tempfile::tempdir_in(guests::workshop()).unwrap();
     copy(&from, folder.path());
+    if language == "rust" {
+        // The same versions of crates as the examples have.
+        std::fs::copy(guests::lock(), folder.path().join("Cargo.lock")).unwrap();
+    }
     plugin(folder.path(), &["build"]);
     plugin(folder.path(), &["test"]);
     if native {
@@ -35,6 +39,11 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(&source, &target).unwrap();
         }
     }
+}
+
+#[test]
+fn rust_is_written_as_usual() {
+    conforms("rust", cfg!(unix));
 }
 
 #[test]

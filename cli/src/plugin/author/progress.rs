@@ -19,6 +19,10 @@ impl Progress for Told {
     fn done(&self, step: &str, time: Duration) {
         let _ = writeln!(io::stderr().lock(), "{step}: {}", seconds(time));
     }
+
+    fn warn(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    }
 }
 
 /// A time as a person reads it.

@@ -3,7 +3,12 @@
 //! This module follows redirects one by one, so that the host sees and checks
 //! each of them. It removes credentials from a request to another origin. A
 //! backend sends one [`Hop`] and reads one response.
+//!
+//! With the feature `http`, requests and responses convert from and to those of the
+//! crate `http`, which other clients and the libraries above them have too.
 
+#[cfg(feature = "http")]
+mod standard;
 mod url;
 
 use std::time::Duration;

@@ -182,6 +182,8 @@ pub fn timer<T: Timer>(plugin: &mut T, call: &Asked) -> Option<Answer> {
 
 /// See [`crate::main`]. Serves the host that started this process.
 pub fn main<T: Exported>() -> std::process::ExitCode {
+    #[cfg(feature = "tracing")]
+    crate::events::install();
     #[cfg(unix)]
     {
         super::serve::main::<T>()

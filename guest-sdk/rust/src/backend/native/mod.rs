@@ -67,6 +67,33 @@ impl std::ops::Deref for Handle {
     }
 }
 
+#[cfg(feature = "tracing")]
+thread_local! {
+    /// The host of the instance whose thread this is.
+    static HERE: std::cell::RefCell<Option<Handle>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Makes this thread an instance's.
+#[cfg(all(feature = "tracing", any(test, unix)))]
+pub(crate) fn enter(handle: Handle) {
+    HERE.set(Some(handle));
+}
+
+/// Writes to the log of the instance whose thread this is. The plugin's other threads write
+/// to standard error, which the host logs.
+#[cfg(feature = "tracing")]
+pub(crate) fn log_here(level: Level, text: &str) {
+    use std::io::Write as _;
+
+    HERE.with_borrow(|here| match here {
+        Some(handle) => handle.log(level, text),
+        None => {
+            // There is no other place to report that this one is closed.
+            let _ = writeln!(std::io::stderr(), "{level:?}: {text}");
+        }
+    });
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Handle")

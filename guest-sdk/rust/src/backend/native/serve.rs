@@ -143,7 +143,10 @@ impl Process {
                 wire: Arc::clone(&wire),
                 instance: number,
             };
-            let context = Context::new(Handle::new(Arc::new(host)));
+            let handle = Handle::new(Arc::new(host));
+            #[cfg(feature = "tracing")]
+            super::enter(handle.clone());
+            let context = Context::new(handle);
             let mut plugin = match catch_unwind(AssertUnwindSafe(|| T::new(context))) {
                 Ok(plugin) => plugin,
                 Err(_) => return wire.answer(call.id(), &Err(crash())),

@@ -58,7 +58,11 @@ impl<T: Plugin> Slot<T> {
     fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> R {
         // There are no threads, and a panic ends the component.
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        call(slot.get_or_insert_with(|| T::new(Context::new(Handle))))
+        call(slot.get_or_insert_with(|| {
+            #[cfg(feature = "tracing")]
+            crate::events::install();
+            T::new(Context::new(Handle))
+        }))
     }
 }
 

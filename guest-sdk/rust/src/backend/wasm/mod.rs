@@ -24,6 +24,12 @@ mod bindings;
 
 use bindings::mortise::plugin::{log, messages, storage, timers};
 
+/// Writes to the log of this component's one instance.
+#[cfg(feature = "tracing")]
+pub(crate) fn log_here(level: Level, text: &str) {
+    Handle.log(level, text);
+}
+
 /// The connection to the host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle;
