@@ -137,9 +137,10 @@ class Connection:
             except OSError:
                 return False
 
-    def notify(self, method: str, instance: int, params: dict[str, Any]) -> None:
-        """Says something that has no answer."""
-        self.write({"type": "notify", "method": method, "instance": instance, "params": params})
+    def notify(self, method: str, instance: Optional[int], params: dict[str, Any]) -> None:
+        """Says something that has no answer, about an instance or the process."""
+        about = {} if instance is None else {"instance": instance}
+        self.write({"type": "notify", "method": method, **about, "params": params})
 
     def ask(self, method: str, instance: int, params: dict[str, Any]) -> Any:
         """Calls a function of the host and returns its result as data."""

@@ -79,13 +79,70 @@ class _Worker:
         self._tasks.put(None)
 
 
+def _debugged() -> bool:
+    """Whether a debugger follows this thread, such as ``python3 -m pdb``: its
+    breakpoints stop in that thread only."""
+    monitoring: Any = getattr(sys, "monitoring", None)
+    return sys.gettrace() is not None or (
+        monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
+    )
+
+
+class _Debugging:
+    """Reports to the host that a debugger follows a thread of this process. The host
+    then suspends deadlines, if it lets this process be debugged."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._mutex = threading.Lock()
+        self._threads: set[int] = set()
+
+    def look(self) -> None:
+        """Looks whether a debugger follows this thread."""
+        self._set(_debugged())
+
+    def forget(self) -> None:
+        """Forgets this thread, which ends."""
+        self._set(False)
+
+    def watch_breakpoints(self) -> None:
+        """Reports each ``breakpoint()`` before it stops, unless the author or the
+        environment chose another debugger than pdb."""
+        if sys.breakpointhook is not sys.__breakpointhook__ or os.environ.get("PYTHONBREAKPOINT"):
+            return
+
+        def hook(*, header: Optional[str] = None, **options: Any) -> None:
+            import pdb
+
+            self._set(True)
+            debugger = pdb.Pdb()
+            if header is not None:
+                debugger.message(header)
+            # It stops in the author's function, not in this one.
+            debugger.set_trace(sys._getframe(1), **options)
+
+        sys.breakpointhook = hook
+
+    def _set(self, debugged: bool) -> None:
+        thread = threading.get_ident()
+        if debugged == (thread in self._threads):
+            return
+        # Reports must not overtake each other.
+        with self._mutex:
+            before = bool(self._threads)
+            (self._threads.add if debugged else self._threads.discard)(thread)
+            if bool(self._threads) != before:
+                self._connection.notify("process.debugged", None, {"attached": debugged})
+
+
 class _Instance:
     """An instance, which is called one call after another."""
 
-    def __init__(self, shared: Optional[_Worker]) -> None:
+    def __init__(self, shared: Optional[_Worker], debugging: _Debugging) -> None:
         self.plugin: Optional[Plugin] = None
         self.started = False
         self._shared = shared
+        self._debugging = debugging
         self._worker = shared or _Worker()
         if shared is None:
             self._worker.start()
@@ -97,16 +154,8 @@ class _Instance:
     def end(self) -> None:
         """Ends the instance's thread after the tasks that are queued."""
         if self._shared is None:
+            self._worker.submit(self._debugging.forget)
             self._worker.end()
-
-
-def _debugged() -> bool:
-    """Whether a debugger follows the main thread, such as ``python3 -m pdb``: its
-    breakpoints stop in that thread only."""
-    monitoring: Any = getattr(sys, "monitoring", None)
-    return sys.gettrace() is not None or (
-        monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None
-    )
 
 
 class _Process:
@@ -118,6 +167,8 @@ class _Process:
         self._shared = shared
         self._capabilities = _capabilities(plugin)
         self._connection = connection
+        self._debugging = _Debugging(connection)
+        self._debugging.watch_breakpoints()
         self._instances: dict[int, _Instance] = {}
 
     def called(self, call: Call) -> None:
@@ -142,7 +193,7 @@ class _Process:
         base_path = call.param("base_path", Optional[str])
         if number in self._instances:
             raise Failure("invalid", f"there is an instance {number} already")
-        instance = self._instances[number] = _Instance(self._shared)
+        instance = self._instances[number] = _Instance(self._shared, self._debugging)
 
         def work() -> None:
             made = self._plugin.__new__(self._plugin)
@@ -205,6 +256,7 @@ class _Process:
         if self._shared is None and self._plugin.concurrent and call.method in _CONCURRENT:
             worker = _Worker()
             worker.submit(task)
+            worker.submit(self._debugging.forget)
             worker.end()
             worker.start()
         else:
@@ -255,6 +307,13 @@ class _Process:
 
     def _guard(self, call: Call, work: Callable[[], None]) -> None:
         """Runs the plugin's code and answers for what it raises."""
+        self._debugging.look()
+        try:
+            self._answer(call, work)
+        finally:
+            self._debugging.look()
+
+    def _answer(self, call: Call, work: Callable[[], None]) -> None:
         try:
             work()
         except Failure as failure:

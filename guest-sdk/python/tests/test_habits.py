@@ -293,6 +293,35 @@ class Debugger(unittest.TestCase):
         host = Host(self, "habits", python=(sys.executable, "-m", "pdb"), HOME=folder.name)
         host.create(1)
         _, answer = host.begin("webhook.handle", 1, request=host.request(1, "log"))
+        self.stops(host, "log.setLevel(1)")
+        # The host suspends deadlines.
+        self.assertTrue(host.debugged.get(timeout=PATIENCE))
+        self.assertTrue(answer.empty())
+        self.go_on(host, b"c")
+        self.assertEqual(host.wait(answer)["status"], 200)
+        # The debugger is still attached; without breakpoints it is not.
+        self.assertTrue(host.debugged.empty())
+        _, answer = host.begin("webhook.handle", 1, request=host.request(1, "log"))
+        self.go_on(host, b"cl 1", b"c")
+        self.assertEqual(host.wait(answer)["status"], 200)
+        self.assertFalse(host.debugged.get(timeout=PATIENCE))
+
+    def test_a_breakpoint_in_the_source_stops_in_its_own_function(self):
+        host = Host(self, "habits")
+        host.create(1)
+        _, answer = host.begin("webhook.handle", 1, request=host.request(1, "breakpoint"))
+        seen = self.stops(host, "habits.py(")
+        self.assertIn("a breakpoint of the author's", seen)
+        self.assertTrue(host.debugged.get(timeout=PATIENCE))
+        self.go_on(host, b"c")
+        self.assertEqual(host.wait(answer)["status"], 200)
+        self.assertFalse(host.debugged.get(timeout=PATIENCE))
+
+    def go_on(self, host, *commands):
+        host.process.stdin.write(b"".join(command + b"\n" for command in commands))
+        host.process.stdin.flush()
+
+    def stops(self, host, at):
         seen, lines = "", queue.Queue()
 
         def read():
@@ -300,12 +329,9 @@ class Debugger(unittest.TestCase):
                 lines.put(text.decode())
 
         threading.Thread(target=read, daemon=True).start()
-        while "log.setLevel(1)" not in seen:
+        while at not in seen:
             seen += lines.get(timeout=PATIENCE)
-        self.assertTrue(answer.empty())
-        host.process.stdin.write(b"c\n")
-        host.process.stdin.flush()
-        self.assertEqual(host.wait(answer)["status"], 200)
+        return seen
 
 
 if __name__ == "__main__":

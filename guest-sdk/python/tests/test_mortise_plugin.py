@@ -80,6 +80,7 @@ class Host:
         self.writing, self.mutex = threading.Lock(), threading.Lock()
         self.next, self.asked, self.sent, self.changed, self.log = 1, {}, [], [], []
         self.storage, self.timers, self.hold = collections.defaultdict(dict), {}, None
+        self.debugged = queue.Queue()
         if welcome:
             self.write(welcome)
         if welcome is WELCOME:
@@ -124,6 +125,8 @@ class Host:
                 self.asked.pop(message["id"]).put(message)
             elif message["type"] == "call":
                 self.serve(message)
+            elif message.get("method") == "process.debugged":
+                self.debugged.put(message["params"]["attached"])
             elif message["type"] == "notify":
                 self.log.append((message["instance"], message["params"]["level"], message["params"]["text"]))
 

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -23,11 +24,11 @@ use parking_lot::Mutex;
 
 use crate::{
     connection::{Answer, Handler},
-    supervisor::output::Sink,
+    supervisor::{debugger::Debugger, output::Sink},
 };
 use mortise_protocol::{
     codec::Payload,
-    imports::{Import, LOG},
+    imports::{DEBUGGED, Debugged, Import, LOG},
     message::{Call, Failure, FailureKind},
     methods::Blob,
 };
@@ -37,6 +38,7 @@ use mortise_protocol::{
 #[derive(Debug)]
 pub(crate) struct Imports {
     log: Arc<Log>,
+    debugger: Debugger,
     next: AtomicU64,
     routes: Mutex<BTreeMap<u64, Route>>,
 }
@@ -61,8 +63,10 @@ pub(crate) struct Route {
 impl Imports {
     /// `log_bytes` bounds the plugin's own log.
     pub(crate) fn new(log_bytes: u64) -> Self {
+        let log = Arc::new(Log::new(log_bytes));
         Self {
-            log: Arc::new(Log::new(log_bytes)),
+            debugger: Debugger::new(Arc::clone(&log)),
+            log,
             next: AtomicU64::new(1),
             routes: Mutex::default(),
         }
@@ -71,6 +75,11 @@ impl Imports {
     /// Returns the log of the process: its output, and the host's observations.
     pub(crate) fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// Returns the debugger of the process.
+    pub(crate) fn debugger(&self) -> &Debugger {
+        &self.debugger
     }
 
     /// Gives an instance a number that was never used before.
@@ -252,12 +261,20 @@ impl Handler for Imports {
 
     fn notified(&self, method: &str, instance: Option<u64>, payload: &Payload) {
         // What cannot be answered is ignored, as the protocol says.
-        if method == LOG
+        if method == DEBUGGED {
+            if let Ok(Debugged { attached }) = payload.params() {
+                self.debugger.report(attached);
+            }
+        } else if method == LOG
             && let Ok(Route { guard, .. }) = self.route(instance)
             && let Ok(Import::Log(level, text)) = Import::read(method, payload)
         {
             guard.log().write(level, Source::Plugin, &text);
         }
+    }
+
+    fn suspended(&self) -> Duration {
+        self.debugger.look()
     }
 }
 

@@ -67,6 +67,10 @@ pub struct Settings {
     pub host: String,
     /// Environment variables that every plugin has without a grant.
     pub variables: Vec<(String, String)>,
+    /// Suspends deadlines while a debugger is attached to a process that the host
+    /// started, as for one that was started by hand. For hosts of authors: elsewhere a
+    /// plugin could attach a debugger to itself and so have no deadlines.
+    pub debugging: bool,
 }
 
 /// Ask, then SIGTERM, then SIGKILL.
@@ -117,6 +121,7 @@ impl Default for Settings {
             output_bytes_per_second: 1 << 20,
             host: concat!("mortise ", env!("CARGO_PKG_VERSION")).to_owned(),
             variables: Vec::new(),
+            debugging: false,
         }
     }
 }

@@ -62,6 +62,16 @@ pub struct Page {
 /// `log.write` by its name on the wire.
 pub const LOG: &str = "log.write";
 
+/// `process.debugged` by its name on the wire: a notification about the whole process.
+pub const DEBUGGED: &str = "process.debugged";
+
+/// The parameters of [`DEBUGGED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debugged {
+    /// True if a debugger follows the plugin's code from inside the process.
+    pub attached: bool,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Send<M> {
     message: M,

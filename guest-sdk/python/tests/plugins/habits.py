@@ -79,6 +79,10 @@ class Habits(m.Plugin):
     def handle(self, request):
         return getattr(self, "do_" + request.path)(request)
 
+    def do_breakpoint(self, request):
+        breakpoint(header="a breakpoint of the author's")
+        return m.WebhookResponse.text("went on")
+
     def do_wrong(self, request):
         eval(request.text(), {"self": self, "m": m})
         return m.WebhookResponse()

@@ -3,11 +3,24 @@
 
 use std::time::Duration;
 
+use mortise_protocol::methods::{self, Method};
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
+
+/// Returns true if a call of this method may take longer while a debugger is attached. A
+/// message must not wait for a filter, nor a person for the end of a plugin.
+pub(crate) fn suspendable(method: Method) -> bool {
+    ![
+        methods::FILTER,
+        methods::STOP,
+        methods::DROP,
+        methods::SHUTDOWN,
+    ]
+    .contains(&method)
+}
 
 /// The times at which deadlines are checked.
 #[derive(Debug)]

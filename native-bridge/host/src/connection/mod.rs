@@ -38,6 +38,7 @@ use tokio::{
     time::Instant,
 };
 
+pub(crate) use self::deadlines::suspendable;
 pub use self::errors::{AskError, Closed};
 pub use self::handshake::{HandshakeError, OpenLink, handshake};
 pub(crate) use self::streamed::Streamed;
@@ -63,6 +64,12 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Takes a notification. Called in order, and must not block.
     fn notified(&self, method: &str, instance: Option<u64>, payload: &Payload);
+
+    /// Returns the time for which deadlines were suspended so far. Called at each check
+    /// of deadlines, which are moved by the difference.
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The result of something a plugin asked.
@@ -142,6 +149,8 @@ enum Waiter {
         /// None after its deadline was reported.
         answered: Option<oneshot::Sender<Answered>>,
         until: Instant,
+        /// True if its deadline is never suspended.
+        fixed: bool,
         /// The receiver of a response in parts.
         pieces: Option<Arc<Streamed>>,
     },
@@ -159,7 +168,7 @@ impl Connection {
     /// Serves a connection after its handshake, until it ends.
     pub fn open(opened: OpenLink, handler: Arc<dyn Handler>, patience: Patience) -> Self {
         let OpenLink {
-            link: Link { reader, writer },
+            link: Link { reader, writer, .. },
             buffer,
             agreement,
             ..
@@ -176,6 +185,7 @@ impl Connection {
             agreement,
         });
         let connection = Self { shared };
+        let suspending = Arc::clone(&handler);
         let reading = tokio::spawn({
             let connection = connection.clone();
             async move {
@@ -198,7 +208,7 @@ impl Connection {
             let connection = connection.clone();
             async move {
                 let reason = tokio::select! {
-                    reason = connection.watch(patience) => reason,
+                    reason = connection.watch(patience, &*suspending) => reason,
                     reason = connection.ping(patience) => reason,
                     reason = connection.closed() => reason,
                 };
@@ -292,6 +302,7 @@ impl Connection {
         let id = self.shared.calls().ask(Waiter::Waiting {
             answered: Some(answered),
             until,
+            fixed: !suspendable(method),
             pieces,
         });
         self.shared.deadlines.by(until);
@@ -416,10 +427,14 @@ impl Connection {
 
     /// Tells those whose deadline is over, and ends when the plugin leaves a
     /// cancelled call unanswered.
-    async fn watch(&self, patience: Patience) -> Closed {
+    async fn watch(&self, patience: Patience, handler: &dyn Handler) -> Closed {
+        let mut suspended = handler.suspended();
         loop {
             let now = self.shared.deadlines.due(WATCH).await;
+            let before = std::mem::replace(&mut suspended, handler.suspended());
+            let pause = suspended.saturating_sub(before);
             for waiter in self.shared.calls().open_mut() {
+                waiter.postpone(pause);
                 match waiter {
                     Waiter::Waiting {
                         answered, until, ..
@@ -429,6 +444,8 @@ impl Connection {
                             let _ = answered.send(Err(AskError::TimedOut));
                         }
                     }
+                    // While deadlines are suspended, the usual checks are enough for it.
+                    Waiter::Waiting { fixed: false, .. } if !pause.is_zero() => {}
                     Waiter::Waiting { until, .. } => self.shared.deadlines.by(*until),
                     Waiter::Abandoned { call, since } if now - *since > patience.cancel_grace => {
                         return Closed::Hung {
@@ -465,6 +482,15 @@ impl Connection {
 }
 
 impl Waiter {
+    /// Waits longer, because deadlines were suspended.
+    fn postpone(&mut self, pause: Duration) {
+        match self {
+            Self::Waiting { fixed: true, .. } => {}
+            Self::Waiting { until, .. } => *until += pause,
+            Self::Abandoned { since, .. } => *since += pause,
+        }
+    }
+
     /// Waits for so long from now.
     fn wait(&mut self, deadline: Duration) {
         if let Self::Waiting { until, .. } = self {

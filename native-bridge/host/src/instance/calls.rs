@@ -10,7 +10,13 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    Access, Limit, NativeInstance, Reached,
+    streaming::{self, whole},
+};
+use crate::sandbox::Reach;
 use async_trait::async_trait;
+use mortise_protocol::methods::{self, Empty};
 use mortise_runtime::{
     CallError, Capabilities, Capability, Guard, Instance, Rights,
     lifecycle::bounded,
@@ -18,14 +24,6 @@ use mortise_runtime::{
     plugin::WebhookAnswer,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
 };
-use tokio::time::timeout_at;
-
-use super::{
-    Access, Limit, NativeInstance, Reached,
-    streaming::{self, whole},
-};
-use crate::sandbox::Reach;
-use mortise_protocol::methods::{self, Empty};
 
 #[async_trait]
 impl Instance for NativeInstance {
@@ -68,9 +66,10 @@ impl Instance for NativeInstance {
             inner.started.store(false, Ordering::Relaxed);
         }
         let mut limit = Limit::new(methods::STOP, inner.deadline());
-        let mut live = timeout_at(limit.until(), inner.gate.write())
+        let mut live = limit
+            .within(inner.debugger(), inner.gate.write())
             .await
-            .map_err(|_| limit.busy())?;
+            .ok_or_else(|| limit.busy())?;
         let mut outcome = Ok(());
         if let Some(place) = live.place
             && let Some(running) = inner.supervisor.current(place.generation)

@@ -1,10 +1,14 @@
 //! The current state of an instance in its process, and a call's way to its deadline.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use mortise_runtime::{CallError, Capabilities, contract::export::Needs, lifecycle::Stage};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use crate::{
+    connection::suspendable,
+    supervisor::debugger::{Debugger, LOOK},
+};
 use mortise_protocol::methods::Method;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,12 +42,20 @@ impl Live {
 }
 
 /// A call's way to its deadline. It begins when the call first waits: the clock
-/// is not read before that.
+/// is not read before that. It stands still while a debugger suspends deadlines.
 #[derive(Clone, Copy)]
 pub(super) struct Limit {
     pub(super) method: Method,
     pub(super) given: Duration,
-    until: Option<Instant>,
+    begun: Option<Begun>,
+}
+
+#[derive(Clone, Copy)]
+struct Begun {
+    /// The end without a debugger.
+    until: Instant,
+    /// The time for which deadlines had been suspended before.
+    suspended: Duration,
 }
 
 impl Limit {
@@ -51,7 +63,7 @@ impl Limit {
         Self {
             method,
             given,
-            until: None,
+            begun: None,
         }
     }
 
@@ -63,18 +75,50 @@ impl Limit {
         }
     }
 
-    /// Returns its end. The first call begins it.
-    pub(super) fn until(&mut self) -> Instant {
-        *self
-            .until
-            .get_or_insert_with(|| Instant::now() + self.given)
+    /// Waits for a future, at most until the end; none if that comes first. The first
+    /// call begins the way.
+    pub(super) async fn within<F: Future>(
+        &mut self,
+        debugger: &Debugger,
+        future: F,
+    ) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let given = self.given;
+        let begun = *self.begun.get_or_insert_with(|| Begun {
+            until: Instant::now() + given,
+            suspended: debugger.suspended(),
+        });
+        let mut until = self.end(begun, debugger);
+        loop {
+            if let Ok(output) = timeout_at(until, future.as_mut()).await {
+                return Some(output);
+            }
+            debugger.look();
+            until = self.end(begun, debugger);
+            let now = Instant::now();
+            if until <= now {
+                return None;
+            }
+            // It moves on while a debugger is attached.
+            until = until.max(now + LOOK);
+        }
     }
 
     /// Returns the remaining time.
-    pub(super) fn left(&self) -> Duration {
-        match self.until {
-            Some(until) => until.saturating_duration_since(Instant::now()),
+    pub(super) fn left(&self, debugger: &Debugger) -> Duration {
+        match self.begun {
+            Some(begun) => self
+                .end(begun, debugger)
+                .saturating_duration_since(Instant::now()),
             None => self.given,
+        }
+    }
+
+    fn end(&self, begun: Begun, debugger: &Debugger) -> Instant {
+        if suspendable(self.method) {
+            begun.until + debugger.suspended().saturating_sub(begun.suspended)
+        } else {
+            begun.until
         }
     }
 

@@ -34,17 +34,14 @@ use mortise_runtime::{
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{
-    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::timeout_at,
-};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use self::live::{Features, Limit, Live, Place};
 use crate::{
     connection::AskError,
     imports::Route,
     sandbox::Reach,
-    supervisor::{Member, Supervisor, running::Running},
+    supervisor::{Member, Supervisor, debugger::Debugger, running::Running},
 };
 use mortise_protocol::methods::{self, Created, Empty, Method};
 
@@ -185,6 +182,10 @@ impl Inner {
         self.guard.call_deadline()
     }
 
+    fn debugger(&self) -> &Debugger {
+        self.supervisor.imports().debugger()
+    }
+
     fn made(&self) -> Features {
         self.made.lock().unwrap_or_default()
     }
@@ -263,19 +264,21 @@ impl Inner {
         needs: Needs,
         shared: bool,
     ) -> Result<Ready<'_>, CallError> {
-        let until = limit.until();
+        let debugger = self.debugger();
         let (running, mut live) = loop {
             // Before the gate: what restores instances after a crash takes gates.
             let running = match self.supervisor.up()? {
                 Some(running) => running,
-                None => timeout_at(until, self.supervisor.running())
+                None => limit
+                    .within(debugger, self.supervisor.running())
                     .await
-                    .map_err(|_| limit.exceeded())??,
+                    .ok_or_else(|| limit.exceeded())??,
             };
             if shared && self.made().concurrent {
-                let live = timeout_at(until, self.gate.read())
+                let live = limit
+                    .within(debugger, self.gate.read())
                     .await
-                    .map_err(|_| limit.busy())?;
+                    .ok_or_else(|| limit.busy())?;
                 // It may have been ended while this call waited for its turn.
                 if !running.is_over()
                     && let Some(number) = self.usable(&running, &live, needs)
@@ -283,9 +286,10 @@ impl Inner {
                     return Ok((running, number, Access::Shared(live)));
                 }
             }
-            let live = timeout_at(until, self.gate.write())
+            let live = limit
+                .within(debugger, self.gate.write())
                 .await
-                .map_err(|_| limit.busy())?;
+                .ok_or_else(|| limit.busy())?;
             // As above.
             if !running.is_over() && !running.is_stopping() {
                 break (running, live);
@@ -295,9 +299,10 @@ impl Inner {
             self.discard(&running, &mut live);
         }
         let bring_up = self.bring_up(&running, &mut live, needs, *limit);
-        let number = timeout_at(until, bring_up)
+        let number = limit
+            .within(debugger, bring_up)
             .await
-            .map_err(|_| limit.exceeded())??;
+            .ok_or_else(|| limit.exceeded())??;
         let held = if shared && self.made().concurrent {
             Access::Shared(live.downgrade())
         } else {
@@ -362,7 +367,7 @@ impl Inner {
             base_path: self.base_path.clone(),
         };
         let answer = running
-            .ask::<_, Created>(methods::CREATE, None, &params, limit.left())
+            .ask::<_, Created>(methods::CREATE, None, &params, limit.left(self.debugger()))
             .await;
         match answer {
             Ok(created) => {
@@ -404,7 +409,7 @@ impl Inner {
         limit: Limit,
     ) -> Result<R, CallError> {
         match running
-            .ask(method, Some(number), params, limit.left())
+            .ask(method, Some(number), params, limit.left(self.debugger()))
             .await
         {
             Ok(answer) => Ok(answer),
@@ -578,11 +583,13 @@ impl Member for Inner {
             Needs::Configured
         };
         let mut limit = Limit::new(methods::START, self.deadline());
-        let restored = timeout_at(limit.until(), async {
+        let step = limit;
+        let restored = limit.within(self.debugger(), async {
             let mut live = self.gate.write().await;
-            self.bring_up(running, &mut live, needs, limit).await
+            self.bring_up(running, &mut live, needs, step).await
         });
-        if let Err(error) = restored.await.unwrap_or_else(|_| Err(limit.exceeded())) {
+        let restored = restored.await;
+        if let Err(error) = restored.unwrap_or_else(|| Err(limit.exceeded())) {
             self.guard.log().write(
                 Level::Error,
                 Source::Host,

@@ -97,7 +97,13 @@ async fn ask(
     let limit = reached.limit;
     let answer = reached
         .running
-        .ask_streamed(limit.method, reached.number, params, limit.left(), pieces)
+        .ask_streamed(
+            limit.method,
+            reached.number,
+            params,
+            limit.left(inner.debugger()),
+            pieces,
+        )
         .await;
     let outcome = match answer {
         Ok(Some(_)) if pieces.has_begun() => Err(CallError::BadAnswer {

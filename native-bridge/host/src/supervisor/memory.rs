@@ -1,4 +1,4 @@
-//! The memory of the processes below a process, as the system shows it.
+//! The processes below a process and their memory, as the system shows them.
 
 use std::fs;
 
@@ -8,18 +8,23 @@ const PROCESSES: usize = 4_096;
 /// Returns the resident memory of all processes below this one, in bytes; none if
 /// the system does not show it.
 pub(super) fn below(process: u32) -> Option<u64> {
+    // One that ended meanwhile has no memory.
+    let bytes = processes_below(process)?.into_iter().filter_map(resident);
+    Some(bytes.fold(0, u64::saturating_add))
+}
+
+/// Returns all processes below this one; none if the system does not list them.
+pub(super) fn processes_below(process: u32) -> Option<Vec<u32>> {
     let mut open = children(process)?;
-    let (mut bytes, mut seen) = (0_u64, 0);
+    let mut found = Vec::new();
     while let Some(process) = open.pop() {
-        seen += 1;
-        if seen > PROCESSES {
+        if found.len() == PROCESSES {
             return None;
         }
-        // One that ended meanwhile has no memory.
-        bytes = bytes.saturating_add(resident(process).unwrap_or(0));
+        found.push(process);
         open.extend(children(process).unwrap_or_default());
     }
-    Some(bytes)
+    Some(found)
 }
 
 /// The processes that a process started, by all its threads; none if the system does

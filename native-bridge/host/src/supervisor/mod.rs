@@ -4,7 +4,8 @@
 //! - [`output`]: its output.
 //! - [`running`]: a process after its handshake: its connection and its end.
 //! - [`start_error`]: the reason for which there is none.
-//! - [`memory`]: the memory of the processes below one.
+//! - [`memory`]: the processes below one, and their memory.
+//! - [`debugger`]: deadlines while a debugger is attached.
 //! - [`restart`]: pauses between crashes.
 //! - [`attach`]: processes started by hand.
 //! - this module: the plugin's state, and the effects of a crash.
@@ -16,6 +17,7 @@
 //! starts an instance or loads the file again.
 
 mod attach;
+pub(crate) mod debugger;
 mod memory;
 pub(crate) mod output;
 pub(crate) mod process;
@@ -411,7 +413,9 @@ impl Supervisor {
         } else {
             self.shared.settings.stop.ask
         };
-        self.stop_if(|running| !fits(running), calls).await;
+        let turn = self.take_turn().await;
+        self.stop_if(&turn, |running| !fits(running), calls).await;
+        drop(turn);
         if self.is_needed() {
             // It may have something to do between calls.
             let supervisor = Arc::clone(self);
@@ -427,13 +431,19 @@ impl Supervisor {
         let unused = |running: &Running| {
             !running.is_attached() && !self.members().iter().any(|member| member.is_present())
         };
-        self.stop_if(unused, Duration::ZERO).await;
+        let turn = tokio::select! {
+            biased;
+            turn = self.take_turn() => turn,
+            // A debugger may stop a process that starts. One that is not needed ends when
+            // it is idle.
+            () = self.imports.debugger().attached() => return,
+        };
+        self.stop_if(&turn, unused, Duration::ZERO).await;
     }
 
-    /// Ends the process in order, if that holds when it is its turn. Calls under
-    /// way are given `calls` to end, while no new one gets through.
-    async fn stop_if(&self, holds: impl Fn(&Running) -> bool, calls: Duration) {
-        let _turn = self.take_turn().await;
+    /// Ends the process in order, if that holds. Calls under way are given `calls` to
+    /// end, while no new one gets through.
+    async fn stop_if(&self, _turn: &Turn, holds: impl Fn(&Running) -> bool, calls: Duration) {
         let running = match &*self.phase() {
             Phase::Up(running) => Arc::clone(running),
             _ => return,
@@ -523,10 +533,15 @@ async fn watch(supervisor: Weak<Supervisor>, running: Arc<Running>) {
         };
         let linger = supervisor.shared.settings.linger;
         let idle = |running: &Running| {
-            !running.is_attached() && !supervisor.is_needed() && running.idle_for() >= linger
+            !running.is_attached()
+                && !supervisor.is_needed()
+                && !supervisor.imports.debugger().is_attached()
+                && running.idle_for() >= linger
         };
-        supervisor.stop_if(idle, Duration::ZERO).await;
+        let turn = supervisor.take_turn().await;
+        supervisor.stop_if(&turn, idle, Duration::ZERO).await;
     }
+    running.left();
     if running.is_stopping() {
         running.publish(Postmortem {
             cause: "the host ended its process".to_owned(),

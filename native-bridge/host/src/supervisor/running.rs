@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use super::{
+    debugger::Debuggee,
     memory,
     process::{self, Exit, Process},
     start_error::StartError,
@@ -217,6 +218,12 @@ impl Running {
         imports: Arc<Imports>,
         generation: u64,
     ) -> Self {
+        let debuggee = match &process {
+            None => Some(Debuggee::Process(opened.link.peer)),
+            Some(process) if shared.settings.debugging => process.monitor().map(Debuggee::Below),
+            Some(_) => None,
+        };
+        imports.debugger().observe(generation, debuggee);
         let handler = Arc::clone(&imports);
         Self {
             generation,
@@ -230,6 +237,11 @@ impl Running {
             stopping: AtomicBool::new(false),
             postmortem: watch::Sender::new(None),
         }
+    }
+
+    /// Its debugger is of no more interest.
+    pub(crate) fn left(&self) {
+        self.imports.debugger().leave(self.generation);
     }
 
     /// Returns true if it was started by hand.
@@ -477,6 +489,7 @@ impl Running {
     pub(crate) fn abandon(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.connection.close(Closed::ByHost);
+        self.left();
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Link {
     pub reader: Box<dyn AsyncRead + Send + Unpin>,
     /// Bytes for the other side. Dropping both ends the connection.
     pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// The process that connected, if the system names it.
+    pub peer: Option<u32>,
 }
 
 impl std::fmt::Debug for Link {
@@ -36,6 +38,7 @@ pub fn in_memory(buffer: usize) -> (Link, Link) {
         Link {
             reader: Box::new(reader),
             writer: Box::new(writer),
+            peer: None,
         }
     };
     (link(one), link(other))

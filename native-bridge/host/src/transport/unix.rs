@@ -43,8 +43,16 @@ impl Socket {
 
     pub(super) async fn accept(&self) -> io::Result<Link> {
         let (stream, _) = self.listener.accept().await?;
+        let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
         // It stays one that does not block.
-        link(stream.into_std()?)
+        let link = link(stream.into_std()?)?;
+        Ok(Link {
+            // 0 is a process that this one cannot see.
+            peer: peer
+                .and_then(|id| u32::try_from(id).ok())
+                .filter(|id| *id != 0),
+            ..link
+        })
     }
 }
 
@@ -73,6 +81,7 @@ fn link(stream: UnixStream) -> io::Result<Link> {
             room: None,
             runtime: Handle::current(),
         }),
+        peer: None,
     })
 }
 

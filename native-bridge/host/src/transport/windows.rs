@@ -32,6 +32,7 @@ impl Socket {
         Ok(Link {
             reader: Box::new(Half(Arc::clone(&stream))),
             writer: Box::new(Half(stream)),
+            peer: None,
         })
     }
 }

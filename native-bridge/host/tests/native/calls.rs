@@ -19,7 +19,7 @@ fn content(body: &str) -> Content {
     }
 }
 
-fn draft(body: &str) -> Draft {
+pub(crate) fn draft(body: &str) -> Draft {
     Draft {
         application: Application {
             id: 2,

@@ -7,6 +7,8 @@
 
 mod attach;
 mod calls;
+#[cfg(target_os = "linux")]
+mod debugger;
 mod launcher;
 mod loading;
 #[cfg(target_os = "linux")]

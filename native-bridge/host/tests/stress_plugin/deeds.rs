@@ -107,6 +107,11 @@ fn misbehave(wire: &Wire, instance: u64, deed: &str, argument: &str) -> Option<O
             println!("asleep");
             std::thread::sleep(Duration::from_millis(argument.parse().unwrap()));
         }
+        // It says that a debugger follows it, or follows it no more.
+        "debugged" => wire.say(&json!({
+            "type": "notify", "method": "process.debugged",
+            "params": {"attached": argument == "true"},
+        })),
         "garbage" => wire.raw(b"\0\0\0\x07garbage"),
         "oversized" => wire.raw(&[0xff, 0xff, 0xff, 0xff]),
         "half" => {

@@ -8,11 +8,14 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use http::Method;
+use mortise_native::Settings as NativeSettings;
+use mortise_runtime::Loader;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -82,6 +85,19 @@ struct Asked {
     granted: bool,
 }
 
+/// Creates the backends of a throw-away server, where a debugger of a plugin suspends its
+/// deadlines.
+fn backends(
+    cache: PathBuf,
+    settings: NativeSettings,
+) -> Result<Vec<Arc<dyn Loader>>, Box<dyn std::error::Error + Send + Sync>> {
+    let settings = NativeSettings {
+        debugging: true,
+        ..settings
+    };
+    mortise_backends::of_server(cache, settings)
+}
+
 impl Host {
     /// Reaches a server that runs.
     ///
@@ -133,7 +149,7 @@ impl Host {
             .context("no temporary folder can be made")?;
         let mut settings = Config::on(folder.path());
         settings.listen = vec![std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()];
-        let server = Server::start(settings, mortise_backends::of_server).await?;
+        let server = Server::start(settings, backends).await?;
         let url = server.url();
         let first = server.first_run().context("the folder was not new")?;
         let (user, password) = (first.name.clone(), first.password.clone());
