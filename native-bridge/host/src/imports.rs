@@ -282,10 +282,14 @@ impl Sink for Imports {
     /// Into the plugin's log. What a process prints may be about any of its
     /// users, so a user sees it only who has the process alone.
     fn line(&self, level: Level, source: Source, text: &str) {
-        self.log.write(level, source, text);
         let routes = self.routes.lock();
-        if let (1, Some(route)) = (routes.len(), routes.values().next()) {
-            route.guard.log().write(level, source, text);
-        }
+        let only = routes.values().next().filter(|_| routes.len() == 1);
+        let instance = only.map(|route| &**route.guard.log());
+        Log::write_to_all(
+            [&*self.log].into_iter().chain(instance),
+            level,
+            source,
+            text,
+        );
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -41,6 +42,10 @@ pub struct Entry {
     pub source: Source,
     /// At most [`LOG_ENTRY_BYTES`].
     pub text: String,
+    /// A number that only the same entry in other logs has; none if this log alone has
+    /// it.
+    #[serde(skip)]
+    pub shared: Option<u64>,
 }
 
 impl Source {
@@ -153,6 +158,25 @@ impl Log {
     /// Adds an entry, cut to its longest size, and drops the oldest ones that
     /// no longer fit. Returns its number.
     pub fn write(&self, level: Level, source: Source, text: &str) -> u64 {
+        self.add(level, source, text, None)
+    }
+
+    /// Adds an entry to several logs, such as that of a process and those of the instances
+    /// in it. Readers of both know it by [`Entry::shared`].
+    pub fn write_to_all<'a>(
+        logs: impl IntoIterator<Item = &'a Self>,
+        level: Level,
+        source: Source,
+        text: &str,
+    ) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let shared = Some(NEXT.fetch_add(1, Ordering::Relaxed));
+        for log in logs {
+            log.add(level, source, text, shared);
+        }
+    }
+
+    fn add(&self, level: Level, source: Source, text: &str, shared: Option<u64>) -> u64 {
         let text = cut(text, LOG_ENTRY_BYTES);
         let size = text.len() as u64 + ENTRY_OVERHEAD;
         let time_ms = now_ms();
@@ -167,6 +191,7 @@ impl Log {
             level,
             source,
             text: text.to_owned(),
+            shared,
         });
         number
     }

@@ -3,7 +3,7 @@
 //! the administrator's own account. Entries for another user may contain that
 //! user's messages, so only that user may read them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use mortise_runtime::{
     Log, Plugin as _,
@@ -66,76 +66,95 @@ impl Plugins {
     /// The entries from this time on (milliseconds since the epoch), oldest
     /// first, as this user may read them.
     pub fn logs(&self, plugin: &str, reader: i64, since_ms: u64) -> Vec<Line> {
-        let mut lines = Vec::new();
-        let mut printed: HashMap<(Source, String), Vec<u64>> = HashMap::new();
-        let former = self.former_logs.lock().get(plugin).cloned();
-        for log in former.into_iter().chain(self.process_log(plugin)) {
-            for entry in log.since(0) {
-                let line = (entry.source, entry.text.clone());
-                printed.entry(line).or_default().push(entry.time_ms);
-                lines.push(Line { user: None, entry });
-            }
-        }
+        let mut instances = Vec::new();
         for slot in self.slots_of(plugin) {
             let own = slot.user_id() == reader;
             let entries = slot.log.since(0).into_iter();
-            let readable = entries
-                .filter(|entry| own || entry.source == Source::Host)
-                .filter(|entry| !is_among(&printed, entry));
-            lines.extend(readable.map(|entry| Line {
+            let readable = entries.filter(|entry| own || entry.source == Source::Host);
+            instances.extend(readable.map(|entry| Line {
                 user: Some(slot.user.name.clone()),
                 entry,
             }));
         }
+        // After them: a shared entry is written into the process's log first, so one that
+        // was just read is there.
+        let former = self.former_logs.lock().get(plugin).cloned();
+        let processes = former.into_iter().chain(self.process_log(plugin));
+        let processes = processes.flat_map(|log| log.since(0)).collect();
+        let mut lines = merged(instances, processes);
         lines.retain(|line| line.entry.time_ms >= since_ms);
         lines.sort_by_key(|line| line.entry.time_ms);
         lines
     }
 }
 
-/// The time in milliseconds within which a line that a process printed, or an
-/// observation about it, is written into both its own log and an instance's.
-const SAME_LINE_MS: u64 = 20;
-
-/// Returns true if an instance's entry is a line of the process's log, too.
-fn is_among(printed: &HashMap<(Source, String), Vec<u64>>, entry: &Entry) -> bool {
-    entry.source != Source::Plugin
-        && printed
-            .get(&(entry.source, entry.text.clone()))
-            .is_some_and(|times| {
-                times
-                    .iter()
-                    .any(|time| time.abs_diff(entry.time_ms) <= SAME_LINE_MS)
-            })
+/// The entries of instances and of processes. One that both have is the process's.
+fn merged(instances: Vec<Line>, processes: Vec<Entry>) -> Vec<Line> {
+    let shared: HashSet<u64> = processes.iter().filter_map(|entry| entry.shared).collect();
+    let of_process = |entry| Line { user: None, entry };
+    let mut lines: Vec<Line> = processes.into_iter().map(of_process).collect();
+    let is_other = |line: &Line| line.entry.shared.is_none_or(|one| !shared.contains(&one));
+    lines.extend(instances.into_iter().filter(is_other));
+    lines
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use mortise_runtime::{
+        Log,
         log::{Entry, Source},
         types::Level,
     };
 
-    use super::is_among;
+    use super::{Line, merged};
 
     #[test]
-    fn a_line_of_the_process_is_shown_once() {
-        let line = |source| ((source, "ready".to_owned()), vec![1000]);
-        let printed = HashMap::from([line(Source::Stdout), line(Source::Host)]);
-        let entry = |source, text: &str, time_ms| Entry {
-            number: 0,
-            time_ms,
-            level: Level::Info,
-            source,
-            text: text.to_owned(),
+    fn an_entry_that_two_logs_share_is_shown_once() {
+        let (process, instance) = (Log::new(1 << 20), Log::new(1 << 20));
+        let printed = |text| {
+            Log::write_to_all([&process, &instance], Level::Info, Source::Stdout, text);
         };
-        assert!(is_among(&printed, &entry(Source::Stdout, "ready", 1001)));
-        assert!(is_among(&printed, &entry(Source::Host, "ready", 1000)));
-        // Of a process before this one; of the plugin's own log; another text.
-        assert!(!is_among(&printed, &entry(Source::Stdout, "ready", 9)));
-        assert!(!is_among(&printed, &entry(Source::Plugin, "ready", 1000)));
-        assert!(!is_among(&printed, &entry(Source::Stdout, "steady", 1000)));
+        printed("tick");
+        printed("tick");
+        // Equal texts that are not the same entry.
+        process.write(Level::Info, Source::Host, "ready");
+        instance.write(Level::Info, Source::Host, "ready");
+        instance.write(Level::Info, Source::Plugin, "tick");
+        let shown = |processes: Vec<Entry>| {
+            let instances = instance.since(0).into_iter();
+            let user = Some("ann".to_owned());
+            let instances = instances.map(|entry| Line {
+                user: user.clone(),
+                entry,
+            });
+            let lines = merged(instances.collect(), processes).into_iter();
+            let lines = lines.map(|line| (line.user.is_some(), line.entry.text));
+            lines.collect::<Vec<_>>()
+        };
+        let texts = |lines: &[(bool, &str)]| {
+            let lines = lines.iter();
+            let lines = lines.map(|(of_user, text)| (*of_user, (*text).to_owned()));
+            lines.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown(process.since(0)),
+            texts(&[
+                (false, "tick"),
+                (false, "tick"),
+                (false, "ready"),
+                (true, "ready"),
+                (true, "tick"),
+            ])
+        );
+        // Of a process whose log is gone.
+        assert_eq!(
+            shown(Vec::new()),
+            texts(&[
+                (true, "tick"),
+                (true, "tick"),
+                (true, "ready"),
+                (true, "tick"),
+            ])
+        );
     }
 }

@@ -342,7 +342,8 @@ fn lines(state: &AppState, id: &str, read: &mut HashMap<(String, i64), u64>) -> 
         add(None, new);
     }
     for slot in state.plugins.slots_of(id) {
-        let of_host = |entry: &Entry| entry.source == Source::Host;
+        // A shared one is in the log of the process, too.
+        let of_host = |entry: &Entry| entry.source == Source::Host && entry.shared.is_none();
         if let Some(new) = read_on(&slot.log, read, (id.to_owned(), slot.id), of_host) {
             add(Some(slot.user.name.clone()), new);
         }

@@ -494,10 +494,10 @@ impl Supervisor {
 
     /// Writes to the plugin's log and to those of its instances.
     fn note(&self, level: Level, text: &str) {
-        self.log().write(level, Source::Host, text);
-        for member in self.members() {
-            member.log().write(level, Source::Host, text);
-        }
+        let members = self.members();
+        let instances = members.iter().map(|member| &**member.log());
+        let all = [&**self.log()].into_iter().chain(instances);
+        Log::write_to_all(all, level, Source::Host, text);
     }
 
     fn is_needed(&self) -> bool {

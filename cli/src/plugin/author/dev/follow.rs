@@ -1,9 +1,6 @@
 //! A plugin's log and denials, as they happen.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use tokio::sync::watch;
 
@@ -87,20 +84,8 @@ impl Follow {
 
     async fn look(&mut self) -> anyhow::Result<()> {
         let remote = &self.follower.remote;
-        let entries = self.tail.next(remote, &self.of).await?;
-        let of_users: HashSet<_> = entries
-            .iter()
-            .filter(|(_, entry)| entry.user.is_some())
-            .map(|(_, entry)| (entry.source.clone(), entry.text.clone()))
-            .collect();
-        for (value, entry) in entries {
-            // What a native plugin prints during a call is in its process's log
-            // and in the user's.
-            let twice = entry.user.is_none()
-                && of_users.contains(&(entry.source.clone(), entry.text.clone()));
-            if !twice {
-                self.audience.tell(&Event::Log { value, entry });
-            }
+        for (value, entry) in self.tail.next(remote, &self.of).await? {
+            self.audience.tell(&Event::Log { value, entry });
         }
         let path = format!("/admin/plugins/{}/denials", encoded(&self.of));
         let denials: Vec<Denied> = remote.get(&path).await?;
