@@ -94,6 +94,12 @@ enum Command {
     Inspect(check::Look),
     /// Run a plugin's cases against a scripted host in memory.
     Test(test::Test),
+    /// Run a component's cases and write a profile of its calls.
+    #[command(after_help = "Examples:
+  mortise plugin profile
+      profiles the newest build of the plugin in the current folder
+  mortise plugin profile shout.wasm --only busy --output busy.json")]
+    Profile(test::Profile),
     /// Install or replace a plugin.
     Install(commands::Install),
     /// Install the newest versions of plugins that came from a registry.
@@ -276,6 +282,7 @@ impl Command {
             | Self::Check(_)
             | Self::Inspect(_)
             | Self::Test(_)
+            | Self::Profile(_)
             | Self::Install(_)
             | Self::Update(_)
             | Self::Push(_)
@@ -299,6 +306,7 @@ impl Command {
             Self::Doctor(plugin) => return plugin.doctor().await,
             Self::DeadLetters(letters) => return letters.run().await,
             Self::Test(test) => return test.run().await,
+            Self::Profile(profile) => return profile.run().await,
             Self::Install(install) => install.run().await?,
             Self::Update(update) => return update.run().await,
             Self::Push(push) => return push.run().await,
@@ -374,7 +382,8 @@ impl Command {
             | Self::Logs(_)
             | Self::Check(_)
             | Self::Inspect(_)
-            | Self::Test(_) => false,
+            | Self::Test(_)
+            | Self::Profile(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{
     fmt::Write as _,
+    io::{BufWriter, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -14,7 +15,8 @@ use anyhow::Context as _;
 use mortise_author::Project;
 use mortise_harness::{Case, Outcome, Report, Suite};
 use mortise_native::Settings as NativeSettings;
-use mortise_runtime::Loader;
+use mortise_runtime::{Backend, Loader};
+use mortise_wasm::{Profile as Calls, Settings as WasmSettings, WasmBackend};
 use owo_colors::Style;
 
 use super::{
@@ -54,9 +56,44 @@ pub(super) struct Test {
     json: bool,
 }
 
+/// The cases to run, and the file for the profile of their calls.
+#[derive(Debug, clap::Args)]
+pub(super) struct Profile {
+    #[command(flatten)]
+    test: Test,
+    /// Write the profile to this file, in the Firefox Profiler's format.
+    #[arg(long, value_name = "FILE", default_value = "profile.json")]
+    output: PathBuf,
+}
+
+impl Profile {
+    /// The text to print, and exit code 1 if a case failed.
+    pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
+        let calls = Arc::new(Calls::new());
+        let (mut text, code) = self.test.run_with(Some((&calls, &self.output))).await?;
+        if !self.test.json {
+            let file = self.output.display();
+            _ = writeln!(
+                text,
+                "{} samples in {file}; open it at https://profiler.firefox.com",
+                calls.samples()
+            );
+        }
+        Ok((text, code))
+    }
+}
+
 impl Test {
     /// The text to print, and exit code 1 if a case failed.
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
+        self.run_with(None).await
+    }
+
+    /// The same, with a profile of the calls and the file for it.
+    async fn run_with(
+        &self,
+        profile: Option<(&Arc<Calls>, &Path)>,
+    ) -> anyhow::Result<(String, ExitCode)> {
         let Subject {
             file,
             beside,
@@ -69,17 +106,37 @@ impl Test {
                 anyhow::bail!("no case has `{}` in its name", self.only.join("` or `"));
             }
         }
-        let suite = match Suite::load(&file, &loaders()?).await {
+        let calls = profile.map(|(calls, _)| Arc::clone(calls));
+        let suite = match Suite::load(&file, &loaders(calls)?).await {
             Ok(suite) => suite,
             Err(error) => return failed(&error, self.json),
         };
-        let mut suite = suite.at_a_time(std::thread::available_parallelism()?.get());
+        if profile.is_some() && suite.plugin().backend() != Backend::Wasm {
+            anyhow::bail!(
+                "{} is a native plugin; use a profiler of its language, such as `perf`, and \
+                 `mortise plugin attach`",
+                file.display()
+            );
+        }
+        let at_a_time = match profile {
+            // The stacks of one case after the other.
+            Some(_) => 1,
+            None => std::thread::available_parallelism()?.get(),
+        };
+        let mut suite = suite.at_a_time(at_a_time);
         if let Some(language) = &language {
             suite = suite.language(language);
         }
         let report = suite.run(&cases).await;
         if let Some(file) = &self.junit {
             std::fs::write(file, report.junit())
+                .with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        if let Some((calls, file)) = profile {
+            let id = &suite.plugin().manifest().id;
+            std::fs::File::create(file)
+                .map(BufWriter::new)
+                .and_then(|mut to| calls.write(id, &mut to).and_then(|()| to.flush()))
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         let text = if self.json {
@@ -153,7 +210,7 @@ struct Subject {
 }
 
 /// One line of JSON for each case.
-fn lines(report: &Report, backend: mortise_runtime::Backend, language: Option<&str>) -> String {
+fn lines(report: &Report, backend: Backend, language: Option<&str>) -> String {
     let mut text = String::new();
     for result in &report.results {
         let (passed, skipped, detail) = match &result.outcome {
@@ -180,7 +237,7 @@ fn lines(report: &Report, backend: mortise_runtime::Backend, language: Option<&s
 
 /// As for a server, but that a plugin which crashes on purpose is started again
 /// at once, and a busy machine is no reason to fail.
-fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
+fn loaders(profile: Option<Arc<Calls>>) -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     let mut settings = NativeSettings::default();
     settings.restart.first = Duration::from_millis(10);
     settings.restart.longest = Duration::from_millis(100);
@@ -188,7 +245,11 @@ fn loaders() -> anyhow::Result<Vec<Arc<dyn Loader>>> {
     settings.stop.ask = Duration::from_secs(1);
     settings.handshake = Duration::from_secs(30);
     settings.describe = Duration::from_secs(30);
-    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(mortise_backends::wasm(None)?)];
+    let components = WasmBackend::new(&WasmSettings {
+        profile,
+        ..WasmSettings::default()
+    })?;
+    let mut loaders: Vec<Arc<dyn Loader>> = vec![Arc::new(components)];
     loaders.extend(mortise_backends::native(settings)?);
     Ok(loaders)
 }

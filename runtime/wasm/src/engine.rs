@@ -18,7 +18,14 @@ use wasmtime::{
     WasmBacktraceDetails, component::Linker,
 };
 
-use super::{budget::Descriptors, cache::Cache, imports, settings::Settings, store::State};
+use super::{
+    budget::Descriptors,
+    cache::Cache,
+    imports,
+    profile::{self, Profile},
+    settings::Settings,
+    store::State,
+};
 use mortise_runtime::Limits;
 
 /// The engine could not be set up; the text names the missing feature.
@@ -48,6 +55,7 @@ pub(super) struct Shared {
     pub(super) component_bytes: u64,
     pub(super) describe: Limits,
     pub(super) descriptors: Arc<Descriptors>,
+    pub(super) profile: Option<Arc<Profile>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -76,7 +84,14 @@ impl Shared {
             .transpose()?;
         Ok(Self {
             linker: imports::linker(&engine).map_err(EngineError::Engine)?,
-            ticker: Ticker::start(engine.clone()),
+            ticker: Ticker::start(
+                engine.clone(),
+                settings
+                    .profile
+                    .as_ref()
+                    .map_or(TICK, |_| profile::INTERVAL),
+            ),
+            profile: settings.profile.clone(),
             cache,
             component_bytes: settings.component_bytes,
             describe: settings.describe.clone(),
@@ -154,12 +169,12 @@ struct Ticking {
 }
 
 impl Ticker {
-    fn start(engine: Engine) -> Self {
+    fn start(engine: Engine, tick: Duration) -> Self {
         let state = Arc::new(Ticking::default());
         let ticking = state.clone();
         let thread = std::thread::Builder::new()
             .name("wasm-ticker".to_owned())
-            .spawn(move || ticking.run(&engine))
+            .spawn(move || ticking.run(&engine, tick))
             .inspect_err(|error| {
                 tracing::error!("guests that compute for long cannot be interrupted: {error}");
             })
@@ -195,9 +210,9 @@ impl Drop for Ticker {
 }
 
 impl Ticking {
-    fn run(&self, engine: &Engine) {
+    fn run(&self, engine: &Engine, interval: Duration) {
         let tick = || {
-            std::thread::sleep(TICK);
+            std::thread::sleep(interval);
             engine.increment_epoch();
         };
         let mut idle = 0;

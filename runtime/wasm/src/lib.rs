@@ -25,6 +25,7 @@
 //! - `output`: standard output and error, into the instance's log.
 //! - `incoming`: webhooks for components that export `wasi:http/incoming-handler`.
 //! - `exports`: which of the contract's functions a component has.
+//! - `profile`: the stacks of calls, for an author.
 //! - `deadline`: one bound on the time of a call.
 //! - `instance`: bringing up, calling by a deadline, discarding.
 
@@ -45,6 +46,7 @@ mod loader;
 mod misfit;
 mod outbound;
 mod output;
+mod profile;
 mod released;
 mod settings;
 mod sockets;
@@ -58,6 +60,7 @@ pub use self::{
     embedded::{Configuration, Embedded, SECTION},
     engine::EngineError,
     loader::Inspection,
+    profile::Profile,
     settings::Settings,
 };
 use async_trait::async_trait;

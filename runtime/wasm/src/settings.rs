@@ -1,8 +1,10 @@
 //! Settings of the backend.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use mortise_runtime::Limits;
+
+use crate::profile::Profile;
 
 /// Settings of the backend.
 #[derive(Clone, Debug)]
@@ -19,6 +21,9 @@ pub struct Settings {
     pub component_bytes: u64,
     /// Bounds of the throw-away instance that is asked for the manifest.
     pub describe: Limits,
+    /// A profile of all calls, for an author. None for a server, because guests yield
+    /// more often for it.
+    pub profile: Option<Arc<Profile>>,
 }
 
 impl Default for Settings {
@@ -32,6 +37,7 @@ impl Default for Settings {
                 call_ms: 5_000,
                 ..Limits::default()
             },
+            profile: None,
         }
     }
 }

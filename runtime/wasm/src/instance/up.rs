@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Store, component};
+use wasmtime::{Store, UpdateDeadline, component};
 
 use crate::{
     exports::{
@@ -52,7 +52,13 @@ impl Up {
         let mut store = Store::new(&linked.shared.engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        match linked.shared.profile.clone() {
+            None => store.epoch_deadline_async_yield_and_update(1),
+            Some(profile) => store.epoch_deadline_callback(move |context| {
+                profile.sample(&context);
+                Ok(UpdateDeadline::Yield(1))
+            }),
+        }
         // For what it says in one call, and for each call to the host.
         store.set_hostcall_fuel(HANDOVER_BYTES);
         match linked.pre.instantiate_async(&mut store).await {

@@ -8,6 +8,7 @@ use mortise_runtime::{
     CallError, Grants, Instance, Limits, Plugin,
     types::{Permission, StopReason, Verdict},
 };
+use mortise_wasm::Profile;
 use std::sync::Arc;
 
 use crate::{Bench, FILTER, draft};
@@ -30,6 +31,29 @@ async fn keeps() {
     let bench = Bench::new();
     let instance = bench.filter(Limits::default(), &misbehaving("")).await;
     assert_eq!(filter(&*instance).await.unwrap(), Verdict::Keep);
+}
+
+#[tokio::test]
+async fn a_profile_has_the_functions_that_compute() {
+    let profile = Arc::new(Profile::new());
+    let bench = Bench::with(Some(Arc::clone(&profile)));
+    let functions = format!("(func $busy (loop (br 0))) {}", misbehaving("(call $busy)"));
+    let instance = bench.filter(Limits::default(), &functions).await;
+    let failed = filter(&*instance).await;
+    assert!(
+        matches!(failed, Err(CallError::DeadlineExceeded { .. })),
+        "{failed:?}"
+    );
+    assert!(profile.samples() > 0);
+    let mut written = Vec::new();
+    profile.write("io.example.busy", &mut written).unwrap();
+    let written: serde_json::Value = serde_json::from_slice(&written).unwrap();
+    let thread = &written["threads"][0];
+    let names = thread["stringArray"].as_array().unwrap();
+    assert!(names.contains(&"busy".into()), "{names:?}");
+    // It is called by another function.
+    let below = thread["stackTable"]["prefix"].as_array().unwrap();
+    assert!(below.iter().any(|below| !below.is_null()), "{below:?}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use mortise_runtime::{
     Grants, Instance, Limits, Loader as _, Plugin,
     types::{Application, Content, Draft, Permission},
 };
-use mortise_wasm::{Settings, WasmBackend};
+use mortise_wasm::{Profile, Settings, WasmBackend};
 
 /// A folder with a backend that keeps no code.
 struct Bench {
@@ -33,6 +33,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same, with a profile of its calls.
+    fn with(profile: Option<Arc<Profile>>) -> Self {
         let describe = Limits {
             call_ms: 300,
             ..Limits::default()
@@ -41,6 +46,7 @@ impl Bench {
             folder: tempfile::tempdir().unwrap(),
             backend: WasmBackend::new(&Settings {
                 describe,
+                profile,
                 ..Settings::default()
             })
             .unwrap(),
