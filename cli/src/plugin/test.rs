@@ -70,16 +70,9 @@ impl Profile {
     /// The text to print, and exit code 1 if a case failed.
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
         let calls = Arc::new(Calls::new());
-        let (mut text, code) = self.test.run_with(Some((&calls, &self.output))).await?;
-        if !self.test.json {
-            let file = self.output.display();
-            _ = writeln!(
-                text,
-                "{} samples in {file}; open it at https://profiler.firefox.com",
-                calls.samples()
-            );
-        }
-        Ok((text, code))
+        self.test
+            .run_with(Some((&calls, self.output.as_path())))
+            .await
     }
 }
 
@@ -139,11 +132,19 @@ impl Test {
                 .and_then(|mut to| calls.write(id, &mut to).and_then(|()| to.flush()))
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
-        let text = if self.json {
+        let mut text = if self.json {
             lines(&report, suite.plugin().backend(), language.as_deref())
         } else {
             text(&report)
         };
+        if let Some((calls, file)) = profile.filter(|_| !self.json) {
+            _ = writeln!(
+                text,
+                "{} samples in {}; open it at https://profiler.firefox.com",
+                calls.samples(),
+                file.display()
+            );
+        }
         let code = match report.passed() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
