@@ -9,6 +9,7 @@
 //! - [`job`]: the tools for a language's build.
 //! - [`scaffold`]: a new plugin's folder, from a template.
 //! - [`world`]: the WIT world of a plugin, written from its capabilities.
+//! - [`bindings`]: the same for a language without a recipe, with bindings in C.
 //! - [`component`]: a core module made into a component.
 //! - [`target`]: the platform of an executable.
 //! - [`sbom()`]: the list of a plugin's dependencies.
@@ -18,6 +19,7 @@
 //! missing tool is an error with its name, its purpose, and the way to install
 //! it.
 
+pub mod bindings;
 pub mod capability;
 pub mod component;
 mod embedded;

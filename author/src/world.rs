@@ -17,6 +17,13 @@ use crate::{Capability, Error, Project, embedded, language::HTTP, project::WIT};
 pub const NAME: &str = "plugin";
 /// The file in it that is the plugin's own.
 const OWN: &str = "world.wit";
+/// The first line of that file, for a plugin with a `plugin.toml`.
+const BUILT: &str = "Written by `mortise plugin build` from plugin.toml: change that instead.";
+/// The same for a plugin without one.
+const ALONE: &str =
+    "Written by `mortise plugin bindings`: run it again with other capabilities instead.";
+/// The export that describes a plugin.
+const MANIFEST: &str = "manifest";
 /// The contract, as other packages call it.
 const CONTRACT: (&str, &str) = ("mortise:plugin", "0.2.0");
 
@@ -36,7 +43,7 @@ pub struct World {
 pub(crate) fn write(project: &Project) -> Result<World, Error> {
     let folder = project.folder.join(WIT);
     let imports = project.language.facts().imports;
-    let own = text(&project.name, imports, &exports(project));
+    let own = text(BUILT, &project.name, imports, described(exports(project)));
     put(&folder.join(OWN), own.as_bytes())?;
     write_dependencies(&folder)?;
     read(&folder)
@@ -64,17 +71,28 @@ fn write_dependencies(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(name: &str, imports: &[&str], exports: &[Capability]) -> String {
+/// Returns the exports of a plugin that describes itself.
+fn described(
+    capabilities: impl IntoIterator<Item = Capability>,
+) -> impl Iterator<Item = &'static str> {
+    std::iter::once(MANIFEST).chain(capabilities.into_iter().map(Capability::name))
+}
+
+fn text(
+    note: &str,
+    name: &str,
+    imports: &[&str],
+    exports: impl Iterator<Item = &'static str>,
+) -> String {
     let (package, version) = CONTRACT;
     let mut text = format!(
-        "// Written by `mortise plugin build` from plugin.toml: change that instead.\npackage local:{name};\n\nworld {NAME} {{\n    include {package}/imports@{version};\n"
+        "// {note}\npackage local:{name};\n\nworld {NAME} {{\n    include {package}/imports@{version};\n"
     );
     for import in imports {
         let _ = writeln!(text, "    import {import};");
     }
-    let _ = writeln!(text, "    export {package}/manifest@{version};");
-    for capability in exports {
-        let _ = writeln!(text, "    export {package}/{capability}@{version};");
+    for export in exports {
+        let _ = writeln!(text, "    export {package}/{export}@{version};");
     }
     text.push_str("}\n");
     text
@@ -87,7 +105,17 @@ fn text(name: &str, imports: &[&str], exports: &[Capability]) -> String {
 ///
 /// It cannot be written.
 pub fn everything(folder: &Path) -> Result<World, Error> {
-    let own = text("everything", &[HTTP], &Capability::ALL);
+    let own = text(BUILT, "everything", &[HTTP], described(Capability::ALL));
+    put(&folder.join(OWN), own.as_bytes())?;
+    write_dependencies(folder)?;
+    read(folder)
+}
+
+/// Writes the world of a plugin whose manifest is not among its exports.
+pub(crate) fn without_manifest(folder: &Path, capabilities: &[Capability]) -> Result<World, Error> {
+    let exports = Capability::ALL.into_iter();
+    let exports = exports.filter(|one| capabilities.contains(one));
+    let own = text(ALONE, NAME, &[HTTP], exports.map(Capability::name));
     put(&folder.join(OWN), own.as_bytes())?;
     write_dependencies(folder)?;
     read(folder)
@@ -125,14 +153,14 @@ pub(crate) fn put(file: &Path, bytes: &[u8]) -> Result<(), Error> {
 mod tests {
     use wit_parser::{Resolve, WorldId};
 
-    use super::{read, text, write_dependencies};
+    use super::{BUILT, described, read, text, write_dependencies};
     use crate::{Capability, language::HTTP};
 
     #[test]
     fn a_world_exports_what_was_named_and_the_names_are_the_contracts() {
         let folder = tempfile::tempdir().unwrap();
         write_dependencies(folder.path()).unwrap();
-        let own = text("some-name", &[HTTP], &Capability::ALL);
+        let own = text(BUILT, "some-name", &[HTTP], described(Capability::ALL));
         std::fs::write(folder.path().join("world.wit"), own).unwrap();
         let world = read(folder.path()).unwrap();
 

@@ -37,7 +37,7 @@ pub(crate) struct Plugin {
     build: fn(&Workspace, Option<&str>) -> Result<PathBuf>,
 }
 
-static PLUGINS: [Plugin; 10] = [
+static PLUGINS: [Plugin; 11] = [
     Plugin {
         language: "rust",
         backend: "wasm",
@@ -91,6 +91,13 @@ static PLUGINS: [Plugin; 10] = [
         build: |workspace, _| authored(workspace, "c", ".wasm"),
     },
     Plugin {
+        language: "zig",
+        backend: "wasm",
+        tool: "zig, without an SDK",
+        lacks: "threads, sockets, subprocesses; native plugins",
+        build: zig_component,
+    },
+    Plugin {
         language: "python",
         backend: "wasm",
         tool: "componentize-py",
@@ -137,6 +144,49 @@ fn authored(workspace: &Workspace, name: &str, ending: &str) -> Result<PathBuf> 
     )?;
     Ok(copy.join("dist").join(format!("everything-{name}{ending}")))
 }
+
+/// Builds the plugin in Zig in a copy of its folder, with the commands of
+/// `docs/any-language.md`.
+fn zig_component(workspace: &Workspace, _: Option<&str>) -> Result<PathBuf> {
+    let python = clients::zig(workspace)?;
+    let mortise = server::build(workspace)?;
+    let from = workspace.root.join("tests/conformance/plugins/zig");
+    let copy = workspace.target.join("authored").join("conformance-zig");
+    let run = |program: &Path, arguments: &[&str]| {
+        crate::run::run(Command::new(program).args(arguments).current_dir(&copy))
+    };
+    copy_folder(&from, &copy)?;
+    let all = "lifecycle,configurer,displayer,webhook,filter,listener,timer";
+    run(
+        &mortise,
+        &["plugin", "bindings", "--lang", "c", "--capability", all],
+    )?;
+    run(&python, &[&["-m", "ziglang"], ZIG_BUILD].concat())?;
+    let component = "everything-zig.wasm";
+    let output = ["--manifest", "manifest.toml", "--output", component];
+    run(
+        &mortise,
+        &[&["plugin", "componentize", "core.wasm"][..], &output].concat(),
+    )?;
+    Ok(copy.join(component))
+}
+
+/// The arguments with which Zig compiles its plugin.
+const ZIG_BUILD: &[&str] = &[
+    "build-exe",
+    "everything.zig",
+    "bindings/plugin.c",
+    "bindings/plugin_component_type.o",
+    "-I",
+    "bindings",
+    "-target",
+    "wasm32-wasi",
+    "-mexec-model=reactor",
+    "-lc",
+    "-O",
+    "ReleaseSmall",
+    "-femit-bin=core.wasm",
+];
 
 /// Copies a folder and its content; copies the target of a link in its place.
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
@@ -344,6 +394,7 @@ impl Plugin {
             "rust" => "Rust",
             "go" => "Go",
             "c" => "C",
+            "zig" => "Zig",
             "python" => "Python",
             "javascript" => "JavaScript, TypeScript",
             other => other,

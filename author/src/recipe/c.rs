@@ -1,6 +1,6 @@
-//! C: the bindings of the plugin's world are generated here, into the plugin's
-//! folder, and `zig cc`, or the clang of the WASI SDK, compiles them with the
-//! plugin and the SDK.
+//! C and C++: the bindings of the plugin's world are generated here, into the
+//! plugin's folder, and `zig cc`, or the clang of the WASI SDK, compiles them with
+//! the plugin and the SDK.
 
 use std::{
     ffi::OsStr,
@@ -10,21 +10,22 @@ use std::{
 };
 
 use mortise_toolchain::{find, process::answers};
-use wit_bindgen_core::Files;
 
 use super::Recipe;
 use crate::{
-    Error, MissingTool, job::Job, language::C_BINDINGS as BINDINGS, sdk::FOLDER as SDK,
-    world::World,
+    Error, MissingTool, bindings, job::Job, language::C_BINDINGS as BINDINGS, sdk::FOLDER as SDK,
 };
 
 /// Small, with the names and lines for reports of traps.
 const FLAGS: [&str; 5] = ["-mexec-model=reactor", "-Os", "-g", "-Wall", "-Wextra"];
 
-/// How files in C++ end.
+/// The endings of files in C++.
 const CPP: [&str; 5] = ["C", "c++", "cc", "cpp", "cxx"];
 
-/// Plugins in C.
+/// C++'s library. Without exceptions: the compilers' libraries for WASI have none.
+const CPP_FLAGS: [&str; 3] = ["-fno-exceptions", "-lc++", "-lc++abi"];
+
+/// Plugins in C and C++.
 #[derive(Clone, Copy, Debug)]
 pub struct C;
 
@@ -32,11 +33,14 @@ impl Recipe for C {
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let mut compiler = compiler(job)?;
         job.step("write the world to wit/ and its bindings", || {
-            bindings(job.folder(), job.write_world()?)
+            bindings::write_c(job.folder(), job.write_world()?)
         })?;
         let module = job.work()?.join("core.wasm");
         let sdk = job.sdk()?;
         let mut sources = sources(job.folder())?;
+        if sources.iter().any(|file| is_cpp(file)) {
+            compiler.args(CPP_FLAGS);
+        }
         sources.extend(self::sources(&sdk)?);
         // The second tells the world that the first is made of.
         for file in ["plugin.c", "plugin_component_type.o"] {
@@ -106,68 +110,36 @@ fn compiler(job: &Job<'_>) -> Result<Command, Error> {
     }))
 }
 
-/// Generates the bindings of a world.
-fn bindings(folder: &Path, mut world: World) -> Result<(), Error> {
-    let mut files = Files::default();
-    wit_bindgen_c::Opts::default()
-        .build()
-        .generate(&mut world.resolve, world.id, &mut files)
-        .map_err(|error| Error::World(format!("{error:#}")))?;
-    let folder = folder.join(BINDINGS);
-    fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
-    for (name, bytes) in files.iter() {
-        let file = folder.join(name);
-        if fs::read(&file).is_ok_and(|there| there == bytes) {
-            continue;
-        }
-        fs::write(&file, bytes).map_err(|source| Error::file(&file, source))?;
-    }
-    Ok(())
-}
-
-/// The files in C in a folder, in order.
-///
-/// # Errors
-///
-/// There is one in C++, which would be left out.
+/// Returns the files in C and C++ in a folder, in order.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
     let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| is_cpp(file) || file.extension() == Some(OsStr::new("c")))
         .collect();
     files.sort();
-    let ends_with = |file: &Path, endings: &[&str]| {
-        let ending = file.extension().unwrap_or_default();
-        endings.iter().any(|one| ending == OsStr::new(one))
-    };
-    if let Some(file) = files.iter().find(|file| ends_with(file, &CPP)) {
-        return Err(Error::Project {
-            file: file.clone(),
-            text: "is C++, which a plugin in C is not built with: write it in C, or move it into a folder of its own, compile it there with `zig c++ -target wasm32-wasi -c`, and follow the lines in the plugin's README".to_owned(),
-        });
-    }
-    files.retain(|file| ends_with(file, &["c"]));
     Ok(files)
+}
+
+fn is_cpp(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    CPP.iter().any(|one| ending == OsStr::new(one))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sources;
+    use super::{is_cpp, sources};
 
     #[test]
-    fn a_file_in_cpp_is_not_left_out_in_silence() {
+    fn files_in_c_and_cpp_are_sources() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.c", "a.c", "a.h"] {
+        let names = ["a.c", "b.cc", "c.cpp", "d.cxx", "e.c++", "f.C"];
+        for name in names.into_iter().chain(["a.h", "a.hpp", "README.md", "c"]) {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let found = sources(folder.path()).unwrap();
-        assert_eq!(found, ["a.c", "b.c"].map(|name| folder.path().join(name)));
-        for name in ["d.cc", "d.cpp", "d.cxx", "d.c++", "d.C"] {
-            let file = folder.path().join(name);
-            std::fs::write(&file, "").unwrap();
-            let refused = sources(folder.path()).unwrap_err().to_string();
-            assert!(refused.contains(name), "{refused}");
-            std::fs::remove_file(&file).unwrap();
-        }
+        assert_eq!(found, names.map(|name| folder.path().join(name)));
+        let cpp: Vec<_> = found.iter().map(|file| is_cpp(file)).collect();
+        assert_eq!(cpp, [false, true, true, true, true, true]);
     }
 }

@@ -78,6 +78,8 @@ enum Command {
     New(author::New),
     /// Build the plugin in a folder.
     Build(author::Build),
+    /// Write the contract for a plugin in any language: its WIT, and bindings in C.
+    Bindings(author::Bindings),
     /// Turn a core module into a component.
     Componentize(author::Componentize),
     /// Build and run a plugin, and repeat both whenever you save a file.
@@ -277,6 +279,7 @@ impl Command {
             }) => Some((id, which)),
             Self::New(_)
             | Self::Build(_)
+            | Self::Bindings(_)
             | Self::Componentize(_)
             | Self::Dev(_)
             | Self::Check(_)
@@ -299,6 +302,7 @@ impl Command {
         let text = match self {
             Self::New(new) => new.run()?,
             Self::Build(build) => build.run()?,
+            Self::Bindings(bindings) => bindings.run()?,
             Self::Componentize(module) => module.run()?,
             Self::Dev(dev) => return Ok((String::new(), dev.run().await?)),
             Self::Check(look) => return look.check().await,
@@ -377,6 +381,7 @@ impl Command {
             Self::Approve(approve) => approve.plugin.json,
             Self::New(_)
             | Self::Build(_)
+            | Self::Bindings(_)
             | Self::Componentize(_)
             | Self::Dev(_)
             | Self::Logs(_)

@@ -65,3 +65,8 @@ fn go_is_written_as_usual() {
 fn c_is_written_as_usual() {
     conforms("c", false);
 }
+
+#[test]
+fn cpp_is_written_as_usual() {
+    conforms("cpp", false);
+}

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(unix)]
+mod any_language;
 mod author;
 mod c;
 mod cases;

@@ -1,6 +1,7 @@
 //! What `mortise plugin` does for plugins' authors: `new`, `build`, `dev`,
-//! `componentize` and `publish`, around the crate `mortise-author`.
+//! `bindings`, `componentize` and `publish`, around the crate `mortise-author`.
 
+mod bindings;
 mod build;
 mod componentize;
 mod dev;
@@ -9,5 +10,6 @@ mod progress;
 mod publish;
 
 pub(super) use self::{
-    build::Build, componentize::Componentize, dev::Dev, new::New, publish::Publish,
+    bindings::Bindings, build::Build, componentize::Componentize, dev::Dev, new::New,
+    publish::Publish,
 };
