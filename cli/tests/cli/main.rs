@@ -169,6 +169,33 @@ fn a_manifest_is_put_into_a_component() {
     assert_eq!(inspected["capabilities"], capabilities);
 }
 
+#[test]
+fn bindings_are_written_for_a_language_without_an_sdk() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |path: &str| folder.path().join(path).exists();
+    let bindings = |rest: &[&str]| {
+        let all = ["plugin", "bindings", text(folder.path())];
+        mortise(&[&all, rest].concat())
+    };
+
+    let output = bindings(&["--capability", "webhook,timer"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(inside("wit/world.wit") && !inside("bindings"));
+    let output = bindings(&["--capability", "webhook", "--lang", "c"]);
+    assert!(output.status.success(), "{output:?}");
+    for name in ["plugin.h", "plugin.c", "plugin_component_type.o"] {
+        assert!(inside(&format!("bindings/{name}")), "{name}");
+    }
+    let world = std::fs::read_to_string(folder.path().join("wit/world.wit")).unwrap();
+    assert!(
+        world.contains("/webhook@") && !world.contains("/timer@"),
+        "{world}"
+    );
+
+    assert!(!bindings(&[]).status.success());
+    assert!(!bindings(&["--capability", "webhok"]).status.success());
+}
+
 /// A missing tool is reported with its purpose and the way to install it, for
 /// each language.
 #[test]

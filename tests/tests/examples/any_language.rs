@@ -1,9 +1,6 @@
 //! The plugin of `docs/any-language.md`, made with the page's files and commands.
 
-use std::{
-    os::unix::fs::{PermissionsExt as _, symlink},
-    process::Command,
-};
+use std::process::Command;
 
 use mortise_tests::{guests, server};
 
@@ -27,17 +24,14 @@ steps:
 ";
 
 /// Zig from PyPI is a module of Python.
-const ZIG: &str = "#!/bin/sh\nexec python3 -m ziglang \"$@\"\n";
+const PROGRAMS: &str = "\
+mortise() { \"$PROGRAM\" \"$@\"; }
+zig() { python3 -m ziglang \"$@\"; }
+";
 
 #[test]
 fn the_commands_of_the_page_make_a_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    let programs = folder.path().join("programs");
-    std::fs::create_dir(&programs).unwrap();
-    symlink(server::program(), programs.join("mortise")).unwrap();
-    let zig = programs.join("zig");
-    std::fs::write(&zig, ZIG).unwrap();
-    std::fs::set_permissions(&zig, std::fs::Permissions::from_mode(0o755)).unwrap();
     for (name, text) in [
         ("plugin.zig", block("```zig\n")),
         ("manifest.toml", block("```toml\n")),
@@ -45,13 +39,12 @@ fn the_commands_of_the_page_make_a_plugin() {
     ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-
-    let tools = guests::path_with_tools();
-    let folders = std::iter::once(programs).chain(std::env::split_paths(&tools));
+    let commands = format!("{PROGRAMS}{}", block("```sh\n"));
     let output = Command::new("sh")
-        .args(["-e", "-c", block("```sh\n")])
+        .args(["-e", "-c", &commands])
         .current_dir(folder.path())
-        .env("PATH", std::env::join_paths(folders).unwrap())
+        .env("PATH", guests::path_with_tools())
+        .env("PROGRAM", server::program())
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
