@@ -1,16 +1,19 @@
 //! Python: `componentize-py` makes a component of the module `plugin` and its
-//! imports. A native plugin is the same source with another SDK, zipped.
+//! imports. A native plugin is the same source with another SDK, zipped. Both carry
+//! the packages of `requirements.txt`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+mod files;
+mod packages;
+
+use std::path::{Path, PathBuf};
 
 use super::Recipe;
-use crate::{Error, job::Job, project::WIT, world};
+use crate::{Error, job::Job, project::WIT, sdk, world};
 
 /// The file of a plugin that is its own.
 const SOURCE: &str = "plugin.py";
+/// The file that Python runs in a zip file.
+const MAIN: &str = "__main__.py";
 /// The parts of the SDK that a native plugin carries.
 const PACKAGE: &str = "mortise_plugin";
 const CONFIGURATION: &str = "mortise_config.py";
@@ -33,62 +36,48 @@ impl Recipe for Python {
         )?;
         job.write_world()?;
         let sdk = job.sdk()?;
+        let packages = packages::install(job)?;
         let component = job.work()?.join("plugin.wasm");
         job.step("make the component with componentize-py", || {
-            job.run(
-                job.command(tool)
-                    .args(["--quiet", "-d", WIT, "-w", world::NAME])
-                    .args(["componentize", "plugin", "-p", ".", "-p"])
-                    .arg(sdk)
-                    .arg("-o")
-                    .arg(&component),
-            )
+            let mut command = job.command(tool);
+            command
+                .args(["--quiet", "-d", WIT, "-w", world::NAME])
+                .args(["componentize", "plugin", "-p", ".", "-p"])
+                .arg(sdk);
+            if let Some(packages) = packages {
+                command.arg("-p").arg(packages);
+            }
+            job.run(command.arg("-o").arg(&component))
         })?;
         job.collect_file(&component)
     }
 
     /// A zip file that Python runs; only the machine's `python3` is needed.
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
-        let python = job.tool(
-            "python3",
-            "packs and runs native plugins",
-            &["install Python 3.11 or newer from https://www.python.org or your distribution"],
-        )?;
+        let python = python(job)?;
         let sdk = job.sdk()?;
+        let packages = packages::install(job)?;
         let packed = job.work()?.join("native");
         let program = job.work()?.join("plugin");
         job.step("pack with Python's zipapp", || {
-            if packed.exists() {
-                fs::remove_dir_all(&packed).map_err(|source| Error::file(&packed, source))?;
+            files::make_anew(&packed)?;
+            if let Some(packages) = packages {
+                // The time of their list: they are installed anew now and then.
+                let list = job.folder().join(packages::FILE);
+                let time = list.metadata().and_then(|list| list.modified());
+                let time = time.map_err(|source| Error::file(&list, source))?;
+                files::copy_all(&packages, &packed, Some(time))?;
             }
-            fs::create_dir_all(&packed).map_err(|source| Error::file(&packed, source))?;
-            let copy = |from: PathBuf, name: &str| {
-                // With its time, by which the same sources make the same file.
-                let to = packed.join(name);
-                fs::copy(&from, &to)
-                    .and_then(|_| from.metadata()?.modified())
-                    .and_then(|time| {
-                        fs::File::options()
-                            .write(true)
-                            .open(&to)?
-                            .set_modified(time)
-                    })
-                    .map_err(|source| Error::file(&from, source))
-            };
-            for (name, file) in modules(job.folder())? {
-                copy(file, if name == SOURCE { "__main__.py" } else { &name })?;
-            }
+            copy_sources(job, &packed)?;
             let package = sdk.join(PACKAGE);
             if package.is_dir() {
-                let inside = packed.join(PACKAGE);
-                fs::create_dir_all(&inside).map_err(|source| Error::file(&inside, source))?;
-                for (name, file) in modules(&package)? {
-                    copy(file, &format!("{PACKAGE}/{name}"))?;
-                }
+                files::copy_all(&package, &packed.join(PACKAGE), None)?;
             } else {
-                copy(sdk.join(OLD_MODULE), "mortise_plugin.py")?;
+                let module = packed.join("mortise_plugin.py");
+                files::copy(&sdk.join(OLD_MODULE), &module, None)?;
             }
-            copy(sdk.join(CONFIGURATION), CONFIGURATION)?;
+            let configuration = packed.join(CONFIGURATION);
+            files::copy(&sdk.join(CONFIGURATION), &configuration, None)?;
             job.run(
                 job.command(python)
                     .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
@@ -111,13 +100,37 @@ impl Recipe for Python {
     }
 }
 
-/// The modules in a folder, each with its name.
-fn modules(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
-    let entries = fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
-    let files = entries.filter_map(|entry| {
-        let name = entry.ok()?.file_name().into_string().ok()?;
-        name.ends_with(".py")
-            .then(|| (name.clone(), folder.join(name)))
-    });
-    Ok(files.collect())
+/// Finds Python.
+fn python(job: &Job<'_>) -> Result<PathBuf, Error> {
+    job.tool(
+        "python3",
+        "packs and runs native plugins, and installs packages",
+        &["install Python 3.11 or newer from https://www.python.org or your distribution"],
+    )
+}
+
+/// Copies the plugin's modules, and its packages with their data.
+fn copy_sources(job: &Job<'_>, packed: &Path) -> Result<(), Error> {
+    for path in files::within(job.folder())? {
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        let is_own = job.project().is_source(Path::new(name))
+            && name != sdk::FOLDER
+            && files::is_imported(&path);
+        if !is_own {
+            continue;
+        }
+        if path.is_dir() {
+            files::copy_all(&path, &packed.join(name), None)?;
+        } else {
+            let to = if name == SOURCE {
+                packed.join(MAIN)
+            } else {
+                packed.join(name)
+            };
+            files::copy(&path, &to, None)?;
+        }
+    }
+    Ok(())
 }

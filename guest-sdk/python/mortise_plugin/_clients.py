@@ -134,5 +134,15 @@ def _httpx(module: Any) -> None:
         """The same for ``AsyncClient``."""
         return answer(request, await request.aread())
 
-    module.HTTPTransport.handle_request = handle_request
-    module.AsyncHTTPTransport.handle_async_request = handle_async_request
+    def init(self: Any, *_arguments: Any, **_options: Any) -> None:
+        """Takes the options of a pool of connections and makes none: that needs
+        ``httpcore`` and ``ssl``."""
+
+    plain, later = module.HTTPTransport, module.AsyncHTTPTransport
+    plain.handle_request = handle_request
+    later.handle_async_request = handle_async_request
+    plain.__init__ = later.__init__ = init
+    for name in ("__enter__", "__exit__", "close"):
+        setattr(plain, name, getattr(module.BaseTransport, name))
+    for name in ("__aenter__", "__aexit__", "aclose"):
+        setattr(later, name, getattr(module.AsyncBaseTransport, name))

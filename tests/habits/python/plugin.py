@@ -5,6 +5,10 @@ import json
 import logging
 import urllib.request
 
+import httpx
+import requests
+import words
+
 import mortise_plugin as m
 
 log = logging.getLogger("habits")
@@ -76,6 +80,9 @@ class Habits(m.Plugin):
         except TypeError as error:
             return f"TypeError: {error}"
 
+    def do_words(self):
+        return words.GREETING
+
     def do_wrong(self):
         self.host.send(123)
 
@@ -94,6 +101,19 @@ class Habits(m.Plugin):
         sent = urllib.request.Request(url, json.dumps({"a": 1}).encode(), {"X-Name": "value"})
         with urllib.request.urlopen(sent, timeout=5) as answer:
             return f"{answer.status} {answer.read().decode()}"
+
+    def do_requests(self, url):
+        answer = requests.post(url, json={"a": 1}, headers={"X-Name": "value"}, timeout=5)
+        return f"{answer.status_code} {answer.text}"
+
+    def do_httpx(self, url):
+        answer = httpx.post(url, json={"a": 1}, headers={"X-Name": "value"}, timeout=5)
+        return f"{answer.status_code} {answer.text}"
+
+    async def do_async(self, url):
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = await client.post(url, json={"a": 1}, headers={"X-Name": "value"})
+        return f"{answer.status_code} {answer.text}"
 
     async def do_timeout(self):
         try:
