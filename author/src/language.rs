@@ -90,6 +90,7 @@ static C: Facts = Facts {
 static PYTHON: Facts = Facts {
     title: "Python",
     sdk: "python",
+    imports: &[HTTP, "wasi:config/store@0.2.0-rc.1"],
     set_up: &["python3 -m pip install --user --requirement requirements.txt"],
     made: &["__pycache__"],
     ..COMMON

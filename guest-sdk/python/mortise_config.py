@@ -1,5 +1,5 @@
-"""A plugin's configuration: TOML as the user writes it, a dataclass as the plugin
-reads it, and problems that say where. For components and native plugins alike
+"""A plugin's configuration: YAML or TOML as the user writes it, a dataclass as the
+plugin reads it, and problems that say where. For components and native plugins alike
 (native ones need Python 3.11 or newer)::
 
     @dataclass
@@ -12,6 +12,9 @@ reads it, and problems that say where. For components and native plugins alike
 
     def schema(self):
         return schema(Config)
+
+The host reads the YAML, so ``read`` and ``load`` take the text that ``apply``
+received. Elsewhere, as in a unit test, they read JSON and TOML.
 """
 
 from __future__ import annotations
@@ -24,10 +27,11 @@ import typing
 from typing import Any, TypeVar, Union
 
 from mortise_plugin import ConfigError, Problem
+from mortise_plugin._configuration import as_json
 
 T = TypeVar("T")
 
-# What TOML calls the types that fields may have.
+# The types that fields may have, in words.
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _SCHEMAS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -37,15 +41,28 @@ def read(kind: type[T], text: str) -> T:
     ``float``, ``bool``, lists, dictionaries with ``str`` keys, ``Optional`` of
     these, and further dataclasses; one with a default may be left out. Raises
     ``ConfigError`` with all that is wrong."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"it is not TOML: {error}") from None
     problems: list[Problem] = []
-    value = _read(kind, data, "", problems)
+    value: T = _read(kind, load(text), "", problems)
     if problems:
         raise ConfigError(*problems)
     return value
+
+
+def load(text: str) -> dict[str, Any]:
+    """The configuration as a dictionary. Raises ``ConfigError`` if it is no mapping."""
+    # First, for a line such as `a = "b: c"` is a mapping in YAML, too.
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        fault = str(error)
+    value = as_json(text)
+    try:
+        data = json.loads(text if value is None else value)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise ConfigError(f"it is neither a mapping in YAML, such as `name: value`, nor TOML: {fault}")
+    return data
 
 
 def schema(kind: type) -> str:
@@ -57,11 +74,13 @@ def _read(kind: Any, data: Any, path: str, problems: list[Problem]) -> Any:
     def wrong(expected: str) -> None:
         problems.append(Problem(path, f"{_shown(data)} is not {expected}"))
 
+    if data is None and kind is not _present(kind):
+        return None
     kind = _present(kind)
     origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         if not isinstance(data, dict):
-            return wrong("a table")
+            return wrong("a mapping")
         return _table(kind, data, path, problems)
     if origin is list:
         if not isinstance(data, list):
@@ -70,7 +89,7 @@ def _read(kind: Any, data: Any, path: str, problems: list[Problem]) -> Any:
         return [_read(item, one, f"{path}[{i}]", problems) for i, one in enumerate(data)]
     if origin is dict:
         if not isinstance(data, dict):
-            return wrong("a table")
+            return wrong("a mapping")
         item = arguments[1] if arguments else Any
         return {name: _read(item, one, _join(path, name), problems) for name, one in data.items()}
     if kind is float and type(data) is int:
@@ -111,7 +130,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 
 def _present(kind: Any) -> Any:
-    """What an ``Optional`` is of: TOML has no null, so the field is left out."""
+    """The type of which an ``Optional`` is: TOML has no null, so the field is left out."""
     if typing.get_origin(kind) in (Union, types.UnionType):
         return next(one for one in typing.get_args(kind) if one is not type(None))
     return kind

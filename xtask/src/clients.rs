@@ -17,13 +17,14 @@ use crate::{
 };
 
 /// From PyPI. The client `gotify` uses a module that later `websockets` lack.
-const PYTHON: [&str; 9] = [
+const PYTHON: [&str; 10] = [
     "apprise==2.2.0",
     "componentize-py==0.25.1",
     "gotify-handler==1.0.3",
     "gotify-message==0.2.1",
     "gotify[stream]==0.6.0",
     "gotipy==0.2.2",
+    "mypy==2.4.1",
     "schemathesis==4.32.5",
     "websockets==13.1",
     ZIG,

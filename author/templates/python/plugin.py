@@ -17,7 +17,7 @@ PREFIX = "[{{name}}] "
 
 @dataclasses.dataclass
 class Config:
-    """What a user configures, in TOML."""
+    """The user's configuration, in YAML."""
 
     prefix: str = PREFIX
 # @end
@@ -60,7 +60,7 @@ class {{camel}}(m.Plugin):
     # @if configurer
 
     def defaults(self):
-        return f'# Put before each title.\nprefix = "{PREFIX}"\n'
+        return f'# Put before each title.\nprefix: "{PREFIX}"\n'
 
     def schema(self):
         return mortise_config.schema(Config)

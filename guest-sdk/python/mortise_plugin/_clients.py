@@ -103,9 +103,10 @@ def _requests(module: Any) -> None:
             answer = _fetch(request.method, request.url, request.headers.items(), request.body, timeout)
         except HostError as error:
             raise module.exceptions.ConnectionError(str(error), request=request) from error
+        headers: Any = [(one.name, one.value) for one in answer.headers]
         raw = HTTPResponse(
             body=io.BytesIO(answer.body),
-            headers=[(one.name, one.value) for one in answer.headers],
+            headers=headers,
             status=answer.status,
             reason=http.client.responses.get(answer.status, ""),
             preload_content=False,

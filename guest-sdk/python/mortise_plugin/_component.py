@@ -8,15 +8,16 @@ import inspect
 import sys
 from typing import Any, Optional
 
-from componentize_py_types import Err, Ok
-from wit_world import exports
-from wit_world.imports import log as _log
+from componentize_py_types import Err, Ok  # type: ignore[import-not-found]
+from wit_world import exports  # type: ignore[import-not-found]
+from wit_world.imports import log as _log  # type: ignore[import-not-found]
 from wit_world.imports import messages as _messages
 from wit_world.imports import mortise_plugin_types as _wit
 from wit_world.imports import storage as _storage
+from wit_world.imports import store as _store
 from wit_world.imports import timers as _timers
 
-from . import _types
+from . import _configuration, _types
 from ._data import VARIANTS
 from ._finish import finish
 from ._http import use_transport
@@ -143,7 +144,8 @@ def run(plugin: type[Plugin]) -> None:
 def _import_parts(plugin: type[Plugin]) -> None:
     """Imports the parts of the SDK that the plugin needs: while the component is
     built, for it carries those modules and finds no others later."""
-    handlers = (inspect.unwrap(getattr(plugin, method.name, None)) for method in METHODS.values())
+    names = (method.name for method in METHODS.values() if hasattr(plugin, method.name))
+    handlers = (inspect.unwrap(getattr(plugin, name)) for name in names)
     if "asyncio" in sys.modules or any(inspect.iscoroutinefunction(handler) for handler in handlers):
         from ._loop import use_sleeping_loop
 
@@ -224,6 +226,14 @@ class _Lifecycle:
         _call("lifecycle.stop", reason)
 
 
+def _configured() -> Optional[str]:
+    """The configuration as JSON; None if it is no mapping in YAML."""
+    try:
+        return _store.get("")
+    except Err:
+        return None
+
+
 class _Configurer:
     def defaults(self) -> Any:
         return _call("configurer.defaults")
@@ -232,6 +242,7 @@ class _Configurer:
         return _call("configurer.schema")
 
     def apply(self, config: str) -> None:
+        _configuration.offer(config, _configured)
         try:
             _call("configurer.apply", config)
         except ConfigError as error:

@@ -141,7 +141,7 @@ def _connection(url: urllib.parse.SplitResult, timeout: float) -> tuple[Any, str
     path = urllib.parse.urlunsplit(("", "", url.path or "/", url.query, ""))
     host = url.netloc.rpartition("@")[2]
     proxy = urllib.request.getproxies_environment().get(url.scheme)
-    if not proxy or urllib.request.proxy_bypass_environment(host):
+    if not proxy or urllib.request.proxy_bypass_environment(host):  # type: ignore[attr-defined]
         return kind(host, timeout=timeout), path
     connection = kind(urllib.parse.urlsplit(proxy).netloc, timeout=timeout)
     if is_secure:

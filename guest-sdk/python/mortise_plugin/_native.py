@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, NoReturn, Optional
 
-from . import _logging, _trace
+from . import _configuration, _logging, _trace
 from ._connection import Call, Connection, Ended, Failure, connect
 from ._data import expect, to_data
 from ._finish import close_loop, finish
@@ -269,6 +269,9 @@ class _Process:
             instance.started = False
         _calling.set(call.instance)
         _trace.begin(call.traceparent)
+        if call.method == "configurer.apply":
+            value = call.param("value", Optional[str])
+            _configuration.offer(call.param("config", str), lambda: value)
         try:
             result = finish(getattr(instance.plugin, method.name)(*arguments))
         except HostError as error:

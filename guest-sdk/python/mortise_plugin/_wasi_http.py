@@ -5,8 +5,8 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-from componentize_py_types import Err, Ok
-from wit_world.imports import outgoing_handler as _outgoing
+from componentize_py_types import Err, Ok  # type: ignore[import-not-found]
+from wit_world.imports import outgoing_handler as _outgoing  # type: ignore[import-not-found]
 from wit_world.imports import streams as _streams
 from wit_world.imports import wasi_http_types as _http
 

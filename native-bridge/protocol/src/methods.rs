@@ -149,6 +149,9 @@ pub struct Stop {
 pub struct Apply {
     /// As the user wrote it.
     pub config: String,
+    /// The same as JSON, if it is a mapping in YAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// Of [`DISPLAY`].

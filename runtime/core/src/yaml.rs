@@ -8,6 +8,8 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 
+use crate::limits::CONFIG_BYTES;
+
 /// The deepest that a text may be nested.
 ///
 /// The reader calls itself for each level. Without optimisation a level takes 50 KiB of
@@ -15,6 +17,9 @@ use serde_saphyr::Spanned;
 const DEPTH: usize = 20;
 /// The most parts of a text.
 const NODES: usize = 50_000;
+
+/// The most bytes of a text as JSON: aliases repeat parts of it.
+const JSON_BYTES: usize = 4 * CONFIG_BYTES;
 
 /// The first fault of a text that is no YAML.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +66,27 @@ struct Field {
 pub fn is_blank(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")
+}
+
+/// Returns a mapping as JSON, for a plugin that reads no YAML itself; `{}` for a text
+/// that has nothing but comments.
+///
+/// # Errors
+///
+/// The reason in words: the text is no mapping, or its JSON is too long.
+pub fn mapping_as_json(text: &str) -> Result<String, String> {
+    let document = Document::read(text).map_err(|fault| fault.to_string())?;
+    if document.is_blank() {
+        return Ok("{}".to_owned());
+    }
+    if !document.is_mapping() {
+        return Err("it is no YAML mapping, such as `name: value`".to_owned());
+    }
+    let json = document.value().to_string();
+    if json.len() > JSON_BYTES {
+        return Err(format!("as JSON, it takes more than {JSON_BYTES} bytes"));
+    }
+    Ok(json)
 }
 
 impl Document {
@@ -286,7 +312,9 @@ impl<'de> Visitor<'de> for RawVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH, Document};
+    use crate::limits::CONFIG_BYTES;
+
+    use super::{DEPTH, Document, mapping_as_json};
 
     /// Half of what a thread of the server has.
     const STACK: usize = 1 << 20;
@@ -298,6 +326,28 @@ mod tests {
 
     fn lists(depth: usize) -> String {
         format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn a_mapping_is_json_and_others_have_a_reason() {
+        let json = mapping_as_json("# first\na: [1, 'x']\nb: { c: true, d: null }\n");
+        assert_eq!(
+            json.as_deref(),
+            Ok(r#"{"a":[1,"x"],"b":{"c":true,"d":null}}"#)
+        );
+        assert_eq!(mapping_as_json("# nothing\n").as_deref(), Ok("{}"));
+        for (text, reason) in [
+            ("a = 1\n", "no YAML mapping"),
+            ("- a\n", "no YAML mapping"),
+            ("a: [\n", "line "),
+        ] {
+            let error = mapping_as_json(text).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        let word = "x".repeat(CONFIG_BYTES / 2);
+        let aliases = "- *a\n".repeat(10);
+        let error = mapping_as_json(&format!("a: &a {word}\nb:\n{aliases}")).unwrap_err();
+        assert!(error.contains("more than"), "{error}");
     }
 
     #[test]

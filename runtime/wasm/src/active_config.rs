@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::Value;
 
-use mortise_runtime::{limits::CONFIG_BYTES, yaml::Document};
+use mortise_runtime::{
+    limits::CONFIG_BYTES,
+    yaml::{self, Document},
+};
 
 /// The most bytes of all names and values: long names of lists and mappings are
 /// repeated in the names of their parts.
@@ -19,6 +22,8 @@ const VALUES_BYTES: usize = 4 * CONFIG_BYTES;
 
 /// The values by name, or the reason for which there are none.
 type Values = Result<BTreeMap<String, String>, String>;
+/// The whole as JSON, or the reason for which there is none.
+type Json = Result<String, String>;
 
 /// A configuration in force. It may have secrets, so it is never printed.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ pub(crate) struct ActiveConfig {
     text: Arc<str>,
     /// Read when they are asked for first.
     values: Option<Arc<Values>>,
+    /// The same for the whole.
+    json: Option<Arc<Json>>,
 }
 
 impl ActiveConfig {
@@ -33,6 +40,7 @@ impl ActiveConfig {
         Self {
             text: text.into(),
             values: None,
+            json: None,
         }
     }
 
@@ -58,6 +66,17 @@ impl ActiveConfig {
             .await
             .unwrap_or_else(|error| Err(error.to_string()));
         Arc::clone(self.values.insert(Arc::new(values)))
+    }
+
+    pub(crate) async fn json(&mut self) -> Arc<Json> {
+        if let Some(json) = &self.json {
+            return Arc::clone(json);
+        }
+        let text = Arc::clone(&self.text);
+        let json = tokio::task::spawn_blocking(move || yaml::mapping_as_json(&text))
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()));
+        Arc::clone(self.json.insert(Arc::new(json)))
     }
 }
 

@@ -292,8 +292,8 @@ async fn what_is_saved_runs_and_what_does_not_build_changes_nothing() {
 #[tokio::test]
 async fn an_editor_is_told_each_event_on_a_line() {
     let project = Project::new("eventful", "python", "configurer,filter", "plugin.py");
-    let config = project.folder.path().join("config.toml");
-    std::fs::write(&config, "prefix = \"1 \"\n").unwrap();
+    let config = project.folder.path().join("config.yaml");
+    std::fs::write(&config, "prefix: \"1 \"\n").unwrap();
     let dev = Dev::start(
         &project,
         &["--native", "--json", "--config", config.to_str().unwrap()],
@@ -316,16 +316,16 @@ async fn an_editor_is_told_each_event_on_a_line() {
     assert_eq!(loaded["grants"], json!(["granted: filter-messages"]));
     assert_eq!(title(url, token).await, "1 disk full");
 
-    std::fs::write(&config, "prefix = \"2 \"\n").unwrap();
+    std::fs::write(&config, "prefix: \"2 \"\n").unwrap();
     dev.event("configured");
     assert_eq!(title(url, token).await, "2 disk full");
-    std::fs::write(&config, "prefix = 3\n").unwrap();
+    std::fs::write(&config, "prefix: 3\n").unwrap();
     let failed = dev.event("failed");
     assert!(
         failed["error"].as_str().unwrap().contains("prefix"),
         "{failed}"
     );
-    std::fs::write(&config, "prefix = \"4 \"\n").unwrap();
+    std::fs::write(&config, "prefix: \"4 \"\n").unwrap();
     dev.event("configured");
 
     // It says something, and wants something that it did not ask for.

@@ -113,7 +113,38 @@ async fn a_new_plugin_in_rust_works() {
 
 #[tokio::test]
 async fn a_new_plugin_in_python_works() {
-    shouts("python", |prefix| format!("prefix = {prefix}\n")).await;
+    shouts("python", |prefix| format!("prefix: {prefix}\n")).await;
+}
+
+/// Every handler of the template has the SDK's types, and a wrong argument is found.
+#[test]
+fn a_new_plugin_in_python_passes_a_type_checker() {
+    let folder = tempfile::tempdir_in(guests::workshop()).unwrap();
+    let every = "configurer,displayer,webhook,filter,listener,timer";
+    let new = ["new", "typed", "--lang", "python", "--capability", every];
+    plugin(folder.path(), &new);
+    let inside = folder.path().join("typed");
+    let check = |sources: &[&str]| {
+        let output = Command::new("mypy")
+            .args(["--python-version", "3.11", "--check-untyped-defs"])
+            .args(sources)
+            .current_dir(&inside)
+            .env("MYPYPATH", "sdk")
+            .env("PATH", guests::path_with_tools())
+            .output()
+            .expect("`mypy`, which `cargo xtask test` installs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), said)
+    };
+    let sdk = ["sdk/mortise_plugin", "sdk/mortise_config.py"];
+    let (passed, said) = check(&[&["plugin.py"], &sdk[..]].concat());
+    assert!(passed, "{said}");
+
+    let wrong =
+        "import mortise_plugin as m\n\n\ndef wrong(host: m.Host) -> None:\n    host.send(123)\n";
+    std::fs::write(inside.join("wrong.py"), wrong).unwrap();
+    let (passed, said) = check(&["wrong.py"]);
+    assert!(!passed && said.contains("wrong.py:5: "), "{said}");
 }
 
 #[tokio::test]

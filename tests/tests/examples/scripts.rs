@@ -65,8 +65,8 @@ async fn readable_makes_markdown_of_json() {
     };
     let paths: Vec<_> = problems.iter().map(|one| one.path.as_str()).collect();
     assert_eq!(paths, ["applications[0]", "depth", "surplus"]);
-    let Err(CallError::Config(problems)) = running.instance.apply_config("depth: 1").await else {
-        panic!("it is no TOML")
+    let Err(CallError::Config(problems)) = running.instance.apply_config("depth 1").await else {
+        panic!("it is neither YAML nor TOML")
     };
     assert!(problems[0].text.contains("line 1"), "{problems:?}");
 }

@@ -305,6 +305,7 @@ async fn what_the_plugin_cannot_take_becomes_an_error() {
     assert_eq!(answer["error"]["kind"], "unavailable");
     let params = methods::Apply {
         config: "x".repeat(100_000),
+        value: None,
     };
     let error = connection
         .ask::<_, ()>(methods::APPLY, Some(1), &params, SOON)
@@ -318,6 +319,7 @@ async fn a_plugin_that_does_not_read_is_given_up() {
     let (connection, plugin) = connected(Patience::default()).await;
     let params = methods::Apply {
         config: "x".repeat(60_000),
+        value: None,
     };
     for _ in 0..4 {
         // No caller waits; only the written messages matter.

@@ -23,7 +23,18 @@ use mortise_runtime::{
     limits,
     plugin::WebhookAnswer,
     types::{Draft, Message, StopReason, Verdict, WebhookRequest, WebhookResponse},
+    yaml,
 };
+
+/// The parameters for a configuration. Its value is for plugins that read no YAML.
+pub(super) async fn applied(config: &str) -> methods::Apply {
+    let config = config.to_owned();
+    let text = config.clone();
+    // A long text takes a while, beside which other plugins run.
+    let read = tokio::task::spawn_blocking(move || yaml::mapping_as_json(&text)).await;
+    let value = read.ok().and_then(Result::ok);
+    methods::Apply { config, value }
+}
 
 #[async_trait]
 impl Instance for NativeInstance {
@@ -117,9 +128,7 @@ impl Instance for NativeInstance {
             limit,
             _call,
         } = inner.reach(opened, false).await?;
-        let params = methods::Apply {
-            config: config.to_owned(),
-        };
+        let params = applied(config).await;
         inner
             .ask::<_, ()>(&running, methods::APPLY, number, &params, limit)
             .await

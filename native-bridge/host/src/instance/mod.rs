@@ -542,8 +542,8 @@ impl Code for InProcess<'_> {
     }
 
     async fn apply(&mut self, config: &str) -> Result<(), CallError> {
-        let config = config.to_owned();
-        self.ask(methods::APPLY, &methods::Apply { config }).await
+        let params = calls::applied(config).await;
+        self.ask(methods::APPLY, &params).await
     }
 
     async fn start(&mut self) -> Result<(), CallError> {

@@ -1,4 +1,5 @@
-//! `wasi:config/store`: the values of the configuration in force, by name.
+//! `wasi:config/store`: the values of the configuration in force, by name. The empty
+//! name is the whole as JSON.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     let mut store = linker.instance(&format!("wasi:config/store@{VERSION}"))?;
     store.func_wrap_async("get", |mut store, (name,): (String,)| {
         Box::new(async move {
-            let value = of(store.data_mut(), |values| values.get(&name).cloned());
-            Ok((value.await,))
+            let state = store.data_mut();
+            let value = if name.is_empty() {
+                whole(state).await
+            } else {
+                of(state, |values| values.get(&name).cloned()).await
+            };
+            Ok((value,))
         })
     })?;
     store.func_wrap_async("get-all", |mut store, (): ()| {
@@ -38,6 +44,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             Ok((all.await,))
         })
     })
+}
+
+/// The configuration in force as JSON; none before one was applied.
+async fn whole(state: &mut State) -> Result<Option<String>, Error> {
+    let Some(configuration) = &mut state.configuration else {
+        return Ok(None);
+    };
+    match &*configuration.json().await {
+        Ok(json) => Ok(Some(json.clone())),
+        Err(reason) => Err(Error::Upstream(reason.clone())),
+    }
 }
 
 /// Takes something out of the values in force. Before a configuration was
