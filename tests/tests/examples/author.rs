@@ -147,6 +147,26 @@ fn a_new_plugin_in_python_passes_a_type_checker() {
     assert!(!passed && said.contains("wrong.py:5: "), "{said}");
 }
 
+/// Neither form of a plugin in Python can load it.
+#[test]
+fn a_package_with_compiled_code_is_refused_by_its_name() {
+    let folder = tempfile::tempdir_in(guests::workshop()).unwrap();
+    plugin(folder.path(), &["new", "fast", "--lang", "python"]);
+    let inside = folder.path().join("fast");
+    std::fs::write(inside.join("requirements.txt"), "rpds-py==0.28.0\n").unwrap();
+    let output = Command::new(server::program())
+        .args(["plugin", "build", "--native"])
+        .current_dir(&inside)
+        .env("PATH", guests::path_with_tools())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for part in ["requirements.txt: ", "`rpds_py` 0.28.0 has compiled code"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_plugin_in_javascript_works() {
     shouts("javascript", |prefix| format!("{{\"prefix\": {prefix}}}")).await;
