@@ -1,11 +1,14 @@
 // The parts of JavaScript's usual library that QuickJS lacks: `console`,
-// `TextEncoder`, `TextDecoder`, `structuredClone`, and random numbers that differ
-// between instances. An engine that has them keeps its own.
+// `structuredClone`, and random numbers that differ between instances. An engine
+// that has them keeps its own.
 
 import * as exitImport from "wasi:cli/exit@0.2.0";
 import * as randomImport from "wasi:random/random@0.2.0";
 import * as stderrImport from "wasi:cli/stderr@0.2.0";
 import * as stdoutImport from "wasi:cli/stdout@0.2.0";
+
+import { utf8 } from "./text.js";
+import { described } from "./trace.js";
 
 // The most that one write of a stream takes.
 const CHUNK = 4096;
@@ -26,17 +29,6 @@ export function crash(what, error) {
   throw error;
 }
 
-// How much of a stack is told: the host keeps only the last lines of what an
-// instance said before it ended.
-const FRAMES = 8;
-
-// The message with the author's part of the stack below it.
-function described(error) {
-  if (!(error instanceof Error)) return String(error);
-  const frames = (error.stack ?? "").split("\n").filter((line) => /:\d+/.test(line) && !line.includes("/sdk/"));
-  return [`${error.name}: ${error.message}`, ...frames.slice(0, FRAMES)].join("\n");
-}
-
 function shown(value) {
   if (typeof value === "string") return value;
   if (value instanceof Error) return described(value);
@@ -46,61 +38,6 @@ function shown(value) {
     return String(value);
   }
 }
-
-function utf8(text) {
-  const bytes = [];
-  for (const character of String(text)) {
-    let code = character.codePointAt(0);
-    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
-    if (code < 0x80) bytes.push(code);
-    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    else {
-      bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    }
-  }
-  return Uint8Array.from(bytes);
-}
-
-// How long a sequence is that begins with this byte, and what it must reach.
-function sequence(first) {
-  if (first < 0x80) return [1, 0, first];
-  if (first >= 0xc2 && first < 0xe0) return [2, 0x80, first & 31];
-  if (first >= 0xe0 && first < 0xf0) return [3, 0x800, first & 15];
-  if (first >= 0xf0 && first < 0xf5) return [4, 0x10000, first & 7];
-  return [0, 0, 0];
-}
-
-function fromUtf8(bytes) {
-  const parts = [];
-  let part = "";
-  for (let at = 0; at < bytes.length; ) {
-    const [length, least, begin] = sequence(bytes[at]);
-    let code = begin;
-    let read = 1;
-    while (read < length && (bytes[at + read] & 0xc0) === 0x80) code = (code << 6) | (bytes[at + read++] & 63);
-    const well = length > 0 && read === length && code >= least && code <= 0x10ffff && (code & ~0x7ff) !== 0xd800;
-    part += String.fromCodePoint(well ? code : 0xfffd);
-    at += read;
-    if (part.length > CHUNK) {
-      parts.push(part);
-      part = "";
-    }
-  }
-  return parts.join("") + part;
-}
-
-globalThis.TextEncoder ??= class TextEncoder {
-  encode(text = "") {
-    return utf8(text);
-  }
-};
-
-globalThis.TextDecoder ??= class TextDecoder {
-  decode(bytes = new Uint8Array()) {
-    return fromUtf8(bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes);
-  }
-};
 
 // Each line begins with its level, as for the system's journal: the host takes
 // it off.

@@ -4,8 +4,10 @@
 // imports this file imports it as `late:http`, which `mortise plugin build`
 // renames in the component. The names are all that is particular about it.
 
+import * as clockImport from "late:clocks/monotonic-clock@0.2.0";
 import * as handlerImport from "late:http/outgoing-handler@0.2.0";
 import * as httpImport from "late:http/types@0.2.0";
+import * as pollImport from "late:io/poll@0.2.0";
 
 import * as check from "./check.js";
 import { header, HostError, u64 } from "./wire.js";
@@ -41,21 +43,70 @@ class HttpResponse {
 }
 
 export function http(url, options = {}) {
-  const { method = "GET", headers = {}, body = "", timeoutMs = 8000, maxRedirects = 5, maxBody = 1 << 20 } = options;
-  const hop = {
-    method: check.text("http(): method", method).toUpperCase(),
-    url: parse(check.text("http(): url", typeof url === "string" ? url : (url?.href ?? url))),
-    headers: Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
-    body: check.bytes("http(): body", body),
+  const way = new Way(url, options);
+  for (;;) {
+    const { future, ready } = begin(way);
+    ready.block();
+    const response = finish(way, future, ready);
+    if (!way.goesOn(response)) return response;
+  }
+}
+
+// The same while other requests are on their way: `whenReady` brings a promise
+// for the moment at which a pollable is ready, and the promises run on. What it
+// rejects with cancels the request.
+export function httpLater(url, options, whenReady) {
+  const way = new Way(url, options);
+  const step = () => {
+    const { future, ready } = begin(way);
+    return whenReady(ready).then(
+      () => {
+        const response = finish(way, future, ready);
+        return way.goesOn(response) ? step() : response;
+      },
+      (reason) => {
+        [ready, future].forEach(dispose);
+        throw reason;
+      },
+    );
   };
-  for (let left = maxRedirects; ; left--) {
-    const response = send(hop, timeoutMs, maxBody);
+  return step();
+}
+
+// Waits until one of the pollables is ready, or for this long; returns the
+// places of those that are.
+export function waitForAny(pollables, ms) {
+  const timer = ms === Infinity ? undefined : clockImport.subscribeDuration(u64(Math.ceil(ms * 1e6)));
+  try {
+    const places = pollImport.poll(timer ? [...pollables, timer] : pollables);
+    return Array.from(places).filter((place) => place < pollables.length);
+  } finally {
+    if (timer) dispose(timer);
+  }
+}
+
+// A request and the redirects that it follows.
+class Way {
+  constructor(url, options) {
+    const { method = "GET", headers = {}, body = "", timeoutMs = 8000, maxRedirects = 5, maxBody = 1 << 20 } = options;
+    Object.assign(this, { begunAt: url, timeoutMs, maxRedirects, maxBody, left: maxRedirects });
+    this.method = check.text("http(): method", method).toUpperCase();
+    this.url = parse(check.text("http(): url", typeof url === "string" ? url : (url?.href ?? url)));
+    this.headers = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
+    this.body = check.bytes("http(): body", body);
+  }
+
+  // Whether the response sends the request elsewhere.
+  goesOn(response) {
     const target = response.header("location");
-    if (maxRedirects === 0 || target === undefined || ![301, 302, 303, 307, 308].includes(response.status)) {
-      return response;
+    if (this.maxRedirects === 0 || target === undefined || ![301, 302, 303, 307, 308].includes(response.status)) {
+      return false;
     }
-    if (left === 0) throw new HostError("invalid", `${url} redirected more than ${maxRedirects} times`);
-    redirect(hop, response.status, parse(target, hop.url));
+    if (this.left-- === 0) {
+      throw new HostError("invalid", `${this.begunAt} redirected more than ${this.maxRedirects} times`);
+    }
+    redirect(this, response.status, parse(target, this.url));
+    return true;
   }
 }
 
@@ -91,11 +142,12 @@ function parse(url, base) {
 
 const shown = ({ url }) => `${url.scheme}://${url.authority}${url.path}`;
 
-function send(hop, timeoutMs, maxBody) {
+// Hands a request over. The response is there when `ready` is.
+function begin(hop) {
   const request = prepare(hop);
   const content = request.body();
   const options = new httpImport.RequestOptions();
-  const nanoseconds = u64(Math.round(timeoutMs * 1e6));
+  const nanoseconds = u64(Math.round(hop.timeoutMs * 1e6));
   options.setConnectTimeout(nanoseconds);
   options.setFirstByteTimeout(nanoseconds);
   options.setBetweenBytesTimeout(nanoseconds);
@@ -116,13 +168,16 @@ function send(hop, timeoutMs, maxBody) {
   } else {
     dispose(content);
   }
-  const ready = future.subscribe();
-  ready.block();
+  return { future, ready: future.subscribe() };
+}
+
+function finish(hop, future, ready) {
   dispose(ready);
   const outcome = future.get();
+  dispose(future);
   if (outcome?.tag !== "ok") throw new HostError("unavailable", `${shown(hop)} did not answer`);
   if (outcome.val.tag !== "ok") throw failed(hop, outcome.val.val);
-  return read(hop, outcome.val.val, maxBody);
+  return read(hop, outcome.val.val, hop.maxBody);
 }
 
 // Whether the body was written. Its stream is disposed of in any case: the host

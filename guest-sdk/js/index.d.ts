@@ -353,11 +353,62 @@ declare global {
     error(...values: unknown[]): void;
   };
   class TextEncoder {
-    encode(text?: string): Uint8Array;
+    readonly encoding: string;
+    encode(text?: string): Uint8Array<ArrayBuffer>;
+    encodeInto(text: string, target: Uint8Array): { read: number; written: number };
   }
+  /** The labels of UTF-8, UTF-16LE and Latin-1. */
   class TextDecoder {
-    decode(bytes?: Uint8Array | ArrayBuffer): string;
+    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+    readonly encoding: string;
+    readonly fatal: boolean;
+    readonly ignoreBOM: boolean;
+    decode(bytes?: ArrayBufferView | ArrayBuffer, options?: { stream?: boolean }): string;
   }
+  /** Bytes as text, of which each character stands for one byte. */
+  function btoa(bytes: string): string;
+  function atob(text: string): string;
+  interface HmacAlgorithm {
+    name: "HMAC";
+    hash: "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512" | { name: "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512" };
+    /** In bits; for a new key only. */
+    length?: number;
+  }
+  class CryptoKey {
+    private constructor();
+    readonly type: "secret";
+    readonly algorithm: { name: string; hash: { name: string }; length: number };
+    readonly extractable: boolean;
+    readonly usages: ("sign" | "verify")[];
+  }
+  /** Random values, digests, and HMAC. For other algorithms use a package from npm. */
+  var crypto: {
+    getRandomValues<T extends ArrayBufferView>(array: T): T;
+    randomUUID(): `${string}-${string}-${string}-${string}-${string}`;
+    readonly subtle: {
+      digest(
+        algorithm: "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512" | { name: string },
+        data: ArrayBufferView | ArrayBuffer,
+      ): Promise<ArrayBuffer>;
+      importKey(
+        format: "raw",
+        data: ArrayBufferView | ArrayBuffer,
+        algorithm: HmacAlgorithm,
+        extractable: boolean,
+        usages: ("sign" | "verify")[],
+      ): Promise<CryptoKey>;
+      generateKey(algorithm: HmacAlgorithm, extractable: boolean, usages: ("sign" | "verify")[]): Promise<CryptoKey>;
+      exportKey(format: "raw", key: CryptoKey): Promise<ArrayBuffer>;
+      sign(algorithm: "HMAC" | { name: "HMAC" }, key: CryptoKey, data: ArrayBufferView | ArrayBuffer): Promise<ArrayBuffer>;
+      /** In a time that does not depend on the signature. */
+      verify(
+        algorithm: "HMAC" | { name: "HMAC" },
+        key: CryptoKey,
+        signature: ArrayBufferView | ArrayBuffer,
+        data: ArrayBufferView | ArrayBuffer,
+      ): Promise<boolean>;
+    };
+  };
   /** The call ends when all timers have fired, so keep them short. */
   function setTimeout<A extends unknown[]>(work: (...values: A) => void, ms?: number, ...values: A): number;
   function clearTimeout(timer?: number): void;

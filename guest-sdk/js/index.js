@@ -3,10 +3,11 @@
 //
 // The parts of this folder: this file (a plugin and its host), `http.js`
 // (calling out), `files.js` (granted directories and environment variables),
-// `fetch.js` (the same by the language's usual function), `globals.js` and
-// `url.js` (parts of the usual library that the engine lacks), `promise.js`
-// (`async` functions run to their end), `check.js` (types of values), `wire.js`
-// (numbers of 64 bits, and the host's refusals).
+// `fetch.js` (the same by the language's usual function), `globals.js`,
+// `text.js`, `url.js`, `crypto.js` and `sha.js` (parts of the usual library that
+// the engine lacks), `promise.js` (`async` functions run to their end),
+// `trace.js` (stacks with the author's lines), `check.js` (types of values),
+// `wire.js` (numbers of 64 bits, and the host's refusals).
 
 import * as logImport from "mortise:plugin/log@0.2.0";
 import * as messagesImport from "mortise:plugin/messages@0.2.0";
@@ -15,6 +16,7 @@ import * as timersImport from "mortise:plugin/timers@0.2.0";
 
 import { runToEnd } from "./promise.js";
 import * as check from "./check.js";
+import "./crypto.js";
 import { crash } from "./globals.js";
 import "./url.js";
 import { ask, ConfigError, header, HostError, hostError, number, Refused, u64 } from "./wire.js";

@@ -11,6 +11,9 @@ const Native = globalThis.Promise;
 
 const jobs = [];
 const timers = new Map();
+// What the host is to tell when it is ready.
+const waits = new Set();
+let waitForAny;
 const unhandled = new Set();
 let lastTimer = 0;
 
@@ -201,15 +204,24 @@ export function clearTimeout(timer) {
   timers.delete(timer);
 }
 
-export function setInterval() {
+// For a name that the build did not see.
+function setInterval() {
   throw new TypeError("setInterval() would end with the call: use host.timers.set(name, every(ms)) and onTimer");
 }
-
-export const clearInterval = clearTimeout;
 
 export function queueMicrotask(work) {
   if (typeof work !== "function") throw new TypeError(`queueMicrotask() takes a function, not ${typeof work}`);
   jobs.push(work);
+}
+
+// A promise for the moment at which a pollable is ready, and a function that
+// gives it up. `poll` waits for the first of several pollables.
+export function whenReady(ready, poll) {
+  const { promise, resolve, reject } = Promise.withResolvers();
+  const wait = { ready, resolve };
+  waits.add(wait);
+  waitForAny = poll;
+  return { promise, cancel: (reason) => waits.delete(wait) && reject(reason) };
 }
 
 // ---- a call ----
@@ -235,21 +247,29 @@ export function runToEnd(what, value) {
   return main ? outcome.value : value;
 }
 
-// Runs all jobs, and timers as they come due.
+// Runs all jobs, and timers and pollables as they come due.
 function run() {
   for (;;) {
     for (let at = 0; at < jobs.length; at++) jobs[at]();
     jobs.length = 0;
-    const next = [...timers].reduce((one, other) => (other[1].due < one[1].due ? other : one), [0, { due: Infinity }]);
-    if (next[1].due === Infinity) return;
-    const wait = next[1].due - now();
-    if (wait > 0) clockImport.subscribeDuration(u64(Math.ceil(wait * 1e6))).block();
-    timers.delete(next[0]);
-    next[1].work();
+    const [id, next] = [...timers].reduce((one, other) => (other[1].due < one[1].due ? other : one), [0, { due: Infinity }]);
+    const wait = Math.max(0, next.due - now());
+    if (waits.size > 0) {
+      const all = [...waits];
+      for (const at of waitForAny(all.map(({ ready }) => ready), wait)) {
+        waits.delete(all[at]);
+        all[at].resolve();
+      }
+    } else if (wait === Infinity) return;
+    else if (wait > 0) clockImport.subscribeDuration(u64(Math.ceil(wait * 1e6))).block();
+    if (next.due <= now()) {
+      timers.delete(id);
+      next.work();
+    }
   }
 }
 
-Object.assign(globalThis, { Promise, setTimeout, clearTimeout, setInterval, clearInterval, queueMicrotask });
+Object.assign(globalThis, { Promise, setTimeout, clearTimeout, setInterval, clearInterval: clearTimeout, queueMicrotask });
 globalThis.fetch ??= () => {
   throw new TypeError('fetch() needs `import "./sdk/fetch.js"` at the top of the plugin');
 };
