@@ -60,6 +60,10 @@ pub enum Error {
         /// The error.
         text: String,
     },
+    /// The source uses names that the engine of a component lacks: for each its file,
+    /// line, column, and advice.
+    #[error("components lack names that the plugin uses:\n  {}", .0.join("\n  "))]
+    Lacking(Vec<String>),
     /// The world could not be made.
     #[error("the plugin's world is not valid: {0}")]
     World(String),

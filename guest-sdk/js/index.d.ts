@@ -475,8 +475,35 @@ declare global {
     entries(): IterableIterator<[string, string]>;
     [Symbol.iterator](): IterableIterator<[string, string]>;
   }
+  interface RequestOptions {
+    method?: string;
+    headers?: Headers | Iterable<[string, string]> | Record<string, string>;
+    body?: string | Uint8Array | URLSearchParams;
+    signal?: AbortSignal;
+    redirect?: "follow" | "manual" | "error";
+  }
+  class Request {
+    constructor(resource: string | URL | Request, options?: RequestOptions);
+    readonly url: string;
+    readonly method: string;
+    readonly headers: Headers;
+    readonly signal: AbortSignal | undefined;
+    readonly redirect: string;
+    readonly bodyUsed: boolean;
+    bytes(): Promise<Uint8Array>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+    text(): Promise<string>;
+    json(): Promise<any>;
+    clone(): Request;
+  }
+  interface ResponseOptions {
+    status?: number;
+    statusText?: string;
+    headers?: Headers | Iterable<[string, string]> | Record<string, string>;
+  }
   class Response {
-    constructor(body?: string | Uint8Array | null, more?: { status?: number; headers?: Headers | Record<string, string> });
+    constructor(body?: string | Uint8Array | URLSearchParams | null, options?: ResponseOptions);
+    static json(value: unknown, options?: ResponseOptions): Response;
     readonly status: number;
     readonly ok: boolean;
     readonly url: string;
@@ -488,15 +515,6 @@ declare global {
     json(): Promise<any>;
     clone(): Response;
   }
-  /** Calls out; needs `wants.http` for the host. */
-  function fetch(
-    url: string | URL,
-    options?: {
-      method?: string;
-      headers?: Headers | Iterable<[string, string]> | Record<string, string>;
-      body?: string | Uint8Array | URLSearchParams;
-      signal?: AbortSignal;
-      redirect?: "follow" | "manual" | "error";
-    },
-  ): Promise<Response>;
+  /** Calls out; needs `wants.http` for the host. Several requests can be on their way at once. */
+  function fetch(resource: string | URL | Request, options?: RequestOptions): Promise<Response>;
 }

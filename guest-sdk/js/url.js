@@ -1,5 +1,5 @@
-// `URL`, `URLSearchParams`, `AbortController` and `AbortSignal`, where the engine
-// lacks them. URLs are those of servers: a scheme, a host, and a path.
+// `URL` and `URLSearchParams`, where the engine lacks them, `AbortController` and
+// `AbortSignal`. URLs are those of servers: a scheme, a host, and a path.
 
 const PORTS = { "http:": "80", "https:": "443", "ws:": "80", "wss:": "443", "ftp:": "21" };
 const WHOLE = /^([a-z][a-z0-9+.-]*:)\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#:@]+)(?::(\d*))?([^?#]*)(\?[^#]*)?(#.*)?$/i;
@@ -271,5 +271,6 @@ class AbortController {
 }
 
 // By written names: a bundle gives the classes others.
-const missing = { URL, URLSearchParams, AbortSignal, AbortController };
-for (const [name, one] of Object.entries(missing)) globalThis[name] ??= one;
+for (const [name, one] of Object.entries({ URL, URLSearchParams })) globalThis[name] ??= one;
+// An engine's own signals expire between calls only.
+Object.assign(globalThis, { AbortSignal, AbortController });

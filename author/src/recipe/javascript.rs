@@ -1,11 +1,12 @@
-//! JavaScript and TypeScript: `jco` makes a component of the plugin's module
-//! and its imports, with QuickJS inside. `esbuild` bundles TypeScript first,
-//! because `jco`'s own bundling fails with Node.js 20.
+//! JavaScript and TypeScript: `esbuild` makes one module of the plugin's module,
+//! its imports and packages from npm, and `jco` makes a component of it, with
+//! QuickJS inside. `jco`'s own bundling fails with Node.js 20.
 //!
 //! An engine in a component runs the jobs of its promises between calls only.
 //! `esbuild` therefore puts `async` and `await` in terms of the SDK's own
-//! `Promise`, which a call runs to its end; JavaScript with promises is bundled
-//! for that, too.
+//! `Promise`, which a call runs to its end. The bundle contains its source map,
+//! with which the SDK reports an exception's stack, and [`lacking`] finds names
+//! that the engine lacks.
 //!
 //! The tool runs the plugin's module once while it builds, and links the
 //! imports for that; it cannot link `wasi:http`. A plugin that calls out
@@ -13,15 +14,22 @@
 //! as long, and gets their true names in the finished component.
 //!
 //! With `engine = "starlingmonkey"` in `plugin.toml`, `componentize-js` does
-//! the same with the larger engine. It accepts one module, so JavaScript is
-//! bundled too. It supports `wasi:http` under its standard name.
+//! the same with the larger engine. It supports `wasi:http` under its standard
+//! name.
+
+mod lacking;
+mod source_map;
 
 use std::{
     fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use mortise_toolchain::find;
+use mortise_toolchain::{find, process};
+use serde_json::json;
+
+use self::source_map::SourceMap;
 
 use super::Recipe;
 use crate::{
@@ -87,15 +95,15 @@ const HTTP_MODULE: &str = "sdk/http";
 /// a plugin that calls it.
 const PROMISE: &str = "sdk/promise.js";
 const FETCH: &str = "sdk/fetch.js";
-/// Words by which a plugin uses promises.
-const PROMISES: [&str; 6] = [
-    "async",
-    "await",
-    "Promise",
-    "fetch",
-    "queueMicrotask",
-    "setTimeout",
-];
+/// The output of a second run, which looks for names that the engine lacks.
+const MARKED: &str = "marked.js";
+/// The bundle's variable with its source map, which the SDK's `trace.js` reads.
+const MAP: &str = "__mortiseSourceMap";
+/// The advice of `esbuild` about modules of Node.js, which does not help here, and
+/// the beginning of the trace of its own script.
+const FOR_NODE: &str = "Are you trying to bundle for";
+const SCRIPT_FAILED: &str = "node:child_process:";
+const WITHOUT_NODE: &str = "A component has no modules of Node.js. Use `fetch`, `crypto`, `host.storage`, or the SDK's files.js, http.js and process.js.";
 /// The package name of [`LATE_PACKAGES`] while the tool runs.
 const LATE: &str = "late:";
 const TRUE: &str = "wasi:";
@@ -122,23 +130,20 @@ impl Recipe for Script {
 
     fn by_hand(&self, name: &str) -> Vec<String> {
         let engine = ENGINE.join(" ");
-        let mut lines = vec!["npm install".to_owned()];
-        let source = if self.typed {
-            lines.push(format!(
-                "npx esbuild {} {} --outfile={BUNDLE}",
+        vec![
+            "npm install".to_owned(),
+            format!(
+                "npx esbuild {} {} --inject:./{PROMISE} --outfile=dist/{BUNDLE}",
                 self.source,
                 BUNDLING.join(" ")
-            ));
-            BUNDLE
-        } else {
-            self.source
-        };
-        lines.push(format!(
-            "npx jco componentize {source} --wit ./wit --world-name {} {engine} -o {name}.wasm",
-            world::NAME
-        ));
-        lines.push("# a plugin that imports sdk/http.js needs `mortise plugin build`".to_owned());
-        lines
+            ),
+            format!(
+                "npx jco componentize dist/{BUNDLE} --wit ./wit --world-name {} {engine} -o {name}.wasm",
+                world::NAME
+            ),
+            "# a plugin that calls out, with fetch or sdk/http.js, needs `mortise plugin build`"
+                .to_owned(),
+        ]
     }
 }
 
@@ -146,24 +151,16 @@ impl Script {
     fn with_quickjs(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let jco = tool(job, JCO)?;
         let world = write_world(job, LATE)?;
-        let promises = word_of(job.folder(), &PROMISES);
-        if let (false, Some(place)) = (self.typed, &promises) {
-            // Before the step that fails otherwise, for the place.
-            tool_for(job, ESBUILD, &format!("runs the promises of {place}"))?;
-        }
-        let (folder, source, wit) = if self.typed || promises.is_some() {
-            bundle(job, self.source)?;
-            (job.work()?, BUNDLE, "../../wit")
-        } else {
-            (job.folder().to_owned(), self.source, "./wit")
-        };
+        self.bundle(job)?;
         let module = made_anew(job)?;
+        let folder = job.work()?;
         let mut component = job.step("make the component with jco and QuickJS", || {
             job.run(
                 job.command(jco)
                     // The tool finds the source and the world from here only.
                     .current_dir(folder)
-                    .args(["componentize", source, "--wit", wit, "--world-name", world])
+                    .args(["componentize", BUNDLE, "--wit", "../../wit"])
+                    .args(["--world-name", world])
                     .args(ENGINE)
                     .arg("-o")
                     .arg(&module),
@@ -177,7 +174,7 @@ impl Script {
     fn with_starlingmonkey(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let tool = tool(job, COMPONENTIZE_JS)?;
         let world = write_world(job, TRUE)?;
-        bundle(job, self.source)?;
+        self.bundle(job)?;
         let bundled = job.work()?.join(BUNDLE);
         let named = fs::read_to_string(&bundled)
             .map(|text| text.replace(&format!("from \"{LATE}"), &format!("from \"{TRUE}")))
@@ -194,6 +191,125 @@ impl Script {
         })?;
         job.collect_file(&module)
     }
+
+    /// Makes one module of all in the work folder, with its source map, and
+    /// checks the names and types in it.
+    fn bundle(&self, job: &Job<'_>) -> Result<(), Error> {
+        let esbuild = tool(job, ESBUILD)?;
+        let bundle = job.work()?.join(BUNDLE);
+        let map = job.step("bundle with esbuild", || {
+            self.write_bundle(job, &esbuild, &bundle, &["--log-level=warning".to_owned()])?;
+            let map = SourceMap::beside(&bundle)?;
+            self.check_names(job, &esbuild, &map)?;
+            Ok(map)
+        })?;
+        // After the names: about a name of Node.js, the compiler recommends types
+        // that only hide the error.
+        if self.typed
+            && let Some(tsc) = installed(job.folder(), "tsc")
+        {
+            job.step("check types with tsc", || {
+                job.run(job.command(tsc).arg("--noEmit"))
+            })?;
+        }
+        embed(job, &bundle, &map)
+    }
+
+    fn write_bundle(
+        &self,
+        job: &Job<'_>,
+        esbuild: &Path,
+        bundle: &Path,
+        more: &[String],
+    ) -> Result<(), Error> {
+        let mut outfile = std::ffi::OsString::from("--outfile=");
+        outfile.push(bundle);
+        let mut first = Vec::new();
+        // An older copy of the SDK has neither.
+        if job.folder().join(PROMISE).is_file() {
+            first.push(format!("--inject:./{PROMISE}"));
+        }
+        if job.folder().join(FETCH).is_file() && uses_fetch(job.folder()) {
+            first.push(format!("--inject:./{FETCH}"));
+        }
+        let mut command = job.command(esbuild);
+        command
+            .arg(self.source)
+            .args(BUNDLING)
+            .args(first)
+            .args(more)
+            .args(["--sourcemap=external", "--sources-content=false"])
+            .arg(outfile);
+        Ok(process::run_worded(&mut command, worded)?)
+    }
+
+    /// Fails at a name in the plugin's own files that the engine lacks, and warns of
+    /// one in a package: its function may never be called.
+    fn check_names(&self, job: &Job<'_>, esbuild: &Path, map: &SourceMap) -> Result<(), Error> {
+        let engine = job.project().engine;
+        let work = job.work()?;
+        let may_use = |path: &String| {
+            let text = fs::read_to_string(work.join(path)).unwrap_or_default();
+            lacking::may_use(&text, engine)
+        };
+        let mut written = map.sources.iter().filter(|path| !is_sdk(job, &work, path));
+        if !written.any(may_use) {
+            return Ok(());
+        }
+        let marked = work.join(MARKED);
+        // The first run has shown the warnings.
+        let mut more = lacking::marking(engine);
+        more.push("--log-level=error".to_owned());
+        self.write_bundle(job, esbuild, &marked, &more)?;
+        let text = fs::read_to_string(&marked).map_err(|source| Error::file(&marked, source))?;
+        let uses = lacking::uses(&text, &SourceMap::beside(&marked)?, engine);
+        let (packaged, own): (Vec<_>, Vec<_>) =
+            uses.into_iter().partition(lacking::Use::is_in_package);
+        for one in packaged {
+            let _ = writeln!(io::stderr(), "warning: not in a component: {one}");
+        }
+        if own.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Lacking(
+            own.iter().map(ToString::to_string).collect(),
+        ))
+    }
+}
+
+/// Appends the source map to the bundle, without the SDK's own places.
+fn embed(job: &Job<'_>, bundle: &Path, map: &SourceMap) -> Result<(), Error> {
+    let work = job.work()?;
+    let sources: Vec<_> = map
+        .sources
+        .iter()
+        .map(|path| (!is_sdk(job, &work, path)).then(|| lacking::within(path)))
+        .collect();
+    let text = json!({ "sources": sources, "mappings": map.mappings });
+    let appended = fs::OpenOptions::new()
+        .append(true)
+        .open(bundle)
+        .and_then(|mut file| write!(file, "\nglobalThis.{MAP} = {text};\n"));
+    appended.map_err(|source| Error::file(bundle, source))
+}
+
+/// Returns true for a source of the SDK, which may be a link to another folder.
+fn is_sdk(job: &Job<'_>, work: &Path, source: &str) -> bool {
+    let file = work.join(source).canonicalize();
+    let sdk = job.folder().join(crate::sdk::FOLDER).canonicalize();
+    matches!((file, sdk), (Ok(file), Ok(sdk)) if file.starts_with(&sdk))
+}
+
+/// Puts an error of `esbuild` about a module of Node.js into words that help here.
+fn worded(output: &str) -> String {
+    let output = output
+        .split_once(SCRIPT_FAILED)
+        .map_or(output, |(own, _)| own);
+    let lines = output.lines().map(|line| match line.split_once(FOR_NODE) {
+        Some((before, _)) => format!("{before}{WITHOUT_NODE}\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 /// Writes the world, and beside it the one with HTTP if the plugin calls out;
@@ -208,45 +324,13 @@ fn write_world(job: &Job<'_>, http: &str) -> Result<&'static str, Error> {
     Ok(WITH_HTTP)
 }
 
-/// Returns an empty folder for the tool's output.
+/// Returns the file of the tool's output, which is not there yet.
 fn made_anew(job: &Job<'_>) -> Result<PathBuf, Error> {
     let module = job.work()?.join("plugin.wasm");
     if module.exists() {
         fs::remove_file(&module).map_err(|source| Error::file(&module, source))?;
     }
     Ok(module)
-}
-
-/// Checks the types, where TypeScript is there, and makes one module of all in
-/// the work folder.
-fn bundle(job: &Job<'_>, source: &str) -> Result<(), Error> {
-    let esbuild = tool(job, ESBUILD)?;
-    let typed = source.ends_with(".ts");
-    if typed && let Some(tsc) = installed(job.folder(), "tsc") {
-        job.step("check types with tsc", || {
-            job.run(job.command(tsc).arg("--noEmit"))
-        })?;
-    }
-    let mut outfile = std::ffi::OsString::from("--outfile=");
-    outfile.push(job.work()?.join(BUNDLE));
-    let mut first = Vec::new();
-    // An older copy of the SDK has neither.
-    if job.folder().join(PROMISE).is_file() {
-        first.push(format!("--inject:./{PROMISE}"));
-    }
-    if job.folder().join(FETCH).is_file() && word_of(job.folder(), &["fetch"]).is_some() {
-        first.push(format!("--inject:./{FETCH}"));
-    }
-    job.step("bundle with esbuild", || {
-        job.run(
-            job.command(esbuild)
-                .arg(source)
-                .args(BUNDLING)
-                .args(&first)
-                .arg("--log-level=warning")
-                .arg(outfile),
-        )
-    })
 }
 
 /// A program that npm installed for the plugin, or in a folder around it, or one
@@ -260,12 +344,7 @@ fn installed(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The same, or how to get it.
-fn tool(job: &Job<'_>, tool: Tool) -> Result<PathBuf, Error> {
-    tool_for(job, tool, tool.1)
-}
-
-/// The same, for a reason of the plugin's.
-fn tool_for(job: &Job<'_>, (name, _, get): Tool, why: &str) -> Result<PathBuf, Error> {
+fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
     installed(job.folder(), name).ok_or_else(|| {
         Error::MissingTool(MissingTool {
             tool: name.to_owned(),
@@ -280,46 +359,40 @@ fn tool_for(job: &Job<'_>, (name, _, get): Tool, why: &str) -> Result<PathBuf, E
 
 /// Whether a source file of the plugin uses the SDK's HTTP.
 fn calls_out(folder: &Path) -> bool {
-    word_of(folder, &["fetch"]).is_some()
-        || look(folder, &|_, text| text.contains(HTTP_MODULE).then_some(())).is_some()
+    uses_fetch(folder) || any_source(folder, &|text| text.contains(HTTP_MODULE))
 }
 
-/// The place of the first of these words in the plugin's own sources, such as
-/// `src/hook.ts:12`; comments do not count.
-fn word_of(folder: &Path, words: &[&str]) -> Option<String> {
-    look(folder, &|file, text| {
-        let line = line_of(text, words)?;
-        let within = file.strip_prefix(folder).unwrap_or(file);
-        Some(format!("{}:{line}", within.display()))
-    })
+/// Whether a source file of the plugin has the word `fetch`; comments do not count.
+fn uses_fetch(folder: &Path) -> bool {
+    any_source(folder, &|text| has_word(text, "fetch"))
 }
 
-/// The first answer about one of the plugin's own sources, in order.
-fn look<T>(folder: &Path, ask: &dyn Fn(&Path, &str) -> Option<T>) -> Option<T> {
-    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.filter_map(Result::ok).collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    entries.iter().find_map(|entry| {
+/// Whether the answer about one of the plugin's own sources is yes.
+fn any_source(folder: &Path, ask: &dyn Fn(&str) -> bool) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(Result::ok).any(|entry| {
         let (path, name) = (entry.path(), entry.file_name());
         if path.is_dir() {
-            let passed_over = NOT_SOURCE.iter().any(|other| name == *other);
-            return (!passed_over).then(|| look(&path, ask)).flatten();
+            return !NOT_SOURCE.iter().any(|other| name == *other) && any_source(&path, ask);
         }
         let is_source = path
             .extension()
             .is_some_and(|ending| ["js", "mjs", "ts"].iter().any(|one| ending == *one));
-        let text = fs::read_to_string(&path).ok().filter(|_| is_source)?;
-        ask(&path, &text)
+        is_source && fs::read_to_string(&path).is_ok_and(|text| ask(&text))
     })
 }
 
-/// The number of the first line with one of these words outside of comments. A
-/// word that is an object's member, or in a text, counts, too.
-fn line_of(text: &str, words: &[&str]) -> Option<usize> {
+/// Returns true if a word is in the text outside of comments. A word that is an
+/// object's member, or in a string, counts, too.
+fn has_word(text: &str, word: &str) -> bool {
     let mut in_comment = false;
-    text.lines().enumerate().find_map(|(at, line)| {
+    text.lines().any(|line| {
         let mut code = line;
         if in_comment {
-            code = code.split_once("*/")?.1;
+            let Some((_, after)) = code.split_once("*/") else {
+                return false;
+            };
+            code = after;
             in_comment = false;
         }
         if let Some((before, after)) = code.split_once("/*") {
@@ -332,10 +405,8 @@ fn line_of(text: &str, words: &[&str]) -> Option<usize> {
             .map(|(found, _)| found)
             .find(|&found| !code.get(..found).is_some_and(|head| head.ends_with(':')));
         let code = code.get(..end.unwrap_or(code.len())).unwrap_or(code);
-        let found = code
-            .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
-            .any(|word| words.contains(&word));
-        found.then_some(at + 1)
+        code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+            .any(|one| one == word)
     })
 }
 
@@ -405,20 +476,29 @@ fn length_at(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PROMISES, calls_out, line_of, name_truly};
+    use super::{WITHOUT_NODE, calls_out, has_word, name_truly, worded};
 
     #[test]
-    fn promises_are_found_outside_of_comments() {
-        for (text, line) in [
-            ("async function a() {}", Some(1)),
-            ("\n  await b;", Some(2)),
-            ("// async\n/* await\n fetch */ c();", None),
-            ("/* a */\n/* b\n*/ new Promise(d)", Some(3)),
-            ("get('http://a'); fetch(b)", Some(1)),
-            ("prefetch(asynchronous)", None),
+    fn a_word_is_found_outside_of_comments() {
+        for (text, found) in [
+            ("\n  await fetch(b);", true),
+            ("// fetch\n/* fetch\n fetch */ c();", false),
+            ("/* a */\n/* b\n*/ fetch(d)", true),
+            ("get('http://a'); fetch(b)", true),
+            ("prefetch(fetching)", false),
         ] {
-            assert_eq!(line_of(text, &PROMISES), line, "{text}");
+            assert_eq!(has_word(text, "fetch"), found, "{text}");
         }
+    }
+
+    #[test]
+    fn a_module_of_node_is_an_error_in_our_words() {
+        let said = "[ERROR] Could not resolve \"fs\"\n\n    a.ts:1:15:\n\n  The package \"fs\" is built into node. Are you trying to bundle for node? You can.\n\nnode:child_process:930\n  throw err;\n";
+        let told = worded(said);
+        assert!(told.contains("a.ts:1:15:\n"), "{told}");
+        assert!(told.contains(&format!("node. {WITHOUT_NODE}\n")), "{told}");
+        assert!(!told.contains("throw"), "{told}");
+        assert_eq!(worded(""), "");
     }
 
     #[test]

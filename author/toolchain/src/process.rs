@@ -2,7 +2,7 @@
 //! output is for results.
 
 use std::{
-    io,
+    io::{self, Write as _},
     process::{Command, Stdio},
 };
 
@@ -36,6 +36,26 @@ pub fn run(command: &mut Command) -> Result<(), Error> {
         Ok(())
     } else {
         Err(failed(command, status))
+    }
+}
+
+/// Runs a program to its end, and then shows its output as `worded` puts it.
+///
+/// # Errors
+///
+/// It cannot be started, or fails.
+pub fn run_worded(command: &mut Command, worded: impl FnOnce(&str) -> String) -> Result<(), Error> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| not_started(command, source))?;
+    let said = [output.stdout, output.stderr].concat();
+    // A message that cannot be shown is no reason to fail.
+    let _ = io::stderr().write_all(worded(&String::from_utf8_lossy(&said)).as_bytes());
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(command, output.status))
     }
 }
 
