@@ -121,7 +121,7 @@ static PLUGINS: [Plugin; 11] = [
 ];
 
 const JAVASCRIPT_LACKS: &str =
-    "threads, sockets, subprocesses, `setInterval`, `crypto`, `Intl`; native plugins";
+    "threads, sockets, subprocesses, `setInterval`, `Intl`; native plugins";
 
 /// Builds a plugin as its author would, in a copy of its folder: a component, or
 /// an executable, by how its file's name ends.

@@ -107,7 +107,7 @@ pub(super) fn marking(engine: Engine) -> Vec<String> {
 }
 
 /// The use of a lacking name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) struct Use {
     /// The source's path in the plugin's folder.
     file: String,

@@ -22,7 +22,7 @@ pub(super) struct SourceMap {
 }
 
 /// A place in a source. Lines and columns count from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The place of the source's path in [`SourceMap::sources`].
     pub(super) source: usize,
