@@ -249,8 +249,8 @@ impl Script {
         let engine = job.project().engine;
         let work = job.work()?;
         let may_use = |path: &String| {
-            let text = fs::read_to_string(work.join(path)).unwrap_or_default();
-            lacking::may_use(&text, engine)
+            // A package's own source map can name files that it does not contain.
+            fs::read_to_string(work.join(path)).map_or(true, |text| lacking::may_use(&text, engine))
         };
         let mut written = map.sources.iter().filter(|path| !is_sdk(job, &work, path));
         if !written.any(may_use) {
