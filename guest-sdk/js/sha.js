@@ -51,19 +51,21 @@ function sha1(state, words) {
   [a, b, c, d, e].forEach((value, at) => (state[at] += value));
 }
 
+// The rotations are written out: a call costs the small engine more than they do.
 function sha256(state, words) {
   for (let t = 16; t < 64; t++) {
     const early = words[t - 15];
     const late = words[t - 2];
-    const one = rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3);
-    const other = rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10);
+    const one = ((early >>> 7) | (early << 25)) ^ ((early >>> 18) | (early << 14)) ^ (early >>> 3);
+    const other = ((late >>> 17) | (late << 15)) ^ ((late >>> 19) | (late << 13)) ^ (late >>> 10);
     words[t] = words[t - 16] + one + words[t - 7] + other;
   }
   let [a, b, c, d, e, f, g, h] = state;
   for (let t = 0; t < 64; t++) {
     const chosen = (e & f) ^ (~e & g);
-    const first = (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + chosen + K32[t] + words[t]) | 0;
-    const second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    const first =
+      (h + (((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))) + chosen + K32[t] + words[t]) | 0;
+    const second = (((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10))) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
     g = f;
     f = e;
@@ -89,31 +91,46 @@ function sha512(state, words) {
     words[t] = oneHigh + otherHigh + words[t - 32] + words[t - 14] + Math.floor(low / 2 ** 32);
     words[t + 1] = low;
   }
-  const v = Int32Array.from(state);
+  // One by one: the engine takes an array apart slowly.
+  let ah = state[0], al = state[1], bh = state[2], bl = state[3], ch = state[4], cl = state[5];
+  let dh = state[6], dl = state[7], eh = state[8], el = state[9], fh = state[10], fl = state[11];
+  let gh = state[12], gl = state[13], hh = state[14], hl = state[15];
   for (let t = 0; t < 160; t += 2) {
-    const [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl] = v;
     const aHigh = ((ah >>> 28) | (al << 4)) ^ ((al >>> 2) | (ah << 30)) ^ ((al >>> 7) | (ah << 25));
     const aLow = ((al >>> 28) | (ah << 4)) ^ ((ah >>> 2) | (al << 30)) ^ ((ah >>> 7) | (al << 25));
     const eHigh = ((eh >>> 14) | (el << 18)) ^ ((eh >>> 18) | (el << 14)) ^ ((el >>> 9) | (eh << 23));
     const eLow = ((el >>> 14) | (eh << 18)) ^ ((el >>> 18) | (eh << 14)) ^ ((eh >>> 9) | (el << 23));
     const chosen = ((el & fl) ^ (~el & gl)) >>> 0;
     const low = (hl >>> 0) + (eLow >>> 0) + chosen + (K64[t + 1] >>> 0) + (words[t + 1] >>> 0);
-    const carry = Math.floor(low / 2 ** 32);
+    const carry = (low / 2 ** 32) | 0;
     const high = (hh + eHigh + ((eh & fh) ^ (~eh & gh)) + K64[t] + words[t] + carry) | 0;
     const majority = ((al & bl) ^ (al & cl) ^ (bl & cl)) >>> 0;
     const down = (dl >>> 0) + (low >>> 0);
     const sum = (low >>> 0) + (aLow >>> 0) + majority;
-    v.copyWithin(2, 0, 14);
-    v[8] = dh + high + Math.floor(down / 2 ** 32);
-    v[9] = down;
-    v[0] = high + aHigh + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + Math.floor(sum / 2 ** 32);
-    v[1] = sum;
+    const top = (high + aHigh + ((ah & bh) ^ (ah & ch) ^ (bh & ch)) + ((sum / 2 ** 32) | 0)) | 0;
+    hh = gh;
+    hl = gl;
+    gh = fh;
+    gl = fl;
+    fh = eh;
+    fl = el;
+    eh = (dh + high + ((down / 2 ** 32) | 0)) | 0;
+    el = down | 0;
+    dh = ch;
+    dl = cl;
+    ch = bh;
+    cl = bl;
+    bh = ah;
+    bl = al;
+    ah = top;
+    al = sum | 0;
   }
-  for (let at = 0; at < 16; at += 2) {
-    const low = (state[at + 1] >>> 0) + (v[at + 1] >>> 0);
-    state[at] += v[at] + Math.floor(low / 2 ** 32);
+  [ah, al, bh, bl, ch, cl, dh, dl, eh, el, fh, fl, gh, gl, hh, hl].forEach((word, at, all) => {
+    if (at % 2 === 1) return;
+    const low = (state[at + 1] >>> 0) + (all[at + 1] >>> 0);
+    state[at] += word + ((low / 2 ** 32) | 0);
     state[at + 1] = low;
-  }
+  });
 }
 
 const INITIAL_1 = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
