@@ -81,9 +81,8 @@ async fn a_stopped_process_keeps_its_calls_and_holds_no_message() {
     tracer.stop();
     until("the suspension", async || count(&plugin, SUSPENDED) > 0).await;
     // A message goes on at the filter's deadline.
-    let filtered = ann
-        .instance
-        .filter(&draft("keep"), Duration::from_millis(200));
+    let kept = draft("keep");
+    let filtered = ann.instance.filter(&kept, Duration::from_millis(200));
     let error = filtered.await.unwrap_err();
     assert!(
         matches!(error, CallError::DeadlineExceeded { .. }),
@@ -97,9 +96,7 @@ async fn a_stopped_process_keeps_its_calls_and_holds_no_message() {
     let early = tokio::time::timeout(patience, &mut call).await;
     assert!(early.is_err(), "{early:?}");
     // Nor does a message wait for the end of that call.
-    let filtered = ann
-        .instance
-        .filter(&draft("keep"), Duration::from_millis(200));
+    let filtered = ann.instance.filter(&kept, Duration::from_millis(200));
     let error = filtered.await.unwrap_err();
     assert!(matches!(error, CallError::Busy { .. }), "{error}");
     assert_eq!(count(&plugin, AGAIN), 0);
