@@ -172,6 +172,15 @@ bool mortise_http(const char *method, const char *url, const char *body, mortise
   return whole;
 }
 
+char *mortise_get(const char *url, plugin_string_t *error) {
+  mortise_response_t response;
+  if (!mortise_http("GET", url, NULL, &response, error)) return NULL;
+  if (response.status >= 200 && response.status < 300) return response.body;
+  *error = mortise_text("%s answered with status %d: %.200s", url, response.status, response.body);
+  mortise_response_free(&response);
+  return NULL;
+}
+
 void mortise_response_free(mortise_response_t *response) {
   free(response->body);
   memset(response, 0, sizeof *response);

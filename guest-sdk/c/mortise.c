@@ -77,6 +77,14 @@ plugin_string_t mortise_refusal(mortise_plugin_types_error_t *error) {
   return text;
 }
 
+void mortise_describe(mortise_plugin_types_manifest_t *manifest, const char *id, const char *name,
+                      const char *version) {
+  memset(manifest, 0, sizeof *manifest);
+  manifest->id = mortise_text("%s", id);
+  manifest->name = mortise_text("%s", name);
+  manifest->version = mortise_text("%s", version);
+}
+
 /* Adds names, ended by NULL, to a list. */
 static void add_names(plugin_list_string_t *names, va_list values) {
   for (const char *name; (name = va_arg(values, const char *)) != NULL;) {
@@ -236,6 +244,18 @@ char *mortise_config_value(plugin_string_t config, const char *name) {
   return NULL;
 }
 
+uint64_t mortise_config_number(plugin_string_t config, const char *name) {
+  char *text = mortise_config_value(config, name);
+  uint64_t number = text == NULL || *text == '-' ? 0 : strtoull(text, NULL, 10);
+  free(text);
+  return number;
+}
+
+void mortise_config_read(plugin_string_t config, const char *name, char **text) {
+  free(*text);
+  *text = mortise_config_value(config, name);
+}
+
 char *mortise_config_unknown(plugin_string_t config, const char *const *names) {
   const char *at = (const char *)config.ptr;
   const char *end = at + config.len;
@@ -258,4 +278,21 @@ char *mortise_config_unknown(plugin_string_t config, const char *const *names) {
     at = line_end + 1;
   }
   return NULL;
+}
+
+mortise_plugin_types_problem_t *mortise_problem(const char *path, plugin_string_t text) {
+  mortise_plugin_types_problem_t *problem = have(malloc(sizeof *problem));
+  *problem = (mortise_plugin_types_problem_t){mortise_text("%s", path), text};
+  return problem;
+}
+
+void mortise_respond(mortise_plugin_types_webhook_response_t *response, uint16_t status, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  plugin_string_t text = text_of(format, values);
+  va_end(values);
+  mortise_plugin_types_header_t *type = have(malloc(sizeof *type));
+  *type = (mortise_plugin_types_header_t){mortise_text("content-type"), mortise_text("text/plain; charset=utf-8")};
+  *response = (mortise_plugin_types_webhook_response_t){
+      .status = status, .headers = {type, 1}, .body = {text.ptr, text.len}};
 }

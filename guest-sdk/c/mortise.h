@@ -38,6 +38,10 @@ void mortise_log(mortise_plugin_types_level_t level, const char *format, ...)
 /* A refusal of the host as a text, "denied: ..."; frees it. */
 plugin_string_t mortise_refusal(mortise_plugin_types_error_t *error);
 
+/* Begins a manifest, with everything else empty. */
+void mortise_describe(mortise_plugin_types_manifest_t *manifest, const char *id, const char *name,
+                      const char *version);
+
 /* Asks for a permission, one of MORTISE_PLUGIN_TYPES_PERMISSION_*, for a reason.
  * The names, ended by NULL, are those of hosts, applications, cookies, users or
  * environment variables, where the permission has some. */
@@ -78,10 +82,37 @@ bool mortise_cron(const char *name, const char *expression, const char *zone, pl
  * configuration is a few texts and numbers. */
 char *mortise_config_value(plugin_string_t config, const char *name);
 
+/* The same value as a number; 0 if there is no such line, or no number in it. */
+uint64_t mortise_config_number(plugin_string_t config, const char *name);
+
+/* Puts the same value in the place of a text, which is freed; NULL if there is none. */
+void mortise_config_read(plugin_string_t config, const char *name, char **text);
+
 /* The first name in a configuration that is none of these, ended by NULL, to be
  * freed; NULL if there is none. Whatever the value, a misspelt name is a problem
  * for the user to mend, and not a setting that is silently left out. */
 char *mortise_config_unknown(plugin_string_t config, const char *const *names);
+
+/* One problem of a configuration, at a path such as "minutes", for the list that the
+ * configurer answers. The text becomes its own. */
+mortise_plugin_types_problem_t *mortise_problem(const char *path, plugin_string_t text);
+
+/* The value of a field in a JSON object, to be freed: of a text its content, of
+ * anything else its JSON as written. NULL if this is no object or has no such field. */
+char *mortise_json_value(const char *json, const char *name);
+
+/* The HMAC-SHA256 of bytes. */
+void mortise_hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t length, uint8_t mac[32]);
+
+/* Whether a header of a request is "sha256=" and the HMAC-SHA256 of the body in
+ * hexadecimal, as GitHub's X-Hub-Signature-256 is; compared in constant time. False
+ * without a secret. */
+bool mortise_is_signed(const mortise_plugin_types_webhook_request_t *request, const char *header,
+                       const char *secret);
+
+/* Makes the answer to a webhook request of a plain text, made as printf does. */
+void mortise_respond(mortise_plugin_types_webhook_response_t *response, uint16_t status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* A whole response, to be freed with mortise_response_free. */
 typedef struct {
@@ -95,6 +126,10 @@ typedef struct {
  * body may be NULL. Answers false with what went wrong, which is to be freed. */
 bool mortise_http(const char *method, const char *url, const char *body,
                   mortise_response_t *response, plugin_string_t *error);
+
+/* Sends a GET request in the same way. Answers the body, to be freed, if the status is
+ * 200 to 299, else NULL with what went wrong. */
+char *mortise_get(const char *url, plugin_string_t *error);
 
 void mortise_response_free(mortise_response_t *response);
 

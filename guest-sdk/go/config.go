@@ -10,7 +10,8 @@ import (
 
 // Config makes the type that embeds it a [Configurer]: the configuration is YAML
 // of the type T, whose fields have the names in their yaml tags. A field that is
-// not known is a problem; one that is left out keeps its default.
+// not known is a problem; one that is left out keeps its default. A field with the
+// tag `secret:"true"` is a secret, which the server shows to nobody again.
 type Config[T any] struct {
 	// Value is the configuration in use.
 	Value    T

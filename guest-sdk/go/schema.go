@@ -7,7 +7,7 @@ import (
 )
 
 // schemaOf is the JSON Schema of a configuration's type: its fields by their
-// yaml tags, described by their doc tags.
+// yaml tags, described by their doc tags. A secret tag of "true" marks a secret.
 func schemaOf(value any) string {
 	schema, err := json.Marshal(schemaOfType(reflect.TypeOf(value)))
 	if err != nil {
@@ -55,6 +55,9 @@ func schemaOfStruct(t reflect.Type) map[string]any {
 		property := schemaOfType(field.Type)
 		if doc := field.Tag.Get("doc"); doc != "" {
 			property["description"] = doc
+		}
+		if field.Tag.Get("secret") == "true" {
+			property["writeOnly"] = true
 		}
 		properties[name] = property
 	}

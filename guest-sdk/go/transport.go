@@ -8,6 +8,7 @@ package mortise
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -61,7 +62,7 @@ func (transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response := &http.Response{
-		Status:        http.StatusText(answer.Status),
+		Status:        fmt.Sprintf("%d %s", answer.Status, http.StatusText(answer.Status)),
 		StatusCode:    answer.Status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,

@@ -43,8 +43,10 @@ const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
 const BROWSER: &str = "tests of the page in a browser";
 
 /// The plugins in Go for components.
-const GO_PLUGINS: [&str; 5] = [
+const GO_PLUGINS: [&str; 7] = [
     "guest-sdk/go",
+    "examples/first/go/poller",
+    "examples/first/go/signed",
     "examples/go-feed",
     "examples/ntfy",
     "examples/quiet-hours",

@@ -177,6 +177,13 @@ impl From<Error> for String {
     }
 }
 
+/// Lets `?` work where a plugin returns the problems of a configuration.
+impl From<Error> for Vec<Problem> {
+    fn from(error: Error) -> Self {
+        vec![Problem::new("", error.to_string())]
+    }
+}
+
 impl Header {
     /// Creates a header. The name is converted to lower case.
     pub fn new(name: &str, value: impl Into<String>) -> Self {

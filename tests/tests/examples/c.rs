@@ -99,3 +99,76 @@ async fn calls_out_and_shows_the_functions_of_a_trap() {
         assert!(details.contains(part), "{part} in {details}");
     }
 }
+
+/// Its title is the name of a field, of its text as JSON; without a title, the answer
+/// is the HMAC of the text.
+const READER: &str = r#"
+#include <stdlib.h>
+#include "mortise.h"
+
+void exports_mortise_plugin_manifest_describe(mortise_plugin_types_manifest_t *manifest) {
+  mortise_describe(manifest, "test.reader", "Reader", "1.0.0");
+  mortise_want(manifest, MORTISE_PLUGIN_TYPES_PERMISSION_FILTER_MESSAGES, "to be tested", NULL);
+}
+
+bool exports_mortise_plugin_filter_filter(mortise_plugin_types_draft_t *draft, mortise_plugin_types_verdict_t *verdict,
+                                          plugin_string_t *error) {
+  (void)error;
+  char *name = mortise_c_text(draft->content.title), *json = mortise_c_text(draft->content.body);
+  verdict->tag = MORTISE_PLUGIN_TYPES_VERDICT_DROP;
+  if (*name == 0) {
+    uint8_t mac[32];
+    mortise_hmac_sha256("Jefe", 4, draft->content.body.ptr, draft->content.body.len, mac);
+    verdict->val.drop = mortise_text("%02x%02x%02x%02x", mac[0], mac[1], mac[2], mac[31]);
+  } else {
+    char *value = mortise_json_value(json, name);
+    verdict->val.drop = mortise_text("%s", value == NULL ? "none" : value);
+    free(value);
+  }
+  free(name);
+  free(json);
+  mortise_plugin_types_draft_free(draft);
+  return true;
+}
+"#;
+
+#[tokio::test]
+async fn the_sdk_reads_json_and_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    plugin(
+        folder.path(),
+        &["new", "reader", "--lang", "c", "--capability", "filter"],
+    );
+    let inside = folder.path().join("reader");
+    std::fs::write(inside.join("plugin.c"), READER).unwrap();
+    plugin(&inside, &["build"]);
+    let running = Running::of(&inside.join("dist/reader.wasm"), "", |_| {}).await;
+    running.instance.start().await.unwrap();
+    for (name, text, answer) in [
+        ("a", r#"{"a": "b"}"#, "b"),
+        ("a", r#" {"x": [1, {"a": "}"}], "a" : 12.5e3 }"#, "12.5e3"),
+        ("a", r#"{"a": {"a": [1, 2]}}"#, r#"{"a": [1, 2]}"#),
+        (
+            "a",
+            r#"{"\u0061": "\u00e4\n\ud83d\ude00\"\ud800"}"#,
+            "ä\n😀\"\u{fffd}",
+        ),
+        ("a", r#"{"a": "\u0000\u00"}"#, "\u{fffd}u00"),
+        ("a", "{}", "none"),
+        ("a", "[]", "none"),
+        ("a", r#"{"a": "b"#, "none"),
+        ("a", r#"{"b": [}, "a": 1}"#, "none"),
+        ("a", r#"{"a": [1, 2"#, "none"),
+        ("a", r#"{"a": "x\"#, "none"),
+        // Of RFC 4231, and a text of several blocks.
+        ("", "what do ya want for nothing?", "5bdcc143"),
+        ("", "x".repeat(200).as_str(), "0d92e540"),
+    ] {
+        let verdict = running.instance.filter(&draft(name, text), SOON).await;
+        assert_eq!(
+            verdict.unwrap(),
+            Verdict::Drop(answer.to_owned()),
+            "{name} of {text}"
+        );
+    }
+}

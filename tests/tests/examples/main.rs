@@ -15,6 +15,7 @@ mod c;
 mod cases;
 #[cfg(unix)]
 mod catalogue;
+mod first;
 mod go;
 mod grants;
 mod habits;

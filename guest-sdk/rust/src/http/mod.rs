@@ -132,6 +132,22 @@ impl HttpResponse {
         self.status >= 200 && self.status < 300
     }
 
+    /// Returns the response if its status is 200 to 299.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, with the status and the beginning of the body.
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        if self.ok() {
+            return Ok(self);
+        }
+        let body: String = self.text().chars().take(200).collect();
+        let status = self.status;
+        Err(Error::Unavailable(format!(
+            "the response has the status {status}: {body}"
+        )))
+    }
+
     /// Returns the body as text; bytes that are not UTF-8 become `�`.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -297,6 +313,22 @@ mod tests {
                 ("POST", "http://a.example/z".to_owned(), 1, 1),
                 ("GET", "https://b.example/".to_owned(), 0, 0),
             ]
+        );
+    }
+
+    #[test]
+    fn a_status_of_an_error_becomes_one() {
+        assert_eq!(
+            response(204, None).error_for_status(),
+            Ok(response(204, None))
+        );
+        let mut failed = response(503, None);
+        failed.body = b"later".to_vec();
+        assert_eq!(
+            failed.error_for_status(),
+            Err(Error::Unavailable(
+                "the response has the status 503: later".to_owned()
+            ))
         );
     }
 
