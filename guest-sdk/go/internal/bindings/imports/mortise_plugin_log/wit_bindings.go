@@ -7,6 +7,7 @@
 //     wasi:http@0.2.0
 //     local:everything
 //     wasi:cli@0.2.0
+//     wasi:config@0.2.0-rc.1
 //     wasi:filesystem@0.2.0
 //     wasi:random@0.2.0
 

@@ -7,6 +7,7 @@
 //     wasi:http@0.2.0
 //     local:everything
 //     wasi:cli@0.2.0
+//     wasi:config@0.2.0-rc.1
 //     wasi:filesystem@0.2.0
 //     wasi:random@0.2.0
 
@@ -15,6 +16,7 @@ package wasi_io_poll
 import (
 	witRuntime "github.com/mortise-plugins/mortise/guest-sdk/go/internal/wit/runtime"
 	"runtime"
+	"unsafe"
 )
 
 //go:wasmimport wasi:io/poll@0.2.0 [resource-drop]pollable
@@ -66,5 +68,29 @@ func wasm_import_method_pollable_block(arg0 int32)
 func (self *Pollable) Block() {
 
 	wasm_import_method_pollable_block((self).Handle())
+
+}
+
+//go:wasmimport wasi:io/poll@0.2.0 poll
+func wasm_import_poll(arg0 uintptr, arg1 uint32, arg2 uintptr)
+
+func Poll(in []*Pollable) []uint32 {
+	pinner := &runtime.Pinner{}
+	defer pinner.Unpin()
+
+	returnArea := uintptr(witRuntime.Allocate(pinner, (2 * 4), 4))
+	slice := in
+	length := uint32(len(slice))
+	result := witRuntime.Allocate(pinner, uintptr(length*4), 4)
+	for index, element := range slice {
+		base := unsafe.Add(result, index*4)
+		*(*int32)(unsafe.Add(unsafe.Pointer(base), 0)) = (element).Handle()
+
+	}
+
+	wasm_import_poll(uintptr(result), length, returnArea)
+	value := unsafe.Slice((*uint32)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))
+	result0 := value
+	return result0
 
 }
