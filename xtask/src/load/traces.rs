@@ -1,7 +1,7 @@
 //! `cargo xtask load --traces`: the messages in a second of a server that keeps traces,
 //! beside one that does not. Both have a filter that changes each message. They take turns
-//! of a second, and the cost is the median over pairs of turns: a machine whose speed
-//! changes from second to second changes it for both of a pair.
+//! of a second, so that a machine whose speed changes changes it for both. The cost is that
+//! of all turns together; single pairs of turns differ much more.
 
 use std::{path::Path, time::Duration};
 
@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::{senders, target::Target};
 use crate::{
     run::{print, say},
-    soak::median,
     wasm,
     workspace::Workspace,
 };
@@ -26,14 +25,15 @@ const TURNS_OF_A_LINE: usize = 10;
 /// The senders of each measurement.
 const SENDERS: [usize; 2] = [1, 16];
 
-/// The medians of one number of senders.
+/// All turns with one number of senders.
 #[derive(Debug, Serialize)]
 struct Compared {
     senders: usize,
     pairs: usize,
+    /// The means of all turns.
     with_per_second: f64,
     without_per_second: f64,
-    /// The share of messages that traces cost, as the median of all pairs.
+    /// The share of messages that traces cost.
     cost: f64,
     /// The least and the greatest cost of the half of the pairs in the middle.
     middle: [f64; 2],
@@ -49,12 +49,15 @@ impl Compared {
         costs.sort_by(f64::total_cmp);
         let quarter = costs.len() / 4;
         let cost_at = |index: usize| costs.get(index).copied().unwrap_or(f64::NAN);
+        let turns = senders::as_float(pairs.len());
+        let with_per_second = pairs.iter().map(|(with, _)| with).sum::<f64>() / turns;
+        let without_per_second = pairs.iter().map(|(_, without)| without).sum::<f64>() / turns;
         Self {
             senders,
             pairs: pairs.len(),
-            with_per_second: median(pairs.iter().map(|(with, _)| *with).collect()),
-            without_per_second: median(pairs.iter().map(|(_, without)| *without).collect()),
-            cost: cost_at(costs.len() / 2),
+            with_per_second,
+            without_per_second,
+            cost: 1.0 - with_per_second / without_per_second,
             middle: [
                 cost_at(quarter),
                 cost_at(costs.len().saturating_sub(quarter + 1)),
