@@ -103,7 +103,7 @@ pub fn build_for(
 }
 
 fn carry_out(job: job::Job<'_>, kind: Kind) -> Result<Built, Error> {
-    let recipe = recipe::of(job.project().language);
+    let recipe = recipe::table::of(job.project().language);
     let file = match kind {
         Kind::Component => recipe.component(&job)?,
         Kind::Native => recipe.native(&job)?,

@@ -124,7 +124,9 @@ fn words(new: &New, sdk: &Path) -> Vec<(&'static str, String)> {
         ("set-up", facts.set_up.join("\n          ")),
         (
             "by-hand",
-            recipe::of(new.language).by_hand(&new.name).join("\n"),
+            recipe::table::of(new.language)
+                .by_hand(&new.name)
+                .join("\n"),
         ),
     ]
 }

@@ -6,10 +6,11 @@ pub mod javascript;
 pub mod python;
 pub mod rust;
 mod sockets;
+pub mod table;
 
 use std::path::PathBuf;
 
-use crate::{Error, Language, job::Job};
+use crate::{Error, job::Job};
 
 /// The build of plugins in one language.
 pub trait Recipe: Sync {
@@ -31,16 +32,4 @@ pub trait Recipe: Sync {
 
     /// The commands that build the component without `mortise`, a line each.
     fn by_hand(&self, name: &str) -> Vec<String>;
-}
-
-/// Returns the build of a language's plugins.
-pub fn of(language: Language) -> &'static dyn Recipe {
-    match language {
-        Language::Rust => &rust::Rust,
-        Language::Go => &go::Go,
-        Language::C => &c::C,
-        Language::Python => &python::Python,
-        Language::JavaScript => &javascript::JAVASCRIPT,
-        Language::TypeScript => &javascript::TYPESCRIPT,
-    }
 }

@@ -3,6 +3,7 @@
 //! the packages of `requirements.txt`.
 
 mod files;
+mod interpreter;
 mod packages;
 
 use std::path::{Path, PathBuf};
@@ -54,7 +55,7 @@ impl Recipe for Python {
 
     /// A zip file that Python runs; only the machine's `python3` is needed.
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
-        let python = python(job)?;
+        let python = interpreter::find(job)?;
         let sdk = job.sdk()?;
         let packages = packages::install(job)?;
         let packed = job.work()?.join("native");
@@ -98,15 +99,6 @@ impl Recipe for Python {
             ),
         ]
     }
-}
-
-/// Finds Python.
-fn python(job: &Job<'_>) -> Result<PathBuf, Error> {
-    job.tool(
-        "python3",
-        "packs and runs native plugins, and installs packages",
-        &["install Python 3.11 or newer from https://www.python.org or your distribution"],
-    )
 }
 
 /// Copies the plugin's modules, and its packages with their data.

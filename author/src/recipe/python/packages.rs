@@ -8,7 +8,7 @@ use std::{
 
 use mortise_toolchain::process;
 
-use super::files;
+use super::{files, interpreter};
 use crate::{Error, MissingTool, job::Job};
 
 /// The file that names them.
@@ -43,7 +43,7 @@ pub(super) fn install(job: &Job<'_>) -> Result<Option<PathBuf>, Error> {
     if is_current {
         return Ok(Some(folder));
     }
-    let python = super::python(job)?;
+    let python = interpreter::find(job)?;
     if !process::answers(job.command(&python).args(["-m", "pip", "--version"])) {
         return Err(Error::MissingTool(MissingTool {
             tool: "pip".to_owned(),
