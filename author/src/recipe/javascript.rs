@@ -5,7 +5,7 @@
 //! An engine in a component runs the jobs of its promises between calls only.
 //! `esbuild` therefore puts `async` and `await` in terms of the SDK's own
 //! `Promise`, which a call runs to its end. The bundle contains its source map,
-//! with which the SDK reports an exception's stack, and [`lacking`] finds names
+//! with which the SDK reports an exception's stack, and `lacking` finds names
 //! that the engine lacks.
 //!
 //! The tool runs the plugin's module once while it builds, and links the
