@@ -46,7 +46,7 @@ Examples:
     Check(Shown),
     /// Show each setting and the source of its value.
     #[command(after_help = "\
-For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
+If several sources have a setting, the first one counts: a flag, a variable MORTISE_..., a
 variable GOTIFY_..., the file, the default. The file is the one that --config or
 MORTISE_CONFIG names, or else `mortise.toml` in the data directory, or else
 /etc/mortise/mortise.toml.

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The command reads databases of Gotify 2 and 3 in SQLite and PostgreSQL, and dumps of
-MySQL, and does not change them.
+MySQL. It does not change them.
 Gotify may run meanwhile. Mortise must not run on the data directory, which the command
 creates if it does not exist. You can repeat the import at any time: it adds only new
 data, and continues after an interruption.
@@ -54,11 +54,11 @@ pub(super) struct Import {
     /// Show the data that would be imported, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Handle users whose names are taken in this way.
+    /// Choose what happens if a user of the same name exists in Mortise.
     #[arg(long, value_name = "WAY", default_value = "stop")]
     same_name: SameName,
-    /// Import from a newer Gotify than this version knows, without its unknown
-    /// columns.
+    /// Leave out unknown columns of a Gotify that is newer than this version of Mortise
+    /// knows.
     #[arg(long)]
     ignore_unknown: bool,
     /// Print one line of JSON.

@@ -28,7 +28,7 @@ use mortise_server::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The first run creates an administrator and prints the generated password once.
-For each setting, the server uses the first of: a flag, a variable MORTISE_..., a
+If several sources have a setting, the first one counts: a flag, a variable MORTISE_..., a
 variable GOTIFY_..., the file, the default. `mortise config show` shows the source.
 On SIGHUP the server reads the file and the certificate again.
 RUST_LOG=mortise=debug makes the log more detailed.

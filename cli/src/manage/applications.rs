@@ -46,8 +46,7 @@ enum Command {
   mortise app token backup
   mortise app token 3 --json")]
     Token(One),
-    /// Set the messages of an application that the server keeps, within those that the
-    /// server's settings keep.
+    /// Keep fewer messages of an application than the server's settings keep.
     #[command(after_help = "Examples:
   mortise app retention backup --keep-messages-for 30days --keep-messages 500
   mortise app retention backup
@@ -86,8 +85,8 @@ struct One {
 struct Retention {
     /// The application's name or number.
     app: String,
-    /// Delete its messages that are older than this, such as `30days` [default: keep
-    /// them].
+    /// Delete messages of the application that are older than this, such as `30days`
+    /// [default: keep them].
     #[arg(long, value_name = "TIME", value_parser = age)]
     keep_messages_for: Option<Duration>,
     /// Keep this many of its newest messages [default: all].

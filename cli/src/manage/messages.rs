@@ -45,22 +45,22 @@ Examples:
     Delete(Delete),
     /// Show the effect of each filter on a message, and its deliveries to listeners.
     #[command(after_help = "\
-If a plugin sent the message, the command shows the call in which it did. If the plugin
-did so for another user, it shows the plugin alone.
+If a plugin sent the message, the command also shows the call that sent it. If the plugin ran for
+another user, the command shows only the plugin.
 
 Examples:
   mortise message trace 42
   mortise message trace 42 --json")]
     Trace(One),
-    /// Show the messages that filters dropped, while they are kept.
+    /// Show the dropped messages that the server still keeps.
     #[command(after_help = "Examples:
   mortise message dropped
   mortise message dropped --json")]
     Dropped(Listed),
     /// Store a message that a filter dropped.
     #[command(after_help = "\
-`mortise message dropped` shows the number. Filters do not see the message again. If the message
-was to end at a time that has passed, it stays.
+`mortise message dropped` shows the number. Filters do not see the message again. If the end of the
+message has passed, the restored message has no end.
 
 Examples:
   mortise message restore 7

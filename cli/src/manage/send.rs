@@ -36,7 +36,7 @@ pub(crate) struct Send {
     /// application, or `--token` is an application's.
     #[arg(short, long, value_name = "APP")]
     app: Option<String>,
-    /// Change the message of this number in place of sending one.
+    /// Change the message with this number instead of sending one.
     #[arg(long, value_name = "NUMBER", conflicts_with = "app")]
     update: Option<u64>,
     #[command(flatten)]

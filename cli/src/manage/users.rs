@@ -50,8 +50,8 @@ enum Command {
     Delete(One),
     /// Show or set the time zone of your plugins' timers.
     #[command(after_help = "\
-The zone is yours alone, and you need not be an administrator. It applies to timers
-with a cron expression that name no zone themselves.
+Each user has a zone; you need not be an administrator to set yours. It applies to timers
+with a cron expression that have no zone of their own.
 
 Examples:
   mortise user timezone

@@ -36,7 +36,7 @@ For a version in a registry, the command first shows its digest, its signer and 
 permissions that it asks for. The server downloads the version. It uses the
 credentials that `docker login` stored for the user that the server runs as.
 
-An installed plugin with the same id is replaced while it runs: calls in progress end
+The server replaces an installed plugin with the same id while it runs: calls in progress end
 with the old version. If the new version does not load or start, nothing changes.
 
 Examples:
@@ -50,7 +50,7 @@ pub(super) struct Install {
     /// registry that begins with oci://, or `-` for standard input.
     #[arg(value_name = "PATH|URL|-")]
     source: String,
-    /// Require this digest, as `mortise plugin check --json` prints it; an
+    /// Require this digest, as `mortise plugin check --json` prints it. An
     /// address needs it. For a registry, the digest of the version's manifest.
     #[arg(long, value_name = "sha256:HEX")]
     digest: Option<Digest>,
@@ -243,8 +243,8 @@ fn bounded(from: impl std::io::Read, name: &str, purpose: Purpose) -> anyhow::Re
 pub(super) struct Attach {
     #[command(flatten)]
     pub(super) named: Named,
-    /// Print an environment file for a service, valid until `--end`: after each
-    /// start of the server, and with each version of the plugin.
+    /// Print an environment file for a service. It is valid until `--end`, also after a
+    /// restart of the server and with a new version of the plugin.
     #[arg(long, conflicts_with = "end")]
     lasting: bool,
     /// End the validity of the file of `--lasting`. A connected process stays

@@ -18,8 +18,8 @@ use super::{
 /// The plugin, and the messages to deliver again or to remove.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Messages are delivered again one by one, the oldest first. If the plugin fails on one, the
-message stays a dead letter, the next one is tried, and the command exits with 1.
+The server delivers the messages one by one, the oldest first. If the plugin fails on one, this
+message stays a dead letter, the server tries the next one, and the command exits with 1.
 
 Examples:
   mortise plugin dead-letters forward

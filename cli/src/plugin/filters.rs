@@ -17,9 +17,9 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A message passes your filters in the order of this list. If a filter fails, the message continues
-without it (fail open), unless you have it fail closed: then the message is rejected, and its
-sender receives an error. A filter sees the messages of all your applications, or of those that
-you name.
+without it (fail open). With --fail-closed, the server rejects the message instead, and its sender
+receives an error. A filter sees the messages of all your applications. With --only, it sees those
+of the named applications.
 
 Examples:
   mortise plugin filters
@@ -37,7 +37,7 @@ pub(super) struct Filters {
     /// Let messages continue when one of these filters fails.
     #[arg(long, value_name = "ID", num_args = 1..)]
     fail_open: Vec<String>,
-    /// Let a filter see the messages of these applications alone, or of all: `*`.
+    /// Let a filter see only the messages of these applications; `*` means all.
     #[arg(long, value_name = "ID=APP,...", num_args = 1..)]
     only: Vec<String>,
     #[command(flatten)]

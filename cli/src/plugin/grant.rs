@@ -42,8 +42,7 @@ pub(super) struct Grant {
     as_asked: bool,
     #[command(flatten)]
     allowed: Allowed,
-    /// Set a limit, or with an empty value restore its default; may be
-    /// repeated.
+    /// Set a limit; an empty value restores its default. May be repeated.
     #[arg(long, value_name = "NAME=[VALUE]", value_parser = limit)]
     limit: Vec<(String, Option<u64>)>,
     #[command(flatten)]
@@ -84,8 +83,8 @@ pub(super) struct Revoke {
 /// Permissions that the administrator grants.
 #[derive(Debug, clap::Args)]
 struct Allowed {
-    /// Send HTTP requests to `host`, `host:port`, `*.domain` or `*`; write
-    /// `http://` or `https://` before it to allow only that; may be repeated.
+    /// Send HTTP requests to `host`, `host:port`, `*.domain` or `*`. To allow only one
+    /// scheme, write `http://` or `https://` before it. May be repeated.
     #[arg(long, value_name = "PATTERN")]
     http: Vec<HostPattern>,
     /// Receive HTTP requests at each user's secret address.
@@ -103,7 +102,7 @@ struct Allowed {
     /// Send messages to the user with this name, or to all with `*`; may be repeated.
     #[arg(long, value_name = "NAME")]
     send_to_user: Vec<String>,
-    /// Read this directory, and with `:rw` write to it too; may be repeated.
+    /// Read this directory; with `:rw` after it, also write to it. May be repeated.
     #[arg(long, value_name = "PATH[:rw]", value_parser = directory)]
     dir: Vec<Directory>,
 }

@@ -20,7 +20,7 @@ const KEY_PREFIX: &str = "RW";
 /// The trusted keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A change counts from the next time a plugin is loaded.
+A change takes effect when the server next loads a plugin.
 
 Examples:
   mortise plugin keys
@@ -34,7 +34,7 @@ pub(super) struct Keys {
     /// Name the key to trust [default: the file's name].
     #[arg(long, requires = "trust", value_name = "NAME")]
     name: Option<String>,
-    /// Trust the key of this name no longer.
+    /// Stop trusting the key of this name.
     #[arg(long, value_name = "NAME|KEY", conflicts_with = "trust")]
     distrust: Option<String>,
     #[command(flatten)]

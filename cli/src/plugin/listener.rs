@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A listener receives each message once, in order, from the time at which you enable it. With
---from, it receives messages again, or leaves out those that wait.
+--from, it receives messages again, or skips waiting ones.
 
 Examples:
   mortise plugin listener forward
@@ -25,8 +25,8 @@ Examples:
 pub(super) struct Listener {
     #[command(flatten)]
     pub(super) plugin: Named,
-    /// Go on with this message, with the first one that is stored (`beginning`), or with
-    /// those to come (`now`).
+    /// Continue with this message, with the first stored one (`beginning`), or with new
+    /// ones only (`now`).
     #[arg(long, value_name = "MESSAGE|beginning|now")]
     from: Option<From>,
 }

@@ -143,7 +143,7 @@ enum Command {
     Listener(listener::Listener),
     /// Show a listener's dead letters, and deliver them again or remove them.
     DeadLetters(dead_letters::DeadLetters),
-    /// Show a plugin's timers for you, and when they are due.
+    /// Show a plugin's timers for you, with their next times.
     #[command(after_help = "Examples:
   mortise plugin timers clock
   mortise plugin timers io.example.clock --json")]
@@ -152,9 +152,9 @@ enum Command {
     Trace(trace::Trace),
     /// Show or change your filters: their order, and the messages that they see.
     Filters(filters::Filters),
-    /// Ask a filter about a message that is not sent.
+    /// Show a filter's answer to a message, and send nothing.
     Try(try_filter::Try),
-    /// Put a filter's recorded messages to a version of the plugin, without effect.
+    /// Repeat a filter's recorded calls with a version of the plugin, without effect.
     Replay(replay::Replay),
     /// Load a plugin's file again, even if it did not change.
     #[command(after_help = "Examples:
@@ -171,11 +171,10 @@ enum Command {
   mortise plugin uninstall io.example.weather
   mortise plugin uninstall weather --data-dir /var/lib/mortise")]
     Uninstall(commands::Named),
-    /// Print the variables for a native plugin's process that you start by hand
-    /// in place of the plugin's own.
+    /// Print the variables for running a native plugin's process by hand.
     #[command(after_help = "\
-The sandbox does not confine your process. You may stop and start it at any time; in
-between, the plugin's own process runs.
+Your process replaces the plugin's own, and the sandbox does not confine it. You may stop and
+start it at any time. While it is stopped, the plugin's own process runs.
 
 Examples:
   eval \"$(mortise plugin attach io.example.native)\"
@@ -200,7 +199,7 @@ Examples:
     Pending(asked::PendingVersions),
     /// Approve and activate a pending version.
     Approve(asked::Approve),
-    /// List the keys whose signatures count, and trust or distrust one.
+    /// List the trusted keys, and trust or distrust one.
     Keys(keys::Keys),
     /// Show a plugin's denied attempts.
     #[command(after_help = "Examples:

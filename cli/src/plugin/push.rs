@@ -30,9 +30,9 @@ const README: u64 = 1 << 20;
     override_usage = "mortise plugin push [OPTIONS] FILE OCI-ADDRESS
        mortise plugin push [OPTIONS] OCI-ADDRESS --platform OS/ARCH=FILE...",
     after_help = "\
-Without a tag, the tag is the plugin's version. A signature FILE.minisig beside a
-file is published with it. Credentials are those of docker login. One of the files
-of a native plugin has to run on this machine, because it describes the plugin.
+Without a tag, the tag is the plugin's version. The command also publishes a signature
+FILE.minisig beside a file, and uses the credentials of docker login. One of the files of a native
+plugin has to run on this machine, because it describes the plugin.
 
 Examples:
   mortise plugin push dist/rules.wasm oci://ghcr.io/example/rules
@@ -42,7 +42,7 @@ Examples:
 )]
 pub(super) struct Push {
     /// A component, or an executable for this machine, and an address that begins
-    /// with oci://. With `--platform`, the address alone.
+    /// with oci://. With `--platform`, only the address.
     #[arg(value_name = "FILE OCI-ADDRESS", num_args = 1..=2, required = true)]
     names: Vec<String>,
     /// Publish a native plugin's executable for a platform, such as linux/amd64.

@@ -20,9 +20,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A plugin's log.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The log has the plugin's entries for you, the server's entries about every user's
-instance, and the output of a native plugin. Only other users themselves can read
-the entries that a plugin wrote for them.
+The log has the plugin's entries for you, the server's entries about every user's instance, and the
+output of a native plugin. You cannot see the entries that a plugin wrote for other users.
 
 Examples:
   mortise plugin logs io.example.weather

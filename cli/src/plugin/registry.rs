@@ -98,9 +98,9 @@ impl Version {
 /// The plugins to update.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The newest version is the highest release if the installed tag is a version, such
-as 1.2.0, and otherwise the same tag. A version that asks the administrator for
-more waits for approval.
+If the installed tag is a version, such as 1.2.0, the newest version is the highest release.
+Otherwise, it is the version to which the same tag points now. A version that asks the
+administrator for more waits for approval.
 
 Examples:
   mortise plugin update rules --dry-run

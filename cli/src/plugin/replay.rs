@@ -28,10 +28,10 @@ use super::{
 /// The plugin, the version and the calls.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The server has a record of each message that a filter was asked about. A replay puts these
-messages to a version of the plugin, in their order, and shows where the answers differ. It has
-no effect: the version starts with your configuration and a copy of the storage, its messages
-are not sent, and it has no HTTP, no directories and no environment variables.
+The server keeps a trace of each message that passed a filter. A replay gives these messages to a
+version of the plugin, in the same order, and shows the answers that differ. It has no effect: the
+version starts with your configuration and a copy of the storage, and the server sends nothing.
+The version has no HTTP, no directories and no environment variables.
 
 Examples:
   mortise plugin replay rules
@@ -50,14 +50,14 @@ pub(super) struct Replay {
     /// Replay the calls of this period.
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = parse_duration)]
     since: Duration,
-    /// Look at this many messages at most, the newest ones; at most 10000.
+    /// Look at this many of the newest messages, at most 10000.
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10_000)]
     limit: u32,
     /// Write the recorded calls to this new file, as a case for `mortise plugin test`,
     /// and replay nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["version", "pending"])]
     cases: Option<PathBuf>,
-    /// Begin the case with your instance's storage as it is now, which may hold secrets
+    /// Begin the case with the present storage of your instance, which may hold secrets
     /// [default: with an empty storage].
     #[arg(long, requires = "cases")]
     storage: bool,

@@ -41,7 +41,7 @@ pub(super) struct Test {
     /// beside the plugin's file, or else in the current directory].
     #[arg(long, value_name = "PATH")]
     cases: Option<PathBuf>,
-    /// Run only cases with this in their name; may be repeated.
+    /// Run only cases with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
     /// Write a report in JUnit's XML, which CI services show.

@@ -27,7 +27,7 @@ pub(super) struct Trace {
     /// Show only calls that failed.
     #[arg(long)]
     failed: bool,
-    /// Show this many calls, the newest ones; at most 1000.
+    /// Show this many of the newest calls, at most 1000.
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 50)]
     limit: u32,
 }

@@ -18,9 +18,9 @@ use super::{
 /// The filter, the message and the configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The filter answers, and nothing happens: the message is not sent. It starts with your
-configuration, or with the one that you name, and with a copy of the storage; its own messages
-are not sent, and it has no HTTP, no directories and no environment variables.
+The server asks the filter, and sends nothing. The filter starts with your configuration, or with
+the one that you name, and with a copy of its storage. It has no HTTP, no directories and no
+environment variables.
 
 Examples:
   mortise plugin try rules --title 'Disk full' '97 %'

@@ -13,10 +13,10 @@ enum Lang {
 /// The bindings to write.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For a language that `mortise plugin new` does not know. The folder `wit` has the plugin's
-world: these capabilities, and all that a plugin may call. The folder `bindings` has
-plugin.h, plugin.c and plugin_component_type.o, for any language that calls C. Write the
-manifest as a file, and put it in with `mortise plugin componentize --manifest`.
+Use this for a language that `mortise plugin new` does not know. The folder `wit` gets the
+plugin's world: these capabilities, and all functions that a plugin may call. The folder
+`bindings` gets plugin.h, plugin.c and plugin_component_type.o, for any language that can call C.
+Write the manifest into a file, and add it with `mortise plugin componentize --manifest`.
 
 Examples:
   mortise plugin bindings --lang c --capability webhook

@@ -38,8 +38,8 @@ const CHECKSUMS: &str = "SHA256SUMS";
 #[command(after_help = "\
 A release has the plugin's files, a signature of each, the README, the list of
 dependencies (SBOM) and checksums. Without a tag, the tag is the plugin's version.
-Credentials are those of docker login. The key is minisign's; with a password, minisign
-asks for it.
+The command uses the credentials of docker login, and a key of minisign. If the key has a
+password, minisign asks for it.
 
 Examples:
   mortise plugin publish oci://ghcr.io/example/rules --sign ~/.minisign/minisign.key
@@ -61,7 +61,7 @@ pub(in crate::plugin) struct Publish {
     /// machine's].
     #[arg(long, value_name = "OS/ARCH", requires = "native")]
     platform: Vec<Platform>,
-    /// Sign each file by this secret key.
+    /// Sign each file with this secret key.
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
     /// Write the release, and publish nothing.
