@@ -31,7 +31,7 @@ pub enum Error {
     )]
     Name(String),
     /// A new plugin's folder is there already.
-    #[error("{} is there already; choose another name, or remove it", .0.display())]
+    #[error("{} exists already; choose another name, or remove it", .0.display())]
     Taken(PathBuf),
     /// A program that a language needs is not to be found.
     #[error(transparent)]

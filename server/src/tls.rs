@@ -37,7 +37,7 @@ use crate::{
 #[non_exhaustive]
 pub enum TlsError {
     /// One setting without the other.
-    #[error("{has} is set and {lacks} is not: HTTPS takes both, the certificate and its key")]
+    #[error("{has} is set and {lacks} is not: HTTPS needs both, the certificate and its key")]
     Half {
         /// The one that is there.
         has: &'static str,
@@ -53,7 +53,7 @@ pub enum TlsError {
         cause: String,
     },
     /// The files do not belong together.
-    #[error("the certificate in {} does not go with the key in {}: {cause}", certificate.display(), key.display())]
+    #[error("the certificate in {} does not match the key in {}: {cause}", certificate.display(), key.display())]
     Together {
         /// The certificate's file.
         certificate: PathBuf,
@@ -68,7 +68,7 @@ pub enum TlsError {
     )]
     Both,
     /// An address for plain HTTP without HTTPS.
-    #[error("http-listen is set, and there is no certificate: it is for plain HTTP beside HTTPS")]
+    #[error("http-listen is set, and there is no certificate: http-listen is for plain HTTP beside HTTPS")]
     OnlyPlain,
     /// The terms of service.
     #[error(

@@ -145,7 +145,7 @@ pub enum StoreError {
         found: String,
     },
     /// A value that must be unique is there already.
-    #[error("{0} is there already")]
+    #[error("{0} exists already")]
     Conflict(&'static str),
     /// A query failed.
     #[error("the database failed: {0}")]

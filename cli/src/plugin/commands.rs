@@ -233,7 +233,7 @@ fn bounded(from: impl std::io::Read, name: &str, purpose: Purpose) -> anyhow::Re
         .with_context(|| format!("{name} cannot be read"))?;
     anyhow::ensure!(
         bytes.len() as u64 <= most,
-        "{name} has more than {most} bytes, which no {noun} may have"
+        "{name} has more than {most} bytes, the most for a {noun}"
     );
     Ok(bytes)
 }

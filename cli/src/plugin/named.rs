@@ -10,7 +10,7 @@ const LISTED: usize = 10;
 /// Installed plugins that a text may stand for.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{part}` is a part of {} ids: {}; name one of them in full, or more of it",
+    "`{part}` is a part of {} ids: {}; write one of them in full, or a longer part",
     ids.len(),
     candidates(ids)
 )]

@@ -38,7 +38,7 @@ use super::{
 #[non_exhaustive]
 pub enum CommandError {
     /// No plugin of this id is installed.
-    #[error("no plugin `{0}` is installed; `mortise plugin list` shows those that are")]
+    #[error("no plugin `{0}` is installed; `mortise plugin list` shows the installed ones")]
     Unknown(String),
     /// There is no previous version.
     #[error("`{0}` has no previous version")]
@@ -84,7 +84,7 @@ pub enum CommandError {
     )]
     Announced(String),
     /// Another file of that name is in the folder.
-    #[error("{} is there already and is not this plugin; remove it first", .0.display())]
+    #[error("{} exists already and is not this plugin; remove it first", .0.display())]
     Taken(PathBuf),
 }
 

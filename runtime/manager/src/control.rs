@@ -37,7 +37,7 @@ pub enum ControlError {
     #[error("plugin does not support {0}")]
     NotSupported(&'static str),
     /// A configuration over the bound.
-    #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are taken")]
+    #[error("the configuration has {0} bytes; at most {CONFIG_BYTES} are allowed")]
     ConfigTooLong(usize),
     /// A configuration that the plugin's schema does not allow.
     #[error("the configuration was rejected: {}", configuration::in_words(.0))]

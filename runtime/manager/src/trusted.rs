@@ -49,7 +49,7 @@ pub enum TrustError {
     #[error("that key is not among the trusted ones")]
     NotThere,
     /// The list is full.
-    #[error("there are {KEYS} trusted keys, as many as there may be; remove one first")]
+    #[error("there are {KEYS} trusted keys, the most that are allowed; remove one first")]
     TooMany,
     /// The file cannot be used as it is.
     #[error("{0} cannot be used: {1}; correct it by hand")]

@@ -17,7 +17,7 @@ pub(super) enum AcmeError {
     /// The directory, or the way to it.
     #[error(
         "the ACME directory {directory} cannot be used: {cause}; check acme-directory, acme-root and \
-         this server's way there"
+         this server's network"
     )]
     Directory { directory: String, cause: String },
     /// The authority's refusal.
@@ -29,7 +29,7 @@ pub(super) enum AcmeError {
     },
     /// An account that takes an external one.
     #[error(
-        "{authority} makes an account for its own customers only: set acme-eab-key-id and \
+        "{authority} accepts only its own customers: set acme-eab-key-id and \
          acme-eab-hmac-key to the key id and the HMAC key that it shows them"
     )]
     NoExternalAccount { authority: String },
@@ -53,7 +53,7 @@ pub(super) enum AcmeError {
     /// A name that was not verified.
     #[error(
         "{authority} could not verify {domain}: {said}; port 443 of {domain} must reach this server, \
-         with no proxy between that does TLS itself"
+         without a proxy that ends TLS itself"
     )]
     Unverified {
         authority: String,

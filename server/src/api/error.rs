@@ -134,7 +134,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(what) => Self::bad_request(format!("{what} is there already")),
+            StoreError::Conflict(what) => Self::bad_request(format!("{what} exists already")),
             other => Self::internal(other),
         }
     }

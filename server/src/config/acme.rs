@@ -192,7 +192,7 @@ impl fmt::Debug for ExternalAccount {
 pub enum ExternalAccountError {
     /// One setting without the other.
     #[error(
-        "{has} is set and {lacks} is not: an external account takes both, the key id and the HMAC key"
+        "{has} is set and {lacks} is not: an external account needs both, the key id and the HMAC key"
     )]
     Half {
         /// The one that is there.

@@ -43,7 +43,7 @@ const IDLE: Duration = Duration::from_secs(30);
 #[non_exhaustive]
 pub enum ArrivalError {
     /// Larger than any plugin.
-    #[error("the file has more than {MOST_BYTES} bytes, which no plugin may have")]
+    #[error("the file has more than {MOST_BYTES} bytes, the most for a plugin")]
     TooLong,
     /// Another file than was meant.
     #[error("the file has the digest {found}, not {expected}: it is not the expected file")]

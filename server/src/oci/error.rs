@@ -42,7 +42,7 @@ pub enum RegistryError {
     /// Content with another digest.
     #[error(
         "the registry {host} sent {what} with the digest {found}, not {expected}: nothing changed; \
-         try again, and if it stays so, do not trust this registry"
+         try again, and if it happens again, do not trust this registry"
     )]
     Digest {
         /// The host, with its port.
@@ -57,7 +57,7 @@ pub enum RegistryError {
     /// Content of another size.
     #[error(
         "the registry {host} sent {what} of {found} bytes, not of the {expected} that its manifest \
-         names: nothing changed; try again, and if it stays so, do not trust this registry"
+         names: nothing changed; try again, and if it happens again, do not trust this registry"
     )]
     Size {
         /// The host, with its port.

@@ -84,7 +84,7 @@ pub(super) enum TokenError {
     #[error("it is over (`exp`); check the clocks of this server and of the provider")]
     Over,
     /// The beginning of its time.
-    #[error("its time has not begun (`nbf`); check the clocks of this server and of the provider")]
+    #[error("it is not valid yet (`nbf`); check the clocks of this server and of the provider")]
     Early,
     /// It is not for this login.
     #[error("its `nonce` is not that of this login")]
