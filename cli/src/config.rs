@@ -12,6 +12,7 @@ use std::{
 use clap::{ArgMatches, Args, Subcommand};
 use miette::{IntoDiagnostic as _, miette};
 use mortise_server::{
+    oci,
     settings::{self, Converted, Settings},
     tls,
 };
@@ -36,7 +37,7 @@ pub(super) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the settings and the certificate.
+    /// Check the settings and the certificates.
     #[command(after_help = "\
 The command takes all options of `mortise serve`.
 
@@ -101,8 +102,11 @@ impl Shown {
     fn check(&self, matches: &ArgMatches) -> miette::Result<ExitCode> {
         let checked = self.given.settings(matches).and_then(|settings| {
             tls::check(&settings.config)
-                .map_err(|error| miette!(help = error.help(), "{error}"))
-                .map(|()| settings)
+                .map_err(|error| miette!(help = error.help(), "{error}"))?;
+            if let Some(file) = &settings.config.registry_ca {
+                oci::check_authorities(file).into_diagnostic()?;
+            }
+            Ok(settings)
         });
         match checked {
             Ok(settings) if self.json => {

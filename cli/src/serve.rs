@@ -156,9 +156,10 @@ impl Serve {
 }
 
 /// Settings that change while the server runs.
-const RELOADED: [&str; 20] = [
+const RELOADED: [&str; 21] = [
     "tls-cert",
     "tls-key",
+    "registry-ca",
     "trusted-proxy",
     "registration",
     "token-form",

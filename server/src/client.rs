@@ -2,8 +2,8 @@
 //! server, and the server's for a plugin to install. One request on one
 //! connection; redirects are the caller's business.
 //!
-//! `https` trusts the certificate authorities that browsers trust, as the
-//! requests of plugins do.
+//! `https` trusts the certificate authorities that browsers trust, as the requests of
+//! plugins do; a caller may name others.
 
 use std::{io, sync::Arc, time::Duration};
 

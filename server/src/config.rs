@@ -115,6 +115,11 @@ pub struct Config {
     #[arg(long, env = "MORTISE_PLUGINS_DIR", value_name = "DIR")]
     pub plugins_dir: Option<PathBuf>,
 
+    /// File with certificate authorities, in PEM, to trust for plugins' registries
+    /// beside those that browsers and this machine trust.
+    #[arg(long, env = "MORTISE_REGISTRY_CA", value_name = "FILE")]
+    pub registry_ca: Option<PathBuf>,
+
     /// Name of the administrator that the first run creates.
     #[arg(
         long,
@@ -358,6 +363,7 @@ impl fmt::Debug for Config {
             .field("redirect_to_https", &self.redirect_to_https)
             .field("data_dir", &self.data_dir)
             .field("plugins_dir", &self.plugins_dir)
+            .field("registry_ca", &self.registry_ca)
             .field("admin_name", &self.admin_name)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("filter_deadline", &self.filter_deadline)
@@ -398,6 +404,7 @@ impl Config {
             redirect_to_https: true,
             data_dir: data_dir.to_owned(),
             plugins_dir: None,
+            registry_ca: None,
             admin_name: "admin".to_owned(),
             admin_password: None,
             trusted_proxies: Vec::new(),

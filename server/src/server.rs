@@ -25,6 +25,7 @@ use crate::{
     house,
     images::Images,
     leftovers, listen, local,
+    oci::{AuthorityError, check_authorities},
     oidc::Oidc,
     pipeline::{Chain, Forward, Pipeline},
     plugins::{self, Plugins},
@@ -104,6 +105,9 @@ pub enum StartError {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The file of certificate authorities for registries.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The Gotify behind this server.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -134,7 +138,7 @@ impl StartError {
                 "check --upstream and --upstream-token: the address is Gotify's, and each token one \
                  of its clients",
             ),
-            Self::Store(_) | Self::Plugins(_) | Self::Password(_) => None,
+            Self::Authority(_) | Self::Store(_) | Self::Plugins(_) | Self::Password(_) => None,
         }
     }
 }
@@ -162,6 +166,7 @@ impl Server {
         passwords.expect_imported(imported.iter().map(String::as_str));
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
+        check_registry(&config)?;
         let tls = Tls::of(&config)?;
         let acme = Acme::open(&config, tls.as_ref())?;
         let sockets = Sockets::bind(&config).await?;
@@ -315,8 +320,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`TlsError`]; the settings and the certificate before stay.
-    pub fn reload(&self, config: Config) -> Result<(), TlsError> {
+    /// [`StartError`]; the settings and the certificate before stay.
+    pub fn reload(&self, config: Config) -> Result<(), StartError> {
+        check_registry(&config)?;
         if let Some(tls) = &self.tls {
             tls.reload(&config)?;
         }
@@ -355,6 +361,14 @@ impl Server {
         self.state.store.close().await;
         drop(self.lock);
     }
+}
+
+/// Checks the file of certificate authorities for registries, if there is one.
+fn check_registry(config: &Config) -> Result<(), AuthorityError> {
+    config
+        .registry_ca
+        .as_deref()
+        .map_or(Ok(()), check_authorities)
 }
 
 /// The sockets of a server.

@@ -13,13 +13,18 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use serde_json::json;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The name and the password that a registry with [`Registry::closed`] wants.
 pub const LOGIN: (&str, &str) = ("ada", "secret");
 /// The password as htpasswd writes it.
 const HASH: &str = "$2b$04$s5KV1yTiyuBti7mBm74e6.4J7FXL2u6Ss200y5Vqw/c0BuSt05URm";
+/// The file with the certificate of a registry's authority, in its folder.
+const AUTHORITY: &str = "authority.pem";
 
 /// A running registry.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub struct Registry {
     child: Child,
     folder: TempDir,
     host: String,
+    scheme: &'static str,
 }
 
 impl Drop for Registry {
@@ -40,19 +46,43 @@ impl Drop for Registry {
 impl Registry {
     /// A registry that everybody may read and write.
     pub fn open() -> Self {
-        Self::start(|_| serde_json::Value::Null)
+        Self::start("oci", |_, _| {})
     }
 
     /// A registry that wants [`LOGIN`].
     pub fn closed() -> Self {
-        Self::start(|folder| {
+        Self::start("oci", |folder, settings| {
             let file = folder.join("htpasswd");
             std::fs::write(&file, format!("{}:{HASH}\n", LOGIN.0)).unwrap();
-            json!({ "htpasswd": { "realm": "tests", "path": file } })
+            let auth = json!({ "htpasswd": { "realm": "tests", "path": file } });
+            set(settings, "", "auth", auth);
         })
     }
 
-    fn start(auth: impl FnOnce(&Path) -> serde_json::Value) -> Self {
+    /// A registry with TLS. Its certificate is for this name, and signed by an authority
+    /// of its own.
+    pub fn secure(name: &str) -> Self {
+        Self::start("oci+https", |folder, settings| {
+            let authority = Authority::new();
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let issuer = Issuer::from_params(&authority.params, &authority.key);
+            let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+            std::fs::write(folder.join(AUTHORITY), &authority.pem).unwrap();
+            serve_tls(folder, settings, &certificate, &key);
+        })
+    }
+
+    /// A registry with TLS that shows the certificate of its authority as its own.
+    pub fn with_authoritys_certificate() -> Self {
+        Self::start("oci+https", |folder, settings| {
+            let authority = Authority::new();
+            std::fs::write(folder.join(AUTHORITY), &authority.pem).unwrap();
+            serve_tls(folder, settings, &authority.pem, &authority.key);
+        })
+    }
+
+    fn start(scheme: &'static str, change: impl FnOnce(&Path, &mut Value)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // YAML has JSON in it.
         let mut settings = json!({
@@ -61,12 +91,7 @@ impl Registry {
             "storage": { "filesystem": { "rootdirectory": folder.path().join("data") } },
             "http": { "addr": "127.0.0.1:0", "secret": "of these tests" },
         });
-        let auth = auth(folder.path());
-        if !auth.is_null()
-            && let Some(fields) = settings.as_object_mut()
-        {
-            fields.insert("auth".to_owned(), auth);
-        }
+        change(folder.path(), &mut settings);
         let file = folder.path().join("config.yml");
         std::fs::write(&file, settings.to_string()).unwrap();
         let mut child = Command::new("docker-registry")
@@ -83,7 +108,8 @@ impl Registry {
             .map_while(Result::ok)
             .find_map(|line| {
                 let (_, rest) = line.split_once("listening on ")?;
-                Some(rest.split('"').next()?.trim().to_owned())
+                // With TLS, `, tls` follows.
+                Some(rest.split(['"', ',']).next()?.trim().to_owned())
             })
             .expect("the registry tells its address");
         // Read on, so that it can never block on its output.
@@ -92,6 +118,7 @@ impl Registry {
             child,
             folder,
             host,
+            scheme,
         }
     }
 
@@ -102,7 +129,12 @@ impl Registry {
 
     /// The address of a version in it.
     pub fn reference(&self, name: &str) -> String {
-        format!("oci://{}/{name}", self.host)
+        format!("{}://{}/{name}", self.scheme, self.host)
+    }
+
+    /// The file with the certificate of its authority, if it has TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join(AUTHORITY)
     }
 
     /// A folder for `DOCKER_CONFIG` with this login for the registry.
@@ -116,4 +148,41 @@ impl Registry {
         std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
         folder
     }
+}
+
+/// A private certificate authority.
+struct Authority {
+    params: CertificateParams,
+    key: KeyPair,
+    pem: String,
+}
+
+impl Authority {
+    /// An authority whose certificate is for loopback too.
+    fn new() -> Self {
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name = DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "An authority of these tests");
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { params, key, pem }
+    }
+}
+
+/// Sets a field of the object at this place.
+fn set(settings: &mut Value, place: &str, name: &str, value: Value) {
+    let object = settings.pointer_mut(place).and_then(Value::as_object_mut);
+    object.unwrap().insert(name.to_owned(), value);
+}
+
+/// Has a registry serve TLS with this certificate.
+fn serve_tls(folder: &Path, settings: &mut Value, certificate: &str, key: &KeyPair) {
+    let [certificate_file, key_file] = ["tls.pem", "tls.key"].map(|name| folder.join(name));
+    std::fs::write(&certificate_file, certificate).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    let tls = json!({ "certificate": certificate_file, "key": key_file });
+    set(settings, "/http", "tls", tls);
 }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use mortise_runtime::Backend;
 use mortise_server::{
-    oci::{self, DockerFile, Piece, Platform, Reference, Release},
+    oci::{self, Access, Piece, Platform, Reference, Release},
     plugins::{read_signature_file, signature_file},
 };
 use owo_colors::Style;
@@ -51,9 +51,30 @@ pub(super) struct Push {
     /// Publish this README, in Markdown.
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
+    #[command(flatten)]
+    authorities: Authorities,
     /// Print one line of JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// The certificate authorities that are trusted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Authorities {
+    /// Trust the certificate authorities in this file, in PEM, beside those that
+    /// browsers and this machine trust.
+    #[arg(long, env = "MORTISE_REGISTRY_CA", value_name = "FILE")]
+    registry_ca: Option<PathBuf>,
+}
+
+impl Authorities {
+    /// Returns the means to reach a registry.
+    pub(super) fn access(&self) -> anyhow::Result<Access> {
+        if let Some(file) = &self.registry_ca {
+            oci::check_authorities(file)?;
+        }
+        Ok(Access::of_environment(self.registry_ca.as_deref()))
+    }
 }
 
 fn platform_file(text: &str) -> Result<(Platform, PathBuf), String> {
@@ -66,6 +87,7 @@ fn platform_file(text: &str) -> Result<(Platform, PathBuf), String> {
 impl Push {
     pub(super) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
         let (reference, files) = self.sources()?;
+        let access = self.authorities.access()?;
         let described = match Description::of(described_by(&files)?.to_owned()).await? {
             Ok(described) => described,
             Err(error) => return failed(&error, self.json),
@@ -74,7 +96,7 @@ impl Push {
             readme: self.readme.as_deref(),
             sbom: None,
         };
-        push_files(&reference, files, described, texts, self.json).await
+        push_files(&reference, files, described, texts, &access, self.json).await
     }
 
     /// The address, and the files for their platforms.
@@ -112,6 +134,7 @@ pub(super) async fn push_files(
     files: Vec<(Platform, PathBuf)>,
     described: Description,
     texts: Texts<'_>,
+    access: &Access,
     json: bool,
 ) -> anyhow::Result<(String, ExitCode)> {
     let mut pieces = Vec::new();
@@ -127,7 +150,7 @@ pub(super) async fn push_files(
         imports: described.imports,
         exports: described.exports,
     };
-    let pushed = oci::push(reference, &release, &DockerFile::of_environment()).await?;
+    let pushed = oci::push(reference, &release, access).await?;
     if json {
         let done = json!({
             "ok": true,

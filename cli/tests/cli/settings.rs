@@ -100,6 +100,7 @@ fn wrong_settings_are_told_with_their_place() {
         ("lisen = 'x'", "did you mean `listen`?"),
         ("max-streams = 'many'", "m.toml: `max-streams`"),
         ("listen = ", "is no TOML"),
+        ("registry-ca = '/nowhere'", "authorities in /nowhere"),
         ("tls-cert = '/nowhere'", "tls-key is not"),
         (
             "tls-cert = '/nowhere'\ntls-key = '/nowhere'",

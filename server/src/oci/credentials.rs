@@ -24,7 +24,7 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// Docker's file with credentials.
 #[derive(Clone, Debug)]
-pub struct DockerFile(Option<PathBuf>);
+pub(super) struct DockerFile(Option<PathBuf>);
 
 /// A name and a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Credentials {
 
 impl DockerFile {
     /// The file of the user that this process runs as.
-    pub fn of_environment() -> Self {
+    pub(super) fn of_environment() -> Self {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".docker")));
         Self(folder.map(|folder| folder.join("config.json")))

@@ -2,6 +2,7 @@
 
 use mortise_runtime::{Digest, registry::versions::MOST_BYTES};
 
+use super::AuthorityError;
 use crate::hosting::arriving::ArrivalError;
 
 /// The reason for which a registry did not serve, or did not take, a plugin.
@@ -16,6 +17,17 @@ pub enum RegistryError {
         /// The cause, with the next step.
         why: Box<str>,
     },
+    /// A certificate that is not trusted.
+    #[error("there is no secure connection to the registry {host}: {why}")]
+    Certificate {
+        /// The host, with its port.
+        host: Box<str>,
+        /// The cause, with the next step.
+        why: Box<str>,
+    },
+    /// A file of certificate authorities.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The registry wants credentials, or other ones.
     #[error("the registry {host} {why}")]
     Credentials {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    DockerFile, Reference, RegistryError,
+    Access, Reference, RegistryError,
     document::{
         CONFIG_BYTES, MANIFEST, MANIFEST_BYTES, NATIVE_LAYER, README, SIGNATURE, TITLE, WASM_LAYER,
         digest_of, platform, platform_of,
@@ -67,9 +67,9 @@ pub struct Found {
 pub async fn find(
     reference: &Reference,
     expected: Option<Digest>,
-    docker: &DockerFile,
+    access: &Access,
 ) -> Result<Found, RegistryError> {
-    let session = Session::new(reference, docker, "pull")?;
+    let session = Session::new(reference, access, "pull")?;
     // By its digest, if that is known: the tag may have moved meanwhile.
     let version = expected.map_or_else(|| reference.version(), |digest| digest.to_string());
     let expected = expected.or_else(|| reference.digest());

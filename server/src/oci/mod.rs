@@ -3,7 +3,9 @@
 //!
 //! - `reference`: the address of a version, `oci://host/name:tag`.
 //! - `document`: the layout of a plugin in a registry.
-//! - `credentials`: names and passwords from Docker's file.
+//! - `access`: the means to reach a registry:
+//!   - `credentials`: names and passwords from Docker's file.
+//!   - `authorities`: the certificate authorities that are trusted.
 //! - `session`: requests to one registry. Redirects, answers and waits are
 //!   bounded, and credentials stay with their host.
 //! - `find`: a version's description, before anything of it is downloaded.
@@ -15,6 +17,8 @@
 //! against the reference's, or the one that the caller saw, and everything else
 //! against the manifest.
 
+mod access;
+mod authorities;
 mod credentials;
 mod document;
 mod download;
@@ -26,7 +30,8 @@ mod session;
 mod tags;
 
 pub use self::{
-    credentials::DockerFile,
+    access::Access,
+    authorities::{AuthorityError, check_authorities},
     download::download,
     error::RegistryError,
     find::{Artifact, Found, find},

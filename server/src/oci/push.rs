@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DockerFile, Reference, RegistryError,
+    Access, Reference, RegistryError,
     document::{
         MANIFEST, MANIFEST_BYTES, NATIVE_CONFIG, NATIVE_LAYER, README, README_BYTES, SBOM,
         SIGNATURE, TITLE, WASM_CONFIG, WASM_LAYER, annotations, descriptor, platform,
@@ -135,7 +135,7 @@ pub struct Pushed {
 pub async fn push(
     reference: &Reference,
     release: &Release,
-    docker: &DockerFile,
+    access: &Access,
 ) -> Result<Pushed, RegistryError> {
     if reference.digest().is_some() {
         let text = format!("{reference} has a digest, which no publisher can choose; write a tag");
@@ -155,7 +155,7 @@ pub async fn push(
     let version = reference.tag().unwrap_or(&release.manifest.version);
     // A tag has no `+`, which a semantic version may have.
     let reference = reference.with_tag(&version.replace('+', "_"));
-    let session = Session::new(&reference, docker, "pull,push")?;
+    let session = Session::new(&reference, access, "pull,push")?;
     let pushing = Pushing {
         session: &session,
         release,

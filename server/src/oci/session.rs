@@ -10,10 +10,15 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use tokio_rustls::rustls;
 use url::{Host, Url};
 
-use super::{DockerFile, Reference, RegistryError};
+use super::{
+    Access, Reference, RegistryError,
+    authorities::{Authorities, Trusted},
+    credentials::DockerFile,
+};
 use crate::client::{self, ClientError};
 
 /// Redirects that are followed.
@@ -33,6 +38,9 @@ pub(super) struct Session {
     host: Box<str>,
     repository: Box<str>,
     docker: DockerFile,
+    authorities: Authorities,
+    /// Read for the first connection with TLS.
+    trusted: OnceCell<Trusted>,
     /// The actions for which a token is asked.
     actions: &'static str,
     authorization: Mutex<Option<HeaderValue>>,
@@ -68,7 +76,7 @@ impl Session {
     /// A registry for these actions, such as `pull`.
     pub(super) fn new(
         reference: &Reference,
-        docker: &DockerFile,
+        access: &Access,
         actions: &'static str,
     ) -> Result<Self, RegistryError> {
         let host: Box<str> = reference.host().into();
@@ -81,7 +89,9 @@ impl Session {
             base,
             host,
             repository: reference.repository().into(),
-            docker: docker.clone(),
+            docker: access.docker.clone(),
+            authorities: access.authorities.clone(),
+            trusted: OnceCell::new(),
             actions,
             authorization: Mutex::default(),
         })
@@ -282,16 +292,55 @@ impl Session {
             .map_err(|error| self.answer(ask.what, error))?;
         // A large body takes its time.
         let patience = if ask.content.is_some() { UPLOAD } else { IDLE };
-        let answer = tokio::time::timeout(patience, client::send(url, request)).await;
+        self.exchange(url, request, patience).await
+    }
+
+    /// Sends one request, and waits this long for the head of the answer.
+    async fn exchange(
+        &self,
+        url: &Url,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, RegistryError> {
+        let trusted = match url.scheme() {
+            "https" => Some(self.trusted().await?),
+            _ => None,
+        };
+        let sending = async {
+            match trusted {
+                Some(trusted) => client::send_trusting(&trusted.trust, url, request).await,
+                None => client::send(url, request).await,
+            }
+        };
+        let answer = tokio::time::timeout(patience, sending).await;
         let answer = answer.map_err(|_| {
             self.unreachable(format!("no answer came for {patience:?}; try again later"))
         })?;
-        answer.map_err(|error| {
-            let why = explained(url, &error);
-            self.unreachable(match self.is_own(url) {
-                true => why,
-                false => format!("it redirects to {}: {why}", client::origin(url)),
-            })
+        answer.map_err(|error| self.failed(url, trusted, &error))
+    }
+
+    async fn trusted(&self) -> Result<&Trusted, RegistryError> {
+        let reading = || self.authorities.of(&self.host);
+        self.trusted.get_or_try_init(reading).await
+    }
+
+    /// The failure of a connection to the registry, or to a host that it refers to.
+    fn failed(&self, url: &Url, trusted: Option<&Trusted>, error: &ClientError) -> RegistryError {
+        let other = (!self.is_own(url)).then(|| client::origin(url));
+        let whose = other.as_ref().map_or_else(
+            || "its certificate".to_owned(),
+            |other| format!("it refers to {other}, whose certificate"),
+        );
+        if let Some(why) = trusted.and_then(|trusted| trusted.rejection(&whose, error)) {
+            return RegistryError::Certificate {
+                host: self.host.clone(),
+                why: why.into(),
+            };
+        }
+        let why = explained(url, error);
+        self.unreachable(match other {
+            Some(other) => format!("it refers to {other}: {why}"),
+            None => why,
         })
     }
 
@@ -375,10 +424,7 @@ impl Session {
         let request = request
             .body(Full::default())
             .map_err(|error| self.answer(WHAT, error))?;
-        let answer = self
-            .idle(client::send(&url, request))
-            .await?
-            .map_err(|error| self.unreachable(explained(&url, &error)))?;
+        let answer = self.exchange(&url, request, IDLE).await?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(self.rejected().await),
@@ -419,9 +465,6 @@ fn explained(url: &Url, error: &ClientError) -> String {
             match tls {
                 Some(rustls::Error::InvalidMessage(_)) => {
                     "it does not speak TLS; if it is meant to be without, write oci+http://"
-                }
-                Some(rustls::Error::InvalidCertificate(_)) => {
-                    "its certificate is not one that browsers trust; use a registry with one"
                 }
                 Some(_) => "TLS with it fails; check the port",
                 None => "check the host and the port, and whether the registry runs",

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    DockerFile, Reference, RegistryError,
+    Access, Reference, RegistryError,
     session::{Ask, Session},
 };
 use crate::client;
@@ -25,10 +25,7 @@ const PAGES: usize = 20;
 /// # Errors
 ///
 /// [`RegistryError`]; [`RegistryError::NoUpdates`] if the reference has a digest.
-pub async fn newest(
-    reference: &Reference,
-    docker: &DockerFile,
-) -> Result<Reference, RegistryError> {
+pub async fn newest(reference: &Reference, access: &Access) -> Result<Reference, RegistryError> {
     if reference.digest().is_some() {
         let text = format!(
             "{reference} names its version by digest, so it has no newer one; install another \
@@ -41,7 +38,7 @@ pub async fn newest(
         return Ok(reference.clone());
     };
     let mut newest = tag.to_owned();
-    for name in tags(reference, docker).await? {
+    for name in tags(reference, access).await? {
         if let Some(version) = version(&name)
             && version.pre.is_empty()
             && version > highest
@@ -57,13 +54,13 @@ fn version(tag: &str) -> Option<Version> {
     tag.strip_prefix('v').unwrap_or(tag).parse().ok()
 }
 
-async fn tags(reference: &Reference, docker: &DockerFile) -> Result<Vec<String>, RegistryError> {
+async fn tags(reference: &Reference, access: &Access) -> Result<Vec<String>, RegistryError> {
     #[derive(Deserialize)]
     struct Tags {
         tags: Option<Vec<String>>,
     }
     const WHAT: &str = "the request for tags";
-    let session = Session::new(reference, docker, "pull")?;
+    let session = Session::new(reference, access, "pull")?;
     let mut url = session.url("tags/list")?;
     url.query_pairs_mut().append_pair("n", &PAGE.to_string());
     let mut all: Vec<String> = Vec::new();
@@ -136,7 +133,7 @@ mod tests {
     use url::Url;
 
     use super::{PAGES, newest, next_page};
-    use crate::oci::{DockerFile, Reference, RegistryError};
+    use crate::oci::{Access, Reference, RegistryError};
 
     /// A registry whose pages of tags are named by a cursor. `next` returns the header
     /// `Link` of a page.
@@ -167,19 +164,19 @@ mod tests {
 
     #[tokio::test]
     async fn pages_are_followed_by_the_address_that_the_registry_names() {
-        let docker = DockerFile::of_environment();
+        let access = Access::of_environment(None);
         let reference = registry(|page| (page < 3).then(|| linked(page))).await;
-        let found = newest(&reference, &docker).await.unwrap();
+        let found = newest(&reference, &access).await.unwrap();
         assert_eq!(found.tag(), Some("1.3.0"));
 
         // Without an end.
         let reference = registry(|page| Some(linked(page))).await;
-        let found = newest(&reference, &docker).await.unwrap();
+        let found = newest(&reference, &access).await.unwrap();
         let last = format!("1.{}.0", PAGES - 1);
         assert_eq!(found.tag(), Some(&*last));
 
         let reference = registry(|_| Some("<http://other.example/>; rel=next".to_owned())).await;
-        let error = newest(&reference, &docker).await.unwrap_err();
+        let error = newest(&reference, &access).await.unwrap_err();
         assert!(matches!(error, RegistryError::Answer { .. }), "{error}");
         assert!(
             error.to_string().contains("http://other.example"),

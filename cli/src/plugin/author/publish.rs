@@ -22,7 +22,7 @@ use super::{
     super::{
         check::{Description, failed},
         commands::read_file,
-        push::{Texts, described_by, push_files},
+        push::{Authorities, Texts, described_by, push_files},
         show::paint,
     },
     progress::Told,
@@ -67,6 +67,8 @@ pub(in crate::plugin) struct Publish {
     /// Write the release, and publish nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    authorities: Authorities,
     /// Print one line of JSON.
     #[arg(long)]
     pub(in crate::plugin) json: bool,
@@ -74,6 +76,8 @@ pub(in crate::plugin) struct Publish {
 
 impl Publish {
     pub(in crate::plugin) async fn run(&self) -> anyhow::Result<(String, ExitCode)> {
+        // Said before anything is built.
+        let access = self.authorities.access()?;
         let project = Project::open(&self.folder)?;
         let built = self.build(&project)?;
         let described = match Description::of(described_by(&built)?.to_owned()).await? {
@@ -105,7 +109,7 @@ impl Publish {
                     readme: readme.as_deref(),
                     sbom: Some(&list_file),
                 };
-                push_files(address, files, described, texts, self.json).await
+                push_files(address, files, described, texts, &access, self.json).await
             }
             _ if self.json => {
                 let done = json!({

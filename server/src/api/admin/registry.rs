@@ -17,7 +17,7 @@ use crate::{
         extract::{Fields, Name, Parameters},
     },
     auth::Caller,
-    oci::{self, Artifact, DockerFile, Found, Reference, RegistryError},
+    oci::{self, Access, Artifact, Found, Reference, RegistryError},
     plugins::{
         CommandError, Difference, Signature, Status, Upload, VersionOf, embedder::RegistrySource,
     },
@@ -120,7 +120,7 @@ async fn registry_version(
     Parameters(Address { reference }): Parameters<Address>,
 ) -> Result<Json<RegistryVersion>, ApiError> {
     let reference = parse(&reference, "reference")?;
-    let found = oci::find(&reference, None, &DockerFile::of_environment()).await?;
+    let found = oci::find(&reference, None, &access(&state)).await?;
     RegistryVersion::of(&state, found).await.map(Json)
 }
 
@@ -186,10 +186,10 @@ async fn newest(state: &AppState, id: &str, expected: Option<Digest>) -> Result<
         );
         return Err(ApiError::new(StatusCode::CONFLICT, text));
     };
-    let docker = DockerFile::of_environment();
+    let access = access(state);
     let reference = parse(&source.reference, "reference")?;
-    let reference = oci::newest(&reference, &docker).await?;
-    let found = oci::find(&reference, expected, &docker).await?;
+    let reference = oci::newest(&reference, &access).await?;
+    let found = oci::find(&reference, expected, &access).await?;
     let other = found.artifact.manifest.as_ref();
     match other.filter(|manifest| manifest.id != id) {
         Some(manifest) => {
@@ -213,7 +213,7 @@ pub(super) async fn install_from(
     signature: Option<String>,
 ) -> Result<Status, ApiError> {
     let reference = parse(address, "url")?;
-    let found = oci::find(&reference, digest, &DockerFile::of_environment()).await?;
+    let found = oci::find(&reference, digest, &access(state)).await?;
     install(state, caller, progress, found, signature).await
 }
 
@@ -254,6 +254,10 @@ async fn install(
     let status = done.await?;
     progress.done(&status.id);
     Ok(status)
+}
+
+fn access(state: &AppState) -> Access {
+    Access::of_environment(state.settings().registry_ca.as_deref())
 }
 
 fn parse(text: &str, field: &str) -> Result<Reference, ApiError> {
