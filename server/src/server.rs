@@ -151,6 +151,7 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config, backends: Backends) -> Result<Self, StartError> {
+        check_registry(&config)?;
         Store::make_directory(&config.data_dir)?;
         private::close_to_others(&config.data_dir);
         let lock = lock(&config.data_dir)?;
@@ -166,7 +167,6 @@ impl Server {
         passwords.expect_imported(imported.iter().map(String::as_str));
         let local_key = Token::generate(TokenKind::DataDirectory).map_err(no_randomness)?;
         let first_run = create_admin(&config, &store, &passwords).await?;
-        check_registry(&config)?;
         let tls = Tls::of(&config)?;
         let acme = Acme::open(&config, tls.as_ref())?;
         let sockets = Sockets::bind(&config).await?;
