@@ -2,7 +2,11 @@
 //! from the contract. The code is in the tree, so that a plugin's build needs no generator;
 //! the tests compare it with the contract.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -54,22 +58,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             &text,
         )?;
     }
-    run_command(
-        workspace
-            .cargo()
-            .args(["build", "--locked", "--workspace"])
-            // With these, as each build of the server.
-            .args(["--bin", "mortise", "--bin", "xtask-features"])
-            .args(["--example", GENERATOR, "--example", RUST_GENERATOR]),
-    )?;
-    for (name, sdk, wit) in [
-        (GENERATOR, SDK, workspace.tools().join("wit")),
-        (RUST_GENERATOR, RUST_SDK, workspace.root.join("wit")),
+    let [go, rust] = build_generators(workspace, [GENERATOR, RUST_GENERATOR])?;
+    for (generator, sdk, wit) in [
+        (go, SDK, workspace.tools().join("wit")),
+        (rust, RUST_SDK, workspace.root.join("wit")),
     ] {
-        let generator = workspace
-            .target
-            .join("debug/examples")
-            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         run_command(
             Command::new(generator)
                 .arg(workspace.root.join(sdk))
@@ -78,6 +71,23 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Builds generators, examples of the crate of tests, and returns their programs.
+pub(crate) fn build_generators<const N: usize>(
+    workspace: &Workspace,
+    names: [&str; N],
+) -> Result<[PathBuf; N]> {
+    run_command(
+        workspace
+            .cargo()
+            .args(["build", "--locked", "--workspace"])
+            // With these, as each build of the server.
+            .args(["--bin", "mortise", "--bin", "xtask-features"])
+            .args(names.into_iter().flat_map(|name| ["--example", name])),
+    )?;
+    let folder = workspace.target.join("debug/examples");
+    Ok(names.map(|name| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))))
 }
 
 /// Writes a generated file, or checks that it is there just so.

@@ -3,7 +3,7 @@
 //! `escapes`, `fuzz`, `web`, `audit`, `structure`, `build-time` and `dist`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
-//! `web/node_modules`. Only `languages` and `bindings` write into the tree. A
+//! `web/node_modules`. Only `languages`, `bindings` and `references` write into the tree. A
 //! missing tool is never skipped silently.
 //!
 //! - [`workspace`]: where things are, and how `cargo` is called.
@@ -14,7 +14,7 @@
 //! - [`wasm`]: the toolchain for guests.
 //! - [`web`]: the page.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
-//! - [`demo`], [`mod@test`], [`conformance`], [`languages`], `first_plugin`,
+//! - [`demo`], [`mod@test`], [`conformance`], [`languages`], [`references`], `first_plugin`,
 //!   [`mod@bench`], `soak`, `load`, `compare`, `escapes`, [`fuzz`], [`audit`], [`build_time`],
 //!   [`structure`], [`dist`]: the commands.
 
@@ -44,6 +44,7 @@ mod languages;
 mod load;
 mod progress;
 mod python;
+mod references;
 mod run;
 mod server;
 #[cfg(target_os = "linux")]
@@ -123,6 +124,9 @@ enum Command {
     /// Generates the Go and Rust SDKs' parts from `wit/`, and copies the Go SDK's wire
     /// protocol from `native-bridge/go`.
     Bindings(bindings::Arguments),
+    /// Writes docs/reference: each SDK's names for the contract's functions and types, from
+    /// `wit/` and the SDK's source.
+    References(references::Arguments),
     /// Finds the dependencies between source files, and fails on a circle that spans two
     /// folders, on a comparison with the text of an error, and on a test that sleeps.
     Structure(structure::Arguments),
@@ -179,6 +183,9 @@ fn main() -> ExitCode {
         Command::Web(arguments) => Workspace::find().and_then(|w| web::run(&w, &arguments)),
         Command::Bindings(arguments) => {
             Workspace::find().and_then(|w| bindings::run(&w, &arguments))
+        }
+        Command::References(arguments) => {
+            Workspace::find().and_then(|w| references::run(&w, &arguments))
         }
         Command::Structure(arguments) => {
             Workspace::find().and_then(|w| structure::run(&w, &arguments))

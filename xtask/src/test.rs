@@ -16,7 +16,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::{
     audit, bindings,
     clients::Clients,
-    conformance, debian, languages,
+    conformance, debian, languages, references,
     run::{output, processor_seconds, run as run_command, say, shown},
     structure, wasm, web,
     workspace::Workspace,
@@ -374,6 +374,9 @@ fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
         };
         go(&["vet", "./..."])?;
         go(&["test", "./..."])
+    });
+    steps.check("references of the SDKs", || {
+        references::run(workspace, &references::Arguments { check: true })
     });
     steps.check("checks of the Go SDK and its plugins", || {
         bindings::run(workspace, &bindings::Arguments { check: true })?;
