@@ -154,7 +154,7 @@ impl Page<'_> {
             for name in &group.symbols {
                 let code = self.code(std::slice::from_ref(name))?;
                 self.add(code);
-                self.add(&*self.symbols.get(name)?.doc);
+                self.add(without_links(&self.symbols.get(name)?.doc));
             }
         }
         Ok(())
@@ -194,4 +194,31 @@ fn has_word(text: &str, word: &str) -> bool {
         let after = text.get(at + word.len()..).unwrap_or_default();
         !before.ends_with(is_part) && !after.starts_with(is_part)
     })
+}
+
+/// Returns an explanation with code in the place of links to declarations, such as
+/// `[Host.HTTP]` in Go, which Markdown does not know.
+fn without_links(doc: &str) -> String {
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.'))
+    };
+    let mut text = String::new();
+    let mut rest = doc;
+    while let Some((before, after)) = rest.split_once('[') {
+        text.push_str(before);
+        match after.split_once(']') {
+            Some((link, left)) if is_name(link.trim_matches('`')) && !left.starts_with('(') => {
+                let _ = write!(text, "`{}`", link.trim_matches('`'));
+                rest = left;
+            }
+            _ => {
+                text.push('[');
+                rest = after;
+            }
+        }
+    }
+    text + rest
 }

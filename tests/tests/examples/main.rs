@@ -25,6 +25,7 @@ mod plugins;
 mod promises;
 mod receiver;
 mod scripts;
+mod tables;
 mod traps;
 
 use std::{

@@ -74,6 +74,7 @@ impl Webhook for Habits {
             "post" => self.post(rest),
             "late" => self.late(rest),
             "print" => print(),
+            "pause" => pause(),
             "crash" => crash(rest),
             "connect" => connect(rest),
             other => Err(format!("no such word: {other}")),
@@ -130,6 +131,11 @@ fn print() -> Result<String, String> {
     println!("the first line");
     eprintln!("to standard error\nthe third line");
     Ok("printed".to_owned())
+}
+
+fn pause() -> Result<String, String> {
+    std::thread::sleep(Duration::from_millis(5));
+    Ok("went on".to_owned())
 }
 
 fn crash(why: &str) -> Result<String, String> {
