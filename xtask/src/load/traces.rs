@@ -1,7 +1,8 @@
 //! `cargo xtask load --traces`: the messages in a second of a server that keeps traces,
-//! beside one that does not. Both have a filter that changes each message. They take turns
-//! of a second, so that a machine whose speed changes changes it for both. The cost is that
-//! of all turns together; single pairs of turns differ much more.
+//! beside one that does not. Both have a filter that changes each message. They take short
+//! turns, so that a machine whose speed changes changes it for both. The cost is that of all
+//! turns together. Single pairs of turns differ much more, mostly by the disk, so there are
+//! as many as make the cost's standard error a fraction of the bar.
 
 use std::{path::Path, time::Duration};
 
@@ -17,11 +18,11 @@ use crate::{
 };
 
 /// The time of a turn.
-pub(super) const TURN: Duration = Duration::from_secs(1);
+pub(super) const TURN: Duration = Duration::from_millis(500);
 /// The turns of each server.
-pub(super) const TURNS: usize = 40;
+pub(super) const TURNS: usize = 200;
 /// The turns between two lines of progress.
-const TURNS_OF_A_LINE: usize = 10;
+const TURNS_OF_A_LINE: usize = 50;
 /// The senders of each measurement.
 const SENDERS: [usize; 2] = [1, 16];
 
@@ -35,20 +36,17 @@ struct Compared {
     without_per_second: f64,
     /// The share of messages that traces cost.
     cost: f64,
-    /// The least and the greatest cost of the half of the pairs in the middle.
-    middle: [f64; 2],
+    /// The standard error of the cost, by the pairs' own costs.
+    error: f64,
 }
 
 impl Compared {
     /// Of turns in pairs, with traces and without.
     fn of(senders: usize, pairs: &[(f64, f64)]) -> Self {
-        let mut costs: Vec<f64> = pairs
+        let costs: Vec<f64> = pairs
             .iter()
             .map(|(with, without)| 1.0 - with / without)
             .collect();
-        costs.sort_by(f64::total_cmp);
-        let quarter = costs.len() / 4;
-        let cost_at = |index: usize| costs.get(index).copied().unwrap_or(f64::NAN);
         let turns = senders::as_float(pairs.len());
         let with_per_second = pairs.iter().map(|(with, _)| with).sum::<f64>() / turns;
         let without_per_second = pairs.iter().map(|(_, without)| without).sum::<f64>() / turns;
@@ -58,12 +56,17 @@ impl Compared {
             with_per_second,
             without_per_second,
             cost: 1.0 - with_per_second / without_per_second,
-            middle: [
-                cost_at(quarter),
-                cost_at(costs.len().saturating_sub(quarter + 1)),
-            ],
+            error: standard_error(&costs),
         }
     }
+}
+
+/// Returns the standard error of a mean; not a number for fewer than two values.
+fn standard_error(values: &[f64]) -> f64 {
+    let count = senders::as_float(values.len());
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (count - 1.0) / count).sqrt()
 }
 
 pub(super) fn run(
@@ -145,7 +148,7 @@ fn tell(compared: &[Compared], json: bool) -> Result<()> {
         "messages/s with traces",
         "without",
         "cost of traces",
-        "half of the pairs",
+        "standard error",
     ]);
     for one in compared {
         table.add_row([
@@ -153,12 +156,22 @@ fn tell(compared: &[Compared], json: bool) -> Result<()> {
             format!("{:.0}", one.with_per_second),
             format!("{:.0}", one.without_per_second),
             format!("{:.1} %", one.cost * 100.0),
-            format!(
-                "{:.1} to {:.1} %",
-                one.middle[0] * 100.0,
-                one.middle[1] * 100.0
-            ),
+            format!("{:.1} %", one.error * 100.0),
         ]);
     }
     print(&table.trim_fmt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::standard_error;
+
+    #[test]
+    fn the_standard_error_falls_with_the_number_of_values() {
+        let error = standard_error(&[1.0, 3.0]);
+        assert!((error - 1.0).abs() < 1e-9, "{error}");
+        let error = standard_error(&[1.0, 3.0].repeat(50));
+        assert!((0.09..0.11).contains(&error), "{error}");
+        assert!(standard_error(&[1.0]).is_nan());
+    }
 }
