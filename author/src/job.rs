@@ -12,7 +12,9 @@ use std::{
 
 use mortise_toolchain::{find, process};
 
-use crate::{Error, MissingTool, Progress, Project, Target, component, project::DIST, sdk, world};
+use crate::{
+    Error, MissingTool, Progress, Project, Target, component, packaged, project::DIST, sdk, world,
+};
 
 /// One build of one plugin.
 pub struct Job<'a> {
@@ -135,6 +137,18 @@ impl<'a> Job<'a> {
         let folder = self.folder().join(sdk::FOLDER);
         sdk::refresh(self.project.language, &folder)?;
         Ok(folder)
+    }
+
+    /// The same, or none if the plugin's package manager brings the SDK.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn own_sdk(&self) -> Result<Option<PathBuf>, Error> {
+        if packaged::is_brought(self.project) {
+            return Ok(None);
+        }
+        self.sdk().map(Some)
     }
 
     /// Makes a component of a core module. Uses the plugin's world if the

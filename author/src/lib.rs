@@ -26,6 +26,7 @@ mod embedded;
 mod error;
 pub mod job;
 pub mod language;
+mod packaged;
 pub mod progress;
 pub mod project;
 pub mod recipe;

@@ -31,6 +31,8 @@ const PYTHON: [&str; 10] = [
 ];
 /// From PyPI, too: a compiler for C, which brings along the headers of each platform.
 const ZIG: &str = "ziglang==0.15.2";
+/// From PyPI, too: the tool that packs the Python SDK.
+const SETUPTOOLS: &str = "setuptools==80.9.0";
 /// From npm: the folder that names them, at pinned versions.
 const NPM: &str = "tests/npm";
 /// From npm, too: the OpenID provider, and the program that runs it.
@@ -110,6 +112,19 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
 /// A Python that has the module `ziglang`, and nothing else.
 pub(crate) fn zig(workspace: &Workspace) -> Result<PathBuf> {
     install_python(workspace, "zig", &[ZIG], "ziglang")
+}
+
+/// A Python that has the module `setuptools`, and nothing else.
+pub(crate) fn setuptools(workspace: &Workspace) -> Result<PathBuf> {
+    install_python(workspace, "setuptools", &[SETUPTOOLS], "setuptools")
+}
+
+/// A path for authors on which npm's programs are, too, for plugins in any folder.
+pub(crate) fn path_for_authors_anywhere(workspace: &Workspace) -> Result<OsString> {
+    let path = path_for_authors(workspace)?;
+    let programs = workspace.target.join("authored/node_modules/.bin");
+    std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&path)))
+        .context("a folder's name has a character that no path can have")
 }
 
 /// Finds a Python of this name that has packages, or installs them.

@@ -1,6 +1,6 @@
 //! What a person repeats, as one command each: `cargo xtask demo`, `test`,
 //! `conformance`, `languages`, `first-plugin`, `bench`, `soak`, `load`, `compare-gotify`,
-//! `escapes`, `fuzz`, `web`, `audit`, `structure`, `build-time` and `dist`.
+//! `escapes`, `fuzz`, `web`, `audit`, `structure`, `build-time`, `dist` and `sdks`.
 //!
 //! All results go under `target/`, except the page in `web/dist` and its packages in
 //! `web/node_modules`. Only `languages`, `bindings` and `references` write into the tree. A
@@ -13,16 +13,18 @@
 //! - [`server`], [`api`]: the real server and its API; `gotify`: Gotify's own.
 //! - [`wasm`]: the toolchain for guests.
 //! - [`web`]: the page.
+//! - [`tree`], [`checksums`]: the folder and the archives of a package, and checksums.
 //! - [`clients`]: other projects' Gotify clients, for the end-to-end tests.
 //! - [`demo`], [`mod@test`], [`conformance`], [`languages`], [`references`], `first_plugin`,
 //!   [`mod@bench`], `soak`, `load`, `compare`, `escapes`, [`fuzz`], [`audit`], [`build_time`],
-//!   [`structure`], [`dist`]: the commands.
+//!   [`structure`], [`dist`], [`sdks`]: the commands.
 
 mod api;
 mod audit;
 mod bench;
 mod bindings;
 mod build_time;
+mod checksums;
 mod clients;
 #[cfg(unix)]
 mod compare;
@@ -46,11 +48,13 @@ mod progress;
 mod python;
 mod references;
 mod run;
+mod sdks;
 mod server;
 #[cfg(target_os = "linux")]
 mod soak;
 mod structure;
 mod test;
+mod tree;
 mod twice;
 mod wasm;
 mod web;
@@ -133,6 +137,9 @@ enum Command {
     /// Makes the packages of a release in target/dist: a tarball, a Debian package, a
     /// container image, checksums and a list of components.
     Dist(dist::Arguments),
+    /// Makes packages of the SDKs in target/sdks: crates, a Go module, a wheel, a package
+    /// for npm and an archive for C, with checksums.
+    Sdks(sdks::Arguments),
     /// Checks licences and sources of all dependencies against
     /// deny.toml.
     #[command(after_help = "Example:
@@ -191,6 +198,7 @@ fn main() -> ExitCode {
             Workspace::find().and_then(|w| structure::run(&w, &arguments))
         }
         Command::Dist(arguments) => Workspace::find().and_then(|w| dist::run(&w, &arguments)),
+        Command::Sdks(arguments) => Workspace::find().and_then(|w| sdks::run(&w, &arguments)),
         Command::Audit => Workspace::find().and_then(|w| audit::run(&w)),
     };
     match outcome {

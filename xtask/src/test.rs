@@ -22,7 +22,7 @@ use crate::{
     workspace::Workspace,
 };
 #[cfg(unix)]
-use crate::{compare, first_plugin};
+use crate::{compare, first_plugin, sdks};
 #[cfg(target_os = "linux")]
 use crate::{dist, escapes, load, soak};
 
@@ -424,6 +424,8 @@ fn beside_the_browser(workspace: &Workspace, steps: &mut Steps) {
     });
     #[cfg(target_os = "linux")]
     steps.check("packages in short", || dist::run_short(workspace));
+    #[cfg(unix)]
+    steps.check("packages of the SDKs", || sdks::run_and_try(workspace));
     steps.check("documentation", || {
         run_command(
             workspace

@@ -23,7 +23,7 @@ impl Recipe for Go {
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let go = compiler(job)?;
         let world = job.step("write the world to wit/", || job.write_world())?;
-        job.sdk()?;
+        job.own_sdk()?;
         let module = job.work()?.join("core.wasm");
         let for_wasi = |arguments: &[&str]| {
             let mut command = job.command(&go);
@@ -53,7 +53,7 @@ impl Recipe for Go {
 
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let go = compiler(job)?;
-        job.sdk()?;
+        job.own_sdk()?;
         let program = job.work()?.join("plugin");
         let mut command = job.command(go);
         command.args(["build", "-o"]).arg(&program).arg(".");

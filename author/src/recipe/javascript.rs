@@ -36,7 +36,9 @@ use crate::{
     Error, MissingTool, embedded,
     job::Job,
     language::HTTP,
+    packaged::{self, PACKAGE},
     project::{Engine, WIT},
+    sdk::FOLDER as SDK,
     world,
 };
 
@@ -89,12 +91,12 @@ const BUNDLING: [&str; 9] = [
 ];
 /// The world of a plugin that calls out by HTTP, beside [`world::NAME`].
 const WITH_HTTP: &str = "plugin-with-http";
-/// The file of the SDK that calls out.
-const HTTP_MODULE: &str = "sdk/http";
+/// The file of the SDK that calls out, in the plugin's own copy and in the package.
+const HTTP_MODULES: [&str; 2] = ["sdk/http", "mortise-plugin/http"];
 /// The files of the SDK that a bundle begins with: its `Promise`, and `fetch` for
 /// a plugin that calls it.
-const PROMISE: &str = "sdk/promise.js";
-const FETCH: &str = "sdk/fetch.js";
+const PROMISE: &str = "promise.js";
+const FETCH: &str = "fetch.js";
 /// The output of a second run, which looks for names that the engine lacks.
 const MARKED: &str = "marked.js";
 /// The bundle's variable with its source map, which the SDK's `trace.js` reads.
@@ -111,7 +113,7 @@ const LATE_PACKAGES: [&str; 3] = ["clocks.wit", "http.wit", "io.wit"];
 /// The id of a component's section of imports.
 const IMPORTS: u8 = 10;
 /// Entries of a plugin's folder that are not its source.
-const NOT_SOURCE: [&str; 4] = ["dist", "node_modules", "sdk", "wit"];
+const NOT_SOURCE: [&str; 4] = ["dist", "node_modules", SDK, "wit"];
 
 /// One of the two languages.
 #[derive(Debug)]
@@ -133,7 +135,7 @@ impl Recipe for Script {
         vec![
             "npm install".to_owned(),
             format!(
-                "npx esbuild {} {} --inject:./{PROMISE} --outfile=dist/{BUNDLE}",
+                "npx esbuild {} {} --inject:./{SDK}/{PROMISE} --outfile=dist/{BUNDLE}",
                 self.source,
                 BUNDLING.join(" ")
             ),
@@ -224,13 +226,14 @@ impl Script {
     ) -> Result<(), Error> {
         let mut outfile = std::ffi::OsString::from("--outfile=");
         outfile.push(bundle);
+        let sdk = sdk(job)?;
         let mut first = Vec::new();
         // An older copy of the SDK has neither.
-        if job.folder().join(PROMISE).is_file() {
-            first.push(format!("--inject:./{PROMISE}"));
+        if sdk.join(PROMISE).is_file() {
+            first.push(injected(&sdk.join(PROMISE)));
         }
-        if job.folder().join(FETCH).is_file() && uses_fetch(job.folder()) {
-            first.push(format!("--inject:./{FETCH}"));
+        if sdk.join(FETCH).is_file() && uses_fetch(job.folder()) {
+            first.push(injected(&sdk.join(FETCH)));
         }
         let mut command = job.command(esbuild);
         command
@@ -247,12 +250,12 @@ impl Script {
     /// one in a package: its function may never be called.
     fn check_names(&self, job: &Job<'_>, esbuild: &Path, map: &SourceMap) -> Result<(), Error> {
         let engine = job.project().engine;
-        let work = job.work()?;
+        let (work, sdk) = (job.work()?, sdk(job)?);
         let may_use = |path: &String| {
             // A package's own source map can name files that it does not contain.
             fs::read_to_string(work.join(path)).map_or(true, |text| lacking::may_use(&text, engine))
         };
-        let mut written = map.sources.iter().filter(|path| !is_sdk(job, &work, path));
+        let mut written = map.sources.iter().filter(|path| !is_sdk(&sdk, &work, path));
         if !written.any(may_use) {
             return Ok(());
         }
@@ -279,11 +282,11 @@ impl Script {
 
 /// Appends the source map to the bundle, without the SDK's own places.
 fn embed(job: &Job<'_>, bundle: &Path, map: &SourceMap) -> Result<(), Error> {
-    let work = job.work()?;
+    let (work, sdk) = (job.work()?, sdk(job)?);
     let sources: Vec<_> = map
         .sources
         .iter()
-        .map(|path| (!is_sdk(job, &work, path)).then(|| lacking::within(path)))
+        .map(|path| (!is_sdk(&sdk, &work, path)).then(|| lacking::within(path)))
         .collect();
     let text = json!({ "sources": sources, "mappings": map.mappings });
     let appended = fs::OpenOptions::new()
@@ -294,9 +297,9 @@ fn embed(job: &Job<'_>, bundle: &Path, map: &SourceMap) -> Result<(), Error> {
 }
 
 /// Returns true for a source of the SDK, which may be a link to another folder.
-fn is_sdk(job: &Job<'_>, work: &Path, source: &str) -> bool {
+fn is_sdk(sdk: &Path, work: &Path, source: &str) -> bool {
     let file = work.join(source).canonicalize();
-    let sdk = job.folder().join(crate::sdk::FOLDER).canonicalize();
+    let sdk = sdk.canonicalize();
     matches!((file, sdk), (Ok(file), Ok(sdk)) if file.starts_with(&sdk))
 }
 
@@ -316,12 +319,31 @@ fn worded(output: &str) -> String {
 /// returns the name of the one to build.
 fn write_world(job: &Job<'_>, http: &str) -> Result<&'static str, Error> {
     job.write_world()?;
-    job.sdk()?;
+    job.own_sdk()?;
     if !calls_out(job.folder()) {
         return Ok(world::NAME);
     }
     write_http_world(job, http)?;
     Ok(WITH_HTTP)
+}
+
+/// Returns the folder of the SDK: the plugin's own copy, or the package.
+fn sdk(job: &Job<'_>) -> Result<PathBuf, Error> {
+    if !packaged::is_brought(job.project()) {
+        return Ok(job.folder().join(SDK));
+    }
+    packaged::in_node_modules(job.folder()).ok_or_else(|| {
+        Error::MissingTool(MissingTool {
+            tool: PACKAGE.to_owned(),
+            why: "is the SDK, which package.json names".to_owned(),
+            get: vec!["npm install  (in the plugin's folder)".to_owned()],
+        })
+    })
+}
+
+/// The option of `esbuild` that begins the bundle with a file.
+fn injected(file: &Path) -> String {
+    format!("--inject:{}", file.display())
 }
 
 /// Returns the file of the tool's output, which is not there yet.
@@ -359,7 +381,10 @@ fn tool(job: &Job<'_>, (name, why, get): Tool) -> Result<PathBuf, Error> {
 
 /// Whether a source file of the plugin uses the SDK's HTTP.
 fn calls_out(folder: &Path) -> bool {
-    uses_fetch(folder) || any_source(folder, &|text| text.contains(HTTP_MODULE))
+    uses_fetch(folder)
+        || any_source(folder, &|text| {
+            HTTP_MODULES.iter().any(|module| text.contains(module))
+        })
 }
 
 /// Whether a source file of the plugin has the word `fetch`; comments do not count.
@@ -530,6 +555,9 @@ mod tests {
         write("README.md");
         assert!(!calls_out(folder.path()));
         write("src/hook.ts");
+        assert!(calls_out(folder.path()));
+        let packaged = "import { http } from \"mortise-plugin/http.js\";";
+        std::fs::write(folder.path().join("src/hook.ts"), packaged).unwrap();
         assert!(calls_out(folder.path()));
     }
 }

@@ -1,6 +1,6 @@
 //! Python: `componentize-py` makes a component of the module `plugin` and its
 //! imports. A native plugin is the same source with another SDK, zipped. Both carry
-//! the packages of `requirements.txt`.
+//! the packages of `requirements.txt`, of which the SDK may be one.
 
 mod files;
 mod interpreter;
@@ -36,17 +36,16 @@ impl Recipe for Python {
             ],
         )?;
         job.write_world()?;
-        let sdk = job.sdk()?;
+        let sdk = job.own_sdk()?;
         let packages = packages::install(job)?;
         let component = job.work()?.join("plugin.wasm");
         job.step("make the component with componentize-py", || {
             let mut command = job.command(tool);
             command
                 .args(["--quiet", "-d", WIT, "-w", world::NAME])
-                .args(["componentize", "plugin", "-p", ".", "-p"])
-                .arg(sdk);
-            if let Some(packages) = packages {
-                command.arg("-p").arg(packages);
+                .args(["componentize", "plugin", "-p", "."]);
+            for folder in sdk.into_iter().chain(packages) {
+                command.arg("-p").arg(folder);
             }
             job.run(command.arg("-o").arg(&component))
         })?;
@@ -56,7 +55,7 @@ impl Recipe for Python {
     /// A zip file that Python runs; only the machine's `python3` is needed.
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let python = interpreter::find(job)?;
-        let sdk = job.sdk()?;
+        let sdk = job.own_sdk()?;
         let packages = packages::install(job)?;
         let packed = job.work()?.join("native");
         let program = job.work()?.join("plugin");
@@ -70,15 +69,9 @@ impl Recipe for Python {
                 files::copy_all(&packages, &packed, Some(time))?;
             }
             copy_sources(job, &packed)?;
-            let package = sdk.join(PACKAGE);
-            if package.is_dir() {
-                files::copy_all(&package, &packed.join(PACKAGE), None)?;
-            } else {
-                let module = packed.join("mortise_plugin.py");
-                files::copy(&sdk.join(OLD_MODULE), &module, None)?;
+            if let Some(sdk) = sdk {
+                copy_sdk(&sdk, &packed)?;
             }
-            let configuration = packed.join(CONFIGURATION);
-            files::copy(&sdk.join(CONFIGURATION), &configuration, None)?;
             job.run(
                 job.command(python)
                     .args(["-m", "zipapp", "-p", "/usr/bin/env python3", "-o"])
@@ -99,6 +92,19 @@ impl Recipe for Python {
             ),
         ]
     }
+}
+
+/// Copies the plugin's own copy of the SDK.
+fn copy_sdk(sdk: &Path, packed: &Path) -> Result<(), Error> {
+    let package = sdk.join(PACKAGE);
+    if package.is_dir() {
+        files::copy_all(&package, &packed.join(PACKAGE), None)?;
+    } else {
+        let module = packed.join("mortise_plugin.py");
+        files::copy(&sdk.join(OLD_MODULE), &module, None)?;
+    }
+    let configuration = packed.join(CONFIGURATION);
+    files::copy(&sdk.join(CONFIGURATION), &configuration, None)
 }
 
 /// Copies the plugin's modules, and its packages with their data.

@@ -1,10 +1,7 @@
 //! Rust: `cargo` makes the component itself, with the macros of the crate
 //! `mortise-plugin`. The plugin's source names its capabilities.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use mortise_toolchain::{
     process::output,
@@ -12,7 +9,7 @@ use mortise_toolchain::{
 };
 
 use super::{Recipe, sockets};
-use crate::{Error, MissingTool, job::Job, sdk};
+use crate::{Error, MissingTool, job::Job};
 
 /// The file that names the plugin's dependencies.
 const MANIFEST: &str = "Cargo.toml";
@@ -25,7 +22,7 @@ impl Recipe for Rust {
     fn component(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let cargo = cargo(job)?;
         let toolchain = Toolchain::find().ok_or_else(missing_target)?;
-        own_sdk(job)?;
+        job.own_sdk()?;
         job.step("look for dependencies that open sockets", || {
             find_sockets(job, &cargo)
         })?;
@@ -48,7 +45,7 @@ impl Recipe for Rust {
 
     fn native(&self, job: &Job<'_>) -> Result<PathBuf, Error> {
         let cargo = cargo(job)?;
-        own_sdk(job)?;
+        job.own_sdk()?;
         let mut command = job.command(cargo);
         command.args([
             "build",
@@ -81,20 +78,6 @@ impl Recipe for Rust {
             format!("# makes target/{TARGET}/release/{name}.wasm"),
         ]
     }
-}
-
-/// Makes or updates the plugin's copy of the SDK, if the plugin depends on that.
-fn own_sdk(job: &Job<'_>) -> Result<(), Error> {
-    let manifest = fs::read_to_string(job.folder().join(MANIFEST)).unwrap_or_default();
-    // Cargo reports a malformed one.
-    let manifest: toml::Table = manifest.parse().unwrap_or_default();
-    let path = manifest
-        .get("dependencies")
-        .and_then(|dependencies| dependencies.get("mortise-plugin")?.get("path")?.as_str());
-    if path.is_some_and(|path| Path::new(path) == Path::new(sdk::FOLDER)) {
-        job.sdk()?;
-    }
-    Ok(())
 }
 
 /// Warns of the component's dependencies that open sockets.

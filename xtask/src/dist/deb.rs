@@ -10,11 +10,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{
-    Release, VERSION, name_of,
+use super::{Release, VERSION, name_of};
+use crate::{
+    run::run,
     tree::{self, Tree},
 };
-use crate::run::run;
 
 /// The scripts that dpkg runs.
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];

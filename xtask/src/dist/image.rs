@@ -6,17 +6,16 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{
-    Release, VERSION, sha256,
+use super::{Release, VERSION};
+use crate::{
+    checksums::sha256,
     tree::{self, Tree},
 };
-use crate::run::output;
 
 /// The number of the user and of its group.
 pub(super) const USER: u32 = 65532;
@@ -55,13 +54,8 @@ pub(super) fn make(release: &Release<'_>) -> Result<PathBuf> {
     let packed = release.work.join("layer.tar.gz");
     tree::gzip(&layer, &packed, release.quick)?;
     let layer = layout.blob(LAYER, &packed)?;
-    let created = output(
-        Command::new("date")
-            .arg("--utc")
-            .arg(format!("--date=@{}", release.time))
-            .arg("+%Y-%m-%dT%H:%M:%SZ"),
-    )?;
-    let config = layout.json(CONFIG, &config(release, created.trim(), &unpacked), release)?;
+    let created = tree::written(release.time)?;
+    let config = layout.json(CONFIG, &config(release, &created, &unpacked), release)?;
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,

@@ -2,7 +2,6 @@
 //! package and a container image, each for one platform, with checksums, a list of
 //! components (SBOM) and, on request, a signature.
 //!
-//! - [`tree`]: a folder that becomes a package, and archives of it.
 //! - [`program`]: the program, stripped, and the texts that it writes about itself.
 //! - [`libraries`]: the shared libraries that the program needs.
 //! - [`deb`], [`image`]: the packages.
@@ -20,7 +19,6 @@ mod program;
 #[cfg(target_os = "linux")]
 mod root;
 mod sbom;
-mod tree;
 #[cfg(target_os = "linux")]
 mod trial;
 
@@ -33,21 +31,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
-use sha2::{Digest as _, Sha256};
 
+use self::program::Program;
 #[cfg(target_os = "linux")]
 pub(crate) use self::trial::run_short;
-use self::{program::Program, tree::Tree};
 use crate::{
-    run::{answers, output, run as run_command, say},
-    server, web,
+    checksums::{CHECKSUMS, line},
+    run::{answers, run as run_command, say},
+    server,
+    tree::{self, Tree},
+    web,
     workspace::Workspace,
 };
 
 /// The version of all packages.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The file with the checksums of all others.
-const CHECKSUMS: &str = "SHA256SUMS";
 
 /// A kind of package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -219,7 +217,7 @@ impl<'a> Release<'a> {
             .with_context(|| format!("{} cannot be made", folder.display()))?;
         let program = Program::new(workspace, &platform, built, &work)?;
         Ok(Self {
-            time: time(workspace)?,
+            time: tree::time(workspace)?,
             workspace,
             platform,
             program,
@@ -313,23 +311,6 @@ fn needs(platform: &Platform, signs: bool) -> Result<()> {
     Ok(())
 }
 
-/// The time of the commit, or the one that packagers set.
-fn time(workspace: &Workspace) -> Result<u64> {
-    if let Some(time) = std::env::var_os("SOURCE_DATE_EPOCH") {
-        let text = time.to_string_lossy();
-        return text.parse().with_context(|| {
-            format!("SOURCE_DATE_EPOCH is `{text}`: set it to seconds since 1970")
-        });
-    }
-    let text = output(
-        Command::new("git")
-            .args(["log", "-1", "--format=%ct"])
-            .current_dir(&workspace.root),
-    )
-    .context("without git, set SOURCE_DATE_EPOCH to the time of the release")?;
-    text.trim().parse().context("git named no time")
-}
-
 /// Writes the checksums of all packages, in the form of `sha256sum`, and signs them.
 fn checksums(folder: &Path, key: Option<&Path>) -> Result<()> {
     let listed = CHECKSUMS.to_owned() + ".minisig";
@@ -340,7 +321,7 @@ fn checksums(folder: &Path, key: Option<&Path>) -> Result<()> {
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != CHECKSUMS && name != listed && entry.path().is_file() {
-            let line = format!("{}  {name}\n", sha256(&entry.path())?);
+            let line = line(&entry.path(), &name)?;
             lines.insert(name, line);
         }
     }
@@ -360,16 +341,6 @@ fn checksums(folder: &Path, key: Option<&Path>) -> Result<()> {
         .context("`minisign` did not sign the checksums: check --sign")?;
     }
     Ok(())
-}
-
-/// The SHA-256 of a file, in hexadecimal digits.
-fn sha256(file: &Path) -> Result<String> {
-    let mut content =
-        fs::File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut content, &mut hasher)
-        .with_context(|| format!("{} cannot be read", file.display()))?;
-    Ok(hex::encode(hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -9,10 +9,14 @@ use std::{
 use mortise_toolchain::process;
 
 use super::{files, interpreter};
-use crate::{Error, MissingTool, job::Job};
+use crate::{
+    Error, MissingTool,
+    job::Job,
+    packaged::{REQUIREMENTS, requirement},
+};
 
 /// The file that names them.
-pub(super) const FILE: &str = "requirements.txt";
+pub(super) const FILE: &str = REQUIREMENTS;
 /// The package that makes components: a tool, and no part of a plugin.
 const TOOL: &str = "componentize-py";
 /// Packages that do the same without their compiled parts, and are published with
@@ -188,16 +192,7 @@ fn is_blank(line: &str) -> bool {
 }
 
 fn is_tool(line: &str) -> bool {
-    name(line)
-        .replace(['_', '.'], "-")
-        .eq_ignore_ascii_case(TOOL)
-}
-
-/// The package's name at the beginning of a requirement.
-fn name(line: &str) -> &str {
-    let line = line.trim_start();
-    let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-    line.get(..end.unwrap_or(line.len())).unwrap_or(line)
+    requirement(line) == TOOL
 }
 
 /// Returns true if packages come from files beside the requirements, or from

@@ -1,4 +1,4 @@
-//! A folder that becomes a package, and archives of it.
+//! A folder that becomes a package, archives of it, and the time of its files.
 
 use std::{
     fs,
@@ -8,17 +8,20 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::run::run;
+use crate::{
+    run::{output, run},
+    workspace::Workspace,
+};
 
 /// A folder with the files of a package. The paths of its methods are inside of it.
 #[derive(Debug)]
-pub(super) struct Tree {
-    pub(super) root: PathBuf,
+pub(crate) struct Tree {
+    pub(crate) root: PathBuf,
 }
 
 impl Tree {
     /// An empty one, in place of the one from an earlier run.
-    pub(super) fn new(root: &Path) -> Result<Self> {
+    pub(crate) fn new(root: &Path) -> Result<Self> {
         if root.exists() {
             fs::remove_dir_all(root)
                 .with_context(|| format!("{} cannot be removed", root.display()))?;
@@ -31,7 +34,7 @@ impl Tree {
     }
 
     /// Makes a folder, and those that it is in.
-    pub(super) fn folder(&self, path: &Path, mode: u32) -> Result<()> {
+    pub(crate) fn folder(&self, path: &Path, mode: u32) -> Result<()> {
         let folder = self.root.join(path);
         if let Some(above) = path
             .parent()
@@ -45,7 +48,7 @@ impl Tree {
     }
 
     /// Writes a file.
-    pub(super) fn write(&self, path: &Path, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
         let file = self.place(path)?;
         fs::write(&file, content)
             .with_context(|| format!("{} cannot be written", file.display()))?;
@@ -53,7 +56,7 @@ impl Tree {
     }
 
     /// Copies a file, following links.
-    pub(super) fn copy(&self, from: &Path, path: &Path, mode: u32) -> Result<()> {
+    pub(crate) fn copy(&self, from: &Path, path: &Path, mode: u32) -> Result<()> {
         let file = self.place(path)?;
         fs::copy(from, &file).with_context(|| format!("{} cannot be copied", from.display()))?;
         set_mode(&file, mode)
@@ -70,13 +73,13 @@ impl Tree {
     }
 
     /// Makes an archive of everything, owned by root.
-    pub(super) fn tar(&self, file: &Path, time: u64) -> Result<PathBuf> {
+    pub(crate) fn tar(&self, file: &Path, time: u64) -> Result<PathBuf> {
         self.archive("--create", ".", 0, file, time)?;
         Ok(file.to_owned())
     }
 
     /// Adds a part to an archive, owned by a user and a group of this number.
-    pub(super) fn append(&self, part: &str, owner: u32, file: &Path, time: u64) -> Result<()> {
+    pub(crate) fn append(&self, part: &str, owner: u32, file: &Path, time: u64) -> Result<()> {
         self.archive("--append", part, owner, file, time)
     }
 
@@ -96,8 +99,37 @@ impl Tree {
     }
 }
 
+/// The time of all files in packages, in seconds since 1970: that of the commit, or the
+/// one that packagers set.
+pub(crate) fn time(workspace: &Workspace) -> Result<u64> {
+    if let Some(time) = std::env::var_os("SOURCE_DATE_EPOCH") {
+        let text = time.to_string_lossy();
+        return text.parse().with_context(|| {
+            format!("SOURCE_DATE_EPOCH is `{text}`: set it to seconds since 1970")
+        });
+    }
+    let text = output(
+        Command::new("git")
+            .args(["log", "-1", "--format=%ct"])
+            .current_dir(&workspace.root),
+    )
+    .context("without git, set SOURCE_DATE_EPOCH to the time of the release")?;
+    text.trim().parse().context("git named no time")
+}
+
+/// A time as RFC 3339 writes it.
+pub(crate) fn written(time: u64) -> Result<String> {
+    let text = output(
+        Command::new("date")
+            .arg("--utc")
+            .arg(format!("--date=@{time}"))
+            .arg("+%Y-%m-%dT%H:%M:%SZ"),
+    )?;
+    Ok(text.trim().to_owned())
+}
+
 /// Compresses a file.
-pub(super) fn gzip(file: &Path, to: &Path, quick: bool) -> Result<()> {
+pub(crate) fn gzip(file: &Path, to: &Path, quick: bool) -> Result<()> {
     let packed =
         fs::File::create(to).with_context(|| format!("{} cannot be made", to.display()))?;
     let status = Command::new("gzip")
