@@ -74,7 +74,12 @@ impl Tree {
 
     /// Makes an archive of everything, owned by root.
     pub(crate) fn tar(&self, file: &Path, time: u64) -> Result<PathBuf> {
-        self.archive("--create", ".", 0, file, time)?;
+        self.tar_part(".", file, time)
+    }
+
+    /// Makes an archive of one part, owned by root.
+    pub(crate) fn tar_part(&self, part: &str, file: &Path, time: u64) -> Result<PathBuf> {
+        self.archive("--create", part, 0, file, time)?;
         Ok(file.to_owned())
     }
 

@@ -43,7 +43,8 @@ pub(super) fn make(packing: &Packing<'_>) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    let tar = tree.tar(&packing.work.join("c.tar"), packing.time)?;
+    // By its name, because `--strip-components` would count the `.` of a whole tree.
+    let tar = tree.tar_part(&top, &packing.work.join("c.tar"), packing.time)?;
     let file = packing.folder.join(format!("{top}.tar.gz"));
     tree::gzip(&tar, &file, false)?;
     Ok(vec![file])

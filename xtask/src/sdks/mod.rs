@@ -15,6 +15,7 @@ mod rust;
 mod trial;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -141,19 +142,19 @@ impl<'a> Packing<'a> {
     /// Makes the package of each language, and the checksums.
     fn make_all(&self) -> Result<Vec<Package>> {
         let mut packages = Vec::new();
-        let mut lines = Vec::new();
+        // In the order of their names.
+        let mut lines = BTreeMap::new();
         for (language, make) in LANGUAGES {
             say(format_args!("packing the SDK for {language}"));
             for file in make(self)? {
                 let package = self.package(language, &file)?;
-                lines.push(checksums::line(&file, &package.file)?);
+                lines.insert(package.file.clone(), checksums::line(&file, &package.file)?);
                 packages.push(package);
             }
         }
-        lines.sort();
+        let text: String = lines.into_values().collect();
         let file = self.folder.join(CHECKSUMS);
-        fs::write(&file, lines.concat())
-            .with_context(|| format!("{} cannot be written", file.display()))?;
+        fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
         Ok(packages)
     }
 

@@ -46,7 +46,7 @@ pub(super) fn make(packing: &Packing<'_>) -> Result<Vec<PathBuf>> {
         let file = packing.folder.join(file_name(name));
         fs::copy(&made, &file).with_context(|| {
             format!(
-                "{} cannot be copied: its version is that of all packages",
+                "{} cannot be copied: set the crate's version to {VERSION}",
                 made.display()
             )
         })?;
