@@ -165,10 +165,10 @@ where
 /// [`StoreError::Query`].
 pub async fn remove_old_traces(state: &AppState) -> Result<(), StoreError> {
     let before = ago(state, state.settings().retention.keep_traces_for);
-    let (mark, marked) = (stored_trace::CHANGED, stored_trace::UNKNOWN);
+    let (marks, marked) = (stored_trace::CHANGED, stored_trace::UNKNOWN);
     while state
         .store
-        .remove_traces_before(before, AT_A_TIME, mark, marked)
+        .remove_traces_before(before, AT_A_TIME, marks, marked)
         .await?
     {
         tokio::task::yield_now().await;

@@ -68,7 +68,9 @@ pub enum TlsError {
     )]
     Both,
     /// An address for plain HTTP without HTTPS.
-    #[error("http-listen is set, and there is no certificate: http-listen is for plain HTTP beside HTTPS")]
+    #[error(
+        "http-listen is set, and there is no certificate: http-listen is for plain HTTP beside HTTPS"
+    )]
     OnlyPlain,
     /// The terms of service.
     #[error(

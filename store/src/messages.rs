@@ -561,7 +561,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let (user, applications) = people(&store).await;
-        let traces = ["[kept]", "[changed]", "?", "[kept]", "[kept]"];
+        let traces = ["[kept]", "[changed]", "?", "[replaced]", "[kept]"];
         let new: Vec<_> = traces
             .iter()
             .zip(0..)
@@ -573,7 +573,7 @@ mod tests {
             .collect();
         store.create_messages(&new).await.unwrap();
         let remove = async |before_ms: i64, most: u32| {
-            let removed = store.remove_traces_before(before_ms, most, "changed", "?");
+            let removed = store.remove_traces_before(before_ms, most, ["changed", "replaced"], "?");
             removed.await.unwrap()
         };
         let left = async || {
@@ -585,14 +585,16 @@ mod tests {
         };
         let (kept, marked) = (Some("[kept]".to_owned()), Some("?".to_owned()));
         assert!(remove(3, 2).await);
-        let first = [&None, &marked, &marked, &kept, &kept];
+        let replaced = Some("[replaced]".to_owned());
+        let first = [&None, &marked, &marked, &replaced, &kept];
         assert_eq!(left().await.iter().collect::<Vec<_>>(), first);
         // The fourth is new.
         assert!(!remove(3, 2).await);
         assert_eq!(left().await.iter().collect::<Vec<_>>(), first);
         assert!(remove(9, 2).await);
         assert!(!remove(9, 2).await);
-        assert_eq!(left().await, [None, marked.clone(), marked, None, None]);
+        let last = [&None, &marked, &marked, &marked, &None];
+        assert_eq!(left().await.iter().collect::<Vec<_>>(), last);
         store.close().await;
     }
 
@@ -609,7 +611,7 @@ mod tests {
         let new = [long.clone(), long.clone(), long];
         store.create_messages(&new).await.unwrap();
         for more in [true, true, false] {
-            let removed = store.remove_traces_before(9, 100, "changed", "?");
+            let removed = store.remove_traces_before(9, 100, ["changed", "replaced"], "?");
             assert_eq!(removed.await.unwrap(), more);
         }
         for id in 1..=3 {

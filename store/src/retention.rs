@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// Removes the traces of messages that were stored before a time; the messages stay. A
-    /// trace that contains the text `mark` is replaced by `marked`. Each call looks at no more
+    /// trace that contains one of the texts `marks` is replaced by `marked`. Each call looks at no more
     /// than `most` messages, in the order of their ids, and goes on where the last one ended:
     /// no index helps to find old ones, as it would slow the storing of each message.
     /// Returns true if there may be more.
@@ -112,7 +112,7 @@ impl Store {
         &self,
         before_ms: i64,
         most: u32,
-        mark: &str,
+        marks: [&str; 2],
         marked: &str,
     ) -> Result<bool, StoreError> {
         let mut last = self.untraced.load(Ordering::Relaxed);
@@ -148,12 +148,14 @@ impl Store {
         }
         if !traced.is_empty() {
             sqlx::query(
-                "UPDATE messages SET trace = CASE WHEN instr(trace, ?2) > 0 THEN ?3 END
+                "UPDATE messages
+                 SET trace = CASE WHEN instr(trace, ?2) + instr(trace, ?4) > 0 THEN ?3 END
                  WHERE id IN (SELECT value FROM json_each(?1)) AND trace <> ?3",
             )
             .bind(crate::plugins::json(&traced))
-            .bind(mark)
+            .bind(marks[0])
             .bind(marked)
+            .bind(marks[1])
             .execute(&self.writer)
             .await?;
         }

@@ -39,6 +39,8 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let output = cargo()
             .args(["build", "--locked", "--workspace", "--message-format=json"])
+            // As the tests themselves.
+            .args(["--profile", "test"])
             // See the second one's manifest: without it, nearly all crates would be compiled
             // a second time.
             .args(["--bin", "mortise", "--bin", "xtask-features"])

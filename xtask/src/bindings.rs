@@ -81,8 +81,8 @@ pub(crate) fn build_generators<const N: usize>(
     run_command(
         workspace
             .cargo()
-            .args(["build", "--locked", "--workspace"])
-            // With these, as each build of the server.
+            .args(["build", "--locked", "--workspace", "--profile", "test"])
+            // With these, as each build of the server for tests.
             .args(["--bin", "mortise", "--bin", "xtask-features"])
             .args(names.into_iter().flat_map(|name| ["--example", name])),
     )?;

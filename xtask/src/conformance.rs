@@ -317,7 +317,7 @@ pub(crate) fn outcomes(workspace: &Workspace, arguments: &Arguments) -> Result<V
         bail!("there is no such plugin; there are {}", known.join(", "));
     }
     let target = arguments.target.as_deref();
-    let mortise = server::build_quickly_for(workspace, target)?;
+    let mortise = server::build_for_tests(workspace, target)?;
     if !answers(Command::new(&mortise).arg("--version")) {
         bail!(
             "{} does not run on this machine: for another processor, install an emulator that the \

@@ -27,10 +27,10 @@ const UP: Duration = Duration::from_secs(120);
 /// The time in which it must end by itself.
 const DOWN: Duration = Duration::from_secs(15);
 
-/// Builds the server, if it is not up to date, and returns the program. It is
-/// the one that is quickly built.
+/// Builds the server, if it is not up to date, and returns the program. It is the one of
+/// the tests, which compiles components faster than the one that is built fastest.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    build_in("dev", "debug", workspace, None)
+    build_in("test", "debug", workspace, None)
 }
 
 /// Builds the server for release, for measurements of time.
@@ -54,11 +54,11 @@ fn build_in(
 }
 
 /// As [`build`], for a platform as rustc names it.
-pub(crate) fn build_quickly_for(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
-    build_in("dev", "debug", workspace, target)
+pub(crate) fn build_for_tests(workspace: &Workspace, target: Option<&str>) -> Result<PathBuf> {
+    build_in("test", "debug", workspace, target)
 }
 
-/// As [`build`], beside other work.
+/// Builds the server that is built fastest, beside other work.
 pub(crate) fn build_beside(workspace: &Workspace, reporter: &Reporter) -> Result<PathBuf> {
     build_and_report("dev", "debug", workspace, None, reporter)
 }
@@ -77,7 +77,7 @@ fn build_and_report(
         .args(["build", "--locked", "--workspace", "--bin", "mortise"])
         .args(["--profile", profile])
         .arg("--message-format=json-render-diagnostics");
-    if profile == "dev" {
+    if folder == "debug" {
         // See its manifest: without it, nearly all crates would be compiled a second time.
         command.args(["--bin", "xtask-features"]);
     }

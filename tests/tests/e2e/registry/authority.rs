@@ -15,6 +15,9 @@ use super::bad::{ID, install, plugin, refused};
 
 const UNKNOWN: &str = "is signed by an authority that this machine does not trust";
 
+/// The flags and variables of a command.
+type Way<'a> = (&'a [&'a str], &'a [(&'a str, &'a Path)]);
+
 /// `mortise plugin push` of a plugin to a registry, with these flags and variables.
 fn push(data: &Data, to: &str, flags: &[&str], variables: &[(&str, &Path)]) -> Output {
     let file = data.path().join("pushed.wasm");
@@ -81,7 +84,7 @@ async fn a_private_authority_is_trusted_by_the_setting_or_by_the_machine() {
         assert!(says(&said, word), "{word} is not in: {said}");
     }
     let flag = ["--registry-ca", authority.to_str().unwrap()];
-    let ways: [(&[&str], &[(&str, &Path)]); 3] = [
+    let ways: [Way<'_>; 3] = [
         (&flag[..], &[]),
         (&[], &[("MORTISE_REGISTRY_CA", &*authority)]),
         // The variable of OpenSSL for the machine's trust store.
