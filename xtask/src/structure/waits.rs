@@ -15,10 +15,11 @@ use super::{
 
 /// Code that may sleep, by its folder or file: what waits for conditions, and programs
 /// that tests run.
-const MAY_SLEEP: [&str; 5] = [
+const MAY_SLEEP: [&str; 6] = [
     "tests/wait",
     "native-bridge/go/wait_test.go",
     "tests/guests",
+    "tests/habits",
     "tests/conformance",
     "native-bridge/host/tests/stress_plugin",
 ];
