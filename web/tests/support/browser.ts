@@ -213,6 +213,9 @@ export class Visitor {
   /** Checks accessibility in light and dark, and leaves screenshots. */
   async look(name: string): Promise<void> {
     mkdirSync(SHOTS, { recursive: true });
+    // A dialog with a field stays hidden while a phone's keyboard might come: 600 ms.
+    const hidden = () => this.page.locator(".overlay[style*='opacity: 0']").count();
+    await expect.poll(hidden).toBe(0);
     for (const colorScheme of ["light", "dark"] as const) {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       // The new colours are on the screen two frames later.
